@@ -1,0 +1,26 @@
+"""A small Proxmox VE which exists only on 127.0.0.1: a test double, and the clusters of a demonstration."""
+
+from pvesim.accounts import Token, User
+from pvesim.clock import Clock, ManualClock, RealClock
+from pvesim.cluster import Cluster
+from pvesim.faults import Faults
+from pvesim.guests import Guest
+from pvesim.journal import Request
+from pvesim.power import Durations
+from pvesim.simulator import Simulator
+from pvesim.tasks import Task
+
+__all__ = [
+    "Clock",
+    "Cluster",
+    "Durations",
+    "Faults",
+    "Guest",
+    "ManualClock",
+    "RealClock",
+    "Request",
+    "Simulator",
+    "Task",
+    "Token",
+    "User",
+]

@@ -1,0 +1,113 @@
+"""Users and API tokens."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from dataclasses import dataclass, field
+from hmac import compare_digest
+
+from pvesim.acl import AccessList, Grants, Identity
+
+REALMS = {"pam": "Linux PAM standard authentication", "pve": "Proxmox VE authentication server"}
+
+
+@dataclass
+class User:
+    userid: str
+    password: str = field(repr=False)
+    enabled: bool = True
+    expire: int = 0
+
+    def is_active(self, now: float) -> bool:
+        return self.enabled and not 0 < self.expire <= now
+
+    def has_password(self, password: str) -> bool:
+        return compare_digest(self.password.encode(), password.encode())
+
+
+@dataclass
+class Token:
+    user: str
+    tokenid: str
+    secret: str = field(repr=False)
+    privsep: bool = True
+    expire: int = 0
+
+    @property
+    def full_id(self) -> str:
+        return f"{self.user}!{self.tokenid}"
+
+    @property
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        return f"PVEAPIToken={self.full_id}={self.secret}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": self.header}
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.user, self.tokenid, separated=self.privsep)
+
+    def is_active(self, now: float) -> bool:
+        return not 0 < self.expire <= now
+
+
+class Accounts:
+    def __init__(self, access: AccessList, rng: random.Random) -> None:
+        self.access = access
+        self._rng = rng
+        self.users: dict[str, User] = {}
+        self.tokens: dict[str, Token] = {}
+
+    def add_user(
+        self, userid: str, *, password: str, enabled: bool = True, expire: int = 0, acl: Grants | None = None
+    ) -> User:
+        name, _, realm = userid.rpartition("@")
+        if not name or realm not in REALMS:
+            raise ValueError(f"'{userid}' is not a user of the realms {', '.join(REALMS)}")
+        user = self.users[userid] = User(userid, password, enabled, expire)
+        self.access.grant_all(userid, acl or {})
+        return user
+
+    def add_token(
+        self,
+        userid: str,
+        tokenid: str,
+        *,
+        privsep: bool = True,
+        expire: int = 0,
+        secret: str | None = None,
+        acl: Grants | None = None,
+    ) -> Token:
+        if userid not in self.users:
+            raise ValueError(f"no such user: {userid}")
+        token = Token(userid, tokenid, secret or self._new_secret(), privsep, expire)
+        self.tokens[token.full_id] = token
+        self.access.grant_all(token.full_id, acl or {})
+        return token
+
+    def remove_user(self, userid: str) -> None:
+        for full_id in [one.full_id for one in self.tokens.values() if one.user == userid]:
+            self.remove_token(full_id)
+        self.users.pop(userid)
+        self.access.forget_holder(userid)
+
+    def remove_token(self, full_id: str) -> None:
+        self.tokens.pop(full_id)
+        self.access.forget_holder(full_id)
+
+    def user_may_enter(self, userid: str, now: float) -> bool:
+        user = self.users.get(userid)
+        return user is not None and user.is_active(now)
+
+    def token_may_enter(self, full_id: str, secret: str, now: float) -> Token | None:
+        token = self.tokens.get(full_id)
+        if token is None or not compare_digest(token.secret.encode(), secret.encode()):
+            return None
+        return token if token.is_active(now) and self.user_may_enter(token.user, now) else None
+
+    def _new_secret(self) -> str:
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))

@@ -1,0 +1,147 @@
+"""One call of the API, and the table of calls which there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pvesim.acl import ROOT, Identity
+from pvesim.cluster import Cluster
+from pvesim.errors import ApiError, failed, forbidden
+from pvesim.guests import Guest, Kind, config_file
+from pvesim.nodes import Node
+from pvesim.parameters import NODE, TEXT, VMID, Param, Params, Values, required
+from pvesim.tasks import Steps, Task
+
+NOBODY = Identity("")
+Json = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Data with something beside it in the envelope."""
+
+    data: object
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """`asked` is the node which took the request, `node` the one which it is about."""
+
+    cluster: Cluster
+    asked: Node
+    identity: Identity
+    values: Values
+
+    @property
+    def now(self) -> float:
+        return self.cluster.timeline.now()
+
+    @property
+    def node(self) -> Node:
+        return self.cluster.nodes[self.values["node"]]
+
+    def may(self, path: str, *privileges: str) -> bool:
+        return self.cluster.access.allows(self.identity, path, *privileges)
+
+    def require(self, path: str, *privileges: str) -> None:
+        if not self.may(path, *privileges):
+            raise forbidden(f"{path}, {'|'.join(privileges)}")
+
+    def guest(self, kind: Kind) -> Guest:
+        vmid = self.values["vmid"]
+        guest = self.cluster.statd.guests.get(vmid)
+        if guest is None or guest.kind != kind or guest.node != self.node.name:
+            raise failed(f"Configuration file '{config_file(self.node.name, kind, vmid)}' does not exist")
+        return guest
+
+    def require_quorum(self) -> None:
+        if not self.cluster.is_quorate(self.node):
+            raise failed("cluster not ready - no quorum?")
+
+    def start_task(self, kind: str, subject: str, work: Callable[[Task], Steps]) -> str:
+        return self.cluster.tasks.start(self.node.name, kind, subject, self.identity, work).upid
+
+
+Handler = Callable[[Call], object]
+
+
+@dataclass(frozen=True)
+class Need:
+    """Any of these privileges on this path; the path may name parameters."""
+
+    path: str
+    privileges: tuple[str, ...]
+
+    def check(self, cluster: Cluster, identity: Identity, places: Mapping[str, str]) -> None:
+        path = self.path.format(**places)
+        if not cluster.access.allows(identity, path, *self.privileges):
+            raise forbidden(f"{path}, {'|'.join(self.privileges)}")
+
+
+@dataclass(frozen=True)
+class Route:
+    """`public` needs no login; `protected` work is done by the privileged daemon of the node."""
+
+    method: str
+    path: str
+    handler: Handler
+    params: Params
+    need: Need | None
+    public: bool
+    protected: bool
+    for_tokens: bool
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path))
+
+
+PLACES: Mapping[str, Param] = {"node": required(NODE), "vmid": required(VMID)}
+
+
+class Routes:
+    def __init__(self) -> None:
+        self._routes: list[tuple[re.Pattern[str], Route]] = []
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        params: Params | None = None,
+        *,
+        need: Need | None = None,
+        public: bool = False,
+        protected: bool = False,
+        for_tokens: bool = True,
+    ) -> Callable[[Handler], Handler]:
+        """Parameters which stand in braces in the path need no other declaration."""
+        places = {name: PLACES.get(name, required(TEXT)) for name in re.findall(r"\{(\w+)\}", path)}
+
+        def register(handler: Handler) -> Handler:
+            schema = {**places, **(params or {})}
+            route = Route(method, path, handler, schema, need, public, protected, for_tokens)
+            self._routes.append((route.pattern, route))
+            return handler
+
+        return register
+
+    def include(self, others: Iterable[Routes]) -> None:
+        for other in others:
+            self._routes.extend(other._routes)
+
+    def __iter__(self) -> Iterator[Route]:
+        return (route for _, route in self._routes)
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        for pattern, route in self._routes:
+            match = pattern.fullmatch(path) if route.method == method else None
+            if match:
+                return route, match.groupdict()
+        raise ApiError(501, f"Method '{method} {path}' not implemented")
+
+
+def is_root(identity: Identity) -> bool:
+    return identity == Identity(ROOT)

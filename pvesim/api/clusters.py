@@ -1,0 +1,107 @@
+"""/cluster"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pvesim.api.call import Call, Json, Need, Routes
+from pvesim.api.rows import guest_row, network_row, node_row, pool_row, storage_row, task_row
+from pvesim.errors import bad_parameters
+from pvesim.parameters import VMID, Param
+
+ROUTES = Routes()
+RECENT_TASKS = 25
+LOWEST_VMID = 100
+
+
+@ROUTES.add("GET", "/cluster/status", protected=True, need=Need("/", ("Sys.Audit",)))
+def status(call: Call) -> list[Json]:
+    nodes = [_node_status(call, name) for name in call.cluster.nodes]
+    return nodes if call.cluster.standalone else [_cluster_status(call), *nodes]
+
+
+@ROUTES.add("GET", "/cluster/resources", {"type": Param(choices=("vm", "storage", "node", "sdn"))})
+def resources(call: Call) -> list[Json]:
+    wanted = call.values.get("type")
+    return [row for kind, rows in SECTIONS if wanted in (None, kind) for row in rows(call)]
+
+
+@ROUTES.add("GET", "/cluster/nextid", {"vmid": VMID})
+def nextid(call: Call) -> str:
+    used, vmid = call.cluster.statd.guests, call.values.get("vmid")
+    if vmid in used:
+        raise bad_parameters({"vmid": f"VM {vmid} already exists"})
+    if vmid is None:
+        vmid = next(free for free in range(LOWEST_VMID, LOWEST_VMID + len(used) + 1) if free not in used)
+    return str(vmid)
+
+
+@ROUTES.add("GET", "/cluster/tasks")
+def tasks(call: Call) -> list[Json]:
+    """A token without Sys.Audit sees nothing here, not even its own tasks."""
+    sees_all = call.may("/", "Sys.Audit")
+    owned = [task for task in call.cluster.tasks if sees_all or task.identity.owner == call.identity]
+    return [task_row(task, saved=True) for task in reversed(owned[-RECENT_TASKS:])]
+
+
+def _cluster_status(call: Call) -> Json:
+    cluster = call.cluster
+    return {
+        "id": "cluster",
+        "type": "cluster",
+        "name": cluster.name,
+        "nodes": len(cluster.nodes),
+        "version": len(cluster.nodes),
+        "quorate": int(cluster.is_quorate(call.asked)),
+    }
+
+
+def _node_status(call: Call, name: str) -> Json:
+    node = call.cluster.nodes[name]
+    return {
+        "id": f"node/{name}",
+        "type": "node",
+        "name": name,
+        "nodeid": 0 if call.cluster.standalone else node.number,
+        "ip": node.address,
+        "local": int(node is call.asked),
+        "online": int(call.cluster.sees(call.asked, node)),
+        "level": "",
+    }
+
+
+def _pools(call: Call) -> Iterator[Json]:
+    for pool in sorted(call.cluster.access.pools):
+        if call.may(f"/pool/{pool}", "Pool.Audit"):
+            yield pool_row(call, pool)
+
+
+def _guests(call: Call) -> Iterator[Json]:
+    for guest in call.cluster.guests:
+        if call.may(guest.path, "VM.Audit"):
+            yield guest_row(call, guest)
+
+
+def _nodes(call: Call) -> Iterator[Json]:
+    for node in call.cluster.nodes.values():
+        yield {**node_row(call, node), "cgroup-mode": 1}
+
+
+def _storages(call: Call) -> Iterator[Json]:
+    for storage in call.cluster.storages:
+        if call.may(f"/storage/{storage.name}", "Datastore.Audit"):
+            yield from (storage_row(call, storage, node) for node in call.cluster.nodes.values())
+
+
+def _networks(call: Call) -> Iterator[Json]:
+    if call.may("/sdn/zones/localnetwork", "SDN.Audit"):
+        yield from (network_row(call, node) for node in call.cluster.nodes.values())
+
+
+SECTIONS: tuple[tuple[str, Callable[[Call], Iterator[Json]]], ...] = (
+    ("pool", _pools),
+    ("vm", _guests),
+    ("node", _nodes),
+    ("storage", _storages),
+    ("sdn", _networks),
+)

@@ -1,0 +1,150 @@
+"""From a request to its answer: who asks, may they, which node, with what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import unquote
+
+from pvesim.acl import Identity
+from pvesim.api import access, clusters, guests, nodes, pools, tasks
+from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
+from pvesim.cluster import Cluster
+from pvesim.errors import ApiError, failed
+from pvesim.http import MalformedJsonError, Message, Response, error_response, json_response, text_response
+from pvesim.nodes import Node
+from pvesim.parameters import verify
+
+ROUTES = Routes()
+ROUTES.include(module.ROUTES for module in (access, clusters, nodes, guests, tasks, pools))
+
+PREFIX = "/api2/json"
+SCHEME = "PVEAPIToken="
+COOKIE = "PVEAuthCookie"
+
+
+def api_path(message: Message) -> str:
+    return message.path.removeprefix(PREFIX) if message.path.startswith(f"{PREFIX}/") else message.path
+
+
+def answer(cluster: Cluster, asked: Node, message: Message) -> Response:
+    if not message.path.startswith(f"{PREFIX}/"):
+        return text_response(500, f"no such file '{message.path}'")
+    try:
+        return _perform(cluster, asked, message, api_path(message))
+    except MalformedJsonError as problem:
+        return problem.response
+    except ApiError as error:
+        return error_response(_with_penalty(cluster, error))
+
+
+def claimed_identity(message: Message) -> str:
+    """Whom the request claims to come from, for the journal; nothing is verified, no secret is kept."""
+    ticket = _cookie(message.headers)
+    if ticket:
+        return ticket.split(":")[1] if ticket.count(":") > 1 else "?"
+    authorization = message.headers.get("authorization", "")
+    if authorization.startswith(SCHEME):
+        return authorization.removeprefix(SCHEME).split("=")[0]
+    return ""
+
+
+def _perform(cluster: Cluster, asked: Node, message: Message, path: str) -> Response:
+    identity = _authenticate(cluster, message, path)
+    route, places = ROUTES.find(message.verb, path)
+    _authorize(cluster, route, identity, places, path)
+    target = _target(cluster, asked, places)
+    given = {**message.parameters(), **places}
+    if target is not None:
+        given["node"] = target.name
+    call = Call(cluster, asked, identity, verify(route.params, given, is_root=is_root(identity)))
+    result = route.handler(call)
+    if not isinstance(result, Result):
+        result = Result(result)
+    response = json_response(200, "OK", {"data": result.data, **result.extra})
+    return replace(response, connections=_connections(route, asked, target))
+
+
+def _authenticate(cluster: Cluster, message: Message, path: str) -> Identity:
+    now = cluster.timeline.now()
+    ticket, authorization = _cookie(message.headers), message.headers.get("authorization", "")
+    if not ticket and authorization.startswith(SCHEME):
+        return _token_identity(cluster, authorization.removeprefix(SCHEME), now)
+    if _is_public(message.verb, path):
+        return NOBODY
+    if not ticket:
+        raise _unauthorized("No ticket")
+    user = cluster.tickets.owner_of(ticket, now)
+    if user is None or not cluster.accounts.user_may_enter(user, now):
+        raise _unauthorized("Authentication failed!")
+    csrf_token = message.headers.get("csrfpreventiontoken", "")
+    if message.verb != "GET" and not cluster.tickets.is_csrf_token_of(user, csrf_token, now):
+        raise _unauthorized("Permission denied - invalid csrf token")
+    return Identity(user)
+
+
+def _token_identity(cluster: Cluster, value: str, now: float) -> Identity:
+    full_id, _, secret = value.partition("=")
+    token = cluster.accounts.token_may_enter(full_id, secret, now)
+    if token is None:
+        raise _unauthorized("Authentication failed!")
+    return token.identity
+
+
+def _cookie(headers: Mapping[str, str]) -> str:
+    """The ticket: from the cookie, or from an Authorization header of the same form."""
+    for source in (headers.get("cookie", ""), headers.get("authorization", "")):
+        for part in source.split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == COOKIE and value:
+                return unquote(value)
+    return ""
+
+
+def _is_public(verb: str, path: str) -> bool:
+    return any(route.public and (route.method, route.path) == (verb, path) for route in ROUTES)
+
+
+def _authorize(
+    cluster: Cluster, route: Route, identity: Identity, places: Mapping[str, str], path: str
+) -> None:
+    if identity.tokenid and not route.for_tokens:
+        # The missing parenthesis is the real one.
+        message = f"Permission check failed (URI '{path}' not available with API token, need proper ticket.\n"
+        raise ApiError(403, message)
+    if route.need:
+        route.need.check(cluster, identity, places)
+
+
+def _target(cluster: Cluster, asked: Node, places: Mapping[str, str]) -> Node | None:
+    """The node which the path names. Any node passes the call on to it, if it can."""
+    name = places.get("node")
+    if name is None:
+        return None
+    if name == "localhost":
+        return asked
+    node = cluster.nodes.get(name)
+    if node is None:
+        problem = f"failed to get address info for: {name}: Name or service not known"
+        raise failed(f"hostname lookup '{name}' failed - {problem}")
+    if not cluster.sees(asked, node):
+        away = node if asked.online else asked
+        raise ApiError(595, away.unreachable, bare=True, delay=away.patience)
+    return node
+
+
+def _connections(route: Route, asked: Node, target: Node | None) -> tuple[str, ...]:
+    """Whatever passes through a second daemon comes back with that one's header beside the own one."""
+    if target is not None and target is not asked:
+        return ("close,Keep-Alive" if route.protected else "Keep-Alive", "Keep-Alive")
+    return ("close", "Keep-Alive") if route.protected else ("Keep-Alive",)
+
+
+def _unauthorized(reason: str) -> ApiError:
+    return ApiError(401, reason, bare=True)
+
+
+def _with_penalty(cluster: Cluster, error: ApiError) -> ApiError:
+    if error.status == 401:
+        error.delay = cluster.unauthorized_delay
+    return error

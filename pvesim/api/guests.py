@@ -1,0 +1,158 @@
+"""/nodes/{node}/qemu/{vmid} and /nodes/{node}/lxc/{vmid}: state, configuration, power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pvesim.api.call import Call, Handler, Json, Need, Routes
+from pvesim.api.rows import live_row
+from pvesim.errors import failed
+from pvesim.guests import Guest, Kind
+from pvesim.parameters import COUNT, FLAG, NODE, SKIPLOCK, TEXT, Param
+from pvesim.power import SHUTDOWN_PATIENCE, Power, noun
+from pvesim.tasks import Steps, Task
+
+ROUTES = Routes()
+SNAPNAME = Param(longest=40)
+KINDS: tuple[Kind, ...] = ("qemu", "lxc")
+PREFIX = {"qemu": "qm", "lxc": "vz"}
+SEES = Need("/vms/{vmid}", ("VM.Audit",))
+SWITCHES = Need("/vms/{vmid}", ("VM.PowerMgmt",))
+
+Work = Callable[[Task], Steps]
+# From a call and its guest to the kind of task and its work; a refusal is an exception.
+Action = Callable[[Call, Guest, Power], tuple[str, Work]]
+
+
+def current(kind: Kind) -> Handler:
+    def handler(call: Call) -> Json:
+        guest = call.guest(kind)
+        row = {**live_row(guest), "ha": {"managed": 0}}
+        return {**row, **_machine(guest)} if kind == "qemu" else row
+
+    return handler
+
+
+def config(kind: Kind) -> Handler:
+    def handler(call: Call) -> dict[str, str | int]:
+        guest = call.guest(kind)
+        snapshot = call.values.get("snapshot")
+        if snapshot is not None:
+            raise failed(f"snapshot '{snapshot}' does not exist")
+        return guest.config()
+
+    return handler
+
+
+def act(kind: Kind, action: Action) -> Handler:
+    def handler(call: Call) -> str:
+        guest = call.guest(kind)
+        task_type, work = action(call, guest, call.cluster.power(guest))
+        return call.start_task(PREFIX[kind] + task_type, str(guest.vmid), work)
+
+    return handler
+
+
+def start(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
+    call.require_quorum()
+    if guest.kind == "lxc" and guest.is_up:
+        raise failed(f"CT {guest.vmid} already running")
+    return "start", power.start
+
+
+def stop(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
+    _refuse_stopped_container(guest)
+    if call.values.get("overrule-shutdown"):
+        _abort_shutdowns(call, guest)
+    return "stop", power.stop
+
+
+def shutdown(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
+    _refuse_stopped_container(guest)
+    force = bool(call.values.get("forceStop"))
+    if guest.status == "paused" and not force:
+        raise failed("VM is paused - cannot shutdown")
+    return "shutdown", power.shutdown(call.values.get("timeout", SHUTDOWN_PATIENCE), force)
+
+
+def reboot(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
+    _refuse_stopped(guest)
+    return "reboot", power.reboot(call.values.get("timeout", SHUTDOWN_PATIENCE))
+
+
+def reset(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
+    _refuse_stopped(guest)
+    return "reset", power.reset
+
+
+def suspend(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
+    _refuse_stopped(guest)
+    if call.values.get("todisk"):
+        call.require(guest.path, "VM.Config.Disk")
+        return "suspend", power.suspend_to_disk
+    return ("pause" if guest.kind == "qemu" else "suspend"), power.suspend
+
+
+def resume(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
+    if guest.lock != "suspended":
+        _refuse_stopped(guest)
+    return "resume", power.resume
+
+
+def _refuse_stopped(guest: Guest) -> None:
+    if not guest.is_up:
+        raise failed(f"{noun(guest)} {guest.vmid} not running")
+
+
+def _refuse_stopped_container(guest: Guest) -> None:
+    if guest.kind == "lxc":
+        _refuse_stopped(guest)
+
+
+def _abort_shutdowns(call: Call, guest: Guest) -> None:
+    shutdown_type = f"{PREFIX[guest.kind]}shutdown"
+    for task in [task for task in call.cluster.tasks if task.is_running]:
+        if (task.type, task.id) == (shutdown_type, str(guest.vmid)):
+            call.cluster.tasks.abort(task, "received interrupt")
+
+
+def _machine(guest: Guest) -> Json:
+    extra: Json = {"qmpstatus": guest.status}
+    if guest.agent != "off":
+        extra["agent"] = 1
+    if guest.is_up:
+        card = f"tap{guest.vmid}i0"
+        traffic = {"netin": guest.traffic("netin", 2000), "netout": guest.traffic("netout", 1000)}
+        extra |= {"nics": {card: traffic}, "running-qemu": "10.1.2", "running-machine": "pc-i440fx-10.1+pve0"}
+    return extra
+
+
+SHUTDOWN = {"timeout": COUNT, "forceStop": FLAG}
+STOP = {"skiplock": SKIPLOCK, "overrule-shutdown": FLAG}
+ACTIONS: dict[Kind, dict[str, tuple[Action, dict[str, Param]]]] = {
+    "qemu": {
+        "start": (start, {"skiplock": SKIPLOCK, "timeout": COUNT}),
+        "stop": (stop, {**STOP, "timeout": COUNT, "keepActive": SKIPLOCK, "migratedfrom": NODE}),
+        "shutdown": (shutdown, {**SHUTDOWN, "skiplock": SKIPLOCK, "keepActive": SKIPLOCK}),
+        "reboot": (reboot, {"timeout": COUNT}),
+        "reset": (reset, {"skiplock": SKIPLOCK}),
+        "suspend": (suspend, {"skiplock": SKIPLOCK, "todisk": FLAG, "statestorage": TEXT}),
+        "resume": (resume, {"skiplock": SKIPLOCK, "nocheck": FLAG}),
+    },
+    "lxc": {
+        "start": (start, {"skiplock": SKIPLOCK, "debug": FLAG}),
+        "stop": (stop, STOP),
+        "shutdown": (shutdown, SHUTDOWN),
+        "reboot": (reboot, {"timeout": COUNT}),
+        "suspend": (suspend, {}),
+        "resume": (resume, {}),
+    },
+}
+
+for _kind in KINDS:
+    _place = f"/nodes/{{node}}/{_kind}/{{vmid}}"
+    ROUTES.add("GET", f"{_place}/status/current", need=SEES, protected=True)(current(_kind))
+    ROUTES.add("GET", f"{_place}/config", {"current": FLAG, "snapshot": SNAPNAME}, need=SEES)(config(_kind))
+    for _name, (_action, _params) in ACTIONS[_kind].items():
+        _add = ROUTES.add("POST", f"{_place}/status/{_name}", _params, need=SWITCHES, protected=True)
+        _add(act(_kind, _action))

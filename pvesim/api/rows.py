@@ -1,0 +1,157 @@
+"""The rows of which lists are made."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict
+
+from pvesim.api.call import Call, Json
+from pvesim.guests import Guest
+from pvesim.nodes import Node
+from pvesim.storage import Storage
+from pvesim.tasks import Task
+
+
+def guest_row(call: Call, guest: Guest) -> Json:
+    """As /cluster/resources shows it: figures as of the last tick, the rest as of now."""
+    pool = call.cluster.access.pool_of(guest.vmid)
+    may_see_pool = pool is not None and call.may(f"/pool/{pool}", "Pool.Audit")
+    return {**pool_member_row(call, guest), **({"pool": pool} if may_see_pool else {}), **_marks(guest)}
+
+
+def pool_member_row(call: Call, guest: Guest) -> Json:
+    place: Json = {
+        "id": f"{guest.kind}/{guest.vmid}",
+        "type": guest.kind,
+        "vmid": guest.vmid,
+        "node": guest.node,
+    }
+    figures = call.cluster.statd.figures(guest)
+    if figures is None:
+        return {**place, "status": "unknown", "template": int(guest.template)}
+    memhost: Json = {"memhost": figures.mem} if guest.kind == "qemu" else {}
+    return {**place, **asdict(figures), **memhost, "template": int(figures.template)}
+
+
+def live_row(guest: Guest) -> Json:
+    """As the guest's own node shows it."""
+    row: Json = {
+        "vmid": guest.vmid,
+        "name": guest.name,
+        "status": "running" if guest.is_up else "stopped",
+        "uptime": guest.uptime,
+        "cpu": guest.cpu,
+        "cpus": guest.maxcpu,
+        "mem": guest.mem,
+        "maxmem": guest.maxmem,
+        "disk": 0 if guest.kind == "qemu" or not guest.is_up else guest.maxdisk // 4,
+        "maxdisk": guest.maxdisk,
+        "netin": guest.traffic("netin", 2000),
+        "netout": guest.traffic("netout", 1000),
+        "diskread": guest.traffic("diskread", 5000),
+        "diskwrite": guest.traffic("diskwrite", 3000),
+    }
+    return {**row, **_kind_fields(guest), **_marks(guest), **_process(guest)}
+
+
+def node_row(call: Call, node: Node) -> Json:
+    online = call.cluster.sees(call.asked, node)
+    row: Json = {
+        "id": f"node/{node.name}",
+        "type": "node",
+        "node": node.name,
+        "status": "online" if online else "offline",
+        "level": "",
+    }
+    if not call.may(f"/nodes/{node.name}", "Sys.Audit"):
+        return row
+    sizes: Json = {"maxcpu": node.maxcpu, "maxmem": node.maxmem, "maxdisk": node.maxdisk}
+    return {**row, **sizes, **(node_figures(call, node) if online else {})}
+
+
+def node_figures(call: Call, node: Node) -> Json:
+    noise = zlib.crc32(f"{node.name}:{int(call.now) // 10}".encode()) / 2**32
+    used = sum(guest.mem for guest in call.cluster.guests if guest.node == node.name)
+    return {
+        "cpu": round(0.02 + 0.2 * noise, 6),
+        "mem": min(node.maxmem, node.maxmem // 16 + used),
+        "disk": node.maxdisk // 8,
+        "uptime": int(call.now - call.cluster.began) + 2000,
+    }
+
+
+def storage_row(call: Call, storage: Storage, node: Node) -> Json:
+    row: Json = {
+        "id": f"storage/{node.name}/{storage.name}",
+        "type": "storage",
+        "storage": storage.name,
+        "node": node.name,
+        "plugintype": storage.plugin,
+        "content": storage.content,
+        "shared": 0,
+    }
+    if not call.cluster.sees(call.asked, node):
+        return {**row, "status": "unknown"}
+    return {**row, "status": "available", "disk": storage.used, "maxdisk": storage.total}
+
+
+def network_row(call: Call, node: Node) -> Json:
+    online = call.cluster.sees(call.asked, node)
+    return {
+        "id": f"network/{node.name}/zone/localnetwork",
+        "type": "network",
+        "network": "localnetwork",
+        "network-type": "zone",
+        "node": node.name,
+        "status": "ok" if online else "unknown",
+    }
+
+
+def pool_row(call: Call, pool: str) -> Json:
+    statd = call.cluster.statd
+    members = (statd.guests[vmid] for vmid in call.cluster.access.pools[pool] if vmid in statd.guests)
+    figures = list(filter(None, map(statd.figures, members)))
+    return {
+        "id": f"/pool/{pool}",
+        "type": "pool",
+        "pool": pool,
+        "uptime": max((one.uptime for one in figures), default=0),
+        "cpu": sum(one.cpu for one in figures),
+        "maxcpu": sum(one.maxcpu for one in figures),
+        "mem": sum(one.mem for one in figures),
+        "maxmem": sum(one.maxmem for one in figures),
+    }
+
+
+def task_row(task: Task, *, saved: bool = False) -> Json:
+    """In lists the result stands where the status does in the answer about one task."""
+    row: Json = {
+        "upid": task.upid,
+        "node": task.node,
+        "type": task.type,
+        "id": task.id,
+        "user": task.identity.user,
+        "starttime": int(task.starttime),
+    }
+    if task.identity.tokenid:
+        row["tokenid"] = task.identity.tokenid
+    if saved:
+        row["saved"] = "0" if task.is_running else "1"
+    if task.endtime is not None:
+        row |= {"endtime": int(task.endtime), "status": task.exitstatus}
+    return row
+
+
+def _marks(guest: Guest) -> Json:
+    marks: Json = {"tags": ";".join(guest.tags), "lock": guest.lock}
+    return {key: value for key, value in marks.items() if value}
+
+
+def _kind_fields(guest: Guest) -> Json:
+    if guest.kind == "lxc":
+        return {"type": "lxc", "swap": 0, "maxswap": 512 << 20}
+    return {"memhost": guest.mem, **({"template": 1} if guest.template else {})}
+
+
+def _process(guest: Guest) -> Json:
+    return {"pid": guest.pid} if guest.is_up else {}

@@ -1,0 +1,50 @@
+"""Where the simulator takes its time from."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Protocol
+
+# How often a waiter looks at a manual clock, in real seconds.
+GLANCE = 0.002
+
+
+class Clock(Protocol):
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class RealClock:
+    """The time of day."""
+
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class ManualClock:
+    """A clock which moves only when it is told to, so that no test sleeps."""
+
+    def __init__(self, start: float | None = None) -> None:
+        self._now = float(int(time.time())) if start is None else start
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        with self._lock:
+            return self._now
+
+    def advance(self, seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("time does not go backwards")
+        with self._lock:
+            self._now += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        deadline = self.now() + seconds
+        while self.now() < deadline:
+            await asyncio.sleep(GLANCE)

@@ -1,0 +1,152 @@
+"""Virtual machines and containers."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+import zlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pvesim.timeline import Timeline
+
+Kind = Literal["qemu", "lxc"]
+Status = Literal["stopped", "running", "paused"]
+Agent = Literal["off", "dead", "alive"]
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+@dataclass(eq=False)
+class Guest:
+    """One guest. Tests may set any attribute; `status` follows the simulated time."""
+
+    timeline: Timeline = field(repr=False)
+    vmid: int
+    name: str
+    node: str
+    kind: Kind = "qemu"
+    initial: Status = field(default="stopped", repr=False)
+    tags: tuple[str, ...] = ()
+    template: bool = False
+    acpi: bool = True
+    agent: Agent = "off"
+    lock: str | None = None
+    description: str = ""
+    maxcpu: int = 1
+    maxmem: int = GIB
+    maxdisk: int = 8 * GIB
+    options: dict[str, str | int] = field(default_factory=dict, repr=False)
+    pid: int = 0
+    holder: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._status: Status = "stopped"
+        self._since = 0.0
+        self.status = self.initial
+
+    @property
+    def status(self) -> Status:
+        self.timeline.settle()
+        return self._status
+
+    @status.setter
+    def status(self, status: Status) -> None:
+        if self._status == "stopped" and status != "stopped":
+            self._since = self.timeline.now()
+            self.pid = 1000 + zlib.crc32(f"{self.vmid}:{self._since}".encode()) % 4_000_000
+        self._status = status
+
+    @property
+    def is_up(self) -> bool:
+        return self.status != "stopped"
+
+    @property
+    def uptime(self) -> int:
+        """Seconds since the start; a running guest has at least one."""
+        return max(1, int(self.timeline.now() - self._since)) if self.is_up else 0
+
+    @property
+    def mem(self) -> int:
+        return int(self.maxmem * (0.3 + 0.4 * self.noise("mem"))) if self.is_up else 0
+
+    @property
+    def cpu(self) -> float:
+        return round(0.01 + 0.3 * self.noise("cpu"), 6) if self._status == "running" and self.is_up else 0.0
+
+    @property
+    def path(self) -> str:
+        return f"/vms/{self.vmid}"
+
+    @property
+    def config_file(self) -> str:
+        return config_file(self.node, self.kind, self.vmid)
+
+    def noise(self, subject: str) -> float:
+        """A number between 0 and 1 which changes every ten seconds and is the same in every run."""
+        return zlib.crc32(f"{subject}:{self.vmid}:{int(self.timeline.now()) // 10}".encode()) / 2**32
+
+    def traffic(self, subject: str, per_second: int) -> int:
+        share = zlib.crc32(f"{subject}:{self.vmid}".encode()) / 2**32
+        return int(self.uptime * per_second * share)
+
+    def config(self) -> dict[str, str | int]:
+        """The configuration as the API shows it: numbers as numbers and as strings, just as they come."""
+        config = self._qemu_config() if self.kind == "qemu" else self._lxc_config()
+        config.update({key: value for key, value in self._common_config().items() if value})
+        config.update(self.options)
+        return {**config, "digest": _digest(config)}
+
+    def _common_config(self) -> dict[str, str | int]:
+        return {
+            "tags": ";".join(self.tags),
+            "description": self.description,
+            "lock": self.lock or "",
+            "template": int(self.template),
+        }
+
+    def _qemu_config(self) -> dict[str, str | int]:
+        identity = uuid.UUID(int=zlib.crc32(f"bios:{self.vmid}".encode()) << 64 | self.vmid, version=4)
+        disk = "base" if self.template else "vm"
+        return {
+            "name": self.name,
+            "cores": self.maxcpu,
+            "memory": str(self.maxmem // MIB),
+            "ostype": "l26",
+            "agent": "0" if self.agent == "off" else "1",
+            "boot": "order=scsi0;net0",
+            "net0": f"virtio={self.mac},bridge=vmbr0,firewall=1",
+            "onboot": 0,
+            "scsi0": f"data:{self.vmid}/{disk}-{self.vmid}-disk-0.qcow2,size={self.maxdisk // GIB}G",
+            "scsihw": "virtio-scsi-single",
+            "smbios1": f"uuid={identity}",
+        }
+
+    def _lxc_config(self) -> dict[str, str | int]:
+        return {
+            "hostname": self.name,
+            "arch": "amd64",
+            "cores": self.maxcpu,
+            "memory": self.maxmem // MIB,
+            "swap": 512,
+            "ostype": "debian",
+            "net0": f"name=eth0,bridge=vmbr0,hwaddr={self.mac},ip=dhcp,type=veth",
+            "rootfs": f"data:{self.vmid}/vm-{self.vmid}-disk-0.raw,size={self.maxdisk // GIB}G",
+            "unprivileged": 1,
+        }
+
+    @property
+    def mac(self) -> str:
+        tail = zlib.crc32(f"mac:{self.vmid}".encode()) & 0xFFFFFF
+        return f"BC:24:11:{tail >> 16:02X}:{tail >> 8 & 255:02X}:{tail & 255:02X}"
+
+
+def config_file(node: str, kind: Kind, vmid: int) -> str:
+    folder = "qemu-server" if kind == "qemu" else "lxc"
+    return f"nodes/{node}/{folder}/{vmid}.conf"
+
+
+def _digest(config: dict[str, str | int]) -> str:
+    text = "".join(f"{key}: {config[key]}\n" for key in sorted(config))
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

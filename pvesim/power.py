@@ -1,0 +1,176 @@
+"""What the power actions do to a guest, and how long they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pvesim.acl import ROOT, Identity
+from pvesim.errors import TaskError
+from pvesim.guests import Guest
+from pvesim.tasks import Steps, Task, Tasks
+
+LOCK_PATIENCE = 10.0
+LOCK_GLANCE = 0.1
+SHUTDOWN_PATIENCE = 60
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Seconds of simulated time."""
+
+    start: float = 2.0
+    stop: float = 1.0
+    shutdown: float = 3.0
+    reset: float = 0.5
+    suspend: float = 0.5
+    resume: float = 0.5
+    restart: float = 1.0
+    clone: float = 1.0
+    full_clone: float = 5.0
+    destroy: float = 1.0
+    config: float = 0.0
+
+
+@dataclass(frozen=True)
+class Power:
+    """The power actions on one guest, as the work of tasks."""
+
+    guest: Guest
+    durations: Durations
+    tasks: Tasks
+
+    def start(self, task: Task) -> Steps:
+        yield from wait_for_lock(self.guest)
+        with held(self.guest, task):
+            self._refuse_template()
+            if self.guest.lock != "suspended":
+                refuse_locked(self.guest)
+            if self.guest.is_up:
+                raise TaskError(self._text("already running"))
+            yield self.durations.start
+            self.guest.lock = None
+            self.guest.status = "running"
+
+    def stop(self, task: Task) -> Steps:
+        yield from wait_for_lock(self.guest)
+        with held(self.guest, task):
+            if self.guest.is_up:
+                refuse_locked(self.guest)
+                yield self.durations.stop
+                self.guest.status = "stopped"
+
+    def shutdown(self, patience: int, force: bool) -> Callable[[Task], Steps]:
+        def work(task: Task) -> Steps:
+            yield from wait_for_lock(self.guest)
+            with held(self.guest, task):
+                if self.guest.is_up:
+                    refuse_locked(self.guest)
+                    yield from self._come_down(task, patience, force)
+
+        return work
+
+    def reboot(self, patience: int) -> Callable[[Task], Steps]:
+        def work(task: Task) -> Steps:
+            yield from wait_for_lock(self.guest)
+            with held(self.guest, task):
+                refuse_locked(self.guest)
+                yield from self._come_down(task, patience, force=False)
+            self.tasks.timeline.after(self.durations.restart, self._start_again)
+
+        return work
+
+    def reset(self, task: Task) -> Steps:
+        yield from self._at_once(task, self.durations.reset)
+        self.guest.status = "stopped"
+        self.guest.status = "running"
+
+    def suspend(self, task: Task) -> Steps:
+        yield from self._at_once(task, self.durations.suspend)
+        self.guest.status = "paused"
+
+    def suspend_to_disk(self, task: Task) -> Steps:
+        yield from self._at_once(task, self.durations.suspend)
+        self.guest.status = "stopped"
+        self.guest.lock = "suspended"
+
+    def resume(self, task: Task) -> Steps:
+        yield from wait_for_lock(self.guest)
+        with held(self.guest, task):
+            yield self.durations.resume
+            if self.guest.lock == "suspended":
+                self.guest.lock = None
+            self.guest.status = "running"
+
+    def _at_once(self, task: Task, seconds: float) -> Steps:
+        yield from wait_for_lock(self.guest)
+        with held(self.guest, task):
+            refuse_locked(self.guest)
+            yield seconds
+
+    def _come_down(self, task: Task, patience: int, force: bool) -> Steps:
+        obeys = self.guest.acpi and self.guest.status == "running"
+        if obeys and self.durations.shutdown <= patience:
+            yield self.durations.shutdown
+        else:
+            yield patience
+            if not force:
+                raise TaskError(self._timeout_text())
+            task.log(f"{self._noun} still running - terminating now with SIGTERM")
+            yield self.durations.stop
+        self.guest.status = "stopped"
+
+    def _start_again(self) -> None:
+        kind = "qmstart" if self.guest.kind == "qemu" else "vzstart"
+        self.tasks.start(self.guest.node, kind, str(self.guest.vmid), Identity(ROOT), self.start)
+
+    def _refuse_template(self) -> None:
+        if self.guest.template:
+            raise TaskError(f"you can't start a {self._noun.lower()} if it's a template")
+
+    def _timeout_text(self) -> str:
+        if self.guest.kind == "qemu":
+            return "VM quit/powerdown failed - got timeout"
+        return f"command 'lxc-stop -n {self.guest.vmid} --nokill' failed: exit code 1"
+
+    def _text(self, state: str) -> str:
+        return f"{self._noun} {self.guest.vmid} {state}"
+
+    @property
+    def _noun(self) -> str:
+        return noun(self.guest)
+
+
+def noun(guest: Guest) -> str:
+    return "VM" if guest.kind == "qemu" else "CT"
+
+
+def refuse_locked(guest: Guest) -> None:
+    if guest.lock:
+        raise TaskError(f"{noun(guest)} is locked ({guest.lock})")
+
+
+def wait_for_lock(guest: Guest) -> Steps:
+    """Only one task works on a guest at a time; the next one is patient, but not for ever."""
+    # Half a glance early, since the sum of many glances is not exact.
+    deadline = guest.timeline.now() + LOCK_PATIENCE - LOCK_GLANCE / 2
+    while guest.holder is not None:
+        if guest.timeline.now() >= deadline:
+            raise TaskError(f"can't lock file '{_lock_file(guest)}' - got timeout")
+        yield LOCK_GLANCE
+
+
+@contextmanager
+def held(guest: Guest, task: Task) -> Generator[None, None, None]:
+    guest.holder = task.upid
+    try:
+        yield
+    finally:
+        guest.holder = None
+
+
+def _lock_file(guest: Guest) -> str:
+    if guest.kind == "qemu":
+        return f"/var/lock/qemu-server/lock-{guest.vmid}.conf"
+    return f"/run/lock/lxc/pve-config-{guest.vmid}.lock"

@@ -1,0 +1,153 @@
+"""The simulator: clusters, their ports, and the thread in which they are served."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from pvesim.clock import Clock, RealClock
+from pvesim.cluster import HOST, Cluster
+from pvesim.nodes import Node
+from pvesim.power import Durations
+from pvesim.server import Server
+from pvesim.timeline import Timeline
+
+BACKLOG = 256
+# A client which is slow to shake hands or to say goodbye must not hold up `stop()`.
+TLS_PATIENCE = 10.0
+
+
+class _Door:
+    """An open port and the conversations behind it."""
+
+    def __init__(self, server: Server, listener: socket.socket) -> None:
+        self._server = server
+        self._listener = listener
+        self._acceptor: asyncio.Server | None = None
+        self._conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def open(self) -> None:
+        self._acceptor = await asyncio.start_server(
+            self._converse,
+            sock=self._listener,
+            ssl=self._server.node.context,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=TLS_PATIENCE,
+            ssl_shutdown_timeout=1.0,
+        )
+
+    async def close(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.close()
+        conversations = dict(self._conversations)
+        for conversation, writer in conversations.items():
+            writer.transport.abort()
+            conversation.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversation = asyncio.ensure_future(self._server.serve(reader, writer))
+        self._conversations[conversation] = writer
+        try:
+            await asyncio.wait([conversation])
+        finally:
+            del self._conversations[conversation]
+
+
+class Simulator:
+    """Use it as a context manager, or call `start()` and `stop()`."""
+
+    def __init__(self, clock: Clock | None = None, seed: int = 1) -> None:
+        self.clock = clock or RealClock()
+        self.seed = seed
+        self.clusters: dict[str, Cluster] = {}
+        self._lock = threading.RLock()
+        self._doors: dict[Node, _Door] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        if self._loop is not None:
+            return
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="pvesim", daemon=True)
+        self._thread.start()
+        for cluster in self.clusters.values():
+            cluster.start()
+
+    def stop(self) -> None:
+        if self._loop is None or self._thread is None:
+            return
+        for node in list(self._doors):
+            self.close(node)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._loop = self._thread = None
+
+    def add_cluster(
+        self,
+        name: str,
+        nodes: Sequence[str] = ("pve1",),
+        *,
+        standalone: bool = False,
+        statd_interval: float = 10.0,
+        unauthorized_delay: float = 0.0,
+        durations: Durations | None = None,
+    ) -> Cluster:
+        cluster = self.clusters[name] = Cluster(
+            name,
+            nodes,
+            ports=self,
+            timeline=Timeline(self.clock, self._lock),
+            seed=self.seed,
+            standalone=standalone,
+            statd_interval=statd_interval,
+            unauthorized_delay=unauthorized_delay,
+            durations=durations,
+        )
+        if self._loop is not None:
+            cluster.start()
+        return cluster
+
+    def remove_cluster(self, name: str) -> None:
+        self.clusters.pop(name).stop()
+
+    def open(self, cluster: Cluster, node: Node) -> None:
+        """Open the port of a node: a free one at first, and always that one later."""
+        if self._loop is None or node in self._doors:
+            return
+        listener = _listen(node.port)
+        node.port = listener.getsockname()[1]
+        door = self._doors[node] = _Door(Server(cluster, node), listener)
+        self._run(door.open())
+
+    def close(self, node: Node) -> None:
+        door = self._doors.pop(node, None)
+        if door is not None:
+            self._run(door.close())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.bind((HOST, port))
+    return listener

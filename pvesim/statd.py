@@ -1,0 +1,97 @@
+"""What the cluster knows of its guests: a copy, made every few seconds, of what their nodes know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pvesim.guests import Guest
+from pvesim.timeline import Timeline
+
+# A node which is gone for longer takes the numbers of its guests with it.
+MEMORY = 300.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The state of a guest as of some moment."""
+
+    name: str
+    status: str
+    template: bool
+    uptime: int
+    cpu: float
+    maxcpu: int
+    mem: int
+    maxmem: int
+    disk: int
+    maxdisk: int
+    netin: int
+    netout: int
+    diskread: int
+    diskwrite: int
+
+    @classmethod
+    def of(cls, guest: Guest) -> Figures:
+        return cls(
+            guest.name,
+            guest.status,
+            guest.template,
+            guest.uptime,
+            guest.cpu,
+            guest.maxcpu,
+            guest.mem,
+            guest.maxmem,
+            guest.maxdisk // 4 if guest.kind == "lxc" and guest.is_up else 0,
+            guest.maxdisk,
+            guest.traffic("netin", 2000),
+            guest.traffic("netout", 1000),
+            guest.traffic("diskread", 5000),
+            guest.traffic("diskwrite", 3000),
+        )
+
+
+class Statd:
+    """Publishes figures at every tick; with an interval of zero it is always up to date."""
+
+    def __init__(self, timeline: Timeline, interval: float) -> None:
+        self.timeline = timeline
+        self.interval = interval
+        self.guests: dict[int, Guest] = {}
+        self.silent_nodes: dict[str, float] = {}
+        self._began = timeline.now()
+        self._ticks = 0
+        self._published: dict[int, Figures] = {}
+        timeline.watch(self._tick)
+
+    def figures(self, guest: Guest) -> Figures | None:
+        """What the cluster believes of the guest; None when it knows nothing."""
+        silent_since = self.silent_nodes.get(guest.node)
+        if silent_since is not None:
+            recent = self.timeline.now() - silent_since <= MEMORY
+            return self._published.get(guest.vmid) if recent else None
+        if not self.interval:
+            return Figures.of(guest)
+        return self._published.get(guest.vmid)
+
+    def publish(self, guests: Iterable[Guest]) -> None:
+        for guest in guests:
+            if guest.node not in self.silent_nodes:
+                self._published[guest.vmid] = Figures.of(guest)
+
+    def silence(self, node: str) -> None:
+        """Nothing is heard of this node any more."""
+        if not self.interval:
+            self.publish(guest for guest in self.guests.values() if guest.node == node)
+        self.silent_nodes.setdefault(node, self.timeline.now())
+
+    def forget(self, vmid: int) -> None:
+        self._published.pop(vmid, None)
+
+    def _tick(self, moment: float) -> None:
+        if not self.interval:
+            return
+        ticks = int((moment - self._began) // self.interval)
+        if ticks > self._ticks:
+            self._ticks = ticks
+            self.publish(self.guests.values())
