@@ -1,0 +1,27 @@
+"""What django-axes counts failures by."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+
+from accounts.models import User
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address that the server vouches for. Headers that a client can write never count."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def known_username(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
+    """The name to count by: as stored for a person, a digest for anything else.
+
+    People type their password into the name field; what nobody is called must not be kept in the clear.
+    """
+    typed = str((credentials or {}).get("username") or request.POST.get("username", ""))
+    person = User.objects.filter(username__iexact=typed).values_list("username", flat=True).first()
+    return (
+        person
+        or "unknown:" + salted_hmac("accounts.lockout", typed.lower(), secret=settings.SECRET_KEY).hexdigest()[:24]
+    )
