@@ -1,0 +1,20 @@
+from django.apps import AppConfig
+
+
+class ClustersConfig(AppConfig):
+    name = "clusters"
+
+    def ready(self) -> None:
+        from auditlog.registry import auditlog  # noqa: PLC0415
+
+        from clusters import checks  # noqa: F401, PLC0415
+        from clusters.models import Cluster  # noqa: PLC0415
+
+        auditlog.register(
+            Cluster,
+            include_fields=[
+                field.name for field in Cluster._meta.concrete_fields if field.name not in {"created_at", "updated_at"}
+            ],
+            mask_fields=["password", "token_secret"],
+            mask_callable="clusters.audit.mask",
+        )

@@ -1,0 +1,281 @@
+"""Where a cluster is, how it is trusted, and how it was last time."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from clusters import audit
+from clusters.config import ClusterConfig, Trust, validate_host, validate_pem, validate_user
+from clusters.fields import EncryptedSecretField, Secret
+
+SECRETS = ("password", "token_secret")
+
+# Where a secret is sent, and what vouches for the receiver. Who changes one of these enters the secret again.
+TARGET = ("host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint")
+
+
+class ClusterQuerySet(models.QuerySet["Cluster"]):
+    def active(self) -> Self:
+        """Active clusters as people see them: the default first, then by name."""
+        return self.filter(is_active=True).order_by("-is_default", "name", "cluster_id")
+
+    def default(self) -> "Cluster | None":
+        return self.filter(is_default=True).first()
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            gone = list(self.values_list("cluster_id", flat=True))
+            deleted = super().delete()
+            DeletedCluster.objects.bury(gone)
+        return deleted
+
+
+class Cluster(models.Model):
+    """A Proxmox VE cluster, or a standalone node. The table and its columns keep the predecessor's names."""
+
+    cluster_id = models.CharField(
+        "cluster ID",
+        max_length=50,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z",
+                "Use letters, digits, dot, dash and underscore, beginning with a letter or a digit.",
+            )
+        ],
+        help_text="Short and permanent: it stands in addresses and in clusters.json. It cannot be changed later.",
+    )
+    name = models.CharField(max_length=120, help_text="What people see.")
+    host = models.CharField(
+        max_length=255,
+        validators=[validate_host],
+        help_text="Name or IP address of a node, without https:// and port.",
+    )
+    port = models.PositiveIntegerField(default=8006, validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    user = models.CharField(
+        max_length=80,
+        validators=[validate_user],
+        help_text="With its realm, like portal@pve. Avoid root@pam.",
+    )
+    password = EncryptedSecretField()
+    token_id = models.CharField(
+        "API token ID",
+        max_length=140,
+        blank=True,
+        validators=[
+            RegexValidator(r"\A[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+\Z", "Write it like portal@pve!labs.")
+        ],
+        help_text="Like portal@pve!labs. A token wins over the password.",
+    )
+    token_secret = EncryptedSecretField("API token secret")
+    verify_ssl = models.BooleanField(
+        "verify TLS", default=False, help_text="Check the certificate against the system's authorities."
+    )
+    ca_certificate = models.TextField(
+        "CA certificate",
+        blank=True,
+        validators=[validate_pem],
+        help_text="PEM of the cluster's own authority (/etc/pve/pve-root-ca.pem). Wins over the system's authorities.",
+    )
+    fingerprint = models.CharField(
+        "certificate fingerprint",
+        max_length=95,
+        blank=True,
+        validators=[RegexValidator(r"\A[0-9A-F]{2}(:[0-9A-F]{2}){31}\Z", "Write SHA-256 as 32 pairs: AA:BB:…")],
+        help_text="SHA-256 of this node's certificate. Wins over both; a renewed certificate has to be entered anew.",
+    )
+    is_default = models.BooleanField("default", default=False)
+    is_active = models.BooleanField("active", default=True)
+    credential_version = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[Any] = ClusterQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        health: "ClusterHealth"
+
+    class Meta:
+        db_table = "clusters"
+        ordering = ["name", "cluster_id"]
+        permissions = [("test_cluster", "Can test the connection of a cluster")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"],
+                condition=Q(is_default=True),
+                name="one_default_cluster",
+                violation_error_message="There is a default cluster already. Use the action “Make default”.",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_default=False) | Q(is_active=True),
+                name="default_cluster_is_active",
+                violation_error_message="The default cluster has to be active.",
+            ),
+            models.CheckConstraint(
+                condition=Q(port__gte=1, port__lte=65535),
+                name="cluster_port_in_range",
+                violation_error_message="A port is a number from 1 to 65535.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.cluster_id})"
+
+    def save(self, **kwargs: Any) -> None:
+        """Save, count new secrets, and mark the database as the source of clusters from now on."""
+        new_secrets = [name for name in SECRETS if (secret := self.__dict__.get(name)) and secret.is_new]
+        if new_secrets:
+            self.credential_version += 1
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "credential_version"}
+        adding = self._state.adding
+        with transaction.atomic():
+            super().save(**kwargs)
+            if adding:
+                Adoption.objects.get_or_create(pk=Adoption.ONLY)
+                DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
+
+    def delete(self, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            deleted = super().delete(**kwargs)
+            DeletedCluster.objects.bury([self.cluster_id])
+        return deleted
+
+    def activate(self) -> None:
+        self.is_active = True
+        self.save(update_fields=["is_active", "updated_at"])
+
+    def deactivate(self) -> bool:
+        """Switch it off, which always succeeds. True if it was the default: then there is none now."""
+        was_default, self.is_default, self.is_active = self.is_default, False, False
+        self.save(update_fields=["is_default", "is_active", "updated_at"])
+        return was_default
+
+    def make_default(self) -> None:
+        """Make this the one default. Raises `NotActive` for a cluster that is switched off."""
+        with transaction.atomic():
+            # All rows are locked in one order first: any shorter form deadlocks or collides on PostgreSQL.
+            rows = {row.pk: row for row in Cluster.objects.select_for_update().order_by("pk").defer(*SECRETS)}
+            if not (row := rows.get(self.pk)) or not row.is_active:
+                raise NotActive(self)
+            for other in rows.values():
+                if other.is_default and other.pk != self.pk:
+                    Cluster.objects.filter(pk=other.pk).update(is_default=False, updated_at=timezone.now())
+                    audit.record(other, is_default=(True, False))
+            if not row.is_default:
+                Cluster.objects.filter(pk=self.pk).update(is_default=True, updated_at=timezone.now())
+                audit.record(row, is_default=(False, True))
+        self.is_default = True
+
+    @property
+    def config(self) -> ClusterConfig:
+        """What the gateway needs, with the secrets still sealed."""
+        return ClusterConfig(
+            cluster_id=self.cluster_id,
+            name=self.name,
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            token_id=self.token_id,
+            token_secret=self.token_secret,
+            verify_ssl=self.verify_ssl,
+            ca_certificate=self.ca_certificate,
+            fingerprint=self.fingerprint,
+            is_default=self.is_default,
+            is_active=self.is_active,
+            credential_version=self.credential_version,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+        )
+
+    @property
+    def trust(self) -> Trust:
+        return self.config.trust
+
+    def to_safe_dict(self) -> dict[str, Any]:
+        """The cluster as old scripts know it, without its password."""
+        return self.config.to_safe_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same with the password in the clear. Kept for old scripts; nothing of the portal calls it."""
+        return self.config.to_dict()
+
+
+class NotActive(Exception):
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(f"{cluster.name} is not active, so it cannot be the default. Activate it first.")
+
+
+class ClusterHealth(models.Model):
+    """How the last conversation with a cluster went. A row is written by whoever talked to it."""
+
+    cluster = models.OneToOneField(Cluster, models.CASCADE, primary_key=True, related_name="health")
+    ok = models.BooleanField(default=False)
+    checked_at = models.DateTimeField()
+    last_ok_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=300, blank=True)
+    version = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        verbose_name_plural = "cluster health"
+
+    def __str__(self) -> str:
+        return "reachable" if self.ok else self.problem
+
+    @classmethod
+    def succeeded(cls, cluster_id: str, *, at: datetime | None = None, version: str = "") -> None:
+        at = at or timezone.now()
+        values = {"ok": True, "checked_at": at, "last_ok_at": at, "failing_since": None, "problem": ""}
+        cls._write(cluster_id, values | ({"version": version[:40]} if version else {}))
+
+    @classmethod
+    def failed(cls, cluster_id: str, problem: str, *, at: datetime | None = None) -> None:
+        at = at or timezone.now()
+        row = cls.objects.filter(cluster__cluster_id=cluster_id).first()
+        since = (row and row.failing_since) or at
+        cls._write(cluster_id, {"ok": False, "checked_at": at, "failing_since": since, "problem": problem[:300]})
+
+    @classmethod
+    def _write(cls, cluster_id: str, values: dict[str, Any]) -> None:
+        cluster = Cluster.objects.filter(cluster_id=cluster_id).only("pk").first()
+        if cluster:  # it may have been deleted while it was asked
+            cls.objects.update_or_create(cluster=cluster, defaults=values)
+
+
+class Adoption(models.Model):
+    """Set by the first saved cluster and cleared by nothing: the database is the source of clusters since then."""
+
+    ONLY = 1
+
+    since = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"since {self.since:%Y-%m-%d %H:%M}"
+
+
+class DeletedClusterManager(models.Manager["DeletedCluster"]):
+    def bury(self, cluster_ids: list[str], *, by: str = "") -> None:
+        for cluster_id in cluster_ids:
+            self.update_or_create(cluster_id=cluster_id, defaults={"deleted_by": by, "deleted_at": timezone.now()})
+
+
+class DeletedCluster(models.Model):
+    """A tombstone, so that an import does not bring back what somebody deleted."""
+
+    cluster_id = models.CharField(max_length=50, unique=True)
+    deleted_at = models.DateTimeField()
+    deleted_by = models.CharField(max_length=150, blank=True)
+
+    objects: ClassVar[DeletedClusterManager] = DeletedClusterManager()
+
+    def __str__(self) -> str:
+        return self.cluster_id
+
+
+__all__ = ["Adoption", "Cluster", "ClusterHealth", "DeletedCluster", "NotActive", "Secret"]
