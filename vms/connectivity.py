@@ -1,0 +1,46 @@
+"""Whether a database connection can be opened: the one question whose no lets the registry leave the database."""
+
+import sqlite3
+
+from django.db import OperationalError, connection
+from django.db.utils import InterfaceError
+
+
+def can_open() -> bool:
+    """Open the connection if it is not. False only when that is impossible; a busy database raises."""
+    if connection.connection is not None:
+        return True
+    try:
+        connection.ensure_connection()
+    except (OperationalError, InterfaceError) as error:
+        if _is_unreachable(error):
+            return False
+        raise
+    return True
+
+
+def was_lost() -> bool:
+    """After a failed query: whether the connection broke and cannot be opened again."""
+    if connection.connection is not None and (connection.vendor == "sqlite" or connection.is_usable()):
+        return False
+    if connection.in_atomic_block:
+        return not _server_answers()
+    connection.close()
+    return not can_open()
+
+
+def _is_unreachable(error: Exception) -> bool:
+    if connection.vendor == "sqlite":
+        # Locked and corrupt files also fail on opening, in the PRAGMAs. They are there, so they are errors.
+        return getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN
+    return not _server_answers()
+
+
+def _server_answers() -> bool:
+    """Ask past the pool: an exhausted pool is a busy database, not an absent one."""
+    options = {key: value for key, value in connection.get_connection_params().items() if key != "pool"}
+    try:
+        connection.Database.connect(**options).close()
+    except connection.Database.OperationalError:
+        return False
+    return True

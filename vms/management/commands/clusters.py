@@ -1,0 +1,61 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from vms import registry
+
+
+class Command(BaseCommand):
+    help = (
+        "List the active clusters and where they come from, or test the connection of one (without an ID: the default)."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True)
+        commands.add_parser("list", help="which clusters there are, and their source")
+        commands.add_parser("test", help="ask a cluster for its version").add_argument("cluster_id", nargs="?")
+
+    def handle(self, *, command: str, cluster_id: str | None = None, **options: Any) -> None:
+        with registry.resolved_once():
+            self._tell_source()
+            if command == "list":
+                self._list()
+            else:
+                self._test(cluster_id)
+
+    def _tell_source(self) -> None:
+        state = registry.state()
+        self.stdout.write(f"Source: {state.source}" + (f" ({state.reason})" if state.is_fallback else ""))
+        for notice in state.notices:
+            self.stderr.write(f"Notice: {notice}")
+
+    def _list(self) -> None:
+        for config in registry.clusters():
+            mark = "  (default)" if config.is_default else ""
+            self.stdout.write(f"{config.cluster_id:20} {config.name:30} {config.host}:{config.port}{mark}")
+        if not registry.clusters():
+            self.stdout.write("No active cluster.")
+
+    def _test(self, cluster_id: str | None) -> None:
+        config = self._wanted(cluster_id)
+        try:
+            found = proxmox.diagnose(config)
+        except proxmox.ProxmoxError as error:
+            raise CommandError(f"{config.name}: {error.plain}") from error
+        self.stdout.write(
+            f"{config.name}: Proxmox VE {found.version}, {len(found.nodes)} nodes, {found.seconds * 1000:.0f} ms, "
+            f"certificate: {config.trust}"
+        )
+
+    def _wanted(self, cluster_id: str | None) -> ClusterConfig:
+        if cluster_id:
+            try:
+                return registry.get(cluster_id)
+            except registry.UnknownCluster:
+                raise CommandError(f"There is no active cluster “{cluster_id}”. See: manage.py clusters list") from None
+        if default := registry.default():
+            return default
+        raise CommandError("There is no default cluster. Name one: manage.py clusters test ID")
