@@ -1,0 +1,232 @@
+"""Settings of Lab Portal. Everything that differs between installations comes from the environment or `.env`.
+
+The README's table of variables is the reference; nothing else in the product reads the environment.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def text(name: str, default: str | None = None) -> str:
+    """A variable, or the file that NAME_FILE points to, without surrounding white space; empty means unset."""
+    value = str(env.str(name, default="")).strip()
+    if value:
+        return value
+    if default is None:
+        raise ImproperlyConfigured(
+            f"Set {name} or {name}_FILE. bin/demo, bin/serve and bin/test make keys by themselves."
+        )
+    return default
+
+
+def words(name: str, default: str) -> list[str]:
+    return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
+
+
+def truth(name: str, *, default: bool) -> bool:
+    """A yes or a no; anything else is an error, because a typo must not switch verification off."""
+    value = text(name, "on" if default else "off").lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be on or off, not {value!r}.")
+
+
+# Keys. Neither has a default: a published key is no key.
+SECRET_KEY = text("SECRET_KEY")
+FIELD_ENCRYPTION_KEY = words("FIELD_ENCRYPTION_KEY", text("FIELD_ENCRYPTION_KEY"))
+
+DEBUG = truth("DEBUG", default=False)
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "127.0.0.1,localhost")
+
+# Who can only be reached from this machine needs no TLS in front; everybody else gets nothing without it.
+LOOPBACK_ONLY = set(ALLOWED_HOSTS) <= {"127.0.0.1", "localhost", "[::1]", "testserver"}
+
+# Clusters: the second and the third source, behind the database.
+CLUSTER_CONFIG_FILE = text("CLUSTER_CONFIG_FILE", str(BASE_DIR / "clusters.json"))
+PVE_HOST = text("PVE_HOST", "")
+CLUSTERS: list[dict[str, Any]] = (
+    [
+        {
+            "id": "default-cluster",
+            "name": "Default Cluster",
+            "host": PVE_HOST,
+            "user": text("PVE_ADMIN_USER", "root@pam"),
+            "password": text("PVE_ADMIN_PASS", ""),
+            "verify_ssl": truth("PVE_VERIFY", default=False),
+            "is_default": True,
+        }
+    ]
+    if PVE_HOST
+    else []
+)
+
+INSTALLED_APPS = [
+    "accounts",
+    "clusters",
+    "vms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "encrypted_model_fields",
+    "django_htmx",
+    "auditlog",
+    "csp",
+    "axes",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "labportal.middleware.audit_trail",
+    "labportal.middleware.personal_settings",
+    "labportal.middleware.cluster_registry",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "labportal.urls"
+ASGI_APPLICATION = "labportal.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "labportal" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database: SQLite beside manage.py, or PostgreSQL by DATABASE_URL.
+DATABASE_TIMEOUT = 2  # seconds to wait for a PostgreSQL connection, so that an outage is an answer and not a hang
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url_config(text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'lab_portal.db'}"))
+}
+database = DATABASES["default"]
+if database["ENGINE"] == "django.db.backends.sqlite3":
+    # Readers never wait for a writer, writers queue instead of failing, and a commit survives a power cut.
+    database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+elif database["ENGINE"] == "django.db.backends.postgresql":
+    database["CONN_HEALTH_CHECKS"] = True
+    database.setdefault("OPTIONS", {}).update(
+        connect_timeout=DATABASE_TIMEOUT,
+        pool={"min_size": 1, "max_size": 20, "timeout": DATABASE_TIMEOUT, "reconnect_timeout": 10},
+    )
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# People.
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "accounts.hashers.CappedScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "vms-list"
+LOGOUT_REDIRECT_URL = "login"
+
+# Five wrong passwords lock this name at this address for a quarter of an hour, and nobody else:
+# a class shares one address.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.client_address"
+AXES_USERNAME_CALLABLE = "accounts.lockout.known_username"
+AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+
+AUDITLOG_DISABLE_REMOTE_ADDR = False
+AUDITLOG_MASK_CALLABLE = "clusters.audit.mask"
+
+# The browser.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not LOOPBACK_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_HSTS_SECONDS = 0 if LOOPBACK_ONLY else 31536000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "labportal" / "assets"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Language and time. Times are stored in UTC and shown in the person's own zone.
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# Proxmoxer prints request bodies at INFO and answers at DEBUG: these loggers never go below WARNING.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes")},
+}

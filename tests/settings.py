@@ -1,0 +1,30 @@
+"""Settings of the tests: the product's own, with keys of their own and what makes tests fast."""
+
+import os
+import secrets
+
+from cryptography.fernet import Fernet
+
+os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
+os.environ["FIELD_ENCRYPTION_KEY"] = Fernet.generate_key().decode()
+os.environ["DEBUG"] = "off"
+os.environ["ALLOWED_HOSTS"] = "127.0.0.1,localhost,testserver"
+os.environ.setdefault("DATABASE_URL", "sqlite:///tests.db")
+for name in (
+    "PVE_HOST",
+    "PVE_ADMIN_USER",
+    "PVE_ADMIN_PASS",
+    "PVE_VERIFY",
+    "SECRET_KEY_FILE",
+    "FIELD_ENCRYPTION_KEY_FILE",
+):
+    os.environ[name] = ""
+os.environ["CLUSTER_CONFIG_FILE"] = "/nonexistent/clusters.json"
+
+from labportal.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
