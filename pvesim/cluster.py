@@ -42,6 +42,7 @@ class Cluster:
         timeline: Timeline,
         seed: int,
         standalone: bool = False,
+        first_port: int = 0,
         statd_interval: float = 10.0,
         unauthorized_delay: float = 0.0,
         durations: Durations | None = None,
@@ -56,7 +57,10 @@ class Cluster:
         self.began = timeline.now()
         self.rng = random.Random(f"{seed}:{name}")  # noqa: S311 - every run is to be the same
         self.authority = Authority(str(uuid.UUID(int=self.rng.getrandbits(128), version=4)))
-        self.nodes = {node: Node(node, number, self.authority) for number, node in enumerate(nodes, start=1)}
+        self.nodes = {
+            node: Node(node, number, self.authority, port=first_port + number - 1 if first_port else 0)
+            for number, node in enumerate(nodes, start=1)
+        }
         self.access = AccessList()
         self.accounts = Accounts(self.access, self.rng)
         self.tickets = Tickets(new_key(f"{seed}:{name}"))
@@ -159,9 +163,7 @@ class Cluster:
         acl: Grants | None = None,
     ) -> Token:
         with self.timeline.lock:
-            return self.accounts.add_token(
-                userid, tokenid, privsep=privsep, expire=expire, secret=secret, acl=acl
-            )
+            return self.accounts.add_token(userid, tokenid, privsep=privsep, expire=expire, secret=secret, acl=acl)
 
     def user(self, userid: str) -> User:
         return self.accounts.users[userid]

@@ -81,9 +81,7 @@ class Faults:
         self._rules: list[Fault] = []
         self._lock = threading.Lock()
 
-    def delay(
-        self, path_regex: str, seconds: float, before: Before = "headers", **scope: Unpack[Scope]
-    ) -> Fault:
+    def delay(self, path_regex: str, seconds: float, before: Before = "headers", **scope: Unpack[Scope]) -> Fault:
         return self._add(Delay(seconds, before), path_regex, {"executed": True, **scope})
 
     def hang(self, path_regex: str, **scope: Unpack[Scope]) -> Fault:

@@ -39,8 +39,7 @@ class Journal:
     def count(self, method: str | None = None, path_regex: str = "") -> int:
         pattern = re.compile(path_regex)
         return sum(
-            method in (None, request.method) and pattern.search(request.path) is not None
-            for request in self.all()
+            method in (None, request.method) and pattern.search(request.path) is not None for request in self.all()
         )
 
 

@@ -21,9 +21,7 @@ PRIVILEGE_NAMES = {
         " Replicate Snapshot Snapshot.Rollback"
     ),
 }
-PRIVILEGES = frozenset(
-    f"{family}.{name}" for family, names in PRIVILEGE_NAMES.items() for name in names.split()
-)
+PRIVILEGES = frozenset(f"{family}.{name}" for family, names in PRIVILEGE_NAMES.items() for name in names.split())
 
 
 def _family(*families: str) -> frozenset[str]:

@@ -75,9 +75,7 @@ class Tasks:
     def forget(self, upid: str) -> None:
         self._tasks.pop(upid, None)
 
-    def start(
-        self, node: str, kind: str, subject: str, identity: Identity, work: Callable[[Task], Steps]
-    ) -> Task:
+    def start(self, node: str, kind: str, subject: str, identity: Identity, work: Callable[[Task], Steps]) -> Task:
         now = self.timeline.now()
         task = Task(node, kind, subject, identity, self._next_pid(), self._centiseconds(now), now)
         self._tasks[task.upid] = task

@@ -105,9 +105,7 @@ def _is_public(verb: str, path: str) -> bool:
     return any(route.public and (route.method, route.path) == (verb, path) for route in ROUTES)
 
 
-def _authorize(
-    cluster: Cluster, route: Route, identity: Identity, places: Mapping[str, str], path: str
-) -> None:
+def _authorize(cluster: Cluster, route: Route, identity: Identity, places: Mapping[str, str], path: str) -> None:
     if identity.tokenid and not route.for_tokens:
         # The missing parenthesis is the real one.
         message = f"Permission check failed (URI '{path}' not available with API token, need proper ticket.\n"

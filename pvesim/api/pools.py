@@ -38,8 +38,6 @@ def _with_members(call: Call, name: str) -> Json:
     if members is None:
         raise failed(f"pool '{name}' does not exist")
     wanted = call.values.get("type")
-    guests = [
-        call.cluster.statd.guests[vmid] for vmid in sorted(members) if vmid in call.cluster.statd.guests
-    ]
+    guests = [call.cluster.statd.guests[vmid] for vmid in sorted(members) if vmid in call.cluster.statd.guests]
     rows = [pool_member_row(call, guest) for guest in guests if wanted in (None, guest.kind)]
     return {**_head(call, name), "members": rows}
