@@ -139,9 +139,9 @@ class Cluster(models.Model):
                 Adoption.objects.get_or_create(pk=Adoption.ONLY)
                 DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
 
-    def delete(self, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
-            deleted = super().delete(**kwargs)
+            deleted = super().delete(using=using, keep_parents=keep_parents)
             DeletedCluster.objects.bury([self.cluster_id])
         return deleted
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from django.db import OperationalError, connections
 from django.utils import timezone
@@ -49,9 +50,9 @@ class Worker:
                 return  # an unimported or old file is looked at, never worked on
             configs = registry.clusters()
         for config in configs:
-            self._start(f"sync {config.cluster_id}", lambda config=config: sync_when_due(config))
+            self._start(f"sync {config.cluster_id}", partial(sync_when_due, config))
         for operation in Operation.objects.due(timezone.now()).select_related("vm", "requested_by"):
-            self._start(f"operation {operation.pk}", lambda operation=operation: operations.work_on(operation))
+            self._start(f"operation {operation.pk}", partial(operations.work_on, operation))
 
     def finish(self, *, timeout: float = 30) -> None:
         """Wait for what was started."""

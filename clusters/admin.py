@@ -1,0 +1,162 @@
+"""Clusters in the admin."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from clusters.config import Trust
+from clusters.forms import ClusterForm
+from clusters.models import Cluster, DeletedCluster, NotActive
+
+# What the form's fields are called in the table.
+STORED_AS = {"new_password": "password", "new_token_secret": "token_secret", "remove_token": "token_secret"}
+
+
+class TrustFilter(admin.SimpleListFilter):
+    title = "certificate"
+    parameter_name = "trust"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("none", "not verified"), ("verified", "verified")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
+        blind = {"verify_ssl": False, "ca_certificate": "", "fingerprint": ""}
+        if self.value() == "none":
+            return queryset.filter(**blind)
+        return queryset.exclude(**blind) if self.value() == "verified" else queryset
+
+
+@admin.register(Cluster)
+class ClusterAdmin(admin.ModelAdmin[Cluster]):
+    form = ClusterForm
+    list_display = ("name", "cluster_id", "address", "health_in_words", "certificate", "is_default", "is_active")
+    list_filter = ("is_active", "is_default", TrustFilter, "health__ok")
+    list_select_related = ("health",)
+    search_fields = ("name", "cluster_id", "host", "user")
+    actions = ("activate", "deactivate", "make_default")
+    save_on_top = True
+    fieldsets = (
+        (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words")}),
+        ("Connection", {"fields": ("host", "port", "verify_ssl", "ca_certificate", "fingerprint")}),
+        (
+            "Credential",
+            {
+                "fields": ("user", "new_password", "token_id", "new_token_secret", "remove_token"),
+                "description": "Stored encrypted and never shown again. Whoever changes host, port, user or "
+                "certificate settings enters the credential again. A token wins over the password.",
+            },
+        ),
+        ("State", {"fields": ("health_in_words", "created_at", "updated_at")}),
+    )
+    readonly_fields = ("default_in_words", "health_in_words", "created_at", "updated_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Cluster]:
+        return super().get_queryset(request).select_related("health")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Cluster | None = None) -> Any:
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "cluster_id")
+
+    # Columns
+
+    @admin.display(description="address", ordering="host")
+    def address(self, cluster: Cluster) -> str:
+        return f"{cluster.host}:{cluster.port}"
+
+    @admin.display(description="health", ordering="health__checked_at")
+    def health_in_words(self, cluster: Cluster) -> str:
+        health = getattr(cluster, "health", None)
+        if health is None:
+            return "not asked yet"
+        if health.ok:
+            return f"reachable, asked {timesince(health.checked_at)} ago"
+        return f"not reachable for {timesince(health.failing_since)}: {health.problem}"
+
+    @admin.display(description="certificate")
+    def certificate(self, cluster: Cluster) -> SafeString | str:
+        if cluster.trust is Trust.NONE:
+            return format_html("<strong>{}</strong>", cluster.trust)
+        return cluster.trust
+
+    @admin.display(description="default")
+    def default_in_words(self, cluster: Cluster) -> str:
+        return "yes" if cluster.is_default else "no; the list's action “Make default” changes it"
+
+    # Saving. Only what was changed is written: a stale form must not undo what somebody else decided meanwhile.
+
+    def save_model(self, request: HttpRequest, obj: Cluster, form: ClusterForm, change: bool) -> None:
+        if not change:
+            obj.save()
+            return
+        fields = {STORED_AS.get(name, name) for name in form.changed_data}
+        if form.cleaned_data.get("remove_token"):
+            fields |= {"token_id", "token_secret"}
+        if "is_active" in fields and not obj.is_active:
+            obj.is_default = False
+            fields.add("is_default")
+        if fields:
+            obj.save(update_fields=[*fields, "updated_at"])
+        if obj.trust is Trust.NONE:
+            messages.warning(request, f"The certificate of {obj.name} is not verified. Enter its CA certificate.")
+
+    def delete_model(self, request: HttpRequest, obj: Cluster) -> None:
+        obj.delete()
+        DeletedCluster.objects.bury([obj.cluster_id], by=request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
+        gone = list(queryset.values_list("cluster_id", flat=True))
+        queryset.delete()
+        DeletedCluster.objects.bury(gone, by=request.user.get_username())
+
+    # Actions
+
+    @admin.action(description="Activate", permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
+        for cluster in queryset.filter(is_active=False):
+            with transaction.atomic():
+                cluster.activate()
+                self.log_change(request, cluster, "Activated.")
+            messages.success(request, f"{cluster.name} is active.")
+
+    @admin.action(description="Deactivate", permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
+        for cluster in queryset.filter(is_active=True):
+            with transaction.atomic():
+                was_default = cluster.deactivate()
+                self.log_change(request, cluster, "Deactivated.")
+            messages.success(request, f"{cluster.name} is not active any more. Nobody can use its machines.")
+            if was_default:
+                messages.warning(request, f"{cluster.name} was the default. There is no default cluster now.")
+
+    @admin.action(description="Make default", permissions=["change"])
+    def make_default(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
+        if len(chosen := list(queryset[:2])) != 1:
+            messages.error(request, "Choose exactly one cluster: there is one default.")
+            return
+        try:
+            with transaction.atomic():
+                chosen[0].make_default()
+                self.log_change(request, chosen[0], "Made the default.")
+        except NotActive as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, f"{chosen[0].name} is the default cluster.")
+
+
+
+@admin.register(DeletedCluster)
+class DeletedClusterAdmin(admin.ModelAdmin[DeletedCluster]):
+    """Tombstones. Deleting one lets an import bring the cluster back."""
+
+    list_display = ("cluster_id", "deleted_at", "deleted_by")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

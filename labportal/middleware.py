@@ -1,0 +1,51 @@
+"""What surrounds every request."""
+
+import zoneinfo
+from collections.abc import Callable
+
+from auditlog.context import set_extra_data
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+from django.utils.functional import SimpleLazyObject
+
+from accounts.lockout import client_address
+from vms import registry
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def audit_trail(get_response: Handler) -> Handler:
+    """Tell the audit trail who acts, and from the address that the server vouches for: no header counts."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        actor = SimpleLazyObject(lambda: request.user if request.user.is_authenticated else None)
+        with set_extra_data({"actor": actor, "remote_addr": client_address(request) or None}):
+            return get_response(request)
+
+    return middleware
+
+
+def personal_settings(get_response: Handler) -> Handler:
+    """Show times in the person's own zone, and pages in his language."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        zone, language = "", ""
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            zone, language = request.user.time_zone, request.user.language
+        with timezone.override(zoneinfo.ZoneInfo(zone) if zone else None):
+            if language:
+                translation.activate(language)
+            return get_response(request)
+
+    return middleware
+
+
+def cluster_registry(get_response: Handler) -> Handler:
+    """Resolve clusters once a request."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with registry.resolved_once():
+            return get_response(request)
+
+    return middleware
