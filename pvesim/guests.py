@@ -38,6 +38,7 @@ class Guest:
     maxmem: int = GIB
     maxdisk: int = 8 * GIB
     options: dict[str, str | int] = field(default_factory=dict, repr=False)
+    base: int | None = None
     pid: int = 0
     holder: str | None = field(default=None, repr=False)
 

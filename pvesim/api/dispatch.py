@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from pvesim.acl import Identity
-from pvesim.api import access, clusters, guests, nodes, pools, tasks
+from pvesim.api import access, clusters, config, guests, nodes, pools, provision, tasks
 from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
 from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, failed
@@ -16,7 +16,9 @@ from pvesim.nodes import Node
 from pvesim.parameters import verify
 
 ROUTES = Routes()
-ROUTES.include(module.ROUTES for module in (access, clusters, nodes, guests, tasks, pools))
+ROUTES.include(module.ROUTES for module in (access, clusters, nodes, guests, config, provision, tasks, pools))
+
+PUBLIC = {(route.method, route.path) for route in ROUTES if route.public}
 
 PREFIX = "/api2/json"
 SCHEME = "PVEAPIToken="
@@ -70,7 +72,7 @@ def _authenticate(cluster: Cluster, message: Message, path: str) -> Identity:
     ticket, authorization = _cookie(message.headers), message.headers.get("authorization", "")
     if not ticket and authorization.startswith(SCHEME):
         return _token_identity(cluster, authorization.removeprefix(SCHEME), now)
-    if _is_public(message.verb, path):
+    if (message.verb, path) in PUBLIC:
         return NOBODY
     if not ticket:
         raise _unauthorized("No ticket")
@@ -99,10 +101,6 @@ def _cookie(headers: Mapping[str, str]) -> str:
             if name == COOKIE and value:
                 return unquote(value)
     return ""
-
-
-def _is_public(verb: str, path: str) -> bool:
-    return any(route.public and (route.method, route.path) == (verb, path) for route in ROUTES)
 
 
 def _authorize(cluster: Cluster, route: Route, identity: Identity, places: Mapping[str, str], path: str) -> None:

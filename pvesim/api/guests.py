@@ -1,4 +1,4 @@
-"""/nodes/{node}/qemu/{vmid} and /nodes/{node}/lxc/{vmid}: state, configuration, power."""
+"""/nodes/{node}/qemu/{vmid} and /nodes/{node}/lxc/{vmid}: state and power."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pvesim.power import SHUTDOWN_PATIENCE, Power, noun
 from pvesim.tasks import Steps, Task
 
 ROUTES = Routes()
-SNAPNAME = Param(longest=40)
 KINDS: tuple[Kind, ...] = ("qemu", "lxc")
 PREFIX = {"qemu": "qm", "lxc": "vz"}
 SEES = Need("/vms/{vmid}", ("VM.Audit",))
@@ -29,17 +28,6 @@ def current(kind: Kind) -> Handler:
         guest = call.guest(kind)
         row = {**live_row(guest), "ha": {"managed": 0}}
         return {**row, **_machine(guest)} if kind == "qemu" else row
-
-    return handler
-
-
-def config(kind: Kind) -> Handler:
-    def handler(call: Call) -> dict[str, str | int]:
-        guest = call.guest(kind)
-        snapshot = call.values.get("snapshot")
-        if snapshot is not None:
-            raise failed(f"snapshot '{snapshot}' does not exist")
-        return guest.config()
 
     return handler
 
@@ -152,7 +140,6 @@ ACTIONS: dict[Kind, dict[str, tuple[Action, dict[str, Param]]]] = {
 for _kind in KINDS:
     _place = f"/nodes/{{node}}/{_kind}/{{vmid}}"
     ROUTES.add("GET", f"{_place}/status/current", need=SEES, protected=True)(current(_kind))
-    ROUTES.add("GET", f"{_place}/config", {"current": FLAG, "snapshot": SNAPNAME}, need=SEES)(config(_kind))
     for _name, (_action, _params) in ACTIONS[_kind].items():
         _add = ROUTES.add("POST", f"{_place}/status/{_name}", _params, need=SWITCHES, protected=True)
         _add(act(_kind, _action))

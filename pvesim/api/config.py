@@ -1,0 +1,172 @@
+"""The configuration of a guest: read it, change it, ask what may be done with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pvesim.api.call import Call, Handler, Json, Need, Routes
+from pvesim.errors import failed
+from pvesim.guests import MIB, Guest, Kind
+from pvesim.parameters import FLAG, SKIPLOCK, TEXT, Param, required
+from pvesim.tasks import Steps, Task
+
+ROUTES = Routes()
+SNAPNAME = Param(longest=40)
+SEES = Need("/vms/{vmid}", ("VM.Audit",))
+AREAS = ("CDROM", "CPU", "Cloudinit", "Disk", "HWType", "Memory", "Network", "Options")
+CHANGES = Need("/vms/{vmid}", tuple(f"VM.Config.{area}" for area in AREAS))
+FEATURES = Param(choices=("snapshot", "clone", "copy"))
+POSITIVE = Param("integer", minimum=1)
+HOST_NAME = Param(
+    pattern=r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?",
+    complaint="invalid format - value does not look like a valid DNS name\n",
+)
+
+
+@dataclass(frozen=True)
+class Option:
+    """What an option may be, and in which area one must have the privilege to change it."""
+
+    param: Param
+    area: str
+
+
+COMMON = {
+    "cores": Option(POSITIVE, "CPU"),
+    "description": Option(TEXT, "Options"),
+    "memory": Option(Param("integer", minimum=16), "Memory"),
+    "net0": Option(TEXT, "Network"),
+    "net1": Option(TEXT, "Network"),
+    "onboot": Option(FLAG, "Options"),
+    "ostype": Option(TEXT, "Options"),
+    "protection": Option(FLAG, "Options"),
+    "tags": Option(TEXT, "Options"),
+}
+OPTIONS: Mapping[Kind, Mapping[str, Option]] = {
+    "qemu": {
+        **COMMON,
+        "agent": Option(TEXT, "Options"),
+        "boot": Option(TEXT, "Options"),
+        "ciuser": Option(TEXT, "Cloudinit"),
+        "cpu": Option(TEXT, "CPU"),
+        "ipconfig0": Option(TEXT, "Cloudinit"),
+        "kvm": Option(FLAG, "HWType"),
+        "name": Option(HOST_NAME, "Options"),
+        "sockets": Option(POSITIVE, "CPU"),
+        "sshkeys": Option(TEXT, "Cloudinit"),
+        "vga": Option(TEXT, "HWType"),
+    },
+    "lxc": {
+        **COMMON,
+        "hostname": Option(HOST_NAME, "Options"),
+        "swap": Option(Param("integer", minimum=0), "Memory"),
+    },
+}
+
+
+def read(kind: Kind) -> Handler:
+    def handler(call: Call) -> dict[str, str | int]:
+        guest = call.guest(kind)
+        snapshot = call.values.get("snapshot")
+        if snapshot is not None:
+            raise failed(f"snapshot '{snapshot}' does not exist")
+        return guest.config()
+
+    return handler
+
+
+def pending(kind: Kind) -> Handler:
+    def handler(call: Call) -> list[Json]:
+        return [{"key": key, "value": value} for key, value in call.guest(kind).config().items()]
+
+    return handler
+
+
+def feature(kind: Kind) -> Handler:
+    def handler(call: Call) -> Json:
+        return {"hasFeature": 1, "nodes": [call.guest(kind).node]}
+
+    return handler
+
+
+def change(kind: Kind) -> Handler:
+    def handler(call: Call) -> None:
+        guest = call.guest(kind)
+        apply(guest, checked_changes(call, guest))
+
+    return handler
+
+
+def change_in_task(kind: Kind) -> Handler:
+    def handler(call: Call) -> str:
+        guest = call.guest(kind)
+        changes = checked_changes(call, guest)
+
+        def work(task: Task) -> Steps:
+            text = " ".join(f"-{key} {value}" for key, value in changes.items())
+            task.log(f"update {'VM' if kind == 'qemu' else 'CT'} {guest.vmid}: {text}")
+            yield call.cluster.durations.config
+            apply(guest, changes)
+
+        return call.start_task("qmconfig", str(guest.vmid), work)
+
+    return handler
+
+
+def checked_changes(call: Call, guest: Guest) -> Json:
+    """New values by option; None for those to be deleted. Refused ones are an error for all."""
+    options = OPTIONS[guest.kind]
+    deleted = [name for name in call.values.get("delete", "").replace(";", ",").split(",") if name]
+    changes: Json = {name: call.values[name] for name in options if name in call.values}
+    changes.update(dict.fromkeys(deleted))
+    for name in changes:
+        if name in options:
+            call.require(guest.path, f"VM.Config.{options[name].area}")
+    if guest.lock:
+        raise failed(f"VM is locked ({guest.lock})")
+    if call.values.get("digest") not in (None, guest.config()["digest"]):
+        raise failed("checksum mismatch (file change by other user?)")
+    return changes
+
+
+def apply(guest: Guest, changes: Json) -> None:
+    for name, value in changes.items():
+        _apply_one(guest, name, value)
+
+
+def _apply_one(guest: Guest, name: str, value: object) -> None:
+    match name, value:
+        case (("name" | "hostname"), str()):
+            guest.name = value
+        case "description", _:
+            guest.description = str(value or "")
+        case "tags", _:
+            guest.tags = tuple(filter(None, re.split(r"[;, ]+", str(value or ""))))
+        case "cores", int():
+            guest.maxcpu = value
+        case "memory", int():
+            guest.maxmem = value * MIB
+        case _, None:
+            guest.options.pop(name, None)
+        case _:
+            guest.options[name] = int(value) if isinstance(value, bool | int) else str(value)
+
+
+def _register(kind: Kind) -> None:
+    place = f"/nodes/{{node}}/{kind}/{{vmid}}"
+    accepted = {name: option.param for name, option in OPTIONS[kind].items()}
+    accepted |= {"delete": TEXT, "digest": Param(longest=40), "skiplock": SKIPLOCK}
+    reading = {"current": FLAG, "snapshot": SNAPNAME}
+    ROUTES.add("GET", f"{place}/config", reading, need=SEES)(read(kind))
+    ROUTES.add("PUT", f"{place}/config", accepted, need=CHANGES, protected=True)(change(kind))
+    ROUTES.add("GET", f"{place}/pending", need=SEES)(pending(kind))
+    asked = {"feature": required(FEATURES), "snapname": SNAPNAME}
+    ROUTES.add("GET", f"{place}/feature", asked, need=SEES, protected=True)(feature(kind))
+    if kind == "qemu":
+        ROUTES.add("POST", f"{place}/config", accepted, need=CHANGES, protected=True)(change_in_task(kind))
+
+
+_register("qemu")
+_register("lxc")
