@@ -85,4 +85,4 @@ class ClusterForm(forms.ModelForm[Cluster]):
         if data.get("new_token_secret"):
             self.instance.token_secret = data["new_token_secret"]
         if data.get("remove_token"):
-            self.instance.token_secret = ""
+            self.instance.token_secret = None  # type: ignore[assignment]

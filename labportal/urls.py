@@ -1,1 +1,24 @@
-urlpatterns = []
+"""The map of the site."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from labportal import errors, health
+from vms import urls as vms
+
+urlpatterns = [
+    path("", vms.home, name="home"),
+    path("portal", vms.home),
+    path("healthz", health.healthz, name="healthz"),
+    path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("vms/", include(vms.machines)),
+    path("api/", include(vms.legacy)),
+    # Where the predecessor's documents say that clusters are managed.
+    path("admin/clusters/", RedirectView.as_view(pattern_name="admin:clusters_cluster_changelist")),
+    path("admin/", admin.site.urls),
+]
+
+handler500 = errors.server_error

@@ -1,7 +1,6 @@
 """Whether a database connection can be opened: the one question whose no lets the registry leave the database."""
 
 import sqlite3
-
 from typing import Any
 
 from django.db import OperationalError

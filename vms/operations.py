@@ -119,7 +119,11 @@ def _no_longer_allowed(operation: Operation) -> str:
     by = operation.requested_by
     if operation.requested_at < timezone.now() - STALE_REQUEST:
         return "It waited too long to be sent, so it was dropped. Try again."
-    if not by or not by.is_active or not VirtualMachine.objects.operable_by(by).filter(pk=operation.vm_id or 0).exists():
+    if (
+        not by
+        or not by.is_active
+        or not VirtualMachine.objects.operable_by(by).filter(pk=operation.vm_id or 0).exists()
+    ):
         return "The machine was taken from this person before it could be sent."
     return ""
 

@@ -1,0 +1,22 @@
+// What plain HTML cannot do: submit a choice at once, stay quiet in hidden tabs, and say when the portal is gone.
+"use strict";
+
+document.querySelectorAll("[data-hide-with-script]").forEach((element) => { element.hidden = true; });
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+});
+
+const lost = document.getElementById("connection");
+const title = document.title.replace(/^\d+ [^·]*· /, "");
+
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden) event.preventDefault();
+});
+document.body.addEventListener("htmx:sendError", () => { lost.hidden = false; });
+document.body.addEventListener("htmx:responseError", () => { lost.hidden = false; });
+document.body.addEventListener("htmx:afterOnLoad", () => { lost.hidden = true; });
+document.body.addEventListener("htmx:afterSwap", () => {
+  const running = Number(document.getElementById("machines")?.dataset.running);
+  document.title = running ? `${running} running · ${title}` : title;
+});

@@ -1,0 +1,171 @@
+"""What a page says about a machine: one renderer's worth of facts, the same everywhere."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from clusters.models import Cluster, ClusterHealth
+from vms import rules
+from vms.models import ClusterSync, Operation, VirtualMachine
+
+Action = Operation.Action
+
+# Data younger than this is called fresh: three reads of a cluster.
+FRESH = 3 * ClusterSync.INTERVAL
+
+# How long the end of an operation stays on the page.
+TOLD_FOR = timedelta(minutes=30)
+
+# Actions that can lose work are confirmed on a page of their own.
+CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT}
+
+
+@dataclass(frozen=True)
+class Button:
+    action: str
+    label: str
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """One machine on a page. `tone` is for the style sheet; `status` says the same in words."""
+
+    pk: int
+    name: str
+    vmid: int
+    node: str
+    status: str
+    tone: str
+    busy: bool
+    elapsed: str
+    age: str
+    age_at: datetime | None
+    buttons: tuple[Button, ...]
+    reason: str
+    trouble: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The machines of one cluster, with what is wrong with the cluster."""
+
+    cluster_id: str
+    name: str
+    failing_since: datetime | None
+    problem: str
+    never_synced: bool
+    cards: tuple[Card, ...]
+
+
+def groups(machines: Iterable[VirtualMachine], *, for_staff: bool) -> list[Group]:
+    """Group machines by cluster, in their order. They come with cluster, health and sync selected."""
+    machines = list(machines)
+    now = timezone.now()
+    latest = _latest_operations(machines, now)
+    by_cluster: dict[str, tuple[Cluster, list[Card]]] = {}
+    for machine in machines:
+        cards = by_cluster.setdefault(machine.cluster_id, (machine.cluster, []))[1]
+        cards.append(_card(machine, latest.get(machine.pk), now, for_staff=for_staff))
+    return [_group(cluster, cards, for_staff=for_staff) for cluster, cards in by_cluster.values()]
+
+
+def fingerprint(shown: list[Group]) -> str:
+    """Changes when the page would say something else."""
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def _latest_operations(machines: list[VirtualMachine], now: datetime) -> dict[int, Operation]:
+    recent = Operation.objects.filter(vm__in=[m.pk for m in machines], requested_at__gt=now - timedelta(hours=1))
+    return {op.vm_id: op for op in recent.order_by("requested_at") if op.vm_id}
+
+
+def _group(cluster: Cluster, cards: list[Card], *, for_staff: bool) -> Group:
+    health: ClusterHealth | None = getattr(cluster, "health", None)
+    failing = health and not health.ok
+    return Group(
+        cluster_id=cluster.cluster_id,
+        name=cluster.name,
+        failing_since=health.failing_since if health and failing else None,
+        problem=health.problem if health and failing and for_staff else "",
+        never_synced=not _synced_at(cluster),
+        cards=tuple(cards),
+    )
+
+
+def _card(machine: VirtualMachine, last: Operation | None, now: datetime, *, for_staff: bool) -> Card:
+    busy = last if last and last.is_open else None
+    known_at = _known_at(machine)
+    situation = rules.Situation(machine, getattr(machine.cluster, "health", None), busy)
+    offered = [action for action in _offered(machine) if not busy and not rules.why_not(situation, action)]
+    return Card(
+        pk=machine.pk,
+        name=machine.display_name,
+        vmid=machine.vmid,
+        node=machine.node,
+        status=_words(machine, busy),
+        tone="busy" if busy else machine.status if machine.status in {"running", "stopped", "paused"} else "unknown",
+        busy=bool(busy),
+        elapsed=_clock(now - busy.requested_at) if busy else "",
+        age="" if known_at and now - known_at < FRESH else "old" if known_at else "never",
+        age_at=known_at if known_at and now - known_at >= FRESH else None,
+        buttons=tuple(Button(action, action.label, action in CONFIRMED) for action in offered),
+        reason="" if busy or offered else (rules.why_not(situation, _offered(machine)[0]) or ""),
+        trouble=_trouble(last, now),
+        detail=last.outcome if last and for_staff and _trouble(last, now) else "",
+    )
+
+
+def _offered(machine: VirtualMachine) -> list[Operation.Action]:
+    """What one would want to do with a machine in this state; the rules decide whether it may be done."""
+    if machine.status == "running":
+        return [Action.SHUTDOWN, Action.REBOOT, Action.STOP]
+    return [Action.START] if machine.status in rules.OFF else [Action.STOP]
+
+
+def _words(machine: VirtualMachine, busy: Operation | None) -> str:
+    if busy and busy.state == Operation.State.REQUESTED:
+        return _("Waiting for its turn")
+    if busy:
+        return {
+            Action.START: _("Starting"),
+            Action.SHUTDOWN: _("Shutting down"),
+            Action.STOP: _("Stopping"),
+            Action.REBOOT: _("Rebooting"),
+        }[Action(busy.action)]
+    if machine.missing_since:
+        return _("Not found on the cluster")
+    words = {"running": _("Running"), "stopped": _("Stopped"), "paused": _("Paused"), "unknown": _("Unknown")}
+    return words.get(machine.status, machine.status)
+
+
+def _trouble(last: Operation | None, now: datetime) -> str:
+    if not last or not last.finished_at or last.finished_at < now - TOLD_FOR:
+        return ""
+    label = last.get_action_display()
+    if last.state == Operation.State.FAILED:
+        return _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
+    if last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
+        return f"“{label}”: {last.outcome}"
+    return ""
+
+
+def _synced_at(cluster: Cluster) -> datetime | None:
+    sync: ClusterSync | None = getattr(cluster, "sync", None)
+    return sync.synced_at if sync else None
+
+
+def _known_at(machine: VirtualMachine) -> datetime | None:
+    """The age of what the page says of a machine: the last read that listed it, or a later look at itself."""
+    listed = machine.missing_since or _synced_at(machine.cluster)
+    return max((at for at in (listed, machine.status_at) if at), default=None)
+
+
+def _clock(span: timedelta) -> str:
+    seconds = max(0, int(span.total_seconds()))
+    return f"{seconds // 60:02}:{seconds % 60:02}"

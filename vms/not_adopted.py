@@ -1,0 +1,65 @@
+"""Before the first cluster is saved: staff see the old file's machines, live and read-only, and import them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from clusters import importing, proxmox
+from clusters.config import ClusterConfig, ClusterFileError
+from vms import registry
+
+# Seconds. A person waits for this page, so a dead cluster must not hold it up for long.
+DEADLINE = 4.0
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What a cluster of the file answers now."""
+
+    name: str
+    problem: str
+    guests: tuple[Any, ...] = ()
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    configs = registry.clusters()
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        glimpses = list(pool.map(_look, configs))
+    context = {"state": registry.state(), "glimpses": glimpses, "file": settings.CLUSTER_CONFIG_FILE}
+    return render(request, "vms/not_adopted.html", context)
+
+
+def _look(config: ClusterConfig) -> Glimpse:
+    try:
+        with proxmox.connect(config, deadline=DEADLINE) as pve:
+            return Glimpse(config.name, "", pve.resources().guests)
+    except proxmox.ProxmoxError as error:
+        return Glimpse(config.name, error.plain)
+
+
+@require_POST
+@login_required
+@permission_required("clusters.add_cluster", raise_exception=True)
+def import_now(request: HttpRequest) -> HttpResponse:
+    """The banner's button: what `manage.py import_clusters` does."""
+    path = importing.find_file()
+    try:
+        report = importing.import_file(path)
+    except FileNotFoundError:
+        messages.error(request, f"There is no file {path}.")
+    except ClusterFileError as error:
+        messages.error(request, f"Nothing was imported. {error}")
+    else:
+        messages.success(
+            request, f"{len(report.created)} clusters imported. The file was kept: move it to a safe place."
+        )
+        for notice in report.notices:
+            messages.warning(request, notice)
+    return redirect("vms-list")

@@ -1,0 +1,159 @@
+"""The portal's pages of machines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.models import User
+from clusters.models import Cluster
+from vms import cards, not_adopted, operations, registry, rules
+from vms.models import Operation, VirtualMachine
+
+PER_PAGE = 50
+SESSION_KEY = "cluster_id"  # the predecessor's name; empty: all clusters
+
+View = Callable[..., HttpResponse]
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who is logged in."""
+
+    user: User
+    htmx: Any
+
+
+def login_needed(view: View) -> View:
+    """Send who is not logged in to the login page; a fragment's request sends the whole page there."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        htmx: Any = getattr(request, "htmx", None)
+        if htmx and not request.user.is_authenticated:
+            back = htmx.current_url_abs_path or reverse("vms-list")
+            return HttpResponseClientRedirect(redirect_to_login(back).url)
+        return login_required(view)(request, *args, **kwargs)
+
+    return wrapper
+
+
+@require_GET
+@login_needed
+def machine_list(request: PersonRequest) -> HttpResponse:
+    """*My machines*: the whole page, or to htmx the list alone, or 204 when it would say the same."""
+    if registry.state().reason is registry.Reason.NOT_ADOPTED and request.user.is_staff:
+        return not_adopted.page(request)
+    places = places_of(request.user)
+    chosen = chosen_cluster(request, places)
+    machines = VirtualMachine.objects.visible_to(request.user).on_active_clusters()
+    if chosen:
+        machines = machines.filter(cluster_id=chosen)
+    machines = machines.filter(template=False) if not request.user.is_staff else machines
+    machines = machines.select_related("cluster__health", "cluster__sync").order_by("cluster__name", "name", "vmid")
+    page = Paginator(machines, PER_PAGE).get_page(request.GET.get("page"))
+    groups = cards.groups(page.object_list, for_staff=request.user.is_staff)
+    seen = cards.fingerprint(groups)
+    if request.htmx and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    everywhere = sum(place.machine_count for place in places)
+    shown = [card for group in groups for card in group.cards]
+    context = {
+        "page": page,
+        "groups": groups,
+        "busy": any(card.busy for card in shown),
+        "running": sum(card.tone == "running" for card in shown),
+        "places": places,
+        "chosen": chosen,
+        "everywhere": everywhere,
+        "poll": f"{request.path}?{urlencode({'cluster': chosen, 'page': str(page.number), 'seen': seen})}",
+    }
+    return render(request, "vms/_machines.html" if request.htmx else "vms/machines.html", context)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cluster as somebody sees it: how many machines he has there."""
+
+    cluster: Cluster
+    machine_count: int
+
+    @property
+    def cluster_id(self) -> str:
+        return self.cluster.cluster_id
+
+
+def places_of(user: User) -> list[Place]:
+    """The active clusters on which a person has a machine (staff: all of them), the default first."""
+    counted = (
+        VirtualMachine.objects.visible_to(user).filter(missing_since=None).values("cluster").annotate(n=Count("pk"))
+    )
+    counts = {row["cluster"]: row["n"] for row in counted.order_by()}
+    active = Cluster.objects.active().select_related("health")
+    places = [Place(cluster, counts.get(cluster.cluster_id, 0)) for cluster in active]
+    return [place for place in places if place.machine_count or user.is_staff]
+
+
+def chosen_cluster(request: PersonRequest, places: list[Place]) -> str:
+    """The address decides, then what was chosen before, then the default cluster. Empty: all of them."""
+    known = {place.cluster_id for place in places}
+    for wanted in (request.GET.get("cluster"), request.session.get(SESSION_KEY)):
+        if wanted is not None and (wanted == "" or wanted in known):
+            return str(wanted)
+    return next((place.cluster_id for place in places if place.cluster.is_default), "")
+
+
+@require_POST
+@login_needed
+def switch_cluster(request: PersonRequest) -> HttpResponse:
+    """Remember the choice, and go where it stands in the address."""
+    wanted = request.POST.get("cluster", "")
+    if wanted and wanted not in {place.cluster_id for place in places_of(request.user)}:
+        raise Http404
+    request.session[SESSION_KEY] = wanted
+    return redirect(f"{reverse('vms-list')}?{urlencode({'cluster': wanted})}")
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
+    """GET asks for confirmation, POST requests the action. Nothing is sent from here."""
+    if action not in Operation.Action.values:
+        raise Http404
+    visible = VirtualMachine.objects.operable_by(request.user).on_active_clusters()
+    machine = get_object_or_404(visible.select_related("cluster"), pk=pk)
+    back = _way_back(request, machine)
+    if request.method == "GET":
+        return _confirm(request, machine, Operation.Action(action), back)
+    try:
+        _operation, new = operations.request(machine, action, by=request.user)
+    except operations.Refused as refusal:
+        messages.error(request, f"{machine.display_name}: {refusal}")
+    else:
+        if not new:
+            messages.info(request, f"{machine.display_name}: this is under way already.")
+    return redirect(back)
+
+
+def _way_back(request: PersonRequest, machine: VirtualMachine) -> str:
+    """To the list that the person came from: all clusters, or the machine's own."""
+    came_from_all = request.GET.get("from", request.POST.get("from")) == "all"
+    cluster = "" if came_from_all else machine.cluster_id
+    return f"{reverse('vms-list')}?{urlencode({'cluster': cluster})}#machine-{machine.pk}"
+
+
+def _confirm(request: PersonRequest, machine: VirtualMachine, action: Operation.Action, back: str) -> HttpResponse:
+    refusal = rules.why_not(operations.situation(machine), action)
+    context = {"machine": machine, "action": action, "refusal": refusal, "back": back}
+    return render(request, "vms/confirm.html", context, status=409 if refusal else 200)
