@@ -14,7 +14,7 @@ GLANCE = 0.002
 class Clock(Protocol):
     def now(self) -> float: ...
 
-    async def sleep(self, seconds: float) -> None: ...
+    async def wait_until(self, moment: float) -> None: ...
 
 
 class RealClock:
@@ -23,8 +23,8 @@ class RealClock:
     def now(self) -> float:
         return time.time()
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def wait_until(self, moment: float) -> None:
+        await asyncio.sleep(max(0.0, moment - self.now()))
 
 
 class ManualClock:
@@ -44,7 +44,6 @@ class ManualClock:
         with self._lock:
             self._now += seconds
 
-    async def sleep(self, seconds: float) -> None:
-        deadline = self.now() + seconds
-        while self.now() < deadline:
+    async def wait_until(self, moment: float) -> None:
+        while self.now() < moment:
             await asyncio.sleep(GLANCE)

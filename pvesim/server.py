@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvesim.api.dispatch import answer, api_path, claimed_identity
-from pvesim.faults import Delay, Drip, Fault, Hang, Mischief, Reply, Reset
+from pvesim.clock import Clock
+from pvesim.faults import Delay, Drip, Fault, Hang, Reply, Reset
 from pvesim.http import (
     LARGEST_BODY,
     LARGEST_HEAD,
@@ -44,6 +45,10 @@ class Server:
     cluster: Cluster
     node: Node
 
+    @property
+    def clock(self) -> Clock:
+        return self.cluster.timeline.clock
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with suppress(*BROKEN_OFF):
@@ -54,22 +59,25 @@ class Server:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for served in range(1, MOST_REQUESTS + 1):
             message = await asyncio.wait_for(_read_message(reader, writer), IDLE)
+            # Delays count from here: whoever sees the request in the journal may turn the clock at once.
+            arrived = self.clock.now()
             fault = self.cluster.faults.take(message.verb, api_path(message), self.node.name)
-            response = self._answer(message, fault)
+            response = self._answer(message, fault, arrived)
             last = served == MOST_REQUESTS or message.wants_close
-            if not await self._send(writer, response.closing() if last else response, fault):
-                return
-            if last or response.is_error:
+            if last:
+                response = response.closing()
+            if not await self._send(writer, response, fault, arrived) or last or response.is_error:
                 return
 
-    def _answer(self, message: Message, fault: Fault | None) -> Response:
+    def _answer(self, message: Message, fault: Fault | None, arrived: float) -> Response:
         """The honest answer, whatever becomes of it; a fault may keep the work from being done."""
         if fault is not None and not fault.executed:
             status = fault.mischief.status if isinstance(fault.mischief, Reply) else 0
-            self._record(message, status)
+            self._record(message, status, arrived)
             return Response(status, "")
         response = refusal(message) or self._perform(message)
-        self._record(message, 0 if fault and isinstance(fault.mischief, Hang | Reset) else response.status)
+        is_lost = fault is not None and isinstance(fault.mischief, Hang | Reset)
+        self._record(message, 0 if is_lost else response.status, arrived)
         return response.compressed() if message.accepts_gzip else response
 
     def _perform(self, message: Message) -> Response:
@@ -78,7 +86,7 @@ class Server:
             timeline.settle()
             return answer(self.cluster, self.node, message)
 
-    def _record(self, message: Message, status: int) -> None:
+    def _record(self, message: Message, status: int, arrived: float) -> None:
         form = "" if message.is_json else message.body.decode("utf-8", "replace")
         self.cluster.journal.add(
             Request(
@@ -88,41 +96,44 @@ class Server:
                 identity=claimed_identity(message),
                 status=status,
                 node=self.node.name,
-                at=self.cluster.timeline.clock.now(),
+                at=arrived,
                 form=without_secrets(form),
             )
         )
 
-    async def _send(self, writer: asyncio.StreamWriter, response: Response, fault: Fault | None) -> bool:
+    async def _send(
+        self, writer: asyncio.StreamWriter, response: Response, fault: Fault | None, arrived: float
+    ) -> bool:
         """Whether the connection may go on afterwards."""
-        if fault is not None:
-            return await self._misbehave(writer, response, fault.mischief)
-        if response.delay:
-            await self.cluster.timeline.clock.sleep(response.delay)
-        await _write(writer, response.head() + response.body)
+        content = response.head() + response.body
+        match fault.mischief if fault else None:
+            case None:
+                await self._send_after(writer, content, arrived + response.delay)
+            case Delay(seconds, "body"):
+                await _write(writer, response.head())
+                await self._send_after(writer, response.body, arrived + seconds)
+            case Delay(seconds):
+                await self._send_after(writer, content, arrived + seconds)
+            case Drip(bytes_per_second):
+                await _trickle(writer, content, bytes_per_second)
+            case mischief:
+                await _spoil(writer, mischief)
+                return False
         return True
 
-    async def _misbehave(self, writer: asyncio.StreamWriter, response: Response, mischief: Mischief) -> bool:
-        match mischief:
-            case Delay():
-                await self._send_late(writer, response, mischief)
-                return True
-            case Hang():
-                await asyncio.sleep(NEVER)
-            case Reset():
-                writer.transport.abort()
-            case Drip():
-                await _trickle(writer, response.head() + response.body, mischief.bytes_per_second)
-                return True
-            case Reply():
-                await _write(writer, _reply_bytes(mischief))
-        return False
+    async def _send_after(self, writer: asyncio.StreamWriter, content: bytes, moment: float) -> None:
+        await self.clock.wait_until(moment)
+        await _write(writer, content)
 
-    async def _send_late(self, writer: asyncio.StreamWriter, response: Response, delay: Delay) -> None:
-        early = response.head() if delay.before == "body" else b""
-        await _write(writer, early)
-        await self.cluster.timeline.clock.sleep(delay.seconds)
-        await _write(writer, (response.head() + response.body)[len(early) :])
+
+async def _spoil(writer: asyncio.StreamWriter, mischief: Hang | Reset | Reply) -> None:
+    match mischief:
+        case Hang():
+            await asyncio.sleep(NEVER)
+        case Reset():
+            writer.transport.abort()
+        case Reply():
+            await _write(writer, _reply_bytes(mischief))
 
 
 async def _read_message(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Message:

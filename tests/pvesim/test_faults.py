@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
@@ -72,6 +74,16 @@ def test_a_delay_is_by_the_clock(lab: Cluster, boss: Api, before: str) -> None:
     lab.faults.delay("/version", 20, before=before)  # type: ignore[arg-type]
     with pytest.raises((requests.ReadTimeout, requests.ConnectionError)):
         boss.call("GET", "/version", timeout=0.1)
+
+
+def test_a_delayed_answer_comes_when_the_clock_says_so(lab: Cluster, boss: Api, clock: ManualClock) -> None:
+    lab.faults.delay("/version", 20)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(boss.get, "/version")
+        while not lab.count(path_regex="/version"):
+            assert not answer.done()
+        clock.advance(20)
+        assert answer.result(timeout=5).status_code == 200
 
 
 def test_headers_come_before_a_delayed_body(lab: Cluster, boss: Api, clock: ManualClock) -> None:
