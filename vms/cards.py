@@ -77,7 +77,9 @@ def groups(machines: Iterable[VirtualMachine], *, for_staff: bool) -> list[Group
 
 def fingerprint(shown: list[Group]) -> str:
     """Changes when the page would say something else."""
-    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+    aging = any(group.failing_since or any(card.age_at for card in group.cards) for group in shown)
+    minute = timezone.now().strftime("%H:%M") if aging else ""  # the page tells ages in minutes
+    return hashlib.sha256(f"{shown!r}{minute}".encode()).hexdigest()[:16]
 
 
 def _latest_operations(machines: list[VirtualMachine], now: datetime) -> dict[int, Operation]:
@@ -102,6 +104,8 @@ def _card(machine: VirtualMachine, last: Operation | None, now: datetime, *, for
     busy = last if last and last.is_open else None
     known_at = _known_at(machine)
     situation = rules.Situation(machine, getattr(machine.cluster, "health", None), busy)
+    silent = situation.health is not None and not situation.health.ok
+    fresh = bool(known_at and now - known_at < FRESH and not silent)
     offered = [action for action in _offered(machine) if not busy and not rules.why_not(situation, action)]
     return Card(
         pk=machine.pk,
@@ -112,8 +116,8 @@ def _card(machine: VirtualMachine, last: Operation | None, now: datetime, *, for
         tone="busy" if busy else machine.status if machine.status in {"running", "stopped", "paused"} else "unknown",
         busy=bool(busy),
         elapsed=_clock(now - busy.requested_at) if busy else "",
-        age="" if known_at and now - known_at < FRESH else "old" if known_at else "never",
-        age_at=known_at if known_at and now - known_at >= FRESH else None,
+        age="fresh" if fresh else "old" if known_at else "never",
+        age_at=None if fresh else known_at,
         buttons=tuple(Button(action, action.label, action in CONFIRMED) for action in offered),
         reason="" if busy or offered else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),

@@ -155,19 +155,28 @@ def _table_missing() -> bool:
 
 def _fall_back(reason: Reason) -> _Resolved:
     since = _fallback_began(reason)
-    notices: list[str] = []
-    try:
-        configs, source = read_file(settings.CLUSTER_CONFIG_FILE), Source.FILE
-    except FileNotFoundError:
-        configs, source = parse_entries(settings.CLUSTERS, source="settings"), Source.DEFAULTS
-    except ClusterFileError as error:
-        notices.append(str(error))
-        logger.error("The second source of clusters is unusable: %s", error)
-        configs, source = parse_entries(settings.CLUSTERS, source="settings"), Source.DEFAULTS
+    configs, source, notices = _outside_the_database()
     configs, decided = settle_default(configs)
     active = sorted((c for c in configs if c.is_active), key=lambda c: (not c.is_default, c.name, c.cluster_id))
     state = State(source=source, reason=reason, since=since, notices=(*notices, *decided))
     return _Resolved(state, tuple(active))
+
+
+def _outside_the_database() -> tuple[list[ClusterConfig], Source, list[str]]:
+    notices: list[str] = []
+    try:
+        return read_file(settings.CLUSTER_CONFIG_FILE), Source.FILE, notices
+    except FileNotFoundError:
+        pass
+    except ClusterFileError as error:
+        notices.append(str(error))
+        logger.error("The second source of clusters is unusable: %s", error)
+    try:
+        return parse_entries(settings.CLUSTERS, source="settings"), Source.DEFAULTS, notices
+    except ClusterFileError as error:
+        notices.append(str(error))
+        logger.error("The third source of clusters is unusable: %s", error)
+    return [], Source.DEFAULTS, notices
 
 
 # When this process first saw each reason. Kept only to say so: it decides nothing.

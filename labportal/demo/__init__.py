@@ -1,0 +1,1 @@
+"""`bin/demo`: the portal on simulated clusters, in a folder that is thrown away."""

@@ -1,0 +1,143 @@
+"""Start the demo, print how to use it, and wait."""
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+from cryptography.fernet import Fernet
+
+from labportal.demo import walk
+from labportal.demo.supervisor import ROOT, Supervisor
+from labportal.demo.world import HOLDINGS, World
+
+WORDS = "amber birch cedar delta ember fjord glade heron iris juniper lemur maple north otter pearl quartz".split()
+UNSET = ("SECRET_KEY_FILE", "FIELD_ENCRYPTION_KEY_FILE", "PVE_HOST", "PVE_ADMIN_USER", "PVE_ADMIN_PASS", "PVE_VERIFY")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bin/demo", description="Lab Portal on three simulated Proxmox VE clusters.")
+    parser.add_argument("--port", type=int, default=8000, help="the first port to try (default: 8000)")
+    parser.add_argument("--check", action="store_true", help="walk through it once, without a browser, and exit")
+    options = parser.parse_args()
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    with tempfile.TemporaryDirectory(prefix="labportal-demo-") as folder:
+        try:
+            run(Path(folder), options.port, check=options.check)
+        except KeyboardInterrupt:
+            print("\nStopped. Nothing is left behind.")
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def run(folder: Path, first_port: int, *, check: bool) -> None:
+    passwords = {name: _password() for name in ("admin", *HOLDINGS)}
+    print("Starting three simulated clusters, the portal and its worker …", flush=True)
+    world = World()
+    port = free_port(first_port)
+    log = folder / "demo.log"
+    with world.simulator, Supervisor(_environment(folder), log) as programs:
+        world.write_clusters_json(folder / "clusters.json")
+        task = json.dumps({"passwords": passwords, "holdings": HOLDINGS})
+        programs.run("-m", "labportal.demo.prepare", text=task)
+        world.annex.stop()
+        programs.start("worker", "manage.py", "worker")
+        programs.start("web", "-m", "uvicorn", "labportal.asgi:application", *_server(port))
+        address = f"http://127.0.0.1:{port}/"
+        wait_for(port, programs)
+        if check:
+            walk.through(address, world, passwords)
+            print("The demo works.")
+            return
+        print(greeting(address, passwords, log), flush=True)
+        while not (ended := programs.ended()):
+            time.sleep(0.5)
+        sys.exit(f"{ended} ended unexpectedly:\n{log.read_text(encoding='utf-8')[-4000:]}")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+    return {
+        **kept,
+        **dict.fromkeys(UNSET, ""),
+        "DJANGO_SETTINGS_MODULE": "labportal.settings",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "FIELD_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+        "DEBUG": "off",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "DATABASE_URL": f"sqlite:///{folder / 'lab_portal.db'}",
+        "CLUSTER_CONFIG_FILE": str(folder / "clusters.json"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _server(port: int) -> list[str]:
+    return [
+        "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools",
+        "--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--no-proxy-headers", "--no-access-log",
+        "--timeout-graceful-shutdown", "3",
+    ]  # fmt: skip
+
+
+def _password() -> str:
+    return "-".join((secrets.choice(WORDS), secrets.choice(WORDS), str(secrets.randbelow(900) + 100)))
+
+
+def free_port(first: int) -> int:
+    """The first port from here on where nobody listens."""
+    for port in range(first, min(first + 100, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    sys.exit(f"No free port between {first} and {first + 99}. Name another: bin/demo --port N")
+
+
+def wait_for(port: int, programs: Supervisor) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not programs.ended():
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    sys.exit("The web server did not start.")
+
+
+def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
+    logins = "\n".join(f"    {name:6} {password}" for name, password in passwords.items())
+    return f"""
+  Lab Portal is running:  {address}
+
+  Log in with
+{logins}
+
+  Look at
+    ana    three machines on three clusters. Two of them are VM 101, on different clusters:
+           start one, and the other stays off. The Annex does not answer; its machine shows
+           its last status with its age.
+    admin  everything, and {address}admin/clusters/ for the clusters themselves.
+
+  Log file: {log}
+  Ctrl-C stops everything and throws the folder away.
+"""
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()

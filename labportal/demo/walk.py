@@ -1,0 +1,87 @@
+"""Walk through the running demo as a student would, and count at the clusters what arrived there."""
+
+import re
+import sys
+import time
+
+import requests
+
+from labportal.demo.world import World
+
+PATIENCE = 60  # seconds
+
+
+class Browser:
+    """A person with a session and no JavaScript."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def get(self, path: str) -> requests.Response:
+        return self._session.get(self._address + path, timeout=10)
+
+    def post(self, path: str, **form: str) -> requests.Response:
+        form["csrfmiddlewaretoken"] = self._session.cookies["csrftoken"]
+        return self._session.post(self._address + path, data=form, timeout=10)
+
+    def log_in(self, name: str, password: str) -> None:
+        self.get("/accounts/login/")
+        expect(self.post("/accounts/login/", username=name, password=password).url.endswith("/vms/"), f"{name} logs in")
+
+
+def expect(fact: object, what: str) -> None:
+    print(f"  {'ok    ' if fact else 'FAILED'} {what}", flush=True)
+    if not fact:
+        sys.exit(1)
+
+
+def through(address: str, world: World, passwords: dict[str, str]) -> None:
+    ana = Browser(address)
+    ana.log_in("ana", passwords["ana"])
+    page = ana.get("/vms/?cluster=").text
+    cards = machines(page)
+    expect(len(cards) == 3 and page.count('class="group"') == 3, "ana sees three machines on three clusters")
+    expect(sum("101 ·" in card for card in cards.values()) == 2, "two of them are VM 101")
+    mine = next(pk for pk, card in cards.items() if "net101-01" in card)
+    other = next(pk for pk, card in cards.items() if "db-01" in card)
+    ana.post(f"/vms/{mine}/start/")
+    expect(wait_until(ana, mine, "Running"), "net101-01 ends at running")
+    expect("Stopped" in machines(ana.get("/vms/?cluster=").text)[other], "db-01, the other VM 101, stays stopped")
+    starts = world.starts()
+    expect(starts == {"building-a": 1, "building-b": 0, "annex": 0}, f"the clusters counted these starts: {starts}")
+    archive = next(pk for pk, card in cards.items() if "archive" in card)
+    expect(wait_until(ana, archive, "as of"), "the stopped cluster's machine shows the age of its status")
+    expect("Running" in machines(ana.get("/vms/?cluster=").text)[archive], "and its last status")
+    foreign(address, passwords, world, mine)
+    admin = Browser(address)
+    admin.log_in("admin", passwords["admin"])
+    listed = admin.get("/admin/clusters/").text
+    expect(
+        all(name in listed for name in ("Building A", "Building B", "Annex")), "admin sees the clusters in the admin"
+    )
+
+
+def foreign(address: str, passwords: dict[str, str], world: World, machine: str) -> None:
+    chen = Browser(address)
+    chen.log_in("chen", passwords["chen"])
+    before = world.starts()
+    expect(chen.post(f"/vms/{machine}/start/").status_code == 404, "chen gets 404 for ana's machine")
+    expect(world.starts() == before, "and no cluster heard of it")
+
+
+def machines(page: str) -> dict[str, str]:
+    """The list's entries by the portal's own number, as text."""
+    found = re.findall(r'<li class="machine" id="machine-(\d+)">(.*?)</li>', page, re.DOTALL)
+    return {pk: re.sub(r"<[^>]+>", " ", body) for pk, body in found}
+
+
+def wait_until(browser: Browser, pk: str, word: str) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        card = machines(browser.get("/vms/?cluster=").text).get(pk, "")
+        if word in card and "…" not in card:
+            return True
+        time.sleep(0.5)
+    return False

@@ -1,0 +1,70 @@
+"""The simulated clusters of the demo, and the clusters.json that an old portal would have had for them."""
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pvesim import Cluster, Simulator
+
+USER = "portal@pve"
+
+# Who holds what: cluster, VMID. Building A and Building B both have 101 and 102, which are different machines.
+HOLDINGS = {
+    "ana": [("building-a", 101), ("building-b", 101), ("annex", 301)],
+    "ben": [("building-a", 102), ("building-b", 102)],
+    "chen": [("building-a", 103)],
+}
+
+
+@dataclass
+class World:
+    """Three clusters: three nodes, a standalone node, and one that goes away."""
+
+    simulator: Simulator = field(default_factory=Simulator)
+
+    def __post_init__(self) -> None:
+        self.password = secrets.token_urlsafe(12)
+        self.a = self.simulator.add_cluster("building-a", nodes=("pve1", "pve2", "pve3"))
+        self.b = self.simulator.add_cluster("building-b", nodes=("lab",), standalone=True)
+        self.annex = self.simulator.add_cluster("annex", nodes=("old",), standalone=True)
+        for cluster in (self.a, self.b, self.annex):
+            cluster.add_user(USER, password=self.password, acl={"/": "Administrator"})
+        self.token = self.b.add_token(USER, "labs", privsep=False)
+        self._fill()
+
+    def _fill(self) -> None:
+        for number in range(1, 13):
+            running = number % 4 == 0
+            self.a.add_guest(
+                100 + number, name=f"net101-{number:02}", node=f"pve{number % 3 + 1}", pool="net101",
+                status="running" if running else "stopped", tags=("net101",),
+            )  # fmt: skip
+        self.a.add_guest(900, name="debian-template", node="pve1", template=True)
+        for number in range(1, 5):
+            self.b.add_guest(100 + number, name=f"db-{number:02}", node="lab", kind="qemu" if number < 4 else "lxc")
+        self.annex.add_guest(301, name="archive", node="old", status="running")
+
+    def write_clusters_json(self, path: Path) -> None:
+        """As the predecessor wrote it, with one token and two of the ways to trust a certificate."""
+        entries: list[dict[str, Any]] = [
+            self._entry(self.a, "Building A", ca_certificate=self.a.ca_pem, is_default=True),
+            self._entry(
+                self.b, "Building B", fingerprint=self.b.fingerprint("lab"),
+                token_id=self.token.full_id, token_secret=self.token.secret,
+            ),
+            self._entry(self.annex, "Annex", verify_ssl=False),
+        ]  # fmt: skip
+        path.write_text(json.dumps(entries, indent=2), encoding="utf-8")
+
+    def _entry(self, cluster: Cluster, name: str, **more: Any) -> dict[str, Any]:
+        where = {"id": cluster.name, "name": name, "host": cluster.host, "port": cluster.port}
+        return {**where, "user": USER, "password": self.password, **more}
+
+    def starts(self) -> dict[str, int]:
+        """How many starts each cluster was asked for."""
+        return {
+            cluster.name: cluster.count(method="POST", path_regex="/status/start$")
+            for cluster in (self.a, self.b, self.annex)
+        }
