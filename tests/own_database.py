@@ -1,0 +1,130 @@
+"""A database of a test's own: migrated, empty, and free to be locked, corrupted, emptied and taken away.
+
+The test's database of pytest-django stays untouched, because the connection called "default" is another one meanwhile.
+Threads get the same database. On SQLite it is a file as in production, not a database in memory.
+"""
+
+import copy
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections
+
+ON_POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
+postgres_only = pytest.mark.skipif(not ON_POSTGRES, reason="needs PostgreSQL")
+sqlite_only = pytest.mark.skipif(ON_POSTGRES, reason="needs SQLite")
+
+
+@contextmanager
+def default_connection(**changes: Any) -> Iterator[dict[str, Any]]:
+    """Make "default" another connection; `changes` go into its settings, `OPTIONS` are merged."""
+    before, wrapper = connections.settings["default"], connections["default"]
+    config = copy.deepcopy(before)
+    config["OPTIONS"] |= changes.pop("OPTIONS", {})
+    config |= changes
+    pools, type(wrapper)._connection_pools = getattr(wrapper, "_connection_pools", None), {}
+    connections.settings["default"] = config
+    connections["default"] = connections.create_connection("default")
+    try:
+        yield config
+    finally:
+        connection.close()
+        if ON_POSTGRES:
+            connection.close_pool()
+        type(wrapper)._connection_pools = pools
+        connections.settings["default"] = before
+        connections["default"] = wrapper
+
+
+def server(sql: str) -> None:
+    """Run a statement on the server, beside every test database."""
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(sql)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(
+    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any, django_test_environment: None
+) -> Iterator[str]:
+    name = str(tmp_path_factory.mktemp("template") / "template.db")
+    with django_db_blocker.unblock():
+        if ON_POSTGRES:
+            server(f"CREATE DATABASE {(name := 'template_' + secrets.token_hex(6))}")
+        with default_connection(NAME=name, OPTIONS={"pool": False} if ON_POSTGRES else {}):
+            call_command("migrate", verbosity=0)
+        yield name
+        if ON_POSTGRES:
+            server(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def copy_of(template: str, folder: Path) -> Iterator[str]:
+    if not ON_POSTGRES:
+        name = str(folder / "own.db")
+        shutil.copy(template, name)
+        yield name
+        return
+    name = "own_" + secrets.token_hex(6)
+    server(f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield name
+    finally:
+        server(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def own_database(
+    migrated_template: str, tmp_path: Path, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, Any]]:
+    """The settings of a database that belongs to the test alone. Nothing wraps it in a transaction."""
+    options = {"pool": False} if ON_POSTGRES else {"timeout": 5}
+    with (
+        django_db_blocker.unblock(),
+        copy_of(migrated_template, tmp_path) as name,
+        default_connection(NAME=name, OPTIONS=options) as config,
+    ):
+        yield config
+
+
+@contextmanager
+def second_connection() -> Iterator[Any]:
+    """A driver's connection beside Django's to the same database, with transactions by hand."""
+    if ON_POSTGRES:
+        with closing(connection.Database.connect(**connection.get_connection_params())) as other:
+            yield other
+    else:
+        name = connections.settings["default"]["NAME"]
+        with closing(sqlite3.connect(name, isolation_level=None)) as other:
+            yield other
+
+
+def run_in_threads(*jobs: Callable[[], object]) -> list[BaseException]:
+    """Begin all jobs at the same moment, wait for them, and return what they raised."""
+    errors: list[BaseException] = []
+    together = Barrier(len(jobs))
+
+    def run(job: Callable[[], object]) -> None:
+        try:
+            together.wait(timeout=10)
+            job()
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=(job,), daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not any(thread.is_alive() for thread in threads)
+    return errors
