@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pvesim.pools import Pools
 from pvesim.roles import CAPABILITIES, PRIVILEGES, ROLES
 
 ROOT = "root@pam"
@@ -54,7 +55,7 @@ class AclEntry:
 class AccessList:
     def __init__(self) -> None:
         self.roles: dict[str, frozenset[str]] = dict(ROLES)
-        self.pools: dict[str, set[int]] = {}
+        self.pools = Pools()
         self._at: dict[str, set[AclEntry]] = {}
 
     def grant(self, path: str, holder: str, role: str, propagate: bool = True) -> None:
@@ -86,9 +87,6 @@ class AccessList:
 
     def entries(self) -> list[AclEntry]:
         return [entry for path in sorted(self._at) for entry in sorted(self._at[path], key=str)]
-
-    def pool_of(self, vmid: int) -> str | None:
-        return next((pool for pool, members in self.pools.items() if vmid in members), None)
 
     def privileges(self, identity: Identity, path: str) -> Flags:
         path = normal_path(path)
@@ -152,11 +150,12 @@ class AccessList:
 
     def _pool_of_path(self, path: str) -> str | None:
         match = re.fullmatch(r"/vms/(\d+)", path)
-        return self.pool_of(int(match[1])) if match else None
+        return self.pools.pool_of(int(match[1])) if match else None
 
     def _paths(self) -> list[str]:
-        members = (f"/vms/{vmid}" for vmids in self.pools.values() for vmid in vmids)
-        pools = (f"/pool/{pool}" for pool in self.pools)
+        names = self.pools.names()
+        members = (f"/vms/{vmid}" for name in names for vmid in self.pools.members(name))
+        pools = (f"/pool/{name}" for name in names)
         return sorted({*ALWAYS_LISTED, *self._at, *pools, *members})
 
 

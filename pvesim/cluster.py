@@ -67,7 +67,6 @@ class Cluster:
         self.tasks = Tasks(timeline, self.rng)
         self.statd = Statd(timeline, statd_interval)
         self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
-        self.pool_comments: dict[str, str] = {}
         self.faults = Faults()
         self.journal = Journal()
         self._ports = ports
@@ -192,8 +191,13 @@ class Cluster:
 
     def add_pool(self, name: str, comment: str = "", vmids: Iterable[int] = ()) -> None:
         with self.timeline.lock:
-            self.access.pools.setdefault(name, set()).update(vmids)
-            self.pool_comments[name] = comment
+            self.access.pools.add(name, comment)
+            for vmid in vmids:
+                self.access.pools.put(vmid, name)
+
+    def put_in_pool(self, vmid: int, name: str | None) -> None:
+        with self.timeline.lock:
+            self.access.pools.put(vmid, name)
 
     # --- guests ---
 
@@ -244,7 +248,7 @@ class Cluster:
     def enlist(self, guest: Guest, pool: str | None = None) -> None:
         self.statd.guests[guest.vmid] = guest
         if pool:
-            self.access.pools.setdefault(pool, set()).add(guest.vmid)
+            self.access.pools.put(guest.vmid, pool)
 
     def remove_guest(self, vmid: int) -> None:
         """A removed guest takes its permissions and its place in a pool with it."""
@@ -252,8 +256,7 @@ class Cluster:
             del self.statd.guests[vmid]
             self.statd.forget(vmid)
             self.access.forget_path(f"/vms/{vmid}")
-            for members in self.access.pools.values():
-                members.discard(vmid)
+            self.access.pools.put(vmid, None)
 
     def guest(self, vmid: int) -> Guest:
         self.timeline.settle()

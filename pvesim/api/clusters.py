@@ -71,7 +71,7 @@ def _node_status(call: Call, name: str) -> Json:
 
 
 def _pools(call: Call) -> Iterator[Json]:
-    for pool in sorted(call.cluster.access.pools):
+    for pool in call.cluster.access.pools.names():
         if call.may(f"/pool/{pool}", "Pool.Audit"):
             yield pool_row(call, pool)
 

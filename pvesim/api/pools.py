@@ -18,7 +18,7 @@ def pools(call: Call) -> list[Json]:
     poolid = call.values.get("poolid")
     if poolid is not None:
         return [_with_members(call, poolid)]
-    names = sorted(call.cluster.access.pools)
+    names = call.cluster.access.pools.names()
     return [_head(call, name) for name in names if call.may(f"/pool/{name}", "Pool.Audit")]
 
 
@@ -29,15 +29,15 @@ def pool(call: Call) -> Json:
 
 
 def _head(call: Call, name: str) -> Json:
-    comment = call.cluster.pool_comments.get(name)
+    comment = call.cluster.access.pools.comments.get(name)
     return {"poolid": name, **({"comment": comment} if comment else {})}
 
 
 def _with_members(call: Call, name: str) -> Json:
-    members = call.cluster.access.pools.get(name)
-    if members is None:
+    pools = call.cluster.access.pools
+    if name not in pools:
         raise failed(f"pool '{name}' does not exist")
     wanted = call.values.get("type")
-    guests = [call.cluster.statd.guests[vmid] for vmid in sorted(members) if vmid in call.cluster.statd.guests]
+    guests = [call.cluster.statd.guests[vmid] for vmid in pools.members(name) if vmid in call.cluster.statd.guests]
     rows = [pool_member_row(call, guest) for guest in guests if wanted in (None, guest.kind)]
     return {**_head(call, name), "members": rows}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import asdict
 
 from pvesim.api.call import Call, Json
 from pvesim.guests import Guest
@@ -14,7 +13,7 @@ from pvesim.tasks import Task
 
 def guest_row(call: Call, guest: Guest) -> Json:
     """As /cluster/resources shows it: figures as of the last tick, the rest as of now."""
-    pool = call.cluster.access.pool_of(guest.vmid)
+    pool = call.cluster.access.pools.pool_of(guest.vmid)
     may_see_pool = pool is not None and call.may(f"/pool/{pool}", "Pool.Audit")
     return {**pool_member_row(call, guest), **({"pool": pool} if may_see_pool else {}), **_marks(guest)}
 
@@ -30,7 +29,7 @@ def pool_member_row(call: Call, guest: Guest) -> Json:
     if figures is None:
         return {**place, "status": "unknown", "template": int(guest.template)}
     memhost: Json = {"memhost": figures.mem} if guest.kind == "qemu" else {}
-    return {**place, **asdict(figures), **memhost, "template": int(figures.template)}
+    return {**place, **vars(figures), **memhost, "template": int(figures.template)}
 
 
 def live_row(guest: Guest) -> Json:
@@ -109,7 +108,7 @@ def network_row(call: Call, node: Node) -> Json:
 
 def pool_row(call: Call, pool: str) -> Json:
     statd = call.cluster.statd
-    members = (statd.guests[vmid] for vmid in call.cluster.access.pools[pool] if vmid in statd.guests)
+    members = (statd.guests[vmid] for vmid in call.cluster.access.pools.members(pool) if vmid in statd.guests)
     figures = list(filter(None, map(statd.figures, members)))
     return {
         "id": f"/pool/{pool}",

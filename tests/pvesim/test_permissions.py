@@ -63,7 +63,7 @@ def test_a_role_on_a_pool_holds_for_its_members(lab: Cluster, clients: Clients) 
     api = client(lab, clients, acl={"/pool/labs": "PVEVMUser"})
     assert seen(api) == {101, 102}
     assert "pool" not in api.row(101)
-    lab.access.pools["labs"].discard(102)
+    lab.put_in_pool(102, None)
     assert seen(api) == {101}
 
 

@@ -55,7 +55,7 @@ def test_a_destroyed_guest_is_gone(lab: Cluster, boss: Api, clock: ManualClock) 
     upid = boss.call("DELETE", DB).json()["data"]
     assert finish(boss, clock, upid) == "OK"
     assert 102 not in {guest.vmid for guest in lab.guests}
-    assert 102 not in lab.access.pools["labs"]
+    assert 102 not in lab.access.pools.members("labs")
 
 
 def test_a_running_guest_is_not_destroyed(boss: Api) -> None:

@@ -1,0 +1,36 @@
+"""Pools: named sets of guests. A guest is in one of them at most."""
+
+from __future__ import annotations
+
+
+class Pools:
+    def __init__(self) -> None:
+        self.comments: dict[str, str] = {}
+        self._members: dict[str, set[int]] = {}
+        self._pool_of: dict[int, str] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def names(self) -> list[str]:
+        return sorted(self._members)
+
+    def members(self, name: str) -> list[int]:
+        return sorted(self._members[name])
+
+    def pool_of(self, vmid: int) -> str | None:
+        return self._pool_of.get(vmid)
+
+    def add(self, name: str, comment: str = "") -> None:
+        self._members.setdefault(name, set())
+        self.comments[name] = comment or self.comments.get(name, "")
+
+    def put(self, vmid: int, name: str | None) -> None:
+        """Into this pool, which is made if need be, and out of every other."""
+        former = self._pool_of.pop(vmid, None)
+        if former is not None:
+            self._members[former].discard(vmid)
+        if name is not None:
+            self.add(name)
+            self._members[name].add(vmid)
+            self._pool_of[vmid] = name
