@@ -67,6 +67,7 @@ class Simulator:
         self.clusters: dict[str, Cluster] = {}
         self._lock = threading.RLock()
         self._doors: dict[Node, _Door] = {}
+        self._reserved: dict[Node, socket.socket] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -93,6 +94,10 @@ class Simulator:
             return
         for node in list(self._doors):
             self.close(node)
+        for reservation in self._reserved.values():
+            reservation.close()
+        self._reserved.clear()
+        self._run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -132,7 +137,7 @@ class Simulator:
         """Open the port of a node: a free one at first, and always that one later."""
         if self._loop is None or node in self._doors:
             return
-        listener = _listen(node.port)
+        listener = self._reserved.pop(node, None) or _bind(node.port)
         node.port = listener.getsockname()[1]
         door = self._doors[node] = _Door(Server(cluster, node), listener)
         self._run(door.open())
@@ -141,13 +146,22 @@ class Simulator:
         door = self._doors.pop(node, None)
         if door is not None:
             self._run(door.close())
+            # A bound socket which nobody listens on refuses connections and keeps the port from others.
+            self._reserved[node] = _bind(node.port)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         if self._loop is not None:
             asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)
 
 
-def _listen(port: int) -> socket.socket:
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def _bind(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -21,23 +21,42 @@ ROUTES.include(module.ROUTES for module in (access, clusters, nodes, guests, con
 PUBLIC = {(route.method, route.path) for route in ROUTES if route.public}
 
 PREFIX = "/api2/json"
+EXTJS_PREFIX = "/api2/extjs"
 SCHEME = "PVEAPIToken="
 COOKIE = "PVEAuthCookie"
 
 
 def api_path(message: Message) -> str:
-    return message.path.removeprefix(PREFIX) if message.path.startswith(f"{PREFIX}/") else message.path
+    """The path below the prefix of its format; other paths are whole."""
+    for prefix in (PREFIX, EXTJS_PREFIX):
+        if message.path.startswith(f"{prefix}/"):
+            return message.path.removeprefix(prefix)
+    return message.path
 
 
 def answer(cluster: Cluster, asked: Node, message: Message) -> Response:
-    if not message.path.startswith(f"{PREFIX}/"):
-        return text_response(500, f"no such file '{message.path}'")
+    path = api_path(message)
+    if path == message.path:
+        return text_response(500, f"no such file '{path}'")
+    is_extjs = message.path.startswith(EXTJS_PREFIX)
     try:
-        return _perform(cluster, asked, message, api_path(message))
+        envelope, connections = _perform(cluster, asked, message, path)
+        content = {**envelope, "success": 1} if is_extjs else envelope
+        return replace(json_response(200, "OK", content), connections=connections)
     except MalformedJsonError as problem:
         return problem.response
     except ApiError as error:
+        if is_extjs and not error.bare:
+            return _extjs_error(error)
         return error_response(_with_penalty(cluster, error))
+
+
+def _extjs_error(error: ApiError) -> Response:
+    """This format is for browsers, which are told of every failure by a success."""
+    content: dict[str, object] = {"data": None, "success": 0, "status": error.status, "message": error.message}
+    if error.errors:
+        content["errors"] = dict(error.errors)
+    return json_response(200, "OK", content)
 
 
 def claimed_identity(message: Message) -> str:
@@ -51,7 +70,10 @@ def claimed_identity(message: Message) -> str:
     return ""
 
 
-def _perform(cluster: Cluster, asked: Node, message: Message, path: str) -> Response:
+def _perform(
+    cluster: Cluster, asked: Node, message: Message, path: str
+) -> tuple[Mapping[str, object], tuple[str, ...]]:
+    """The envelope of the answer and its `Connection` headers."""
     identity = _authenticate(cluster, message, path)
     route, places = ROUTES.find(message.verb, path)
     _authorize(cluster, route, identity, places, path)
@@ -63,8 +85,7 @@ def _perform(cluster: Cluster, asked: Node, message: Message, path: str) -> Resp
     result = route.handler(call)
     if not isinstance(result, Result):
         result = Result(result)
-    response = json_response(200, "OK", {"data": result.data, **result.extra})
-    return replace(response, connections=_connections(route, asked, target))
+    return {"data": result.data, **result.extra}, _connections(route, asked, target)
 
 
 def _authenticate(cluster: Cluster, message: Message, path: str) -> Identity:

@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 import requests
 
@@ -54,6 +56,12 @@ def test_a_whole_cluster_stops_and_comes_back(lab: Cluster, boss: Api) -> None:
     lab.start()
     assert boss.get("/version").status_code == 200
     assert lab.ports == ports
+
+
+def test_nobody_else_gets_the_port_of_a_stopped_node(lab: Cluster) -> None:
+    lab.stop_node("pve1")
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((lab.host, lab.port))
 
 
 def test_a_lost_node_is_alone_but_answers(lab: Cluster, boss: Api) -> None:

@@ -149,6 +149,12 @@ def test_calls_done_by_the_privileged_daemon_say_close_and_keep_alive(lab: Clust
     assert boss.get("/nodes/pve2/qemu").headers["Connection"] == "close,Keep-Alive, Keep-Alive"
 
 
+def test_the_format_for_browsers_wraps_errors_in_a_success(lab: Cluster, boss: Api) -> None:
+    answer = boss.session.get(f"{lab.url}/api2/extjs/nodes/ghost/status", timeout=5)
+    assert answer.status_code == 200
+    assert (answer.json()["success"], answer.json()["status"]) == (0, 500)
+
+
 def test_only_root_may_use_skiplock(lab: Cluster, boss: Api) -> None:
     answer = boss.post("/nodes/pve1/qemu/101/status/start", skiplock=1)
     assert answer.json()["errors"]["skiplock"] == "Only root may use this option."
