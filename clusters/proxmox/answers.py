@@ -7,9 +7,12 @@ from typing import Any, NoReturn
 import requests
 
 from clusters.proxmox.errors import BadAnswer
-from clusters.proxmox.results import text
+from clusters.proxmox.values import text
 
 MAX_DEPTH = 32
+# More than the largest list needs; and little enough that what is made of it fits into memory.
+MAX_VALUES = 1_000_000
+MAX_CONTAINERS = 100_000
 
 
 class Serializer:
@@ -35,6 +38,8 @@ class Serializer:
 
 
 def parse(content: bytes) -> Any:
+    if content.count(b",") > MAX_VALUES or content.count(b"[") + content.count(b"{") > MAX_CONTAINERS:
+        raise BadAnswer("too many values")
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -47,7 +52,7 @@ def parse(content: bytes) -> Any:
 def clean_reason(reason: object) -> str:
     """The reason phrase is UTF-8 which HTTP libraries take for Latin-1."""
     phrase = reason if isinstance(reason, str) else ""
-    return text(phrase.encode("latin-1", "replace").decode("utf-8", "replace"), 300)
+    return text(phrase.encode("latin-1", "replace").decode("utf-8", "replace"), 4000)
 
 
 def _refuse(name: str) -> NoReturn:

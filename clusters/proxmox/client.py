@@ -11,8 +11,9 @@ from proxmoxer.core import ProxmoxResource, ResourceException
 from clusters.config import ClusterConfig
 from clusters.proxmox import errors, results
 from clusters.proxmox.answers import Serializer
-from clusters.proxmox.results import Power, kind_part, node_part, parse_upid, vmid_part
+from clusters.proxmox.results import Power, parse_upid
 from clusters.proxmox.session import Session
+from clusters.proxmox.values import kind_part, node_part, vmid_part
 
 DEADLINE = 10.0
 

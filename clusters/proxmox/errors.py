@@ -86,7 +86,7 @@ class Forbidden(ProxmoxError):
     def __init__(self, *, status: int = 403, reason: str = "") -> None:
         named = _PRIVILEGE.search(reason)
         self.path, self.privilege = (named[1], named[2]) if named else ("", "")
-        missing = f" lacks {self.privilege} on {self.path}" if named else f" is not allowed to do this ({reason})"
+        missing = f" lacks {self.privilege} on {self.path}" if named else f" is not allowed to do this{_quoted(reason)}"
         super().__init__(
             f"The portal's account{missing}. Ask the cluster's administrator for the permission.",
             status=status,
@@ -100,7 +100,7 @@ class InvalidRequest(ProxmoxError):
     def __init__(self, errors: Mapping[str, str], *, status: int | None = None, reason: str = "") -> None:
         details = "; ".join(f"{name}: {text}" for name, text in errors.items())
         super().__init__(
-            f"The cluster cannot carry this out as asked ({details or reason}). Report this to the portal's team.",
+            f"The cluster cannot do this as asked{_quoted(details or reason)}. Report it to those who run the portal.",
             status=status,
             reason=reason,
         )
@@ -125,7 +125,7 @@ class NodeDown(ProxmoxError):
             "It may have been carried out: look before you repeat it." if sent else "Try again when the node is back."
         )
         who = f"Node {node} of the cluster" if node else "The cluster's own service"
-        super().__init__(f"{who} cannot be reached ({reason}). {then}", sent=sent, status=status, reason=reason)
+        super().__init__(f"{who} cannot be reached{_quoted(reason)}. {then}", sent=sent, status=status, reason=reason)
         self.node = node
 
 
@@ -146,7 +146,7 @@ def from_status(status: int, *, reason: str, errors: Mapping[str, str], node: st
     """The error that an answer of 400 and above stands for."""
     if status == 401:
         return LoginRejected(
-            f"The cluster rejected the portal's credential ({reason}). Enter a valid one in the cluster's settings.",
+            f"The cluster rejected the portal's credential{_quoted(reason)}. Enter a valid one in its settings.",
             status=status,
             reason=reason,
         )
@@ -155,7 +155,7 @@ def from_status(status: int, *, reason: str, errors: Mapping[str, str], node: st
     if status in (400, 500, 501):
         return _declined(status, reason, errors)
     if 595 <= status <= 599:
-        return NodeDown(node, status=status, reason=reason or "no answer")
+        return NodeDown(node, status=status, reason=reason)
     return BadAnswer(f"HTTP status {status} {reason}".strip(), status=status, reason=reason)
 
 
@@ -169,4 +169,8 @@ def _declined(status: int, reason: str, errors: Mapping[str, str]) -> ProxmoxErr
         )
     if status == 400:
         return InvalidRequest(errors, status=status, reason=reason)
-    return Refused(f"The cluster refused: {reason}", status=status, reason=reason)
+    return Refused(f"The cluster refused{_quoted(reason)}.", status=status, reason=reason)
+
+
+def _quoted(reason: str) -> str:
+    return f" ({reason.rstrip('.')})" if reason else ""

@@ -1,31 +1,18 @@
-"""Answers as values, and the one place where their types are made sure of.
+"""Answers as values: what each call returns, and how it is made of what the cluster sent."""
 
-Proxmox VE is written in Perl: a number may arrive as text, a truth as 0, 1, "0", "1" or not at all. Text is
-foreign: it loses control characters and what cannot be stored, and is cut to a length.
-"""
-
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from clusters.proxmox.errors import BadAnswer, InvalidRequest
+from clusters.proxmox.errors import BadAnswer
+from clusters.proxmox.values import Row, flag, is_node_name, is_vmid, real, row, rows, text, whole
 
-MAX_ROWS = 20_000
-MAX_NUMBER = 2**63 - 1
-
-_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _UPID = re.compile(
     r"UPID:(?P<node>[A-Za-z0-9][A-Za-z0-9-]{0,62}):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:"
     r"(?P<type>[A-Za-z0-9_-]{1,40}):(?P<guest_id>[^:\s/\\]{0,64}):(?P<user>[^:\s/\\]{1,140}):"
 )
-# Control characters, separators of lines, and what turns the direction of the text around it.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _WARNINGS = re.compile(r"WARNINGS: \d+")
-
-Row = Mapping[str, Any]
 
 
 class Power(StrEnum):
@@ -136,80 +123,6 @@ class Diagnosis:
     seconds: float
 
 
-# Values
-
-
-def text(value: object, limit: int = 255) -> str:
-    """Printable text of at most this length; empty for nothing and for what is neither text nor a number."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    clean = str(value)[: limit * 4].encode("utf-8", "replace").decode()
-    return _UNPRINTABLE.sub(" ", clean).strip()[:limit]
-
-
-def real(value: object) -> float:
-    """A number from 0 to what a database holds, 0 for nothing. Raises `ValueError`."""
-    if value is None or value == "":
-        return 0.0
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("not a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError("too large") from None
-    if not math.isfinite(number) or not 0 <= number <= MAX_NUMBER:
-        raise ValueError("out of range")
-    return number
-
-
-def whole(value: object) -> int:
-    """The same without a fraction, and exact."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value):
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
-        return value
-    return int(real(value))
-
-
-def flag(value: object) -> bool:
-    return value in (1, "1", "true")
-
-
-def rows(data: object) -> list[Any]:
-    if not isinstance(data, list):
-        raise BadAnswer("a list was expected")
-    if len(data) > MAX_ROWS:
-        raise BadAnswer(f"a list of more than {MAX_ROWS} entries")
-    return data
-
-
-def row(data: object) -> Row:
-    if not isinstance(data, dict):
-        raise BadAnswer("an object was expected")
-    return data
-
-
-# Parts of paths: checked before a URL is made of them
-
-
-def node_part(node: str) -> str:
-    if not _NODE.fullmatch(node):
-        raise InvalidRequest({"node": "is not the name of a node"})
-    return node
-
-
-def vmid_part(vmid: int) -> str:
-    if isinstance(vmid, bool) or not isinstance(vmid, int) or not 100 <= vmid <= 999_999_999:
-        raise InvalidRequest({"vmid": "is not a number from 100 to 999999999"})
-    return str(vmid)
-
-
-def kind_part(kind: str) -> str:
-    if kind not in ("qemu", "lxc"):
-        raise InvalidRequest({"kind": "is neither qemu nor lxc"})
-    return kind
-
-
 def parse_upid(upid: object, *, sent: bool = False) -> Upid:
     """Take a task's identifier apart. Raises `BadAnswer`."""
     match = _UPID.fullmatch(upid) if isinstance(upid, str) else None
@@ -250,23 +163,24 @@ def resources(data: object) -> Resources:
     rejected = 0
     for entry in rows(data):
         try:
-            kind = entry.get("type") if isinstance(entry, dict) else ""
-            if kind in ("qemu", "lxc"):
-                guest = _guest(entry)
-                if guests.setdefault(guest.vmid, guest) is not guest:
-                    raise ValueError("repeated vmid")
-            elif kind == "node":
-                nodes.append(NodeState(_node_name(entry.get("node")), entry.get("status") == "online"))
-            elif kind == "":
-                raise ValueError("not an object")
+            _sort_in(row(entry), guests, nodes)
         except (ValueError, BadAnswer):
             rejected += 1
     return Resources(tuple(guests.values()), tuple(nodes), rejected)
 
 
+def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState]) -> None:
+    if entry.get("type") in ("qemu", "lxc"):
+        guest = _guest(entry)
+        if guests.setdefault(guest.vmid, guest) is not guest:
+            raise ValueError("a VMID twice")
+    elif entry.get("type") == "node":
+        nodes.append(NodeState(_node_name(entry.get("node")), entry.get("status") == "online"))
+
+
 def _guest(entry: Row) -> Guest:
     vmid = whole(entry.get("vmid"))
-    if not 100 <= vmid <= 999_999_999:
+    if not is_vmid(vmid):
         raise ValueError("vmid out of range")
     return Guest(
         vmid=vmid,
@@ -321,7 +235,7 @@ def permissions(data: object) -> dict[str, frozenset[str]]:
 
 
 def _node_name(value: object) -> str:
-    if not isinstance(value, str) or not _NODE.fullmatch(value):
+    if not is_node_name(value):
         raise BadAnswer("a node without a proper name")
     return value
 

@@ -180,10 +180,10 @@ class Session(requests.Session):
         kwargs |= {"stream": True, "allow_redirects": False, "timeout": self._deadline.seconds}
         try:
             response = super().request(method, url, **kwargs)
-        except (requests.RequestException, UnicodeError):
-            raise errors.BadAnswer("the request could not be made", sent=True) from None
+        except (requests.RequestException, HTTPError, UnicodeError):
+            raise errors.BadAnswer("it breaks the rules of HTTP") from None
         response._content = self._body(response)
-        response.reason = self._redact(clean_reason(response.reason))
+        response.reason = self._redact(clean_reason(response.reason))[:300]
         return self._checked(response)
 
     def _body(self, response: requests.Response) -> bytes:

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import SSLError
+from urllib3.exceptions import HTTPError, SSLError
 from urllib3.response import HTTPResponse
 
-from clusters.config import ClusterConfig, Trust
+from clusters.config import ClusterConfig, Trust, validate_host
 from clusters.proxmox.errors import (
     BadAnswer,
     ConnectionRefused,
@@ -125,7 +126,7 @@ class _Connection(HTTPSConnection):
             raise TimedOut(sent=True) from None
         except (http.client.RemoteDisconnected, OSError):
             raise Dropped(reused=self.answers > 0) from None
-        except http.client.HTTPException:
+        except (http.client.HTTPException, HTTPError):
             raise BadAnswer("its head is not HTTP") from None
 
 
@@ -147,7 +148,11 @@ class Pool(HTTPSConnectionPool):
 
 
 def pool(config: ClusterConfig, deadline: Deadline) -> Pool:
-    """Connections that trust what the configuration says. Raises `Untrusted` when that cannot be used."""
+    """Connections that trust what the configuration says. Raises when that or the host's name cannot be used."""
+    try:
+        validate_host(config.host)
+    except ValidationError:
+        raise NameNotFound from None
     context = _context(config)
     context.deadline = deadline
     fingerprint = None
@@ -156,9 +161,7 @@ def pool(config: ClusterConfig, deadline: Deadline) -> Pool:
         # A shorter one would be compared as MD5 or SHA-1.
         if not _FINGERPRINT.fullmatch(fingerprint):
             raise Untrusted("The pinned fingerprint is not one of SHA-256.")
-    return Pool(
-        config.host, config.port, ssl_context=context, assert_fingerprint=fingerprint, deadline=deadline, retries=False
-    )
+    return Pool(config.host, config.port, ssl_context=context, assert_fingerprint=fingerprint, deadline=deadline)
 
 
 def _context(config: ClusterConfig) -> _Context:
@@ -181,7 +184,7 @@ def _context(config: ClusterConfig) -> _Context:
 def _addresses(host: str, port: int) -> list[Any]:
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError):
+    except (OSError, UnicodeError):
         raise NameNotFound from None
 
 

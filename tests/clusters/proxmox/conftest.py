@@ -1,0 +1,99 @@
+"""A simulated cluster for each test, and a server for what no cluster would say."""
+
+import itertools
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from clusters.fields import Secret
+from pvesim.clock import ManualClock
+from pvesim.cluster import Cluster
+from pvesim.simulator import Simulator
+
+from .rawserver import RawServer
+
+PASSWORD = "correct-horse-battery"
+NAMES = (f"lab-{number}" for number in itertools.count(1))
+
+
+@pytest.fixture(scope="session")
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def sim(clock: ManualClock) -> Iterator[Simulator]:
+    with Simulator(clock=clock, seed=1) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def lab(sim: Simulator) -> Iterator[Cluster]:
+    """Two nodes; 101 runs on pve1, 102 is stopped on pve2, 200 is a container."""
+    name = next(NAMES)
+    cluster = sim.add_cluster(name, nodes=("pve1", "pve2"), statd_interval=0.0)
+    cluster.add_user("portal@pve", password=PASSWORD, acl={"/": "Administrator"})
+    cluster.add_guest(101, name="web", node="pve1", status="running", pool="labs", tags=("lab", "web"))
+    cluster.add_guest(102, name="db", node="pve2")
+    cluster.add_guest(200, name="box", node="pve1", kind="lxc")
+    yield cluster
+    sim.remove_cluster(name)
+
+
+@pytest.fixture
+def token(lab: Cluster) -> Any:
+    return lab.add_token("portal@pve", "labs", privsep=False)
+
+
+@pytest.fixture
+def config(lab: Cluster, token: Any) -> ClusterConfig:
+    """By token, trusted by its pinned certificate."""
+    return ClusterConfig(
+        cluster_id="lab-a",
+        name="Lab A",
+        host=lab.host,
+        port=lab.port,
+        user="portal@pve",
+        token_id=token.full_id,
+        token_secret=Secret(token.secret),
+        fingerprint=lab.fingerprint("pve1"),
+    )
+
+
+@pytest.fixture
+def pve(config: ClusterConfig) -> Iterator[proxmox.Client]:
+    with proxmox.connect(config, deadline=5.0) as client:
+        yield client
+
+
+@pytest.fixture
+def by_password(config: ClusterConfig) -> ClusterConfig:
+    """The same by user and password."""
+    return replace(config, token_id="", token_secret=None, password=Secret(PASSWORD))
+
+
+@pytest.fixture
+def ca_file(lab: Cluster, tmp_path: Any) -> str:
+    """For requests that a test makes itself."""
+    path = tmp_path / "ca.pem"
+    path.write_text(lab.ca_pem)
+    return str(path)
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[..., RawServer]]:
+    servers: list[RawServer] = []
+
+    def start(script: Callable[[RawServer, socket.socket], None], *, tls: bool = True) -> RawServer:
+        server = RawServer(lambda conn: script(servers[-1], conn), tls=tls)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()

@@ -1,0 +1,93 @@
+"""A server that says byte for byte what a test wants said."""
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+
+from clusters.config import ClusterConfig
+from clusters.fields import Secret
+from pvesim.tls import Authority, server_context
+
+CANARY = "6c9a4f0e-canary"
+Script = Callable[[socket.socket], None]
+
+
+@dataclass
+class RawServer:
+    """Hands each connection to the script. `requests` has the heads that `read_head` saw."""
+
+    script: Script
+    tls: bool = True
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._certificate = Authority("raw").issue("raw")
+        self._context = server_context(self._certificate)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def config(self) -> ClusterConfig:
+        return ClusterConfig(
+            cluster_id="raw",
+            name="Raw",
+            host="127.0.0.1",
+            port=self.port,
+            user="portal@pve",
+            token_id="portal@pve!labs",
+            token_secret=Secret(CANARY),
+            fingerprint=self._certificate.fingerprint,
+        )
+
+    def read_head(self, conn: socket.socket) -> bytes:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            if not (part := conn.recv(4096)):
+                raise ConnectionError
+            head += part
+        self.requests.append(head)
+        return head
+
+    def stop(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for conn in self._open:
+            with suppress(OSError):
+                conn.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                conn, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(conn)
+            with suppress(OSError), closing(conn):
+                if self.tls:
+                    conn = self._context.wrap_socket(conn, server_side=True)
+                    self._open.append(conn)
+                with closing(conn):
+                    self.script(conn)
+
+
+def ok(body: bytes, *headers: str) -> bytes:
+    lines = ["HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+VERSION = ok(b'{"data":{"version":"9.2.11","release":"9.2"}}')
+
+Speak = Callable[[RawServer, socket.socket], None]
+StartRaw = Callable[[Speak], RawServer]

@@ -1,0 +1,139 @@
+"""Whose certificate is believed, and that nothing is sent to anybody else."""
+
+import socket
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from clusters.fields import Secret
+from clusters.proxmox.session import Session
+from pvesim.cluster import Cluster
+from pvesim.tls import Authority
+
+ELSEWHERE = "elsewhere.example"
+OTHER = ":".join(["AB"] * 32)
+
+
+def version_of(config: ClusterConfig) -> str:
+    with proxmox.connect(config, deadline=5.0) as pve:
+        return pve.version().version
+
+
+@pytest.fixture(params=["token", "password"])
+def any_credential(request: pytest.FixtureRequest, config: ClusterConfig, by_password: ClusterConfig) -> ClusterConfig:
+    return config if request.param == "token" else by_password
+
+
+def test_the_pinned_certificate_is_trusted(any_credential: ClusterConfig) -> None:
+    assert version_of(any_credential) == "9.2.11"
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name for the simulator that its certificate does not have."""
+    resolve = socket.getaddrinfo
+
+    def patched(host: str, *args: Any, **kwargs: Any) -> Any:
+        return resolve("127.0.0.1" if host == ELSEWHERE else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", patched)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_pin_needs_no_matching_name(config: ClusterConfig) -> None:
+    assert version_of(replace(config, host=ELSEWHERE)) == "9.2.11"
+
+
+def test_another_certificate_than_the_pinned_one_gets_no_request(any_credential: ClusterConfig, lab: Cluster) -> None:
+    with pytest.raises(proxmox.Untrusted) as caught:
+        version_of(replace(any_credential, fingerprint=OTHER))
+    assert not caught.value.sent
+    assert lab.count() == 0
+
+
+def test_a_renewed_certificate_is_another_one(any_credential: ClusterConfig, lab: Cluster) -> None:
+    assert version_of(any_credential)
+    lab.renew_certificate("pve1")
+    before = lab.count()
+    with pytest.raises(proxmox.Untrusted):
+        version_of(any_credential)
+    assert lab.count() == before
+
+
+@pytest.mark.parametrize("pin", ["AB", "AB:" * 15 + "AB", "AB:" * 19 + "AB", "x" * 64])
+def test_a_pin_that_is_no_sha256_is_no_pin(config: ClusterConfig, lab: Cluster, pin: str) -> None:
+    with pytest.raises(proxmox.Untrusted):
+        version_of(replace(config, fingerprint=pin))
+    assert lab.count() == 0
+
+
+def test_a_certificate_of_the_clusters_own_ca_is_trusted(any_credential: ClusterConfig, lab: Cluster) -> None:
+    trusting = replace(any_credential, fingerprint="", ca_certificate=lab.ca_pem)
+    assert version_of(trusting)
+    lab.renew_certificate("pve1")
+    assert version_of(trusting)
+
+
+def test_a_certificate_of_another_ca_gets_no_request(any_credential: ClusterConfig, lab: Cluster) -> None:
+    with pytest.raises(proxmox.Untrusted):
+        version_of(replace(any_credential, fingerprint="", ca_certificate=Authority("else").certificate.pem))
+    assert lab.count() == 0
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_with_a_ca_the_name_must_match(config: ClusterConfig, lab: Cluster) -> None:
+    trusting = replace(config, fingerprint="", ca_certificate=lab.ca_pem)
+    assert version_of(replace(trusting, host="localhost"))
+    with pytest.raises(proxmox.Untrusted, match="not valid for"):
+        version_of(replace(trusting, host=ELSEWHERE))
+    assert lab.count() == 1
+
+
+def test_a_ca_that_cannot_be_read(config: ClusterConfig) -> None:
+    broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    with pytest.raises(proxmox.Untrusted, match="cannot be read"):
+        version_of(replace(config, fingerprint="", ca_certificate=broken))
+
+
+def test_the_system_does_not_know_a_clusters_own_ca(any_credential: ClusterConfig, lab: Cluster) -> None:
+    with pytest.raises(proxmox.Untrusted):
+        version_of(replace(any_credential, fingerprint="", verify_ssl=True))
+    assert lab.count() == 0
+
+
+def test_what_the_system_trusts_is_trusted(
+    config: ClusterConfig, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    assert version_of(replace(config, fingerprint="", verify_ssl=True))
+
+
+def test_unverified_works_and_does_not_warn_with_every_call(config: ClusterConfig) -> None:
+    assert version_of(replace(config, fingerprint=""))
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("verify", ["", False])
+def test_nothing_that_requests_takes_for_no_check_switches_it_off(
+    config: ClusterConfig, lab: Cluster, verify: str | bool
+) -> None:
+    session = Session(replace(config, fingerprint="", verify_ssl=True), deadline=5.0)
+    session.verify = verify
+    with session, pytest.raises(proxmox.Untrusted):
+        session.request("GET", f"{session.base_url}/version", verify=verify)
+    assert lab.count() == 0
+    assert requests.get(f"{lab.url}/api2/json/access/ticket", verify=verify, timeout=5).status_code == 200
+
+
+def test_a_fingerprint_goes_before_a_ca(config: ClusterConfig, lab: Cluster) -> None:
+    with pytest.raises(proxmox.Untrusted):
+        version_of(replace(config, fingerprint=OTHER, ca_certificate=lab.ca_pem))
+
+
+def test_an_untrusted_certificate_is_told_apart_from_a_rejected_password(by_password: ClusterConfig) -> None:
+    with pytest.raises(proxmox.LoginRejected):
+        version_of(replace(by_password, password=Secret("wrong")))
