@@ -32,6 +32,7 @@ def main() -> int:
         first_port=options.port,
         statd_interval=options.statd_interval,
         unauthorized_delay=options.unauthorized_delay,
+        agent_delay=3.0,
     )
     seed(cluster, options.password)
     with simulator:

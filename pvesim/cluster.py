@@ -45,6 +45,7 @@ class Cluster:
         first_port: int = 0,
         statd_interval: float = 10.0,
         unauthorized_delay: float = 0.0,
+        agent_delay: float = 0.0,
         durations: Durations | None = None,
     ) -> None:
         if standalone and len(nodes) != 1:
@@ -52,6 +53,7 @@ class Cluster:
         self.name = name
         self.standalone = standalone
         self.unauthorized_delay = unauthorized_delay
+        self.agent_delay = agent_delay
         self.durations = durations or Durations()
         self.timeline = timeline
         self.began = timeline.now()
@@ -219,6 +221,7 @@ class Cluster:
         maxcpu: int = 1,
         maxmem: int = GIB,
         maxdisk: int = 8 * GIB,
+        addresses: Sequence[str] = (),
     ) -> Guest:
         with self.timeline.lock:
             node = node or next(iter(self.nodes))
@@ -231,15 +234,16 @@ class Cluster:
                 node,
                 kind,
                 status,
-                tuple(tags),
-                template,
-                acpi,
-                agent,
-                lock,
-                description,
-                maxcpu,
-                maxmem,
-                maxdisk,
+                tags=tuple(tags),
+                template=template,
+                acpi=acpi,
+                agent=agent,
+                lock=lock,
+                description=description,
+                maxcpu=maxcpu,
+                maxmem=maxmem,
+                maxdisk=maxdisk,
+                addresses=tuple(addresses),
             )
             self.enlist(guest, pool)
             self.statd.publish([guest])

@@ -37,12 +37,14 @@ class Guest:
     maxcpu: int = 1
     maxmem: int = GIB
     maxdisk: int = 8 * GIB
+    addresses: tuple[str, ...] = ()
     options: dict[str, str | int] = field(default_factory=dict, repr=False)
     base: int | None = None
     pid: int = 0
     holder: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self.addresses = self.addresses or (f"10.88.{self.vmid // 250 % 250}.{self.vmid % 250 + 1}",)
         self._status: Status = "stopped"
         self._since = 0.0
         self.status = self.initial
@@ -109,7 +111,6 @@ class Guest:
 
     def _qemu_config(self) -> dict[str, str | int]:
         identity = uuid.UUID(int=zlib.crc32(f"bios:{self.vmid}".encode()) << 64 | self.vmid, version=4)
-        disk = "base" if self.template else "vm"
         return {
             "name": self.name,
             "cores": self.maxcpu,
@@ -119,7 +120,7 @@ class Guest:
             "boot": "order=scsi0;net0",
             "net0": f"virtio={self.mac},bridge=vmbr0,firewall=1",
             "onboot": 0,
-            "scsi0": f"data:{self.vmid}/{disk}-{self.vmid}-disk-0.qcow2,size={self.maxdisk // GIB}G",
+            "scsi0": f"{self.volume},size={self.maxdisk // GIB}G",
             "scsihw": "virtio-scsi-single",
             "smbios1": f"uuid={identity}",
         }
@@ -136,6 +137,12 @@ class Guest:
             "rootfs": f"data:{self.vmid}/vm-{self.vmid}-disk-0.raw,size={self.maxdisk // GIB}G",
             "unprivileged": 1,
         }
+
+    @property
+    def volume(self) -> str:
+        """The first disk; that of a linked clone stands on the disk of its template."""
+        base = f"{self.base}/base-{self.base}-disk-0.qcow2/" if self.base else ""
+        return f"data:{base}{self.vmid}/{'base' if self.template else 'vm'}-{self.vmid}-disk-0.qcow2"
 
     @property
     def mac(self) -> str:

@@ -112,6 +112,7 @@ class Simulator:
         first_port: int = 0,
         statd_interval: float = 10.0,
         unauthorized_delay: float = 0.0,
+        agent_delay: float = 0.0,
         durations: Durations | None = None,
     ) -> Cluster:
         cluster = self.clusters[name] = Cluster(
@@ -124,6 +125,7 @@ class Simulator:
             first_port=first_port,
             statd_interval=statd_interval,
             unauthorized_delay=unauthorized_delay,
+            agent_delay=agent_delay,
             durations=durations,
         )
         if self._loop is not None:

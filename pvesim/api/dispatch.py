@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from pvesim.acl import Identity
-from pvesim.api import access, clusters, config, guests, nodes, pools, provision, tasks
+from pvesim.api import access, agent, clusters, config, guests, nodes, pools, provision, tasks
 from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
 from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, failed
@@ -16,7 +16,7 @@ from pvesim.nodes import Node
 from pvesim.parameters import verify
 
 ROUTES = Routes()
-ROUTES.include(module.ROUTES for module in (access, clusters, nodes, guests, config, provision, tasks, pools))
+ROUTES.include(module.ROUTES for module in (access, agent, clusters, nodes, guests, config, provision, tasks, pools))
 
 PUBLIC = {(route.method, route.path) for route in ROUTES if route.public}
 
@@ -66,7 +66,8 @@ def claimed_identity(message: Message) -> str:
         return ticket.split(":")[1] if ticket.count(":") > 1 else "?"
     authorization = message.headers.get("authorization", "")
     if authorization.startswith(SCHEME):
-        return authorization.removeprefix(SCHEME).split("=")[0]
+        full_id, separator, _ = authorization.removeprefix(SCHEME).partition("=")
+        return full_id if separator and "!" in full_id else "?"
     return ""
 
 

@@ -113,7 +113,8 @@ def _copy(call: Call, source: Guest, full: bool) -> Guest:
         template=False,
         lock="clone" if source.kind == "qemu" else "create",
         base=None if full else source.vmid,
-        options=dict(source.options),
+        options={name: value for name, value in source.options.items() if not name.startswith("net")},
+        addresses=(),
         holder=None,
         pid=0,
     )

@@ -45,6 +45,11 @@ def test_no_secret_is_recorded(lab: Cluster, boss: Api, anonymous: Api) -> None:
     assert lab.requests[1].identity == "boss@pve"
 
 
+def test_a_malformed_token_is_not_recorded(lab: Cluster, anonymous: Api) -> None:
+    anonymous.call("GET", "/version", headers={"Authorization": "PVEAPIToken=just-the-secret"})
+    assert lab.requests[0].identity == "?"
+
+
 def test_a_request_shows_on_which_node_it_arrived(lab: Cluster, boss: Api) -> None:
     boss.url = lab.urls["pve3"]
     boss.get("/version")

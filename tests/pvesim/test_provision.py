@@ -24,6 +24,13 @@ def test_a_clone_without_a_name_is_called_a_copy(lab: Cluster, boss: Api) -> Non
     assert lab.guest(300).name == "Copy-of-VM-golden"
 
 
+def test_a_clone_of_a_template_stands_on_its_disk_unless_it_is_full(boss: Api) -> None:
+    boss.start(f"{GOLDEN}/clone", newid=300)
+    boss.start(f"{GOLDEN}/clone", newid=301, full=1)
+    assert "base-110" in boss.data("/nodes/pve1/qemu/300/config")["scsi0"]
+    assert "base-110" not in boss.data("/nodes/pve1/qemu/301/config")["scsi0"]
+
+
 def test_a_used_id_is_refused(boss: Api) -> None:
     answer = boss.post(f"{GOLDEN}/clone", newid=101)
     assert (answer.status_code, answer.reason) == (
