@@ -2,11 +2,16 @@
 
 from typing import Any
 
+from axes.admin import AccessAttemptAdmin
+from axes.models import AccessAttempt
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 
 from accounts.models import User
+
+# Who is locked out; deleting a row unlocks.
+admin.site.register(AccessAttempt, AccessAttemptAdmin)
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 

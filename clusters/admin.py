@@ -8,11 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 
 from clusters.config import Trust
 from clusters.forms import ClusterForm
 from clusters.models import Cluster, DeletedCluster, NotActive
+from clusters.templatetags.ages import age
 
 # What the form's fields are called in the table.
 STORED_AS = {"new_password": "password", "new_token_secret": "token_secret", "remove_token": "token_secret"}
@@ -32,15 +32,30 @@ class TrustFilter(admin.SimpleListFilter):
         return queryset.exclude(**blind) if self.value() == "verified" else queryset
 
 
+class HealthFilter(admin.SimpleListFilter):
+    title = "health"
+    parameter_name = "health"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("ok", "reachable"), ("failing", "not reachable"), ("unasked", "not asked yet")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
+        wanted: dict[str, dict[str, Any]] = {
+            "ok": {"health__ok": True},
+            "failing": {"health__ok": False},
+            "unasked": {"health": None},
+        }
+        return queryset.filter(**wanted.get(self.value() or "", {}))
+
+
 @admin.register(Cluster)
 class ClusterAdmin(admin.ModelAdmin[Cluster]):
     form = ClusterForm
-    list_display = ("name", "cluster_id", "address", "health_in_words", "certificate", "is_default", "is_active")
-    list_filter = ("is_active", "is_default", TrustFilter, "health__ok")
+    list_display = ("name", "cluster_id", "address", "health_in_short", "certificate", "is_default", "is_active")
+    list_filter = ("is_active", "is_default", HealthFilter, TrustFilter)
     list_select_related = ("health",)
     search_fields = ("name", "cluster_id", "host", "user")
     actions = ("activate", "deactivate", "make_default")
-    save_on_top = True
     fieldsets = (
         (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words")}),
         ("Connection", {"fields": ("host", "port", "verify_ssl", "ca_certificate", "fingerprint")}),
@@ -68,14 +83,19 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     def address(self, cluster: Cluster) -> str:
         return f"{cluster.host}:{cluster.port}"
 
-    @admin.display(description="health", ordering="health__checked_at")
+    @admin.display(description="health", ordering="health__failing_since")
+    def health_in_short(self, cluster: Cluster) -> str:
+        health = getattr(cluster, "health", None)
+        if health is None:
+            return "not asked yet"
+        return "reachable" if health.ok else f"not reachable for {age(health.failing_since)}"
+
+    @admin.display(description="health")
     def health_in_words(self, cluster: Cluster) -> str:
         health = getattr(cluster, "health", None)
         if health is None:
             return "not asked yet"
-        if health.ok:
-            return f"reachable, asked {timesince(health.checked_at)} ago"
-        return f"not reachable for {timesince(health.failing_since)}: {health.problem}"
+        return f"{self.health_in_short(cluster)}. {health.problem or f'Asked {age(health.checked_at)} ago.'}"
 
     @admin.display(description="certificate")
     def certificate(self, cluster: Cluster) -> SafeString | str:
@@ -146,7 +166,6 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
             messages.error(request, str(error))
         else:
             messages.success(request, f"{chosen[0].name} is the default cluster.")
-
 
 
 @admin.register(DeletedCluster)

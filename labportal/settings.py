@@ -182,6 +182,7 @@ AXES_USERNAME_CALLABLE = "accounts.lockout.known_username"
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False  # accounts.admin shows what an administrator needs: who is locked
 
 AUDITLOG_DISABLE_REMOTE_ADDR = False
 AUDITLOG_MASK_CALLABLE = "clusters.audit.mask"

@@ -20,6 +20,9 @@ FRESH = 3 * ClusterSync.INTERVAL
 # How long the end of an operation stays on the page.
 TOLD_FOR = timedelta(minutes=30)
 
+# A request that is not sent after this long is said to wait.
+QUEUED = timedelta(seconds=3)
+
 # Actions that can lose work are confirmed on a page of their own.
 CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT}
 
@@ -119,7 +122,7 @@ def _card(machine: VirtualMachine, last: Operation | None, now: datetime, *, for
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
         buttons=tuple(Button(action, action.label, action in CONFIRMED) for action in offered),
-        reason="" if busy or offered else (rules.why_not(situation, _offered(machine)[0]) or ""),
+        reason="" if busy or offered or silent else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
         detail=last.outcome if last and for_staff and _trouble(last, now) else "",
     )
@@ -133,7 +136,7 @@ def _offered(machine: VirtualMachine) -> list[Operation.Action]:
 
 
 def _words(machine: VirtualMachine, busy: Operation | None) -> str:
-    if busy and busy.state == Operation.State.REQUESTED:
+    if busy and busy.state == Operation.State.REQUESTED and timezone.now() - busy.requested_at > QUEUED:
         return _("Waiting for its turn")
     if busy:
         return {

@@ -61,7 +61,9 @@ def machine_list(request: PersonRequest) -> HttpResponse:
     if chosen:
         machines = machines.filter(cluster_id=chosen)
     machines = machines.filter(template=False) if not request.user.is_staff else machines
-    machines = machines.select_related("cluster__health", "cluster__sync").order_by("cluster__name", "name", "vmid")
+    machines = machines.select_related("cluster__health", "cluster__sync").order_by(
+        "-cluster__is_default", "cluster__name", "cluster", "name", "vmid"
+    )
     page = Paginator(machines, PER_PAGE).get_page(request.GET.get("page"))
     groups = cards.groups(page.object_list, for_staff=request.user.is_staff)
     seen = cards.fingerprint(groups)

@@ -1,0 +1,18 @@
+"""How long ago, in words that do not count to nought."""
+
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.filter
+def age(moment: datetime) -> str:
+    """The time since a moment in one unit: `under a minute`, `12 minutes`, `3 days`."""
+    if (timezone.now() - moment).total_seconds() < 60:
+        return _("under a minute")
+    return timesince(moment, depth=1)

@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import chromium, demo
+
+
+@pytest.fixture(scope="session")
+def the_demo() -> Iterator[demo.Demo]:
+    with demo.running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def window() -> Iterator[Browser]:
+    if not chromium.executable():
+        pytest.skip("Chromium is not installed: apt install chromium")
+    with chromium.browser() as started:
+        yield started

@@ -1,0 +1,41 @@
+"""The demo as a test double of a whole installation."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Demo:
+    address: str
+    passwords: dict[str, str]
+
+
+@contextmanager
+def running(first_port: int = 8100) -> Iterator[Demo]:
+    """Start the demo, read address and logins from what it prints, and stop it at the end."""
+    command = [sys.executable, "-m", "labportal.demo", "--port", str(first_port)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        printed = ""
+        for line in process.stdout or ():
+            printed += line
+            if "Ctrl-C" in line:
+                break
+        else:
+            raise RuntimeError(f"The demo did not start:\n{printed}")
+        address = re.search(r"http://\S+/", printed)
+        logins = re.findall(r"^    (\w+) +([a-z]+-[a-z]+-\d+)$", printed, re.MULTILINE)
+        assert address
+        yield Demo(address[0], dict(logins))
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        if process.stdout:
+            process.stdout.close()

@@ -1,0 +1,57 @@
+"""Make the README's pictures: start the demo, log in, look. `bin/screenshots [FOLDER]`."""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.chromium import browser
+from tests.browser.demo import Demo, running
+
+DESKTOP = {"width": 1280, "height": 720}
+PHONE = {"width": 390, "height": 844}
+
+# File name: who, where, dark, phone.
+SHOTS: dict[str, tuple[str, str, bool, bool]] = {
+    "login": ("", "accounts/login/", False, False),
+    "my-machines": ("ana", "vms/?cluster=", False, False),
+    "my-machines-dark": ("ana", "vms/?cluster=", True, False),
+    "my-machines-phone": ("ana", "vms/?cluster=", False, True),
+    "my-machines-phone-dark": ("ana", "vms/?cluster=", True, True),
+    "admin-clusters": ("admin", "admin/clusters/cluster/", False, False),
+    "admin-cluster": ("admin", "admin/clusters/cluster/2/change/", False, False),
+    "admin-cluster-dark": ("admin", "admin/clusters/cluster/2/change/", True, False),
+}
+
+
+def open_page(chromium: Browser, demo: Demo, name: str = "", *, dark: bool = False, phone: bool = False) -> Page:
+    """A page of its own session, logged in as `name`."""
+    page = chromium.new_page(
+        viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]
+        color_scheme="dark" if dark else "light",
+    )
+    page.goto(demo.address)
+    if name:
+        page.get_by_label("User name").fill(name)
+        page.get_by_label("Password").fill(demo.passwords[name])
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url("**/vms/**")
+    return page
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with running() as demo, browser() as chromium:
+        ana = open_page(chromium, demo, "ana")
+        ana.get_by_role("button", name="Start net101-01").click()
+        ana.get_by_role("link", name="Reboot net101-01").wait_for()
+        for file, (name, path, dark, phone) in SHOTS.items():
+            page = open_page(chromium, demo, name, dark=dark, phone=phone)
+            page.goto(demo.address + path)
+            page.screenshot(path=folder / f"{file}.png", full_page=True)
+            page.context.close()
+            print(folder / f"{file}.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/screenshots"))

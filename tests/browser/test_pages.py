@@ -1,0 +1,138 @@
+"""Pages as a person meets them: Chromium, the strict policy, axe, a phone."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.demo import Demo
+from tests.browser.screenshots import open_page
+
+pytestmark = pytest.mark.browser
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+OURS = ["vms/?cluster=", "vms/", "vms/{stop}", "nothing-here/"]
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def ana(request: pytest.FixtureRequest, window: Browser, the_demo: Demo) -> Iterator[Page]:
+    page = open_page(window, the_demo, "ana", dark=request.param == "dark")
+    yield page
+    page.context.close()
+
+
+def watched(page: Page) -> list[str]:
+    """Collects what the console complains about."""
+    complaints: list[str] = []
+    page.on("console", lambda line: complaints.append(line.text) if line.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in found]
+
+
+def a_machine(page: Page, demo: Demo) -> str:
+    page.goto(demo.address + "vms/?cluster=")
+    return str(page.locator("li.machine").last.get_attribute("id")).removeprefix("machine-")
+
+
+@pytest.mark.parametrize("path", OURS)
+def test_axe_finds_nothing(ana: Page, the_demo: Demo, path: str) -> None:
+    ana.goto(the_demo.address + path.format(stop=f"{a_machine(ana, the_demo)}/stop/"))
+    assert violations(ana) == []
+
+
+def test_axe_finds_a_planted_fault(ana: Page, the_demo: Demo) -> None:
+    ana.goto(the_demo.address + "vms/?cluster=")
+    ana.evaluate("document.querySelector('label').remove()")
+    assert any("select-name" in fault for fault in violations(ana))
+
+
+@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("path", [*OURS, "accounts/login/"])
+def test_nothing_scrolls_sideways_on_a_phone(ana: Page, the_demo: Demo, path: str, width: int) -> None:
+    address = the_demo.address + path.format(stop=f"{a_machine(ana, the_demo)}/stop/")
+    ana.set_viewport_size({"width": width, "height": 800})
+    ana.goto(address)
+    assert ana.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_axe_finds_nothing_on_the_login_page(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo)
+    assert violations(page) == []
+    page.get_by_label("User name").fill("ana")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("do not match")
+    assert violations(page) == []
+    page.context.close()
+
+
+def test_a_machine_is_started_and_stopped_without_reloading(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "ben")
+    complaints = watched(page)
+    page.goto(the_demo.address + "vms/?cluster=")
+    page.get_by_role("button", name="Start net101-02").click()
+    expect(page.get_by_text("Starting")).to_be_visible()
+    expect(page.get_by_role("link", name="Force stop net101-02")).to_be_visible(timeout=20_000)
+    assert page.title().startswith("1 running")
+    page.get_by_role("link", name="Force stop net101-02").click()
+    page.get_by_role("button", name="Force stop").click()
+    expect(page.get_by_role("button", name="Start net101-02")).to_be_visible(timeout=20_000)
+    assert complaints == []
+    page.context.close()
+
+
+def test_the_switcher_switches_at_once_and_is_remembered(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "ben")
+    complaints = watched(page)
+    expect(page.get_by_role("heading", name="Building A")).to_be_visible()
+    page.get_by_label("Cluster").select_option("building-b")
+    page.wait_for_url("**cluster=building-b")
+    page.goto(the_demo.address)
+    expect(page.get_by_role("heading", name="Building B")).to_be_visible()
+    expect(page.get_by_role("heading", name="Building A")).to_have_count(0)
+    assert complaints == []
+    page.context.close()
+
+
+def test_everything_works_without_javascript(window: Browser, the_demo: Demo) -> None:
+    page = window.new_context(java_script_enabled=False).new_page()
+    page.goto(the_demo.address)
+    page.get_by_label("User name").fill("chen")
+    page.get_by_label("Password").fill(the_demo.passwords["chen"])
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Start net101-03").click()
+    # Chromium does not act on <noscript> when only its debugger switched scripts off, so the reload is done by hand.
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page.content()
+    running = page.get_by_role("link", name="Reboot net101-03")
+    for _ in range(40):
+        page.wait_for_timeout(500)
+        page.reload()
+        if running.is_visible():
+            break
+    expect(running).to_be_visible()
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["admin/", "admin/clusters/cluster/", "admin/clusters/cluster/add/", "admin/vms/operation/"]
+)
+def test_the_policy_breaks_nothing_in_the_admin(window: Browser, the_demo: Demo, path: str) -> None:
+    page = open_page(window, the_demo, "admin")
+    complaints = watched(page)
+    page.goto(the_demo.address + path)
+    assert complaints == []
+    page.context.close()
+
+
+def test_a_lost_connection_is_said(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "ana")
+    expect(page.locator("#connection")).to_be_hidden()
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_be_visible(timeout=20_000)
+    page.context.close()
