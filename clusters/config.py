@@ -25,6 +25,7 @@ _USER = re.compile(r"[^\s:/]{1,64}@[A-Za-z][A-Za-z0-9._-]{1,30}")
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _TOKEN_ID = re.compile(r"[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+")
 _FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Trust(StrEnum):
@@ -96,17 +97,23 @@ def _naive_utc(moment: datetime | None) -> str | None:
 
 def validate_host(host: str) -> None:
     """Accept an IP address or a DNS name, and nothing that a URL could read otherwise."""
+    if not _is_address(host) and not _is_name(host):
+        raise ValidationError("Enter an IP address or a host name, without https:// and port.")
+
+
+def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        labels = host.split(".")
-        # A name whose last label is a number (2130706433, 0x7f.1) is an address in disguise.
-        if (
-            len(host) > 253
-            or not all(map(_LABEL.fullmatch, labels))
-            or re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", labels[-1])
-        ):
-            raise ValidationError("Enter an IP address or a host name, without https:// and port.") from None
+        return False
+    return "%" not in host  # behind it the library lets almost anything pass
+
+
+def _is_name(host: str) -> bool:
+    labels = host.split(".")
+    # A name whose last label is a number (2130706433, 0x7f.1) is an address in disguise.
+    disguised = re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", labels[-1])
+    return len(host) <= 253 and all(map(_LABEL.fullmatch, labels)) and not disguised
 
 
 def validate_user(user: str) -> None:
@@ -291,7 +298,7 @@ def _expected(key: str, value: object) -> str:
         return "" if isinstance(value, bool) else "should be true or false"
     if key == "port":
         return "" if _port(value) else "should be a number from 1 to 65535"
-    if key not in _TEXTS or (value is None and key != "id"):
+    if key not in _TEXTS or value is None:  # what may not be missing was told of as missing
         return ""
     if not isinstance(value, str):
         return "should be a text"
@@ -302,8 +309,8 @@ def _expected_text(key: str, value: str) -> str:
     limits = {"name": 120, "host": 255, "user": 80, "token_id": 140}
     if len(value) > limits.get(key, 65536):
         return f"should have at most {limits.get(key, 65536)} characters"
-    if "\x00" in value:
-        return "should not have a null character"
+    if _UNSTORABLE.search(value):
+        return "should have no null character and no half of a surrogate pair"
     patterns = {"id": _CLUSTER_ID, "token_id": _TOKEN_ID, "fingerprint": _FINGERPRINT}
     if key in patterns and not patterns[key].fullmatch(value):
         return {
@@ -331,9 +338,10 @@ def _repeated_ids(configs: list[ClusterConfig]) -> list[Problem]:
     seen: dict[str, str] = {}
     problems = []
     for config in configs:
-        other = seen.setdefault(config.cluster_id.casefold(), config.cluster_id)
-        if other is not config.cluster_id:
-            problems.append(Problem(config.cluster_id, "id", f"is there twice (as {other})"))
+        folded = config.cluster_id.casefold()
+        if folded in seen:
+            problems.append(Problem(config.cluster_id, "id", f"is there twice (as {seen[folded]})"))
+        seen.setdefault(folded, config.cluster_id)
     return problems
 
 
