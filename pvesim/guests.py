@@ -18,6 +18,26 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What a guest was: its configuration as it read, and the attributes to go back to."""
+
+    name: str
+    description: str
+    taken: float
+    parent: str | None
+    vmstate: bool
+    config: dict[str, str | int] = field(repr=False)
+    settings: dict[str, object] = field(repr=False)
+
+    def config_row(self) -> dict[str, object]:
+        own: dict[str, object] = {"snaptime": int(self.taken), "description": self.description}
+        return {**self.config, **own, **({"parent": self.parent} if self.parent else {})}
+
+
+RESTORED = ("name", "tags", "agent", "maxcpu", "maxmem", "maxdisk", "options")
+
+
 @dataclass(eq=False)
 class Guest:
     """One guest. Tests may set any attribute; `status` follows the simulated time."""
@@ -40,6 +60,8 @@ class Guest:
     addresses: tuple[str, ...] = ()
     options: dict[str, str | int] = field(default_factory=dict, repr=False)
     base: int | None = None
+    parent: str | None = None
+    snapshots: dict[str, Snapshot] = field(default_factory=dict, repr=False)
     pid: int = 0
     holder: str | None = field(default=None, repr=False)
 
@@ -85,6 +107,11 @@ class Guest:
     @property
     def config_file(self) -> str:
         return config_file(self.node, self.kind, self.vmid)
+
+    def settings(self) -> dict[str, object]:
+        """The attributes which a snapshot keeps."""
+        kept = {name: getattr(self, name) for name in RESTORED}
+        return {**kept, "options": dict(self.options)}
 
     def noise(self, subject: str) -> float:
         """A number between 0 and 1 which changes every ten seconds and is the same in every run."""

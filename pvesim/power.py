@@ -29,6 +29,8 @@ class Durations:
     restart: float = 1.0
     clone: float = 1.0
     full_clone: float = 5.0
+    snapshot: float = 1.0
+    rollback: float = 2.0
     destroy: float = 1.0
     config: float = 0.0
 

@@ -67,12 +67,14 @@ OPTIONS: Mapping[Kind, Mapping[str, Option]] = {
 
 
 def read(kind: Kind) -> Handler:
-    def handler(call: Call) -> dict[str, str | int]:
+    def handler(call: Call) -> Mapping[str, object]:
         guest = call.guest(kind)
         snapshot = call.values.get("snapshot")
-        if snapshot is not None:
+        if snapshot is None:
+            return guest.config()
+        if snapshot not in guest.snapshots:
             raise failed(f"snapshot '{snapshot}' does not exist")
-        return guest.config()
+        return guest.snapshots[snapshot].config_row()
 
     return handler
 

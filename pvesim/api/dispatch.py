@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from pvesim.acl import Identity
-from pvesim.api import access, agent, clusters, config, guests, nodes, pools, provision, tasks
+from pvesim.api import access, agent, clusters, config, guests, nodes, pools, provision, snapshots, tasks
 from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
 from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, failed
@@ -16,7 +16,9 @@ from pvesim.nodes import Node
 from pvesim.parameters import verify
 
 ROUTES = Routes()
-ROUTES.include(module.ROUTES for module in (access, agent, clusters, nodes, guests, config, provision, tasks, pools))
+ROUTES.include(
+    module.ROUTES for module in (access, agent, clusters, nodes, guests, config, provision, snapshots, tasks, pools)
+)
 
 PUBLIC = {(route.method, route.path) for route in ROUTES if route.public}
 

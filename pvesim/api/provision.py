@@ -97,7 +97,7 @@ def _refuse_clone(call: Call, source: Guest, full: bool) -> None:
             raise failed(f"parameter '{name}' not allowed for linked clones")
     if target not in (None, source.node):
         raise failed(f"can't clone {noun(source)} to node '{target}' ({noun(source)} uses local storage)")
-    if "snapname" in call.values:
+    if call.values.get("snapname", "") not in ("", *source.snapshots):
         raise failed(f"snapshot '{call.values['snapname']}' does not exist")
     call.require_quorum()
 
@@ -115,6 +115,8 @@ def _copy(call: Call, source: Guest, full: bool) -> Guest:
         base=None if full else source.vmid,
         options={name: value for name, value in source.options.items() if not name.startswith("net")},
         addresses=(),
+        parent=None,
+        snapshots={},
         holder=None,
         pid=0,
     )
