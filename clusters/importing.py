@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from clusters.config import ClusterConfig, read_file, settle_default
-from clusters.models import Cluster, DeletedCluster
+from clusters.models import Adoption, Cluster, DeletedCluster
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,17 @@ def import_file(path: Path, *, restore: bool = False) -> Report:
     configs, notices = settle_default(read_file(path))
     try:
         report = _import(configs, restore=restore)
-    except IntegrityError:  # another import ran at the same moment; now its clusters are there
+    except IntegrityError:  # somebody added one of them at the same moment; now it is there
         report = _import(configs, restore=restore)
     return replace(report, notices=(*notices, *report.notices))
 
 
 def _import(configs: list[ClusterConfig], *, restore: bool) -> Report:
     with transaction.atomic():
-        # Locked so that two imports at once do not both find an entry to be new.
-        existing = set(Cluster.objects.select_for_update().values_list("cluster_id", flat=True))
+        if configs:
+            _wait_for_other_imports()
+        # Locked in the order of make_default(), so that it waits for this and this for it.
+        existing = set(Cluster.objects.select_for_update().order_by("pk").values_list("cluster_id", flat=True))
         buried = set() if restore else set(DeletedCluster.objects.values_list("cluster_id", flat=True))
         new = [c for c in configs if c.cluster_id not in existing | buried]
         new, kept = _yield_default(new)
@@ -54,6 +56,12 @@ def _import(configs: list[ClusterConfig], *, restore: bool) -> Report:
         deleted=tuple(c.cluster_id for c in configs if c.cluster_id in buried - existing),
         notices=tuple(kept),
     )
+
+
+def _wait_for_other_imports() -> None:
+    """Two at once would both find an entry to be new, or each wait for what the other has just added."""
+    Adoption.objects.get_or_create(pk=Adoption.ONLY)
+    Adoption.objects.select_for_update().get(pk=Adoption.ONLY)
 
 
 def _yield_default(new: list[ClusterConfig]) -> tuple[list[ClusterConfig], list[str]]:
