@@ -1,0 +1,70 @@
+"""Password hashing is scrypt, and a class that logs in at once does not exhaust the machine."""
+
+import os
+from threading import Barrier, BrokenBarrierError
+
+import pytest
+from django.contrib.auth.hashers import ScryptPasswordHasher, check_password, make_password
+
+from accounts.hashers import CappedScryptPasswordHasher
+from labportal import settings as product
+from tests.own_database import run_in_threads
+
+TOO_MANY = (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture
+def as_in_production(settings):
+    settings.PASSWORD_HASHERS = product.PASSWORD_HASHERS
+
+
+def test_passwords_are_hashed_with_scrypt(as_in_production):
+    assert make_password("correct horse").startswith("scrypt$")
+
+
+def test_the_right_password_fits_and_another_does_not(as_in_production):
+    stored = make_password("correct horse")
+    assert check_password("correct horse", stored)
+    assert not check_password("Correct horse", stored)
+
+
+def test_a_hash_of_djangos_own_scrypt_fits(as_in_production):
+    assert check_password("correct horse", ScryptPasswordHasher().encode("correct horse", "salt"))
+
+
+def test_the_cap_changes_no_hash():
+    assert CappedScryptPasswordHasher().encode("x", "salt") == ScryptPasswordHasher().encode("x", "salt")
+
+
+@pytest.fixture
+def met(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Filled when one hash more than there are processors is computed at the same moment."""
+    met: list[bool] = []
+    all_there = Barrier(TOO_MANY)
+
+    def encode(*arguments: object) -> str:
+        try:
+            all_there.wait(timeout=0.3)
+            met.append(True)
+        except BrokenBarrierError:
+            pass
+        return "scrypt$1$salt$1$1$hash"
+
+    monkeypatch.setattr(ScryptPasswordHasher, "encode", encode)
+    return met
+
+
+def test_no_more_hashes_than_processors_are_computed_at_once(met):
+    assert run_in_threads(*[lambda: CappedScryptPasswordHasher().encode("x", "salt")] * TOO_MANY) == []
+    assert met == []
+
+
+def test_checking_passwords_is_limited_alike(met):
+    jobs = [lambda: CappedScryptPasswordHasher().verify("x", "scrypt$1$salt$1$1$hash")] * TOO_MANY
+    assert run_in_threads(*jobs) == []
+    assert met == []
+
+
+def test_hashing_without_the_cap_would_be_noticed(met):
+    assert run_in_threads(*[lambda: ScryptPasswordHasher().encode("x", "salt")] * TOO_MANY) == []
+    assert len(met) == TOO_MANY
