@@ -1,0 +1,44 @@
+"""The cast: who the tests are about. Each person is made when a test names him."""
+
+import pytest
+from django.contrib.auth.models import Group
+
+from accounts.models import User
+
+PASSWORD = "correct horse battery"
+
+
+def join(username: str, group: str) -> User:
+    user = User.objects.create_user(username, password=PASSWORD, is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+@pytest.fixture
+def admin() -> User:
+    """A superuser."""
+    return User.objects.create_superuser("admin", password=PASSWORD)
+
+
+@pytest.fixture
+def lab_admin() -> User:
+    """Runs the lab, without being a superuser."""
+    return join("lena", "Lab administrator")
+
+
+@pytest.fixture
+def auditor() -> User:
+    """May look at everything and change nothing."""
+    return join("otto", "Auditor")
+
+
+@pytest.fixture
+def ana() -> User:
+    """A student."""
+    return User.objects.create_user("ana", password=PASSWORD)
+
+
+@pytest.fixture
+def ben() -> User:
+    """Another student: the outsider to whatever is ana's."""
+    return User.objects.create_user("ben", password=PASSWORD)

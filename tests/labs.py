@@ -1,0 +1,144 @@
+"""Two simulated clusters, the same numbers on both, and their rows in the test's database."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+import pvesim
+from accounts.models import User
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from clusters.models import Cluster
+from vms import inventory, operations
+from vms.models import Assignment, Operation, VirtualMachine
+
+NUMBERS = itertools.count(1)
+POWER = "/status/(start|stop|shutdown|reboot)$"
+
+
+@dataclass
+class Lab:
+    """A simulated cluster, and the row by which the portal knows it."""
+
+    pve: pvesim.Cluster
+    row: Cluster
+    clock: pvesim.ManualClock
+
+    @property
+    def config(self) -> ClusterConfig:
+        return Cluster.objects.get(pk=self.row.pk).config
+
+    def sync(self) -> inventory.Outcome:
+        return inventory.sync(self.config)
+
+    def machine(self, vmid: int) -> VirtualMachine:
+        return VirtualMachine.objects.select_related("cluster").get(cluster=self.row, vmid=vmid)
+
+    def give(self, vmid: int, user: User) -> VirtualMachine:
+        machine = self.machine(vmid)
+        Assignment.objects.create(vm=machine, user=user)
+        return machine
+
+    def commands(self, path: str = POWER) -> int:
+        """How many power actions arrived."""
+        return self.pve.count("POST", path)
+
+    def arrival(self, method: str, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+        """Set when a request of this method has arrived."""
+        arrived, add = threading.Event(), self.pve.journal.add
+
+        def note(request: Any) -> None:
+            add(request)
+            if request.method == method:
+                arrived.set()
+
+        monkeypatch.setattr(self.pve.journal, "add", note)
+        return arrived
+
+
+def enter(pve: pvesim.Cluster, cluster_id: str, **fields: Any) -> Cluster:
+    """Save a simulated cluster as an administrator would: by token, trusted by its pinned certificate."""
+    token = pve.add_token("portal@pve", "labs", privsep=False)
+    values = {
+        "name": cluster_id.replace("-", " ").title(), "host": pve.host, "port": pve.port, "user": "portal@pve",
+        "token_id": token.full_id, "token_secret": token.secret, "fingerprint": pve.fingerprint(),
+    }  # fmt: skip
+    return Cluster.objects.create(cluster_id=cluster_id, **values | fields)
+
+
+@pytest.fixture(scope="session")
+def clock() -> pvesim.ManualClock:
+    return pvesim.ManualClock()
+
+
+@pytest.fixture(scope="session")
+def sim(clock: pvesim.ManualClock) -> Iterator[pvesim.Simulator]:
+    with pvesim.Simulator(clock=clock, seed=1) as simulator:
+        yield simulator
+
+
+def simulated(sim: pvesim.Simulator, *, nodes: tuple[str, ...] = ("pve1",)) -> pvesim.Cluster:
+    pve = sim.add_cluster(f"lab-{next(NUMBERS)}", nodes=nodes, statd_interval=0.0)
+    pve.add_user("portal@pve", password="unused", acl={"/": "Administrator"})
+    return pve
+
+
+@pytest.fixture
+def building_a(sim: pvesim.Simulator, clock: pvesim.ManualClock) -> Iterator[Lab]:
+    """The default cluster. 101 is stopped on pve1, 102 runs on pve2, 103 is a stopped container, 104 is stopped."""
+    pve = simulated(sim, nodes=("pve1", "pve2"))
+    pve.add_guest(101, name="net-01", node="pve1")
+    pve.add_guest(102, name="net-02", node="pve2", status="running", tags=("lab", "net"))
+    pve.add_guest(103, name="net-03", node="pve1", kind="lxc")
+    pve.add_guest(104, name="net-04", node="pve2")
+    lab = Lab(pve, enter(pve, "building-a", is_default=True), clock)
+    lab.sync()
+    pve.clear_requests()
+    yield lab
+    sim.remove_cluster(pve.name)
+
+
+@pytest.fixture
+def building_b(sim: pvesim.Simulator, clock: pvesim.ManualClock) -> Iterator[Lab]:
+    """Another cluster with machines of the same numbers: 101 is stopped, 102 runs."""
+    pve = simulated(sim)
+    pve.add_guest(101, name="db-01")
+    pve.add_guest(102, name="db-02", status="running")
+    lab = Lab(pve, enter(pve, "building-b"), clock)
+    lab.sync()
+    pve.clear_requests()
+    yield lab
+    sim.remove_cluster(pve.name)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway waits for a third of a second instead of ten."""
+    monkeypatch.setitem(proxmox.connect.__wrapped__.__kwdefaults__, "deadline", 0.3)
+
+
+def carry_out() -> None:
+    """What a worker does with operations in one turn, in this thread."""
+    for operation in Operation.objects.due(timezone.now()).select_related("vm", "requested_by"):
+        operations.work_on(operation)
+
+
+def ago(**span: float) -> Any:
+    return timezone.now() - timedelta(**span)
+
+
+def writes(queries: CaptureQueriesContext) -> list[str]:
+    """The statements that changed something."""
+    return [q["sql"] for q in queries if q["sql"].split(maxsplit=1)[0] in {"INSERT", "UPDATE", "DELETE"}]
+
+
+def queries() -> CaptureQueriesContext:
+    return CaptureQueriesContext(connection)
