@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from cryptography.fernet import InvalidToken
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
+from django.utils.crypto import constant_time_compare
 from encrypted_model_fields import fields as encrypted
 
 MASK = "***"
@@ -26,16 +27,12 @@ class Secret:
     It holds ciphertext, plaintext, or both. Only `reveal()` decrypts.
     """
 
-    __slots__ = ("_ciphertext", "_plaintext")
+    __slots__ = ("_ciphertext", "_plaintext", "is_stored")
 
     def __init__(self, plaintext: str | None = None, *, ciphertext: str | None = None) -> None:
         self._plaintext = plaintext
         self._ciphertext = ciphertext
-
-    @property
-    def is_new(self) -> bool:
-        """Whether it has never been stored."""
-        return self._ciphertext is None
+        self.is_stored = False  # whether this very secret is what the database holds
 
     def reveal(self) -> str:
         if self._plaintext is None:
@@ -44,6 +41,13 @@ class Secret:
             except InvalidToken:
                 raise SecretUnreadable from None
         return self._plaintext
+
+    def matches(self, other: "Secret | None") -> bool:
+        """Whether both are the same text. What cannot be read matches nothing."""
+        try:
+            return other is not None and constant_time_compare(self.reveal(), other.reveal())
+        except SecretUnreadable:
+            return False
 
     def sealed(self) -> str:
         """The ciphertext: the stored one byte for byte, or a fresh one under the first key."""
@@ -95,7 +99,11 @@ class EncryptedSecretField(encrypted.EncryptedTextField):  # type: ignore[misc]
         return Secret(str(value)) if value else None
 
     def from_db_value(self, value: str | None, *args: Any) -> Secret | None:
-        return Secret(ciphertext=value) if value else None
+        if not value:
+            return None
+        secret = Secret(ciphertext=value)
+        secret.is_stored = True
+        return secret
 
     def get_prep_value(self, value: Any) -> str | None:
         secret = self.to_python(value)

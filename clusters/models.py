@@ -127,7 +127,7 @@ class Cluster(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         """Save, count new secrets, and mark the database as the source of clusters from now on."""
-        new_secrets = [name for name in SECRETS if (secret := self.__dict__.get(name)) and secret.is_new]
+        new_secrets = [secret for name in SECRETS if (secret := self.__dict__.get(name)) and not secret.is_stored]
         if new_secrets:
             self.credential_version += 1
             if kwargs.get("update_fields") is not None:
@@ -138,6 +138,8 @@ class Cluster(models.Model):
             if adding:
                 Adoption.objects.get_or_create(pk=Adoption.ONLY)
                 DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
+        for secret in new_secrets:
+            secret.is_stored = True
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         with transaction.atomic():

@@ -19,9 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("since", models.DateTimeField(auto_now_add=True)),
             ],
@@ -31,9 +29,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "cluster_id",
@@ -95,9 +91,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "token_secret",
-                    clusters.fields.EncryptedSecretField(
-                        blank=True, null=True, verbose_name="API token secret"
-                    ),
+                    clusters.fields.EncryptedSecretField(blank=True, null=True, verbose_name="API token secret"),
                 ),
                 (
                     "verify_ssl",
@@ -147,9 +141,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("cluster_id", models.CharField(max_length=50, unique=True)),
                 ("deleted_at", models.DateTimeField()),

@@ -26,7 +26,7 @@ PRINT = ":".join(["AB"] * 32)
 PEM = """-----BEGIN CERTIFICATE-----
 MIIBczCCARmgAwIBAgIUY1ITQ2JhbXG1d0lt9bsWmXWDyQ8wCgYIKoZIzj0EAwIw
 -----END CERTIFICATE-----"""
-MISSING = object()
+MISSING = type("Missing", (), {"__repr__": lambda self: "MISSING"})()  # the same name in every process
 
 
 def changed(**fields: Any) -> dict[str, Any]:

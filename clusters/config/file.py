@@ -1,134 +1,27 @@
-"""A cluster's configuration as a value, and the one parser of clusters.json."""
+"""The one parser of clusters.json."""
 
 import difflib
-import ipaddress
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from django.core.exceptions import ValidationError
 
+from clusters.config.cluster import ClusterConfig, validate_host, validate_pem, validate_user
 from clusters.fields import Secret
 
 MAX_BYTES = 1024 * 1024
 MAX_CLUSTERS = 200
 MAX_DEPTH = 8
 
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-_USER = re.compile(r"[^\s:/]{1,64}@[A-Za-z][A-Za-z0-9._-]{1,30}")
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _TOKEN_ID = re.compile(r"[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+")
 _FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
+_SEALED = re.compile(r"gAAAA[A-Za-z0-9_-]{60,131072}={0,2}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-class Trust(StrEnum):
-    """What vouches for a cluster's certificate."""
-
-    FINGERPRINT = "pinned fingerprint"
-    CA = "own CA certificate"
-    SYSTEM = "system authorities"
-    NONE = "not verified"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterConfig:
-    """Where a cluster is and how to speak to it. Its secrets stay sealed until the gateway opens a session."""
-
-    cluster_id: str
-    name: str
-    host: str
-    user: str
-    port: int = 8006
-    password: Secret | None = None
-    token_id: str = ""
-    token_secret: Secret | None = None
-    verify_ssl: bool = False
-    ca_certificate: str = ""
-    fingerprint: str = ""
-    is_default: bool = False
-    is_active: bool = True
-    credential_version: int = 0
-    created_at: datetime | None = field(default=None, compare=False)
-    updated_at: datetime | None = field(default=None, compare=False)
-
-    @property
-    def trust(self) -> Trust:
-        if self.fingerprint:
-            return Trust.FINGERPRINT
-        if self.ca_certificate:
-            return Trust.CA
-        return Trust.SYSTEM if self.verify_ssl else Trust.NONE
-
-    def to_safe_dict(self) -> dict[str, Any]:
-        """The ten keys that old scripts and the API know; times are naive UTC in ISO form."""
-        return {
-            "id": self.cluster_id,
-            "name": self.name,
-            "host": self.host,
-            "port": self.port,
-            "user": self.user,
-            "verify_ssl": self.verify_ssl,
-            "is_default": self.is_default,
-            "is_active": self.is_active,
-            "created_at": _naive_utc(self.created_at),
-            "updated_at": _naive_utc(self.updated_at),
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same and the password in the clear, as old scripts expect. Nothing of the portal calls it."""
-        safe = self.to_safe_dict()
-        password = self.password.reveal() if self.password else ""
-        return {**dict(list(safe.items())[:5]), "password": password, **dict(list(safe.items())[5:])}
-
-
-def _naive_utc(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() if moment else None
-
-
-# Validators: raise ValidationError, for the model, and for the parser below.
-
-
-def validate_host(host: str) -> None:
-    """Accept an IP address or a DNS name, and nothing that a URL could read otherwise."""
-    if not _is_address(host) and not _is_name(host):
-        raise ValidationError("Enter an IP address or a host name, without https:// and port.")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return "%" not in host  # behind it the library lets almost anything pass
-
-
-def _is_name(host: str) -> bool:
-    labels = host.split(".")
-    # A name whose last label is a number (2130706433, 0x7f.1) is an address in disguise.
-    disguised = re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", labels[-1])
-    return len(host) <= 253 and all(map(_LABEL.fullmatch, labels)) and not disguised
-
-
-def validate_user(user: str) -> None:
-    if not _USER.fullmatch(user):
-        raise ValidationError("Write the user with its realm, like portal@pve.")
-
-
-def validate_pem(pem: str) -> None:
-    try:
-        x509.load_pem_x509_certificates(pem.encode())
-    except ValueError:
-        raise ValidationError("This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----).") from None
-
-
-# clusters.json
 
 
 @dataclass(frozen=True)
@@ -159,60 +52,89 @@ IGNORED_KEYS = frozenset(
         "admin_group admin_users arp_subnets vm_cache_ttl enable_ip_lookup enable_ip_persistence"
     ).split()
 )
-_TEXTS = {
-    "id",
-    "name",
-    "host",
-    "user",
-    "password",
-    "token_id",
-    "token_secret",
-    "ca_certificate",
-    "fingerprint",
-}
+# Each may be a text in the clear, or {"sealed": "…"} as export_clusters --sealed writes it.
+SECRET_KEYS = ("password", "token_secret")
+_TEXTS = {"id", "name", "host", "user", "token_id", "ca_certificate", "fingerprint"}
 _FLAGS = {"verify_ssl": False, "is_default": False, "is_active": True}
-KNOWN_KEYS = frozenset({*_TEXTS, *_FLAGS, "port"})
+KNOWN_KEYS = frozenset({*_TEXTS, *SECRET_KEYS, *_FLAGS, "port"})
 
 
-def read_file(path: str | Path) -> list[ClusterConfig]:
-    """The entries of a file. Raises `FileNotFoundError` when it is absent, else `ClusterFileError`."""
+@dataclass(frozen=True)
+class ClusterFile:
+    """What a file holds: its valid entries, what is wrong with the others, and what was passed over."""
+
+    source: str
+    configs: tuple[ClusterConfig, ...]
+    problems: tuple[Problem, ...] = ()
+    ignored_keys: tuple[str, ...] = ()
+    has_plaintext: bool = False
+
+    def strictly(self) -> list[ClusterConfig]:
+        """All entries, or `ClusterFileError` with every problem."""
+        if self.problems:
+            raise ClusterFileError(self.source, list(self.problems))
+        return list(self.configs)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """A file's content, cut where it is too large anyway. Raises `FileNotFoundError`, else `ClusterFileError`."""
     path = Path(path)
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ClusterFileError(str(path), [Problem("", "", f"cannot be read ({error.strerror})")]) from error
-    return parse(content, source=str(path))
+
+
+def read_file(path: str | Path) -> list[ClusterConfig]:
+    """The entries of a file. Raises `FileNotFoundError` when it is absent, else `ClusterFileError`."""
+    return parse(read_bytes(path), source=str(path))
 
 
 def parse(content: bytes, *, source: str) -> list[ClusterConfig]:
-    """Parse a list of entries, or `{"clusters": [...]}`. UTF-8, with or without a byte order mark."""
-    if len(content) > MAX_BYTES:
-        raise ClusterFileError(source, [Problem("", "", "is larger than 1 MiB")])
-    try:
-        document = json.loads(
-            content.decode("utf-8-sig"),
-            object_pairs_hook=_object_without_repeats,
-            parse_constant=_refuse_constant,
-        )
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise ClusterFileError(source, [Problem(where, "", f"is not JSON ({error.msg})")]) from None
-    except UnicodeDecodeError:
-        raise ClusterFileError(source, [Problem("", "", "is not UTF-8 text")]) from None
-    except RecursionError:
-        raise ClusterFileError(source, [Problem("", "", f"is nested deeper than {MAX_DEPTH} levels")]) from None
-    except ValueError as error:
-        raise ClusterFileError(source, [Problem("", "", str(error))]) from None
-    if isinstance(document, dict) and set(document) == {"clusters"}:
-        document = document["clusters"]
-    return parse_entries(document, source=source)
+    """The entries, all or none. Raises `ClusterFileError`."""
+    return inspect(content, source=source).strictly()
 
 
 def parse_entries(document: object, *, source: str) -> list[ClusterConfig]:
-    """Turn decoded entries into configurations, all or none: `ClusterFileError` lists every problem."""
+    """The same for entries that were decoded already."""
+    return _inspect_entries(document, source=source).strictly()
+
+
+def inspect(content: bytes, *, source: str) -> ClusterFile:
+    """Read a list of entries, or `{"clusters": [...]}`. UTF-8, with or without a byte order mark.
+
+    Raises `ClusterFileError` for what is no list of clusters at all; wrong entries are told in `problems`.
+    """
+    if len(content) > MAX_BYTES:
+        raise ClusterFileError(source, [Problem("", "", "is larger than 1 MiB")])
+    document = _decode(content, source)
+    if isinstance(document, dict) and set(document) == {"clusters"}:
+        document = document["clusters"]
+    return _inspect_entries(document, source=source)
+
+
+def _decode(content: bytes, source: str) -> object:
+    try:
+        return json.loads(
+            content.decode("utf-8-sig"), object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant
+        )
+    except json.JSONDecodeError as error:
+        problem = Problem(f"line {error.lineno}, column {error.colno}", "", f"is not JSON ({error.msg})")
+    except UnicodeDecodeError:
+        problem = Problem("", "", "is not UTF-8 text")
+    except RecursionError:
+        problem = Problem("", "", f"is nested deeper than {MAX_DEPTH} levels")
+    except _RefusedError as error:
+        problem = Problem("", "", str(error))
+    except ValueError:  # a number of thousands of digits
+        problem = Problem("", "", "has a number that is too long")
+    raise ClusterFileError(source, [problem])
+
+
+def _inspect_entries(document: object, *, source: str) -> ClusterFile:
     if not isinstance(document, list):
         raise ClusterFileError(source, [Problem("", "", "should be a list of clusters")])
     if len(document) > MAX_CLUSTERS:
@@ -224,10 +146,15 @@ def parse_entries(document: object, *, source: str) -> list[ClusterConfig]:
         problems += found
         if not found:
             configs.append(_config(entry))
-    problems += _repeated_ids(configs)
-    if problems:
-        raise ClusterFileError(source, problems)
-    return configs
+    repeated = _repeated_ids(configs)
+    entries = [entry for entry in document if isinstance(entry, dict)]
+    return ClusterFile(
+        source=source,
+        configs=tuple(config for config in configs if config.cluster_id.casefold() not in repeated),
+        problems=(*problems, *repeated.values()),
+        ignored_keys=tuple(sorted({key for entry in entries for key in entry} & IGNORED_KEYS)),
+        has_plaintext=any(isinstance(entry.get(key), str) and entry[key] for entry in entries for key in SECRET_KEYS),
+    )
 
 
 def settle_default(configs: Iterable[ClusterConfig]) -> tuple[list[ClusterConfig], list[str]]:
@@ -245,17 +172,21 @@ def settle_default(configs: Iterable[ClusterConfig]) -> tuple[list[ClusterConfig
     return [replace(config, is_default=config.is_default and keep) for config in configs], notices
 
 
+class _RefusedError(ValueError):
+    """JSON that the standard library accepts and this parser does not."""
+
+
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"has the key “{repeated[:40]}” twice in one object")
+        raise _RefusedError(f"has the key “{repeated[:40]}” twice in one object")
     return result
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"has {name}, which is not JSON")
+    raise _RefusedError(f"has {name}, which is not JSON")
 
 
 def _depth(value: object) -> int:
@@ -298,8 +229,10 @@ def _expected(key: str, value: object) -> str:
         return "" if isinstance(value, bool) else "should be true or false"
     if key == "port":
         return "" if _port(value) else "should be a number from 1 to 65535"
-    if key not in _TEXTS or value is None:  # what may not be missing was told of as missing
+    if key not in KNOWN_KEYS or value is None:  # what may not be missing was told of as missing
         return ""
+    if key in SECRET_KEYS and isinstance(value, dict):
+        return "" if _is_sealed(value) else 'should be a text or {"sealed": "…"} as the export writes it'
     if not isinstance(value, str):
         return "should be a text"
     return _expected_text(key, value) if value else ""
@@ -327,6 +260,17 @@ def _expected_text(key: str, value: str) -> str:
     return ""
 
 
+def _is_sealed(value: dict[str, Any]) -> bool:
+    sealed = value.get("sealed")
+    return set(value) == {"sealed"} and isinstance(sealed, str) and bool(_SEALED.fullmatch(sealed))
+
+
+def _secret(value: Any) -> Secret | None:
+    if isinstance(value, dict):
+        return Secret(ciphertext=value["sealed"])
+    return Secret(value) if value else None
+
+
 def _port(value: object) -> int:
     """The port, or 0 for what is none. A decimal text is the one thing that is coerced."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value):
@@ -334,15 +278,16 @@ def _port(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535 else 0
 
 
-def _repeated_ids(configs: list[ClusterConfig]) -> list[Problem]:
-    seen: dict[str, str] = {}
-    problems = []
+def _repeated_ids(configs: list[ClusterConfig]) -> dict[str, Problem]:
+    """By folded ID: entries that only differ in capitals would look like one cluster in an address."""
+    spellings: dict[str, list[str]] = {}
     for config in configs:
-        folded = config.cluster_id.casefold()
-        if folded in seen:
-            problems.append(Problem(config.cluster_id, "id", f"is there twice (as {seen[folded]})"))
-        seen.setdefault(folded, config.cluster_id)
-    return problems
+        spellings.setdefault(config.cluster_id.casefold(), []).append(config.cluster_id)
+    return {
+        folded: Problem(ids[-1], "id", f"is there twice (as {ids[0]})")
+        for folded, ids in spellings.items()
+        if len(ids) > 1
+    }
 
 
 def _config(entry: dict[str, Any]) -> ClusterConfig:
@@ -353,9 +298,9 @@ def _config(entry: dict[str, Any]) -> ClusterConfig:
         host=texts["host"],
         user=texts["user"],
         port=_port(entry.get("port", 8006)),
-        password=Secret(texts["password"]) if texts["password"] else None,
+        password=_secret(entry.get("password")),
         token_id=texts["token_id"],
-        token_secret=Secret(texts["token_secret"]) if texts["token_secret"] else None,
+        token_secret=_secret(entry.get("token_secret")),
         ca_certificate=texts["ca_certificate"],
         fingerprint=texts["fingerprint"],
         **{key: entry.get(key, default) for key, default in _FLAGS.items()},
