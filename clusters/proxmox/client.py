@@ -53,7 +53,10 @@ class Client:
         """Begin a power action; returns its task's UPID. Sent once: after an error with `sent`, nobody knows."""
         parts = (*_guest(node, kind, vmid), "status", Power(action).value)
         upid = self._call("post", *parts, node=node)
-        parse_upid(upid, sent=True)
+        try:
+            parse_upid(upid, sent=True)
+        except errors.BadAnswer as error:
+            raise error.of_a_change() from None
         return str(upid)
 
     def task_status(self, upid: str) -> results.TaskStatus:
@@ -85,7 +88,7 @@ class Client:
             # The frames below hold headers and forms, and error pages show what frames hold.
             error = failure.with_traceback(None)
             error.__context__ = None
-        raise error
+        raise error if verb == "get" else error.of_a_change()
 
 
 def diagnose(config: ClusterConfig, *, deadline: float = DEADLINE) -> results.Diagnosis:

@@ -22,6 +22,15 @@ class ProxmoxError(Exception):
         super().__init__(plain)
         self.plain, self.sent, self.status, self.reason = plain, sent, status, reason
 
+    def __str__(self) -> str:
+        return self.plain
+
+    def of_a_change(self) -> "ProxmoxError":
+        """The same, of a request that was to change something."""
+        if self.sent:
+            self.plain += " The request may have been carried out: look before you repeat it."
+        return self
+
 
 class NoCredential(ProxmoxError):
     """The configuration has neither token nor password."""
@@ -52,8 +61,9 @@ class ConnectionRefused(Unreachable):
 
 class TimedOut(Unreachable):
     def __init__(self, *, sent: bool) -> None:
-        then = "The request may have been carried out: look before you repeat it." if sent else "Try again later."
-        super().__init__(f"The cluster did not answer in time. {then}", sent=sent)
+        super().__init__(
+            "The cluster did not answer in time. If this goes on, check its load and the network.", sent=sent
+        )
 
 
 class Dropped(Unreachable):
@@ -61,9 +71,7 @@ class Dropped(Unreachable):
 
     def __init__(self, *, reused: bool = False) -> None:
         super().__init__(
-            "The cluster closed the connection instead of answering. The request may have been carried out: "
-            "look before you repeat it.",
-            sent=True,
+            "The cluster closed the connection instead of answering. If this goes on, check pveproxy there.", sent=True
         )
         self.reused = reused
 
@@ -119,13 +127,14 @@ class NodeDown(ProxmoxError):
     """595 to 599: the cluster answers, but the node that should act does not. `node` is empty for the entry itself."""
 
     def __init__(self, node: str, *, status: int, reason: str) -> None:
-        # 595 is a connection that never came about; later numbers leave open how far the request got.
-        sent = status != 595
-        then = (
-            "It may have been carried out: look before you repeat it." if sent else "Try again when the node is back."
-        )
         who = f"Node {node} of the cluster" if node else "The cluster's own service"
-        super().__init__(f"{who} cannot be reached{_quoted(reason)}. {then}", sent=sent, status=status, reason=reason)
+        super().__init__(
+            f"{who} cannot be reached{_quoted(reason)}. Check whether it is running.",
+            # 595 is a connection that never came about; the others leave open how far the request got.
+            sent=status != 595,
+            status=status,
+            reason=reason,
+        )
         self.node = node
 
 

@@ -4,7 +4,6 @@ Proxmox VE is written in Perl: a number may arrive as text, a truth as 0, 1, "0"
 foreign: it loses control characters and what cannot be stored, and is cut to a length.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
@@ -40,7 +39,8 @@ def real(value: object) -> float:
         number = float(value)
     except OverflowError:
         raise ValueError("too large") from None
-    if not math.isfinite(number) or not 0 <= number <= MAX_NUMBER:
+    # NaN is in no range.
+    if not 0 <= number <= MAX_NUMBER:
         raise ValueError("out of range")
     return number
 

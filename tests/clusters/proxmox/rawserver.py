@@ -16,12 +16,13 @@ Script = Callable[[socket.socket], None]
 
 @dataclass
 class RawServer:
-    """Hands each connection to the script. `requests` has the heads that `read_head` saw."""
+    """Hands each connection to the script, one after the other. `requests` has the heads that were read."""
 
     script: Script
     tls: bool = True
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
+    closed: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._certificate = Authority("raw").issue("raw")
@@ -80,6 +81,7 @@ class RawServer:
                     self._open.append(conn)
                 with closing(conn):
                     self.script(conn)
+                self.closed.set()
 
 
 def ok(body: bytes, *headers: str) -> bytes:

@@ -44,6 +44,7 @@ def test_a_change_that_times_out_may_have_happened(config: ClusterConfig, lab: C
     error = failure(config, deadline=0.3)
     assert isinstance(error, proxmox.TimedOut)
     assert error.sent
+    assert "look before you repeat it" in error.plain
     assert lab.count(path_regex=STOP) == 1
 
 
@@ -55,6 +56,7 @@ def test_a_change_that_is_answered_with_nonsense_may_have_happened(
     error = failure(config)
     assert isinstance(error, proxmox.BadAnswer)
     assert error.sent
+    assert error.plain.count("look before you repeat it") == 1
     assert lab.count(path_regex=STOP) == 1
 
 
@@ -133,9 +135,25 @@ def test_a_question_is_repeated_once_when_a_kept_connection_is_dropped(raw: Star
 
 def test_a_question_is_not_repeated_when_a_new_connection_is_dropped(raw: StartRaw) -> None:
     server = raw(close_after(0))
-    with proxmox.connect(server.config, deadline=5.0) as pve, pytest.raises(proxmox.Dropped):
+    with proxmox.connect(server.config, deadline=5.0) as pve, pytest.raises(proxmox.Dropped) as caught:
         pve.version()
     assert len(server.requests) == 1
+    assert "repeat" not in caught.value.plain
+
+
+def test_a_connection_that_was_opened_again_is_a_new_one(raw: StartRaw) -> None:
+    def speak(server: RawServer, conn: socket.socket) -> None:
+        server.read_head(conn)
+        if server.connections == 1:
+            conn.sendall(VERSION)
+
+    server = raw(speak)
+    with proxmox.connect(server.config, deadline=5.0) as pve:
+        pve.version()
+        server.closed.wait(5)
+        with pytest.raises(proxmox.Dropped):
+            pve.version()
+    assert len(server.requests) == 2
 
 
 def test_a_question_is_repeated_only_once(lab: Cluster, pve: proxmox.Client) -> None:

@@ -84,6 +84,13 @@ def test_a_ticket_is_renewed_once_and_then_its_rejection_stands(by_password: Clu
     assert lab.count(path_regex="/cluster/resources") == 2
 
 
+def test_a_ticket_that_is_new_is_not_renewed(by_password: ClusterConfig, lab: Cluster) -> None:
+    lab.faults.reply("/version", status=401, reason="Authentication failed!")
+    with proxmox.connect(by_password) as pve, pytest.raises(proxmox.LoginRejected):
+        pve.version()
+    assert lab.count(path_regex=LOGINS) == 1
+
+
 def test_a_change_is_not_repeated_with_a_new_ticket(
     by_password: ClusterConfig, lab: Cluster, clock: ManualClock
 ) -> None:
@@ -156,17 +163,22 @@ def test_a_token_sends_no_cookie_and_a_ticket_no_token(raw: StartRaw, by_passwor
     assert b"csrf" not in by_ticket
 
 
-def test_a_foreign_cookie_is_neither_kept_nor_in_the_way(
-    by_password: ClusterConfig, lab: Cluster, ca_file: str
-) -> None:
+def test_a_foreign_cookie_is_not_kept(config: ClusterConfig, by_password: ClusterConfig, lab: Cluster) -> None:
     headers = {"Content-Type": "application/json", "Set-Cookie": "PVEAuthCookie=stale; Path=/"}
     lab.faults.reply("/version", body='{"data":{"version":"9","release":"9"}}', headers=headers)
-    with proxmox.connect(by_password) as pve:
-        pve.version()
-        assert pve.resources().guests
+    for one in (config, by_password):
+        with proxmox.connect(one) as pve:
+            pve.version()
+            assert pve.resources().guests
+
+
+def test_a_kept_cookie_would_outweigh_the_token(config: ClusterConfig, lab: Cluster, ca_file: str) -> None:
+    header = {"Authorization": f"PVEAPIToken={config.token_id}={config.token_secret.reveal()}"}
+    resources = f"{lab.url}/api2/json/cluster/resources"
     with requests.Session() as plain:
-        plain.get(f"{lab.url}/api2/json/version", verify=ca_file, timeout=5)
-        assert dict(plain.cookies) == {"PVEAuthCookie": "stale"}
+        assert plain.get(resources, headers=header, verify=ca_file, timeout=5).status_code == 200
+        plain.cookies.set("PVEAuthCookie", "stale")
+        assert plain.get(resources, headers=header, verify=ca_file, timeout=5).status_code == 401
 
 
 def test_without_a_credential_nothing_is_opened(config: ClusterConfig, lab: Cluster) -> None:

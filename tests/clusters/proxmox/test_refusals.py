@@ -63,6 +63,13 @@ def test_a_task_that_is_forgotten(pve: proxmox.Client) -> None:
     assert caught.value.status == 400
 
 
+def test_a_task_of_a_strange_user_stays_within_its_path(pve: proxmox.Client, lab: Cluster) -> None:
+    strange = GONE.replace("portal@pve!labs", "a?b#c%2f..%@pve")
+    with pytest.raises(proxmox.NotFound):
+        pve.task_status(strange)
+    assert lab.requests[-1].path == f"/nodes/pve1/tasks/{strange}/status"
+
+
 def test_parameters_that_are_wrong(pve: proxmox.Client, lab: Cluster) -> None:
     body = '{"data":null,"errors":{"vmid":"type check failed\\n"},"message":"Parameter verification failed.\\n"}'
     error = refusal(pve, lab, 400, "Parameter verification failed.", body)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import requests
+from cryptography.hazmat.primitives import hashes
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
@@ -64,8 +65,16 @@ def test_a_renewed_certificate_is_another_one(any_credential: ClusterConfig, lab
     assert lab.count() == before
 
 
-@pytest.mark.parametrize("pin", ["AB", "AB:" * 15 + "AB", "AB:" * 19 + "AB", "x" * 64])
-def test_a_pin_that_is_no_sha256_is_no_pin(config: ClusterConfig, lab: Cluster, pin: str) -> None:
+@pytest.mark.parametrize("algorithm", [hashes.MD5(), hashes.SHA1()])  # noqa: S303
+def test_a_pin_of_a_weak_digest_is_none(config: ClusterConfig, lab: Cluster, algorithm: hashes.HashAlgorithm) -> None:
+    weak = lab.nodes["pve1"].certificate.x509.fingerprint(algorithm).hex(":")
+    with pytest.raises(proxmox.Untrusted, match="SHA-256"):
+        version_of(replace(config, fingerprint=weak))
+    assert lab.count() == 0
+
+
+@pytest.mark.parametrize("pin", ["AB", "x" * 64, ":"])
+def test_what_is_no_pin_is_not_passed_over(config: ClusterConfig, lab: Cluster, pin: str) -> None:
     with pytest.raises(proxmox.Untrusted):
         version_of(replace(config, fingerprint=pin))
     assert lab.count() == 0
