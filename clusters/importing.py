@@ -1,23 +1,94 @@
-"""Bring a clusters.json into the database: new entries in, existing and deleted ones left alone, all or nothing."""
+"""Bring a clusters.json into the database: first a plan that can be shown, then exactly that plan.
 
+Existing and deleted clusters are left alone unless one asks otherwise. All or nothing, unless one asks otherwise.
+"""
+
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from clusters.config import ClusterConfig, read_file, settle_default
-from clusters.models import Adoption, Cluster, DeletedCluster
+from clusters.config import ClusterConfig, ClusterFile, Problem, inspect, read_bytes, settle_default
+from clusters.models import SECRETS, TARGET, Cluster, DeletedCluster
+
+PLAIN = ("name", "host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint", "is_active")
+
+
+class Verdict(StrEnum):
+    NEW = "new"
+    SAME = "same"
+    DIFFERS = "differs"
+    DELETED = "deleted"
+    INVALID = "invalid"
 
 
 @dataclass(frozen=True)
-class Report:
-    """Cluster IDs by what became of them, and what had to be decided."""
+class Change:
+    """One field, before and after. What is secret or long is described, never shown."""
 
-    created: tuple[str, ...] = ()
-    existing: tuple[str, ...] = ()
-    deleted: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
+    field: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.before} → {self.after}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an entry means for the database, and whether the plan writes it."""
+
+    cluster_id: str
+    verdict: Verdict
+    writes: bool = False
+    changes: tuple[Change, ...] = ()
+    note: str = ""
+    config: ClusterConfig | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an import may do besides creating clusters that are new."""
+
+    partial: bool = False
+    restore: bool = False
+    update: bool = False
+    update_secrets: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    source: str
+    rows: tuple[Row, ...]
+    notices: tuple[str, ...]
+    options: Options
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether something is wrong and only everything or nothing is wanted."""
+        return bool(self.problems) and not self.options.partial
+
+    def ids(self, verdict: Verdict, *, written: bool | None = None) -> list[str]:
+        rows = [row for row in self.rows if row.verdict is verdict and written in {None, row.writes}]
+        return [row.cluster_id for row in rows]
+
+    @property
+    def digest(self) -> str:
+        """Tells one plan from another, so that what was shown is what is applied."""
+        shown = [(row.cluster_id, row.verdict, row.writes, row.changes, row.note) for row in self.rows]
+        return hashlib.sha256(repr((shown, self.notices, self.problems, self.options)).encode()).hexdigest()
+
+
+class PlanChanged(Exception):
+    """The clusters changed between the preview and the import."""
+
+    def __init__(self) -> None:
+        super().__init__("The clusters were changed after this preview. Look at the new preview and import again.")
 
 
 def find_file() -> Path:
@@ -26,67 +97,135 @@ def find_file() -> Path:
     return next((path for path in candidates if path.exists()), candidates[0])
 
 
-def import_file(path: Path, *, restore: bool = False) -> Report:
-    """Import what is new. Raises `FileNotFoundError` or `ClusterFileError`, and then nothing was changed.
+def import_file(path: Path, options: Options = Options()) -> Plan:
+    """Plan and apply in one go. Raises `FileNotFoundError` or `ClusterFileError`; a refused plan changes nothing."""
+    return import_content(read_bytes(path), source=str(path), options=options)
 
-    `restore` also brings back what was deleted in the portal.
-    """
-    configs, notices = settle_default(read_file(path))
+
+def import_content(content: bytes, *, source: str, options: Options, expected: str = "") -> Plan:
+    """The same for bytes. With `expected`, the digest of the plan that was shown, anything else is `PlanChanged`."""
     try:
-        report = _import(configs, restore=restore)
-    except IntegrityError:  # somebody added one of them at the same moment; now it is there
-        report = _import(configs, restore=restore)
-    return replace(report, notices=(*notices, *report.notices))
+        return _plan_and_apply(inspect(content, source=source), options, expected)
+    except IntegrityError:  # another import ran at the same moment; now its clusters are there
+        return _plan_and_apply(inspect(content, source=source), options, expected)
 
 
-def _import(configs: list[ClusterConfig], *, restore: bool) -> Report:
+def plan(file: ClusterFile, options: Options) -> Plan:
+    """What an import would do. Reads the database, writes nothing."""
+    configs, notices = settle_default(file.configs)
+    stored = {cluster.cluster_id: cluster for cluster in Cluster.objects.all()}
+    buried = {grave.cluster_id: grave for grave in DeletedCluster.objects.all()}
+    rows = [_row(config, stored.get(config.cluster_id), buried.get(config.cluster_id), options) for config in configs]
+    rows, kept = _yield_default(rows, next((c for c in stored.values() if c.is_default), None))
+    if file.ignored_keys:
+        notices.append(f"These keys mean nothing here and are passed over: {', '.join(file.ignored_keys)}.")
+    refused = [Problem(row.cluster_id, "", row.note) for row in rows if row.verdict is Verdict.DIFFERS and row.note]
+    refused = refused if options.update else []
+    invalid = [
+        Row(problem.entry, Verdict.INVALID, note=f"{problem.key} {problem.expected}") for problem in file.problems
+    ]
+    return Plan(
+        source=file.source,
+        rows=(*rows, *invalid),
+        notices=(*notices, *kept),
+        options=options,
+        problems=(*file.problems, *refused),
+    )
+
+
+def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:
     with transaction.atomic():
-        if configs:
-            _wait_for_other_imports()
-        # Locked in the order of make_default(), so that it waits for this and this for it.
-        existing = set(Cluster.objects.select_for_update().order_by("pk").values_list("cluster_id", flat=True))
-        buried = set() if restore else set(DeletedCluster.objects.values_list("cluster_id", flat=True))
-        new = [c for c in configs if c.cluster_id not in existing | buried]
-        new, kept = _yield_default(new)
-        for config in new:
-            _create(config)
-    return Report(
-        created=tuple(c.cluster_id for c in new),
-        existing=tuple(c.cluster_id for c in configs if c.cluster_id in existing),
-        deleted=tuple(c.cluster_id for c in configs if c.cluster_id in buried - existing),
-        notices=tuple(kept),
+        # Locked so that two imports at once do not both find an entry to be new.
+        list(Cluster.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
+        made = plan(file, options)
+        if expected and made.digest != expected:
+            raise PlanChanged
+        if not made.is_refused:
+            for row in made.rows:
+                _write(row, with_secrets=options.update_secrets)
+    return made
+
+
+def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | None, options: Options) -> Row:
+    if stored is None and grave and not options.restore:
+        note = f"deleted {grave.deleted_at:%Y-%m-%d}" + (f" by {grave.deleted_by}" if grave.deleted_by else "")
+        return Row(config.cluster_id, Verdict.DELETED, note=f"{note}; --restore brings it back", config=config)
+    if stored is None:
+        return Row(config.cluster_id, Verdict.NEW, writes=True, config=config)
+    changes = [*_plain_changes(config, stored), *_secret_changes(config, stored)]
+    if not changes:
+        return Row(config.cluster_id, Verdict.SAME, config=config)
+    needs_secrets = any(change.field in {*TARGET, *SECRETS} for change in changes)
+    refused = options.update and needs_secrets and not options.update_secrets
+    return Row(
+        config.cluster_id,
+        Verdict.DIFFERS,
+        writes=options.update and not refused,
+        changes=tuple(changes),
+        note="host, port, user, trust or credential differ: --update-secrets takes them over together"
+        if refused
+        else "",
+        config=config,
     )
 
 
-def _wait_for_other_imports() -> None:
-    """Two at once would both find an entry to be new, or each wait for what the other has just added."""
-    Adoption.objects.get_or_create(pk=Adoption.ONLY)
-    Adoption.objects.select_for_update().get(pk=Adoption.ONLY)
+def _plain_changes(config: ClusterConfig, stored: Cluster) -> list[Change]:
+    pairs = [(name, getattr(stored, name), getattr(config, name)) for name in PLAIN]
+    return [Change(name, _shown(name, old), _shown(name, new)) for name, old, new in pairs if old != new]
 
 
-def _yield_default(new: list[ClusterConfig]) -> tuple[list[ClusterConfig], list[str]]:
-    """The default of the database wins over the one of the file."""
-    present = Cluster.objects.default()
-    wanted = next((config for config in new if config.is_default), None)
-    if not present or not wanted:
-        return new, []
-    notice = f"{present.cluster_id} stays the default; the file's ({wanted.cluster_id}) does not replace it."
-    return [replace(config, is_default=False) for config in new], [notice]
+def _secret_changes(config: ClusterConfig, stored: Cluster) -> list[Change]:
+    """A secret that the file lacks is no difference: a file without secrets removes none."""
+    found = []
+    for name in SECRETS:
+        new, old = getattr(config, name), getattr(stored, name)
+        if new and not new.matches(old):
+            found.append(Change(name, "***" if old else "none", "another one"))
+    return found
 
 
-def _create(config: ClusterConfig) -> None:
-    Cluster.objects.create(
-        cluster_id=config.cluster_id,
-        name=config.name,
-        host=config.host,
-        port=config.port,
-        user=config.user,
-        password=config.password,
-        token_id=config.token_id,
-        token_secret=config.token_secret,
-        verify_ssl=config.verify_ssl,
-        ca_certificate=config.ca_certificate,
-        fingerprint=config.fingerprint,
-        is_default=config.is_default,
-        is_active=config.is_active,
-    )
+def _shown(name: str, value: object) -> str:
+    if name == "ca_certificate":
+        return "a certificate" if value else "none"
+    return str(value) if value != "" else "none"
+
+
+def _yield_default(rows: list[Row], present: Cluster | None) -> tuple[list[Row], list[str]]:
+    """The default of the database wins over the one of the file; an import never moves it."""
+    wanted = next((row for row in rows if row.config and row.config.is_default), None)
+    if not wanted or (present and present.cluster_id == wanted.cluster_id):
+        return rows, []
+    if wanted.verdict is Verdict.NEW and not present:
+        return rows, []
+    who = f"{present.cluster_id} stays the default" if present else "There is no default cluster"
+    notice = f"{who}; the file's ({wanted.cluster_id}) does not replace it."
+    return [replace(row, config=replace(row.config, is_default=False) if row.config else None) for row in rows], [
+        notice
+    ]
+
+
+def _write(row: Row, *, with_secrets: bool) -> None:
+    if not row.writes or row.config is None:
+        return
+    values = {name: getattr(row.config, name) for name in (*PLAIN, *SECRETS)}
+    if row.verdict is Verdict.NEW:
+        Cluster.objects.create(cluster_id=row.cluster_id, is_default=row.config.is_default, **values)
+        return
+    cluster = Cluster.objects.get(cluster_id=row.cluster_id)
+    fields = {change.field for change in row.changes} - (set() if with_secrets else set(SECRETS))
+    for name in fields:
+        setattr(cluster, name, values[name])
+    if not cluster.is_active and cluster.is_default:
+        cluster.is_default = False
+        fields.add("is_default")
+    cluster.save(update_fields=[*fields, "updated_at"])
+
+
+def table(rows: Iterable[Row]) -> list[str]:
+    """A plan as lines of text."""
+    lines = []
+    for row in rows:
+        mark = "" if row.writes or row.verdict is not Verdict.DIFFERS else " (left alone)"
+        lines.append(f"  {row.verdict:8} {row.cluster_id}{mark}" + (f"  {row.note}" if row.note else ""))
+        lines += [f"           {change}" for change in row.changes]
+    return lines

@@ -136,7 +136,7 @@ class Cluster(models.Model):
         with transaction.atomic():
             super().save(**kwargs)
             if adding:
-                Adoption.objects.get_or_create(pk=Adoption.ONLY)
+                Adoption.objects.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
                 DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
         for secret in new_secrets:
             secret.is_stored = True
@@ -254,8 +254,10 @@ class Adoption(models.Model):
     """Set by the first saved cluster and cleared by nothing: the database is the source of clusters since then."""
 
     ONLY = 1
+    CANARY = "canary"
 
     since = models.DateTimeField(auto_now_add=True)
+    canary = EncryptedSecretField(help_text="A known word: shows whether the key is the one of this database.")
 
     def __str__(self) -> str:
         return f"since {self.since:%Y-%m-%d %H:%M}"

@@ -51,15 +51,23 @@ def import_now(request: HttpRequest) -> HttpResponse:
     """The banner's button: what `manage.py import_clusters` does."""
     path = importing.find_file()
     try:
-        report = importing.import_file(path)
+        plan = importing.import_file(path)
     except FileNotFoundError:
         messages.error(request, f"There is no file {path}.")
     except ClusterFileError as error:
         messages.error(request, f"Nothing was imported. {error}")
     else:
-        messages.success(
-            request, f"{len(report.created)} clusters imported. The file was kept: move it to a safe place."
-        )
-        for notice in report.notices:
-            messages.warning(request, notice)
+        _tell(request, plan)
     return redirect("vms-list")
+
+
+def _tell(request: HttpRequest, plan: importing.Plan) -> None:
+    for problem in plan.problems:
+        messages.error(request, f"{plan.source}: {problem}")
+    if plan.is_refused:
+        messages.error(request, "Nothing was imported. Correct the file and try again.")
+        return
+    count = len(plan.ids(importing.Verdict.NEW))
+    messages.success(request, f"{count} clusters imported. The file was kept: it still holds their passwords.")
+    for notice in plan.notices:
+        messages.warning(request, notice)

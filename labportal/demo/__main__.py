@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="walk through it once, without a browser, and exit")
     options = parser.parse_args()
     os.umask(0o077)
+    signal.signal(signal.SIGINT, _stop)  # also where a shell started it in the background
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
     with tempfile.TemporaryDirectory(prefix="labportal-demo-") as folder:

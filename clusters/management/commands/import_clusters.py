@@ -1,5 +1,6 @@
 import getpass
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,61 +10,91 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from clusters import audit, importing
-from clusters.config import ClusterFileError
+from clusters.config import ClusterFile, ClusterFileError, inspect, read_bytes
+from clusters.importing import Options, Plan, Verdict
+
+PARTLY = 3
 
 
 class Command(BaseCommand):
     help = (
-        "Import clusters.json into the database. Existing clusters stay as they are, the file is kept, and the "
-        "command may be run as often as one likes. Missing migrations are applied first. Exit code 1: nothing changed."
+        "Import clusters.json into the database. Existing and deleted clusters stay as they are, the file is kept, "
+        "and the command may be run as often as one likes. Missing migrations are applied first. Exit codes: 0 done "
+        "(also when there was nothing to do), 1 refused and nothing changed, 2 wrong usage, 3 with --partial some "
+        "entries were left out."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "file",
-            nargs="?",
-            type=Path,
-            help="default: CLUSTER_CONFIG_FILE, clusters.json, app/clusters.json",
+            "file", nargs="?", type=Path, help="default: CLUSTER_CONFIG_FILE, clusters.json, app/clusters.json"
         )
+        parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+        parser.add_argument("--partial", action="store_true", help="import the valid entries and list the others")
         parser.add_argument("--restore", action="store_true", help="also bring back clusters deleted in the portal")
+        parser.add_argument("--update", action="store_true", help="also apply differences to existing clusters")
+        parser.add_argument(
+            "--update-secrets", action="store_true",
+            help="with --update: also where host, port, user, trust or the credential differ",
+        )  # fmt: skip
 
-    def handle(self, *, file: Path | None, restore: bool, **options: Any) -> None:
+    def handle(self, *, file: Path | None, dry_run: bool, **options: Any) -> None:
         path = file or importing.find_file()
-        self._migrate()
+        wanted = Options(**{name: options[name] for name in ("partial", "restore", "update", "update_secrets")})
+        if wanted.update_secrets and not wanted.update:
+            raise CommandError("--update-secrets goes with --update.", returncode=2)
         try:
-            with audit.acting_as(f"cli:{_system_user()}"):
-                report = importing.import_file(path, restore=restore)
+            read = inspect(read_bytes(path), source=str(path))
+            self._migrate(dry_run=dry_run)
+            plan = importing.plan(read, wanted) if dry_run else self._import(path, wanted)
         except FileNotFoundError:
             raise CommandError(f"There is no file {path}. Name one: manage.py import_clusters FILE") from None
         except ClusterFileError as error:
             raise CommandError(f"{error}\nNothing was imported. Correct the file and run the command again.") from None
-        self._tell(path, report)
+        self._tell(plan, read, dry_run=dry_run)
 
-    def _migrate(self) -> None:
+    def _migrate(self, *, dry_run: bool) -> None:
         executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            self.stdout.write("Applying missing migrations.")
-            call_command("migrate", interactive=False, verbosity=0)
+        if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return
+        if dry_run:
+            raise CommandError("The database lacks migrations, so there is nothing to compare with yet. Run: migrate")
+        self.stdout.write("Applying missing migrations.")
+        call_command("migrate", interactive=False, verbosity=0)
 
-    def _tell(self, path: Path, report: importing.Report) -> None:
-        for notice in report.notices:
+    def _import(self, path: Path, options: Options) -> Plan:
+        with audit.acting_as(f"cli:{system_user()}"):
+            return importing.import_file(path, options)
+
+    def _tell(self, plan: Plan, file: ClusterFile, *, dry_run: bool) -> None:
+        for notice in plan.notices:
             self.stdout.write(f"Notice: {notice}")
-        for cluster_id in report.created:
-            self.stdout.write(f"  created   {cluster_id}")
-        for cluster_id in report.existing:
-            self.stdout.write(f"  existing  {cluster_id}")
-        for cluster_id in report.deleted:
-            self.stdout.write(f"  deleted   {cluster_id} (was deleted in the portal; --restore brings it back)")
-        skipped = len(report.existing) + len(report.deleted)
-        self.stdout.write(f"{len(report.created)} created, {skipped} skipped. {path} was kept.")
-        if report.created:
+        for line in importing.table(row for row in plan.rows if row.verdict is not Verdict.INVALID):
+            self.stdout.write(line)
+        for problem in plan.problems:
+            self.stderr.write(f"{plan.source}: {problem}")
+        if plan.is_refused:
+            raise CommandError("Nothing was imported. Correct the file, or see --partial and --update-secrets.")
+        self.stdout.write(_summary(plan, dry_run=dry_run))
+        if file.has_plaintext and not dry_run:
             self.stdout.write(
-                "Next: look at the clusters under /admin/clusters/, then move the file to a safe place: "
-                "it holds passwords in the clear."
+                "Next: look at the clusters under /admin/clusters/. Then remove the passwords from the file:\n"
+                f"  manage.py export_clusters --sealed --output {plan.source}"
             )
+        if plan.problems:
+            sys.exit(PARTLY)
 
 
-def _system_user() -> str:
+def _summary(plan: Plan, *, dry_run: bool) -> str:
+    created, updated = len(plan.ids(Verdict.NEW)), len(plan.ids(Verdict.DIFFERS, written=True))
+    skipped = len(plan.rows) - created - updated - len(plan.ids(Verdict.INVALID))
+    left_out = f", {len(plan.problems)} left out" if plan.problems else ""
+    would = "Would be: " if dry_run else ""
+    after = "Nothing was changed." if dry_run else f"{plan.source} was kept."
+    return f"{would}{created} created, {updated} updated, {skipped} skipped{left_out}. {after}"
+
+
+def system_user() -> str:
+    """Who runs the command, for the audit trail."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

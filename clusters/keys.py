@@ -1,0 +1,113 @@
+"""The keys that seal credentials: is it the right one, which key sealed what, and how to change to a new one."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+from django.db import transaction
+
+from clusters import audit
+from clusters.fields import Secret, SecretUnreadable
+from clusters.models import SECRETS, Adoption, Cluster
+
+UNREADABLE = -1
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A stored secret: whose it is, and its ciphertext."""
+
+    cluster_id: str
+    name: str
+    ciphertext: str
+
+    @property
+    def key(self) -> int:
+        """The position in FIELD_ENCRYPTION_KEY of the key that reads it, or UNREADABLE."""
+        return next(
+            (n for n, key in enumerate(settings.FIELD_ENCRYPTION_KEY) if _reads(key, self.ciphertext)), UNREADABLE
+        )
+
+    @property
+    def is_plaintext(self) -> bool:
+        """Whether somebody wrote it past the portal: ciphertext always begins so."""
+        return not self.ciphertext.startswith("gAAAA")
+
+
+def _reads(key: str, ciphertext: str) -> bool:
+    try:
+        Fernet(key).decrypt(ciphertext.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def stored() -> list[Sealed]:
+    return [
+        Sealed(cluster.cluster_id, name, secret.sealed())
+        for cluster in Cluster.objects.order_by("cluster_id")
+        for name in SECRETS
+        if (secret := getattr(cluster, name))
+    ]
+
+
+def canary_is_readable() -> bool | None:
+    """Whether the key is the one that this database was written with. None: nothing was ever written."""
+    adoption = Adoption.objects.first()
+    if adoption is None or adoption.canary is None:
+        return None
+    try:
+        return bool(adoption.canary.reveal() == Adoption.CANARY)
+    except SecretUnreadable:
+        return False
+
+
+def count() -> Counter[int]:
+    """How many secrets each key reads; the canary is not counted."""
+    return Counter(secret.key for secret in stored())
+
+
+class RotationRefused(Exception):
+    """Nothing was changed; the text says why."""
+
+
+def rotate() -> int:
+    """Seal every secret with the newest key, in one transaction. Returns how many were sealed anew.
+
+    Each is read back with the newest key alone before anything is committed. Running it again changes nothing.
+    Raises `RotationRefused` when a secret cannot be read at all.
+    """
+    with transaction.atomic():
+        clusters = list(Cluster.objects.select_for_update().order_by("pk"))
+        changed = sum(_rotate_cluster(cluster) for cluster in clusters)
+        for adoption in Adoption.objects.select_for_update():
+            adoption.canary = Secret(Adoption.CANARY)  # type: ignore[assignment]
+            adoption.save(update_fields=["canary"])
+    return changed
+
+
+def _rotate_cluster(cluster: Cluster) -> int:
+    fields = {}
+    for name in SECRETS:
+        secret = getattr(cluster, name)
+        if secret and not _reads(settings.FIELD_ENCRYPTION_KEY[0], secret.sealed()):
+            fields[name] = _resealed(cluster, name, secret)
+    if fields:
+        # Not save(): the secret is the same, so its version stays, and nobody's login attempts start anew.
+        Cluster.objects.filter(pk=cluster.pk).update(**fields)
+        audit.record(cluster, encryption_key=("an older one", "the newest one"))
+    return len(fields)
+
+
+def _resealed(cluster: Cluster, name: str, secret: Secret) -> Secret:
+    try:
+        fresh = Secret(secret.reveal())
+    except SecretUnreadable:
+        raise RotationRefused(
+            f"{cluster.name}: {name} cannot be read with any key of FIELD_ENCRYPTION_KEY. Add the key that it was "
+            "written with, or enter the credential again in the admin; then rotate."
+        ) from None
+    if not _reads(settings.FIELD_ENCRYPTION_KEY[0], fresh.sealed()):
+        raise RotationRefused("The newest key does not read what it wrote. Restart with the key in front first.")
+    return fresh

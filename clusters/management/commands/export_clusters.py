@@ -1,0 +1,46 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from clusters import exporting
+from clusters.exporting import Secrecy
+from clusters.fields import SecretUnreadable
+from clusters.models import Cluster
+
+
+class Command(BaseCommand):
+    help = (
+        "Write all clusters in the format of clusters.json, without secrets unless one asks for them. A sealed file "
+        "can be imported, and used as the second source, by an installation that has the same FIELD_ENCRYPTION_KEY."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--sealed", action="store_true", help="with secrets, encrypted with the instance's key")
+        how.add_argument("--plaintext", action="store_true", help="with secrets in the clear; asks for confirmation")
+        parser.add_argument("--output", type=Path, help="write to this file (mode 0600) instead of the terminal")
+        parser.add_argument("--no-input", action="store_true", help="do not ask; what was asked for is meant")
+
+    def handle(self, *, sealed: bool, plaintext: bool, output: Path | None, no_input: bool, **options: Any) -> None:
+        secrecy = Secrecy.SEALED if sealed else Secrecy.PLAINTEXT if plaintext else Secrecy.LEFT_OUT
+        if plaintext and not no_input:
+            self._confirm()
+        clusters = list(Cluster.objects.order_by("cluster_id"))
+        try:
+            text = exporting.document(clusters, secrecy)
+        except SecretUnreadable as error:
+            raise CommandError(str(error)) from error
+        if output is None:
+            self.stdout.write(text, ending="")
+            return
+        try:
+            exporting.write(output, text)
+        except OSError as error:
+            raise CommandError(f"{output} cannot be written ({error.strerror}).") from error
+        self.stdout.write(f"{len(clusters)} clusters written to {output}, secrets {secrecy}.")
+
+    def _confirm(self) -> None:
+        self.stderr.write("The passwords of all clusters will be readable by whoever reads the output.")
+        if input("Type “plaintext” to go on: ").strip() != "plaintext":
+            raise CommandError("Nothing was written.")
