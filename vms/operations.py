@@ -62,7 +62,7 @@ def request(machine: VirtualMachine, action: str, *, by: User) -> tuple[Operatio
         with transaction.atomic():
             return _record(machine, action, by), True
     except IntegrityError:  # somebody was faster, and the constraint kept it to one
-        return Operation.objects.open().get(vm=machine), False
+        return request(machine, action, by=by)
 
 
 def _record(machine: VirtualMachine, action: str, by: User) -> Operation:
