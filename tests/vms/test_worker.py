@@ -1,0 +1,300 @@
+"""The worker: what is due is done once, however many work, and one cluster's trouble stays its own."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from accounts.models import User
+from clusters.models import Adoption, Cluster, ClusterHealth
+from tests.labs import Lab, ago, carry_out
+from tests.own_database import run_in_threads, second_connection
+from vms import operations, rules
+from vms.models import ClusterSync, Operation, VirtualMachine
+from vms.worker import Worker
+
+pytestmark = pytest.mark.usefixtures("own_database")
+
+State = Operation.State
+START = "/101/status/start$"
+
+
+def ended(worker: Worker) -> None:
+    worker.stopping.set()
+    worker.run()
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    made = Worker()
+    yield made
+    ended(made)
+
+
+@pytest.fixture
+def workers() -> Iterator[list[Worker]]:
+    made = [Worker() for _ in range(4)]
+    yield made
+    for one in made:
+        ended(one)
+
+
+@pytest.fixture
+def operation(building_a: Lab, ana: User) -> Operation:
+    """Ana wants 101 started. No sync is due."""
+    asked = operations.request(building_a.give(101, ana), "start", by=ana)[0]
+    ClusterSync.objects.update(due_at=timezone.now() + ClusterSync.INTERVAL)
+    return asked
+
+
+def turn(worker: Worker) -> None:
+    worker.turn()
+    worker.finish()
+
+
+def due_now() -> None:
+    ClusterSync.objects.update(due_at=timezone.now())
+
+
+def state(operation: Operation) -> str:
+    return Operation.objects.get(pk=operation.pk).state
+
+
+# Operations
+
+
+def test_a_worker_takes_an_operation_to_its_end(worker: Worker, building_a: Lab, operation: Operation):
+    turn(worker)
+    building_a.clock.advance(5)
+    turn(worker)
+    assert (state(operation), building_a.commands()) == (State.DONE, 1)
+
+
+def test_the_operation_is_committed_as_sent_before_the_cluster_hears_of_it(
+    worker: Worker, building_a: Lab, operation: Operation, monkeypatch: pytest.MonkeyPatch
+):
+    building_a.pve.faults.delay(START, 5.0)
+    arrived = building_a.arrival("POST", monkeypatch)
+    worker.turn()
+    assert arrived.wait(5)
+    with second_connection() as other:
+        assert other.execute("SELECT state, upid FROM vms_operation").fetchall() == [("sent", "")]
+    building_a.clock.advance(5)
+    worker.finish()
+    assert state(operation) == State.RUNNING
+
+
+def test_while_one_worker_sends_the_others_leave_it_alone(
+    workers: list[Worker], building_a: Lab, operation: Operation, monkeypatch: pytest.MonkeyPatch
+):
+    building_a.pve.faults.delay(START, 5.0)
+    arrived = building_a.arrival("POST", monkeypatch)
+    workers[0].turn()
+    assert arrived.wait(5)
+    for other in workers[1:]:
+        turn(other)
+    building_a.clock.advance(5)
+    workers[0].finish()
+    assert building_a.pve.count() == 1
+
+
+def test_many_workers_send_once(workers: list[Worker], building_a: Lab, operation: Operation):
+    assert run_in_threads(*[lambda one=one: turn(one) for one in workers]) == []
+    assert building_a.commands() == 1
+
+
+def test_threads_that_race_for_a_row_send_once(building_a: Lab, operation: Operation):
+    rows = [Operation.objects.get(pk=operation.pk) for _ in range(8)]
+    assert run_in_threads(*[lambda row=row: operations.work_on(row) for row in rows]) == []
+    assert building_a.commands() == 1
+
+
+def test_many_workers_send_once_when_no_answer_comes(
+    workers: list[Worker], building_a: Lab, operation: Operation, impatient: None
+):
+    building_a.pve.faults.hang(START)
+    for _ in range(2):
+        assert run_in_threads(*[lambda one=one: turn(one) for one in workers]) == []
+    assert (state(operation), building_a.commands()) == (State.SENT, 1)
+
+
+def test_clicks_at_the_same_moment_are_one_operation(building_a: Lab, ana: User):
+    machine, asked = building_a.give(101, ana), []
+    click = lambda: asked.append(operations.request(machine, "start", by=ana))  # noqa: E731
+    assert run_in_threads(*[click] * 8) == []
+    assert len({operation.pk for operation, _ in asked}) == 1
+    assert [new for _, new in asked].count(True) == 1
+    carry_out()
+    assert building_a.commands() == 1
+
+
+def test_of_two_different_clicks_at_the_same_moment_one_is_refused(
+    building_a: Lab, ana: User, monkeypatch: pytest.MonkeyPatch
+):
+    machine, check = building_a.give(102, ana), rules.why_not
+
+    def overtaken(now: rules.Situation, action: str) -> str | None:
+        reason = check(now, action)
+        monkeypatch.setattr(rules, "why_not", check)
+        operations.request(machine, "stop", by=ana)
+        return reason
+
+    monkeypatch.setattr(rules, "why_not", overtaken)
+    with pytest.raises(operations.Refused, match="“Force stop” is under way"):
+        operations.request(machine, "shutdown", by=ana)
+
+
+def test_a_worker_that_died_while_sending_is_not_repeated(worker: Worker, building_a: Lab, operation: Operation):
+    dead = {"state": State.SENT, "attempt": 1, "sent_at": ago(minutes=2), "leased_until": ago(seconds=30)}
+    Operation.objects.update(**dead)
+    turn(worker)
+    assert (state(operation), building_a.commands()) == (State.UNKNOWN, 0)
+
+
+def test_what_another_worker_holds_is_left_to_it(worker: Worker, building_a: Lab, operation: Operation):
+    Operation.objects.update(leased_until=timezone.now() + Operation.LEASE, attempt=1)
+    turn(worker)
+    assert (state(operation), building_a.pve.count()) == (State.REQUESTED, 0)
+
+
+def test_one_operation_that_breaks_holds_up_no_other(
+    worker: Worker, building_a: Lab, operation: Operation, ana: User, monkeypatch: pytest.MonkeyPatch
+):
+    other = operations.request(building_a.give(104, ana), "start", by=ana)[0]
+    send = operations._send
+
+    def broken(one: Operation, config: Any) -> None:
+        if one.pk == operation.pk:
+            raise RuntimeError("a bug")
+        send(one, config)
+
+    monkeypatch.setitem(operations.STEPS, State.REQUESTED, broken)
+    turn(worker)
+    assert (state(operation), state(other)) == (State.REQUESTED, State.RUNNING)
+
+
+# Syncs
+
+
+def test_a_worker_reads_every_cluster_once_when_it_is_due(worker: Worker, building_a: Lab, building_b: Lab):
+    turn(worker)
+    turn(worker)
+    assert (building_a.pve.count(), building_b.pve.count()) == (1, 1)
+
+
+def test_a_cluster_is_read_again_when_its_interval_is_over(worker: Worker, building_a: Lab):
+    turn(worker)
+    due = ClusterSync.objects.get().due_at - timezone.now()
+    assert ClusterSync.INTERVAL * 0.8 < due <= ClusterSync.INTERVAL
+    due_now()
+    turn(worker)
+    assert building_a.pve.count() == 2
+
+
+def test_many_workers_read_a_cluster_once(workers: list[Worker], building_a: Lab):
+    due_now()
+    assert run_in_threads(*[lambda one=one: turn(one) for one in workers]) == []
+    assert building_a.pve.count() == 1
+
+
+def test_a_cluster_that_is_down_leaves_the_others_up_to_date(worker: Worker, building_a: Lab, building_b: Lab):
+    building_a.pve.stop()
+    building_b.pve.guest(101).name = "renamed"
+    turn(worker)
+    assert building_b.machine(101).name == "renamed"
+    healthy = dict(ClusterHealth.objects.values_list("cluster__cluster_id", "ok"))
+    assert healthy == {"building-a": False, "building-b": True}
+
+
+def test_a_cluster_that_hangs_holds_up_no_other(
+    worker: Worker, building_a: Lab, building_b: Lab, monkeypatch: pytest.MonkeyPatch
+):
+    building_a.pve.faults.delay("^/cluster/resources$", 5.0)
+    asked, read = building_a.arrival("GET", monkeypatch), building_b.arrival("GET", monkeypatch)
+    worker.turn()
+    assert asked.wait(5)
+    assert read.wait(5)
+    building_a.clock.advance(5)
+    worker.finish()
+
+
+def test_a_cluster_that_hangs_is_not_asked_again_meanwhile(
+    worker: Worker, building_a: Lab, monkeypatch: pytest.MonkeyPatch
+):
+    building_a.pve.faults.delay("^/cluster/resources$", 5.0)
+    asked = building_a.arrival("GET", monkeypatch)
+    worker.turn()
+    assert asked.wait(5)
+    due_now()
+    worker.turn()
+    building_a.clock.advance(5)
+    worker.finish()
+    assert building_a.pve.count() == 1
+
+
+def test_an_inactive_cluster_is_not_read(worker: Worker, building_a: Lab):
+    building_a.row.deactivate()
+    turn(worker)
+    assert building_a.pve.count() == 0
+
+
+def test_a_cluster_saved_just_now_is_read_at_once(worker: Worker, building_a: Lab):
+    VirtualMachine.objects.all().delete()
+    ClusterSync.objects.all().delete()
+    turn(worker)
+    assert building_a.machine(101).name == "net-01"
+
+
+# Where clusters come from
+
+
+@pytest.fixture
+def unimported(building_a: Lab, tmp_path: Path, settings: Any) -> Lab:
+    """The cluster is in a file, and the database never had one."""
+    entry = {"id": "building-a", "host": building_a.pve.host, "port": building_a.pve.port, "user": "portal@pve",
+             "password": "unused", "fingerprint": building_a.pve.fingerprint()}  # fmt: skip
+    (tmp_path / "clusters.json").write_text(json.dumps([entry]))
+    settings.CLUSTER_CONFIG_FILE = str(tmp_path / "clusters.json")
+    Cluster.objects.all().delete()
+    Adoption.objects.all().delete()
+    return building_a
+
+
+def test_a_worker_does_nothing_with_an_unimported_file(worker: Worker, unimported: Lab):
+    turn(worker)
+    assert unimported.pve.count() == 0
+    assert not VirtualMachine.objects.exists()
+
+
+def test_a_worker_sends_no_operation_to_a_cluster_of_a_file(worker: Worker, unimported: Lab, ana: User):
+    kept = Operation.objects.create(cluster_id="building-a", vmid=101, action="start", requested_by=ana)
+    turn(worker)
+    assert (state(kept), unimported.pve.count()) == (State.REQUESTED, 0)
+
+
+# The loop
+
+
+def test_a_worker_that_is_stopped_ends(worker: Worker):
+    worker.stopping.set()
+    worker.run()
+
+
+def test_a_worker_outlives_a_database_that_is_away(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    turns = iter([True, False])
+
+    def look() -> None:
+        if next(turns):
+            raise OperationalError
+        worker.stopping.set()
+
+    monkeypatch.setattr(worker, "turn", look)
+    monkeypatch.setattr(worker.stopping, "wait", lambda seconds: None)
+    worker.run()
+    assert "the worker tries again" in caplog.text
