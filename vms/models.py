@@ -126,6 +126,10 @@ class Assignment(models.Model):
     def __str__(self) -> str:
         return f"{self.vm} → {self.user}"
 
+    def clean(self) -> None:
+        # The admin's form has no `ended_at`, and without it Django leaves the constraint to the database, as a crash.
+        self.validate_constraints()
+
 
 class OperationQuerySet(models.QuerySet["Operation"]):
     def open(self) -> Self:
