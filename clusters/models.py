@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import Q
@@ -280,6 +281,20 @@ class DeletedCluster(models.Model):
 
     def __str__(self) -> str:
         return self.cluster_id
+
+
+class PendingImport(models.Model):
+    """A file whose preview waits for a yes: sealed, because it may hold passwords, and forgotten soon."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    source = models.CharField(max_length=255)
+    content = EncryptedSecretField()
+    options = models.JSONField()
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.source
 
 
 __all__ = ["Adoption", "Cluster", "ClusterHealth", "DeletedCluster", "NotActive", "Secret"]

@@ -76,6 +76,7 @@ CLUSTERS: list[dict[str, Any]] = (
 )
 
 INSTALLED_APPS = [
+    "auditlog",
     "accounts",
     "clusters",
     "vms",
@@ -88,7 +89,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "encrypted_model_fields",
     "django_htmx",
-    "auditlog",
     "csp",
     "axes",
 ]

@@ -1,17 +1,22 @@
-"""Clusters in the admin."""
+"""A cluster in the admin: list, form, actions, and trying the connection out."""
 
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from clusters.config import Trust
+from clusters.admin import importing
+from clusters.config import ClusterConfig, Trust
+from clusters.examine import Finding, examine
 from clusters.forms import ClusterForm
-from clusters.models import Cluster, DeletedCluster, NotActive
+from clusters.models import Cluster, ClusterHealth, DeletedCluster, NotActive
 from clusters.templatetags.ages import age
 
 # What the form's fields are called in the table.
@@ -55,7 +60,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     list_filter = ("is_active", "is_default", HealthFilter, TrustFilter)
     list_select_related = ("health",)
     search_fields = ("name", "cluster_id", "host", "user")
-    actions = ("activate", "deactivate", "make_default")
+    actions = ("try_connection", "activate", "deactivate", "make_default")
     fieldsets = (
         (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words")}),
         ("Connection", {"fields": ("host", "port", "verify_ssl", "ca_certificate", "fingerprint")}),
@@ -133,7 +138,68 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         queryset.delete()
         DeletedCluster.objects.bury(gone, by=request.user.get_username())
 
+    # Trying the connection out, also before anything is saved
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("import/", wrap(self.import_view), name="clusters_cluster_import"),
+            path("add/test/", wrap(self.test_view), name="clusters_cluster_test_new"),
+            path("<int:pk>/test/", wrap(self.test_view), name="clusters_cluster_test"),
+            *super().get_urls(),
+        ]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        return importing.view(request, self)
+
+    def test_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        """Examine what the form says, without saving it. A stored secret is used only where the target is the same."""
+        stored = self.get_object(request, str(pk)) if pk else None
+        if request.method != "POST" or (pk and stored is None):
+            raise Http404
+        if not (self.has_change_permission(request, stored) if pk else self.has_add_permission(request)):
+            raise PermissionDenied
+        form = self.get_form(request, stored, change=bool(stored))(request.POST, instance=stored)
+        finding = self._examined(form.instance.config, known=not form.has_changed()) if form.is_valid() else None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Test connection",
+            "form": form,
+            "finding": finding,
+        }
+        htmx: Any = getattr(request, "htmx", None)
+        return render(request, f"admin/clusters/cluster/{'_finding' if htmx else 'finding'}.html", context)
+
+    @staticmethod
+    def _examined(config: ClusterConfig, *, known: bool) -> Finding:
+        """Examine; what concerns the cluster as it is stored is written down as its health."""
+        finding = examine(config)
+        if known and finding.ok:
+            ClusterHealth.succeeded(config.cluster_id, version=finding.version)
+        elif known:
+            ClusterHealth.failed(config.cluster_id, finding.text)
+        return finding
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        obj = kwargs.get("obj")
+        if context["has_change_permission"] or not obj:
+            name, where = ("test", [obj.pk]) if obj else ("test_new", [])
+            context["test_url"] = reverse(f"admin:clusters_cluster_{name}", args=where)
+        return super().render_change_form(request, context, *args, **kwargs)
+
     # Actions
+
+    def has_test_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("clusters.test_cluster")
+
+    @admin.action(description="Test connection", permissions=["test"])
+    def try_connection(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
+        for cluster in queryset:
+            finding = self._examined(cluster.config, known=True)
+            level = messages.SUCCESS if finding.ok else messages.ERROR
+            messages.add_message(request, level, f"{cluster.name}: {finding.text}")
+            for warning in finding.warnings:
+                messages.warning(request, f"{cluster.name}: {warning}")
 
     @admin.action(description="Activate", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:

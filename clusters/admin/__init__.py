@@ -1,0 +1,6 @@
+"""Clusters, their import and the audit trail in the admin."""
+
+from clusters.admin.cluster import ClusterAdmin, DeletedClusterAdmin
+from clusters.admin.trail import TrailAdmin
+
+__all__ = ["ClusterAdmin", "DeletedClusterAdmin", "TrailAdmin"]
