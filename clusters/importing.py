@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from clusters.config import ClusterConfig, ClusterFile, Problem, inspect, read_bytes, settle_default
-from clusters.models import SECRETS, TARGET, Cluster, DeletedCluster
+from clusters.models import SECRETS, TARGET, Adoption, Cluster, DeletedCluster
 
 PLAIN = ("name", "host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint", "is_active")
 
@@ -106,7 +106,7 @@ def import_content(content: bytes, *, source: str, options: Options, expected: s
     """The same for bytes. With `expected`, the digest of the plan that was shown, anything else is `PlanChanged`."""
     try:
         return _plan_and_apply(inspect(content, source=source), options, expected)
-    except IntegrityError:  # another import ran at the same moment; now its clusters are there
+    except IntegrityError:  # somebody added one of them at the same moment; now it is there
         return _plan_and_apply(inspect(content, source=source), options, expected)
 
 
@@ -135,15 +135,25 @@ def plan(file: ClusterFile, options: Options) -> Plan:
 
 def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:
     with transaction.atomic():
-        # Locked so that two imports at once do not both find an entry to be new.
+        if file.configs:
+            _wait_for_other_imports()
+        # Locked in the order of make_default(), so that neither waits for the other for ever.
         list(Cluster.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
         made = plan(file, options)
         if expected and made.digest != expected:
             raise PlanChanged
-        if not made.is_refused:
-            for row in made.rows:
-                _write(row, with_secrets=options.update_secrets)
+        if made.is_refused:
+            transaction.set_rollback(True)
+            return made
+        for row in made.rows:
+            _write(row, with_secrets=options.update_secrets)
     return made
+
+
+def _wait_for_other_imports() -> None:
+    """Two at once would both find an entry to be new, or each wait for what the other has just added."""
+    Adoption.objects.get_or_create(pk=Adoption.ONLY)
+    Adoption.objects.select_for_update().get(pk=Adoption.ONLY)
 
 
 def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | None, options: Options) -> Row:
