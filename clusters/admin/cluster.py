@@ -56,7 +56,7 @@ class HealthFilter(admin.SimpleListFilter):
 @admin.register(Cluster)
 class ClusterAdmin(admin.ModelAdmin[Cluster]):
     form = ClusterForm
-    list_display = ("name", "cluster_id", "address", "health_in_short", "certificate", "is_default", "is_active")
+    list_display = ("name", "cluster_id", "address", "health_in_short", "certificate", "use")
     list_filter = ("is_active", "is_default", HealthFilter, TrustFilter)
     list_select_related = ("health",)
     search_fields = ("name", "cluster_id", "host", "user")
@@ -107,6 +107,12 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         if cluster.trust is Trust.NONE:
             return format_html("<strong>{}</strong>", cluster.trust)
         return cluster.trust
+
+    @admin.display(description="use", ordering="is_active")
+    def use(self, cluster: Cluster) -> str:
+        if not cluster.is_active:
+            return "switched off"
+        return "active, default" if cluster.is_default else "active"
 
     @admin.display(description="default")
     def default_in_words(self, cluster: Cluster) -> str:
@@ -182,7 +188,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")
-        if context["has_change_permission"] or not obj:
+        if obj is None or self.has_change_permission(request, obj):
             name, where = ("test", [obj.pk]) if obj else ("test_new", [])
             context["test_url"] = reverse(f"admin:clusters_cluster_{name}", args=where)
         return super().render_change_form(request, context, *args, **kwargs)

@@ -16,7 +16,7 @@ admin.site.unregister(LogEntry)
 @admin.register(LogEntry)
 class TrailAdmin(admin.ModelAdmin[LogEntry]):
     list_display = ("timestamp", "who", "action", "object_repr", "what")
-    list_filter = ("action", "content_type", "timestamp")
+    list_filter = ("action", ("content_type", admin.RelatedOnlyFieldListFilter), "timestamp")
     list_select_related = ("actor", "content_type")
     search_fields = ("object_repr", "actor__username", "actor_email", "remote_addr")
     date_hierarchy = "timestamp"
@@ -31,7 +31,7 @@ class TrailAdmin(admin.ModelAdmin[LogEntry]):
     @admin.display(description="what")
     def what(self, entry: LogEntry) -> SafeString | str:
         told = [line for field, pair in (entry.changes or {}).items() if (line := _told(field, pair, entry.action))]
-        return format_html_join("", "<div>{}</div>", ((line,) for line in told)) if told else "-"
+        return format_html_join("; ", "{}", ((line,) for line in told)) if told else "-"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -53,4 +53,5 @@ def _told(field: str, pair: Any, action: int) -> str:
         return "" if str(after) in {"", "None"} and str(before) in {"", "None"} else "ca_certificate changed"
     if action == LogEntry.Action.UPDATE:
         return f"{field}: {before} → {after}"
-    return f"{field}: {after if action == LogEntry.Action.CREATE else before}"
+    value = str(after if action == LogEntry.Action.CREATE else before)
+    return "" if value in {"", "None"} or field == "id" else f"{field}: {value}"
