@@ -133,12 +133,15 @@ class Cluster(models.Model):
             self.credential_version += 1
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "credential_version"}
+        moved = bool({*TARGET} & {*(kwargs.get("update_fields") or ())})
         adding = self._state.adding
         with transaction.atomic():
             super().save(**kwargs)
             if adding:
                 Adoption.objects.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
                 DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
+            if moved:  # what was found at the old place says nothing of the new one
+                ClusterHealth.objects.filter(cluster=self).delete()
         for secret in new_secrets:
             secret.is_stored = True
 
