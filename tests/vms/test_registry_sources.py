@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -211,6 +212,14 @@ def test_a_pool_without_a_server_is_no_connection(tempting_file):
             connection.ensure_connection()
         assert database_states.code_of(error.value) == "PoolTimeout"
         assert registry.state().reason is Reason.NO_CONNECTION
+
+
+@postgres_only
+def test_a_server_that_never_answers_is_no_connection(tempting_file):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        with default_connection(HOST="127.0.0.1", PORT=port, OPTIONS={"connect_timeout": 2}):
+            assert registry.state().reason is Reason.NO_CONNECTION
 
 
 def end_session() -> None:
