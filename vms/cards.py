@@ -1,7 +1,7 @@
 """What a page says about a machine: one renderer's worth of facts, the same everywhere."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,15 +66,19 @@ class Group:
     cards: tuple[Card, ...]
 
 
-def groups(machines: Iterable[VirtualMachine], *, for_staff: bool) -> list[Group]:
-    """Group machines by cluster, in their order. They come with cluster, health and sync selected."""
+def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_staff: bool) -> list[Group]:
+    """Group machines by cluster, in their order. They come with cluster, health and sync selected.
+
+    Who may look at a machine but not operate it, by `operable`, is offered nothing.
+    """
     machines = list(machines)
     now = timezone.now()
     latest = _latest_operations(machines, now)
     by_cluster: dict[str, tuple[Cluster, list[Card]]] = {}
     for machine in machines:
         cards = by_cluster.setdefault(machine.cluster_id, (machine.cluster, []))[1]
-        cards.append(_card(machine, latest.get(machine.pk), now, for_staff=for_staff))
+        last, may_operate = latest.get(machine.pk), machine.pk in operable
+        cards.append(_card(machine, last, now, may_operate=may_operate, for_staff=for_staff))
     return [_group(cluster, cards, for_staff=for_staff) for cluster, cards in by_cluster.values()]
 
 
@@ -103,7 +107,9 @@ def _group(cluster: Cluster, cards: list[Card], *, for_staff: bool) -> Group:
     )
 
 
-def _card(machine: VirtualMachine, last: Operation | None, now: datetime, *, for_staff: bool) -> Card:
+def _card(
+    machine: VirtualMachine, last: Operation | None, now: datetime, *, may_operate: bool, for_staff: bool
+) -> Card:
     busy = last if last and last.is_open else None
     known_at = _known_at(machine)
     situation = rules.Situation(machine, getattr(machine.cluster, "health", None), busy)
@@ -121,7 +127,7 @@ def _card(machine: VirtualMachine, last: Operation | None, now: datetime, *, for
         elapsed=_clock(now - busy.requested_at) if busy else "",
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
-        buttons=tuple(Button(action, action.label, action in CONFIRMED) for action in offered),
+        buttons=tuple(Button(action, action.label, action in CONFIRMED) for action in offered if may_operate),
         reason="" if busy or offered or silent else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
         detail=last.outcome if last and for_staff and _trouble(last, now) else "",

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -65,7 +65,7 @@ def machine_list(request: PersonRequest) -> HttpResponse:
         "-cluster__is_default", "cluster__name", "cluster", "name", "vmid"
     )
     page = Paginator(machines, PER_PAGE).get_page(request.GET.get("page"))
-    groups = cards.groups(page.object_list, for_staff=request.user.is_staff)
+    groups = cards.groups(page.object_list, operable=_operable(request.user, page), for_staff=request.user.is_staff)
     seen = cards.fingerprint(groups)
     if request.htmx and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
@@ -82,6 +82,11 @@ def machine_list(request: PersonRequest) -> HttpResponse:
         "poll": f"{request.path}?{urlencode({'cluster': chosen, 'page': str(page.number), 'seen': seen})}",
     }
     return render(request, "vms/_machines.html" if request.htmx else "vms/machines.html", context)
+
+
+def _operable(user: User, page: Page[VirtualMachine]) -> set[int]:
+    shown = [machine.pk for machine in page.object_list]
+    return set(VirtualMachine.objects.operable_by(user).filter(pk__in=shown).values_list("pk", flat=True))
 
 
 @dataclass(frozen=True)
