@@ -38,7 +38,7 @@ def switch_cluster(request: HttpRequest) -> JsonResponse:
         return _refuse("Log in first.", 401)
     try:
         body = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _refuse("The body is not JSON.", 400)
     wanted = body.get("cluster_id") if isinstance(body, dict) else None
     if not isinstance(wanted, str) or wanted not in {place.cluster_id for place in places_of(request.user)}:
