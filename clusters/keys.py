@@ -95,7 +95,7 @@ def _rotate_cluster(cluster: Cluster) -> int:
             fields[name] = _resealed(cluster, name, secret)
     if fields:
         # Not save(): the secret is the same, so its version stays, and nobody's login attempts start anew.
-        Cluster.objects.filter(pk=cluster.pk).update(**fields)
+        Cluster.objects.filter(pk=cluster.pk).update(**fields, credential_version=cluster.credential_version)
         audit.record(cluster, encryption_key=("an older one", "the newest one"))
     return len(fields)
 

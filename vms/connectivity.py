@@ -6,6 +6,8 @@ from typing import Any
 from django.db import OperationalError
 from django.db import connection as _connection
 from django.db.utils import InterfaceError
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
 connection: Any = _connection  # the attributes used here are each backend's own
 
@@ -41,10 +43,11 @@ def _is_unreachable(error: Exception) -> bool:
 
 
 def _server_answers() -> bool:
-    """Ask past the pool: an exhausted pool is a busy database, not an absent one."""
-    options = {key: value for key, value in connection.get_connection_params().items() if key != "pool"}
-    try:
-        connection.Database.connect(**options).close()
-    except connection.Database.OperationalError:
-        return False
-    return True
+    """Whether anything speaks PostgreSQL there, past the pool and without a login.
+
+    An exhausted pool, a full server, one that starts and one that refuses the password are there: they are errors.
+    """
+    known = ("host", "hostaddr", "port", "dbname", "user", "connect_timeout", "sslmode", "service")
+    parameters = connection.get_connection_params()
+    conninfo = make_conninfo(**{name: parameters[name] for name in known if name in parameters})
+    return PGconn.ping(conninfo.encode()) in {Ping.OK, Ping.REJECT}

@@ -170,17 +170,25 @@ def _outside_the_database() -> tuple[list[ClusterConfig], Source, list[str]]:
         pass
     except ClusterFileError as error:
         notices.append(str(error))
-        logger.error("The second source of clusters is unusable: %s", error)
+        _complain("second", error)
     try:
         return parse_entries(settings.CLUSTERS, source="settings"), Source.DEFAULTS, notices
     except ClusterFileError as error:
         notices.append(str(error))
-        logger.error("The third source of clusters is unusable: %s", error)
+        _complain("third", error)
     return [], Source.DEFAULTS, notices
 
 
 # When this process first saw each reason. Kept only to say so: it decides nothing.
 _began: dict[Reason, datetime] = {}
+_complaints: set[str] = set()
+
+
+def _complain(which: str, error: ClusterFileError) -> None:
+    """Once for each fault, not with every page."""
+    if str(error) not in _complaints:
+        _complaints.add(str(error))
+        logger.error("The %s source of clusters is unusable: %s", which, error)
 
 
 def _fallback_began(reason: Reason) -> datetime:
@@ -194,3 +202,4 @@ def _fallback_ended() -> None:
     if _began:
         logger.warning("Clusters come from the database again.")
         _began.clear()
+        _complaints.clear()
