@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from clusters.fields import Secret
 MAX_BYTES = 1024 * 1024
 MAX_CLUSTERS = 200
 MAX_DEPTH = 8
+MAX_UNKNOWN = 20  # of one entry's unknown keys, so many are told by name
 
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _TOKEN_ID = re.compile(r"[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+")
@@ -179,10 +181,14 @@ class _RefusedError(ValueError):
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise _RefusedError(f"has the key “{repeated[:40]}” twice in one object")
+        repeated, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise _RefusedError(f"has the key “{_shown(repeated)}” twice in one object")
     return result
+
+
+def _shown(key: str) -> str:
+    """A key as it may stand in a message: short, and nothing that a terminal obeys or cannot encode."""
+    return "".join(letter if letter.isprintable() else "�" for letter in key[:40]) + ("…" if len(key) > 40 else "")
 
 
 def _refuse_constant(name: str) -> None:
@@ -208,7 +214,7 @@ def _entry_problems(number: int, entry: object) -> list[Problem]:
         label += f" ({entry['id']})"
     if _depth(entry) > MAX_DEPTH - 1:
         return [Problem(label, "", f"is nested deeper than {MAX_DEPTH} levels")]
-    found = [(key, _unknown_key(key)) for key in entry if key not in KNOWN_KEYS | IGNORED_KEYS]
+    found = _unknown_keys(entry)
     found += [(key, "is missing") for key in ("id", "host", "user") if not entry.get(key)]
     if not entry.get("password") and not entry.get("token_secret"):
         found.append(("password", "is missing"))
@@ -218,9 +224,16 @@ def _entry_problems(number: int, entry: object) -> list[Problem]:
     return [Problem(label, key, expected) for key, expected in found]
 
 
-def _unknown_key(key: str) -> str:
-    close = difflib.get_close_matches(key.lower(), KNOWN_KEYS, n=1)
-    return "is not a key of a cluster" + (f" (did you mean “{close[0]}”?)" if close else "")
+def _unknown_keys(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    unknown = [key for key in entry if key not in KNOWN_KEYS | IGNORED_KEYS]
+    told = [(_shown(key), f"is not a key of a cluster{_hint(key)}") for key in unknown[:MAX_UNKNOWN]]
+    more = len(unknown) - len(told)
+    return [*told, ("", f"has {more} more keys that are none of a cluster's")] if more else told
+
+
+def _hint(key: str) -> str:
+    close = difflib.get_close_matches(key.lower(), KNOWN_KEYS, n=1) if len(key) <= 40 else []
+    return f" (did you mean “{close[0]}”?)" if close else ""
 
 
 def _expected(key: str, value: object) -> str:
