@@ -42,6 +42,10 @@ class Secret:
                 raise SecretUnreadable from None
         return self._plaintext
 
+    @property
+    def is_readable(self) -> bool:
+        return self.matches(self)
+
     def matches(self, other: "Secret | None") -> bool:
         """Whether both are the same text. What cannot be read matches nothing."""
         try:

@@ -112,25 +112,42 @@ def import_content(content: bytes, *, source: str, options: Options, expected: s
 
 def plan(file: ClusterFile, options: Options) -> Plan:
     """What an import would do. Reads the database, writes nothing."""
-    configs, notices = settle_default(file.configs)
     stored = {cluster.cluster_id: cluster for cluster in Cluster.objects.all()}
+    obstacles = _obstacles(file.configs, stored)
+    hindered = {problem.entry for problem in obstacles}
+    configs, notices = settle_default(config for config in file.configs if config.cluster_id not in hindered)
     buried = {grave.cluster_id: grave for grave in DeletedCluster.objects.all()}
     rows = [_row(config, stored.get(config.cluster_id), buried.get(config.cluster_id), options) for config in configs]
-    rows, kept = _yield_default(rows, next((c for c in stored.values() if c.is_default), None))
+    rows, decided = _yield_default(rows, next((c for c in stored.values() if c.is_default), None))
     if file.ignored_keys:
         notices.append(f"These keys mean nothing here and are passed over: {', '.join(file.ignored_keys)}.")
     refused = [Problem(row.cluster_id, "", row.note) for row in rows if row.verdict is Verdict.DIFFERS and row.note]
     refused = refused if options.update else []
-    invalid = [
-        Row(problem.entry, Verdict.INVALID, note=f"{problem.key} {problem.expected}") for problem in file.problems
-    ]
+    wrong = (*file.problems, *obstacles)
+    invalid = [Row(problem.entry, Verdict.INVALID, note=f"{problem.key} {problem.expected}") for problem in wrong]
     return Plan(
         source=file.source,
         rows=(*rows, *invalid),
-        notices=(*notices, *kept),
+        notices=(*notices, *decided),
         options=options,
-        problems=(*file.problems, *refused),
+        problems=(*wrong, *refused),
     )
+
+
+def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[Problem]:
+    """What is wrong with an entry only here: beside these clusters, and with this key."""
+    spelt, found = {cluster_id.casefold(): cluster_id for cluster_id in stored}, []
+    for config in configs:
+        other = spelt.get(config.cluster_id.casefold(), config.cluster_id)
+        if other != config.cluster_id and config.cluster_id not in stored:
+            found.append(Problem(config.cluster_id, "id", f"is in the portal already, spelt {other}"))
+        secrets = {name: getattr(config, name) for name in SECRETS}
+        found += [
+            Problem(config.cluster_id, name, "was sealed with a key that is not in FIELD_ENCRYPTION_KEY")
+            for name, secret in secrets.items()
+            if secret and not secret.is_readable
+        ]
+    return found
 
 
 def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:
@@ -142,7 +159,7 @@ def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:
         made = plan(file, options)
         if expected and made.digest != expected:
             raise PlanChanged
-        if made.is_refused:
+        if made.is_refused or not any(row.writes for row in made.rows):
             transaction.set_rollback(True)
             return made
         for row in made.rows:
@@ -152,7 +169,7 @@ def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:
 
 def _wait_for_other_imports() -> None:
     """Two at once would both find an entry to be new, or each wait for what the other has just added."""
-    Adoption.objects.get_or_create(pk=Adoption.ONLY)
+    Adoption.objects.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
     Adoption.objects.select_for_update().get(pk=Adoption.ONLY)
 
 
@@ -197,11 +214,15 @@ def _secret_changes(config: ClusterConfig, stored: Cluster) -> list[Change]:
 def _shown(name: str, value: object) -> str:
     if name == "ca_certificate":
         return "a certificate" if value else "none"
-    return str(value) if value != "" else "none"
+    text = str(value)
+    return (text if text.isprintable() else repr(text)) if text else "none"
 
 
 def _yield_default(rows: list[Row], present: Cluster | None) -> tuple[list[Row], list[str]]:
     """The default of the database wins over the one of the file; an import never moves it."""
+    if present and any(row.cluster_id == present.cluster_id and _switches_off(row) for row in rows):
+        notice = f"{present.cluster_id} is the default and is switched off: there is no default then."
+        return [_without_default(row) for row in rows], [notice]
     wanted = next((row for row in rows if row.config and row.config.is_default), None)
     if not wanted or (present and present.cluster_id == wanted.cluster_id):
         return rows, []
@@ -209,9 +230,15 @@ def _yield_default(rows: list[Row], present: Cluster | None) -> tuple[list[Row],
         return rows, []
     who = f"{present.cluster_id} stays the default" if present else "There is no default cluster"
     notice = f"{who}; the file's ({wanted.cluster_id}) does not replace it."
-    return [replace(row, config=replace(row.config, is_default=False) if row.config else None) for row in rows], [
-        notice
-    ]
+    return [_without_default(row) for row in rows], [notice]
+
+
+def _switches_off(row: Row) -> bool:
+    return row.writes and row.config is not None and not row.config.is_active
+
+
+def _without_default(row: Row) -> Row:
+    return replace(row, config=replace(row.config, is_default=False) if row.config else None)
 
 
 def _write(row: Row, *, with_secrets: bool) -> None:
