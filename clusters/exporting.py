@@ -42,6 +42,7 @@ def _written(secret: Secret, secrecy: Secrecy) -> Any:
 
 def write(path: Path, text: str) -> None:
     """Replace a file as a whole, readable by its owner alone. An interruption leaves the old one."""
+    path = path.resolve()  # behind a link it is the file that would keep its passwords
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

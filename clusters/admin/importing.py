@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from clusters import importing
-from clusters.config import ClusterFileError, inspect, read_bytes
+from clusters.config import MAX_BYTES, ClusterFileError, inspect, read_bytes
 from clusters.importing import Options, Plan, PlanChanged
 from clusters.models import PendingImport
 
@@ -59,7 +59,7 @@ def view(request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> HttpRespon
 def _preview(request: HttpRequest, form: ImportForm) -> dict[str, Any]:
     upload = form.cleaned_data["upload"]
     try:
-        content, source = (upload.read(), upload.name) if upload else _server_file()
+        content, source = (upload.read(MAX_BYTES + 1), upload.name) if upload else _server_file()
         file = inspect(content, source=source)
     except FileNotFoundError as error:
         form.add_error("upload", f"There is no file {error.filename} on the server. Choose one to upload.")

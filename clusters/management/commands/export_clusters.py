@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from clusters import exporting
+from clusters.config import ClusterFileError, parse
 from clusters.exporting import Secrecy
 from clusters.fields import SecretUnreadable
 from clusters.models import Cluster
@@ -29,8 +30,12 @@ class Command(BaseCommand):
         clusters = list(Cluster.objects.order_by("cluster_id"))
         try:
             text = exporting.document(clusters, secrecy)
+            if secrecy is not Secrecy.LEFT_OUT:  # what nobody could read back is no second source
+                parse(text.encode(), source="The clusters")
         except SecretUnreadable as error:
             raise CommandError(str(error)) from error
+        except ClusterFileError as error:
+            raise CommandError(f"{error}\nNothing was written. Correct the cluster under /admin/clusters/.") from error
         if output is None:
             self.stdout.write(text, ending="")
             return

@@ -43,9 +43,10 @@ class Command(BaseCommand):
         if wanted.update_secrets and not wanted.update:
             raise CommandError("--update-secrets goes with --update.", returncode=2)
         try:
-            read = inspect(read_bytes(path), source=str(path))
+            content = read_bytes(path)
+            read = inspect(content, source=str(path))
             self._migrate(dry_run=dry_run)
-            plan = importing.plan(read, wanted) if dry_run else self._import(path, wanted)
+            plan = importing.plan(read, wanted) if dry_run else self._import(content, path, wanted)
         except FileNotFoundError:
             raise CommandError(f"There is no file {path}. Name one: manage.py import_clusters FILE") from None
         except ClusterFileError as error:
@@ -61,16 +62,16 @@ class Command(BaseCommand):
         self.stdout.write("Applying missing migrations.")
         call_command("migrate", interactive=False, verbosity=0)
 
-    def _import(self, path: Path, options: Options) -> Plan:
+    def _import(self, content: bytes, path: Path, options: Options) -> Plan:
         with audit.acting_as(f"cli:{system_user()}"):
-            return importing.import_file(path, options)
+            return importing.import_content(content, source=str(path), options=options)
 
     def _tell(self, plan: Plan, file: ClusterFile, *, dry_run: bool) -> None:
         for notice in plan.notices:
             self.stdout.write(f"Notice: {notice}")
-        for line in importing.table(row for row in plan.rows if row.verdict is not Verdict.INVALID):
+        for line in importing.table(row for row in plan.rows if dry_run or row.verdict is not Verdict.INVALID):
             self.stdout.write(line)
-        for problem in plan.problems:
+        for problem in () if dry_run else plan.problems:
             self.stderr.write(f"{plan.source}: {problem}")
         if plan.is_refused:
             raise CommandError("Nothing was imported. Correct the file, or see --partial and --update-secrets.")
@@ -87,7 +88,8 @@ class Command(BaseCommand):
 def _summary(plan: Plan, *, dry_run: bool) -> str:
     created, updated = len(plan.ids(Verdict.NEW)), len(plan.ids(Verdict.DIFFERS, written=True))
     skipped = len(plan.rows) - created - updated - len(plan.ids(Verdict.INVALID))
-    left_out = f", {len(plan.problems)} left out" if plan.problems else ""
+    entries = {problem.entry for problem in plan.problems}
+    left_out = f", {len(entries)} left out" if entries else ""
     would = "Would be: " if dry_run else ""
     after = "Nothing was changed." if dry_run else f"{plan.source} was kept."
     return f"{would}{created} created, {updated} updated, {skipped} skipped{left_out}. {after}"
