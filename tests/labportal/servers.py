@@ -1,0 +1,63 @@
+"""The portal as a process of its own, for what cannot be seen from within."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FLAGS = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+
+
+@contextmanager
+def portal(database_url: str) -> Iterator[str]:
+    """Its address. The server is the product's; the database is whatever the URL leads to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        program = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "labportal.asgi:application", "--fd", str(listener.fileno()), *FLAGS],
+            cwd=ROOT,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_url},
+            pass_fds=[listener.fileno()],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            program.terminate()
+            program.wait(10)
+
+
+@contextmanager
+def silence() -> Iterator[int]:
+    """The port of somebody who takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def get(url: str, **more: Any) -> requests.Response:
+    """Past whatever proxy the environment names."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, timeout=30, allow_redirects=False, **more)
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+    return False

@@ -1,0 +1,168 @@
+"""What a probe is told, and what everybody else is told while there is no database."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from accounts.models import User
+from clusters.models import Cluster
+from tests.labportal.servers import get, portal, silence, within
+from tests.labs import Lab
+from tests.own_database import default_connection
+from tests.vms.database_states import NOWHERE, never_adopted, no_table
+from vms import registry
+
+HEALTH = "/healthz"
+PAGES = ["/", "/portal", "/vms/", "/vms/?cluster=building-a", "/vms/1/start/", "/accounts/login/", "/api/clusters",
+         "/admin/", "/admin/clusters/", "/admin/vms/operation/"]  # fmt: skip
+LOST = "The portal has lost its database"
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test knows of another's fallback."""
+    monkeypatch.setattr(registry, "_began", {})
+
+
+def ask(client: Client) -> tuple[int, dict[str, Any]]:
+    answer = client.get(HEALTH)
+    return answer.status_code, answer.json()
+
+
+# A probe
+
+
+@pytest.mark.django_db
+def test_all_is_well(client: Client, building_a: Lab):
+    assert ask(client) == (200, {"ok": True, "clusters_source": "database", "reason": ""})
+
+
+@pytest.mark.django_db
+def test_health_asks_no_cluster_and_names_none(client: Client, building_a: Lab):
+    text = client.get(HEALTH).content.decode()
+    assert "building" not in text.lower()
+    assert "127.0.0.1" not in text
+    assert building_a.pve.count() == 0
+
+
+@pytest.mark.django_db
+def test_health_is_not_kept_by_caches(client: Client, building_a: Lab):
+    assert "no-store" in client.get(HEALTH).headers["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_health_is_not_changed_by_asking(client: Client):
+    assert client.post(HEALTH).status_code == 405
+
+
+@pytest.mark.usefixtures("own_database")
+def test_a_database_without_clusters_works_and_the_source_is_told(client: Client):
+    with never_adopted():
+        status, told = ask(client)
+    assert (status, told["ok"], told["clusters_source"]) == (200, True, "defaults")
+    assert "import_clusters" in told["reason"]
+
+
+@pytest.mark.usefixtures("own_database")
+def test_a_database_without_tables_is_unhealthy(client: Client):
+    with no_table():
+        status, told = ask(client)
+    assert (status, told["ok"]) == (503, False)
+    assert "migrate" in told["reason"]
+
+
+@pytest.mark.usefixtures("own_database")
+def test_a_database_that_is_away_is_unhealthy_and_the_source_is_told(client: Client):
+    with default_connection(**NOWHERE):
+        status, told = ask(client)
+    assert (status, told["ok"], told["clusters_source"]) == (503, False, "defaults")
+    assert told["reason"] == "the database cannot be reached"
+    assert told["since"]
+
+
+@pytest.mark.usefixtures("own_database")
+def test_a_broken_database_is_unhealthy(client: Client):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE clusters RENAME COLUMN ca_certificate TO authority")
+    status, told = ask(client)
+    assert (status, told["ok"], told["clusters_source"]) == (503, False, None)
+    assert told["reason"] in {"OperationalError", "ProgrammingError"}
+
+
+@pytest.mark.usefixtures("own_database")
+def test_health_comes_back_with_the_database(client: Client):
+    Cluster.objects.create(cluster_id="a", name="A", host="pve.test", user="u@pve", password="x")
+    with default_connection(**NOWHERE):
+        assert ask(client)[0] == 503
+    assert ask(client)[0] == 200
+
+
+# A person
+
+
+@pytest.fixture
+def person(own_database: Any, admin: User) -> Client:
+    """Logged in; what breaks becomes a page."""
+    client = Client(raise_request_exception=False)
+    client.force_login(admin)
+    return client
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_database_every_page_is_503(person: Client, page: str):
+    with default_connection(**NOWHERE), within(2):
+        answer = person.get(page)
+    assert (answer.status_code, LOST in answer.content.decode()) == (503, True)
+    assert answer.headers["Retry-After"] == "10"
+
+
+@pytest.mark.parametrize("page", ["/vms/1/start/", "/vms/switch-cluster/", "/vms/import-clusters/",
+                                  "/api/switch-cluster", "/accounts/login/", "/admin/login/"])  # fmt: skip
+def test_without_a_database_nothing_can_be_sent(person: Client, page: str):
+    with default_connection(**NOWHERE):
+        assert person.post(page, {"username": "admin", "password": "x"}).status_code == 503
+
+
+@pytest.mark.usefixtures("own_database")
+def test_without_a_database_nobody_can_log_in():
+    with default_connection(**NOWHERE):
+        answer = Client(raise_request_exception=False).post("/accounts/login/", {"username": "a", "password": "b"})
+    assert answer.status_code == 503
+
+
+def test_pages_come_back_with_the_database(person: Client):
+    with default_connection(**NOWHERE):
+        assert person.get("/vms/").status_code == 503
+    assert person.get("/vms/").status_code == 200
+
+
+# A server
+
+
+@pytest.fixture(scope="module", params=["sqlite", "refused", "silent"])
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Its database is a file in a folder that is not there, a closed port, or somebody who says nothing."""
+    with silence() as port:
+        urls = {
+            "sqlite": "sqlite:////nonexistent/lab_portal.db",
+            "refused": "postgres://u:p@127.0.0.1:1/portal",
+            "silent": f"postgres://u:p@127.0.0.1:{port}/portal",
+        }
+        with portal(urls[request.param]) as address:
+            get(f"{address}/static/portal/portal.css")  # until it is up
+            yield address
+
+
+def test_a_server_without_a_database_answers_503_in_time(server: str):
+    with within(3):
+        answer = get(f"{server}/vms/", cookies={"sessionid": "x" * 32})
+    assert (answer.status_code, LOST in answer.text) == (503, True)
+
+
+def test_a_server_without_a_database_tells_a_probe_in_time(server: str):
+    with within(6):
+        answer = get(f"{server}{HEALTH}")
+    assert (answer.status_code, answer.json()["clusters_source"]) == (503, "defaults")
