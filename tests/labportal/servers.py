@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -56,8 +57,26 @@ def get(url: str, **more: Any) -> requests.Response:
         return session.get(url, timeout=30, allow_redirects=False, **more)
 
 
-def alive(pid: int) -> bool:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
-    return False
+def offspring(pid: int) -> set[int]:
+    """The processes below this one."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
+    found, new = set(), {pid}
+    while new := {child for child, parent in parents.items() if parent in new} - found:
+        found |= new
+    return found
+
+
+def ended(pids: set[int], *, within: float) -> bool:
+    """Whether all of these processes end in time, in seconds."""
+    deadline = time.monotonic() + within
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            ready, _, _ = select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+            os.close(handle)
+            if not ready:
+                return False
+    return True
