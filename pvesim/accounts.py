@@ -7,23 +7,55 @@ import uuid
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
+from pvesim import totp
 from pvesim.acl import AccessList, Grants, Identity
 
-REALMS = {"pam": "Linux PAM standard authentication", "pve": "Proxmox VE authentication server"}
+# So many wrong codes in a row lock the second factor.
+MOST_WRONG_CODES = 8
+
+
+@dataclass(frozen=True)
+class Realm:
+    name: str
+    type: str
+    comment: str = ""
+    default: bool = False
+
+
+BUILT_IN = (
+    Realm("pam", "pam", "Linux PAM standard authentication"),
+    Realm("pve", "pve", "Proxmox VE authentication server"),
+)
 
 
 @dataclass
 class User:
+    """With `totp`, a base32 secret, the password is only the first half of a login."""
+
     userid: str
     password: str = field(repr=False)
     enabled: bool = True
     expire: int = 0
+    totp: str | None = field(default=None, repr=False)
+    wrong_codes: int = 0
+    comment: str = ""
+
+    @property
+    def realm(self) -> str:
+        return self.userid.rpartition("@")[2]
 
     def is_active(self, now: float) -> bool:
         return self.enabled and not 0 < self.expire <= now
 
     def has_password(self, password: str) -> bool:
         return compare_digest(self.password.encode(), password.encode())
+
+    def has_code(self, given: str, now: float) -> bool:
+        if self.totp is None or self.wrong_codes >= MOST_WRONG_CODES:
+            return False
+        right = totp.is_valid(self.totp, given, now)
+        self.wrong_codes = 0 if right else self.wrong_codes + 1
+        return right
 
 
 @dataclass
@@ -59,16 +91,24 @@ class Accounts:
     def __init__(self, access: AccessList, rng: random.Random) -> None:
         self.access = access
         self._rng = rng
+        self.realms = {realm.name: realm for realm in BUILT_IN}
         self.users: dict[str, User] = {}
         self.tokens: dict[str, Token] = {}
 
     def add_user(
-        self, userid: str, *, password: str, enabled: bool = True, expire: int = 0, acl: Grants | None = None
+        self,
+        userid: str,
+        *,
+        password: str,
+        enabled: bool = True,
+        expire: int = 0,
+        totp: str | None = None,
+        acl: Grants | None = None,
     ) -> User:
         name, _, realm = userid.rpartition("@")
-        if not name or realm not in REALMS:
-            raise ValueError(f"'{userid}' is not a user of the realms {', '.join(REALMS)}")
-        user = self.users[userid] = User(userid, password, enabled, expire)
+        if not name or realm not in self.realms:
+            raise ValueError(f"'{userid}' is not a user of the realms {', '.join(self.realms)}")
+        user = self.users[userid] = User(userid, password, enabled, expire, totp)
         self.access.grant_all(userid, acl or {})
         return user
 
@@ -94,6 +134,9 @@ class Accounts:
             self.remove_token(full_id)
         self.users.pop(userid)
         self.access.forget_holder(userid)
+        for members in self.access.groups.values():
+            members.discard(userid)
+        self.access.touch()
 
     def remove_token(self, full_id: str) -> None:
         self.tokens.pop(full_id)

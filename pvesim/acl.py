@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pvesim.pools import Pools
-from pvesim.roles import CAPABILITIES, PRIVILEGES, ROLES
+from pvesim.roles import catalogue
 
 ROOT = "root@pam"
 # A role, a role with its propagate flag, or several of both.
@@ -53,10 +53,31 @@ class AclEntry:
 
 
 class AccessList:
-    def __init__(self) -> None:
-        self.roles: dict[str, frozenset[str]] = dict(ROLES)
-        self.pools = Pools()
+    """`generation` grows with every change. `groups` are sets of users by name; `@name` holds roles for all of them."""
+
+    def __init__(self, major: int = 9) -> None:
+        self.catalogue = catalogue(major)
+        self.roles: dict[str, frozenset[str]] = dict(self.catalogue.roles)
+        self.groups: dict[str, set[str]] = {}
+        self.pools = Pools(self.touch)
+        self.generation = 0
         self._at: dict[str, set[AclEntry]] = {}
+        self._remembered: dict[tuple[Identity, str], Flags] = {}
+
+    def touch(self) -> None:
+        self.generation += 1
+        self._remembered.clear()
+
+    def add_role(self, name: str, privileges: Iterable[str]) -> None:
+        named = frozenset(privileges)
+        if named - self.catalogue.privileges:
+            raise ValueError(f"invalid privilege {', '.join(sorted(named - self.catalogue.privileges))}")
+        self.roles[name] = named
+        self.touch()
+
+    def set_group(self, name: str, users: Iterable[str]) -> None:
+        self.groups[name] = set(users)
+        self.touch()
 
     def grant(self, path: str, holder: str, role: str, propagate: bool = True) -> None:
         if role not in self.roles:
@@ -64,6 +85,7 @@ class AccessList:
         path = normal_path(path)
         self.revoke(path, holder, role)
         self._at.setdefault(path, set()).add(AclEntry(path, holder, role, propagate))
+        self.touch()
 
     def grant_all(self, holder: str, grants: Grants) -> None:
         for path, given in grants.items():
@@ -77,9 +99,11 @@ class AccessList:
             self._at[path] = kept
         else:
             self._at.pop(path, None)
+        self.touch()
 
     def forget_path(self, path: str) -> None:
         self._at.pop(normal_path(path), None)
+        self.touch()
 
     def forget_holder(self, holder: str) -> None:
         for path in list(self._at):
@@ -90,6 +114,12 @@ class AccessList:
 
     def privileges(self, identity: Identity, path: str) -> Flags:
         path = normal_path(path)
+        known = self._remembered.get((identity, path))
+        if known is None:
+            known = self._remembered[identity, path] = self._find_privileges(identity, path)
+        return known
+
+    def _find_privileges(self, identity: Identity, path: str) -> Flags:
         if not identity.tokenid:
             return self._privileges_of(identity.user, path)
         if not identity.separated:
@@ -111,16 +141,17 @@ class AccessList:
         return {path: flags for path, flags in found.items() if flags}
 
     def capabilities(self, identity: Identity) -> dict[str, dict[str, int]]:
-        held: dict[str, dict[str, int]] = {heading: {} for heading in CAPABILITIES}
+        capabilities = self.catalogue.capabilities
+        held: dict[str, dict[str, int]] = {heading: {} for heading in capabilities}
         for path, flags in self.effective(identity).items():
             below = CAPABILITIES_BELOW.get(path.split("/")[1])
-            for heading in CAPABILITIES if path == "/" else filter(None, [below]):
-                held[heading].update({name: 1 for name in flags if name in CAPABILITIES[heading]})
+            for heading in capabilities if path == "/" else filter(None, [below]):
+                held[heading].update({name: 1 for name in flags if name in capabilities[heading]})
         return held
 
     def _privileges_of(self, holder: str, path: str) -> Flags:
         if holder == ROOT:
-            return dict.fromkeys(PRIVILEGES, True)
+            return dict.fromkeys(self.catalogue.privileges, True)
         flags: Flags = {}
         for role, propagate in self._roles_at(holder, path).items():
             for name in self.roles[role]:
@@ -136,14 +167,12 @@ class AccessList:
         return through_pool if "NoAccess" in through_pool else {**roles, **through_pool}
 
     def _direct_roles(self, holder: str, path: str) -> Flags:
-        """The deepest path which says something about the holder decides alone."""
+        """The deepest path which says something about the holder, or else about a group of theirs, decides alone."""
+        groups = [f"@{name}" for name, users in self.groups.items() if holder in users]
         roles: Flags = {}
         for step in _prefixes(path):
-            here = {
-                entry.role: entry.propagate
-                for entry in self._at.get(step, ())
-                if entry.holder == holder and (entry.propagate or step == path)
-            }
+            said = [entry for entry in self._at.get(step, ()) if entry.propagate or step == path]
+            here = _held_by(said, holder) or _held_by(said, *groups)
             if here:
                 roles = {"NoAccess": here["NoAccess"]} if "NoAccess" in here else here
         return roles
@@ -157,6 +186,10 @@ class AccessList:
         members = (f"/vms/{vmid}" for name in names for vmid in self.pools.members(name))
         pools = (f"/pool/{name}" for name in names)
         return sorted({*ALWAYS_LISTED, *self._at, *pools, *members})
+
+
+def _held_by(entries: Iterable[AclEntry], *holders: str) -> Flags:
+    return {entry.role: entry.propagate for entry in entries if entry.holder in holders}
 
 
 def normal_path(path: str) -> str:

@@ -40,7 +40,10 @@ RESTORED = ("name", "tags", "agent", "maxcpu", "maxmem", "maxdisk", "options")
 
 @dataclass(eq=False)
 class Guest:
-    """One guest. Tests may set any attribute; `status` follows the simulated time."""
+    """One guest. Tests may set any attribute; `status` follows the simulated time.
+
+    `ha` is the state in which high availability keeps it, and None when that does not care.
+    """
 
     timeline: Timeline = field(repr=False)
     vmid: int
@@ -64,11 +67,17 @@ class Guest:
     snapshots: dict[str, Snapshot] = field(default_factory=dict, repr=False)
     pid: int = 0
     holder: str | None = field(default=None, repr=False)
+    ha: str | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        self.timeline.touch()
 
     def __post_init__(self) -> None:
         self.addresses = self.addresses or (f"10.88.{self.vmid // 250 % 250}.{self.vmid % 250 + 1}",)
         self._status: Status = "stopped"
         self._since = 0.0
+        self.ended: float | None = None
         self.status = self.initial
 
     @property
@@ -81,6 +90,8 @@ class Guest:
         if self._status == "stopped" and status != "stopped":
             self._since = self.timeline.now()
             self.pid = 1000 + zlib.crc32(f"{self.vmid}:{self._since}".encode()) % 4_000_000
+        elif self._status != "stopped" and status == "stopped":
+            self.ended = self.timeline.now()
         self._status = status
 
     @property

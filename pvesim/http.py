@@ -127,11 +127,11 @@ def text_response(status: int, reason: str) -> Response:
     return Response(status, reason, reason.encode()).closing()
 
 
-def error_response(error: ApiError) -> Response:
+def error_response(error: ApiError, *, has_message: bool = True) -> Response:
     reason = error.message.split("\n")[0]
     if error.bare:
         return replace(Response(error.status, reason).closing(), delay=error.delay)
-    content: dict[str, object] = {"data": None, "message": error.message}
+    content: dict[str, object] = {"data": None, **({"message": error.message} if has_message else {})}
     if error.errors:
         content["errors"] = dict(error.errors)
     return replace(json_response(error.status, reason, content).closing(), delay=error.delay)

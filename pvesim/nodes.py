@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pvesim.guests import GIB
 from pvesim.tls import Authority, Certificate, load_into, server_context
 
+# What becomes of a connection before any TLS: served, left alone, or closed at once.
+Manners = Literal["polite", "mute", "curt"]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """An answer without a body, after so many seconds."""
+
+    status: int
+    reason: str
+    patience: float = 0.0
+
 
 @dataclass(eq=False)
 class Node:
-    """`listening`: its port is open. `online`: the other nodes reach it; if not, `unreachable` is why."""
+    """`online`: the other nodes reach it; if not, `unreachable` is why. Nodes see those of their own partition only.
+
+    `trouble` is what a call to this node meets on its way from another one, although the cluster thinks well of it;
+    `daemon_trouble` is what all protected work meets.
+    """
 
     name: str
     number: int
@@ -23,6 +40,11 @@ class Node:
     online: bool = True
     unreachable: str = "No route to host"
     patience: float = 0.0
+    silent_since: float | None = None
+    partition: int = 0
+    trouble: Trouble | None = None
+    daemon_trouble: Trouble | None = None
+    manners: Manners = "polite"
 
     def __post_init__(self) -> None:
         self.certificate: Certificate = self.authority.issue(self.name)
@@ -34,5 +56,8 @@ class Node:
 
     def renew_certificate(self) -> None:
         """A new key and certificate of the same authority, from the next handshake on."""
-        self.certificate = self.authority.issue(self.name)
-        load_into(self.context, self.certificate)
+        self.present(self.authority.issue(self.name))
+
+    def present(self, certificate: Certificate) -> None:
+        self.certificate = certificate
+        load_into(self.context, certificate)

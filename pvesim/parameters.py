@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pvesim.errors import bad_parameters
+from pvesim.releases import Number, Release
 
 Kind = Literal["string", "integer", "boolean"]
 # Verified parameters by name: strings, integers and booleans.
@@ -28,6 +29,7 @@ class Param:
     pattern: str | None = None
     complaint: str = "value does not match the regex pattern"
     root_only: bool = False
+    since: Number = (0, 0)
 
     def problem(self, text: str) -> str | None:
         if self.kind == "boolean":
@@ -75,11 +77,17 @@ SKIPLOCK = Param("boolean", root_only=True)
 
 
 def required(param: Param) -> Param:
-    return Param(**{**param.__dict__, "required": True})
+    return replace(param, required=True)
 
 
-def verify(schema: Params, given: Mapping[str, str], *, is_root: bool) -> Values:
+def since(number: Number, param: Param) -> Param:
+    """Older releases do not know it."""
+    return replace(param, since=number)
+
+
+def verify(schema: Params, given: Mapping[str, str], *, is_root: bool, release: Release) -> Values:
     """The parsed parameters; all complaints at once if there are any."""
+    schema = {name: param for name, param in schema.items() if release.is_since(param.since)}
     complaints = {name: UNKNOWN for name in given if name not in schema}
     for name, param in schema.items():
         complaint = _complaint(param, given.get(name), is_root)

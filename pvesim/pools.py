@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class Pools:
-    def __init__(self) -> None:
+    """Calls `changed` after every change."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
         self.comments: dict[str, str] = {}
         self._members: dict[str, set[int]] = {}
         self._pool_of: dict[int, str] = {}
@@ -24,6 +29,7 @@ class Pools:
     def add(self, name: str, comment: str = "") -> None:
         self._members.setdefault(name, set())
         self.comments[name] = comment or self.comments.get(name, "")
+        self._changed()
 
     def put(self, vmid: int, name: str | None) -> None:
         """Into this pool, which is made if need be, and out of every other."""
@@ -34,3 +40,4 @@ class Pools:
             self.add(name)
             self._members[name].add(vmid)
             self._pool_of[vmid] = name
+        self._changed()

@@ -33,6 +33,19 @@ class Durations:
     rollback: float = 2.0
     destroy: float = 1.0
     config: float = 0.0
+    migrate: float = 3.0
+    # How soon high availability takes a request, and how much later it acts.
+    ha_request: float = 0.5
+    ha_follow: float = 5.0
+    # How long the answers take which tell that a task was aborted, and that accounts cannot be written.
+    abort: float = 0.0
+    account_lock: float = 0.0
+    # For how long a start which comes too soon after the end of the same machine locks it. Nothing by default.
+    cleanup_lock: float = 0.0
+
+
+# A machine which starts within so many seconds of its end meets the clean-up of its former self.
+TOO_SOON = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,9 +64,12 @@ class Power:
                 refuse_locked(self.guest)
             if self.guest.is_up:
                 raise TaskError(self._text("already running"))
+            too_soon = self._is_too_soon()
             yield self.durations.start
             self.guest.lock = None
             self.guest.status = "running"
+        if too_soon:
+            self._clean_up()
 
     def stop(self, task: Task) -> Steps:
         yield from wait_for_lock(self.guest)
@@ -126,6 +142,20 @@ class Power:
     def _start_again(self) -> None:
         kind = "qmstart" if self.guest.kind == "qemu" else "vzstart"
         self.tasks.start(self.guest.node, kind, str(self.guest.vmid), Identity(ROOT), self.start)
+
+    def _is_too_soon(self) -> bool:
+        ended = self.guest.ended
+        return self.guest.kind == "qemu" and ended is not None and self.guest.timeline.now() - ended < TOO_SOON
+
+    def _clean_up(self) -> None:
+        """What tidies up after the former process takes the new one for it, and waits for its end."""
+        if self.durations.cleanup_lock and self.guest.holder is None:
+            self.guest.holder = "cleanup"
+            self.tasks.timeline.after(self.durations.cleanup_lock, self._release)
+
+    def _release(self) -> None:
+        if self.guest.holder == "cleanup":
+            self.guest.holder = None
 
     def _refuse_template(self) -> None:
         if self.guest.template:

@@ -13,6 +13,7 @@ from pvesim.clock import Clock, RealClock
 from pvesim.cluster import HOST, Cluster
 from pvesim.nodes import Node
 from pvesim.power import Durations
+from pvesim.releases import NEWEST
 from pvesim.server import Server
 from pvesim.timeline import Timeline
 
@@ -114,7 +115,9 @@ class Simulator:
         unauthorized_delay: float = 0.0,
         agent_delay: float = 0.0,
         durations: Durations | None = None,
+        release: str = NEWEST,
     ) -> Cluster:
+        """`release` is what the cluster passes for: 7.4, 8.4 or 9.2."""
         cluster = self.clusters[name] = Cluster(
             name,
             nodes,
@@ -127,6 +130,7 @@ class Simulator:
             unauthorized_delay=unauthorized_delay,
             agent_delay=agent_delay,
             durations=durations,
+            release=release,
         )
         if self._loop is not None:
             cluster.start()

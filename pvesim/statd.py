@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from pvesim.guests import Guest
@@ -58,35 +58,41 @@ class Statd:
         self.timeline = timeline
         self.interval = interval
         self.guests: dict[int, Guest] = {}
-        self.silent_nodes: dict[str, float] = {}
         self._began = timeline.now()
         self._ticks = 0
         self._published: dict[int, Figures] = {}
+        self._frozen: dict[int, Figures] = {}
         timeline.watch(self._tick)
 
-    def figures(self, guest: Guest) -> Figures | None:
-        """What the cluster believes of the guest; None when it knows nothing."""
-        silent_since = self.silent_nodes.get(guest.node)
-        if silent_since is not None:
-            recent = self.timeline.now() - silent_since <= MEMORY
-            return self._published.get(guest.vmid) if recent else None
+    @property
+    def ticks(self) -> int:
+        return self._ticks
+
+    def figures(self, guest: Guest, unseen_since: float | None = None) -> Figures | None:
+        """What the cluster believes of the guest; None when it knows nothing. Of a lost node it knows what it knew."""
+        if unseen_since is not None:
+            recent = self.timeline.now() - unseen_since <= MEMORY
+            return self._frozen.get(guest.vmid) if recent else None
         if not self.interval:
             return Figures.of(guest)
         return self._published.get(guest.vmid)
 
     def publish(self, guests: Iterable[Guest]) -> None:
         for guest in guests:
-            if guest.node not in self.silent_nodes:
-                self._published[guest.vmid] = Figures.of(guest)
+            self._published[guest.vmid] = Figures.of(guest)
+        self.timeline.touch()
 
-    def silence(self, node: str) -> None:
-        """Nothing is heard of this node any more."""
-        if not self.interval:
-            self.publish(guest for guest in self.guests.values() if guest.node == node)
-        self.silent_nodes.setdefault(node, self.timeline.now())
+    def freeze(self, nodes: Container[str]) -> None:
+        """Remember what is known of the guests on these nodes; somebody will hear nothing more of them."""
+        for guest in self.guests.values():
+            figures = self.figures(guest)
+            if guest.node in nodes and figures is not None:
+                self._frozen[guest.vmid] = figures
 
     def forget(self, vmid: int) -> None:
         self._published.pop(vmid, None)
+        self._frozen.pop(vmid, None)
+        self.timeline.touch()
 
     def _tick(self, moment: float) -> None:
         if not self.interval:

@@ -33,6 +33,7 @@ class Task:
     endtime: float | None = None
     exitstatus: str | None = None
     lines: list[str] = field(default_factory=list)
+    warnings: int = 0
 
     @property
     def upid(self) -> str:
@@ -45,7 +46,7 @@ class Task:
 
     @property
     def is_error(self) -> bool:
-        return not self.is_running and self.exitstatus != "OK"
+        return self.exitstatus is not None and self.exitstatus != "OK" and not self.exitstatus.startswith("WARNINGS")
 
     def belongs_to(self, identity: Identity) -> bool:
         """A user owns what the user's tokens do; a token owns only its own work."""
@@ -53,6 +54,9 @@ class Task:
 
     def log(self, line: str) -> None:
         self.lines.append(line)
+
+
+Twist = Callable[[Task, Steps], Steps]
 
 
 class Tasks:
@@ -65,6 +69,8 @@ class Tasks:
         self._pid = rng.randrange(1000, 30000)
         self._tasks: dict[str, Task] = {}
         self._work: dict[str, Steps] = {}
+        # What is done to the work of every new task.
+        self.twists: list[Twist] = []
 
     def __iter__(self) -> Generator[Task, None, None]:
         yield from self._tasks.values()
@@ -79,7 +85,10 @@ class Tasks:
         now = self.timeline.now()
         task = Task(node, kind, subject, identity, self._next_pid(), self._centiseconds(now), now)
         self._tasks[task.upid] = task
-        self._work[task.upid] = work(task)
+        steps = work(task)
+        for twist in self.twists:
+            steps = twist(task, steps)
+        self._work[task.upid] = steps
         self._advance(task)
         return task
 
@@ -97,8 +106,8 @@ class Tasks:
         try:
             pause = next(work)
         except StopIteration:
-            task.log("TASK OK")
-            self._finish(task, "OK")
+            task.log(f"TASK WARNINGS: {task.warnings}" if task.warnings else "TASK OK")
+            self._finish(task, f"WARNINGS: {task.warnings}" if task.warnings else "OK")
         except TaskError as failure:
             task.log(f"TASK ERROR: {failure}")
             self._finish(task, str(failure))

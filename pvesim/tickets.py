@@ -9,20 +9,34 @@ from hmac import compare_digest
 
 LIFE = 7200
 EARLY = 300
+CHALLENGE = '!tfa!{"totp"%3Atrue}'
 
 
 class Tickets:
     """The keys of one cluster: what one node issues, every node of the cluster accepts."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self.key = key
+        self.csrf_salt = "csrf"
+        # By how many seconds the clocks of the nodes go wrong.
+        self.drift = 0.0
 
     def ticket(self, user: str, now: float) -> str:
-        plain = f"PVE:{user}:{_stamp(now)}"
+        plain = f"PVE:{user}:{_stamp(now + self.drift)}"
         return f"{plain}::{self._long_signature(plain)}"
 
+    def challenge(self, user: str, now: float) -> str:
+        """What stands between the two steps of a login. It does not name the user, but is good for this one only."""
+        plain = f"PVE:{CHALLENGE}:{_stamp(now + self.drift)}"
+        return f"{plain}::{self._long_signature(f'{plain}:{user}')}"
+
+    def is_challenge_of(self, user: str, challenge: str, now: float) -> bool:
+        plain, _, signature = challenge.partition("::")
+        genuine = compare_digest(self._long_signature(f"{plain}:{user}").encode(), signature.encode())
+        return genuine and plain.startswith(f"PVE:{CHALLENGE}:") and self._is_current(plain[-8:], now)
+
     def csrf_token(self, user: str, now: float) -> str:
-        stamp = _stamp(now)
+        stamp = _stamp(now + self.drift)
         return f"{stamp}:{self._short_signature(f'{stamp}:{user}')}"
 
     def owner_of(self, ticket: str, now: float) -> str | None:
@@ -32,18 +46,25 @@ class Tickets:
         if not separator or len(parts) != 3 or parts[0] != "PVE":
             return None
         genuine = compare_digest(self._long_signature(plain).encode(), signature.encode())
-        return parts[1] if genuine and _is_current(parts[2], now) else None
+        return parts[1] if genuine and self._is_current(parts[2], now) else None
 
     def is_csrf_token_of(self, user: str, token: str, now: float) -> bool:
         stamp, _, signature = token.partition(":")
         wanted = self._short_signature(f"{stamp}:{user}")
-        return compare_digest(wanted.encode(), signature.encode()) and _is_current(stamp, now)
+        return compare_digest(wanted.encode(), signature.encode()) and self._is_current(stamp, now)
+
+    def _is_current(self, stamp: str, now: float) -> bool:
+        try:
+            age = now + self.drift - int(stamp, 16)
+        except ValueError:
+            return False
+        return -EARLY <= age <= LIFE
 
     def _digest(self, text: str) -> bytes:
-        return hmac.digest(self._key, text.encode(), "sha256")
+        return hmac.digest(self.key, text.encode(), "sha256")
 
     def _short_signature(self, text: str) -> str:
-        return b64encode(self._digest(f"csrf:{text}")).decode().rstrip("=")
+        return b64encode(self._digest(f"{self.csrf_salt}:{text}")).decode().rstrip("=")
 
     def _long_signature(self, text: str) -> str:
         # As long as an RSA signature, since the size of a cookie matters to those who store it.
@@ -56,11 +77,3 @@ def new_key(seed: str) -> bytes:
 
 def _stamp(now: float) -> str:
     return f"{int(now):08X}"
-
-
-def _is_current(stamp: str, now: float) -> bool:
-    try:
-        age = now - int(stamp, 16)
-    except ValueError:
-        return False
-    return -EARLY <= age <= LIFE

@@ -22,9 +22,14 @@ class Timeline:
         self._sequence = itertools.count()
         self._moment: float | None = None
         self._watchers: list[Callable[[float], None]] = []
+        self.generation = 0
 
     def now(self) -> float:
         return self.clock.now() if self._moment is None else self._moment
+
+    def touch(self) -> None:
+        """Something changed which lists show: what was made of the old state is stale."""
+        self.generation += 1
 
     def watch(self, watcher: Callable[[float], None]) -> None:
         """Call `watcher` with a time just before the world changes at that time."""

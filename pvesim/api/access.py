@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pvesim.accounts import REALMS
+from pvesim.accounts import User
 from pvesim.acl import Identity
 from pvesim.api.call import Call, Json, Routes
 from pvesim.errors import ApiError
 from pvesim.parameters import FLAG, TEXT, Param, required
 
 ROUTES = Routes()
-VERSION: Json = {"version": "9.2.11", "release": "9.2", "repoid": "14a22df3"}
 
 
 @ROUTES.add("GET", "/version")
 def version(call: Call) -> Json:
-    return VERSION
+    return call.cluster.release.row
 
 
 @ROUTES.add("GET", "/access/ticket", public=True)
@@ -41,20 +40,31 @@ def ticket_dummy(call: Call) -> None:
 )
 def ticket(call: Call) -> Json:
     user = _login_name(call)
-    if not _is_authentic(call, user):
-        raise ApiError(401, "authentication failure\n")
-    return {
-        "username": user,
-        "ticket": call.cluster.tickets.ticket(user, call.now),
-        "CSRFPreventionToken": call.cluster.tickets.csrf_token(user, call.now),
-        "cap": call.cluster.access.capabilities(Identity(user)),
-        **_cluster_name(call, user),
-    }
+    account = call.cluster.accounts.users.get(user)
+    if account is None or not account.is_active(call.now):
+        raise _refusal()
+    given, challenge = call.values["password"], call.values.get("tfa-challenge")
+    if challenge is not None:
+        return _second_step(call, account, given, challenge)
+    # A ticket which is still good renews itself, and is not asked for a second factor again.
+    if call.cluster.tickets.owner_of(given, call.now) == user:
+        return _login(call, user)
+    if not account.has_password(given):
+        raise _refusal()
+    return _login(call, user) if account.totp is None else _first_step(call, account)
 
 
 @ROUTES.add("GET", "/access/domains", public=True)
 def domains(call: Call) -> list[Json]:
-    return [{"realm": realm, "type": realm, "comment": comment} for realm, comment in REALMS.items()]
+    return [
+        {
+            "realm": realm.name,
+            "type": realm.type,
+            **({"comment": realm.comment} if realm.comment else {}),
+            **({"default": 1} if realm.default else {}),
+        }
+        for realm in call.cluster.accounts.realms.values()
+    ]
 
 
 @ROUTES.add("GET", "/access/permissions", {"path": TEXT, "userid": TEXT})
@@ -71,12 +81,42 @@ def _login_name(call: Call) -> str:
     return name if realm is None or name.endswith(f"@{realm}") else f"{name}@{realm}"
 
 
-def _is_authentic(call: Call, user: str) -> bool:
-    """By password, or by a ticket which is still good: that is how one is renewed."""
-    account, password = call.cluster.accounts.users.get(user), call.values["password"]
-    if account is None or not account.is_active(call.now):
-        return False
-    return account.has_password(password) or call.cluster.tickets.owner_of(password, call.now) == user
+def _first_step(call: Call, account: User) -> Json:
+    """The password is right; a code which came along spares the challenge."""
+    code = call.values.get("otp")
+    if code is not None:
+        if not account.has_code(code, call.now):
+            raise _refusal()
+        return _login(call, account.userid)
+    tickets = call.cluster.tickets
+    return {
+        "username": account.userid,
+        "ticket": tickets.challenge(account.userid, call.now),
+        "CSRFPreventionToken": tickets.csrf_token(account.userid, call.now),
+        "NeedTFA": 1,
+    }
+
+
+def _second_step(call: Call, account: User, given: str, challenge: str) -> Json:
+    kind, _, code = given.partition(":")
+    genuine = call.cluster.tickets.is_challenge_of(account.userid, challenge, call.now)
+    if not genuine or kind != "totp" or not account.has_code(code, call.now):
+        raise _refusal()
+    return _login(call, account.userid)
+
+
+def _login(call: Call, user: str) -> Json:
+    return {
+        "username": user,
+        "ticket": call.cluster.tickets.ticket(user, call.now),
+        "CSRFPreventionToken": call.cluster.tickets.csrf_token(user, call.now),
+        "cap": call.cluster.access.capabilities(Identity(user)),
+        **_cluster_name(call, user),
+    }
+
+
+def _refusal() -> ApiError:
+    return ApiError(401, "authentication failure\n")
 
 
 def _cluster_name(call: Call, user: str) -> Json:

@@ -10,7 +10,7 @@ from pvesim.errors import ApiError, failed
 from pvesim.guests import Guest
 
 ROUTES = Routes()
-ASKS_AGENT = Need("/vms/{vmid}", ("VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"))
+ASKS_AGENT = Need("/vms/{vmid}", ("VM.Monitor", "VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"))
 SEES = Need("/vms/{vmid}", ("VM.Audit",))
 AGENT = "/nodes/{node}/qemu/{vmid}/agent"
 PREFIX_LENGTHS = {4: 24, 6: 64}
@@ -44,7 +44,7 @@ def ping(call: Call) -> Json:
     return {"result": {}}
 
 
-@ROUTES.add("GET", "/nodes/{node}/lxc/{vmid}/interfaces", need=SEES, protected=True)
+@ROUTES.add("GET", "/nodes/{node}/lxc/{vmid}/interfaces", need=SEES, protected=True, since=(8, 1))
 def container_interfaces(call: Call) -> list[Json] | None:
     """A stopped container has none at all, which is not the same as an empty list."""
     guest = call.guest("lxc")

@@ -12,6 +12,7 @@ from pvesim.errors import ApiError, failed, forbidden
 from pvesim.guests import Guest, Kind, config_file
 from pvesim.nodes import Node
 from pvesim.parameters import NODE, TEXT, VMID, Param, Params, Values, required
+from pvesim.releases import Number, Release
 from pvesim.tasks import Steps, Task
 
 NOBODY = Identity("")
@@ -20,10 +21,11 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Result:
-    """Data with something beside it in the envelope."""
+    """Data with something beside it in the envelope, or data which takes its time."""
 
     data: object
     extra: Mapping[str, object] = field(default_factory=dict)
+    delay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,16 @@ Handler = Callable[[Call], object]
 
 @dataclass(frozen=True)
 class Need:
-    """Any of these privileges on this path; the path may name parameters."""
+    """Any of these privileges, as far as the release has them, on this path; the path may name parameters."""
 
     path: str
     privileges: tuple[str, ...]
 
     def check(self, cluster: Cluster, identity: Identity, places: Mapping[str, str]) -> None:
         path = self.path.format(**places)
-        if not cluster.access.allows(identity, path, *self.privileges):
-            raise forbidden(f"{path}, {'|'.join(self.privileges)}")
+        privileges = [name for name in self.privileges if name in cluster.access.catalogue.privileges]
+        if not cluster.access.allows(identity, path, *privileges):
+            raise forbidden(f"{path}, {'|'.join(privileges)}")
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Route:
     public: bool
     protected: bool
     for_tokens: bool
+    since: Number = (0, 0)
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -116,13 +120,14 @@ class Routes:
         public: bool = False,
         protected: bool = False,
         for_tokens: bool = True,
+        since: Number = (0, 0),
     ) -> Callable[[Handler], Handler]:
         """Parameters which stand in braces in the path need no other declaration."""
         places = {name: PLACES.get(name, required(TEXT)) for name in re.findall(r"\{(\w+)\}", path)}
 
         def register(handler: Handler) -> Handler:
             schema = {**places, **(params or {})}
-            route = Route(method, path, handler, schema, need, public, protected, for_tokens)
+            route = Route(method, path, handler, schema, need, public, protected, for_tokens, since)
             self._routes.append((route.pattern, route))
             return handler
 
@@ -135,9 +140,10 @@ class Routes:
     def __iter__(self) -> Iterator[Route]:
         return (route for _, route in self._routes)
 
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+    def find(self, method: str, path: str, release: Release) -> tuple[Route, dict[str, str]]:
         for pattern, route in self._routes:
-            match = pattern.fullmatch(path) if route.method == method else None
+            is_known = route.method == method and release.is_since(route.since)
+            match = pattern.fullmatch(path) if is_known else None
             if match:
                 return route, match.groupdict()
         raise ApiError(501, f"Method '{method} {path}' not implemented")

@@ -12,7 +12,7 @@ from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
 from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, failed
 from pvesim.http import MalformedJsonError, Message, Response, error_response, json_response, text_response
-from pvesim.nodes import Node
+from pvesim.nodes import Node, Trouble
 from pvesim.parameters import verify
 
 ROUTES = Routes()
@@ -42,15 +42,16 @@ def answer(cluster: Cluster, asked: Node, message: Message) -> Response:
         return text_response(500, f"no such file '{path}'")
     is_extjs = message.path.startswith(EXTJS_PREFIX)
     try:
-        envelope, connections = _perform(cluster, asked, message, path)
-        content = {**envelope, "success": 1} if is_extjs else envelope
-        return replace(json_response(200, "OK", content), connections=connections)
+        result, connections = _perform(cluster, asked, message, path)
+        envelope = {"data": result.data, **result.extra, **({"success": 1} if is_extjs else {})}
+        return replace(json_response(200, "OK", envelope), connections=connections, delay=result.delay)
     except MalformedJsonError as problem:
         return problem.response
     except ApiError as error:
         if is_extjs and not error.bare:
             return _extjs_error(error)
-        return error_response(_with_penalty(cluster, error))
+        has_message = cluster.release.errors_have_a_message
+        return error_response(_with_penalty(cluster, error), has_message=has_message)
 
 
 def _extjs_error(error: ApiError) -> Response:
@@ -73,22 +74,23 @@ def claimed_identity(message: Message) -> str:
     return ""
 
 
-def _perform(
-    cluster: Cluster, asked: Node, message: Message, path: str
-) -> tuple[Mapping[str, object], tuple[str, ...]]:
-    """The envelope of the answer and its `Connection` headers."""
+def _perform(cluster: Cluster, asked: Node, message: Message, path: str) -> tuple[Result, tuple[str, ...]]:
+    """The answer and its `Connection` headers."""
     identity = _authenticate(cluster, message, path)
-    route, places = ROUTES.find(message.verb, path)
+    route, places = ROUTES.find(message.verb, path, cluster.release)
     _authorize(cluster, route, identity, places, path)
     target = _target(cluster, asked, places)
+    if route.protected:
+        _meet((target or asked).daemon_trouble)
     given = {**message.parameters(), **places}
     if target is not None:
         given["node"] = target.name
-    call = Call(cluster, asked, identity, verify(route.params, given, is_root=is_root(identity)))
+    values = verify(route.params, given, is_root=is_root(identity), release=cluster.release)
+    call = Call(cluster, asked, identity, values)
     result = route.handler(call)
     if not isinstance(result, Result):
         result = Result(result)
-    return {"data": result.data, **result.extra}, _connections(route, asked, target)
+    return result, _connections(route, asked, target)
 
 
 def _authenticate(cluster: Cluster, message: Message, path: str) -> Identity:
@@ -102,7 +104,7 @@ def _authenticate(cluster: Cluster, message: Message, path: str) -> Identity:
         raise _unauthorized("No ticket")
     user = cluster.tickets.owner_of(ticket, now)
     if user is None or not cluster.accounts.user_may_enter(user, now):
-        raise _unauthorized("Authentication failed!")
+        raise _unauthorized(cluster.release.bad_ticket)
     csrf_token = message.headers.get("csrfpreventiontoken", "")
     if message.verb != "GET" and not cluster.tickets.is_csrf_token_of(user, csrf_token, now):
         raise _unauthorized("Permission denied - invalid csrf token")
@@ -150,7 +152,14 @@ def _target(cluster: Cluster, asked: Node, places: Mapping[str, str]) -> Node | 
     if not cluster.sees(asked, node):
         away = node if asked.online else asked
         raise ApiError(595, away.unreachable, bare=True, delay=away.patience)
+    if node is not asked:
+        _meet(node.trouble)
     return node
+
+
+def _meet(trouble: Trouble | None) -> None:
+    if trouble is not None:
+        raise ApiError(trouble.status, trouble.reason, bare=True, delay=trouble.patience)
 
 
 def _connections(route: Route, asked: Node, target: Node | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pvesim.api.call import Call, Handler, Json, Need, Routes
 from pvesim.api.rows import live_row
 from pvesim.errors import failed
 from pvesim.guests import Guest, Kind
-from pvesim.parameters import COUNT, FLAG, NODE, SKIPLOCK, TEXT, Param
+from pvesim.parameters import COUNT, FLAG, NODE, SKIPLOCK, TEXT, Param, since
 from pvesim.power import SHUTDOWN_PATIENCE, Power, noun
 from pvesim.tasks import Steps, Task
 
@@ -26,7 +26,7 @@ Action = Callable[[Call, Guest, Power], tuple[str, Work]]
 def current(kind: Kind) -> Handler:
     def handler(call: Call) -> Json:
         guest = call.guest(kind)
-        row = {**live_row(guest), "ha": {"managed": 0}}
+        row = {**live_row(call, guest), "ha": {"managed": 0}}
         return {**row, **_machine(guest)} if kind == "qemu" else row
 
     return handler
@@ -116,7 +116,7 @@ def _machine(guest: Guest) -> Json:
 
 
 SHUTDOWN = {"timeout": COUNT, "forceStop": FLAG}
-STOP = {"skiplock": SKIPLOCK, "overrule-shutdown": FLAG}
+STOP = {"skiplock": SKIPLOCK, "overrule-shutdown": since((8, 2), FLAG)}
 ACTIONS: dict[Kind, dict[str, tuple[Action, dict[str, Param]]]] = {
     "qemu": {
         "start": (start, {"skiplock": SKIPLOCK, "timeout": COUNT}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pvesim.api.access import VERSION
 from pvesim.api.call import Call, Json, Need, Routes
 from pvesim.api.rows import live_row, node_figures, node_row
 from pvesim.guests import Kind
@@ -10,7 +9,6 @@ from pvesim.parameters import FLAG, NODE, TEXT
 from pvesim.tls import Certificate
 
 ROUTES = Routes()
-KERNEL = "6.17.0-1-pve"
 
 
 @ROUTES.add("GET", "/nodes")
@@ -23,12 +21,12 @@ def nodes(call: Call) -> list[Json]:
 
 @ROUTES.add("GET", "/nodes/{node}/version")
 def version(call: Call) -> Json:
-    return VERSION
+    return call.cluster.release.row
 
 
 @ROUTES.add("GET", "/nodes/{node}/status", need=Need("/nodes/{node}", ("Sys.Audit",)))
 def status(call: Call) -> Json:
-    node, figures = call.node, node_figures(call, call.node)
+    node, figures, release = call.node, node_figures(call, call.node), call.cluster.release
     used = int(str(figures["mem"]))
     return {
         "uptime": figures["uptime"],
@@ -41,9 +39,9 @@ def status(call: Call) -> Json:
         "rootfs": _usage(node.maxdisk, node.maxdisk // 8) | {"avail": node.maxdisk - node.maxdisk // 8},
         "ksm": {"shared": 0},
         "cpuinfo": _processor(node.maxcpu),
-        "kversion": f"Linux {KERNEL} #1 SMP PREEMPT_DYNAMIC",
-        "pveversion": f"pve-manager/{VERSION['version']}/{VERSION['repoid']}",
-        "current-kernel": _kernel(),
+        "kversion": f"Linux {release.kernel} #1 SMP PREEMPT_DYNAMIC",
+        "pveversion": f"pve-manager/{release.version}/{release.repoid}",
+        "current-kernel": _kernel(release.kernel),
         "boot-info": {"mode": "efi", "secureboot": 0},
     }
 
@@ -92,7 +90,7 @@ def certificates(call: Call) -> list[Json]:
 
 def _guests(call: Call, kind: Kind) -> list[Json]:
     return [
-        live_row(guest)
+        live_row(call, guest)
         for guest in call.cluster.guests
         if guest.kind == kind and guest.node == call.node.name and call.may(guest.path, "VM.Audit")
     ]
@@ -115,8 +113,8 @@ def _processor(cpus: int) -> Json:
     }
 
 
-def _kernel() -> Json:
-    return {"sysname": "Linux", "release": KERNEL, "version": "#1 SMP PREEMPT_DYNAMIC", "machine": "x86_64"}
+def _kernel(release: str) -> Json:
+    return {"sysname": "Linux", "release": release, "version": "#1 SMP PREEMPT_DYNAMIC", "machine": "x86_64"}
 
 
 def _certificate(filename: str, certificate: Certificate) -> Json:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pvesim.api.call import Call, Json, Need, Routes
 from pvesim.api.rows import pool_member_row
 from pvesim.errors import failed
-from pvesim.parameters import TEXT, Param
+from pvesim.parameters import TEXT, Param, since
 
 ROUTES = Routes()
 MEMBER_TYPE = Param(choices=("qemu", "lxc", "storage"))
 SEES = Need("/pool/{poolid}", ("Pool.Audit",))
 
 
-@ROUTES.add("GET", "/pools", {"poolid": TEXT, "type": MEMBER_TYPE})
+@ROUTES.add("GET", "/pools", {"poolid": since((8, 0), TEXT), "type": since((8, 0), MEMBER_TYPE)})
 def pools(call: Call) -> list[Json]:
     """Named by a parameter, a pool shows its members to everybody who is logged in, as the real one does."""
     poolid = call.values.get("poolid")

@@ -7,6 +7,7 @@ import zlib
 from pvesim.api.call import Call, Json
 from pvesim.guests import Guest
 from pvesim.nodes import Node
+from pvesim.statd import Figures
 from pvesim.storage import Storage
 from pvesim.tasks import Task
 
@@ -25,14 +26,21 @@ def pool_member_row(call: Call, guest: Guest) -> Json:
         "vmid": guest.vmid,
         "node": guest.node,
     }
-    figures = call.cluster.statd.figures(guest)
+    figures = figures_of(call, guest)
     if figures is None:
         return {**place, "status": "unknown", "template": int(guest.template)}
-    memhost: Json = {"memhost": figures.mem} if guest.kind == "qemu" else {}
+    has_memhost = guest.kind == "qemu" and call.cluster.release.major >= 9
+    memhost: Json = {"memhost": figures.mem} if has_memhost else {}
     return {**place, **vars(figures), **memhost, "template": int(figures.template)}
 
 
-def live_row(guest: Guest) -> Json:
+def figures_of(call: Call, guest: Guest) -> Figures | None:
+    cluster = call.cluster
+    home = cluster.nodes.get(guest.node)
+    return cluster.statd.figures(guest, cluster.unseen_since(call.asked, home) if home else None)
+
+
+def live_row(call: Call, guest: Guest) -> Json:
     """As the guest's own node shows it."""
     row: Json = {
         "vmid": guest.vmid,
@@ -50,7 +58,8 @@ def live_row(guest: Guest) -> Json:
         "diskread": guest.traffic("diskread", 5000),
         "diskwrite": guest.traffic("diskwrite", 3000),
     }
-    return {**row, **_kind_fields(guest), **_marks(guest), **_process(guest)}
+    marks = {key: value for key, value in _marks(guest).items() if key != "hastate"}
+    return {**row, **_kind_fields(call, guest), **marks, **_process(guest)}
 
 
 def node_row(call: Call, node: Node) -> Json:
@@ -95,7 +104,11 @@ def storage_row(call: Call, storage: Storage, node: Node) -> Json:
 
 
 def network_row(call: Call, node: Node) -> Json:
+    """Before version 9 a zone was of a type of its own."""
     online = call.cluster.sees(call.asked, node)
+    if call.cluster.release.major < 9:
+        zone: Json = {"id": f"sdn/{node.name}/localnetwork", "type": "sdn", "sdn": "localnetwork", "node": node.name}
+        return {**zone, "status": "ok" if online else "unknown"}
     return {
         "id": f"network/{node.name}/zone/localnetwork",
         "type": "network",
@@ -107,9 +120,9 @@ def network_row(call: Call, node: Node) -> Json:
 
 
 def pool_row(call: Call, pool: str) -> Json:
-    statd = call.cluster.statd
-    members = (statd.guests[vmid] for vmid in call.cluster.access.pools.members(pool) if vmid in statd.guests)
-    figures = list(filter(None, map(statd.figures, members)))
+    known = call.cluster.statd.guests
+    members = (known[vmid] for vmid in call.cluster.access.pools.members(pool) if vmid in known)
+    figures = [one for one in (figures_of(call, member) for member in members) if one]
     return {
         "id": f"/pool/{pool}",
         "type": "pool",
@@ -142,14 +155,15 @@ def task_row(task: Task, *, saved: bool = False) -> Json:
 
 
 def _marks(guest: Guest) -> Json:
-    marks: Json = {"tags": ";".join(guest.tags), "lock": guest.lock}
+    marks: Json = {"tags": ";".join(guest.tags), "lock": guest.lock, "hastate": guest.ha}
     return {key: value for key, value in marks.items() if value}
 
 
-def _kind_fields(guest: Guest) -> Json:
+def _kind_fields(call: Call, guest: Guest) -> Json:
     if guest.kind == "lxc":
         return {"type": "lxc", "swap": 0, "maxswap": 512 << 20}
-    return {"memhost": guest.mem, **({"template": 1} if guest.template else {})}
+    memhost: Json = {"memhost": guest.mem} if call.cluster.release.major >= 9 else {}
+    return {**memhost, **({"template": 1} if guest.template else {})}
 
 
 def _process(guest: Guest) -> Json:

@@ -1,0 +1,125 @@
+"""Nodes come and go: ports, partitions, quorum."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from pvesim.nodes import Node, Trouble
+from pvesim.statd import Statd
+from pvesim.timeline import Timeline
+
+if TYPE_CHECKING:
+    from pvesim.cluster import Cluster
+
+
+class Ports(Protocol):
+    """Opens and closes the ports of nodes."""
+
+    def open(self, cluster: Cluster, node: Node) -> None: ...
+
+    def close(self, node: Node) -> None: ...
+
+
+class Outages:
+    """The part of a cluster which knows which of its nodes is there for whom."""
+
+    nodes: Mapping[str, Node]
+    timeline: Timeline
+    statd: Statd
+    _ports: Ports
+    _split_at: float | None = None
+    _has_quorum: bool = True
+
+    def start(self) -> None:
+        for name in self.nodes:
+            self.start_node(name)
+
+    def stop(self) -> None:
+        for name in self.nodes:
+            self.stop_node(name)
+
+    def start_node(self, name: str) -> None:
+        node = self.nodes[name]
+        self.find_node(name)
+        self._open(node)
+
+    def stop_node(self, name: str, reason: str = "No route to host", patience: float = 0.0) -> None:
+        """Close the node's port; the others answer 595 with this reason, after this many seconds."""
+        self.lose_node(name, reason, patience)
+        self._ports.close(self.nodes[name])
+
+    def lose_node(self, name: str, reason: str = "No route to host", patience: float = 0.0) -> None:
+        """The other nodes do not reach this one any more; its own port stays open."""
+        node = self.nodes[name]
+        with self.timeline.lock:
+            self.timeline.settle()
+            self._freeze()
+            node.online = False
+            node.unreachable, node.patience = reason, patience
+            node.silent_since = self.timeline.now()
+            self.timeline.touch()
+
+    def find_node(self, name: str) -> None:
+        """The other nodes reach this one again."""
+        node = self.nodes[name]
+        with self.timeline.lock:
+            self.timeline.settle()
+            node.online, node.silent_since = True, None
+            self.timeline.touch()
+
+    def split(self, *groups: Collection[str]) -> None:
+        """Only nodes of the same group see each other; each part believes what it sees."""
+        with self.timeline.lock:
+            self.timeline.settle()
+            self._freeze()
+            self._split_at = self.timeline.now()
+            for number, names in enumerate(groups, start=1):
+                for name in names:
+                    self.nodes[name].partition = number
+            self.timeline.touch()
+
+    def lose_quorum(self) -> None:
+        """Every node is alone, and none of them may write."""
+        self.split(*({name} for name in self.nodes))
+        self._has_quorum = False
+
+    def heal(self) -> None:
+        """All nodes see each other again, except for those which are lost one by one."""
+        with self.timeline.lock:
+            self.timeline.settle()
+            for node in self.nodes.values():
+                node.partition = 0
+            self._split_at, self._has_quorum = None, True
+            self.timeline.touch()
+
+    def disturb_node(self, name: str, trouble: Trouble | None) -> None:
+        """Other nodes get this answer for calls which they pass on to this node; None for an undisturbed one."""
+        self.nodes[name].trouble = trouble
+
+    def disturb_daemon(self, name: str, trouble: Trouble | None) -> None:
+        """Protected calls to the node, and logins there, get this answer."""
+        self.nodes[name].daemon_trouble = trouble
+
+    def is_quorate(self, asked: Node) -> bool:
+        """Whether the asked node sees a majority."""
+        seen = sum(self.sees(asked, node) for node in self.nodes.values())
+        return self._has_quorum and seen * 2 > len(self.nodes)
+
+    def sees(self, asked: Node, other: Node) -> bool:
+        if asked is other:
+            return True
+        return asked.online and other.online and asked.partition == other.partition
+
+    def unseen_since(self, asked: Node, other: Node) -> float | None:
+        if self.sees(asked, other):
+            return None
+        moments = (asked.silent_since, other.silent_since, self._split_at)
+        return min(moment for moment in moments if moment is not None)
+
+    def _open(self, node: Node) -> None:
+        raise NotImplementedError
+
+    def _freeze(self) -> None:
+        already = {node.name for node in self.nodes.values() if node.silent_since is not None}
+        self.statd.freeze(self.nodes.keys() - already)
