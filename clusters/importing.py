@@ -143,7 +143,7 @@ def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[
             found.append(Problem(config.cluster_id, "id", f"is in the portal already, spelt {other}"))
         secrets = {name: getattr(config, name) for name in SECRETS}
         found += [
-            Problem(config.cluster_id, name, "was sealed with a key that is not in FIELD_ENCRYPTION_KEY")
+            Problem(config.cluster_id, name, "was not sealed with a key of FIELD_ENCRYPTION_KEY")
             for name, secret in secrets.items()
             if secret and not secret.is_readable
         ]

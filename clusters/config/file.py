@@ -169,7 +169,7 @@ def settle_default(configs: Iterable[ClusterConfig]) -> tuple[list[ClusterConfig
         )
     inactive = [config.cluster_id for config in configs if config.is_default and not config.is_active]
     if len(wanted) == 1 and inactive:
-        notices.append(f"{wanted[0]} wants to be the default but is not active: there is no default.")
+        notices.append(f"{wanted[0]} wants to be the default but is not active, so it is not.")
     keep = len(wanted) == 1 and not inactive
     return [replace(config, is_default=config.is_default and keep) for config in configs], notices
 

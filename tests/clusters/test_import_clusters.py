@@ -188,7 +188,7 @@ def test_two_defaults_are_none_and_it_is_said(write):
 
 def test_an_inactive_default_is_none_and_it_is_said(write):
     write(entry("alpha", is_default=True, is_active=False))
-    assert "there is no default" in run()
+    assert "alpha wants to be the default but is not active" in run()
     assert Cluster.objects.default() is None
 
 
