@@ -20,7 +20,7 @@ from tests.clusters.mutations import files
 
 __all__ = ["fixed_key"]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fixed_key", "portal")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fixed_key")]
 
 FILES = 5000
 FIGURE = (
@@ -36,19 +36,19 @@ OPTIONS = [
 
 
 @pytest.fixture
-def portal() -> None:
-    """Two clusters, one of them the default, and the tombstone of a third."""
+def before() -> dict[str, Any]:
+    """The rows of a portal that has two clusters, one of them the default, and the tombstone of a third."""
     for cluster_id in "here", "moved":
         Cluster.objects.create(
             cluster_id=cluster_id, name=f"Cluster {cluster_id}", host="pve.test", user="portal@pve", password=CANARY,
             is_default=cluster_id == "here",
         )  # fmt: skip
     DeletedCluster.objects.bury(["gone"], by="lena")
+    return raw_rows()
 
 
-def judge(content: bytes, options: Options) -> Counter[str]:
+def judge(content: bytes, options: Options, before: dict[str, Any]) -> Counter[str]:
     """Import a file, look at what came of it, and take everything back."""
-    before = raw_rows()
     with transaction.atomic():
         said, outcome = attempt(content, options)
         after = raw_rows()
@@ -95,7 +95,7 @@ def is_whole(said: list[Any], before: dict[str, Any], after: dict[str, Any]) -> 
     return len(new) == len(plan.ids(Verdict.NEW)) and len(changed) == sum(row.writes for row in plan.rows)
 
 
-def test_of_five_thousand_broken_files_none_is_imported_in_part_and_no_secret_is_told():
+def test_of_five_thousand_broken_files_none_is_imported_in_part_and_no_secret_is_told(before):
     tally: Counter[str] = Counter()
     offenders: list[bytes] = []
 
@@ -104,7 +104,7 @@ def test_of_five_thousand_broken_files_none_is_imported_in_part_and_no_secret_is
     )
     @given(content=files(), options=st.sampled_from(OPTIONS))
     def examine(content: bytes, options: Options) -> None:
-        found = judge(content, options)
+        found = judge(content, options, before)
         tally.update(found)
         if found["other errors"] or found["partial writes"] or found["secrets echoed"]:
             offenders.append(content)
@@ -119,24 +119,24 @@ def test_of_five_thousand_broken_files_none_is_imported_in_part_and_no_secret_is
 GOOD = f'[{{"id": "new", "host": "pve.test", "user": "portal@pve", "password": "{CORE}"}}]'.encode()
 
 
-def test_a_secret_that_is_told_is_noticed():
-    assert judge(GOOD.replace(b'"id"', b'"name": "' + CORE.encode() + b'", "id"'), Options())["secrets echoed"]
+def test_a_secret_that_is_told_is_noticed(before):
+    assert judge(GOOD.replace(b'"id"', b'"name": "' + CORE.encode() + b'", "id"'), Options(), before)["secrets echoed"]
 
 
-def test_half_an_import_is_noticed(monkeypatch):
+def test_half_an_import_is_noticed(monkeypatch, before):
     monkeypatch.setattr(importing, "_write", lambda row, **how: None)
-    assert judge(GOOD, Options())["partial writes"]
+    assert judge(GOOD, Options(), before)["partial writes"]
 
 
-def test_what_a_refused_import_leaves_is_noticed(monkeypatch):
+def test_what_a_refused_import_leaves_is_noticed(monkeypatch, before):
     def stumble(*args: object) -> None:
         Cluster.objects.get(cluster_id="here").deactivate()
         raise ClusterFileError("a file", [])
 
     monkeypatch.setattr(importing, "_plan_and_apply", stumble)
-    assert judge(GOOD, Options())["partial writes"]
+    assert judge(GOOD, Options(), before)["partial writes"]
 
 
-def test_another_error_is_noticed(monkeypatch):
+def test_another_error_is_noticed(monkeypatch, before):
     monkeypatch.setattr(importing, "plan", lambda *args: 1 / 0)
-    assert judge(GOOD, Options())["other errors"]
+    assert judge(GOOD, Options(), before)["other errors"]
