@@ -124,9 +124,10 @@ class Guest:
         kept = {name: getattr(self, name) for name in RESTORED}
         return {**kept, "options": dict(self.options)}
 
-    def noise(self, subject: str) -> float:
+    def noise(self, subject: str, moment: float | None = None) -> float:
         """A number between 0 and 1 which changes every ten seconds and is the same in every run."""
-        return zlib.crc32(f"{subject}:{self.vmid}:{int(self.timeline.now()) // 10}".encode()) / 2**32
+        at = self.timeline.now() if moment is None else moment
+        return zlib.crc32(f"{subject}:{self.vmid}:{int(at) // 10}".encode()) / 2**32
 
     def traffic(self, subject: str, per_second: int) -> int:
         share = zlib.crc32(f"{subject}:{self.vmid}".encode()) / 2**32

@@ -11,52 +11,12 @@ from typing import Any, Self
 
 from pvesim.clock import Clock, RealClock
 from pvesim.cluster import HOST, Cluster
+from pvesim.door import Door
 from pvesim.nodes import Node
 from pvesim.power import Durations
 from pvesim.releases import NEWEST
 from pvesim.server import Server
 from pvesim.timeline import Timeline
-
-BACKLOG = 256
-# A client which is slow to shake hands or to say goodbye must not hold up `stop()`.
-TLS_PATIENCE = 10.0
-
-
-class _Door:
-    """An open port and the conversations behind it."""
-
-    def __init__(self, server: Server, listener: socket.socket) -> None:
-        self._server = server
-        self._listener = listener
-        self._acceptor: asyncio.Server | None = None
-        self._conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-
-    async def open(self) -> None:
-        self._acceptor = await asyncio.start_server(
-            self._converse,
-            sock=self._listener,
-            ssl=self._server.node.context,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=TLS_PATIENCE,
-            ssl_shutdown_timeout=1.0,
-        )
-
-    async def close(self) -> None:
-        if self._acceptor is not None:
-            self._acceptor.close()
-        conversations = dict(self._conversations)
-        for conversation, writer in conversations.items():
-            writer.transport.abort()
-            conversation.cancel()
-        await asyncio.gather(*conversations, return_exceptions=True)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversation = asyncio.ensure_future(self._server.serve(reader, writer))
-        self._conversations[conversation] = writer
-        try:
-            await asyncio.wait([conversation])
-        finally:
-            del self._conversations[conversation]
 
 
 class Simulator:
@@ -67,7 +27,7 @@ class Simulator:
         self.seed = seed
         self.clusters: dict[str, Cluster] = {}
         self._lock = threading.RLock()
-        self._doors: dict[Node, _Door] = {}
+        self._doors: dict[Node, Door] = {}
         self._reserved: dict[Node, socket.socket] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -145,7 +105,7 @@ class Simulator:
             return
         listener = self._reserved.pop(node, None) or _bind(node.port)
         node.port = listener.getsockname()[1]
-        door = self._doors[node] = _Door(Server(cluster, node), listener)
+        door = self._doors[node] = Door(Server(cluster, node), listener)
         self._run(door.open())
 
     def close(self, node: Node) -> None:

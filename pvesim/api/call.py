@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pvesim.acl import ROOT, Identity
 from pvesim.cluster import Cluster
-from pvesim.errors import ApiError, failed, forbidden
+from pvesim.errors import ApiError, TaskError, failed, forbidden
 from pvesim.guests import Guest, Kind, config_file
 from pvesim.nodes import Node
 from pvesim.parameters import NODE, TEXT, VMID, Param, Params, Values, required
@@ -63,8 +63,24 @@ class Call:
         if not self.cluster.is_quorate(self.node):
             raise failed("cluster not ready - no quorum?")
 
+    def writing(self, guest: Guest, work: Callable[[Task], Steps]) -> Callable[[Task], Steps]:
+        """Work which writes the guest's configuration, and fails where nothing can be written."""
+
+        def guarded(task: Task) -> Steps:
+            if not self.cluster.is_quorate(self.node):
+                raise TaskError(read_only(guest, task.pid))
+            yield from work(task)
+
+        return guarded
+
     def start_task(self, kind: str, subject: str, work: Callable[[Task], Steps]) -> str:
         return self.cluster.tasks.start(self.node.name, kind, subject, self.identity, work).upid
+
+
+def read_only(guest: Guest, pid: int) -> str:
+    """What the writer of a configuration is told by a cluster without quorum."""
+    path = f"/etc/pve/{config_file(guest.node, guest.kind, guest.vmid)}.tmp.{pid}"
+    return f"unable to open file '{path}' - Permission denied"
 
 
 Handler = Callable[[Call], object]

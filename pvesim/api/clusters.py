@@ -36,6 +36,14 @@ def nextid(call: Call) -> str:
     return str(vmid)
 
 
+@ROUTES.add("GET", "/cluster/options")
+def options(call: Call) -> Json:
+    """Who may not audit is told only what the tags look like."""
+    tags = sorted({tag for guest in call.cluster.guests for tag in guest.tags})
+    public: Json = {"allowed-tags": tags} if call.cluster.release.is_since((7, 3)) else {}
+    return {**public, "mac_prefix": "BC:24:11"} if call.may("/", "Sys.Audit") else public
+
+
 @ROUTES.add("GET", "/cluster/tasks")
 def tasks(call: Call) -> list[Json]:
     """A token without Sys.Audit sees nothing here, not even its own tasks."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pvesim.api.call import Call, Handler, Json, Need, Routes
+from pvesim.api.call import Call, Handler, Json, Need, Routes, read_only
 from pvesim.errors import failed
 from pvesim.guests import MIB, Guest, Kind
 from pvesim.parameters import FLAG, SKIPLOCK, TEXT, Param, required
@@ -18,6 +18,8 @@ SEES = Need("/vms/{vmid}", ("VM.Audit",))
 AREAS = ("CDROM", "CPU", "Cloudinit", "Disk", "HWType", "Memory", "Network", "Options")
 CHANGES = Need("/vms/{vmid}", tuple(f"VM.Config.{area}" for area in AREAS))
 FEATURES = Param(choices=("snapshot", "clone", "copy"))
+# The number of the daemon which writes what is changed without a task.
+WRITER_PID = 1033
 POSITIVE = Param("integer", minimum=1)
 HOST_NAME = Param(
     pattern=r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?",
@@ -96,7 +98,10 @@ def feature(kind: Kind) -> Handler:
 def change(kind: Kind) -> Handler:
     def handler(call: Call) -> None:
         guest = call.guest(kind)
-        apply(guest, checked_changes(call, guest))
+        changes = checked_changes(call, guest)
+        if not call.cluster.is_quorate(call.node):
+            raise failed(read_only(guest, WRITER_PID))
+        apply(guest, changes)
 
     return handler
 
@@ -112,7 +117,7 @@ def change_in_task(kind: Kind) -> Handler:
             yield call.cluster.durations.config
             apply(guest, changes)
 
-        return call.start_task("qmconfig", str(guest.vmid), work)
+        return call.start_task("qmconfig", str(guest.vmid), call.writing(guest, work))
 
     return handler
 

@@ -7,7 +7,22 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from pvesim.acl import Identity
-from pvesim.api import access, agent, clusters, config, guests, nodes, pools, provision, snapshots, tasks
+from pvesim.api import (
+    access,
+    agent,
+    clusters,
+    config,
+    guests,
+    ha,
+    metrics,
+    migrate,
+    nodes,
+    people,
+    pools,
+    provision,
+    snapshots,
+    tasks,
+)
 from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
 from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, failed
@@ -16,9 +31,11 @@ from pvesim.nodes import Node, Trouble
 from pvesim.parameters import verify
 
 ROUTES = Routes()
-ROUTES.include(
-    module.ROUTES for module in (access, agent, clusters, nodes, guests, config, provision, snapshots, tasks, pools)
+MODULES = (
+    *(access, people, clusters, ha, nodes, pools, tasks),
+    *(guests, config, provision, migrate, snapshots, agent, metrics),
 )
+ROUTES.include(module.ROUTES for module in MODULES)
 
 PUBLIC = {(route.method, route.path) for route in ROUTES if route.public}
 

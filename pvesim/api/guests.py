@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from pvesim.api.call import Call, Handler, Json, Need, Routes
 from pvesim.api.rows import live_row
-from pvesim.errors import failed
+from pvesim.errors import bad_parameters, failed
 from pvesim.guests import Guest, Kind
+from pvesim.ha import HighAvailability
 from pvesim.parameters import COUNT, FLAG, NODE, SKIPLOCK, TEXT, Param, since
 from pvesim.power import SHUTDOWN_PATIENCE, Power, noun
 from pvesim.tasks import Steps, Task
@@ -18,6 +19,8 @@ PREFIX = {"qemu": "qm", "lxc": "vz"}
 SEES = Need("/vms/{vmid}", ("VM.Audit",))
 SWITCHES = Need("/vms/{vmid}", ("VM.PowerMgmt",))
 
+REQUESTS = ("start", "stop", "shutdown")
+
 Work = Callable[[Task], Steps]
 # From a call and its guest to the kind of task and its work; a refusal is an exception.
 Action = Callable[[Call, Guest, Power], tuple[str, Work]]
@@ -26,7 +29,8 @@ Action = Callable[[Call, Guest, Power], tuple[str, Work]]
 def current(kind: Kind) -> Handler:
     def handler(call: Call) -> Json:
         guest = call.guest(kind)
-        row = {**live_row(call, guest), "ha": {"managed": 0}}
+        ha: Json = {"managed": 0} if guest.ha is None else {"managed": 1, "state": guest.ha}
+        row = {**live_row(call, guest), "ha": ha}
         return {**row, **_machine(guest)} if kind == "qemu" else row
 
     return handler
@@ -36,6 +40,8 @@ def act(kind: Kind, action: Action) -> Handler:
     def handler(call: Call) -> str:
         guest = call.guest(kind)
         task_type, work = action(call, guest, call.cluster.power(guest))
+        if guest.ha is not None and task_type in REQUESTS:
+            return _request(call, guest, task_type)
         return call.start_task(PREFIX[kind] + task_type, str(guest.vmid), work)
 
     return handler
@@ -50,7 +56,7 @@ def start(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
 
 def stop(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
     _refuse_stopped_container(guest)
-    if call.values.get("overrule-shutdown"):
+    if call.values.get("overrule-shutdown") and guest.ha is None:
         _abort_shutdowns(call, guest)
     return "stop", power.stop
 
@@ -85,6 +91,16 @@ def resume(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
     if guest.lock != "suspended":
         _refuse_stopped(guest)
     return "resume", power.resume
+
+
+def _request(call: Call, guest: Guest, action: str) -> str:
+    """High availability is asked for it, and the task is done when it has heard."""
+    if call.values.get("overrule-shutdown"):
+        raise bad_parameters({"overrule-shutdown": "not available for guests which are managed by HA"})
+    availability = HighAvailability(guest, call.cluster.durations, call.cluster.tasks)
+    if action == "start":
+        return call.start_task("hastart", str(guest.vmid), availability.request_start)
+    return call.start_task("hastop", str(guest.vmid), availability.request_stop)
 
 
 def _refuse_stopped(guest: Guest) -> None:

@@ -72,7 +72,8 @@ def destroy(kind: Kind) -> Handler:
             yield call.cluster.durations.destroy
             call.cluster.remove_guest(guest.vmid)
 
-        return call.start_task("qmdestroy" if kind == "qemu" else "vzdestroy", str(guest.vmid), work)
+        task_type = "qmdestroy" if kind == "qemu" else "vzdestroy"
+        return call.start_task(task_type, str(guest.vmid), call.writing(guest, work))
 
     return handler
 

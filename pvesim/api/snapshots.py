@@ -76,7 +76,7 @@ def act(kind: Kind, task_type: str) -> Handler:
     def handler(call: Call) -> str:
         guest = call.guest(kind)
         work = WORKS[task_type](call, Snapshots(guest, call.cluster.durations))
-        return call.start_task(PREFIX[kind] + task_type, str(guest.vmid), work)
+        return call.start_task(PREFIX[kind] + task_type, str(guest.vmid), call.writing(guest, work))
 
     return handler
 

@@ -60,11 +60,14 @@ def task_log(call: Call) -> Result:
 
 
 @ROUTES.add("DELETE", "/nodes/{node}/tasks/{upid}", protected=True)
-def stop_task(call: Call) -> None:
+def stop_task(call: Call) -> Result:
+    """Whoever aborts a running task waits until its worker has gone."""
     task = _task(call)
     if not task.belongs_to(call.identity):
         call.require(f"/nodes/{call.node.name}", "Sys.Modify")
+    delay = call.cluster.durations.abort if task.is_running else 0.0
     call.cluster.tasks.abort(task)
+    return Result(None, delay=delay)
 
 
 def _task(call: Call) -> Task:

@@ -1,5 +1,6 @@
 import http.client
 import json
+import socket
 import ssl
 import time
 from urllib.parse import urlsplit
@@ -171,3 +172,19 @@ def test_answers_are_quick(boss: Api) -> None:
 
 def test_the_url_is_local_https(lab: Cluster) -> None:
     assert urlsplit(lab.url)[:2] == ("https", f"127.0.0.1:{lab.port}")
+
+
+@pytest.mark.parametrize(("verb", "status"), [("GET", 301), ("POST", 308)])
+def test_plain_http_is_sent_to_https(lab: Cluster, verb: str, status: int) -> None:
+    connection = http.client.HTTPConnection(lab.host, lab.port, timeout=5)
+    connection.request(verb, "/api2/json/version")
+    answer = connection.getresponse()
+    place = f"https://{lab.host}:{lab.port}/api2/json/version"
+    assert (answer.status, answer.getheader("Location")) == (status, place)
+    connection.close()
+
+
+def test_what_is_neither_http_nor_tls_gets_nothing(lab: Cluster) -> None:
+    with socket.create_connection((lab.host, lab.port), timeout=5) as connection:
+        connection.sendall(b"SSH-2.0-client\r\n\r\n")
+        assert connection.recv(100) == b""

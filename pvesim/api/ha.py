@@ -1,0 +1,74 @@
+"""/cluster/ha: what high availability looks after, and how it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pvesim.api.call import Call, Json, Need, Routes
+from pvesim.guests import Guest
+from pvesim.parameters import Param
+
+ROUTES = Routes()
+AUDITS = Need("/", ("Sys.Audit",))
+KINDS = {"vm": "qemu", "ct": "lxc"}
+NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+@ROUTES.add("GET", "/cluster/ha/status/current", need=AUDITS)
+def status(call: Call) -> list[Json]:
+    quorate = call.cluster.is_quorate(call.asked)
+    text = "OK" if quorate else "No quorum on node!"
+    quorum = {"id": "quorum", "type": "quorum", "node": call.asked.name, "status": text, "quorate": int(quorate)}
+    return [quorum, *_fencing(call), *(_managers(call) if _managed(call) else []), *map(_service, _managed(call))]
+
+
+@ROUTES.add("GET", "/cluster/ha/resources", {"type": Param(choices=("ct", "vm"))}, need=AUDITS)
+def resources(call: Call) -> list[Json]:
+    wanted = KINDS.get(call.values.get("type", ""))
+    return [
+        {
+            "sid": sid(guest),
+            "type": NAMES[guest.kind],
+            "state": _wanted_state(guest),
+            "digest": guest.config()["digest"],
+        }
+        for guest in _managed(call)
+        if wanted in (None, guest.kind)
+    ]
+
+
+def sid(guest: Guest) -> str:
+    return f"{NAMES[guest.kind]}:{guest.vmid}"
+
+
+def _managed(call: Call) -> list[Guest]:
+    return [guest for guest in call.cluster.guests if guest.ha is not None]
+
+
+def _fencing(call: Call) -> list[Json]:
+    """A row which older releases do not have."""
+    if not call.cluster.release.is_since((9, 2)):
+        return []
+    state = "armed" if _managed(call) else "standby"
+    row: Json = {"id": "fencing", "type": "fencing", "node": call.asked.name, "armed-state": state}
+    return [{**row, "status": f"{state} (CRM watchdog {'active' if state == 'armed' else state})"}]
+
+
+def _managers(call: Call) -> Iterator[Json]:
+    nodes, now = call.cluster.nodes.values(), int(call.now)
+    master = next(iter(nodes)).name
+    yield {"id": "master", "type": "master", "node": master, "status": f"{master} (active)", "timestamp": now}
+    for node in nodes:
+        text = "active" if call.cluster.sees(call.asked, node) else "old timestamp - dead?"
+        row: Json = {"id": f"lrm:{node.name}", "type": "lrm", "node": node.name, "timestamp": now}
+        yield {**row, "status": f"{node.name} ({text})"}
+
+
+def _service(guest: Guest) -> Json:
+    place: Json = {"id": f"service:{sid(guest)}", "type": "service", "sid": sid(guest), "node": guest.node}
+    state = {"state": guest.ha, "crm_state": guest.ha, "request_state": _wanted_state(guest)}
+    return {**place, **state, "status": f"{sid(guest)} ({guest.node}, {guest.ha})"}
+
+
+def _wanted_state(guest: Guest) -> str:
+    return "started" if guest.ha in ("started", "request_start") else "stopped"

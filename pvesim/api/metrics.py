@@ -1,0 +1,46 @@
+"""Figures over time: /rrddata"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pvesim.api.call import Call, Handler, Json, Need, Routes
+from pvesim.guests import Guest, Kind
+from pvesim.parameters import Param, required
+
+ROUTES = Routes()
+# Seconds between two rows.
+STEPS = {"hour": 60, "day": 1800, "week": 10800, "month": 43200, "year": 604800}
+ROWS = 60
+PARAMS = {"timeframe": required(Param(choices=tuple(STEPS))), "cf": Param(choices=("AVERAGE", "MAX"))}
+SEES = Need("/vms/{vmid}", ("VM.Audit",))
+
+
+def series(kind: Kind) -> Handler:
+    def handler(call: Call) -> list[Json]:
+        return list(_rows(call.guest(kind), call.now, STEPS[call.values["timeframe"]]))
+
+    return handler
+
+
+def _rows(guest: Guest, now: float, step: int) -> Iterator[Json]:
+    last = int(now) // step * step
+    for moment in range(last - (ROWS - 1) * step, last + 1, step):
+        sizes: Json = {"maxcpu": guest.maxcpu, "maxmem": guest.maxmem, "maxdisk": guest.maxdisk, "disk": 0}
+        yield {"time": moment, **sizes, **(_load(guest, moment) if now - moment < guest.uptime else {})}
+
+
+def _load(guest: Guest, moment: int) -> Json:
+    """Rows from before the start lack these."""
+    return {
+        "cpu": round(0.01 + 0.3 * guest.noise("cpu", moment), 6),
+        "mem": int(guest.maxmem * (0.3 + 0.4 * guest.noise("mem", moment))),
+        "netin": 2000 * guest.noise("netin", moment),
+        "netout": 1000 * guest.noise("netout", moment),
+        "diskread": 5000 * guest.noise("diskread", moment),
+        "diskwrite": 3000 * guest.noise("diskwrite", moment),
+    }
+
+
+for _kind in ("qemu", "lxc"):
+    ROUTES.add("GET", f"/nodes/{{node}}/{_kind}/{{vmid}}/rrddata", PARAMS, need=SEES, protected=True)(series(_kind))

@@ -1,0 +1,114 @@
+"""An open port: tells TLS from plain HTTP, and keeps the conversations behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+
+from pvesim.http import Response, UnreadableError, read_head
+from pvesim.server import BROKEN_OFF, IDLE, NEVER, Server
+
+BACKLOG = 256
+# A client which is slow to shake hands or to say goodbye must not hold up `close()`.
+TLS_PATIENCE = 10.0
+TLS_HANDSHAKE = b"\x16"
+LONGEST_LINE = 1 << 16
+
+
+class Door:
+    def __init__(self, server: Server, listener: socket.socket) -> None:
+        self._server = server
+        self._listener = listener
+        self._acceptor: asyncio.Task[None] | None = None
+        self._conversations: dict[asyncio.Task[None], socket.socket] = {}
+
+    async def open(self) -> None:
+        self._listener.setblocking(False)
+        self._listener.listen(BACKLOG)
+        self._acceptor = asyncio.ensure_future(self._accept())
+
+    async def close(self) -> None:
+        waiting = [*([self._acceptor] if self._acceptor else []), *self._conversations]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        self._listener.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self._listener)
+            connection.setblocking(False)
+            conversation = asyncio.ensure_future(self._converse(connection))
+            self._conversations[conversation] = connection
+            conversation.add_done_callback(self._forget)
+
+    def _forget(self, conversation: asyncio.Task[None]) -> None:
+        self._conversations.pop(conversation).close()
+
+    async def _converse(self, connection: socket.socket) -> None:
+        manners = self._server.node.manners
+        if manners == "mute":
+            await asyncio.sleep(NEVER)
+        if manners == "curt":
+            return
+        with suppress(*BROKEN_OFF, OSError):
+            first = await asyncio.wait_for(_first_byte(connection), TLS_PATIENCE)
+            if first == TLS_HANDSHAKE:
+                await self._speak_tls(connection)
+            elif first:
+                await _point_to_tls(connection)
+
+    async def _speak_tls(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            connection,
+            ssl=self._server.node.context,
+            ssl_handshake_timeout=TLS_PATIENCE,
+            ssl_shutdown_timeout=1.0,
+        )
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        try:
+            await self._server.serve(reader, writer)
+            with suppress(*BROKEN_OFF, OSError):
+                await writer.wait_closed()
+        except asyncio.CancelledError:
+            transport.abort()
+            raise
+
+
+async def _first_byte(connection: socket.socket) -> bytes:
+    """Look at it, and leave it there for whoever reads next."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(connection, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(connection)
+    return connection.recv(1, socket.MSG_PEEK)
+
+
+async def _point_to_tls(connection: socket.socket) -> None:
+    """Plain HTTP is told where to go instead."""
+    reader, writer = await asyncio.open_connection(sock=connection)
+    try:
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE)
+        writer.write(_redirection(head))
+        await writer.drain()
+    finally:
+        writer.close()
+
+
+def _redirection(head: bytes) -> bytes:
+    message = read_head(head[:-4])
+    if not message.version.startswith("HTTP/1."):
+        raise UnreadableError
+    status, reason = (301, "Moved Permanently") if message.verb in ("GET", "HEAD") else (308, "Permanent Redirect")
+    place = f"https://{message.headers.get('host', '')}{message.target}"
+    response = Response(status, reason, reason.encode(), headers=(("Location", place),)).closing()
+    return response.head() + response.body
