@@ -49,7 +49,7 @@ def view(request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> HttpRespon
     PendingImport.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
     if "pending" in request.POST:
         return _apply(request, model_admin)
-    form = ImportForm(request.POST or None, request.FILES or None)
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     context: dict[str, Any] = {"form": form, "server_file": importing.find_file()}
     if request.method == "POST" and form.is_valid():
         context |= _preview(request, form)
