@@ -37,6 +37,9 @@ class ClusterConfig:
     password: Secret | None = None
     token_id: str = ""
     token_secret: Secret | None = None
+    read_token_id: str = ""
+    read_token_secret: Secret | None = None
+    addresses: tuple[str, ...] = ()
     verify_ssl: bool = False
     ca_certificate: str = ""
     fingerprint: str = ""

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import requests
 
-from clusters.proxmox.errors import BadAnswer
+from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.values import text
 
 MAX_DEPTH = 32
@@ -19,17 +19,17 @@ class Serializer:
     """In the place of proxmoxer's own, which returns what it cannot read as if it were the answer."""
 
     def loads(self, response: requests.Response) -> Any:
-        """What is under `data`. Raises `BadAnswer`."""
+        """What is under `data`. Raises `ProtocolError`."""
         document = parse(response.content)
         if not isinstance(document, dict) or "data" not in document:
-            raise BadAnswer("no data in it")
+            raise ProtocolError("no data in it")
         return document["data"]
 
     def loads_errors(self, response: requests.Response) -> dict[str, str]:
         """The text for each parameter. Many errors have no body, or one that is not JSON."""
         try:
             document = parse(response.content)
-        except BadAnswer:
+        except ProtocolError:
             return {}
         errors = document.get("errors") if isinstance(document, dict) else None
         if not isinstance(errors, dict):
@@ -39,13 +39,13 @@ class Serializer:
 
 def parse(content: bytes) -> Any:
     if content.count(b",") > MAX_VALUES or content.count(b"[") + content.count(b"{") > MAX_CONTAINERS:
-        raise BadAnswer("too many values")
+        raise ProtocolError("too many values")
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise BadAnswer("no readable JSON") from None
+        raise ProtocolError("no readable JSON") from None
     if _is_deep(document):
-        raise BadAnswer(f"JSON nested deeper than {MAX_DEPTH} levels")
+        raise ProtocolError(f"JSON nested deeper than {MAX_DEPTH} levels")
     return document
 
 

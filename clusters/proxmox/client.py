@@ -1,108 +1,140 @@
-"""What the portal asks of a cluster, as typed verbs."""
+"""The verbs that change something, and the ways to get hold of any."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-from urllib.parse import quote
-
-from proxmoxer.core import ProxmoxResource, ResourceException
+from dataclasses import replace
 
 from clusters.config import ClusterConfig
 from clusters.proxmox import errors, results
-from clusters.proxmox.answers import Serializer
+from clusters.proxmox.gate import LoginGate
+from clusters.proxmox.keeper import keeper
+from clusters.proxmox.reader import Reader, guest_path
 from clusters.proxmox.results import Power, parse_upid
-from clusters.proxmox.session import Session
-from clusters.proxmox.values import kind_part, node_part, vmid_part
+from clusters.proxmox.values import node_part, pool_part, snapshot_part, vmid_part
 
 DEADLINE = 10.0
 
 
+class Client(Reader):
+    """A change is sent once. It raises `OutcomeUnknown` when nobody knows whether it was carried out.
+
+    Those that return a UPID have only begun a task, whose status tells how it ends.
+    """
+
+    def power(self, node: str, kind: str, vmid: int, action: Power) -> str:
+        """Begin a power action; returns its task's UPID."""
+        return self._begin("post", *guest_path(node, kind, vmid), "status", Power(action).value, node=node)
+
+    def create_snapshot(
+        self, node: str, kind: str, vmid: int, name: str, *, description: str = "", with_memory: bool = False
+    ) -> str:
+        """Returns the task's UPID. Memory is of machines only; a container that is asked for it raises."""
+        values: dict[str, str | int] = {"snapname": snapshot_part(name)}
+        if description:
+            values["description"] = description
+        if with_memory:
+            values["vmstate"] = 1
+        return self._begin("post", *guest_path(node, kind, vmid), "snapshot", node=node, **values)
+
+    def roll_back(self, node: str, kind: str, vmid: int, name: str, *, start: bool = False) -> str:
+        """Returns the task's UPID. A running guest is stopped, and stays so unless `start`."""
+        values = {"start": 1} if start else {}
+        path = (*guest_path(node, kind, vmid), "snapshot", snapshot_part(name), "rollback")
+        return self._begin("post", *path, node=node, **values)
+
+    def delete_snapshot(self, node: str, kind: str, vmid: int, name: str) -> str:
+        """Returns the task's UPID."""
+        return self._begin("delete", *guest_path(node, kind, vmid), "snapshot", snapshot_part(name), node=node)
+
+    def clone(
+        self,
+        node: str,
+        kind: str,
+        vmid: int,
+        new_id: int,
+        *,
+        full: bool,
+        name: str = "",
+        description: str = "",
+        pool: str = "",
+        target: str = "",
+        storage: str = "",
+    ) -> str:
+        """Copy a guest, or with `full=False` a template by reference. Returns the UPID, with the source's number."""
+        given: dict[str, str] = {
+            "name" if kind == "qemu" else "hostname": name,
+            "description": description,
+            "pool": pool and pool_part(pool),
+            "target": target and node_part(target),
+            "storage": storage,
+        }
+        values = {key: value for key, value in given.items() if value}
+        path = (*guest_path(node, kind, vmid), "clone")
+        return self._begin("post", *path, node=node, newid=int(vmid_part(new_id)), full=int(full), **values)
+
+    def vnc(self, node: str, kind: str, vmid: int) -> results.Console:
+        """Open a console's port, for ten seconds and one websocket to the same entry. Needs VM.Console."""
+        found = self._call("post", *guest_path(node, kind, vmid), "vncproxy", node="", websocket=1)
+        try:
+            return results.console(found, entry=self.entry)
+        except errors.ProtocolError as error:
+            raise errors.OutcomeUnknown(error) from None
+
+    def _begin(self, verb: str, *path: str, node: str, **values: str | int) -> str:
+        upid = self._call(verb, *path, node=node, **values)
+        try:
+            parse_upid(upid, sent=True)
+        except errors.ProtocolError as error:
+            raise errors.OutcomeUnknown(error) from None
+        return str(upid)
+
+
 @contextmanager
-def connect(config: ClusterConfig, *, deadline: float = DEADLINE) -> "Iterator[Client]":
+def connect(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGate | None = None) -> Iterator[Client]:
     """A client of this cluster, for one thread. Nothing is sent before its first call.
 
     The deadline, in seconds, is for each call in total: connecting, TLS, login, headers and body.
+    The gate, if there is one, decides whether the credential may be tried.
     """
-    with Session(config, deadline=deadline) as session:
-        yield Client(session)
-
-
-class Client:
-    """Every verb is one request, and raises a `ProxmoxError` of whatever kind fits."""
-
-    def __init__(self, session: Session) -> None:
-        self._api = ProxmoxResource(base_url=session.base_url, session=session, serializer=Serializer())
-
-    def version(self) -> results.Version:
-        return results.version(self._get("version"))
-
-    def cluster_status(self) -> results.ClusterStatus:
-        """Needs Sys.Audit on /."""
-        return results.cluster_status(self._get("cluster", "status"))
-
-    def resources(self) -> results.Resources:
-        """All guests that this account may see, and all nodes; up to ten seconds old."""
-        return results.resources(self._get("cluster", "resources"))
-
-    def guest_status(self, node: str, kind: str, vmid: int) -> results.GuestStatus:
-        """The state of a guest at this moment, asked of its node."""
-        return results.guest_status(self._get(*_guest(node, kind, vmid), "status", "current", node=node))
-
-    def power(self, node: str, kind: str, vmid: int, action: Power) -> str:
-        """Begin a power action; returns its task's UPID. Sent once: after an error with `sent`, nobody knows."""
-        parts = (*_guest(node, kind, vmid), "status", Power(action).value)
-        upid = self._call("post", *parts, node=node)
+    with keeper.session(config, deadline=deadline, gate=gate) as session:
+        client = Client(session)
         try:
-            parse_upid(upid, sent=True)
-        except errors.BadAnswer as error:
-            raise error.of_a_change() from None
-        return str(upid)
+            yield client
+        finally:
+            client.retire()
 
-    def task_status(self, upid: str) -> results.TaskStatus:
-        node = parse_upid(upid).node
-        return results.task_status(self._get("nodes", node, "tasks", quote(upid, safe=""), "status", node=node))
 
-    def task_log(self, upid: str, *, limit: int = 50) -> tuple[str, ...]:
-        """The first lines of what the task wrote, at most 1000."""
-        node = parse_upid(upid).node
-        path = ("nodes", node, "tasks", quote(upid, safe=""), "log")
-        return results.task_log(self._get(*path, node=node, start=0, limit=max(1, min(limit, 1000))))
-
-    def permissions(self) -> dict[str, frozenset[str]]:
-        """The privileges of this account, by path."""
-        return results.permissions(self._get("access", "permissions"))
-
-    def _get(self, *path: str, node: str = "", **query: int) -> Any:
-        return self._call("get", *path, node=node, **query)
-
-    def _call(self, verb: str, *path: str, node: str = "", **values: int) -> Any:
-        """`node` is the one that the cluster passes the call on to."""
+@contextmanager
+def read(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGate | None = None) -> Iterator[Reader]:
+    """The same for looking only: by the read-only token, if there is one."""
+    with keeper.session(_for_reading(config), deadline=deadline, gate=gate) as session:
+        reader = Reader(session)
         try:
-            return getattr(self._api(path), verb)(**values)
-        except ResourceException as refusal:
-            error = errors.from_status(
-                refusal.status_code, reason=refusal.content, errors=refusal.errors or {}, node=node
-            )
-        except errors.ProxmoxError as failure:
-            # The frames below hold headers and forms, and error pages show what frames hold.
-            error = failure.with_traceback(None)
-            error.__context__ = None
-        raise error if verb == "get" else error.of_a_change()
+            yield reader
+        finally:
+            reader.retire()
 
 
-def diagnose(config: ClusterConfig, *, deadline: float = DEADLINE) -> results.Diagnosis:
+def forget(cluster_id: str) -> None:
+    """Close the connections that are kept of this cluster, and forget its login."""
+    keeper.forget(cluster_id)
+
+
+def diagnose(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGate | None = None) -> results.Diagnosis:
     """Whether the portal can work with this cluster: raises the `ProxmoxError` that says why not."""
     began = time.monotonic()
-    with connect(config, deadline=deadline) as pve:
+    with connect(config, deadline=deadline, gate=gate) as pve:
         version = pve.version().version
         try:
             status = pve.cluster_status()
             nodes, quorate = status.nodes, status.quorate
-        except errors.Forbidden:
+        except errors.PermissionMissing:
             nodes, quorate = pve.resources().nodes, None
     return results.Diagnosis(version, tuple(node.name for node in nodes), quorate, time.monotonic() - began)
 
 
-def _guest(node: str, kind: str, vmid: int) -> tuple[str, ...]:
-    return ("nodes", node_part(node), kind_part(kind), vmid_part(vmid))
+def _for_reading(config: ClusterConfig) -> ClusterConfig:
+    if config.read_token_id and config.read_token_secret:
+        return replace(config, token_id=config.read_token_id, token_secret=config.read_token_secret)
+    return config

@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 _PRIVILEGE = re.compile(r"\((/[^,()]*), ([^()]+)\)")
-_ABSENT = re.compile(
-    r"Configuration file '.*' does not exist|hostname lookup '.*' failed|no such (cluster )?node|"
-    r"no such task|(VM|CT) \d+ does not exist"
-)
+_Failure = TypeVar("_Failure", bound="ProxmoxError")
 
 
 class ProxmoxError(Exception):
@@ -25,11 +23,14 @@ class ProxmoxError(Exception):
     def __str__(self) -> str:
         return self.plain
 
-    def of_a_change(self) -> "ProxmoxError":
-        """The same, of a request that was to change something."""
-        if self.sent:
-            self.plain += " The request may have been carried out: look before you repeat it."
-        return self
+
+def bare(failure: _Failure) -> _Failure:
+    """Without the frames it came through, which hold headers and forms: error pages show what frames hold."""
+    failure.__context__ = failure.__cause__ = None
+    return failure.with_traceback(None)
+
+
+# The portal's own settings
 
 
 class NoCredential(ProxmoxError):
@@ -43,6 +44,9 @@ class CredentialUnreadable(ProxmoxError):
     """The stored credential cannot be decrypted, or is none that could be sent."""
 
 
+# The way to the cluster
+
+
 class Unreachable(ProxmoxError):
     """No answer: there was no connection, or it broke off."""
 
@@ -50,6 +54,16 @@ class Unreachable(ProxmoxError):
 class NameNotFound(Unreachable):
     def __init__(self) -> None:
         super().__init__("The cluster's host name is not known. Check the host in the cluster's settings.")
+
+
+class HostNotAllowed(Unreachable):
+    """The host is at an address that the portal must not connect to. No connection was opened."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The portal may not connect to this host. Check the host in the cluster's settings; which networks are "
+            "allowed is set by CLUSTER_ALLOWED_NETWORKS."
+        )
 
 
 class ConnectionRefused(Unreachable):
@@ -76,25 +90,31 @@ class Dropped(Unreachable):
         self.reused = reused
 
 
-class Untrusted(ProxmoxError):
-    """The certificate is not the one that was agreed on. Nothing was sent, no credential either."""
+class CertificateRejected(ProxmoxError):
+    """The certificate is not the one that was agreed on. Nothing was sent, no credential either.
 
-    def __init__(self, why: str) -> None:
+    `presented` is the SHA-256 fingerprint of what was shown instead, when it is known.
+    """
+
+    def __init__(self, why: str, *, presented: str = "") -> None:
         super().__init__(f"{why} Nothing was sent to it. Check the certificate and the trust settings of the cluster.")
-        self.reason = why
+        self.reason, self.presented = why, presented
+
+
+# What the cluster answers
 
 
 class LoginRejected(ProxmoxError):
     """401."""
 
 
-class Forbidden(ProxmoxError):
+class PermissionMissing(ProxmoxError):
     """403. `path` and `privilege` say what is missing, when the cluster said so."""
 
     def __init__(self, *, status: int = 403, reason: str = "") -> None:
         named = _PRIVILEGE.search(reason)
         self.path, self.privilege = (named[1], named[2]) if named else ("", "")
-        missing = f" lacks {self.privilege} on {self.path}" if named else f" is not allowed to do this{_quoted(reason)}"
+        missing = f" lacks {self.privilege} on {self.path}" if named else f" is not allowed to do this{quoted(reason)}"
         super().__init__(
             f"The portal's account{missing}. Ask the cluster's administrator for the permission.",
             status=status,
@@ -102,13 +122,13 @@ class Forbidden(ProxmoxError):
         )
 
 
-class InvalidRequest(ProxmoxError):
+class BadParameter(ProxmoxError):
     """400, or an argument that was not even sent. `errors` has a text for each parameter."""
 
     def __init__(self, errors: Mapping[str, str], *, status: int | None = None, reason: str = "") -> None:
         details = "; ".join(f"{name}: {text}" for name, text in errors.items())
         super().__init__(
-            f"The cluster cannot do this as asked{_quoted(details or reason)}. Report it to those who run the portal.",
+            f"The cluster cannot do this as asked{quoted(details or reason)}. Report it to those who run the portal.",
             status=status,
             reason=reason,
         )
@@ -116,11 +136,50 @@ class InvalidRequest(ProxmoxError):
 
 
 class NotFound(ProxmoxError):
-    """The guest, node or task is not there."""
+    """The guest, node, pool or task is not there."""
+
+    def __init__(self, plain: str = "", *, status: int | None = None, reason: str = "") -> None:
+        known = "The cluster does not know this machine, node or task (any more). Reload the page and try again."
+        super().__init__(plain or known, status=status, reason=reason)
+
+
+class GuestGone(NotFound):
+    """The guest is not, or no longer, on this node: deleted, or moved to another one."""
+
+    def __init__(self, *, status: int | None = None, reason: str = "") -> None:
+        super().__init__(
+            "The cluster does not know this machine there (any more): it was deleted, or moved to another node. "
+            "Reload the page and try again.",
+            status=status,
+            reason=reason,
+        )
 
 
 class Refused(ProxmoxError):
     """500 or 501: the cluster understood and declined; `reason` is its message."""
+
+
+class NoQuorum(Refused):
+    """Too few nodes see each other to change anything. Reading still works."""
+
+    def __init__(self, *, status: int | None = None, reason: str = "") -> None:
+        super().__init__(
+            f"The cluster has no quorum, so nothing can be started or changed{quoted(reason)}. Bring its nodes back.",
+            status=status,
+            reason=reason,
+        )
+
+
+class Locked(Refused):
+    """Something else is under way with this guest. `lock` names it when the cluster did: backup, clone, …"""
+
+    def __init__(self, lock: str = "", *, status: int | None = None, reason: str = "") -> None:
+        super().__init__(
+            f"The machine is locked by something that is under way{quoted(reason)}. Try again in half a minute.",
+            status=status,
+            reason=reason,
+        )
+        self.lock = lock
 
 
 class NodeDown(ProxmoxError):
@@ -129,7 +188,7 @@ class NodeDown(ProxmoxError):
     def __init__(self, node: str, *, status: int, reason: str) -> None:
         who = f"Node {node} of the cluster" if node else "The cluster's own service"
         super().__init__(
-            f"{who} cannot be reached{_quoted(reason)}. Check whether it is running.",
+            f"{who} cannot be reached{quoted(reason)}. Check whether it is running.",
             # 595 is a connection that never came about; the others leave open how far the request got.
             sent=status != 595,
             status=status,
@@ -138,7 +197,7 @@ class NodeDown(ProxmoxError):
         self.node = node
 
 
-class BadAnswer(ProxmoxError):
+class ProtocolError(ProxmoxError):
     """What came back is not the Proxmox VE API."""
 
     def __init__(self, what: str, *, sent: bool = True, status: int | None = None, reason: str = "") -> None:
@@ -151,35 +210,36 @@ class BadAnswer(ProxmoxError):
         )
 
 
-def from_status(status: int, *, reason: str, errors: Mapping[str, str], node: str = "") -> ProxmoxError:
-    """The error that an answer of 400 and above stands for."""
-    if status == 401:
-        return LoginRejected(
-            f"The cluster rejected the portal's credential{_quoted(reason)}. Enter a valid one in its settings.",
-            status=status,
-            reason=reason,
+# What became of a change
+
+
+class OutcomeUnknown(ProxmoxError):
+    """A change was sent, and nobody knows whether it was carried out. `why` is what hid the answer."""
+
+    def __init__(self, why: ProxmoxError) -> None:
+        super().__init__(
+            f"{why.plain} The request may have been carried out: look before you repeat it.",
+            sent=True,
+            status=why.status,
+            reason=why.reason,
         )
-    if status == 403:
-        return Forbidden(status=status, reason=reason)
-    if status in (400, 500, 501):
-        return _declined(status, reason, errors)
-    if 595 <= status <= 599:
-        return NodeDown(node, status=status, reason=reason)
-    return BadAnswer(f"HTTP status {status} {reason}".strip(), status=status, reason=reason)
+        self.why = why
 
 
-def _declined(status: int, reason: str, errors: Mapping[str, str]) -> ProxmoxError:
-    """Proxmox VE has no 404: that something is missing is in the text."""
-    if _ABSENT.search(" ".join((reason, *errors.values()))):
-        return NotFound(
-            "The cluster does not know this machine, node or task (any more). Reload the page and try again.",
-            status=status,
-            reason=reason,
-        )
-    if status == 400:
-        return InvalidRequest(errors, status=status, reason=reason)
-    return Refused(f"The cluster refused{_quoted(reason)}.", status=status, reason=reason)
+class TaskFailed(ProxmoxError):
+    """A task that was begun and ended badly; `reason` is its error. `locked`: something else was under way."""
+
+    def __init__(self, exit_status: str, *, locked: bool = False) -> None:
+        super().__init__(f"The cluster began and failed{quoted(exit_status)}.", reason=exit_status)
+        self.locked = locked
 
 
-def _quoted(reason: str) -> str:
+def quoted(reason: str) -> str:
     return f" ({reason.rstrip('.')})" if reason else ""
+
+
+# The names that these errors had before.
+Untrusted = CertificateRejected
+Forbidden = PermissionMissing
+InvalidRequest = BadParameter
+BadAnswer = ProtocolError

@@ -4,29 +4,46 @@ Proxmox VE is written in Perl: a number may arrive as text, a truth as 0, 1, "0"
 foreign: it loses control characters and what cannot be stored, and is cut to a length.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from clusters.proxmox.errors import BadAnswer, InvalidRequest
+from clusters.proxmox.errors import BadParameter, ProtocolError
 
 MAX_ROWS = 20_000
 MAX_NUMBER = 2**63 - 1
 MAX_VMID = 999_999_999
 
+_SNAPSHOT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
+_POOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*){0,2}")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
-# Control characters, separators of lines, and what turns the direction of the text around it.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# Control characters, separators of lines, what turns the direction of the text around it, and what has no width.
+_INVISIBLE = "\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
+_UNPRINTABLE = re.compile(f"[\x00-\x1f{_INVISIBLE}]")
+_UNPRINTABLE_IN_LINES = re.compile(f"[\x00-\x09\x0b-\x1f{_INVISIBLE}]")
+_MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}")
 
 Row = Mapping[str, Any]
 
 
 def text(value: object, limit: int = 255) -> str:
     """Printable text of at most this length; empty for nothing and for what is neither text nor a number."""
+    return _UNPRINTABLE.sub(" ", _storable(value, limit)).strip()[:limit]
+
+
+def lines(value: object, limit: int) -> str:
+    """The same of text that may have several lines."""
+    return _UNPRINTABLE_IN_LINES.sub(" ", _storable(value, limit).replace("\r\n", "\n")).strip()[:limit]
+
+
+def _storable(value: object, limit: int) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    clean = str(value)[: limit * 4].encode("utf-8", "replace").decode()
-    return _UNPRINTABLE.sub(" ", clean).strip()[:limit]
+    # A number of thousands of digits is not worth the time that its text takes.
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        return ""
+    return str(value)[: limit * 4].encode("utf-8", "replace").decode()
 
 
 def real(value: object) -> float:
@@ -58,17 +75,31 @@ def flag(value: object) -> bool:
     return value in (1, "1", "true")
 
 
+def ip_address(value: object) -> str:
+    """An address in its normal form, or nothing for what is none. Its scope, which means nothing here, is cut off."""
+    try:
+        return str(ipaddress.ip_address(value.partition("%")[0])) if isinstance(value, str) else ""
+    except ValueError:
+        return ""
+
+
+def mac_address(value: object) -> str:
+    """In capitals with colons, or nothing for what is none."""
+    upper = value.upper() if isinstance(value, str) and len(value) == 17 else ""
+    return upper if _MAC.fullmatch(upper) else ""
+
+
 def rows(data: object) -> list[Any]:
     if not isinstance(data, list):
-        raise BadAnswer("a list was expected")
+        raise ProtocolError("a list was expected")
     if len(data) > MAX_ROWS:
-        raise BadAnswer(f"a list of more than {MAX_ROWS} entries")
+        raise ProtocolError(f"a list of more than {MAX_ROWS} entries")
     return data
 
 
 def row(data: object) -> Row:
     if not isinstance(data, dict):
-        raise BadAnswer("an object was expected")
+        raise ProtocolError("an object was expected")
     return data
 
 
@@ -85,17 +116,33 @@ def is_vmid(value: object) -> bool:
 
 def node_part(node: str) -> str:
     if not is_node_name(node):
-        raise InvalidRequest({"node": "is not the name of a node"})
+        raise BadParameter({"node": "is not the name of a node"})
     return node
 
 
 def vmid_part(vmid: int) -> str:
     if not is_vmid(vmid):
-        raise InvalidRequest({"vmid": "is not a number from 100 to 999999999"})
+        raise BadParameter({"vmid": "is not a number from 100 to 999999999"})
     return str(vmid)
+
+
+def snapshot_part(name: str) -> str:
+    if not isinstance(name, str) or not _SNAPSHOT.fullmatch(name) or name.lower() in ("current", "pending"):
+        raise BadParameter({"snapname": "takes 2 to 40 letters, digits, - and _, the first one a letter"})
+    return name
+
+
+def is_pool_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= 100 and _POOL.fullmatch(value) is not None
+
+
+def pool_part(name: str) -> str:
+    if not is_pool_name(name):
+        raise BadParameter({"poolid": "is not the name of a pool"})
+    return name
 
 
 def kind_part(kind: str) -> str:
     if kind not in ("qemu", "lxc"):
-        raise InvalidRequest({"kind": "is neither qemu nor lxc"})
+        raise BadParameter({"kind": "is neither qemu nor lxc"})
     return kind

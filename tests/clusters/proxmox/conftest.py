@@ -11,6 +11,8 @@ import pytest
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.fields import Secret
+from clusters.proxmox.entries import troubles
+from clusters.proxmox.keeper import keeper
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
 from pvesim.simulator import Simulator
@@ -19,6 +21,14 @@ from .rawserver import RawServer
 
 PASSWORD = "correct-horse-battery"
 NAMES = (f"lab-{number}" for number in itertools.count(1))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    """Every test begins without connections, logins and grudges of others."""
+    yield
+    keeper.forget()
+    troubles.clear()
 
 
 @pytest.fixture(scope="session")

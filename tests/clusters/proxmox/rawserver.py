@@ -16,7 +16,7 @@ Script = Callable[[socket.socket], None]
 
 @dataclass
 class RawServer:
-    """Hands each connection to the script, one after the other. `requests` has the heads that were read."""
+    """Hands each connection to the script, on a thread of its own. `requests` has the heads that were read."""
 
     script: Script
     tls: bool = True
@@ -29,6 +29,7 @@ class RawServer:
         self._context = server_context(self._certificate)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
+        self._speaking: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -65,7 +66,8 @@ class RawServer:
         for conn in self._open:
             with suppress(OSError):
                 conn.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
+        for thread in (self._thread, *self._speaking):
+            thread.join(5)
 
     def _accept(self) -> None:
         while True:
@@ -75,13 +77,17 @@ class RawServer:
                 return
             self.connections += 1
             self._open.append(conn)
-            with suppress(OSError), closing(conn):
-                if self.tls:
-                    conn = self._context.wrap_socket(conn, server_side=True)
-                    self._open.append(conn)
-                with closing(conn):
-                    self.script(conn)
-                self.closed.set()
+            self._speaking.append(threading.Thread(target=self._speak, args=(conn,), daemon=True))
+            self._speaking[-1].start()
+
+    def _speak(self, conn: socket.socket) -> None:
+        with suppress(OSError), closing(conn):
+            if self.tls:
+                conn = self._context.wrap_socket(conn, server_side=True)
+                self._open.append(conn)
+            with closing(conn):
+                self.script(conn)
+        self.closed.set()
 
 
 def ok(body: bytes, *headers: str) -> bytes:

@@ -11,7 +11,7 @@ import requests
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox.answers import MAX_DEPTH
-from clusters.proxmox.session import MAX_BODY
+from clusters.proxmox.exchange import MAX_BODY
 from pvesim.cluster import Cluster
 from pvesim.simulator import Simulator
 
@@ -136,7 +136,7 @@ def test_a_redirect_is_not_followed(
 ) -> None:
     lab.faults.reply(".", status=status, headers={"Location": f"{trap.url}/api2/json/access/ticket"})
     for one in (config, by_password):
-        with proxmox.connect(one) as pve, pytest.raises(proxmox.BadAnswer, match="redirect"):
+        with proxmox.connect(one) as pve, pytest.raises(proxmox.ProxmoxError, match="redirect"):
             pve.power("pve1", "qemu", 101, proxmox.Power.STOP)
     assert trap.count() == 0
 

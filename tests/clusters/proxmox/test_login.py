@@ -108,7 +108,7 @@ def test_an_aged_ticket_is_renewed_before_a_change(
 ) -> None:
     with proxmox.connect(by_password) as pve:
         pve.version()
-        monkeypatch.setattr("clusters.proxmox.session.TICKET_RENEWAL", -1.0)
+        monkeypatch.setattr("clusters.proxmox.credentials.TICKET_RENEWAL", -1.0)
         pve.power("pve1", "qemu", 101, proxmox.Power.STOP)
     assert [request.path for request in lab.requests][-2:] == ["/access/ticket", "/nodes/pve1/qemu/101/status/stop"]
 

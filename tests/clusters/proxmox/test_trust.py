@@ -59,6 +59,7 @@ def test_another_certificate_than_the_pinned_one_gets_no_request(any_credential:
 def test_a_renewed_certificate_is_another_one(any_credential: ClusterConfig, lab: Cluster) -> None:
     assert version_of(any_credential)
     lab.renew_certificate("pve1")
+    proxmox.forget(any_credential.cluster_id)
     before = lab.count()
     with pytest.raises(proxmox.Untrusted):
         version_of(any_credential)
@@ -84,6 +85,7 @@ def test_a_certificate_of_the_clusters_own_ca_is_trusted(any_credential: Cluster
     trusting = replace(any_credential, fingerprint="", ca_certificate=lab.ca_pem)
     assert version_of(trusting)
     lab.renew_certificate("pve1")
+    proxmox.forget(trusting.cluster_id)
     assert version_of(trusting)
 
 

@@ -18,7 +18,10 @@ def test_version(pve: proxmox.Client) -> None:
 
 
 def test_cluster_status_names_the_node_that_answered(pve: proxmox.Client, lab: Cluster) -> None:
-    nodes = (NodeState("pve1", online=True, local=True), NodeState("pve2", online=True))
+    nodes = (
+        NodeState("pve1", online=True, local=True, address="10.77.0.11"),
+        NodeState("pve2", online=True, address="10.77.0.12"),
+    )
     assert pve.cluster_status() == ClusterStatus(name=lab.name, quorate=True, nodes=nodes)
 
 

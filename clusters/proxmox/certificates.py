@@ -1,0 +1,153 @@
+"""Certificates: what one says, and having a look at a server's without telling it anything."""
+
+import hashlib
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from clusters.config import ClusterConfig, Trust
+from clusters.proxmox import hosts, sockets
+from clusters.proxmox.errors import CertificateRejected, ProxmoxError
+from clusters.proxmox.values import text
+
+MAX_NAMES = 100
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a server shows. `names` has the host names and addresses that it is for; times are aware, in UTC.
+
+    Everything in it is the server's own word, but `fingerprint` and, where the system knows the issuer,
+    `trusted_by_system`.
+    """
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    fingerprint: str
+    pem: str
+    self_signed: bool
+    trusted_by_system: bool
+
+
+def fetch_certificate(host: str, port: int, *, deadline: float = 10.0) -> Certificate:
+    """The certificate that is served there. Nothing is sent but the handshake of TLS: no credential, no HTTP.
+
+    Raises `Unreachable` of some kind, `ProtocolError`, and `CertificateRejected` for one that cannot be read.
+    """
+    end = sockets.Deadline(deadline)
+    end.restart()
+    target, shown = _shown_by(host, port, end)
+    return read(shown, trusted_by_system=_is_trusted_by_system(host, target, shown, end))
+
+
+def read(shown: bytes, *, trusted_by_system: bool = False) -> Certificate:
+    try:
+        certificate = x509.load_der_x509_certificate(shown)
+        return Certificate(
+            subject=text(certificate.subject.rfc4514_string(), 500),
+            issuer=text(certificate.issuer.rfc4514_string(), 500),
+            names=_names(certificate),
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+            fingerprint=fingerprint(shown),
+            pem=ssl.DER_cert_to_PEM_cert(shown),
+            self_signed=_is_self_signed(certificate),
+            trusted_by_system=trusted_by_system,
+        )
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm):
+        raise CertificateRejected("The certificate there cannot be read.", presented=fingerprint(shown)) from None
+
+
+def fingerprint(shown: bytes) -> str:
+    """SHA-256, in the form AA:BB:…"""
+    return _colons(hashlib.sha256(shown).hexdigest())
+
+
+def pins(config: ClusterConfig) -> frozenset[str]:
+    """The fingerprints that were agreed on, any of which will do. Raises `CertificateRejected` for what is none."""
+    found = [part.replace(":", "") for part in re.split(r"[,\s]+", config.fingerprint) if part]
+    # A shorter one is of MD5 or SHA-1, which can be forged.
+    if not found or not all(map(_SHA256.fullmatch, found)):
+        raise CertificateRejected("The pinned fingerprint is not one of SHA-256.")
+    return frozenset(map(_colons, found))
+
+
+def context(config: ClusterConfig, deadline: sockets.Deadline) -> sockets.Context:
+    """Raises `CertificateRejected` when the CA certificate cannot be used."""
+    if config.trust in (Trust.FINGERPRINT, Trust.NONE):
+        # A fingerprint is compared after the handshake, whoever signed the certificate.
+        return sockets.credulous(deadline)
+    strict = sockets.new_context(deadline)
+    if config.trust is Trust.SYSTEM:
+        strict.load_default_certs()
+        return strict
+    try:
+        strict.load_verify_locations(cadata=config.ca_certificate)
+    except (ssl.SSLError, ValueError):
+        raise CertificateRejected("The CA certificate in the cluster's settings cannot be read.") from None
+    return strict
+
+
+def presented_at(host: str, target: hosts.Target, deadline: sockets.Deadline) -> str:
+    """The fingerprint of what is shown at this address. Empty when it cannot be learned in time."""
+    try:
+        return fingerprint(_handshake(host, target, sockets.credulous(deadline)))
+    except (OSError, ProxmoxError):
+        return ""
+
+
+def _shown_by(host: str, port: int, deadline: sockets.Deadline) -> tuple[hosts.Target, bytes]:
+    try:
+        sock, target = sockets.open_to(host, port, deadline)
+    except TimeoutError as error:
+        raise sockets.not_secured(error) from None
+    sock.close()
+    try:
+        return target, _handshake(host, target, sockets.credulous(deadline))
+    except OSError as error:
+        raise sockets.not_secured(error) from None
+
+
+def _is_trusted_by_system(host: str, target: hosts.Target, shown: bytes, deadline: sockets.Deadline) -> bool:
+    strict = sockets.new_context(deadline)
+    strict.load_default_certs()
+    try:
+        return _handshake(host, target, strict) == shown
+    except OSError:
+        return False
+
+
+def _handshake(host: str, target: hosts.Target, context: sockets.Context) -> bytes:
+    """The certificate shown in a handshake that this context accepts."""
+    with sockets.open_target(target, context.deadline) as sock, context.wrap_socket(sock, server_hostname=host) as tls:
+        return tls.getpeercert(binary_form=True) or b""
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    hosts_named = extension.value.get_values_for_type(x509.DNSName)
+    addresses = map(str, extension.value.get_values_for_type(x509.IPAddress))
+    return tuple(text(name) for name in (*hosts_named, *addresses))[:MAX_NAMES]
+
+
+def _is_self_signed(certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _colons(digits: str) -> str:
+    return ":".join(re.findall("..", digits.upper()))

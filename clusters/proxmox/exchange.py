@@ -1,0 +1,176 @@
+"""One request and its answer: which address it goes to, what is sent again, and what is let in.
+
+Proxmoxer's own login makes a request outside its session, before anything can be checked, so both ways to
+authenticate use what is here.
+"""
+
+import os
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+
+from clusters.config import ClusterConfig
+from clusters.proxmox import errors
+from clusters.proxmox.answers import clean_reason
+from clusters.proxmox.entries import Entries, Entry, troubles
+from clusters.proxmox.sockets import Deadline
+
+MAX_BODY = 16 * 1024 * 1024
+CHUNK = 256 * 1024
+
+# How much of the time the first address has for a question that may be put to another one.
+FIRST_TRY = 0.7
+
+
+class _Adapter(HTTPAdapter):
+    """Sends through our connections, past the rules of requests for `verify`, by which '' would mean no check."""
+
+    def __init__(self, entries: Entries) -> None:
+        super().__init__(max_retries=0)
+        self._entries = entries
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        return self._entries.current.pool
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Done by the connection."""
+
+    def close(self) -> None:
+        super().close()
+        self._entries.close()
+
+
+class Exchange(requests.Session):
+    """Speaks HTTP with one cluster, for one thread at a time.
+
+    Raises `CertificateRejected` at once, before anything is sent, when what is to be trusted cannot be used.
+    """
+
+    def __init__(self, config: ClusterConfig, *, deadline: float) -> None:
+        super().__init__()
+        self.deadline = Deadline(deadline)
+        self.entries = Entries(config, self.deadline)
+        self._process = os.getpid()
+        # No proxy and no .netrc from the environment, and no cookie but the one that is set for each request.
+        self.trust_env = False
+        self.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+        self.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})
+        self.adapters.clear()
+        self.mount("https://", _Adapter(self.entries))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: requests would read the body without a limit to look for it."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown although the other side may repeat it."""
+        return ()
+
+    def exchange(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        """Send to the first address that can be connected to; a question whose answer is late, once to one more."""
+        self._leave_the_parents_connections()
+        failure: errors.ProxmoxError | None = None
+        may_repeat = method == "GET"
+        for entry, others in self.entries.in_turn():
+            if self.deadline.is_over:
+                break
+            try:
+                return self._ask(entry, others, method, url, is_final=not (may_repeat and others), **kwargs)
+            except (errors.Unreachable, errors.CertificateRejected, errors.ProtocolError) as error:
+                if not others or not self._is_for_the_next(entry, error, may_repeat=may_repeat):
+                    raise
+                may_repeat = may_repeat and not error.sent
+                failure = failure if failure and not entry.is_first else error
+        raise failure or errors.TimedOut(sent=False)
+
+    def _is_for_the_next(self, entry: Entry, error: errors.ProxmoxError, *, may_repeat: bool) -> bool:
+        """Whether another address may do better. That the configured one is somebody else is for a person to see."""
+        if isinstance(error, errors.Unreachable):
+            return may_repeat if error.sent else True
+        return not entry.is_first and not error.sent
+
+    def _ask(
+        self, entry: Entry, others: int, method: str, url: str, *, is_final: bool, **kwargs: Any
+    ) -> requests.Response:
+        self.deadline.connect_part = 1 / (others + 1)
+        try:
+            with self.deadline.only(1.0 if is_final else FIRST_TRY):
+                response = self._at(entry, method, url, **kwargs)
+        except errors.Unreachable as error:
+            # Behind a path of a node it may be that node which is slow.
+            if not error.sent or "/nodes/" not in url:
+                troubles.failed(entry.address)
+            raise
+        troubles.answered(entry.address)
+        return response
+
+    def _at(self, entry: Entry, method: str, url: str, **kwargs: Any) -> requests.Response:
+        if method != "GET":
+            # A kept connection may be closing right now, and then nobody knows whether the request arrived.
+            entry.pool.drop_idle()
+        try:
+            return self._send_once(method, url, **kwargs)
+        except errors.Dropped as error:
+            if method != "GET" or not error.reused:
+                raise
+        return self._send_once(method, url, **kwargs)
+
+    def _send_once(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        kwargs |= {"stream": True, "allow_redirects": False, "timeout": self.deadline.seconds}
+        try:
+            response = super().request(method, url, **kwargs)
+        except (requests.RequestException, HTTPError, UnicodeError):
+            raise errors.ProtocolError("it breaks the rules of HTTP") from None
+        response._content = self._body(response)
+        response.reason = self._redacted(clean_reason(response.reason))[:300]
+        return self._checked(response)
+
+    def _body(self, response: requests.Response) -> bytes:
+        """All of it, decompressed, as far as it keeps to the limit and the deadline."""
+        try:
+            return self._limited(response)
+        except errors.ProtocolError:
+            response.raw.close()
+            raise
+        except ReadTimeoutError:
+            raise errors.TimedOut(sent=True) from None
+        except DecodeError:
+            raise errors.ProtocolError("its compression is broken") from None
+        except (HTTPError, OSError):
+            raise errors.Dropped from None
+
+    def _limited(self, response: requests.Response) -> bytes:
+        parts, size = [], 0
+        while part := response.raw.read(CHUNK, decode_content=True):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BODY:
+                raise errors.ProtocolError(f"more than {MAX_BODY // 2**20} MiB")
+        return b"".join(parts)
+
+    def _checked(self, response: requests.Response) -> requests.Response:
+        status, reason = response.status_code, response.reason
+        if not 200 <= status < 300 and status < 400:
+            what = "a redirect" if status >= 300 else f"HTTP status {status}"
+            raise errors.ProtocolError(what, status=status, reason=reason)
+        if "html" in response.headers.get("Content-Type", "").lower():
+            raise errors.ProtocolError(f"a web page, with HTTP status {status}", status=status, reason=reason)
+        if status >= 400:
+            response._content = self._redacted(response.content.decode("utf-8", "replace")).encode()
+        return response
+
+    def _redacted(self, text: str) -> str:
+        """What the other side says about an error is shown to people; it may repeat what it was told."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _leave_the_parents_connections(self) -> None:
+        """Two processes that write into one connection would answer each other's questions."""
+        if self._process != os.getpid():
+            self.entries.drop_idle()
+            self._process = os.getpid()

@@ -1,0 +1,159 @@
+"""What the portal asks of a cluster: the verbs that change nothing."""
+
+from typing import Any
+from urllib.parse import quote
+
+from proxmoxer.core import ProxmoxResource, ResourceException
+
+from clusters.proxmox import errors, refusals, results
+from clusters.proxmox.answers import Serializer
+from clusters.proxmox.results import parse_upid
+from clusters.proxmox.session import Session
+from clusters.proxmox.values import kind_part, node_part, pool_part, vmid_part
+
+MAX_PAGE = 1000
+NO_POOL = "The cluster has no such pool, or the portal's account may not see it."
+
+
+class Reader:
+    """Every verb is one request, if it does not say otherwise, and raises a `ProxmoxError` of whatever kind fits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._api = ProxmoxResource(base_url=session.base_url, session=session, serializer=Serializer())
+        self._is_over = False
+
+    def retire(self) -> None:
+        """The session belongs to somebody else from now on."""
+        self._is_over = True
+
+    @property
+    def entry(self) -> str:
+        """The address that answered last, as host:port."""
+        return str(self._session.entries.current.address)
+
+    # The cluster
+
+    def version(self) -> results.Version:
+        return results.version(self._get("version"))
+
+    def cluster_status(self) -> results.ClusterStatus:
+        """Needs Sys.Audit on /."""
+        return results.cluster_status(self._get("cluster", "status"))
+
+    def resources(self) -> results.Resources:
+        """All guests that this account may see, and all nodes; up to ten seconds old."""
+        return results.resources(self._get("cluster", "resources"))
+
+    def node_status(self, node: str) -> results.NodeStatus:
+        """Needs Sys.Audit on the node."""
+        return results.node_status(self._get("nodes", node_part(node), "status", node=node))
+
+    def ha_status(self) -> results.HaStatus:
+        """Needs Sys.Audit on /."""
+        return results.ha_status(self._get("cluster", "ha", "status", "current"))
+
+    def pools(self) -> tuple[results.Pool, ...]:
+        """Those that this account may see."""
+        return results.pools(self._get("pools"))
+
+    def pool(self, name: str) -> results.PoolMembers:
+        """A pool that this account may see, with its members: two requests, three before Proxmox VE 8.
+
+        Asked for by name, the cluster tells everybody everything; which pools one may see is in the list alone.
+        """
+        if pool_part(name) not in {pool.name for pool in self.pools()}:
+            raise errors.NotFound(NO_POOL)
+        try:
+            found = self._get("pools", poolid=name)
+        except errors.BadParameter as error:
+            if "poolid" not in error.errors or "/" in name:
+                raise
+            found = self._get("pools", name)
+        return results.pool_members(found, name)
+
+    def permissions(self) -> dict[str, frozenset[str]]:
+        """The privileges of this account, by path."""
+        return results.permissions(self._get("access", "permissions"))
+
+    def next_id(self) -> int:
+        """A number that is free now. It is not reserved, and whoever else asks gets the same one."""
+        return results.next_id(self._get("cluster", "nextid"))
+
+    # A guest
+
+    def guest_status(self, node: str, kind: str, vmid: int) -> results.GuestStatus:
+        """The state of a guest at this moment, asked of its node."""
+        return results.guest_status(self._get(*guest_path(node, kind, vmid), "status", "current", node=node))
+
+    def guest_config(self, node: str, kind: str, vmid: int, *, current: bool = False) -> results.GuestConfig:
+        """As it will be at the next start, or with `current` as it is."""
+        query = {"current": 1} if current else {}
+        return results.guest_config(self._get(*guest_path(node, kind, vmid), "config", node=node, **query))
+
+    def pending(self, node: str, kind: str, vmid: int) -> tuple[results.PendingChange, ...]:
+        """What the next start will change."""
+        return results.pending(self._get(*guest_path(node, kind, vmid), "pending", node=node))
+
+    def snapshots(self, node: str, kind: str, vmid: int) -> results.Snapshots:
+        return results.snapshots(self._get(*guest_path(node, kind, vmid), "snapshot", node=node))
+
+    def interfaces(self, node: str, kind: str, vmid: int) -> tuple[results.Interface, ...]:
+        """The addresses of a running guest, by its own account.
+
+        Of a machine, its agent is asked, which takes three seconds when it does not run, and then raises `Refused`.
+        Containers of Proxmox VE before 8.1 cannot be asked: `Refused`.
+        """
+        asked = ("agent", "network-get-interfaces") if kind == "qemu" else ("interfaces",)
+        return results.interfaces(self._get(*guest_path(node, kind, vmid), *asked, node=node))
+
+    def guest_tasks(self, node: str, vmid: int, *, start: int = 0, limit: int = 50) -> tuple[results.Task, ...]:
+        """What this node did with a guest, the newest first, as far as this account may see it."""
+        page = _page(start, limit)
+        found = self._get("nodes", node_part(node), "tasks", node=node, vmid=int(vmid_part(vmid)), source="all", **page)
+        return results.tasks(found)
+
+    # A task
+
+    def task_status(self, upid: str) -> results.TaskStatus:
+        """To be asked by the token that began the task: another one of the same user may not."""
+        return results.task_status(self._get(*_task_path(upid), "status", node=parse_upid(upid).node))
+
+    def task_log(self, upid: str, *, limit: int = 50) -> tuple[str, ...]:
+        """The first lines of what the task wrote, at most 1000."""
+        return self.task_log_page(upid, limit=limit).lines
+
+    def task_log_page(self, upid: str, *, start: int = 0, limit: int = 50) -> results.LogPage:
+        """At most 1000 lines from this one on, counted from 0."""
+        page = _page(start, limit)
+        found = self._get(*_task_path(upid), "log", node=parse_upid(upid).node, **page)
+        return results.log_page(found, **page)
+
+    def _get(self, *path: str, node: str = "", **query: str | int) -> Any:
+        return self._call("get", *path, node=node, **query)
+
+    def _call(self, verb: str, *path: str, node: str = "", **values: str | int) -> Any:
+        """`node` is the one that the cluster passes the call on to."""
+        if self._is_over:
+            raise RuntimeError("This connection was given back.")
+        try:
+            return getattr(self._api(path), verb)(**values)
+        except ResourceException as refusal:
+            error = refusals.from_status(
+                refusal.status_code, reason=refusal.content, errors_by_name=refusal.errors or {}, node=node
+            )
+        except errors.ProxmoxError as failure:
+            error = errors.bare(failure)
+        raise error if verb == "get" or not error.sent else errors.OutcomeUnknown(error)
+
+
+def guest_path(node: str, kind: str, vmid: int) -> tuple[str, ...]:
+    return ("nodes", node_part(node), kind_part(kind), vmid_part(vmid))
+
+
+def _task_path(upid: str) -> tuple[str, ...]:
+    return ("nodes", parse_upid(upid).node, "tasks", quote(upid, safe=""))
+
+
+def _page(start: int, limit: int) -> dict[str, int]:
+    return {"start": max(0, start), "limit": max(1, min(limit, MAX_PAGE))}

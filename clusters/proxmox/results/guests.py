@@ -1,0 +1,221 @@
+"""A guest in detail: its state, configuration, snapshots, addresses and console."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from clusters.proxmox.errors import ProtocolError, Refused
+from clusters.proxmox.results.inventory import tags
+from clusters.proxmox.results.tasks import parse_upid
+from clusters.proxmox.values import (
+    MAX_VMID,
+    Row,
+    flag,
+    ip_address,
+    is_vmid,
+    lines,
+    mac_address,
+    row,
+    rows,
+    text,
+    whole,
+)
+
+MAX_VALUE = 4096
+MAX_DESCRIPTION = 8192
+MAX_OPTIONS = 500
+MAX_INTERFACES = 64
+# Masked by the cluster or not, nobody needs to see these.
+_SECRET_OPTIONS = frozenset({"cipassword", "sshkeys"})
+
+
+@dataclass(frozen=True)
+class GuestStatus:
+    """Of a paused machine, `status` is running and `qmp_status` paused. Containers have no `qmp_status`."""
+
+    status: str
+    qmp_status: str
+    lock: str
+    name: str
+    uptime: int
+    ha_managed: bool
+
+
+@dataclass(frozen=True)
+class GuestConfig:
+    """`memory` is in MiB; `agent` is whether one is expected, not whether it answers. `options` has all as text."""
+
+    name: str
+    cores: int
+    memory: int
+    agent: bool
+    description: str
+    tags: tuple[str, ...]
+    macs: tuple[str, ...]
+    template: bool
+    lock: str
+    digest: str
+    options: Mapping[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class PendingChange:
+    """An option that changes when the guest starts anew: to nothing when `deleted`."""
+
+    option: str
+    now: str
+    then: str
+    deleted: bool
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What the guest says of one of its network interfaces: nobody else vouches for it."""
+
+    name: str
+    mac: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Console:
+    """How to reach the display, once and at once, through `entry` alone. `password` is for the display itself."""
+
+    entry: str
+    port: int
+    upid: str
+    user: str
+    ticket: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+# Answers
+
+
+def guest_status(data: object) -> GuestStatus:
+    found = row(data)
+    ha = found.get("ha")
+    return GuestStatus(
+        status=text(found.get("status"), 20) or "unknown",
+        qmp_status=text(found.get("qmpstatus"), 20),
+        lock=text(found.get("lock"), 20),
+        name=text(found.get("name")),
+        uptime=_or_bad(whole, found.get("uptime")),
+        ha_managed=isinstance(ha, dict) and flag(ha.get("managed")),
+    )
+
+
+def guest_config(data: object) -> GuestConfig:
+    found = row(data)
+    options = {text(name, 60): lines(value, MAX_VALUE) for name, value in list(found.items())[:MAX_OPTIONS]}
+    for name in _SECRET_OPTIONS:
+        options.pop(name, None)
+    return GuestConfig(
+        name=text(found.get("name") or found.get("hostname")),
+        cores=_or_bad(whole, found.get("cores")) or 1,
+        memory=_memory(found.get("memory")),
+        agent=_agent(found.get("agent")),
+        description=lines(found.get("description"), MAX_DESCRIPTION),
+        tags=tags(found.get("tags")),
+        macs=tuple(_macs(options)),
+        template=flag(found.get("template")),
+        lock=text(found.get("lock"), 20),
+        digest=text(found.get("digest"), 64),
+        options=MappingProxyType(options),
+    )
+
+
+def _memory(value: object) -> int:
+    """A number, or since 9 perhaps `current=2048`."""
+    named = re.search(r"(?:^|,)current=([0-9]{1,10})(?:,|$)", value) if isinstance(value, str) else None
+    return _or_bad(whole, named[1] if named else value) or 512
+
+
+def _agent(value: object) -> bool:
+    """`1`, or `enabled=1,…`, or `1,…`."""
+    return re.match(r"(?:enabled=)?1(?:,|$)", text(value, 200)) is not None
+
+
+def _macs(options: Mapping[str, str]) -> Iterator[str]:
+    """`virtio=BC:…,bridge=…` of machines, `name=eth0,hwaddr=BC:…` of containers."""
+    for name, value in options.items():
+        if re.fullmatch(r"net[0-9]{1,3}", name):
+            yield from filter(None, (mac_address(part.partition("=")[2]) for part in value.split(",")))
+
+
+def pending(data: object) -> tuple[PendingChange, ...]:
+    """The options that differ; those with a secret are left out."""
+    found = (row(entry) for entry in rows(data)[:MAX_OPTIONS])
+    return tuple(
+        PendingChange(
+            option=text(entry.get("key"), 60),
+            now=lines(entry.get("value"), MAX_VALUE),
+            then=lines(entry.get("pending"), MAX_VALUE),
+            deleted=flag(entry.get("delete")) or entry.get("delete") in (2, "2"),
+        )
+        for entry in found
+        if ("pending" in entry or "delete" in entry) and entry.get("key") not in _SECRET_OPTIONS
+    )
+
+
+def next_id(data: object) -> int:
+    vmid = _or_bad(whole, data)
+    if not is_vmid(vmid):
+        raise ProtocolError(f"no number from 100 to {MAX_VMID}")
+    return vmid
+
+
+def interfaces(data: object) -> tuple[Interface, ...]:
+    """Of the agent of a machine, or of a container; of a stopped container, nothing.
+
+    Raises `Refused` when the agent answered with an error of its own.
+    """
+    if isinstance(data, dict):
+        data = data.get("result")
+        if isinstance(data, dict) and isinstance(data.get("error"), dict):
+            reason = text(data["error"].get("desc"), 300)
+            raise Refused(f"The machine's guest agent refused ({reason}).", reason=reason)
+    found = [entry for entry in rows(data or [])[:MAX_INTERFACES] if isinstance(entry, dict)]
+    return tuple(_interface(entry) for entry in found)
+
+
+def _interface(entry: Row) -> Interface:
+    listed = entry.get("ip-addresses")
+    given = [each.get("ip-address") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    if not given:
+        given = [text(entry.get(name), 60).partition("/")[0] for name in ("inet", "inet6")]
+    addresses = filter(None, map(ip_address, given[:MAX_INTERFACES]))
+    return Interface(
+        name=text(entry.get("name"), 60),
+        mac=mac_address(entry.get("hardware-address") or entry.get("hwaddr")),
+        addresses=tuple(dict.fromkeys(addresses)),
+    )
+
+
+def console(data: object, *, entry: str) -> Console:
+    """Before 9 there may be no password of its own; the display then takes the beginning of the ticket."""
+    found = row(data)
+    ticket, password, upid = found.get("ticket"), found.get("password"), found.get("upid")
+    if not isinstance(ticket, str) or not re.fullmatch(r"[ -~]{8,4096}", ticket):
+        raise ProtocolError("a console without a ticket")
+    parse_upid(upid, sent=True)
+    port = _or_bad(whole, found.get("port"))
+    if not 1 <= port <= 65535:
+        raise ProtocolError("a console without a port")
+    own = isinstance(password, str) and re.fullmatch(r"[ -~]{1,64}", password)
+    return Console(
+        entry=entry,
+        port=port,
+        upid=str(upid),
+        user=text(found.get("user"), 200),
+        ticket=ticket,
+        password=str(password) if own else ticket[:8],
+    )
+
+
+def _or_bad(convert: Callable[[object], int], value: object) -> int:
+    try:
+        return convert(value)
+    except ValueError:
+        raise ProtocolError("a number was expected") from None

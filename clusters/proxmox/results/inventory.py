@@ -1,0 +1,138 @@
+"""The list of what a cluster has: guests, and the pools that hold them."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clusters.proxmox.errors import ProtocolError
+from clusters.proxmox.results.cluster import NodeState, node_name
+from clusters.proxmox.values import Row, flag, is_pool_name, is_vmid, real, row, rows, text, whole
+
+MAX_NAMES = 1000
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Memory and disk are what the guest has, in bytes; uptime is in seconds. On a lost node, most is empty."""
+
+    vmid: int
+    kind: str
+    node: str
+    name: str
+    status: str
+    template: bool
+    tags: tuple[str, ...]
+    pool: str
+    lock: str
+    cpus: float
+    memory: int
+    disk: int
+    uptime: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    """`rejected` counts the rows that made no sense."""
+
+    guests: tuple[Guest, ...]
+    nodes: tuple[NodeState, ...]
+    rejected: int = 0
+
+
+@dataclass(frozen=True)
+class Pool:
+    name: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class PoolMembers:
+    """`rejected` counts the members that made no sense."""
+
+    name: str
+    comment: str
+    guests: tuple[Guest, ...]
+    storages: tuple[str, ...]
+    rejected: int = 0
+
+
+# Answers
+
+
+def resources(data: object) -> Resources:
+    """Rows of other types are passed over. A repeated VMID is rejected: a number stands for one guest."""
+    guests: dict[int, Guest] = {}
+    nodes: list[NodeState] = []
+    rejected = 0
+    for entry in rows(data):
+        try:
+            _sort_in(row(entry), guests, nodes)
+        except (ValueError, ProtocolError):
+            rejected += 1
+    return Resources(tuple(guests.values()), tuple(nodes), rejected)
+
+
+def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState]) -> None:
+    if entry.get("type") in ("qemu", "lxc"):
+        guest = _guest(entry)
+        if guests.setdefault(guest.vmid, guest) is not guest:
+            raise ValueError("a VMID twice")
+    elif entry.get("type") == "node":
+        nodes.append(NodeState(node_name(entry.get("node")), entry.get("status") == "online"))
+
+
+def _guest(entry: Row) -> Guest:
+    vmid = whole(entry.get("vmid"))
+    if not is_vmid(vmid):
+        raise ValueError("vmid out of range")
+    return Guest(
+        vmid=vmid,
+        kind=entry["type"],
+        node=node_name(entry.get("node")),
+        name=text(entry.get("name")),
+        status=text(entry.get("status"), 20) or "unknown",
+        template=flag(entry.get("template")),
+        tags=tags(entry.get("tags")),
+        pool=text(entry.get("pool"), 100),
+        lock=text(entry.get("lock"), 20),
+        cpus=real(entry.get("maxcpu")),
+        memory=whole(entry.get("maxmem")),
+        disk=whole(entry.get("maxdisk")),
+        uptime=whole(entry.get("uptime")),
+    )
+
+
+def pools(data: object) -> tuple[Pool, ...]:
+    found = [row(entry) for entry in rows(data)]
+    return tuple(_pool(entry) for entry in found if is_pool_name(entry.get("poolid")))
+
+
+def pool_members(data: object, name: str) -> PoolMembers:
+    """Of either form of the call: a list of one pool, or the pool itself, which does not repeat its name."""
+    found = row(rows(data)[0] if isinstance(data, list) and data else data)
+    members = rows(found.get("members", []))
+    content = resources([entry for entry in members if not _is(entry, "storage")])
+    storages = [text(entry.get("storage"), 100) for entry in members if _is(entry, "storage")]
+    return PoolMembers(
+        name=name,
+        comment=text(found.get("comment"), 1000),
+        guests=content.guests,
+        storages=_distinct(storages),
+        rejected=content.rejected,
+    )
+
+
+def tags(value: object) -> tuple[str, ...]:
+    return _distinct(re.split(r"[;,\s]+", text(value, 1000)))
+
+
+def _pool(entry: Row) -> Pool:
+    return Pool(name=str(entry["poolid"]), comment=text(entry.get("comment"), 1000))
+
+
+def _is(entry: object, kind: str) -> bool:
+    return isinstance(entry, dict) and entry.get("type") == kind
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name))[:MAX_NAMES]
