@@ -211,6 +211,7 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 if LOOPBACK_ONLY:  # what `check --deploy` misses here is for portals that others reach
     SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 SECURE_HSTS_SECONDS = 0 if LOOPBACK_ONLY else 31536000
+DEFAULT_EXCEPTION_REPORTER_FILTER = "labportal.errors.WithoutValues"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
