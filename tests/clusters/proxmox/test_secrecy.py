@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 from django.test import RequestFactory
-from django.views.debug import ExceptionReporter
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
@@ -65,8 +65,11 @@ FAILURES = {
 
 
 def error_page() -> str:
+    """As Django makes it, without what the portal leaves out of it besides."""
     kind, error, trace = sys.exc_info()
-    reporter = ExceptionReporter(RequestFactory().get("/"), kind, error, trace)
+    request = RequestFactory().get("/")
+    request.exception_reporter_filter = SafeExceptionReporterFilter()
+    reporter = ExceptionReporter(request, kind, error, trace)
     return reporter.get_traceback_html() + reporter.get_traceback_text()
 
 
