@@ -15,6 +15,18 @@ class SecretInput(forms.PasswordInput):
         super().__init__(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"})
 
 
+class PemField(forms.CharField):
+    """A certificate as text. Browsers send other line ends than they were given; that is no change of trust."""
+
+    widget = forms.Textarea(attrs={"class": "vLargeTextField", "spellcheck": "false"})
+
+    def to_python(self, value: Any) -> str:
+        return "\n".join(str(super().to_python(value) or "").split("\r\n")).strip()
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(initial) != self.to_python(data)
+
+
 class ClusterForm(forms.ModelForm[Cluster]):
     new_password = forms.CharField(
         label="Password", required=False, strip=False, max_length=4096, widget=SecretInput(), empty_value=""
@@ -28,6 +40,7 @@ class ClusterForm(forms.ModelForm[Cluster]):
 
     class Meta:
         model = Cluster
+        field_classes = {"ca_certificate": PemField}
         fields = (
             "cluster_id", "name", "host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint",
             "is_active",
