@@ -3,6 +3,7 @@
 from pvesim.accounts import Token, User
 from pvesim.clock import Clock, ManualClock, RealClock
 from pvesim.cluster import Cluster
+from pvesim.control import Control
 from pvesim.faults import Faults
 from pvesim.guests import Guest
 from pvesim.journal import Request
@@ -13,6 +14,7 @@ from pvesim.tasks import Task
 __all__ = [
     "Clock",
     "Cluster",
+    "Control",
     "Durations",
     "Faults",
     "Guest",

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from pvesim.accounts import Accounts
 from pvesim.acl import AccessList
-from pvesim.faults import Faults
 from pvesim.guests import Guest
 from pvesim.handles import AccountHandles, GuestHandles
 from pvesim.journal import Journal, Request
+from pvesim.mischief import Mischief
 from pvesim.nodes import Node
 from pvesim.outages import Outages, Ports
 from pvesim.power import Durations, Power
@@ -65,7 +65,7 @@ class Cluster(AccountHandles, GuestHandles, Outages):
         self.tasks = Tasks(timeline, self.rng)
         self.statd = Statd(timeline, statd_interval)
         self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
-        self.faults = Faults()
+        self.faults = Mischief(self)
         self.journal = Journal()
         self._ports = ports
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 from pvesim.http import Response, UnreadableError, read_head
@@ -13,6 +14,8 @@ BACKLOG = 256
 # A client which is slow to shake hands or to say goodbye must not hold up `close()`.
 TLS_PATIENCE = 10.0
 TLS_HANDSHAKE = b"\x16"
+# A fatal alert of TLS 1.0: protocol version.
+WRONG_VERSION = b"\x15\x03\x01\x00\x02\x02\x46"
 LONGEST_LINE = 1 << 16
 
 
@@ -55,10 +58,12 @@ class Door:
             return
         with suppress(*BROKEN_OFF, OSError):
             first = await asyncio.wait_for(_first_byte(connection), TLS_PATIENCE)
-            if first == TLS_HANDSHAKE:
+            if first == TLS_HANDSHAKE and manners == "old":
+                await _answer_plainly(connection, lambda _: WRONG_VERSION)
+            elif first == TLS_HANDSHAKE:
                 await self._speak_tls(connection)
             elif first:
-                await _point_to_tls(connection)
+                await _answer_plainly(connection, _redirection)
 
     async def _speak_tls(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -93,19 +98,18 @@ async def _first_byte(connection: socket.socket) -> bytes:
     return connection.recv(1, socket.MSG_PEEK)
 
 
-async def _point_to_tls(connection: socket.socket) -> None:
-    """Plain HTTP is told where to go instead."""
+async def _answer_plainly(connection: socket.socket, answer: Callable[[bytes], bytes]) -> None:
     reader, writer = await asyncio.open_connection(sock=connection)
     try:
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE)
-        writer.write(_redirection(head))
+        writer.write(answer(await asyncio.wait_for(reader.read(LONGEST_LINE), IDLE)))
         await writer.drain()
     finally:
         writer.close()
 
 
-def _redirection(head: bytes) -> bytes:
-    message = read_head(head[:-4])
+def _redirection(request: bytes) -> bytes:
+    """Plain HTTP is told where to go instead."""
+    message = read_head(request.partition(b"\r\n\r\n")[0])
     if not message.version.startswith("HTTP/1."):
         raise UnreadableError
     status, reason = (301, "Moved Permanently") if message.verb in ("GET", "HEAD") else (308, "Permanent Redirect")

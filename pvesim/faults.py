@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict, Unpack
+
+from pvesim.spoil import HOSTILE, MALFORMED, TEXTS, Spoiler, named
 
 Before = Literal["headers", "body"]
 
@@ -46,7 +48,28 @@ class Reply:
     headers: tuple[tuple[str, str], ...]
 
 
-Mischief = Delay | Hang | Reset | Drip | Reply
+@dataclass(frozen=True)
+class Rewrite:
+    """The honest answer, changed."""
+
+    spoil: Spoiler
+
+
+@dataclass(frozen=True)
+class Truncate:
+    """The headers promise all of the body, and only this share of it comes."""
+
+    share: float
+
+
+@dataclass(frozen=True)
+class Then:
+    """An honest answer, and something which happens after it was made."""
+
+    action: Callable[[], None]
+
+
+Mischief = Delay | Hang | Reset | Drip | Reply | Rewrite | Truncate | Then
 
 
 @dataclass(eq=False)
@@ -59,19 +82,24 @@ class Fault:
     node: str | None
     executed: bool
     left: int | None
+    reused: bool = False
 
-    def fits(self, method: str, path: str, node: str) -> bool:
-        is_meant = self.method in (None, method) and self.node in (None, node)
+    def fits(self, method: str, path: str, node: str, reused: bool) -> bool:
+        is_meant = self.method in (None, method) and self.node in (None, node) and self.reused <= reused
         return is_meant and self.path.search(path) is not None
 
 
 class Scope(TypedDict, total=False):
-    """For which requests, how often (None: for ever), and whether they take effect nevertheless."""
+    """For which requests, how often (None: for ever), and whether they take effect nevertheless.
+
+    `reused` spares the first request of every connection.
+    """
 
     times: int | None
     method: str | None
     node: str | None
     executed: bool
+    reused: bool
 
 
 class Faults:
@@ -107,6 +135,30 @@ class Faults:
             headers = {"Content-Type": "application/json;charset=UTF-8"}
         return self._add(Reply(status, reason, content, tuple(headers.items())), path_regex, scope)
 
+    def malformed(self, kind: str, path_regex: str = ".", **scope: Unpack[Scope]) -> Fault:
+        """An answer which is not as it should be; the kinds stand in `spoil.MALFORMED`."""
+        return self._add(Rewrite(named(MALFORMED, kind)), path_regex, {"executed": True, **scope})
+
+    def hostile_text(self, kind: str = "script", path_regex: str = ".", **scope: Unpack[Scope]) -> Fault:
+        """Names, tags, comments and log lines of a kind which stands in `spoil.TEXTS`."""
+        return self._add(Rewrite(named(HOSTILE, kind)), path_regex, {"executed": True, **scope})
+
+    def hostile_reason(self, kind: str = "script", path_regex: str = ".", **scope: Unpack[Scope]) -> Fault:
+        """A refusal whose reason phrase is such a text, as far as its first line goes."""
+        named(HOSTILE, kind)
+        return self.reply(path_regex, 500, TEXTS[kind].split("\n")[0], '{"data":null}', **scope)
+
+    def truncated(self, path_regex: str = ".", share: float = 0.5, **scope: Unpack[Scope]) -> Fault:
+        """A body which breaks off."""
+        return self._add(Truncate(share), path_regex, {"executed": True, **scope})
+
+    def redirect(self, location: str, path_regex: str = ".", status: int = 301, **scope: Unpack[Scope]) -> Fault:
+        return self.reply(path_regex, status, "Moved", headers={"Location": location}, **scope)
+
+    def after(self, path_regex: str, action: Callable[[], None], **scope: Unpack[Scope]) -> Fault:
+        """Something happens between a request like this, once, and the next one."""
+        return self._add(Then(action), path_regex, {"times": 1, "executed": True, **scope})
+
     def remove(self, fault: Fault) -> None:
         with self._lock:
             self._rules = [rule for rule in self._rules if rule is not fault]
@@ -115,10 +167,10 @@ class Faults:
         with self._lock:
             self._rules.clear()
 
-    def take(self, method: str, path: str, node: str) -> Fault | None:
+    def take(self, method: str, path: str, node: str, *, reused: bool = False) -> Fault | None:
         """The rule for this request, counted as used."""
         with self._lock:
-            rule = next((one for one in self._rules if one.left != 0 and one.fits(method, path, node)), None)
+            rule = next((one for one in self._rules if one.left != 0 and one.fits(method, path, node, reused)), None)
             if rule is not None and rule.left is not None:
                 rule.left -= 1
             return rule
@@ -131,6 +183,7 @@ class Faults:
             node=scope.get("node"),
             executed=scope.get("executed", False),
             left=scope.get("times"),
+            reused=scope.get("reused", False),
         )
         with self._lock:
             self._rules.append(fault)

@@ -77,7 +77,7 @@ class Response:
         return self.status >= 400
 
     def compressed(self) -> Response:
-        if len(self.body) <= GZIP_FROM or not self.content_type:
+        if len(self.body) <= GZIP_FROM or not self.content_type or self.headers:
             return self
         body = gzip.compress(self.body, compresslevel=1, mtime=0)
         return replace(self, body=body, headers=(*self.headers, ("Content-Encoding", "gzip")))

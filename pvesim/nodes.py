@@ -9,8 +9,8 @@ from typing import Literal
 from pvesim.guests import GIB
 from pvesim.tls import Authority, Certificate, load_into, server_context
 
-# What becomes of a connection before any TLS: served, left alone, or closed at once.
-Manners = Literal["polite", "mute", "curt"]
+# What becomes of a connection before any TLS: served, left alone, closed at once, or told that its TLS is too new.
+Manners = Literal["polite", "mute", "curt", "old"]
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,12 @@ class Outages:
         moments = (asked.silent_since, other.silent_since, self._split_at)
         return min(moment for moment in moments if moment is not None)
 
+    def close_port(self, name: str) -> None:
+        self._ports.close(self.nodes[name])
+
+    def open_port(self, name: str) -> None:
+        self._open(self.nodes[name])
+
     def _open(self, node: Node) -> None:
         raise NotImplementedError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pvesim.api.dispatch import answer, api_path, claimed_identity
 from pvesim.clock import Clock
-from pvesim.faults import Delay, Drip, Fault, Hang, Reply, Reset
+from pvesim.faults import Delay, Drip, Fault, Hang, Reply, Reset, Rewrite, Then, Truncate
 from pvesim.http import (
     LARGEST_BODY,
     LARGEST_HEAD,
@@ -61,7 +61,7 @@ class Server:
             message = await asyncio.wait_for(_read_message(reader, writer), IDLE)
             # Delays count from here: whoever sees the request in the journal may turn the clock at once.
             arrived = self.clock.now()
-            fault = self.cluster.faults.take(message.verb, api_path(message), self.node.name)
+            fault = self.cluster.faults.take(message.verb, api_path(message), self.node.name, reused=served > 1)
             response = self._answer(message, fault, arrived)
             last = served == MOST_REQUESTS or message.wants_close
             if last:
@@ -76,8 +76,12 @@ class Server:
             self._record(message, status, arrived)
             return Response(status, "")
         response = refusal(message) or self._perform(message)
-        is_lost = fault is not None and isinstance(fault.mischief, Hang | Reset)
-        self._record(message, 0 if is_lost else response.status, arrived)
+        mischief = fault.mischief if fault else None
+        if isinstance(mischief, Rewrite):
+            response = mischief.spoil(response)
+        self._record(message, 0 if isinstance(mischief, Hang | Reset) else response.status, arrived)
+        if isinstance(mischief, Then):
+            mischief.action()
         return response.compressed() if message.accepts_gzip else response
 
     def _perform(self, message: Message) -> Response:
@@ -107,13 +111,16 @@ class Server:
         """Whether the connection may go on afterwards."""
         content = response.head() + response.body
         match fault.mischief if fault else None:
-            case None:
+            case None | Rewrite() | Then():
                 await self._send_after(writer, content, arrived + response.delay)
             case Delay(seconds, "body"):
                 await _write(writer, response.head())
                 await self._send_after(writer, response.body, arrived + seconds)
             case Delay(seconds):
                 await self._send_after(writer, content, arrived + seconds)
+            case Truncate(share):
+                await _write(writer, response.head() + response.body[: int(len(response.body) * share)])
+                return False
             case Drip(bytes_per_second):
                 await _trickle(writer, content, bytes_per_second)
             case mischief:

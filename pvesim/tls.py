@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -56,12 +57,14 @@ class Authority:
     def __init__(self, unit: str) -> None:
         self.certificate = _authority_certificate(unit)
 
-    def issue(self, node: str) -> Certificate:
+    def issue(self, node: str, *, names: Sequence[str] | None = None, is_over: bool = False) -> Certificate:
+        """For the node and its addresses, or for other names; one which is over ended yesterday."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = self.certificate.x509
+        life = timedelta(0) if is_over else NODE_LIFE
         builder = (
-            _builder(_name((NameOID.COMMON_NAME, node)), issuer.subject, key, NODE_LIFE)
-            .add_extension(_alternative_names(node), critical=False)
+            _builder(_name((NameOID.COMMON_NAME, node)), issuer.subject, key, life)
+            .add_extension(_alternative_names(node) if names is None else _only_names(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(
@@ -127,6 +130,10 @@ def _name(*parts: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
 def _alternative_names(node: str) -> x509.SubjectAlternativeName:
     addresses = [x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "::1")]
     return x509.SubjectAlternativeName([*addresses, *map(x509.DNSName, ("localhost", node))])
+
+
+def _only_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName(map(x509.DNSName, names))
 
 
 def _signing_only() -> x509.KeyUsage:

@@ -1,0 +1,46 @@
+"""Guests which are not where, or who, they were a moment ago."""
+
+from __future__ import annotations
+
+from pvesim.mischief.base import ClusterFaults
+
+
+class GuestFaults(ClusterFaults):
+    """At once, or right after the next answer to a path like `after`."""
+
+    def guest_moved(self, vmid: int, node: str = "", after: str = "") -> None:
+        """It runs on another node now: the old one answers 500 Configuration file … does not exist."""
+        guest = self._cluster.guest(vmid)
+        former, target = guest.node, node or next(name for name in self._cluster.nodes if name != guest.node)
+
+        def move(name: str) -> None:
+            guest.node = name
+
+        self._now_or_after(after, lambda: move(target))
+        self._undo.append(lambda: move(former))
+
+    def guest_removed(self, vmid: int, after: str = "") -> None:
+        """It is gone, with its rights and its place in a pool."""
+        guest, pool = self._cluster.guest(vmid), self._cluster.access.pools.pool_of(vmid)
+        self._now_or_after(after, lambda: self._cluster.remove_guest(vmid))
+        self._undo.append(lambda: self._cluster.enlist(guest, pool))
+
+    def vmid_reused(self, vmid: int, name: str = "somebody-elses", pool: str = "", after: str = "") -> None:
+        """Another guest has its number: nothing but that is the same."""
+        cluster, guest = self._cluster, self._cluster.guest(vmid)
+        former = cluster.access.pools.pool_of(vmid)
+
+        def reuse() -> None:
+            cluster.remove_guest(vmid)
+            cluster.add_guest(vmid, name, guest.node, guest.kind, pool=pool or None)
+
+        def restore() -> None:
+            cluster.remove_guest(vmid)
+            cluster.enlist(guest, former)
+
+        self._now_or_after(after, reuse)
+        self._undo.append(restore)
+
+    def guest_locked(self, vmid: int, lock: str = "backup") -> None:
+        """What acts on it fails: VM is locked (backup)."""
+        self._change(self._cluster.guest(vmid), lock=lock)
