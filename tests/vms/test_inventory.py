@@ -217,6 +217,11 @@ def test_a_status_that_was_asked_for_since_is_newer_than_the_list(building_a: La
     assert building_a.machine(101).status == "running"
 
 
+def test_a_status_that_is_newer_than_the_list_is_no_change(building_a: Lab):
+    building_a.machine(101).observe("running", at=timezone.now())
+    assert building_a.sync().changed == 0
+
+
 def test_the_other_facts_come_from_the_list_all_the_same(building_a: Lab):
     building_a.machine(101).observe("running", at=timezone.now())
     building_a.pve.guest(101).name = "renamed"

@@ -412,6 +412,12 @@ def test_one_worker_holds_an_operation(operation: Operation):
     assert not same(operation).claim(timezone.now())
 
 
+def test_what_one_worker_holds_another_does_not_touch(operation: Operation, building_a: Lab):
+    operation.claim(timezone.now())
+    operations.work_on(same(operation))
+    assert (same(operation).state, building_a.pve.count()) == (State.REQUESTED, 0)
+
+
 def test_a_released_operation_can_be_held_by_another(operation: Operation):
     operation.claim(timezone.now())
     operation.release()
