@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from pvesim.cluster import Cluster
-from pvesim.guests import GIB
+from pvesim.control import Control, fault_list
+from pvesim.power import Durations
+from pvesim.releases import NEWEST, RELEASES
+from pvesim.seed import fill, seed
 from pvesim.simulator import Simulator
 
 DESCRIPTION = """
@@ -18,7 +24,20 @@ certificate of the cluster's own authority. Nothing is kept: every start is the 
 
 accounts   admin@pve (Administrator), with the token admin@pve!portal (privsep 0)
            student@pve (PVEVMUser on /vms/101)
-guests     100-104 in the pool labs, 110 a template there, 105-107 in staff, 200-201 on the second node
+guests     100-104 in the pool labs, 110 a template there, 105-107 in staff, 200-201 on the last node;
+           with --guests more of them, from 1000 on
+
+Passwords and secrets stay the same from start to start when the environment has PVESIM_PASSWORD,
+PVESIM_TOKEN_SECRET (a UUID) and PVESIM_CONTROL_TOKEN.
+"""
+FAULTS = """
+With --control-port, faults can be caused and undone while it runs. It prints the token which every request needs:
+
+  curl -H "Authorization: Bearer $TOKEN" -X POST "http://127.0.0.1:PORT/faults/node-down?node=pve2&patience=3"
+  curl -H "Authorization: Bearer $TOKEN" -X DELETE http://127.0.0.1:PORT/faults
+
+faults and their parameters, optional ones in brackets; those which concern single answers also take times=,
+method=, node=, executed= and reused=
 """
 
 
@@ -27,18 +46,26 @@ def main() -> int:
     simulator = Simulator(seed=options.seed)
     cluster = simulator.add_cluster(
         options.name,
-        nodes=options.nodes.split(","),
+        nodes=node_names(options.nodes),
         standalone=options.standalone,
         first_port=options.port,
         statd_interval=options.statd_interval,
         unauthorized_delay=options.unauthorized_delay,
         agent_delay=3.0,
+        durations=Durations(abort=5.0, account_lock=10.0, cleanup_lock=options.cleanup_lock),
+        release=options.release,
     )
-    seed(cluster, options.password)
-    with simulator:
+    seed(cluster, options.password, os.environ.get("PVESIM_TOKEN_SECRET"))
+    fill(cluster, options.guests)
+    with ExitStack() as running:
+        running.enter_context(simulator)
+        control = None
+        if options.control_port is not None:
+            token = os.environ.get("PVESIM_CONTROL_TOKEN")
+            control = running.enter_context(Control(simulator, options.control_port, token))
         if options.ca_file:
             Path(options.ca_file).write_text(cluster.ca_pem)
-        print(introduction(cluster, options.password), flush=True)
+        print(introduction(cluster, options.password, control), flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
@@ -46,51 +73,46 @@ def main() -> int:
     return 0
 
 
-def seed(cluster: Cluster, password: str) -> None:
-    """The accounts and guests which the description promises."""
-    cluster.add_user("admin@pve", password, acl={"/": "Administrator"})
-    cluster.add_token("admin@pve", "portal", privsep=False)
-    cluster.add_user("student@pve", password, acl={"/vms/101": "PVEVMUser"})
-    cluster.add_pool("labs", "class labs")
-    cluster.add_pool("staff", "staff machines")
-    cluster.add_guest(100, "lab-100", pool="labs", tags=["lab"], agent="alive")
-    cluster.add_guest(101, "lab-101", status="running", pool="labs", tags=["lab", "web"], agent="dead", acpi=False)
-    for vmid in (102, 103, 104):
-        cluster.add_guest(vmid, f"lab-{vmid}", pool="labs", tags=["lab"])
-    for vmid in (105, 106, 107):
-        cluster.add_guest(vmid, f"staff-{vmid}", pool="staff", tags=["staff"], maxcpu=2, maxmem=4 * GIB)
-    cluster.add_guest(110, "tmpl-base", pool="labs", tags=["template"], template=True, acpi=False)
-    last = list(cluster.nodes)[-1]
-    cluster.add_guest(200, "desk-200", node=last)
-    cluster.add_guest(201, "box-201", node=last, kind="lxc", status="running")
+def node_names(text: str) -> list[str]:
+    """Names, or how many of them."""
+    return [f"pve{number}" for number in range(1, int(text) + 1)] if text.isdecimal() else text.split(",")
 
 
-def introduction(cluster: Cluster, password: str) -> str:
+def introduction(cluster: Cluster, password: str, control: Control | None = None) -> str:
+    return "\n".join(_introduction(cluster, password, control))
+
+
+def _introduction(cluster: Cluster, password: str, control: Control | None) -> Iterator[str]:
     token = cluster.token("admin@pve!portal")
-    nodes = (f"  {name:<8} {url}  {cluster.fingerprint(name)}" for name, url in cluster.urls.items())
-    return "\n".join(
-        [
-            f"cluster {cluster.name}",
-            *nodes,
-            f"users    admin@pve, student@pve; password {password}",
-            f"token    {token.full_id}={token.secret}",
-            "stop     Ctrl-C",
-        ]
-    )
+    yield f"cluster {cluster.name}, Proxmox VE {cluster.release.name}, {len(cluster.guests)} guests"
+    yield from (f"  {name:<8} {url}  {cluster.fingerprint(name)}" for name, url in cluster.urls.items())
+    yield f"users    admin@pve, student@pve; password {password}"
+    yield f"token    {token.full_id}={token.secret}"
+    if control is not None:
+        yield f"control  {control.url}/faults  Authorization: Bearer {control.token}"
+    yield "stop     Ctrl-C"
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m pvesim", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m pvesim",
+        description=DESCRIPTION,
+        epilog=f"{FAULTS}\n{fault_list()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
+    password = os.environ.get("PVESIM_PASSWORD") or secrets.token_urlsafe(9)
     add("--name", default="lab-a", help="name of the cluster (default: %(default)s)")
-    add("--nodes", default="pve1,pve2", help="names of the nodes (default: %(default)s)")
+    add("--nodes", default="pve1,pve2", help="names of the nodes, or their number (default: %(default)s)")
+    add("--guests", type=int, default=0, metavar="COUNT", help="fill up to so many guests")
+    add("--release", default=NEWEST, choices=tuple(RELEASES), help="what it passes for (default: %(default)s)")
     add("--standalone", action="store_true", help="a node without a cluster; needs --nodes with one name")
     add("--port", type=int, default=0, help="port of the first node, the others follow (default: free ones)")
-    add("--password", default=secrets.token_urlsafe(9), help="of both users (default: a new one)")
+    add("--password", default=password, help="of both users (default: a new one)")
     add("--statd-interval", type=float, default=10.0, help="seconds by which /cluster/resources lags (10)")
     add("--unauthorized-delay", type=float, default=3.0, help="seconds which every 401 takes (3)")
+    add("--cleanup-lock", type=float, default=0.0, help="seconds which a start right after a stop locks (0; real: 30)")
+    add("--control-port", type=int, help="let faults be caused on this port, 0 for a free one; see below")
     add("--ca-file", help="write the certificate of the authority to this file")
     add("--seed", type=int, default=1, help="of the random numbers (1)")
     return parser.parse_args()

@@ -16,6 +16,7 @@ from pvesim.nodes import Node
 from pvesim.outages import Outages, Ports
 from pvesim.power import Durations, Power
 from pvesim.releases import NEWEST, release_named
+from pvesim.shelf import Shelf
 from pvesim.statd import Statd
 from pvesim.storage import DEFAULT_STORAGES, Storage
 from pvesim.tasks import Tasks
@@ -67,6 +68,7 @@ class Cluster(AccountHandles, GuestHandles, Outages):
         self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
         self.faults = Mischief(self)
         self.journal = Journal()
+        self.shelf = Shelf()
         self._ports = ports
 
     # --- where it is ---

@@ -12,8 +12,9 @@ from __future__ import annotations
 import inspect
 import json
 import secrets
+import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hmac import compare_digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -22,6 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pvesim.mischief import Mischief
 from pvesim.simulator import Simulator
+from pvesim.spoil import MALFORMED, TEXTS
 
 HOST = "127.0.0.1"
 # How often, in seconds, it looks whether it is to stop.
@@ -33,6 +35,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "int": int,
     "float": float,
     "bool": lambda text: text in ("1", "true"),
+    "Mapping[str, str] | None": json.loads,
 }
 
 
@@ -94,8 +97,14 @@ def fault_names() -> Iterator[tuple[str, Callable[..., object]]]:
 
 
 def fault_list() -> str:
-    """Names, parameters and a word of explanation."""
-    return "\n".join(f"  {name:<34} {_usage(method)}" for name, method in fault_names())
+    """Names, parameters, and of what kinds they can be."""
+    lines = [f"  {name:<34} {_usage(method)}" for name, method in fault_names()]
+    return "\n".join([*lines, "", _kinds("malformed", MALFORMED), _kinds("hostile", TEXTS)])
+
+
+def _kinds(name: str, table: Iterable[str]) -> str:
+    text = f"kinds of {name}: {', '.join(table)}"
+    return textwrap.fill(text, 110, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _usage(method: Callable[..., object]) -> str:

@@ -14,6 +14,8 @@ Kind = Literal["qemu", "lxc"]
 Status = Literal["stopped", "running", "paused"]
 Agent = Literal["off", "dead", "alive"]
 
+# For so many seconds the load of a guest stays as it is.
+STEADY = 10
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -125,9 +127,9 @@ class Guest:
         return {**kept, "options": dict(self.options)}
 
     def noise(self, subject: str, moment: float | None = None) -> float:
-        """A number between 0 and 1 which changes every ten seconds and is the same in every run."""
+        """A number between 0 and 1 which changes now and then and is the same in every run."""
         at = self.timeline.now() if moment is None else moment
-        return zlib.crc32(f"{subject}:{self.vmid}:{int(at) // 10}".encode()) / 2**32
+        return zlib.crc32(f"{subject}:{self.vmid}:{int(at) // STEADY}".encode()) / 2**32
 
     def traffic(self, subject: str, per_second: int) -> int:
         share = zlib.crc32(f"{subject}:{self.vmid}".encode()) / 2**32

@@ -62,6 +62,18 @@ class Message:
         return given | dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
+@dataclass(eq=False)
+class Document:
+    """A body which is sent again and again, and compressed once."""
+
+    body: bytes
+    packed: bytes = b""
+
+    def gzipped(self) -> bytes:
+        self.packed = self.packed or _gzipped(self.body)
+        return self.packed
+
+
 @dataclass(frozen=True)
 class Response:
     status: int
@@ -71,6 +83,7 @@ class Response:
     connections: tuple[str, ...] = ("Keep-Alive",)
     headers: tuple[tuple[str, str], ...] = ()
     delay: float = 0.0
+    document: Document | None = field(default=None, repr=False)
 
     @property
     def is_error(self) -> bool:
@@ -79,7 +92,8 @@ class Response:
     def compressed(self) -> Response:
         if len(self.body) <= GZIP_FROM or not self.content_type or self.headers:
             return self
-        body = gzip.compress(self.body, compresslevel=1, mtime=0)
+        is_document = self.document is not None and self.document.body is self.body
+        body = self.document.gzipped() if self.document and is_document else _gzipped(self.body)
         return replace(self, body=body, headers=(*self.headers, ("Content-Encoding", "gzip")))
 
     def closing(self) -> Response:
@@ -118,8 +132,19 @@ def read_head(head: bytes) -> Message:
 
 
 def json_response(status: int, reason: str, content: object) -> Response:
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return Response(status, reason, text.encode(), JSON_TYPE)
+    return Response(status, reason, json_bytes(content), JSON_TYPE)
+
+
+def document_response(document: Document) -> Response:
+    return Response(200, "OK", document.body, JSON_TYPE, document=document)
+
+
+def json_bytes(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _gzipped(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=1, mtime=0)
 
 
 def text_response(status: int, reason: str) -> Response:

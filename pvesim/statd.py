@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from pvesim.guests import Guest
+from pvesim.guests import STEADY, Guest
 from pvesim.timeline import Timeline
 
 # A node which is gone for longer takes the numbers of its guests with it.
@@ -33,16 +34,20 @@ class Figures:
 
     @classmethod
     def of(cls, guest: Guest) -> Figures:
+        status = guest.status
+        if status == "stopped":
+            sizes = (0, 0.0, guest.maxcpu, 0, guest.maxmem, 0, guest.maxdisk)
+            return cls(guest.name, status, guest.template, *sizes, 0, 0, 0, 0)
         return cls(
             guest.name,
-            guest.status,
+            status,
             guest.template,
             guest.uptime,
             guest.cpu,
             guest.maxcpu,
             guest.mem,
             guest.maxmem,
-            guest.maxdisk // 4 if guest.kind == "lxc" and guest.is_up else 0,
+            guest.maxdisk // 4 if guest.kind == "lxc" else 0,
             guest.maxdisk,
             guest.traffic("netin", 2000),
             guest.traffic("netout", 1000),
@@ -62,6 +67,8 @@ class Statd:
         self._ticks = 0
         self._published: dict[int, Figures] = {}
         self._frozen: dict[int, Figures] = {}
+        self._memory: Counter[str] = Counter()
+        self._added_up: tuple[int, int] | None = None
         timeline.watch(self._tick)
 
     @property
@@ -71,11 +78,22 @@ class Statd:
     def figures(self, guest: Guest, unseen_since: float | None = None) -> Figures | None:
         """What the cluster believes of the guest; None when it knows nothing. Of a lost node it knows what it knew."""
         if unseen_since is not None:
-            recent = self.timeline.now() - unseen_since <= MEMORY
-            return self._frozen.get(guest.vmid) if recent else None
+            return self._frozen.get(guest.vmid) if self.knows(unseen_since) else None
         if not self.interval:
             return Figures.of(guest)
         return self._published.get(guest.vmid)
+
+    def knows(self, unseen_since: float | None) -> bool:
+        return unseen_since is None or self.timeline.now() - unseen_since <= MEMORY
+
+    def memory_by_node(self) -> Mapping[str, int]:
+        """What the guests of each node use now; added up once for all nodes."""
+        state = (self.timeline.generation, int(self.timeline.now()) // STEADY)
+        if state != self._added_up:
+            self._added_up, self._memory = state, Counter()
+            for guest in self.guests.values():
+                self._memory[guest.node] += guest.mem
+        return self._memory
 
     def publish(self, guests: Iterable[Guest]) -> None:
         for guest in guests:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pvesim.api.call import Call, Json, Need, Routes
 from pvesim.api.rows import guest_row, network_row, node_row, pool_row, storage_row, task_row
 from pvesim.errors import bad_parameters
+from pvesim.http import json_bytes
 from pvesim.parameters import VMID, Param
 
 ROUTES = Routes()
@@ -21,9 +22,24 @@ def status(call: Call) -> list[Json]:
 
 
 @ROUTES.add("GET", "/cluster/resources", {"type": Param(choices=("vm", "storage", "node", "sdn"))})
-def resources(call: Call) -> list[Json]:
+def resources(call: Call) -> object:
+    """Made once for everybody who may see the same, as long as nothing has changed; figures change with the tick."""
+    if not call.cluster.statd.interval:
+        return _resources(call)
+    key = (str(call.identity), call.identity.separated, call.asked.name, call.values.get("type"))
+    return call.cluster.shelf.document(key, _state(call), lambda: json_bytes({"data": _resources(call)}))
+
+
+def _resources(call: Call) -> list[Json]:
     wanted = call.values.get("type")
     return [row for kind, rows in SECTIONS if wanted in (None, kind) for row in rows(call)]
+
+
+def _state(call: Call) -> object:
+    """Equal as long as the resources are."""
+    cluster = call.cluster
+    knowledge = [cluster.statd.knows(cluster.unseen_since(call.asked, node)) for node in cluster.nodes.values()]
+    return cluster.timeline.generation, cluster.access.generation, cluster.statd.ticks, knowledge
 
 
 @ROUTES.add("GET", "/cluster/nextid", {"vmid": VMID})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote
@@ -26,7 +27,16 @@ from pvesim.api import (
 from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
 from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, failed
-from pvesim.http import MalformedJsonError, Message, Response, error_response, json_response, text_response
+from pvesim.http import (
+    Document,
+    MalformedJsonError,
+    Message,
+    Response,
+    document_response,
+    error_response,
+    json_response,
+    text_response,
+)
 from pvesim.nodes import Node, Trouble
 from pvesim.parameters import verify
 
@@ -60,7 +70,9 @@ def answer(cluster: Cluster, asked: Node, message: Message) -> Response:
     is_extjs = message.path.startswith(EXTJS_PREFIX)
     try:
         result, connections = _perform(cluster, asked, message, path)
-        envelope = {"data": result.data, **result.extra, **({"success": 1} if is_extjs else {})}
+        if isinstance(result.data, Document) and not is_extjs:
+            return replace(document_response(result.data), connections=connections)
+        envelope = {"data": _content(result.data), **result.extra, **({"success": 1} if is_extjs else {})}
         return replace(json_response(200, "OK", envelope), connections=connections, delay=result.delay)
     except MalformedJsonError as problem:
         return problem.response
@@ -69,6 +81,10 @@ def answer(cluster: Cluster, asked: Node, message: Message) -> Response:
             return _extjs_error(error)
         has_message = cluster.release.errors_have_a_message
         return error_response(_with_penalty(cluster, error), has_message=has_message)
+
+
+def _content(data: object) -> object:
+    return json.loads(data.body)["data"] if isinstance(data, Document) else data
 
 
 def _extjs_error(error: ApiError) -> Response:
