@@ -146,6 +146,8 @@ class Cluster(models.Model):
             if adding:
                 Adoption.objects.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
                 DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
+            else:
+                LoginState.try_again(self)
             if moved:  # what was found at the old place says nothing of the new one
                 ClusterHealth.objects.filter(cluster=self).delete()
         for secret in new_secrets:
@@ -258,6 +260,22 @@ class ClusterHealth(models.Model):
         cluster = Cluster.objects.filter(cluster_id=cluster_id).only("pk").first()
         if cluster:  # it may have been deleted while it was asked
             cls.objects.update_or_create(cluster=cluster, defaults=values)
+
+
+class LoginState(models.Model):
+    """Whether a cluster took the credential: kept so that a rejected one is tried once, by whichever process."""
+
+    cluster = models.OneToOneField(Cluster, models.CASCADE, primary_key=True, related_name="+")
+    rejected_version = models.PositiveIntegerField(null=True)
+    busy_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"version {self.rejected_version} rejected" if self.rejected_version is not None else "not rejected"
+
+    @classmethod
+    def try_again(cls, cluster: Cluster) -> None:
+        """Somebody saved the cluster or tested it with success."""
+        cls.objects.filter(cluster=cluster).update(rejected_version=None)
 
 
 class Adoption(models.Model):

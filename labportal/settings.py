@@ -58,6 +58,8 @@ LOOPBACK_ONLY = set(ALLOWED_HOSTS) <= {"127.0.0.1", "localhost", "[::1]", "tests
 
 # Clusters: the second and the third source, behind the database.
 CLUSTER_CONFIG_FILE = text("CLUSTER_CONFIG_FILE", str(BASE_DIR / "clusters.json"))
+# Where clusters may be: networks, or the words private, public and loopback. Empty: private and public.
+CLUSTER_ALLOWED_NETWORKS = words("CLUSTER_ALLOWED_NETWORKS", "")
 PVE_HOST = text("PVE_HOST", "")
 CLUSTERS: list[dict[str, Any]] = (
     [

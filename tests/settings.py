@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
 os.environ["FIELD_ENCRYPTION_KEY"] = Fernet.generate_key().decode()
 os.environ["DEBUG"] = "off"
+os.environ["CLUSTER_ALLOWED_NETWORKS"] = "private,public,loopback"  # the simulator is on this machine
 os.environ["ALLOWED_HOSTS"] = "127.0.0.1,localhost,testserver"
 os.environ.setdefault("DATABASE_URL", "sqlite:///tests.db")
 for name in (
@@ -28,4 +29,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-STATIC_ROOT = None  # a fresh clone has collected none, and looking through them for each client takes time
+STATIC_ROOT = None  # type: ignore[assignment]  # a fresh clone has collected none, and looking through them for each client takes time

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from clusters import proxmox
+from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterHealth
 from vms.models import ClusterSync, VirtualMachine
@@ -40,7 +40,7 @@ def sync(config: ClusterConfig) -> Outcome:
     """Read one cluster. Its failure is written down as its own health and raised nowhere."""
     started = timezone.now()
     try:
-        with proxmox.connect(config) as pve:
+        with gate.read(config) as pve:
             answer = pve.resources()
     except proxmox.ProxmoxError as error:
         logger.warning("%s: %s", config.cluster_id, error.plain)

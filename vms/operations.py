@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from clusters import proxmox
+from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.models import ClusterHealth
 from vms import registry, rules
@@ -103,7 +103,7 @@ def _send(operation: Operation, config: ClusterConfig) -> None:
     if vm is None or not operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
         return
     try:
-        with proxmox.connect(config) as pve:
+        with gate.connect(config) as pve:
             upid = pve.power(vm.node, vm.kind, vm.vmid, proxmox.Power(operation.action))
     except proxmox.ProxmoxError as error:
         if not error.sent:
@@ -129,7 +129,7 @@ def _no_longer_allowed(operation: Operation) -> str:
 
 
 def _follow(operation: Operation, config: ClusterConfig) -> None:
-    with proxmox.connect(config) as pve:
+    with gate.connect(config) as pve:
         try:
             task = pve.task_status(operation.upid)
         except proxmox.NotFound:
@@ -155,7 +155,7 @@ def _settle_done(operation: Operation, pve: proxmox.Client) -> None:
 
 def _look(operation: Operation, config: ClusterConfig) -> None:
     """It was being sent when the answer or the worker was lost."""
-    with proxmox.connect(config) as pve:
+    with gate.connect(config) as pve:
         _settle_by_status(operation, pve, "It is not known whether the cluster received this.")
 
 

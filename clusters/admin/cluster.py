@@ -16,6 +16,7 @@ from clusters.admin import importing
 from clusters.config import ClusterConfig, Trust
 from clusters.examine import Finding, examine
 from clusters.forms import ClusterForm
+from clusters.gate import DatabaseGate
 from clusters.models import Cluster, ClusterHealth, DeletedCluster, NotActive
 from clusters.templatetags.ages import age
 
@@ -181,6 +182,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         """Examine; what concerns the cluster as it is stored is written down as its health."""
         finding = examine(config)
         if known and finding.ok:
+            DatabaseGate().accepted(config)
             ClusterHealth.succeeded(config.cluster_id, version=finding.version)
         elif known:
             ClusterHealth.failed(config.cluster_id, finding.text)

@@ -76,6 +76,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(50),
         "FIELD_ENCRYPTION_KEY": Fernet.generate_key().decode(),
         "DEBUG": "off",
+        "CLUSTER_ALLOWED_NETWORKS": "loopback",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "DATABASE_URL": f"sqlite:///{folder / 'lab_portal.db'}",
         "CLUSTER_CONFIG_FILE": str(folder / "clusters.json"),

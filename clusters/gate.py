@@ -1,0 +1,84 @@
+"""One try for each credential, across all processes: the database remembers what a cluster has rejected.
+
+Proxmox VE delays every rejected login by seconds, and somebody watches its log for guessing: a password that was
+changed over there must not be tried again with every sync of every worker.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from clusters.models import Cluster, LoginState
+
+# Longer than a login takes until the gateway gives it up: who died while he tried is not waited for.
+TURN = timedelta(seconds=30)
+
+REJECTED_BEFORE = (
+    "The cluster rejected the portal's credential, so it is not tried again. Enter a valid one in the cluster's "
+    "settings, or test the connection there."
+)
+
+
+class DatabaseGate:
+    """Takes turns and remembers, in the cluster's row of `LoginState`."""
+
+    def enter(self, config: ClusterConfig, *, patience: float) -> None:
+        end = time.monotonic() + patience
+        while not self._may_try(config):
+            if time.monotonic() >= end:
+                raise proxmox.TimedOut(sent=False)
+            time.sleep(0.1)
+
+    def _may_try(self, config: ClusterConfig) -> bool:
+        state = _state(config)
+        if state is None:
+            return True
+        if state.rejected_version == config.credential_version:
+            raise proxmox.LoginRejected(REJECTED_BEFORE)
+        if config.token_id and config.token_secret:
+            return True  # a token does not log in, so nobody waits for a turn
+        now = timezone.now()
+        free = LoginState.objects.filter(Q(busy_until=None) | Q(busy_until__lt=now), pk=state.pk)
+        return bool(free.exclude(rejected_version=config.credential_version).update(busy_until=now + TURN))
+
+    def accepted(self, config: ClusterConfig) -> None:
+        _write(config, rejected_version=None, busy_until=None)
+
+    def rejected(self, config: ClusterConfig, error: proxmox.LoginRejected) -> None:
+        _write(config, rejected_version=config.credential_version, busy_until=None)
+
+    def left(self, config: ClusterConfig) -> None:
+        _write(config, busy_until=None)
+
+
+def _state(config: ClusterConfig) -> LoginState | None:
+    """None for a cluster that is not in the database."""
+    found = LoginState.objects.filter(cluster__cluster_id=config.cluster_id).first()
+    if found:
+        return found
+    cluster = Cluster.objects.filter(cluster_id=config.cluster_id).only("pk").first()
+    return LoginState.objects.get_or_create(cluster=cluster)[0] if cluster else None
+
+
+def _write(config: ClusterConfig, **fields: object) -> None:
+    LoginState.objects.filter(cluster__cluster_id=config.cluster_id).update(**fields)
+
+
+@contextmanager
+def connect(config: ClusterConfig) -> Iterator[proxmox.Client]:
+    """`proxmox.connect` for everything that the portal does by itself."""
+    with proxmox.connect(config, gate=DatabaseGate()) as pve:
+        yield pve
+
+
+@contextmanager
+def read(config: ClusterConfig) -> Iterator[proxmox.Reader]:
+    """The same for looking only."""
+    with proxmox.read(config, gate=DatabaseGate()) as pve:
+        yield pve

@@ -1,0 +1,131 @@
+"""One try for each credential, by whichever process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+import pvesim
+from clusters import gate, proxmox
+from clusters.models import Cluster, LoginState
+from vms import inventory
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TICKETS = "^/access/ticket$"
+
+
+@pytest.fixture
+def pve() -> Iterator[pvesim.Cluster]:
+    with pvesim.Simulator(seed=1) as simulator:
+        cluster = simulator.add_cluster("lab", nodes=("pve1",), statd_interval=0.0)
+        cluster.add_user("portal@pve", password="right", acl={"/": "Administrator"})
+        yield cluster
+
+
+def enter(pve: pvesim.Cluster, password: str) -> Cluster:
+    return Cluster.objects.create(
+        cluster_id="lab", name="Lab", host=pve.host, port=pve.port, user="portal@pve", password=password,
+        ca_certificate=pve.ca_pem,
+    )  # fmt: skip
+
+
+def sync(times: int = 1) -> None:
+    for _ in range(times):
+        inventory.sync(Cluster.objects.get().config)
+        proxmox.forget("lab")  # as another process, which keeps no login
+
+
+def tries(pve: pvesim.Cluster) -> int:
+    return pve.count("POST", TICKETS)
+
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_rejected_password_is_tried_once(pve: pvesim.Cluster) -> None:
+    enter(pve, "wrong")
+    sync(times=5)
+    assert tries(pve) == 1
+
+
+def test_a_good_password_is_tried_by_every_process(pve: pvesim.Cluster) -> None:
+    enter(pve, "right")
+    sync(times=3)
+    assert tries(pve) == 3
+
+
+def test_saving_the_cluster_allows_another_try(pve: pvesim.Cluster) -> None:
+    row = enter(pve, "wrong")
+    sync()
+    row.name = "Renamed"
+    row.save()
+    sync(times=3)
+    assert tries(pve) == 2
+
+
+def test_a_new_password_is_tried(pve: pvesim.Cluster) -> None:
+    row = enter(pve, "wrong")
+    sync()
+    row.password = "right"
+    row.save()
+    sync()
+    assert row.health.ok
+
+
+def test_a_rejected_token_is_asked_with_once(pve: pvesim.Cluster) -> None:
+    row = enter(pve, "")
+    Cluster.objects.filter(pk=row.pk).update(token_id="portal@pve!gone", token_secret="0" * 36)
+    sync(times=4)
+    assert len(pve.requests) == 1
+
+
+def test_the_turn_of_somebody_who_died_is_not_waited_for(pve: pvesim.Cluster) -> None:
+    row = enter(pve, "right")
+    LoginState.objects.create(cluster=row, busy_until=timezone.now() - timedelta(seconds=1))
+    sync()
+    assert tries(pve) == 1
+
+
+def test_who_does_not_get_a_turn_gives_up_in_time(pve: pvesim.Cluster) -> None:
+    row = enter(pve, "right")
+    LoginState.objects.create(cluster=row, busy_until=timezone.now() + timedelta(minutes=1))
+    with pytest.raises(proxmox.TimedOut):
+        gate.DatabaseGate().enter(row.config, patience=0.2)
+    assert tries(pve) == 0
+
+
+SYNCS = """
+import django; django.setup()
+from clusters import proxmox
+from clusters.models import Cluster
+from vms import inventory
+for _ in range(50):
+    inventory.sync(Cluster.objects.get().config)
+    proxmox.forget("lab")
+"""
+
+
+def test_a_hundred_syncs_by_two_processes_are_one_try(pve: pvesim.Cluster, tmp_path: Path) -> None:
+    environment = {
+        **os.environ, "DJANGO_SETTINGS_MODULE": "labportal.settings", "DATABASE_URL": f"sqlite:///{tmp_path}/lab.db",
+    }  # fmt: skip
+
+    def start(script: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+
+    fill = f"""
+import django; django.setup()
+from django.core.management import call_command; call_command("migrate", verbosity=0)
+from clusters.models import Cluster
+Cluster.objects.create(cluster_id="lab", name="Lab", host={pve.host!r}, port={pve.port}, user="portal@pve",
+                       password="changed over there", ca_certificate={pve.ca_pem!r})
+"""
+    assert start(fill).wait(60) == 0
+    assert [process.wait(120) for process in [start(SYNCS), start(SYNCS)]] == [0, 0]
+    print(f"\n100 syncs by 2 processes after a password change: {tries(pve)} login attempt")
+    assert tries(pve) == 1
