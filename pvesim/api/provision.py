@@ -92,7 +92,7 @@ def _refuse_clone(call: Call, source: Guest, full: bool) -> None:
     if newid in call.cluster.statd.guests:
         raise failed(f"unable to create {noun(source)} {newid}: config file already exists")
     if not full and not source.template:
-        raise failed("Linked clone feature is not supported for drive 'scsi0'")
+        raise failed(f"Linked clone feature is not supported for '{source.volume}' (scsi0)")
     for name in ("storage", "format"):
         if name in call.values and not full:
             raise failed(f"parameter '{name}' not allowed for linked clones")

@@ -165,9 +165,8 @@ def test_every_answer_is_as_described(lab: Cluster, api: Api, clock: ManualClock
             seen.update({name_of(route)} if answer.status_code == 200 else ())
             assert list(wrong(route, answer, known, lab)) == []
     left = sorted({name_of(route) for route in routes_of(lab)} & set(known) - seen)
-    print(
-        f"{lab.release.name}: {answers} answers of {len(routes_of(lab))} calls checked, {len(set(known) & seen)} described"
-    )
+    calls_described = len(set(known) & seen)
+    print(f"{lab.release.name}: {answers} answers checked, of {calls_described} described calls and some others")
     assert left == []
 
 
