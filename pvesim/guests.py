@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 import zlib
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class Guest:
     pid: int = 0
     holder: str | None = field(default=None, repr=False)
     ha: str | None = None
+    pending: dict[str, object] = field(default_factory=dict, repr=False)
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -90,6 +92,7 @@ class Guest:
     @status.setter
     def status(self, status: Status) -> None:
         if self._status == "stopped" and status != "stopped":
+            self._take_over()
             self._since = self.timeline.now()
             self.pid = 1000 + zlib.crc32(f"{self.vmid}:{self._since}".encode()) % 4_000_000
         elif self._status != "stopped" and status == "stopped":
@@ -140,7 +143,36 @@ class Guest:
         config = self._qemu_config() if self.kind == "qemu" else self._lxc_config()
         config.update({key: value for key, value in self._common_config().items() if value})
         config.update(self.options)
-        return {**config, "digest": _digest(config)}
+        waiting = {f"pending {name}": _plain(value) for name, value in self.pending.items()}
+        return {**config, "digest": _digest({**config, **waiting})}
+
+    def next_config(self) -> dict[str, str | int]:
+        """As it will be after the next start."""
+        waiting = {name: str(value) if name == "memory" else value for name, value in self.pending.items()}
+        return {**self.config(), **{name: _plain(value) for name, value in waiting.items()}}
+
+    def change(self, name: str, value: object) -> None:
+        """Set an option of the configuration, or delete it with None."""
+        match name, value:
+            case (("name" | "hostname"), str()):
+                self.name = value
+            case "description", _:
+                self.description = str(value or "")
+            case "tags", _:
+                self.tags = tuple(filter(None, re.split(r"[;, ]+", str(value or ""))))
+            case "cores", int():
+                self.maxcpu = value
+            case "memory", int():
+                self.maxmem = value * MIB
+            case _, None:
+                self.options.pop(name, None)
+            case _:
+                self.options[name] = _plain(value)
+
+    def _take_over(self) -> None:
+        waiting, self.pending = self.pending, {}
+        for name, value in waiting.items():
+            self.change(name, value)
 
     def _common_config(self) -> dict[str, str | int]:
         return {
@@ -189,6 +221,10 @@ class Guest:
     def mac(self) -> str:
         tail = zlib.crc32(f"mac:{self.vmid}".encode()) & 0xFFFFFF
         return f"BC:24:11:{tail >> 16:02X}:{tail >> 8 & 255:02X}:{tail & 255:02X}"
+
+
+def _plain(value: object) -> str | int:
+    return int(value) if isinstance(value, bool | int) else str(value)
 
 
 def config_file(node: str, kind: Kind, vmid: int) -> str:

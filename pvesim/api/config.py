@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pvesim.api.call import Call, Handler, Json, Need, Routes, read_only
 from pvesim.errors import failed
-from pvesim.guests import MIB, Guest, Kind
+from pvesim.guests import Guest, Kind
 from pvesim.parameters import FLAG, SKIPLOCK, TEXT, Param, required
 from pvesim.tasks import Steps, Task
 
@@ -35,6 +34,7 @@ class Option:
     area: str
 
 
+WAITING = frozenset("agent boot cores cpu kvm memory net0 net1 ostype sockets vga".split())
 COMMON = {
     "cores": Option(POSITIVE, "CPU"),
     "description": Option(TEXT, "Options"),
@@ -73,7 +73,7 @@ def read(kind: Kind) -> Handler:
         guest = call.guest(kind)
         snapshot = call.values.get("snapshot")
         if snapshot is None:
-            return guest.config()
+            return guest.config() if call.values.get("current") else guest.next_config()
         if snapshot not in guest.snapshots:
             raise failed(f"snapshot '{snapshot}' does not exist")
         return guest.snapshots[snapshot].config_row()
@@ -83,9 +83,16 @@ def read(kind: Kind) -> Handler:
 
 def pending(kind: Kind) -> Handler:
     def handler(call: Call) -> list[Json]:
-        return [{"key": key, "value": value} for key, value in call.guest(kind).config().items()]
+        guest = call.guest(kind)
+        now, then = guest.config(), guest.next_config()
+        return [_pending_row(key, now.get(key), then.get(key)) for key in now | then]
 
     return handler
+
+
+def _pending_row(key: str, now: object, then: object) -> Json:
+    value = {} if now is None else {"value": now}
+    return {"key": key, **value, **({} if then == now else {"pending": then})}
 
 
 def feature(kind: Kind) -> Handler:
@@ -101,6 +108,8 @@ def change(kind: Kind) -> Handler:
         changes = checked_changes(call, guest)
         if not call.cluster.is_quorate(call.node):
             raise failed(read_only(guest, WRITER_PID))
+        reverted = _names(call.values.get("revert"))
+        guest.pending = {name: value for name, value in guest.pending.items() if name not in reverted}
         apply(guest, changes)
 
     return handler
@@ -125,10 +134,10 @@ def change_in_task(kind: Kind) -> Handler:
 def checked_changes(call: Call, guest: Guest) -> Json:
     """New values by option; None for those to be deleted. Refused ones are an error for all."""
     options = OPTIONS[guest.kind]
-    deleted = [name for name in call.values.get("delete", "").replace(";", ",").split(",") if name]
+    deleted = _names(call.values.get("delete"))
     changes: Json = {name: call.values[name] for name in options if name in call.values}
     changes.update(dict.fromkeys(deleted))
-    for name in changes:
+    for name in [*changes, *_names(call.values.get("revert"))]:
         if name in options:
             call.require(guest.path, f"VM.Config.{options[name].area}")
     if guest.lock:
@@ -138,33 +147,24 @@ def checked_changes(call: Call, guest: Guest) -> Json:
     return changes
 
 
+def _names(text: str | None) -> list[str]:
+    return [name for name in (text or "").replace(";", ",").split(",") if name]
+
+
 def apply(guest: Guest, changes: Json) -> None:
+    """What a running machine cannot take over waits for its next start."""
     for name, value in changes.items():
-        _apply_one(guest, name, value)
-
-
-def _apply_one(guest: Guest, name: str, value: object) -> None:
-    match name, value:
-        case (("name" | "hostname"), str()):
-            guest.name = value
-        case "description", _:
-            guest.description = str(value or "")
-        case "tags", _:
-            guest.tags = tuple(filter(None, re.split(r"[;, ]+", str(value or ""))))
-        case "cores", int():
-            guest.maxcpu = value
-        case "memory", int():
-            guest.maxmem = value * MIB
-        case _, None:
-            guest.options.pop(name, None)
-        case _:
-            guest.options[name] = int(value) if isinstance(value, bool | int) else str(value)
+        if guest.is_up and guest.kind == "qemu" and name in WAITING and value is not None:
+            guest.pending = {**guest.pending, name: value}
+        else:
+            guest.pending = {key: one for key, one in guest.pending.items() if key != name}
+            guest.change(name, value)
 
 
 def _register(kind: Kind) -> None:
     place = f"/nodes/{{node}}/{kind}/{{vmid}}"
     accepted = {name: option.param for name, option in OPTIONS[kind].items()}
-    accepted |= {"delete": TEXT, "digest": Param(longest=40), "skiplock": SKIPLOCK}
+    accepted |= {"delete": TEXT, "revert": TEXT, "digest": Param(longest=40), "skiplock": SKIPLOCK}
     reading = {"current": FLAG, "snapshot": SNAPNAME}
     ROUTES.add("GET", f"{place}/config", reading, need=SEES)(read(kind))
     ROUTES.add("PUT", f"{place}/config", accepted, need=CHANGES, protected=True)(change(kind))

@@ -118,6 +118,8 @@ def _copy(call: Call, source: Guest, full: bool) -> Guest:
         addresses=(),
         parent=None,
         snapshots={},
+        pending={},
+        ha=None,
         holder=None,
         pid=0,
     )
