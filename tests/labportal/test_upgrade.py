@@ -27,6 +27,14 @@ COMMANDS = re.findall(r"```sh\n(.*?)```", CHAPTER, re.DOTALL)[0]
 SCRIPT = re.findall(r"```python\n(.*?)```", CHAPTER, re.DOTALL)[0]
 
 
+# For machines without the program of that name.
+SQLITE3 = f"""#!{sys.executable}
+import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]):
+    print(*row, sep="|")
+"""
+
+
 @dataclass
 class Upgrade:
     """The old folder, the new one, and what the page's commands said there, twice."""
@@ -42,9 +50,12 @@ class Upgrade:
     def sh(self, text: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run commands in the new portal's folder as the README writes them."""
         own = {
-            "PATH": os.environ["PATH"], "HOME": str(self.new), "DATABASE_URL": f"sqlite:///{self.new}/lab_portal.db",
+            "PATH": f"{os.environ['PATH']}:{self.new}",
+            "HOME": str(self.new),
+            "DATABASE_URL": f"sqlite:///{self.new}/lab_portal.db",
             "CLUSTER_CONFIG_FILE": str(self.old / "clusters.json"),
-        }  # fmt: skip
+            "CLUSTER_ALLOWED_NETWORKS": "private,loopback",  # the simulator is on this machine
+        }
         text = text.replace("/path/to/app", str(self.old))
         return subprocess.run(
             ["sh", "-ec", text], env=own | self.keys | more, cwd=self.new, capture_output=True, text=True, timeout=120,
@@ -84,6 +95,8 @@ def new_folder(folder: Path) -> Path:
     folder.mkdir()
     (folder / "manage.py").symlink_to(ROOT / "manage.py")
     (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "sqlite3").write_text(SQLITE3)
+    (folder / "sqlite3").chmod(0o700)
     return folder
 
 
