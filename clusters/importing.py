@@ -153,9 +153,8 @@ def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[
 def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:
     with transaction.atomic():
         if file.configs:
-            _wait_for_other_imports()
-        # Locked in the order of make_default(), so that neither waits for the other for ever.
-        list(Cluster.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
+            Adoption.objects.wait()  # two at once would both find an entry to be new
+        list(Cluster.objects.locked())
         made = plan(file, options)
         if expected and made.digest != expected:
             raise PlanChanged
@@ -165,12 +164,6 @@ def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:
         for row in made.rows:
             _write(row, with_secrets=options.update_secrets)
     return made
-
-
-def _wait_for_other_imports() -> None:
-    """Two at once would both find an entry to be new, or each wait for what the other has just added."""
-    Adoption.objects.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
-    Adoption.objects.select_for_update().get(pk=Adoption.ONLY)
 
 
 def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | None, options: Options) -> Row:

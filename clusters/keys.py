@@ -79,12 +79,11 @@ def rotate() -> int:
     Raises `RotationRefused` when a secret cannot be read at all.
     """
     with transaction.atomic():
-        clusters = list(Cluster.objects.select_for_update().order_by("pk"))
-        changed = sum(_rotate_cluster(cluster) for cluster in clusters)
+        # In the order of imports and of make_default(), so that neither waits for the other for ever.
         for adoption in Adoption.objects.select_for_update():
             adoption.canary = Secret(Adoption.CANARY)  # type: ignore[assignment]
             adoption.save(update_fields=["canary"])
-    return changed
+        return sum(_rotate_cluster(cluster) for cluster in Cluster.objects.locked())
 
 
 def _rotate_cluster(cluster: Cluster) -> int:

@@ -27,6 +27,10 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
     def default(self) -> "Cluster | None":
         return self.filter(is_default=True).first()
 
+    def locked(self) -> Self:
+        """Nobody else changes these rows until the transaction ends. In one order, so that nobody waits for ever."""
+        return self.order_by("pk").select_for_update(of=("self",))
+
     def update(self, **fields: Any) -> int:
         """Count new secrets here too. Who seals the same secret anew says so by giving the version himself."""
         if {*SECRETS} & {*fields}:
@@ -35,7 +39,8 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
 
     def delete(self) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
-            gone = list(self.values_list("cluster_id", flat=True))
+            # Locked first: whoever deletes the same a moment later finds nothing, and writes nothing down.
+            gone = [cluster.cluster_id for cluster in self.locked()]
             deleted = super().delete()
             DeletedCluster.objects.bury(gone)
         return deleted
@@ -155,6 +160,8 @@ class Cluster(models.Model):
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
+            if not Cluster.objects.filter(pk=self.pk).locked():
+                return 0, {}  # somebody was faster, and wrote it down
             deleted = super().delete(using=using, keep_parents=keep_parents)
             DeletedCluster.objects.bury([self.cluster_id])
         return deleted
@@ -169,11 +176,12 @@ class Cluster(models.Model):
         self.save(update_fields=["is_default", "is_active", "updated_at"])
         return was_default
 
-    def make_default(self) -> None:
-        """Make this the one default. Raises `NotActive` for a cluster that is switched off."""
+    def make_default(self) -> bool:
+        """Make this the one default; false if it was already. Raises `NotActive` for a cluster that is switched off."""
         with transaction.atomic():
+            Adoption.objects.wait()
             # All rows are locked in one order first: any shorter form deadlocks or collides on PostgreSQL.
-            rows = {row.pk: row for row in Cluster.objects.select_for_update().order_by("pk").defer(*SECRETS)}
+            rows = {row.pk: row for row in Cluster.objects.locked().defer(*SECRETS)}
             if not (row := rows.get(self.pk)) or not row.is_active:
                 raise NotActive(self)
             for other in rows.values():
@@ -184,6 +192,7 @@ class Cluster(models.Model):
                 Cluster.objects.filter(pk=self.pk).update(is_default=True, updated_at=timezone.now())
                 audit.record(row, is_default=(False, True))
         self.is_default = True
+        return not row.is_default
 
     @property
     def config(self) -> ClusterConfig:
@@ -278,6 +287,16 @@ class LoginState(models.Model):
         cls.objects.filter(cluster=cluster).update(rejected_version=None)
 
 
+class AdoptionManager(models.Manager["Adoption"]):
+    def wait(self) -> None:
+        """Until the transaction ends, nobody else imports clusters or chooses the default.
+
+        Locked rows are not enough for that: the one that an import is adding cannot be locked yet.
+        """
+        self.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
+        self.select_for_update().get(pk=Adoption.ONLY)
+
+
 class Adoption(models.Model):
     """Set by the first saved cluster and cleared by nothing: the database is the source of clusters since then."""
 
@@ -286,6 +305,8 @@ class Adoption(models.Model):
 
     since = models.DateTimeField(auto_now_add=True)
     canary = EncryptedSecretField(help_text="A known word: shows whether the key is the one of this database.")
+
+    objects: ClassVar[AdoptionManager] = AdoptionManager()
 
     def __str__(self) -> str:
         return f"since {self.since:%Y-%m-%d %H:%M}"

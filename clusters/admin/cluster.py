@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -61,7 +62,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     list_filter = ("is_active", "is_default", HealthFilter, TrustFilter)
     list_select_related = ("health",)
     search_fields = ("name", "cluster_id", "host", "user")
-    actions = ("try_connection", "activate", "deactivate", "make_default")
+    actions = ("try_connection", "activate", "deactivate", "make_default", "delete_selected")
     fieldsets = (
         (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words")}),
         ("Connection", {"fields": ("host", "port", "verify_ssl", "ca_certificate", "fingerprint")}),
@@ -77,8 +78,10 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     )
     readonly_fields = ("default_in_words", "health_in_words", "created_at", "updated_at")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Cluster]:
-        return super().get_queryset(request).select_related("health")
+    def get_queryset(self, request: HttpRequest) -> Any:
+        found: Any = super().get_queryset(request).select_related("health")
+        # Whoever saves or deletes has the row to himself: who is second sees what the first one did.
+        return found.locked() if request.method == "POST" and connection.in_atomic_block else found
 
     def get_readonly_fields(self, request: HttpRequest, obj: Cluster | None = None) -> Any:
         return self.readonly_fields if obj is None else (*self.readonly_fields, "cluster_id")
@@ -136,12 +139,16 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         if obj.trust is Trust.NONE:
             messages.warning(request, f"The certificate of {obj.name} is not verified. Enter its CA certificate.")
 
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """A form that changed nothing leaves nothing in the history."""
+        return super().log_change(request, obj, message) if message else None
+
     def delete_model(self, request: HttpRequest, obj: Cluster) -> None:
         obj.delete()
         DeletedCluster.objects.bury([obj.cluster_id], by=request.user.get_username())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
-        gone = list(queryset.values_list("cluster_id", flat=True))
+        gone = [cluster.cluster_id for cluster in queryset]
         queryset.delete()
         DeletedCluster.objects.bury(gone, by=request.user.get_username())
 
@@ -209,23 +216,30 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
             for warning in finding.warnings:
                 messages.warning(request, f"{cluster.name}: {warning}")
 
+    # Each is one transaction that begins with locking the rows: who is second finds that it was done already.
+
     @admin.action(description="Activate", permissions=["change"])
-    def activate(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
-        for cluster in queryset.filter(is_active=False):
-            with transaction.atomic():
-                cluster.activate()
-                self.log_change(request, cluster, "Activated.")
+    @transaction.atomic
+    def activate(self, request: HttpRequest, queryset: Any) -> None:
+        for cluster in queryset.filter(is_active=False).locked():
+            cluster.activate()
+            self.log_change(request, cluster, "Activated.")
             messages.success(request, f"{cluster.name} is active.")
 
     @admin.action(description="Deactivate", permissions=["change"])
-    def deactivate(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
-        for cluster in queryset.filter(is_active=True):
-            with transaction.atomic():
-                was_default = cluster.deactivate()
-                self.log_change(request, cluster, "Deactivated.")
+    @transaction.atomic
+    def deactivate(self, request: HttpRequest, queryset: Any) -> None:
+        for cluster in queryset.filter(is_active=True).locked():
+            was_default = cluster.deactivate()
+            self.log_change(request, cluster, "Deactivated.")
             messages.success(request, f"{cluster.name} is not active any more. Nobody can use its machines.")
             if was_default:
                 messages.warning(request, f"{cluster.name} was the default. There is no default cluster now.")
+
+    @admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
+    @transaction.atomic
+    def delete_selected(self, request: HttpRequest, queryset: Any) -> Any:
+        return delete_selected(self, request, queryset.locked())
 
     @admin.action(description="Make default", permissions=["change"])
     def make_default(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
@@ -234,8 +248,8 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
             return
         try:
             with transaction.atomic():
-                chosen[0].make_default()
-                self.log_change(request, chosen[0], "Made the default.")
+                if chosen[0].make_default():
+                    self.log_change(request, chosen[0], "Made the default.")
         except NotActive as error:
             messages.error(request, str(error))
         else:
