@@ -70,16 +70,16 @@ def begun(*arguments: str, keys: str | None = None, **more: str) -> Iterator[sub
 
 
 @contextmanager
-def server(keys: str | None = None, **more: str) -> Iterator[str]:
-    """A portal that answers; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def server(log: Path, keys: str | None = None, **more: str) -> Iterator[str]:
+    """A portal that answers; its address. What it has to say goes into the file."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as said:
         program = subprocess.Popen(
             [sys.executable, *SERVER, *QUIET, "--fd", str(listener.fileno())],
             cwd=ROOT,
             env=environment(keys, **more),
             pass_fds=[listener.fileno()],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
         )
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
