@@ -16,6 +16,9 @@ Grants = Mapping[str, Grant | Sequence[Grant]]
 # From a privilege (or a role) to its propagate flag.
 Flags = dict[str, bool]
 
+# Whoever asks for many paths must not fill the memory.
+MOST_REMEMBERED = 200_000
+
 ALWAYS_LISTED = ("/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms")
 # The heading under which privileges below the first part of a path are counted.
 CAPABILITIES_BELOW = {
@@ -113,10 +116,11 @@ class AccessList:
         return [entry for path in sorted(self._at) for entry in sorted(self._at[path], key=str)]
 
     def privileges(self, identity: Identity, path: str) -> Flags:
-        path = normal_path(path)
         known = self._remembered.get((identity, path))
         if known is None:
-            known = self._remembered[identity, path] = self._find_privileges(identity, path)
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
+            known = self._remembered[identity, path] = self._find_privileges(identity, normal_path(path))
         return known
 
     def _find_privileges(self, identity: Identity, path: str) -> Flags:
@@ -132,8 +136,7 @@ class AccessList:
 
     def allows(self, identity: Identity, path: str, *privileges: str) -> bool:
         """Whether the identity has any of these privileges there."""
-        held = self.privileges(identity, path)
-        return any(name in held for name in privileges)
+        return not self.privileges(identity, path).keys().isdisjoint(privileges)
 
     def effective(self, identity: Identity) -> dict[str, Flags]:
         """Every path worth naming at which the identity has a privilege."""

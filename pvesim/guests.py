@@ -134,9 +134,9 @@ class Guest:
         at = self.timeline.now() if moment is None else moment
         return zlib.crc32(f"{subject}:{self.vmid}:{int(at) // STEADY}".encode()) / 2**32
 
-    def traffic(self, subject: str, per_second: int) -> int:
+    def traffic(self, subject: str, per_second: int, uptime: int | None = None) -> int:
         share = zlib.crc32(f"{subject}:{self.vmid}".encode()) / 2**32
-        return int(self.uptime * per_second * share)
+        return int((self.uptime if uptime is None else uptime) * per_second * share)
 
     def config(self) -> dict[str, str | int]:
         """The configuration as the API shows it: numbers as numbers and as strings, just as they come."""

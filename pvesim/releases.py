@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 Number = tuple[int, int]
 
@@ -13,7 +14,7 @@ class Release:
     repoid: str
     kernel: str
 
-    @property
+    @cached_property
     def number(self) -> Number:
         major, minor = self.version.replace("-", ".").split(".")[:2]
         return int(major), int(minor)

@@ -38,21 +38,22 @@ class Figures:
         if status == "stopped":
             sizes = (0, 0.0, guest.maxcpu, 0, guest.maxmem, 0, guest.maxdisk)
             return cls(guest.name, status, guest.template, *sizes, 0, 0, 0, 0)
+        uptime = guest.uptime
         return cls(
             guest.name,
             status,
             guest.template,
-            guest.uptime,
+            uptime,
             guest.cpu,
             guest.maxcpu,
             guest.mem,
             guest.maxmem,
             guest.maxdisk // 4 if guest.kind == "lxc" else 0,
             guest.maxdisk,
-            guest.traffic("netin", 2000),
-            guest.traffic("netout", 1000),
-            guest.traffic("diskread", 5000),
-            guest.traffic("diskwrite", 3000),
+            guest.traffic("netin", 2000, uptime),
+            guest.traffic("netout", 1000, uptime),
+            guest.traffic("diskread", 5000, uptime),
+            guest.traffic("diskwrite", 3000, uptime),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pvesim.acl import ROOT, Identity
 from pvesim.cluster import Cluster
@@ -44,6 +45,12 @@ class Call:
     @property
     def node(self) -> Node:
         return self.cluster.nodes[self.values["node"]]
+
+    @cached_property
+    def unseen_since(self) -> Mapping[str, float | None]:
+        """Since when the asked node hears nothing of each node; None for those of which it does."""
+        nodes = self.cluster.nodes
+        return {name: self.cluster.unseen_since(self.asked, node) for name, node in nodes.items()}
 
     def may(self, path: str, *privileges: str) -> bool:
         return self.cluster.access.allows(self.identity, path, *privileges)

@@ -38,7 +38,7 @@ def _resources(call: Call) -> list[Json]:
 def _state(call: Call) -> object:
     """Equal as long as the resources are."""
     cluster = call.cluster
-    knowledge = [cluster.statd.knows(cluster.unseen_since(call.asked, node)) for node in cluster.nodes.values()]
+    knowledge = [cluster.statd.knows(since) for since in call.unseen_since.values()]
     return cluster.timeline.generation, cluster.access.generation, cluster.statd.ticks, knowledge
 
 

@@ -35,9 +35,7 @@ def pool_member_row(call: Call, guest: Guest) -> Json:
 
 
 def figures_of(call: Call, guest: Guest) -> Figures | None:
-    cluster = call.cluster
-    home = cluster.nodes.get(guest.node)
-    return cluster.statd.figures(guest, cluster.unseen_since(call.asked, home) if home else None)
+    return call.cluster.statd.figures(guest, call.unseen_since.get(guest.node))
 
 
 def live_row(call: Call, guest: Guest) -> Json:
