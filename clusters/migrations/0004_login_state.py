@@ -5,18 +5,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clusters', '0003_pending_import'),
+        ("clusters", "0003_pending_import"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LoginState',
+            name="LoginState",
             fields=[
-                ('cluster', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='clusters.cluster')),
-                ('rejected_version', models.PositiveIntegerField(null=True)),
-                ('busy_until', models.DateTimeField(null=True)),
+                (
+                    "cluster",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="clusters.cluster",
+                    ),
+                ),
+                ("rejected_version", models.PositiveIntegerField(null=True)),
+                ("busy_until", models.DateTimeField(null=True)),
             ],
         ),
     ]
