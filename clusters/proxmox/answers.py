@@ -1,6 +1,7 @@
 """Reading the text of an answer, strict about its form."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -10,9 +11,15 @@ from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.values import text
 
 MAX_DEPTH = 32
-# More than the largest list needs; and little enough that what is made of it fits into memory.
-MAX_VALUES = 1_000_000
-MAX_CONTAINERS = 100_000
+# Of all that is made of one answer, in bytes: twice what a list of 10,000 guests needs.
+MAX_WEIGHT = 48 * 2**20
+# What a value and a container take, with their places in what holds them; text counts in full besides.
+VALUE_WEIGHT = 72
+CONTAINER_WEIGHT = 256
+
+# The first bytes of letters that take more than one byte, and more than two, wherever they are.
+_WIDE = re.compile(rb"[\xc4-\xff]")
+_HIGH = re.compile(rb"[\xf0-\xff]")
 
 
 class Serializer:
@@ -38,7 +45,8 @@ class Serializer:
 
 
 def parse(content: bytes) -> Any:
-    if content.count(b",") > MAX_VALUES or content.count(b"[") + content.count(b"{") > MAX_CONTAINERS:
+    """Raises `ProtocolError`, before it takes much memory."""
+    if _weight(content) > MAX_WEIGHT:
         raise ProtocolError("too many values")
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_refuse)
@@ -47,6 +55,14 @@ def parse(content: bytes) -> Any:
     if _is_deep(document):
         raise ProtocolError(f"JSON nested deeper than {MAX_DEPTH} levels")
     return document
+
+
+def _weight(content: bytes) -> int:
+    """At most so much memory. Two bytes may stand for a list, and one emoji makes four of every letter beside it."""
+    width = 4 if _HIGH.search(content) else 2 if _WIDE.search(content) else 1
+    values, containers = content.count(b","), content.count(b"[") + content.count(b"{")
+    # The text is there twice when it is one long value.
+    return (1 + 2 * width) * len(content) + values * VALUE_WEIGHT + containers * CONTAINER_WEIGHT
 
 
 def clean_reason(reason: object) -> str:

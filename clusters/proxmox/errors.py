@@ -230,7 +230,7 @@ class TaskFailed(ProxmoxError):
     """A task that was begun and ended badly; `reason` is its error. `locked`: something else was under way."""
 
     def __init__(self, exit_status: str, *, locked: bool = False) -> None:
-        super().__init__(f"The cluster began and failed{quoted(exit_status)}.", reason=exit_status)
+        super().__init__(f"The cluster began it, and the task failed{quoted(exit_status)}.", reason=exit_status)
         self.locked = locked
 
 

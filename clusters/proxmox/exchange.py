@@ -19,7 +19,7 @@ from clusters.proxmox.answers import clean_reason
 from clusters.proxmox.entries import Entries, Entry, troubles
 from clusters.proxmox.sockets import Deadline
 
-MAX_BODY = 16 * 1024 * 1024
+MAX_BODY = 8 * 1024 * 1024
 CHUNK = 256 * 1024
 
 # How much of the time the first address has for a question that may be put to another one.

@@ -5,13 +5,19 @@ import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 from clusters.config import ClusterConfig
 from clusters.fields import Secret
-from pvesim.tls import Authority, server_context
+from pvesim.tls import Authority, Certificate, server_context
 
 CANARY = "6c9a4f0e-canary"
 Script = Callable[[socket.socket], None]
+
+
+@cache
+def certificate() -> Certificate:
+    return Authority("raw").issue("raw")
 
 
 @dataclass
@@ -25,7 +31,7 @@ class RawServer:
     closed: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._certificate = Authority("raw").issue("raw")
+        self._certificate = certificate()
         self._context = server_context(self._certificate)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []

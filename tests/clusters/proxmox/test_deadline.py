@@ -14,6 +14,7 @@ from clusters import proxmox
 from clusters.config import ClusterConfig
 from pvesim.cluster import Cluster
 
+from .blackhole import blackhole
 from .rawserver import VERSION, RawServer, Speak, StartRaw, ok
 
 DEADLINE = 0.2
@@ -109,14 +110,8 @@ def test_a_handshake_one_byte_at_a_time(raw: StartRaw) -> None:
 
 @pytest.fixture
 def full() -> Iterator[tuple[str, int]]:
-    """An address whose full backlog drops what knocks, as a firewall does."""
     with ExitStack() as opened:
-        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):
-            knocking = opened.enter_context(socket.socket())
-            knocking.setblocking(False)
-            knocking.connect_ex(listener.getsockname())
-        yield listener.getsockname()
+        yield blackhole(opened)
 
 
 def test_no_connection(config: ClusterConfig, full: tuple[str, int]) -> None:

@@ -42,19 +42,20 @@ def test_forbidden_in_other_words(pve: proxmox.Client, lab: Cluster, reason: str
 
 
 def test_a_guest_that_is_not_there(pve: proxmox.Client) -> None:
-    with pytest.raises(proxmox.NotFound, match="does not know") as caught:
+    with pytest.raises(proxmox.GuestGone, match="does not know") as caught:
         pve.guest_status("pve1", "qemu", 999)
     assert caught.value.status == 500
 
 
 def test_a_guest_on_another_node(pve: proxmox.Client) -> None:
-    with pytest.raises(proxmox.NotFound):
+    with pytest.raises(proxmox.GuestGone, match="moved"):
         pve.power("pve1", "qemu", 102, Power.START)
 
 
 def test_a_node_that_is_not_there(pve: proxmox.Client) -> None:
-    with pytest.raises(proxmox.NotFound):
+    with pytest.raises(proxmox.NotFound) as caught:
         pve.guest_status("ghost", "qemu", 101)
+    assert not isinstance(caught.value, proxmox.GuestGone)
 
 
 def test_a_task_that_is_forgotten(pve: proxmox.Client) -> None:
@@ -87,9 +88,47 @@ def test_an_error_whose_body_is_nonsense_is_still_that_error(pve: proxmox.Client
 def test_what_the_cluster_refuses_is_told_in_its_words(pve: proxmox.Client, lab: Cluster) -> None:
     lab.lose_node("pve2")
     lab.faults.reply("status/start", status=500, reason="cluster not ready - no quorum?", body='{"data":null}')
-    with pytest.raises(proxmox.Refused, match="no quorum") as caught:
+    with pytest.raises(proxmox.NoQuorum, match="no quorum") as caught:
         pve.power("pve1", "qemu", 101, Power.START)
     assert caught.value.reason == "cluster not ready - no quorum?"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "cluster not ready - no quorum?",
+        "create user failed: cfs-lock 'file-user_cfg' error: no quorum!",
+        "unable to open file '/etc/pve/nodes/pve1/qemu-server/102.conf.tmp.97' - Permission denied",
+    ],
+)
+def test_a_cluster_without_quorum(pve: proxmox.Client, lab: Cluster, reason: str) -> None:
+    error = refusal(pve, lab, 500, reason)
+    assert type(error) is proxmox.NoQuorum
+    assert isinstance(error, proxmox.Refused)
+
+
+@pytest.mark.parametrize(
+    ("reason", "lock"),
+    [
+        ("VM is locked (backup)", "backup"),
+        ("CT is locked (snapshot-delete)", "snapshot-delete"),
+        ("can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout", ""),
+    ],
+)
+def test_a_guest_that_is_busy(pve: proxmox.Client, lab: Cluster, reason: str, lock: str) -> None:
+    error = refusal(pve, lab, 500, reason)
+    assert isinstance(error, proxmox.Locked)
+    assert error.lock == lock
+    with pytest.raises(proxmox.TaskFailed) as caught:
+        proxmox.TaskStatus(running=False, exit_status=reason).raise_if_failed()
+    assert caught.value.locked
+
+
+def test_every_error_has_one_class_of_two_names() -> None:
+    assert proxmox.Untrusted is proxmox.CertificateRejected
+    assert proxmox.Forbidden is proxmox.PermissionMissing
+    assert proxmox.InvalidRequest is proxmox.BadParameter
+    assert proxmox.BadAnswer is proxmox.ProtocolError
 
 
 def test_an_action_that_containers_do_not_know(pve: proxmox.Client) -> None:

@@ -1,0 +1,118 @@
+"""Looking at a certificate without telling its owner anything, and telling which one was shown instead."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from clusters.proxmox import certificates
+from pvesim.cluster import Cluster
+from pvesim.tls import Authority
+
+from .blackhole import blackhole
+from .rawserver import RawServer, StartRaw
+
+OTHER = ":".join(["AB"] * 32)
+
+
+def look(lab: Cluster) -> proxmox.Certificate:
+    return proxmox.fetch_certificate(lab.host, lab.port, deadline=5.0)
+
+
+def test_what_a_certificate_says(lab: Cluster) -> None:
+    found = look(lab)
+    assert found.subject == "CN=pve1"
+    assert "Proxmox Virtual Environment" in found.issuer
+    assert {"127.0.0.1", "localhost", "pve1"} <= set(found.names)
+    assert found.not_before < datetime.now(UTC) < found.not_after - timedelta(days=300)
+    assert found.fingerprint == lab.fingerprint("pve1")
+    assert found.pem.startswith("-----BEGIN CERTIFICATE-----")
+    assert (found.self_signed, found.trusted_by_system) == (False, False)
+
+
+def test_a_look_is_no_request(lab: Cluster) -> None:
+    look(lab)
+    assert lab.count() == 0
+
+
+def test_a_look_sends_not_a_byte_of_http(raw: StartRaw) -> None:
+    heard: list[bytes] = []
+
+    def listen(server: RawServer, conn: object) -> None:
+        heard.append(conn.recv(1000))
+
+    server = raw(listen)
+    proxmox.fetch_certificate("127.0.0.1", server.port, deadline=2.0)
+    server.stop()
+    assert b"".join(heard) == b""
+
+
+def test_what_was_seen_can_be_pinned(config: ClusterConfig, lab: Cluster) -> None:
+    with proxmox.connect(replace(config, fingerprint=look(lab).fingerprint)) as pve:
+        assert pve.version()
+
+
+def test_a_certificate_that_the_system_trusts(lab: Cluster, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    assert look(lab).trusted_by_system
+
+
+def test_a_certificate_that_is_its_own_issuer() -> None:
+    own = Authority("own").certificate
+    assert certificates.read(own.x509.public_bytes(Encoding.DER)).self_signed
+
+
+def test_what_is_no_certificate() -> None:
+    with pytest.raises(proxmox.CertificateRejected, match="cannot be read"):
+        certificates.read(b"\x30\x03\x02\x01\x01")
+
+
+def test_nobody_is_there(lab: Cluster) -> None:
+    lab.stop()
+    with pytest.raises(proxmox.ConnectionRefused):
+        look(lab)
+
+
+def test_something_else_is_there(raw: StartRaw) -> None:
+    server = raw(lambda server, conn: conn.sendall(b"220 mail ESMTP\r\n"), tls=False)
+    with pytest.raises(proxmox.ProxmoxError) as caught:
+        proxmox.fetch_certificate("127.0.0.1", server.port, deadline=2.0)
+    assert not caught.value.sent
+
+
+@pytest.fixture
+def silent(raw: StartRaw) -> int:
+    return raw(lambda server, conn: conn.recv(1) and time.sleep(0.6), tls=False).port
+
+
+@pytest.fixture
+def dark() -> Iterator[int]:
+    with ExitStack() as opened:
+        yield blackhole(opened)[1]
+
+
+@pytest.mark.parametrize("where", ["silent", "dark"])
+def test_a_look_ends_in_time(request: pytest.FixtureRequest, where: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(proxmox.TimedOut):
+        proxmox.fetch_certificate("127.0.0.1", request.getfixturevalue(where), deadline=0.3)
+    assert time.monotonic() - began < 1.3
+
+
+@pytest.mark.parametrize("trust", ["pin", "ca", "system"])
+def test_a_rejected_certificate_is_named(config: ClusterConfig, lab: Cluster, trust: str) -> None:
+    wrong = {
+        "pin": {"fingerprint": OTHER},
+        "ca": {"fingerprint": "", "ca_certificate": Authority("else").certificate.pem},
+        "system": {"fingerprint": "", "verify_ssl": True},
+    }[trust]
+    with pytest.raises(proxmox.CertificateRejected) as caught, proxmox.connect(replace(config, **wrong)) as pve:
+        pve.version()
+    assert caught.value.presented == lab.fingerprint("pve1")
+    assert lab.count() == 0
