@@ -134,7 +134,7 @@ def anybody(request: pytest.FixtureRequest, config: ClusterConfig, by_password: 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 def test_a_redirect_leads_nowhere(
-    anybody: ClusterConfig, lab: Cluster, elsewhere: str, listening: RawServer, ear: Ear, status: int
+    lab: Cluster, elsewhere: str, listening: RawServer, ear: Ear, *, anybody: ClusterConfig, status: int
 ) -> None:
     lab.faults.redirect(elsewhere, status=status)
     with pytest.raises(proxmox.ProxmoxError, match="redirect"):
@@ -150,9 +150,7 @@ def test_a_redirect_of_the_login_leads_nowhere(by_password: ClusterConfig, lab: 
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_plain_proxmoxer_takes_the_password_along(
-    lab: Cluster, elsewhere: str, listening: RawServer, ear: Ear
-) -> None:
+def test_plain_proxmoxer_takes_the_password_along(lab: Cluster, elsewhere: str, listening: RawServer, ear: Ear) -> None:
     lab.faults.redirect(elsewhere, "/access/ticket", status=307)
     with suppress(requests.RequestException):
         proxmoxer.ProxmoxAPI(
@@ -170,9 +168,7 @@ def proxied(monkeypatch: pytest.MonkeyPatch, ear: Ear) -> Ear:
     return ear
 
 
-def test_a_proxy_of_the_environment_hears_nothing(
-    anybody: ClusterConfig, lab: Cluster, proxied: Ear
-) -> None:
+def test_a_proxy_of_the_environment_hears_nothing(anybody: ClusterConfig, lab: Cluster, proxied: Ear) -> None:
     act(anybody)
     proxmox.fetch_certificate(lab.host, lab.port)
     assert bytes(proxied.heard) == b""
@@ -185,17 +181,14 @@ def test_plain_proxmoxer_tells_the_proxy(lab: Cluster, proxied: Ear) -> None:
 
 
 def test_plain_http_is_not_spoken(anybody: ClusterConfig, ear: Ear) -> None:
-    config = replace(anybody, port=ear.port)
     with pytest.raises(proxmox.ProxmoxError):
-        act(config)
-    assert not any(secret in ear.heard for secret in secrets_of(config))
+        act(replace(anybody, port=ear.port))
+    assert not any(secret in ear.heard for secret in secrets_of(anybody))
     assert b"HTTP/1" not in ear.heard
 
 
-def test_a_certificate_that_changes_under_way_ends_it(
-    anybody: ClusterConfig, lab: Cluster
-) -> None:
-        with proxmox.connect(anybody) as pve:
+def test_a_certificate_that_changes_under_way_ends_it(anybody: ClusterConfig, lab: Cluster) -> None:
+    with proxmox.connect(anybody) as pve:
         pve.version()
         lab.renew_certificate("pve1")
         before = lab.count()

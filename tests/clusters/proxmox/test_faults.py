@@ -1,0 +1,337 @@
+"""Everything that the simulator can do wrong, against the gateway: the error that is expected of it, in time, within
+bounds of memory, and with no change sent twice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from clusters.proxmox import Client, Power
+from pvesim.clock import ManualClock
+from pvesim.cluster import Cluster
+from pvesim.spoil import MALFORMED, TEXTS
+
+from .hostile import is_clean
+from .watching import watched
+
+DEADLINE = 0.5
+MOST_MIB = 64
+
+
+def look(pve: Client) -> object:
+    return pve.guest_status("pve1", "qemu", 101)
+
+
+def look_elsewhere(pve: Client) -> object:
+    return pve.guest_status("pve2", "qemu", 102)
+
+
+def stop(pve: Client) -> object:
+    return pve.power("pve1", "qemu", 101, Power.STOP)
+
+
+def start_elsewhere(pve: Client) -> object:
+    return pve.power("pve2", "qemu", 102, Power.START)
+
+
+def look_twice(pve: Client) -> object:
+    pve.resources()
+    return look(pve)
+
+
+@dataclass(frozen=True)
+class Case:
+    """`wrong` is done to the cluster, before or, when `late`, after a first question; None expects an answer."""
+
+    wrong: Callable[[Cluster], object]
+    ask: Callable[[Client], object]
+    error: type[proxmox.ProxmoxError] | None
+    by: str = "token"
+    late: bool = False
+
+
+STOPPING = "status/stop$"
+TOKEN = "portal@pve!labs"
+USER = "portal@pve"
+
+FAULTS = {
+    "a node that is down": Case(lambda lab: lab.faults.node_down("pve2"), look_elsewhere, proxmox.NodeDown),
+    "a change on a node that is down": Case(
+        lambda lab: lab.faults.node_down("pve2"), start_elsewhere, proxmox.NodeDown
+    ),
+    "the entry that is down": Case(lambda lab: lab.faults.node_down("pve1"), look, proxmox.ConnectionRefused),
+    "a node that is not reached": Case(
+        lambda lab: lab.faults.node_unreachable("pve2"), look_elsewhere, proxmox.NodeDown
+    ),
+    "a node that is not reached for long": Case(
+        lambda lab: lab.faults.node_unreachable("pve2", patience=30), look_elsewhere, proxmox.TimedOut
+    ),
+    "a node without a proxy": Case(lambda lab: lab.faults.proxy_down("pve2"), look_elsewhere, proxmox.NodeDown),
+    "a node whose proxy hangs": Case(lambda lab: lab.faults.proxy_hangs("pve2"), look_elsewhere, proxmox.TimedOut),
+    "a node whose proxy hung": Case(
+        lambda lab: lab.faults.proxy_hangs("pve2", patience=0), look_elsewhere, proxmox.NodeDown
+    ),
+    "a change on a node whose proxy hung": Case(
+        lambda lab: lab.faults.proxy_hangs("pve2", patience=0), start_elsewhere, proxmox.OutcomeUnknown
+    ),
+    "nodes that do not trust each other": Case(
+        lambda lab: lab.faults.peer_untrusted("pve2"), look_elsewhere, proxmox.NodeDown
+    ),
+    "an entry without its daemon": Case(
+        lambda lab: lab.faults.daemon_down("pve1"), Client.cluster_status, proxmox.NodeDown
+    ),
+    "a version without the daemon": Case(lambda lab: lab.faults.daemon_down("pve1"), Client.version, None),
+    "a login without the daemon": Case(
+        lambda lab: lab.faults.daemon_down("pve1"), Client.version, proxmox.NodeDown, by="password"
+    ),
+    "an entry whose daemon hangs": Case(
+        lambda lab: lab.faults.daemon_hangs("pve1"), Client.cluster_status, proxmox.TimedOut
+    ),
+    "a port that says nothing": Case(lambda lab: lab.faults.port_mute("pve1"), look, proxmox.TimedOut),
+    "a port that closes": Case(lambda lab: lab.faults.port_curt("pve1"), look, proxmox.Unreachable),
+    "a start without quorum": Case(lambda lab: lab.faults.quorum_lost(), start_elsewhere, proxmox.NodeDown),
+    "a start at the entry without quorum": Case(
+        lambda lab: lab.faults.quorum_lost(),
+        lambda pve: pve.power("pve1", "qemu", 101, Power.START),
+        proxmox.NoQuorum,
+    ),
+    "a question without quorum": Case(lambda lab: lab.faults.quorum_lost(), look, None),
+    "late headers": Case(lambda lab: lab.faults.delay("status", 3600), look, proxmox.TimedOut),
+    "a late body": Case(lambda lab: lab.faults.delay("status", 3600, before="body"), look, proxmox.TimedOut),
+    "one byte at a time": Case(lambda lab: lab.faults.drip("status", 50), look, proxmox.TimedOut),
+    "no answer": Case(lambda lab: lab.faults.hang("."), look, proxmox.TimedOut),
+    "no answer to a change": Case(lambda lab: lab.faults.hang(STOPPING, executed=True), stop, proxmox.OutcomeUnknown),
+    "no answer to a login": Case(lambda lab: lab.faults.hang("ticket"), look, proxmox.TimedOut, by="password"),
+    "a connection that breaks off": Case(lambda lab: lab.faults.reset("."), look, proxmox.Dropped),
+    "a change that breaks off": Case(
+        lambda lab: lab.faults.reset(STOPPING, executed=True), stop, proxmox.OutcomeUnknown
+    ),
+    "a kept connection that breaks off": Case(
+        lambda lab: lab.faults.reset("status/current", reused=True, times=1), look_twice, None
+    ),
+    "a body that breaks off": Case(lambda lab: lab.faults.truncated("."), look, proxmox.Dropped),
+    "an answer to a change that breaks off": Case(
+        lambda lab: lab.faults.truncated(STOPPING), stop, proxmox.OutcomeUnknown
+    ),
+    "a redirect": Case(lambda lab: lab.faults.redirect("http://127.0.0.1:9/"), look, proxmox.ProtocolError),
+    "a token that is revoked": Case(
+        lambda lab: lab.faults.token_revoked(TOKEN), look, proxmox.LoginRejected, late=True
+    ),
+    "a token that expired": Case(lambda lab: lab.faults.token_expired(TOKEN), look, proxmox.LoginRejected, late=True),
+    "a token with another secret": Case(
+        lambda lab: lab.faults.token_secret_changed(TOKEN), stop, proxmox.LoginRejected
+    ),
+    "a user who is disabled": Case(lambda lab: lab.faults.user_disabled(USER), look, proxmox.LoginRejected, late=True),
+    "a user who is disabled, by ticket": Case(
+        lambda lab: lab.faults.user_disabled(USER), look, proxmox.LoginRejected, by="password", late=True
+    ),
+    "a user who expired": Case(lambda lab: lab.faults.user_expired(USER), look, proxmox.LoginRejected, by="password"),
+    "a password that changed": Case(
+        lambda lab: lab.faults.password_changed(USER), look, proxmox.LoginRejected, by="password"
+    ),
+    "a password that changed under way": Case(
+        lambda lab: lab.faults.password_changed(USER), look, None, by="password", late=True
+    ),
+    "a second factor": Case(
+        lambda lab: lab.faults.second_factor_required(USER), look, proxmox.LoginRejected, by="password"
+    ),
+    "a ticket that expired": Case(lambda lab: lab.faults.clock_jump(), look, None, by="password", late=True),
+    "a ticket of another key": Case(lambda lab: lab.faults.tickets_void(), look, None, by="password", late=True),
+    "a proof that is refused": Case(
+        lambda lab: lab.faults.csrf_refused(), stop, proxmox.LoginRejected, by="password", late=True
+    ),
+    "rights that are lost under way": Case(
+        lambda lab: lab.faults.rights_removed(USER, after="/cluster/resources"), look_twice, proxmox.PermissionMissing
+    ),
+    "a guest that moved under way": Case(
+        lambda lab: lab.faults.guest_moved(101, after="/cluster/resources"), look_twice, proxmox.GuestGone
+    ),
+    "a guest that is removed under way": Case(
+        lambda lab: lab.faults.guest_removed(101, after="/cluster/resources"), look_twice, proxmox.GuestGone
+    ),
+    "a renewed certificate": Case(lambda lab: lab.faults.certificate_renewed(), look, proxmox.CertificateRejected),
+    "another cluster at the address": Case(
+        lambda lab: lab.faults.identity_changed(), look, proxmox.CertificateRejected
+    ),
+    "TLS that is too old": Case(lambda lab: lab.faults.tls_too_old(), look, proxmox.ProtocolError),
+    "a CA and a renewed certificate": Case(lambda lab: lab.faults.certificate_renewed(), look, None, by="CA"),
+    "a CA and an expired certificate": Case(
+        lambda lab: lab.faults.certificate_expired(), look, proxmox.CertificateRejected, by="CA"
+    ),
+    "a CA and another name": Case(
+        lambda lab: lab.faults.certificate_for_another_name(), look, proxmox.CertificateRejected, by="CA"
+    ),
+    "a CA and another authority": Case(
+        lambda lab: lab.faults.certificate_of_another_authority(), look, proxmox.CertificateRejected, by="CA"
+    ),
+}
+
+
+@pytest.fixture
+def configs(lab: Cluster, config: ClusterConfig, by_password: ClusterConfig) -> dict[str, ClusterConfig]:
+    by_ca = replace(config, fingerprint="", ca_certificate=lab.ca_pem)
+    return {"token": config, "password": by_password, "CA": by_ca}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault(lab: Cluster, configs: dict[str, ClusterConfig], name: str) -> None:
+    case = FAULTS[name]
+    with proxmox.connect(configs[case.by], deadline=DEADLINE) as pve:
+        if case.late:
+            pve.version()
+        case.wrong(lab)
+        error = outcome(case.ask, pve)
+    assert type(error) is (case.error or type(None)), error
+    assert lab.count(method="POST", path_regex="/status/") <= 1
+    assert lab.count(method="POST", path_regex="/access/ticket") <= 2
+
+
+def outcome(ask: Callable[[Client], object], pve: Client) -> proxmox.ProxmoxError | None:
+    """The error, in time and with little memory."""
+    error = None
+    with watched() as seen:
+        try:
+            ask(pve)
+        except proxmox.ProxmoxError as raised:
+            error = raised
+    assert seen.seconds < DEADLINE + 1
+    assert seen.mib <= MOST_MIB
+    return error
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_a_malformed_answer(lab: Cluster, pve: Client, kind: str) -> None:
+    """It is refused, or what is made of it makes sense."""
+    lab.faults.malformed(kind)
+    for ask in (Client.resources, Client.cluster_status, look, Client.permissions, Client.pools, Client.next_id):
+        error = outcome(ask, pve)
+        assert error is None or type(error) in (proxmox.ProtocolError, proxmox.Refused)
+    for guest in found.guests if (found := list_of(pve)) else ():
+        assert (guest.kind, guest.node, guest.vmid) in {
+            ("qemu", "pve1", 101),
+            ("qemu", "pve2", 102),
+            ("lxc", "pve1", 200),
+        }
+        assert guest.memory >= 0
+
+
+def list_of(pve: Client) -> proxmox.Resources | None:
+    try:
+        return pve.resources()
+    except proxmox.ProxmoxError:
+        return None
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_a_change_with_a_malformed_answer_is_sent_once(lab: Cluster, pve: Client, kind: str) -> None:
+    lab.faults.malformed(kind)
+    error = outcome(stop, pve)
+    assert error is None or isinstance(error, proxmox.OutcomeUnknown | proxmox.Refused)
+    assert lab.count(method="POST") == 1
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_hostile_text_is_harmless(lab: Cluster, pve: Client, clock: ManualClock, kind: str) -> None:
+    upid = pve.power("pve1", "qemu", 101, Power.START)
+    clock.advance(10)
+    lab.faults.hostile_text(kind)
+    found = pve.resources()
+    config = pve.guest_config("pve1", "qemu", 101)
+    shown = [guest.name for guest in found.guests] + [tag for guest in found.guests for tag in guest.tags]
+    shown += [config.name, *config.tags, pve.task_status(upid).exit_status, *pve.task_log(upid)]
+    assert all(is_clean(text[:255]) for text in shown)
+    assert all(len(text) <= 1000 for text in shown)
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_hostile_reason_is_harmless(lab: Cluster, pve: Client, kind: str) -> None:
+    lab.faults.hostile_reason(kind)
+    error = outcome(look, pve)
+    assert error is None or error.plain.isprintable()
+    assert isinstance(error, proxmox.Refused | proxmox.ProtocolError)
+
+
+def run(pve: Client, clock: ManualClock, kind: str = "stop", seconds: float = 60) -> str:
+    upid = pve.power("pve1", "qemu", 101, Power(kind))
+    clock.advance(seconds)
+    return upid
+
+
+def test_a_task_that_never_ends(lab: Cluster, pve: Client, clock: ManualClock) -> None:
+    lab.faults.tasks_never_end()
+    assert pve.task_status(run(pve, clock, seconds=3600)).running
+
+
+def test_a_task_that_vanishes(lab: Cluster, pve: Client, clock: ManualClock) -> None:
+    lab.faults.tasks_vanish()
+    with pytest.raises(proxmox.NotFound):
+        pve.task_status(run(pve, clock))
+
+
+def test_a_task_with_warnings(lab: Cluster, pve: Client, clock: ManualClock) -> None:
+    lab.faults.tasks_warn()
+    assert pve.task_status(run(pve, clock)) == proxmox.TaskStatus(running=False, exit_status="WARNINGS: 1")
+
+
+def test_a_task_that_fails(lab: Cluster, pve: Client, clock: ManualClock) -> None:
+    lab.faults.tasks_fail(text="start failed: QEMU exited with code 1")
+    with pytest.raises(proxmox.TaskFailed, match="QEMU exited"):
+        pve.task_status(run(pve, clock)).raise_if_failed()
+
+
+def test_a_task_whose_worker_is_killed(lab: Cluster, pve: Client, clock: ManualClock) -> None:
+    lab.faults.tasks_crash()
+    with pytest.raises(proxmox.TaskFailed, match="unexpected status"):
+        pve.task_status(run(pve, clock)).raise_if_failed()
+
+
+def test_a_task_whose_node_dies(lab: Cluster, config: ClusterConfig, clock: ManualClock) -> None:
+    lab.faults.node_dies_in_task()
+    with proxmox.connect(config, deadline=DEADLINE) as pve:
+        upid = pve.power("pve2", "qemu", 102, Power.START)
+        clock.advance(5)
+        with pytest.raises(proxmox.NodeDown):
+            pve.task_status(upid)
+
+
+def test_a_log_of_a_hundred_thousand_lines(lab: Cluster, pve: Client, clock: ManualClock) -> None:
+    lab.faults.tasks_talk()
+    upid = run(pve, clock)
+    assert outcome(lambda pve: pve.task_log(upid, limit=10**9), pve) is None
+    assert "limit=1000" in lab.requests[-1].query
+
+
+def test_a_guest_that_is_locked(lab: Cluster, pve: Client, clock: ManualClock) -> None:
+    lab.faults.guest_locked(101)
+    with pytest.raises(proxmox.TaskFailed) as caught:
+        pve.task_status(run(pve, clock, "stop")).raise_if_failed()
+    assert caught.value.locked
+
+
+def test_a_number_that_another_guest_has_now(lab: Cluster, pve: Client) -> None:
+    lab.faults.vmid_reused(101, name="somebody-elses", after="/cluster/resources")
+    (before,) = [guest.name for guest in pve.resources().guests if guest.vmid == 101]
+    assert (before, pve.guest_status("pve1", "qemu", 101).name) == ("web", "somebody-elses")
+
+
+def test_another_cluster_that_nobody_checks_has_another_name(lab: Cluster, config: ClusterConfig) -> None:
+    with proxmox.connect(replace(config, fingerprint="")) as pve:
+        name = pve.cluster_status().name
+    lab.faults.identity_changed()
+    proxmox.forget(config.cluster_id)
+    with proxmox.connect(replace(config, fingerprint="")) as pve:
+        assert pve.cluster_status().name != name
+
+
+def test_two_halves_of_a_cluster_tell_different_truths(lab: Cluster, config: ClusterConfig) -> None:
+    lab.add_guest(103, node="pve1")
+    lab.faults.split_brain("pve2")
+    ports = lab.ports
+    seen = []
+    for node in ("pve1", "pve2"):
+        there = replace(config, port=ports[node], fingerprint=lab.fingerprint(node))
+        with proxmox.connect(there, deadline=DEADLINE) as pve:
+            seen.append({state.name for state in pve.cluster_status().nodes if state.online})
+    assert seen == [{"pve1"}, {"pve2"}]
