@@ -209,6 +209,13 @@ def test_the_new_preview_can_be_confirmed(lena, everything):
     assert Cluster.objects.get(cluster_id="moved").host == "b.test"
 
 
+def test_the_outdated_preview_is_forgotten(lena, everything):
+    page = upload(lena, everything)
+    Cluster.objects.filter(cluster_id="moved").update(host="c.test")
+    confirm(lena, page)
+    assert str(PendingImport.objects.get().pk) != number_in(page)
+
+
 def test_a_cluster_deleted_in_between_is_not_brought_back(lena, everything):
     page = upload(lena, everything)
     Cluster.objects.get(cluster_id="here").delete()
