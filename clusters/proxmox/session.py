@@ -1,6 +1,8 @@
 """A session with one cluster: as whom it speaks, and logging in when that needs it."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -56,19 +58,15 @@ class Session(Exchange):
 
     def _by_token(self, token: Token, method: str, url: str, **kwargs: Any) -> requests.Response:
         if not self._is_known:
-            self._enter()
-        try:
-            response = self.exchange(method, url, auth=token, **kwargs)
-        except errors.ProxmoxError:
-            if not self._is_known:
-                self._gate.left(self._config)
-            raise
-        if response.status_code == 401:
-            self._reject(_rejection(response))
-        elif not self._is_known:
-            self._gate.accepted(self._config)
+            with self._at_the_gate():
+                response = _unless_rejected(self.exchange(method, url, auth=token, **kwargs))
             self._is_known = True
-        return response
+            return response
+        try:
+            return _unless_rejected(self.exchange(method, url, auth=token, **kwargs))
+        except errors.LoginRejected as error:
+            self._reject(error)
+            raise
 
     # By ticket
 
@@ -80,10 +78,12 @@ class Session(Exchange):
             if method == "GET" and not is_new:
                 self._ticket, is_new = self._current_ticket(login)
                 response = self.exchange(method, url, auth=self._ticket, **kwargs)
-        if response.status_code == 401 and is_new:
+        try:
+            return _unless_rejected(response) if is_new else response
+        except errors.LoginRejected as error:
             # The login is good for nothing, so another one would be, too.
-            self._reject(_rejection(response))
-        return response
+            self._reject(error)
+            raise
 
     def _current_ticket(self, login: Login) -> tuple[Ticket, bool]:
         """The ticket of all sessions, and whether this call had to get it. Raises what went wrong, as not sent."""
@@ -115,17 +115,8 @@ class Session(Exchange):
             except errors.ProxmoxError:
                 login.postpone()
                 return held, False
-        self._enter()
-        try:
-            ticket = self._post_login(login, reveal(login.password))
-        except errors.LoginRejected as error:
-            self._reject(error)
-            raise
-        except errors.ProxmoxError:
-            self._gate.left(self._config)
-            raise
-        self._gate.accepted(self._config)
-        return ticket, True
+        with self._at_the_gate():
+            return self._post_login(login, reveal(login.password)), True
 
     def _post_login(self, login: Login, password: str) -> Ticket:
         form = {"username": login.user, "password": password}
@@ -139,12 +130,26 @@ class Session(Exchange):
 
     # By either
 
-    def _enter(self) -> None:
+    @contextmanager
+    def _at_the_gate(self) -> Iterator[None]:
+        """A try of the credential: whatever becomes of it, the gate is told."""
         try:
             self._gate.enter(self._config, patience=self._left())
         except errors.LoginRejected as error:
             self._rejected = error
             raise
+        is_told = False
+        try:
+            yield
+            is_told = True
+            self._gate.accepted(self._config)
+        except errors.LoginRejected as error:
+            is_told = True
+            self._reject(error)
+            raise
+        finally:
+            if not is_told:
+                self._gate.left(self._config)
 
     def _reject(self, error: errors.LoginRejected) -> None:
         self._rejected = error
@@ -157,7 +162,8 @@ class Session(Exchange):
             raise errors.TimedOut(sent=False) from None
 
 
-def _rejection(response: requests.Response) -> errors.LoginRejected:
-    error = refusals.from_status(401, reason=response.reason, errors_by_name={})
-    assert isinstance(error, errors.LoginRejected)  # noqa: S101 - for the type checker
-    return error
+def _unless_rejected(response: requests.Response) -> requests.Response:
+    """Raises `LoginRejected`."""
+    if response.status_code == 401:
+        raise refusals.from_status(401, reason=response.reason, errors_by_name={})
+    return response

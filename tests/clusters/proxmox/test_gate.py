@@ -2,8 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
@@ -138,3 +140,12 @@ def test_a_missing_privilege_is_no_rejection(config: ClusterConfig, lab: Cluster
     with pytest.raises(proxmox.PermissionMissing), proxmox.connect(config, gate=gate) as pve:
         pve.cluster_status()
     assert gate.log == ["enter", "accepted"]
+
+
+def test_a_fault_of_the_portal_itself_leaves_the_turn_as_well(
+    by_password: ClusterConfig, gate: MemoryGate, settings: Any
+) -> None:
+    settings.CLUSTER_ALLOWED_NETWORKS = ["nonsense"]
+    with pytest.raises(ImproperlyConfigured):
+        ask(by_password, gate)
+    assert gate.log == ["enter", "left"]
