@@ -1,5 +1,6 @@
 """The admin's form of a cluster: secrets go in and never come out."""
 
+import hashlib
 from typing import Any
 
 from django import forms
@@ -27,6 +28,22 @@ class PemField(forms.CharField):
         return self.to_python(initial) != self.to_python(data)
 
 
+SETTINGS = (
+    "cluster_id", "name", "host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint",
+    "is_active",
+)  # fmt: skip
+
+
+class SeenField(forms.CharField):
+    """Comes back with the form to tell what its person saw. It is no setting, so it never counts as changed."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, widget=forms.HiddenInput())
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False
+
+
 class ClusterForm(forms.ModelForm[Cluster]):
     new_password = forms.CharField(
         label="Password", required=False, strip=False, max_length=4096, widget=SecretInput(), empty_value=""
@@ -37,14 +54,12 @@ class ClusterForm(forms.ModelForm[Cluster]):
     remove_token = forms.BooleanField(
         label="Remove the API token", required=False, help_text="The cluster then uses user and password."
     )
+    seen = SeenField()
 
     class Meta:
         model = Cluster
         field_classes = {"ca_certificate": PemField}
-        fields = (
-            "cluster_id", "name", "host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint",
-            "is_active",
-        )  # fmt: skip
+        fields = SETTINGS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,11 +68,21 @@ class ClusterForm(forms.ModelForm[Cluster]):
             self.fields["new_password"].help_text = kept
         if self.instance.token_secret:
             self.fields["new_token_secret"].help_text = kept
+        self.initial["seen"] = self._digest() if self.instance.pk else ""
+
+    def _digest(self) -> str:
+        """Tells one state of the settings from another. The default is none of them: it has an action of its own."""
+        shown = [getattr(self.instance, name) for name in (*SETTINGS, "credential_version")]
+        return hashlib.sha256(repr(shown).encode()).hexdigest()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("remove_token"):
             data["token_id"] = data["new_token_secret"] = ""
+        if data.get("seen") and self.instance.pk and data["seen"] != self._digest():
+            raise ValidationError(
+                "Somebody else changed this cluster meanwhile. Open the page again; nothing was saved."
+            )
         self._check_token(data)
         self._check_present(data)
         self._check_target(data)

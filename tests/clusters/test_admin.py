@@ -1,5 +1,6 @@
 """Clusters in the admin: who may do what, what is asked again, and what is never shown."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -159,6 +160,35 @@ def test_a_stale_form_does_not_undo_another_default(lena: Client, alpha: Cluster
     beta.make_default()
     assert lena.post(reverse("admin:clusters_cluster_change", args=[alpha.pk]), opened).status_code == 302
     assert Cluster.objects.default() == beta
+
+
+def seen(client: Client, cluster: Cluster) -> str:
+    page = client.get(reverse("admin:clusters_cluster_change", args=[cluster.pk])).content.decode()
+    found = re.search(r'name="seen" value="(\w{64})"', page)
+    assert found
+    return found[1]
+
+
+def test_a_stale_form_does_not_bring_back_what_somebody_switched_off(lena: Client, alpha: Cluster) -> None:
+    opened = form(alpha, name="Late", seen=seen(lena, alpha))
+    alpha.deactivate()
+    answer = lena.post(reverse("admin:clusters_cluster_change", args=[alpha.pk]), opened)
+    assert "Somebody else changed this cluster meanwhile" in answer.content.decode()
+    alpha.refresh_from_db()
+    assert (alpha.is_active, alpha.name) == (False, "Alpha")
+
+
+def test_a_form_is_not_stale_because_another_is_the_default_now(lena: Client, alpha: Cluster) -> None:
+    opened = form(alpha, name="Late", seen=seen(lena, alpha))
+    alpha.make_default()
+    assert lena.post(reverse("admin:clusters_cluster_change", args=[alpha.pk]), opened).status_code == 302
+    assert Cluster.objects.default().name == "Late"
+
+
+def test_saving_without_a_change_leaves_nothing_in_history_and_trail(lena: Client, alpha: Cluster) -> None:
+    before = LogEntry.objects.count()
+    assert change(lena, alpha, seen=seen(lena, alpha)).status_code == 302
+    assert (History.objects.count(), LogEntry.objects.count()) == (0, before)
 
 
 def test_switching_the_default_off_in_the_form_clears_it(lena: Client, alpha: Cluster) -> None:
