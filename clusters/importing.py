@@ -190,7 +190,8 @@ def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | 
 
 
 def _plain_changes(config: ClusterConfig, stored: Cluster) -> list[Change]:
-    names = PLAIN if config.token_secret else [name for name in PLAIN if name != "token_id"]  # the two stay together
+    """What the file says otherwise. What it does not mention stays: old files know nothing of certificates."""
+    names = [name for name in PLAIN if name in config.given and (name != "token_id" or config.token_secret)]
     pairs = [(name, getattr(stored, name), getattr(config, name)) for name in names]
     return [Change(name, _shown(name, old), _shown(name, new)) for name, old, new in pairs if old != new]
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from clusters import audit
@@ -116,6 +117,11 @@ class Cluster(models.Model):
         ordering = ["name", "cluster_id"]
         permissions = [("test_cluster", "Can test the connection of a cluster")]
         constraints = [
+            models.UniqueConstraint(
+                Lower("cluster_id"),
+                name="cluster_id_unique_without_case",
+                violation_error_message="There is a cluster with this ID already, perhaps in other capitals.",
+            ),
             models.UniqueConstraint(
                 fields=["is_default"],
                 condition=Q(is_default=True),

@@ -48,6 +48,8 @@ class ClusterConfig:
     credential_version: int = 0
     created_at: datetime | None = field(default=None, compare=False)
     updated_at: datetime | None = field(default=None, compare=False)
+    # The keys that a file really had: the others are defaults, which an update does not take for a wish.
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def trust(self) -> Trust:

@@ -316,5 +316,6 @@ def _config(entry: dict[str, Any]) -> ClusterConfig:
         token_secret=_secret(entry.get("token_secret")),
         ca_certificate=texts["ca_certificate"],
         fingerprint=texts["fingerprint"],
+        given=frozenset(entry),
         **{key: entry.get(key, default) for key, default in _FLAGS.items()},
     )
