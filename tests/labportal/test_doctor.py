@@ -6,8 +6,10 @@ import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet, MultiFernet
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
@@ -73,6 +75,82 @@ def test_a_worker_that_stopped_is_told(alpha: Cluster, capsys: pytest.CaptureFix
 
 def test_a_worker_that_never_ran_is_told(alpha: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing was ever read" in lines(capsys)["worker"]
+
+
+def use(monkeypatch: pytest.MonkeyPatch, settings: Any, *keys: str) -> None:
+    """As a restart with another FIELD_ENCRYPTION_KEY does."""
+    settings.FIELD_ENCRYPTION_KEY = list(keys)
+    monkeypatch.setattr("encrypted_model_fields.fields.CRYPTER", MultiFernet([Fernet(key) for key in keys]))
+
+
+def test_the_wrong_key_fails(alpha: Cluster, monkeypatch: pytest.MonkeyPatch, settings: Any, capsys: Any) -> None:
+    use(monkeypatch, settings, Fernet.generate_key().decode())
+    assert "FAIL  keys" in lines(capsys)["keys"]
+    assert "not the key of this database" in lines(capsys)["keys"]
+
+
+def test_an_old_key_that_is_needed_comes_with_the_command(
+    alpha: Cluster, monkeypatch: pytest.MonkeyPatch, settings: Any, capsys: Any
+) -> None:
+    use(monkeypatch, settings, Fernet.generate_key().decode(), *settings.FIELD_ENCRYPTION_KEY)
+    found = lines(capsys)["keys"]
+    assert found.startswith("WARN")
+    assert "manage.py rotate_encryption_key" in found
+
+
+def test_an_old_key_that_is_not_needed_is_told(
+    alpha: Cluster, monkeypatch: pytest.MonkeyPatch, settings: Any, capsys: Any
+) -> None:
+    use(monkeypatch, settings, *settings.FIELD_ENCRYPTION_KEY, Fernet.generate_key().decode())
+    found = lines(capsys)["keys"]
+    assert found.startswith("ok")
+    assert "not needed any more" in found
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(("mode", "verdict"), [(0o600, "ok"), (0o644, "WARN")])
+def test_a_file_that_others_can_read_comes_with_the_command(
+    tmp_path: Path, settings: Any, capsys: Any, mode: int, verdict: str
+) -> None:
+    (tmp_path / "key").touch()
+    (tmp_path / "key").chmod(mode)
+    settings.BASE_DIR, settings.KEY_FILES = tmp_path, [str(tmp_path / "key")]
+    found = lines(capsys)["files"]
+    assert found.split()[0] == verdict
+    assert (f"chmod 600 {tmp_path / 'key'}" in found) is (verdict == "WARN")
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(("content", "warned"), [(f'[{{"password": "{SECRET}"}}]', True), ("[]", False)])
+def test_passwords_in_the_clear_come_with_the_command(
+    tmp_path: Path, settings: Any, capsys: Any, content: str, warned: bool
+) -> None:
+    (tmp_path / "clusters.json").write_text(content)
+    settings.CLUSTER_CONFIG_FILE = str(tmp_path / "clusters.json")
+    capsys.readouterr()
+    call_command("doctor")
+    printed = capsys.readouterr().out
+    assert ("export_clusters --sealed" in printed) is warned
+    assert SECRET not in printed
+
+
+def test_clusters_from_elsewhere_are_told(db: None, capsys: Any) -> None:
+    capsys.readouterr()
+    call_command("doctor")
+    assert "come from defaults: no cluster was ever saved" in capsys.readouterr().out
+
+
+def test_warnings_alone_are_no_failure(alpha: Cluster, capsys: Any) -> None:
+    capsys.readouterr()
+    call_command("doctor")
+    assert "WARN" in capsys.readouterr().out
+
+
+def test_a_failure_is_told_by_the_exit_code(alpha: Cluster, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    use(monkeypatch, settings, Fernet.generate_key().decode())
+    with pytest.raises(SystemExit) as ended:
+        call_command("doctor")
+    assert ended.value.code == 1
 
 
 def doctor(database: str) -> tuple[int, str]:
