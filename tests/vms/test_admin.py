@@ -110,8 +110,8 @@ def test_an_assignment_needs_a_machine(lena: Client, ana: User):
 
 
 def test_an_assignment_is_not_passed_on(lena: Client, building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
-    lena.post(page("assignment_change", Assignment.objects.get().pk), {"user": ben.pk})
+    machine = building_a.give(101, ana)
+    lena.post(page("assignment_change", Assignment.objects.get().pk), {"vm": machine.pk, "user": ben.pk})
     assert Assignment.objects.get().user == ana
 
 
