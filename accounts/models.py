@@ -3,10 +3,13 @@
 import zoneinfo
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
+
+MAX_NAME = 150  # characters, as Django's own column
 
 
 def validate_time_zone(name: str) -> None:
@@ -14,9 +17,16 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError("“%(name)s” is not a time zone. Write it like Europe/Madrid.", params={"name": name})
 
 
+def validate_language(code: str) -> None:
+    if code not in dict(settings.LANGUAGES):
+        raise ValidationError("“%(code)s” is not a language of the portal.", params={"code": code})
+
+
 class CaseInsensitiveUserManager(UserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         """Anna logs in as anna, ANNA or Anna; the constraint below keeps that one person."""
+        if len(username or "") > MAX_NAME:  # SQLite refuses to compare with a text that is too long
+            raise self.model.DoesNotExist
         return self.get(username__iexact=username)
 
 
@@ -29,7 +39,9 @@ class User(AbstractUser):
     time_zone = models.CharField(
         max_length=64, blank=True, validators=[validate_time_zone], help_text="Empty: the portal's."
     )
-    language = models.CharField(max_length=16, blank=True, help_text="Empty: as the browser asks.")
+    language = models.CharField(
+        max_length=16, blank=True, validators=[validate_language], help_text="Empty: as the browser asks."
+    )
     theme = models.CharField(max_length=8, choices=Theme, default=Theme.AUTO)
 
     objects: ClassVar[CaseInsensitiveUserManager] = CaseInsensitiveUserManager()

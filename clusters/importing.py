@@ -17,6 +17,9 @@ from clusters.models import SECRETS, TARGET, Adoption, Cluster, DeletedCluster
 
 PLAIN = ("name", "host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint", "is_active")
 
+# A change of one of these sends the credential somewhere else, or on somebody else's word.
+MOVES = {*TARGET} - {"token_id"}
+
 
 class Verdict(StrEnum):
     NEW = "new"
@@ -172,7 +175,8 @@ def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | 
         return Row(config.cluster_id, Verdict.DELETED, note=f"{note}; --restore brings it back", config=config)
     if stored is None:
         return Row(config.cluster_id, Verdict.NEW, writes=True, config=config)
-    changes = [*_plain_changes(config, stored), *_secret_changes(config, stored)]
+    changes = _plain_changes(config, stored)
+    changes += _secret_changes(config, stored, moved=any(change.field in MOVES for change in changes))
     if not changes:
         return Row(config.cluster_id, Verdict.SAME, config=config)
     needs_secrets = any(change.field in {*TARGET, *SECRETS} for change in changes)
@@ -196,13 +200,17 @@ def _plain_changes(config: ClusterConfig, stored: Cluster) -> list[Change]:
     return [Change(name, _shown(name, old), _shown(name, new)) for name, old, new in pairs if old != new]
 
 
-def _secret_changes(config: ClusterConfig, stored: Cluster) -> list[Change]:
-    """A secret that the file lacks is no difference: a file without secrets removes none."""
+def _secret_changes(config: ClusterConfig, stored: Cluster, *, moved: bool) -> list[Change]:
+    """A secret that the file lacks stays, unless the cluster moves: it is not sent to a place that it was not for."""
     found = []
+    if moved and stored.token_id and not config.token_secret:
+        found.append(Change("token_id", stored.token_id, "none"))
     for name in SECRETS:
         new, old = getattr(config, name), getattr(stored, name)
         if new and not new.matches(old):
             found.append(Change(name, "***" if old else "none", "another one"))
+        if moved and old and not new:
+            found.append(Change(name, "***", "removed, because the file moves the cluster and does not bring it"))
     return found
 
 

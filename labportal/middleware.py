@@ -34,7 +34,7 @@ def personal_settings(get_response: Handler) -> Handler:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
             zone, language = request.user.time_zone, request.user.language
         with timezone.override(zoneinfo.ZoneInfo(zone) if zone else None):
-            if language:
+            if language in dict(settings.LANGUAGES):
                 translation.activate(language)
             return get_response(request)
 

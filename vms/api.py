@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
+from django.http.request import RawPostDataException
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
@@ -26,7 +27,7 @@ def clusters(request: HttpRequest) -> JsonResponse:
 
 
 def _shown(cluster: Cluster, user: User) -> dict[str, Any]:
-    keys = ("id", "name", "host") if user.is_staff else ("id", "name")
+    keys = ("id", "name", "host") if user.is_staff and user.has_perm("clusters.view_cluster") else ("id", "name")
     safe = cluster.to_safe_dict()
     return {key: safe[key] for key in keys} | {"is_default": cluster.is_default}
 
@@ -38,7 +39,7 @@ def switch_cluster(request: HttpRequest) -> JsonResponse:
         return _refuse("Log in first.", 401)
     try:
         body = json.loads(request.body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, RawPostDataException):
         return _refuse("The body is not JSON.", 400)
     wanted = body.get("cluster_id") if isinstance(body, dict) else None
     if not isinstance(wanted, str) or wanted not in {place.cluster_id for place in places_of(request.user)}:

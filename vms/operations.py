@@ -62,7 +62,11 @@ def request(machine: VirtualMachine, action: str, *, by: User) -> tuple[Operatio
         with transaction.atomic():
             return _record(machine, action, by), True
     except IntegrityError:  # somebody was faster, and the constraint kept it to one
-        return request(machine, action, by=by)
+        first = Operation.objects.open().filter(vm=machine.pk, action=action).first()
+        if first is None:
+            reason = rules.why_not(situation(machine), action)
+            raise Refused(reason or "The machine has just changed. Look at it again.") from None
+        return first, False
 
 
 def _record(machine: VirtualMachine, action: str, by: User) -> Operation:

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -39,6 +40,7 @@ def login_needed(view: View) -> View:
     """Send who is not logged in to the login page; a fragment's request sends the whole page there."""
 
     @wraps(view)
+    @never_cache  # a lab's computers have the next person in front of them soon
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         htmx: Any = getattr(request, "htmx", None)
         if htmx and not request.user.is_authenticated:
@@ -53,14 +55,14 @@ def login_needed(view: View) -> View:
 @login_needed
 def machine_list(request: PersonRequest) -> HttpResponse:
     """*My machines*: the whole page, or to htmx the list alone, or 204 when it would say the same."""
-    if registry.state().reason is registry.Reason.NOT_ADOPTED and request.user.is_staff:
+    if registry.state().reason is registry.Reason.NOT_ADOPTED and _sees_all(request.user):
         return not_adopted.page(request)
     places = places_of(request.user)
     chosen = chosen_cluster(request, places)
     machines = VirtualMachine.objects.visible_to(request.user).on_active_clusters()
     if chosen:
         machines = machines.filter(cluster_id=chosen)
-    machines = machines.filter(template=False) if not request.user.is_staff else machines
+    machines = machines.filter(template=False) if not _sees_all(request.user) else machines
     machines = machines.select_related("cluster__health", "cluster__sync").order_by(
         "-cluster__is_default", "cluster__name", "cluster", "name", "vmid"
     )
@@ -89,6 +91,10 @@ def _operable(user: User, page: Page[VirtualMachine]) -> set[int]:
     return set(VirtualMachine.objects.operable_by(user).filter(pk__in=shown).values_list("pk", flat=True))
 
 
+def _sees_all(user: User) -> bool:
+    return user.is_staff and user.has_perm("vms.view_virtualmachine")
+
+
 @dataclass(frozen=True)
 class Place:
     """A cluster as somebody sees it: how many machines he has there."""
@@ -109,7 +115,7 @@ def places_of(user: User) -> list[Place]:
     counts = {row["cluster"]: row["n"] for row in counted.order_by()}
     active = Cluster.objects.active().select_related("health")
     places = [Place(cluster, counts.get(cluster.cluster_id, 0)) for cluster in active]
-    return [place for place in places if place.machine_count or user.is_staff]
+    return [place for place in places if place.machine_count or _sees_all(user)]
 
 
 def chosen_cluster(request: PersonRequest, places: list[Place]) -> str:

@@ -20,9 +20,15 @@ from clusters.models import PendingImport
 # A preview that nobody confirmed is forgotten after this long: it holds the file, sealed.
 KEPT = timedelta(minutes=15)
 
+# Sealed text fits every cluster of this portal, so whoever found some in a backup could send it to a host of his own.
+NOT_UPLOADED = (
+    "Sealed passwords are not taken from an upload. Put the file on the server and import it there, here or with "
+    "manage.py import_clusters; or enter the passwords."
+)
+
 
 class ImportForm(forms.Form):
-    upload = forms.FileField(label="File", required=False, help_text="Empty: the file on the server, named below.")
+    upload = forms.FileField(label="File", required=False, help_text="Empty: the file on the server, named above.")
     restore = forms.BooleanField(label="Bring back clusters that were deleted here", required=False)
     update = forms.BooleanField(label="Apply differences to existing clusters", required=False)
     update_secrets = forms.BooleanField(
@@ -67,6 +73,9 @@ def _preview(request: HttpRequest, form: ImportForm) -> dict[str, Any]:
     except ClusterFileError as error:
         for problem in error.problems:
             form.add_error("upload", f"{error.source}: {problem}")
+        return {}
+    if upload and file.has_sealed:
+        form.add_error("upload", NOT_UPLOADED)
         return {}
     plan = importing.plan(file, form.options)
     pending = None if plan.is_refused else _remember(content, plan, request)

@@ -70,6 +70,7 @@ class ClusterFile:
     problems: tuple[Problem, ...] = ()
     ignored_keys: tuple[str, ...] = ()
     has_plaintext: bool = False
+    has_sealed: bool = False
 
     def strictly(self) -> list[ClusterConfig]:
         """All entries, or `ClusterFileError` with every problem."""
@@ -154,6 +155,7 @@ def _inspect_entries(document: object, *, source: str) -> ClusterFile:
         source=source,
         configs=tuple(config for config in configs if config.cluster_id.casefold() not in repeated),
         problems=(*problems, *repeated.values()),
+        has_sealed=any(isinstance(entry.get(key), dict) for entry in entries for key in SECRET_KEYS),
         ignored_keys=tuple(sorted({key for entry in entries for key in entry} & IGNORED_KEYS)),
         has_plaintext=any(isinstance(entry.get(key), str) and entry[key] for entry in entries for key in SECRET_KEYS),
     )

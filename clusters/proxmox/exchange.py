@@ -4,9 +4,13 @@ Proxmoxer's own login makes a request outside its session, before anything can b
 authenticate use what is here.
 """
 
+import base64
+import html
+import json
 import os
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -166,7 +170,8 @@ class Exchange(requests.Session):
     def _redacted(self, text: str) -> str:
         """What the other side says about an error is shown to people; it may repeat what it was told."""
         for secret in self.secrets:
-            text = text.replace(secret, "***")
+            for form in _spellings(secret):
+                text = text.replace(form, "***")
         return text
 
     def _leave_the_parents_connections(self) -> None:
@@ -174,3 +179,21 @@ class Exchange(requests.Session):
         if self._process != os.getpid():
             self.entries.drop_idle()
             self._process = os.getpid()
+
+
+def _spellings(secret: str) -> list[str]:
+    """How a secret may come back: as it is, in a form, in JSON, in HTML, in base64. The longest first."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    forms = {
+        secret,
+        raw.decode("latin-1"),
+        quote(raw),
+        quote(raw, safe=""),
+        quote_plus(raw),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        html.escape(secret),
+        base64.b64encode(raw).decode(),
+    }
+    forms |= {form.replace("%", "%25") for form in forms if "%" in form}
+    return sorted(forms, key=len, reverse=True)

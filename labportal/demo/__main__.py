@@ -130,9 +130,9 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
 {logins}
 
   Look at
-    ana    three machines on three clusters. Two of them are VM 101, on different clusters:
-           start one, and the other stays off. The Annex does not answer; its machine shows
-           its last status with its age.
+    ana    opens on the default cluster. Choose "All my clusters": three machines on three
+           clusters. Two of them are VM 101: start one, and the other stays off.
+           The Annex does not answer; its machine shows its last status with its age.
     admin  everything, and {address}admin/clusters/ for the clusters themselves.
 
   Log file: {log}

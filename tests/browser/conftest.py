@@ -6,13 +6,13 @@ from playwright.sync_api import Browser
 from tests.browser import chromium, demo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Chromium is driven, a thread cannot use the database
 def the_demo() -> Iterator[demo.Demo]:
     with demo.running() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Chromium is driven, a thread cannot use the database
 def window() -> Iterator[Browser]:
     if not chromium.executable():
         pytest.skip("Chromium is not installed: apt install chromium")

@@ -108,7 +108,7 @@ class Person:
         session.update(
             {
                 "_auth_user_id": str(user.pk),
-                "_auth_user_backend": "django.contrib.auth.backends.ModelBackend",
+                "_auth_user_backend": "accounts.lockout.RecheckingBackend",
                 "_auth_user_hash": user.get_session_auth_hash(),
             }
         )

@@ -76,7 +76,7 @@ class Command(BaseCommand):
         if plan.is_refused:
             raise CommandError("Nothing was imported. Correct the file, or see --partial and --update-secrets.")
         self.stdout.write(_summary(plan, dry_run=dry_run))
-        if file.has_plaintext and not dry_run:
+        if file.has_plaintext and not dry_run and not plan.problems:
             self.stdout.write(
                 "Next: look at the clusters under /admin/clusters/. Then remove the passwords from the file:\n"
                 f"  manage.py export_clusters --sealed --output {plan.source}"
