@@ -230,7 +230,7 @@ STORAGES = {
 # Language and time. Times are stored in UTC and shown in the person's own zone.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
-TIME_ZONE = "UTC"
+TIME_ZONE = text("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 

@@ -1,6 +1,7 @@
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from clusters import audit, keys
@@ -35,4 +36,6 @@ class Command(BaseCommand):
         if sum(counts.values()) != counts[0]:
             self.stdout.write("Older keys are still needed.")
             sys.exit(1)
-        self.stdout.write("Only the newest key is needed. Remove the others from FIELD_ENCRYPTION_KEY and restart.")
+        older = len(settings.FIELD_ENCRYPTION_KEY) > 1
+        next_step = " Remove the others from FIELD_ENCRYPTION_KEY and restart." if older else ""
+        self.stdout.write(f"Only the newest key is needed.{next_step}")
