@@ -75,7 +75,9 @@ def ended(pids: set[int], *, within: float) -> bool:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             handle = os.pidfd_open(pid)
-            ready, _, _ = select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+            waiting = select.poll()  # select.select() knows no number above 1023
+            waiting.register(handle, select.POLLIN)
+            ready = waiting.poll(max(0.0, deadline - time.monotonic()) * 1000)
             os.close(handle)
             if not ready:
                 return False

@@ -23,6 +23,9 @@ from .rawserver import RawServer, StartRaw, ok
 
 LOGIN = ok(b'{"data":{"ticket":"PVE:x","CSRFPreventionToken":"x"}}')
 
+# Plain proxmoxer does not look at certificates, and says so or not by what was imported before.
+WARNS_OF_NO_CHECK = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+
 
 @dataclass
 class Ear:
@@ -113,6 +116,7 @@ def test_behind_the_right_one_it_is(listening: RawServer, credential: str) -> No
     assert secrets_of(config)[0] in b"".join(listening.requests)
 
 
+@WARNS_OF_NO_CHECK
 def test_plain_proxmoxer_says_the_password_to_anybody(listening: RawServer) -> None:
     with suppress(requests.RequestException):
         proxmoxer.ProxmoxAPI(
@@ -150,6 +154,7 @@ def test_a_redirect_of_the_login_leads_nowhere(by_password: ClusterConfig, lab: 
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@WARNS_OF_NO_CHECK
 def test_plain_proxmoxer_takes_the_password_along(lab: Cluster, elsewhere: str, listening: RawServer, ear: Ear) -> None:
     lab.faults.redirect(elsewhere, "/access/ticket", status=307)
     with suppress(requests.RequestException):
@@ -174,6 +179,7 @@ def test_a_proxy_of_the_environment_hears_nothing(anybody: ClusterConfig, lab: C
     assert bytes(proxied.heard) == b""
 
 
+@WARNS_OF_NO_CHECK
 def test_plain_proxmoxer_tells_the_proxy(lab: Cluster, proxied: Ear) -> None:
     with suppress(requests.RequestException):
         proxmoxer.ProxmoxAPI("127.0.0.1", port=lab.port, user="x@pve", password="p", verify_ssl=False, timeout=1)
