@@ -97,7 +97,11 @@ class Simulator:
         return cluster
 
     def remove_cluster(self, name: str) -> None:
-        self.clusters.pop(name).stop()
+        """Take a cluster away for good, with its ports."""
+        cluster = self.clusters.pop(name)
+        cluster.stop()
+        for node in [node for node in self._reserved if node in cluster.nodes.values()]:
+            self._reserved.pop(node).close()
 
     def open(self, cluster: Cluster, node: Node) -> None:
         """Open the port of a node: a free one at first, and always that one later."""

@@ -1,3 +1,4 @@
+import os
 import socket
 
 import pytest
@@ -92,3 +93,14 @@ def test_a_simulator_can_be_filled_before_it_starts(clients: Clients) -> None:
     simulator.stop()
     with pytest.raises(requests.ConnectionError):
         clients.make(cluster).get("/version")
+
+
+def test_a_removed_cluster_leaves_no_port_open():
+    with Simulator() as simulator:
+        simulator.add_cluster("first", nodes=("one", "two"))
+        simulator.remove_cluster("first")
+        before = len(os.listdir("/proc/self/fd"))
+        for number in range(5):
+            simulator.add_cluster(f"lab-{number}", nodes=("one", "two"))
+            simulator.remove_cluster(f"lab-{number}")
+        assert len(os.listdir("/proc/self/fd")) <= before
