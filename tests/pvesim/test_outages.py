@@ -1,5 +1,5 @@
-import os
 import socket
+from pathlib import Path
 
 import pytest
 import requests
@@ -95,12 +95,16 @@ def test_a_simulator_can_be_filled_before_it_starts(clients: Clients) -> None:
         clients.make(cluster).get("/version")
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_a_removed_cluster_leaves_no_port_open():
     with Simulator() as simulator:
         simulator.add_cluster("first", nodes=("one", "two"))
         simulator.remove_cluster("first")
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_files()
         for number in range(5):
             simulator.add_cluster(f"lab-{number}", nodes=("one", "two"))
             simulator.remove_cluster(f"lab-{number}")
-        assert len(os.listdir("/proc/self/fd")) <= before
+        assert open_files() <= before
