@@ -122,7 +122,7 @@ def _card(
         vmid=machine.vmid,
         node=machine.node,
         status=_words(machine, busy),
-        tone="busy" if busy else machine.status if machine.status in {"running", "stopped", "paused"} else "unknown",
+        tone=_tone(machine, busy, silent=silent),
         busy=bool(busy),
         elapsed=_clock(now - busy.requested_at) if busy else "",
         age="fresh" if fresh else "old" if known_at else "never",
@@ -132,6 +132,15 @@ def _card(
         trouble=_trouble(last, now),
         detail=last.outcome if last and for_staff and _trouble(last, now) else "",
     )
+
+
+def _tone(machine: VirtualMachine, busy: Operation | None, *, silent: bool) -> str:
+    """A last known status does not shine like one that is seen now."""
+    if busy:
+        return "busy"
+    if silent:
+        return "stale"
+    return machine.status if machine.status in {"running", "stopped", "paused"} else "unknown"
 
 
 def _offered(machine: VirtualMachine) -> list[Operation.Action]:
