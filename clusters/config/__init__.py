@@ -1,13 +1,12 @@
 """What a cluster's configuration is, and the one parser of clusters.json."""
 
 from clusters.config.cluster import ClusterConfig, Trust, validate_host, validate_pem, validate_user
+from clusters.config.entry import MAX_DEPTH, Problem
 from clusters.config.file import (
     MAX_BYTES,
     MAX_CLUSTERS,
-    MAX_DEPTH,
     ClusterFile,
     ClusterFileError,
-    Problem,
     inspect,
     parse,
     parse_entries,

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from clusters.config.file import IGNORED_KEYS, KNOWN_KEYS
+from clusters.config.entry import IGNORED_KEYS, KNOWN_KEYS
 from tests.clusters.files import CANARY, FINGERPRINT, OTHER_KEY, PEM, entry, sealed
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

@@ -385,7 +385,7 @@ LAYERS = {
     "model": "django.db.models.Model.save_base",
     "cipher": "clusters.fields.encrypted.encrypt_str",
     "gateway": "urllib3.connectionpool.HTTPConnectionPool.urlopen",
-    "parser": "clusters.config.file._config",
+    "parser": "clusters.config.file.config_of",
     "plan": "clusters.importing.plan",
     "login": "django.contrib.auth.base_user.check_password",
 }

@@ -1,9 +1,7 @@
-"""Where a cluster is, how it is trusted, and how it was last time."""
+"""Where a cluster is, as whom the portal speaks to it, and how it is trusted."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -12,7 +10,9 @@ from django.utils import timezone
 
 from clusters import audit
 from clusters.config import ClusterConfig, Trust, validate_host, validate_pem, validate_user
-from clusters.fields import EncryptedSecretField, Secret
+from clusters.fields import EncryptedSecretField
+from clusters.models.adoption import Adoption, DeletedCluster
+from clusters.models.health import ClusterHealth, LoginState
 
 SECRETS = ("password", "token_secret")
 
@@ -238,117 +238,3 @@ class Cluster(models.Model):
 class NotActive(Exception):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(f"{cluster.name} is not active, so it cannot be the default. Activate it first.")
-
-
-class ClusterHealth(models.Model):
-    """How the last conversation with a cluster went. A row is written by whoever talked to it."""
-
-    cluster = models.OneToOneField(Cluster, models.CASCADE, primary_key=True, related_name="health")
-    ok = models.BooleanField(default=False)
-    checked_at = models.DateTimeField()
-    last_ok_at = models.DateTimeField(null=True)
-    failing_since = models.DateTimeField(null=True)
-    problem = models.CharField(max_length=300, blank=True)
-    version = models.CharField(max_length=40, blank=True)
-
-    class Meta:
-        verbose_name_plural = "cluster health"
-
-    def __str__(self) -> str:
-        return "reachable" if self.ok else self.problem
-
-    @classmethod
-    def succeeded(cls, cluster_id: str, *, at: datetime | None = None, version: str = "") -> None:
-        at = at or timezone.now()
-        values = {"ok": True, "checked_at": at, "last_ok_at": at, "failing_since": None, "problem": ""}
-        cls._write(cluster_id, values | ({"version": version[:40]} if version else {}))
-
-    @classmethod
-    def failed(cls, cluster_id: str, problem: str, *, at: datetime | None = None) -> None:
-        at = at or timezone.now()
-        row = cls.objects.filter(cluster__cluster_id=cluster_id).first()
-        since = (row and row.failing_since) or at
-        cls._write(cluster_id, {"ok": False, "checked_at": at, "failing_since": since, "problem": problem[:300]})
-
-    @classmethod
-    def _write(cls, cluster_id: str, values: dict[str, Any]) -> None:
-        cluster = Cluster.objects.filter(cluster_id=cluster_id).only("pk").first()
-        if cluster:  # it may have been deleted while it was asked
-            cls.objects.update_or_create(cluster=cluster, defaults=values)
-
-
-class LoginState(models.Model):
-    """Whether a cluster took the credential: kept so that a rejected one is tried once, by whichever process."""
-
-    cluster = models.OneToOneField(Cluster, models.CASCADE, primary_key=True, related_name="+")
-    rejected_version = models.PositiveIntegerField(null=True)
-    busy_until = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return f"version {self.rejected_version} rejected" if self.rejected_version is not None else "not rejected"
-
-    @classmethod
-    def try_again(cls, cluster: Cluster) -> None:
-        """Somebody saved the cluster or tested it with success."""
-        cls.objects.filter(cluster=cluster).update(rejected_version=None)
-
-
-class AdoptionManager(models.Manager["Adoption"]):
-    def wait(self) -> None:
-        """Until the transaction ends, nobody else imports clusters or chooses the default.
-
-        Locked rows are not enough for that: the one that an import is adding cannot be locked yet.
-        """
-        self.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
-        self.select_for_update().get(pk=Adoption.ONLY)
-
-
-class Adoption(models.Model):
-    """Set by the first saved cluster and cleared by nothing: the database is the source of clusters since then."""
-
-    ONLY = 1
-    CANARY = "canary"
-
-    since = models.DateTimeField(auto_now_add=True)
-    canary = EncryptedSecretField(help_text="A known word: shows whether the key is the one of this database.")
-
-    objects: ClassVar[AdoptionManager] = AdoptionManager()
-
-    def __str__(self) -> str:
-        return f"since {self.since:%Y-%m-%d %H:%M}"
-
-
-class DeletedClusterManager(models.Manager["DeletedCluster"]):
-    def bury(self, cluster_ids: list[str], *, by: str = "") -> None:
-        for cluster_id in cluster_ids:
-            self.update_or_create(cluster_id=cluster_id, defaults={"deleted_by": by, "deleted_at": timezone.now()})
-
-
-class DeletedCluster(models.Model):
-    """A tombstone, so that an import does not bring back what somebody deleted."""
-
-    cluster_id = models.CharField(max_length=50, unique=True)
-    deleted_at = models.DateTimeField()
-    deleted_by = models.CharField(max_length=150, blank=True)
-
-    objects: ClassVar[DeletedClusterManager] = DeletedClusterManager()
-
-    def __str__(self) -> str:
-        return self.cluster_id
-
-
-class PendingImport(models.Model):
-    """A file whose preview waits for a yes: sealed, because it may hold passwords, and forgotten soon."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    source = models.CharField(max_length=255)
-    content = EncryptedSecretField()
-    options = models.JSONField()
-    digest = models.CharField(max_length=64)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return self.source
-
-
-__all__ = ["Adoption", "Cluster", "ClusterHealth", "DeletedCluster", "NotActive", "Secret"]

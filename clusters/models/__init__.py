@@ -1,0 +1,17 @@
+"""Clusters, how they were last time, and what the database remembers of them."""
+
+from clusters.models.adoption import Adoption, DeletedCluster, PendingImport
+from clusters.models.cluster import SECRETS, TARGET, Cluster, NotActive
+from clusters.models.health import ClusterHealth, LoginState
+
+__all__ = [
+    "SECRETS",
+    "TARGET",
+    "Adoption",
+    "Cluster",
+    "ClusterHealth",
+    "DeletedCluster",
+    "LoginState",
+    "NotActive",
+    "PendingImport",
+]

@@ -1,0 +1,67 @@
+"""Since when the database is the source of clusters, what was deleted from it, and what waits to come in."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from clusters.fields import EncryptedSecretField
+
+
+class AdoptionManager(models.Manager["Adoption"]):
+    def wait(self) -> None:
+        """Until the transaction ends, nobody else imports clusters or chooses the default.
+
+        Locked rows are not enough for that: the one that an import is adding cannot be locked yet.
+        """
+        self.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
+        self.select_for_update().get(pk=Adoption.ONLY)
+
+
+class Adoption(models.Model):
+    """Set by the first saved cluster and cleared by nothing: the database is the source of clusters since then."""
+
+    ONLY = 1
+    CANARY = "canary"
+
+    since = models.DateTimeField(auto_now_add=True)
+    canary = EncryptedSecretField(help_text="A known word: shows whether the key is the one of this database.")
+
+    objects: ClassVar[AdoptionManager] = AdoptionManager()
+
+    def __str__(self) -> str:
+        return f"since {self.since:%Y-%m-%d %H:%M}"
+
+
+class DeletedClusterManager(models.Manager["DeletedCluster"]):
+    def bury(self, cluster_ids: list[str], *, by: str = "") -> None:
+        for cluster_id in cluster_ids:
+            self.update_or_create(cluster_id=cluster_id, defaults={"deleted_by": by, "deleted_at": timezone.now()})
+
+
+class DeletedCluster(models.Model):
+    """A tombstone, so that an import does not bring back what somebody deleted."""
+
+    cluster_id = models.CharField(max_length=50, unique=True)
+    deleted_at = models.DateTimeField()
+    deleted_by = models.CharField(max_length=150, blank=True)
+
+    objects: ClassVar[DeletedClusterManager] = DeletedClusterManager()
+
+    def __str__(self) -> str:
+        return self.cluster_id
+
+
+class PendingImport(models.Model):
+    """A file whose preview waits for a yes: sealed, because it may hold passwords, and forgotten soon."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    source = models.CharField(max_length=255)
+    content = EncryptedSecretField()
+    options = models.JSONField()
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.source

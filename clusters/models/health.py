@@ -1,0 +1,64 @@
+"""How a cluster was last time, and whether it took the credential."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import models
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from clusters.models.cluster import Cluster
+
+
+class ClusterHealth(models.Model):
+    """How the last conversation with a cluster went. A row is written by whoever talked to it."""
+
+    cluster = models.OneToOneField("clusters.Cluster", models.CASCADE, primary_key=True, related_name="health")
+    ok = models.BooleanField(default=False)
+    checked_at = models.DateTimeField()
+    last_ok_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=300, blank=True)
+    version = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        verbose_name_plural = "cluster health"
+
+    def __str__(self) -> str:
+        return "reachable" if self.ok else self.problem
+
+    @classmethod
+    def succeeded(cls, cluster_id: str, *, at: datetime | None = None, version: str = "") -> None:
+        at = at or timezone.now()
+        values = {"ok": True, "checked_at": at, "last_ok_at": at, "failing_since": None, "problem": ""}
+        cls._write(cluster_id, values | ({"version": version[:40]} if version else {}))
+
+    @classmethod
+    def failed(cls, cluster_id: str, problem: str, *, at: datetime | None = None) -> None:
+        at = at or timezone.now()
+        row = cls.objects.filter(cluster__cluster_id=cluster_id).first()
+        since = (row and row.failing_since) or at
+        cls._write(cluster_id, {"ok": False, "checked_at": at, "failing_since": since, "problem": problem[:300]})
+
+    @classmethod
+    def _write(cls, cluster_id: str, values: dict[str, Any]) -> None:
+        cluster = apps.get_model("clusters", "Cluster").objects.filter(cluster_id=cluster_id).only("pk").first()
+        if cluster:  # it may have been deleted while it was asked
+            cls.objects.update_or_create(cluster=cluster, defaults=values)
+
+
+class LoginState(models.Model):
+    """Whether a cluster took the credential: kept so that a rejected one is tried once, by whichever process."""
+
+    cluster = models.OneToOneField("clusters.Cluster", models.CASCADE, primary_key=True, related_name="+")
+    rejected_version = models.PositiveIntegerField(null=True)
+    busy_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"version {self.rejected_version} rejected" if self.rejected_version is not None else "not rejected"
+
+    @classmethod
+    def try_again(cls, cluster: "Cluster") -> None:
+        """Somebody saved the cluster or tested it with success."""
+        cls.objects.filter(cluster=cluster).update(rejected_version=None)
