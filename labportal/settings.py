@@ -45,6 +45,13 @@ def truth(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} must be on or off, not {value!r}.")
 
 
+def number(name: str, default: int, *, least: int, most: int) -> int:
+    value = text(name, str(default))
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        raise ImproperlyConfigured(f"{name} must be a number from {least} to {most}, not {value!r}.")
+    return int(value)
+
+
 # Keys. Neither has a default: a published key is no key.
 SECRET_KEY = text("SECRET_KEY")
 FIELD_ENCRYPTION_KEY = words("FIELD_ENCRYPTION_KEY", text("FIELD_ENCRYPTION_KEY"))
@@ -76,6 +83,13 @@ CLUSTERS: list[dict[str, Any]] = (
     if PVE_HOST
     else []
 )
+
+# How often clusters are read, how long one read may take (seconds), and how many operations are under way at once.
+# A cluster can have figures of its own, in the admin.
+SYNC_INTERVAL = number("SYNC_INTERVAL", 15, least=2, most=3600)
+SYNC_DEADLINE = number("SYNC_DEADLINE", 10, least=2, most=30)
+OPERATIONS_PER_NODE = number("OPERATIONS_PER_NODE", 4, least=1, most=100)
+OPERATIONS_PER_CLUSTER = number("OPERATIONS_PER_CLUSTER", 16, least=1, most=1000)
 
 INSTALLED_APPS = [
     "auditlog",

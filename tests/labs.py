@@ -125,8 +125,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(proxmox.connect.__wrapped__.__kwdefaults__, "deadline", 0.3)
 
 
+def admit() -> None:
+    """Let through what may be under way."""
+    for cluster_id in set(Operation.objects.waiting().values_list("cluster_id", flat=True)):
+        operations.admit(cluster_id)
+
+
 def carry_out() -> None:
     """What a worker does with operations in one turn, in this thread."""
+    admit()
     for operation in Operation.objects.due(timezone.now()).select_related("vm", "requested_by"):
         operations.work_on(operation)
 

@@ -14,8 +14,8 @@ from vms.models import ClusterSync, Operation, VirtualMachine
 
 Action = Operation.Action
 
-# Data younger than this is called fresh: three reads of a cluster.
-FRESH = 3 * ClusterSync.INTERVAL
+# Data of so many reads of a cluster is called fresh.
+FRESH_READS = 3
 
 # How long the end of an operation stays on the page.
 TOLD_FOR = timedelta(minutes=30)
@@ -114,7 +114,7 @@ def _card(
     known_at = _known_at(machine)
     situation = rules.Situation(machine, getattr(machine.cluster, "health", None), busy)
     silent = situation.health is not None and not situation.health.ok
-    fresh = bool(known_at and now - known_at < FRESH and not silent)
+    fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not silent)
     offered = [action for action in _offered(machine) if not busy and not rules.why_not(situation, action)]
     return Card(
         pk=machine.pk,
@@ -132,6 +132,11 @@ def _card(
         trouble=_trouble(last, now),
         detail=last.outcome if last and for_staff and _trouble(last, now) else "",
     )
+
+
+def _fresh_for(cluster: Cluster) -> timedelta:
+    sync: ClusterSync | None = getattr(cluster, "sync", None)
+    return FRESH_READS * (sync or ClusterSync()).every
 
 
 def _tone(machine: VirtualMachine, busy: Operation | None, *, silent: bool) -> str:

@@ -55,7 +55,7 @@ def _take_over(cluster_id: str, answer: proxmox.Resources, started: datetime) ->
         # The cluster's row serialises syncs of it, and a deletion meanwhile.
         if not Cluster.objects.select_for_update().filter(cluster_id=cluster_id).exists():
             return Outcome(problem="The cluster was deleted meanwhile.")
-        known = {machine.vmid: machine for machine in VirtualMachine.objects.filter(cluster_id=cluster_id)}
+        known = {machine.vmid: machine for machine in VirtualMachine.objects.present().filter(cluster_id=cluster_id)}
         seen = {guest.vmid: guest for guest in answer.guests}
         problem = _suspicion(answer, known, seen)
         outcome = Outcome(

@@ -5,8 +5,10 @@ whoever takes over from a dead worker looks, and does not repeat.
 """
 
 import logging
+from collections import Counter
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -15,7 +17,7 @@ from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.models import ClusterHealth
 from vms import registry, rules
-from vms.models import Operation, VirtualMachine
+from vms.models import ClusterSync, Operation, VirtualMachine
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,29 @@ def _record(machine: VirtualMachine, action: str, by: User) -> Operation:
         requested_by=by,
         requested_by_name=by.get_username(),
     )
+
+
+def admit(cluster_id: str) -> int:
+    """Let through, in order, what may be under way at once on this cluster and its nodes. Returns how many.
+
+    The cluster's row is locked meanwhile, so that two workers do not both see the last free place.
+    """
+    with transaction.atomic():
+        ClusterSync.objects.get_or_create(cluster_id=cluster_id)
+        limits = ClusterSync.objects.select_for_update().get(cluster_id=cluster_id)
+        busy = Counter(Operation.objects.under_way().filter(cluster_id=cluster_id).values_list("node", flat=True))
+        admitted = 0
+        for operation in Operation.objects.waiting().filter(cluster_id=cluster_id).select_related("vm"):
+            node = operation.vm.node if operation.vm else ""
+            if busy.total() >= (limits.cluster_limit or settings.OPERATIONS_PER_CLUSTER):
+                break
+            if busy[node] < (limits.node_limit or settings.OPERATIONS_PER_NODE):
+                Operation.objects.filter(pk=operation.pk, state=State.REQUESTED).update(
+                    admitted_at=timezone.now(), node=node
+                )
+                busy[node] += 1
+                admitted += 1
+    return admitted
 
 
 def work_on(operation: Operation) -> None:

@@ -28,6 +28,9 @@ SESSION_KEY = "cluster_id"  # the predecessor's name; empty: all clusters
 
 View = Callable[..., HttpResponse]
 
+# What people may ask for here.
+OFFERED = {"start", "shutdown", "stop", "reboot"}
+
 
 class PersonRequest(HttpRequest):
     """A request of somebody who is logged in."""
@@ -142,7 +145,7 @@ def switch_cluster(request: PersonRequest) -> HttpResponse:
 @login_needed
 def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
     """GET asks for confirmation, POST requests the action. Nothing is sent from here."""
-    if action not in Operation.Action.values:
+    if action not in OFFERED:
         raise Http404
     visible = VirtualMachine.objects.operable_by(request.user).on_active_clusters()
     machine = get_object_or_404(visible.select_related("cluster"), pk=pk)

@@ -51,6 +51,8 @@ class Worker:
             configs = registry.clusters()
         for config in configs:
             self._start(f"sync {config.cluster_id}", partial(sync_when_due, config))
+        for cluster_id in set(Operation.objects.waiting().values_list("cluster_id", flat=True)):
+            operations.admit(cluster_id)
         for operation in Operation.objects.due(timezone.now()).select_related("vm", "requested_by"):
             self._start(f"operation {operation.pk}", partial(operations.work_on, operation))
 
@@ -76,9 +78,11 @@ def _in_own_connection(name: str, job: Callable[[], None]) -> None:
 
 
 def sync_when_due(config: ClusterConfig) -> None:
-    if not ClusterSync.claim(config.cluster_id, timezone.now()):
+    attempt = ClusterSync.claim(config.cluster_id, timezone.now())
+    if not attempt:
         return
+    failed = True
     try:
-        inventory.sync(config)
+        failed = bool(inventory.sync(config).problem)
     finally:
-        ClusterSync.schedule_next(config.cluster_id)
+        ClusterSync.schedule_next(config.cluster_id, attempt=attempt, failed=failed)

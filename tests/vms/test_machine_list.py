@@ -249,7 +249,8 @@ def test_what_waits_is_told(as_ana: Client, one: VirtualMachine):
 
 def fail(one: VirtualMachine, **fields: Any) -> None:
     values = {"vm": one, "cluster_id": one.cluster_id, "vmid": one.vmid, "action": "start", "state": "failed",
-              "outcome": "VM is locked (backup)", "finished_at": timezone.now()}  # fmt: skip
+              "outcome": "VM is locked (backup)", "admitted_at": timezone.now(),
+              "finished_at": timezone.now()}  # fmt: skip
     Operation.objects.create(**values | fields)
 
 

@@ -1,5 +1,7 @@
 """What identifies a machine, who holds it, and what the database itself refuses."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import IntegrityError, transaction
@@ -22,8 +24,12 @@ def operable(user: User | AnonymousUser) -> set[str]:
     return {f"{vm.cluster_id}/{vm.vmid}" for vm in VirtualMachine.objects.operable_by(user)}
 
 
-def record(machine: VirtualMachine, **fields: str) -> Operation:
-    return Operation.objects.create(vm=machine, cluster_id="building-a", vmid=machine.vmid, action="start", **fields)
+def record(machine: VirtualMachine, **fields: Any) -> Operation:
+    """An operation that was let through, and ended if its state says so."""
+    now = timezone.now()
+    times = {"admitted_at": now, "finished_at": None if fields.get("state", "requested") in Operation.OPEN else now}
+    named = {"vm": machine, "cluster_id": machine.cluster_id, "vmid": machine.vmid, "action": "start"}
+    return Operation.objects.create(**named | times | fields)
 
 
 # Identity
@@ -179,7 +185,7 @@ def test_the_oldest_operation_is_due_first(building_a: Lab):
 def test_a_turn_is_taken_once(building_a: Lab):
     now = timezone.now()
     ClusterSync.objects.update(due_at=now)
-    assert [ClusterSync.claim("building-a", now), ClusterSync.claim("building-a", now)] == [True, False]
+    assert [bool(ClusterSync.claim("building-a", now)) for _ in range(2)] == [True, False]
 
 
 def test_a_turn_that_a_dead_worker_took_comes_again(building_a: Lab):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import ClusterHealth
-from tests.labs import Lab, ago, carry_out
+from tests.labs import Lab, admit, ago, carry_out
 from vms import operations
 from vms.models import Assignment, Operation, VirtualMachine
 
@@ -30,7 +30,9 @@ def running(building_a: Lab, ana: User) -> VirtualMachine:
 
 
 def ask(machine: VirtualMachine, action: str, by: User) -> Operation:
-    return operations.request(machine, action, by=by)[0]
+    asked = operations.request(machine, action, by=by)[0]
+    admit()
+    return asked
 
 
 def settled(operation: Operation) -> tuple[str, str]:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("own_database")
 
 State = Operation.State
 START = "/101/status/start$"
+INTERVAL = ClusterSync().every
 
 
 def ended(worker: Worker) -> None:
@@ -47,7 +48,7 @@ def workers() -> Iterator[list[Worker]]:
 def operation(building_a: Lab, ana: User) -> Operation:
     """Ana wants 101 started. No sync is due."""
     asked = operations.request(building_a.give(101, ana), "start", by=ana)[0]
-    ClusterSync.objects.update(due_at=timezone.now() + ClusterSync.INTERVAL)
+    ClusterSync.objects.update(due_at=timezone.now() + INTERVAL)
     return asked
 
 
@@ -108,6 +109,7 @@ def test_many_workers_send_once(workers: list[Worker], building_a: Lab, operatio
 
 
 def test_threads_that_race_for_a_row_send_once(building_a: Lab, operation: Operation):
+    operations.admit("building-a")
     rows = [Operation.objects.get(pk=operation.pk) for _ in range(8)]
     assert run_in_threads(*[lambda row=row: operations.work_on(row) for row in rows]) == []
     assert building_a.commands() == 1
@@ -149,6 +151,7 @@ def test_of_two_different_clicks_at_the_same_moment_one_is_refused(
 
 
 def test_a_worker_that_died_while_sending_is_not_repeated(worker: Worker, building_a: Lab, operation: Operation):
+    operations.admit("building-a")
     dead = {"state": State.SENT, "attempt": 1, "sent_at": ago(minutes=2), "leased_until": ago(seconds=30)}
     Operation.objects.update(**dead)
     turn(worker)
@@ -189,7 +192,7 @@ def test_a_worker_reads_every_cluster_once_when_it_is_due(worker: Worker, buildi
 def test_a_cluster_is_read_again_when_its_interval_is_over(worker: Worker, building_a: Lab):
     turn(worker)
     due = ClusterSync.objects.get().due_at - timezone.now()
-    assert ClusterSync.INTERVAL * 0.8 < due <= ClusterSync.INTERVAL
+    assert INTERVAL * 0.8 < due <= INTERVAL
     due_now()
     turn(worker)
     assert building_a.pve.count() == 2

@@ -1,0 +1,56 @@
+"""Who holds which machine."""
+
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.deletion import CASCADE, ProtectedError
+from django.utils import timezone
+
+from vms.models.machines import VirtualMachine
+
+
+def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
+    """Refuse to delete a machine that somebody holds now; what was held once does not protect."""
+    live = list(sub_objs.defer(None).filter(ended_at=None))
+    if live:
+        raise ProtectedError("Somebody holds these machines. End the assignments first.", set(live))
+    CASCADE(collector, field, sub_objs, using)
+
+
+class AssignmentQuerySet(models.QuerySet["Assignment"]):
+    def live(self) -> Self:
+        return self.filter(ended_at=None)
+
+    def end(self) -> int:
+        return self.live().update(ended_at=timezone.now())
+
+
+class Assignment(models.Model):
+    """Somebody holds a machine. It is ended, not deleted."""
+
+    vm = models.ForeignKey(VirtualMachine, protect_live_assignments, related_name="assignments", verbose_name="machine")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assignments")
+    assigned_at = models.DateTimeField(default=timezone.now, editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it lasts.")
+
+    objects: ClassVar[Any] = AssignmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-assigned_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["vm"],
+                condition=Q(ended_at=None),
+                name="one_live_assignment_per_machine",
+                violation_error_message="Somebody holds this machine already. End that assignment first.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vm} → {self.user}"
+
+    def clean(self) -> None:
+        # The admin's form has no `ended_at`, and without it Django leaves the constraint to the database, as a crash.
+        self.validate_constraints()

@@ -1,0 +1,125 @@
+"""Guests of clusters, as the last complete answers described them."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import User
+from clusters.models import Cluster
+
+
+class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Staff who may look at machines see all of them, everybody else what is assigned to him now."""
+        if user.is_staff and user.has_perm("vms.view_virtualmachine"):
+            return self
+        return self._held_by(user)
+
+    def operable_by(self, user: User | AnonymousUser) -> Self:
+        if user.is_staff and user.has_perm("vms.operate_virtualmachine"):
+            return self
+        return self._held_by(user)
+
+    def on_active_clusters(self) -> Self:
+        return self.filter(cluster__is_active=True)
+
+    def present(self) -> Self:
+        """Without those that are gone, of which a cluster may have used the number again."""
+        return self.filter(gone_at=None)
+
+    def _held_by(self, user: User | AnonymousUser) -> Self:
+        from vms.models.assignments import Assignment  # noqa: PLC0415 - they know each other
+
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(pk__in=Assignment.objects.live().filter(user=user).values("vm"))
+
+
+class VirtualMachine(models.Model):
+    """A guest of a cluster. What changes with every look at it (load, memory in use) is not kept.
+
+    (cluster, vmid) is its identity as long as it is there; a VMID alone is none. A guest that appears under the
+    number of one that is gone is another machine, with a row of its own.
+    """
+
+    class Kind(models.TextChoices):
+        QEMU = "qemu", "virtual machine"
+        LXC = "lxc", "container"
+
+    cluster = models.ForeignKey(
+        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="machines"
+    )
+    vmid = models.PositiveIntegerField("VMID")
+    kind = models.CharField(max_length=4, choices=Kind, default=Kind.QEMU)
+    name = models.CharField(max_length=255, blank=True)
+    node = models.CharField(max_length=63)
+    status = models.CharField(max_length=20, help_text="As the cluster says it.")
+    lock = models.CharField(max_length=20, blank=True)
+    ha_state = models.CharField("HA state", max_length=20, blank=True, help_text="Empty: not managed by HA.")
+    template = models.BooleanField(default=False)
+    pool = models.CharField(max_length=100, blank=True)
+    tags = models.CharField(max_length=500, blank=True, help_text="Separated by semicolons.")
+    cpus = models.FloatField(default=0)
+    memory = models.BigIntegerField(default=0, help_text="Bytes.")
+    disk = models.BigIntegerField(default=0, help_text="Bytes.")
+    booted_at = models.DateTimeField(null=True, help_text="When it was started, to the minute; empty while it is off.")
+    status_at = models.DateTimeField(null=True, help_text="When the status was asked for directly; a list is older.")
+    silent_since = models.DateTimeField(
+        null=True, help_text="Since when its node does not answer; the status is older."
+    )
+    missing_since = models.DateTimeField(null=True, help_text="Since when complete answers lack it.")
+    missed = models.PositiveSmallIntegerField(default=0, help_text="How many complete answers in a row lacked it.")
+    gone_at = models.DateTimeField(null=True, help_text="When it was taken for gone. It does not come back.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    # What is asked for one machine at a time, a few in a cycle.
+    hardware_id = models.CharField(max_length=64, blank=True, help_text="SMBIOS UUID: tells a new machine by it.")
+    addresses = models.JSONField(default=list, help_text="IP addresses, by the guest's own account.")
+    mac_addresses = models.JSONField(default=list)
+    details_due_at = models.DateTimeField(null=True, help_text="When details are asked for next; empty: never asked.")
+    details_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[Any] = VirtualMachineQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "machine"
+        ordering = ["cluster_id", "vmid"]
+        permissions = [("operate_virtualmachine", "Can operate every machine")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cluster", "vmid"], condition=Q(gone_at=None), name="one_machine_per_cluster_and_vmid"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.display_name} ({self.cluster_id}/{self.vmid})"
+
+    @property
+    def display_name(self) -> str:
+        return self.name or f"VM {self.vmid}"
+
+    def observe(self, status: str, *, at: datetime) -> None:
+        """Write down a status that was asked for directly."""
+        VirtualMachine.objects.filter(pk=self.pk).update(status=status, status_at=at)
+        self.status, self.status_at = status, at
+
+
+class Snapshot(models.Model):
+    """A saved state of a machine, as the cluster listed it last."""
+
+    vm = models.ForeignKey(VirtualMachine, models.CASCADE, related_name="snapshots")
+    name = models.CharField(max_length=40)
+    description = models.CharField(max_length=500, blank=True)
+    taken_at = models.DateTimeField(null=True)
+    parent = models.CharField(max_length=40, blank=True)
+    with_memory = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["taken_at", "name"]
+        constraints = [models.UniqueConstraint(fields=["vm", "name"], name="one_snapshot_per_machine_and_name")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,159 @@
+"""What people wanted done to machines, and what became of it."""
+
+import time
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from vms.models.machines import VirtualMachine
+
+
+class OperationQuerySet(models.QuerySet["Operation"]):
+    def open(self) -> Self:
+        return self.filter(state__in=Operation.OPEN)
+
+    def waiting(self) -> Self:
+        """Not yet let through, in the order in which they will be."""
+        return self.filter(state=Operation.State.REQUESTED, admitted_at=None).order_by("requested_at", "pk")
+
+    def under_way(self) -> Self:
+        """Those that count against the limits of a node and a cluster."""
+        return self.open().exclude(admitted_at=None)
+
+    def due(self, now: datetime) -> Self:
+        """Let through, open, held by no worker, and not looked at too lately: oldest first."""
+        free = Q(leased_until=None) | Q(leased_until__lt=now)
+        ripe = Q(next_look_at=None) | Q(next_look_at__lte=now)
+        return self.under_way().filter(free, ripe).order_by("requested_at", "pk")
+
+
+class Operation(models.Model):
+    """One thing that a person wanted done to a machine: the record, the job and the audit of it.
+
+    requested → sent → running → done, failed, cancelled or unknown. Every step is committed before the next one
+    is taken, and nothing is sent twice. A requested operation waits until it is admitted: only so many are under
+    way at once on a node and on a cluster.
+    """
+
+    class Action(models.TextChoices):
+        START = "start", "Start"
+        SHUTDOWN = "shutdown", "Shut down"
+        STOP = "stop", "Force stop"
+        REBOOT = "reboot", "Reboot"
+        RESET = "reset", "Reset"
+        SUSPEND = "suspend", "Pause"
+        RESUME = "resume", "Resume"
+        SNAPSHOT = "snapshot", "Save a snapshot"
+        ROLLBACK = "rollback", "Revert to a snapshot"
+        DELETE_SNAPSHOT = "delete-snapshot", "Delete a snapshot"
+
+    class State(models.TextChoices):
+        REQUESTED = "requested", "waiting"
+        SENT = "sent", "sent"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+        CANCELLED = "cancelled", "cancelled"
+        UNKNOWN = "unknown", "outcome unknown"
+
+    OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
+    # Longer than the gateway's calls of one step, so that a worker at work is not overtaken; and short enough that
+    # the work of a killed one is taken up within a minute.
+    LEASE = timedelta(seconds=45)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    vm = models.ForeignKey(
+        VirtualMachine, models.SET_NULL, null=True, related_name="operations", verbose_name="machine"
+    )
+    cluster_id = models.CharField("cluster", max_length=50)
+    vmid = models.PositiveIntegerField("VMID")
+    vm_name = models.CharField("machine name", max_length=255, blank=True)
+    node = models.CharField(max_length=63, blank=True, help_text="Where the machine was when this was let through.")
+    action = models.CharField(max_length=20, choices=Action)
+    snapshot = models.CharField(max_length=40, blank=True)
+    description = models.CharField(max_length=500, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    requested_by_name = models.CharField("requested by", max_length=150)
+    requested_at = models.DateTimeField(default=timezone.now)
+    admitted_at = models.DateTimeField(null=True, help_text="When it was its turn.")
+    sent_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    upid = models.CharField("UPID", max_length=250, blank=True)
+    outcome = models.CharField(max_length=500, blank=True, help_text="What the cluster or the portal said at the end.")
+    leased_until = models.DateTimeField(null=True)
+    next_look_at = models.DateTimeField(null=True)
+    attempt = models.PositiveIntegerField(default=0)
+
+    objects: ClassVar[Any] = OperationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-requested_at"]
+        indexes = [
+            models.Index(fields=["state", "requested_at"], name="operations_by_state"),
+            models.Index(fields=["vm", "requested_at"], name="operations_by_machine"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cluster_id", "vmid"],
+                condition=Q(state__in=["requested", "sent", "running"]),
+                name="one_open_operation_per_machine",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["requested", "sent", "running"], finished_at=None)
+                | Q(state__in=["done", "failed", "cancelled", "unknown"], finished_at__isnull=False),
+                name="operation_finished_or_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["requested", "cancelled"]) | Q(admitted_at__isnull=False),
+                name="operation_sent_after_its_turn",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()} {self.vm_name or self.vmid} ({self.cluster_id}/{self.vmid})"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+    def claim(self, now: datetime) -> bool:
+        """Take the lease if nobody holds it. The attempt number fences off whoever held it before."""
+        taken = (
+            Operation.objects.due(now)
+            .filter(pk=self.pk)
+            .update(leased_until=now + self.LEASE, attempt=F("attempt") + 1)
+        )
+        if taken:
+            self.refresh_from_db()
+            self._lease_ends = time.monotonic() + self.LEASE.total_seconds()
+        return bool(taken)
+
+    def is_held_for(self, seconds: float) -> bool:
+        """Whether the lease lasts that long from now, by a clock that goes on while this process is stopped."""
+        return time.monotonic() + seconds < getattr(self, "_lease_ends", 0.0)
+
+    def advance(self, state: str, *, expected: str, **fields: Any) -> bool:
+        """Go from one state to another if this attempt still holds the operation. False when it does not."""
+        changed = Operation.objects.filter(pk=self.pk, state=expected, attempt=self.attempt).update(
+            state=state, **fields
+        )
+        if changed:
+            for name, value in {"state": state, **fields}.items():
+                setattr(self, name, value)
+        return bool(changed)
+
+    def finish(self, state: str, outcome: str, *, expected: str) -> bool:
+        return self.advance(
+            state, expected=expected, outcome=outcome[:500], finished_at=timezone.now(), leased_until=None
+        )
+
+    def release(self, *, look_again_in: timedelta = timedelta()) -> None:
+        Operation.objects.filter(pk=self.pk, attempt=self.attempt).update(
+            leased_until=None, next_look_at=timezone.now() + look_again_in
+        )

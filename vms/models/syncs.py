@@ -1,0 +1,190 @@
+"""How the inventory of each cluster is kept up to date, and what it has besides machines."""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F
+from django.utils import timezone
+
+from clusters.models import Cluster
+
+
+class ClusterSync(models.Model):
+    """When a cluster's machines were last read, when they are read next, and how much at once is asked of it."""
+
+    LEASE = timedelta(seconds=45)
+    # So many failures in a row open the breaker: the cluster is then tried ever more seldom.
+    BREAKER = 3
+    LONGEST_PAUSE = timedelta(minutes=5)
+
+    cluster = models.OneToOneField(
+        Cluster,
+        models.CASCADE,
+        to_field="cluster_id",
+        db_column="cluster_id",
+        primary_key=True,
+        related_name="sync",
+    )
+    interval = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(2), MaxValueValidator(3600)],
+        help_text="Seconds between two reads. Empty: as everywhere.",
+    )
+    deadline = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(2), MaxValueValidator(30)],
+        help_text="Seconds that one read may take. Empty: as everywhere.",
+    )
+    node_limit = models.PositiveSmallIntegerField(
+        "operations at a time on a node", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    cluster_limit = models.PositiveSmallIntegerField(
+        "operations at a time on the cluster", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    due_at = models.DateTimeField(default=timezone.now, editable=False)
+    attempt = models.PositiveIntegerField(default=0, editable=False)
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text="In a row.")
+    asked_at = models.DateTimeField(null=True, editable=False, help_text="Begin of the last try.")
+    synced_at = models.DateTimeField(null=True, editable=False, help_text="Begin of the last read that was taken over.")
+    milliseconds = models.PositiveIntegerField(null=True, editable=False, help_text="That the last answer took.")
+    quorate = models.BooleanField(null=True, editable=False, help_text="Empty: not known.")
+    notice = models.CharField(max_length=300, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "reading of a cluster"
+        verbose_name_plural = "readings of clusters"
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id}: {self.synced_at or 'never'}"
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(seconds=self.interval or settings.SYNC_INTERVAL)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the breaker is open."""
+        return self.failures >= self.BREAKER
+
+    @property
+    def pause(self) -> timedelta:
+        """Until the next read: the interval, and ever longer while the cluster does not answer."""
+        doubled: timedelta = self.every * 2 ** min(max(0, self.failures - self.BREAKER + 1), 10)
+        return max(self.every, min(doubled, self.LONGEST_PAUSE))
+
+    @classmethod
+    def claim(cls, cluster_id: str, now: datetime) -> int:
+        """Take the next turn of a cluster if it is due; 0 when it is not. Any number of workers may ask.
+
+        The number fences off whoever had the turn before: what he writes later is not taken over.
+        """
+        cls.objects.get_or_create(cluster_id=cluster_id, defaults={"due_at": now})
+        due = cls.objects.filter(cluster_id=cluster_id, due_at__lte=now)
+        if not due.update(due_at=now + cls.LEASE, attempt=F("attempt") + 1, asked_at=now):
+            return 0
+        return int(cls.objects.values_list("attempt", flat=True).get(cluster_id=cluster_id))
+
+    @classmethod
+    def schedule_next(cls, cluster_id: str, *, attempt: int, failed: bool = False) -> None:
+        """End this turn."""
+        row = cls.objects.filter(cluster_id=cluster_id, attempt=attempt).first()
+        if row is None:
+            return
+        row.failures = row.failures + 1 if failed else 0
+        cls.objects.filter(cluster_id=cluster_id, attempt=attempt).update(
+            failures=row.failures, due_at=timezone.now() + row.pause
+        )
+
+    @classmethod
+    def hurry(cls, cluster_id: str) -> None:
+        """Read it as soon as possible, whatever the breaker says."""
+        cls.objects.update_or_create(cluster_id=cluster_id, defaults={"due_at": timezone.now()})
+
+
+class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    def prune(self, *, before: datetime) -> int:
+        return self.filter(last_at__lt=before).delete()[0]
+
+
+class SyncRun(models.Model):
+    """Reads of a cluster. Those in a row that brought nothing new are one row, with their number."""
+
+    class Outcome(models.TextChoices):
+        OK = "ok", "taken over"
+        SUSPICIOUS = "suspicious", "not believed about what it leaves out"
+        FAILED = "failed", "failed"
+
+    KEPT = timedelta(days=14)
+
+    cluster = models.ForeignKey(
+        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="sync_runs"
+    )
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    problem = models.CharField(max_length=300, blank=True)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    runs = models.PositiveIntegerField(default=1)
+    milliseconds = models.PositiveIntegerField(default=0, help_text="Of the last one, answer and writing.")
+    seen = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    missing = models.PositiveIntegerField(default=0)
+    gone = models.PositiveIntegerField(default=0)
+
+    objects: ClassVar[Any] = SyncRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "reading"
+        ordering = ["-last_at", "-pk"]
+        indexes = [models.Index(fields=["cluster", "-last_at"], name="sync_runs_by_cluster")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id}, {self.last_at:%Y-%m-%d %H:%M:%S}: {self.get_outcome_display()}"
+
+
+class NodeQuerySet(models.QuerySet["Node"]):
+    def present(self) -> Self:
+        return self.filter(missing_since=None)
+
+
+class Node(models.Model):
+    """A node of a cluster, as the list of its resources says."""
+
+    cluster = models.ForeignKey(
+        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="nodes"
+    )
+    name = models.CharField(max_length=63)
+    online = models.BooleanField()
+    since = models.DateTimeField(help_text="Since when it is online, or is not.")
+    missing_since = models.DateTimeField(null=True)
+
+    objects: ClassVar[Any] = NodeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["cluster_id", "name"]
+        constraints = [models.UniqueConstraint(fields=["cluster", "name"], name="one_node_per_cluster_and_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.cluster_id})"
+
+
+class Pool(models.Model):
+    """A pool of a cluster that the portal may see, or that one of its machines is in."""
+
+    cluster = models.ForeignKey(
+        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="pools"
+    )
+    name = models.CharField(max_length=100)
+    missing_since = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["cluster_id", "name"]
+        constraints = [models.UniqueConstraint(fields=["cluster", "name"], name="one_pool_per_cluster_and_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.cluster_id})"

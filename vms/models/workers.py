@@ -1,0 +1,41 @@
+"""Who works, and what is done on schedule."""
+
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+
+
+class WorkerBeat(models.Model):
+    """A worker process that is, or was, alive. Written every few seconds by itself."""
+
+    EVERY = timedelta(seconds=5)
+    DEAD_AFTER = timedelta(seconds=60)
+
+    name = models.CharField(max_length=100, unique=True, help_text="Host, process number and a random part.")
+    version = models.CharField(max_length=40, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-seen_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Schedule(models.Model):
+    """When something that is done regularly is done next. Any number of workers may ask; one gets the turn."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    next_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def turn(cls, name: str, *, every: timedelta) -> bool:
+        """Whether it is time, and nobody else does it."""
+        now = timezone.now()
+        _, is_new = cls.objects.get_or_create(name=name, defaults={"next_at": now + every})
+        return is_new or bool(cls.objects.filter(name=name, next_at__lte=now).update(next_at=now + every))
