@@ -76,6 +76,14 @@ class Reader:
         """The privileges of this account, by path."""
         return results.permissions(self._get("access", "permissions"))
 
+    def permission_flags(self) -> dict[str, dict[str, bool]]:
+        """The same, each with whether deeper paths inherit it."""
+        return results.permission_flags(self._get("access", "permissions"))
+
+    def roles(self) -> dict[str, frozenset[str]]:
+        """The privileges of all roles, by name. Everybody may read them."""
+        return results.roles(self._get("access", "roles"))
+
     def next_id(self) -> int:
         """A number that is free now. It is not reserved, and whoever else asks gets the same one."""
         return results.next_id(self._get("cluster", "nextid"))

@@ -12,7 +12,9 @@ from clusters.proxmox.results.cluster import (
     ha_status,
     learned_addresses,
     node_status,
+    permission_flags,
     permissions,
+    roles,
     version,
 )
 from clusters.proxmox.results.guests import (
@@ -87,10 +89,12 @@ __all__ = [
     "node_status",
     "parse_upid",
     "pending",
+    "permission_flags",
     "permissions",
     "pool_members",
     "pools",
     "resources",
+    "roles",
     "snapshots",
     "task_log",
     "task_status",

@@ -64,12 +64,13 @@ class HaStatus:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a test of the connection found. `quorate` is None when the account may not know."""
+    """What a test of the connection found. `quorate` and `status` are None when the account may not know."""
 
     version: str
     nodes: tuple[str, ...]
     quorate: bool | None
     seconds: float
+    status: ClusterStatus | None = None
 
 
 def learned_addresses(status: ClusterStatus) -> tuple[str, ...]:
@@ -144,6 +145,20 @@ def _ha_service(entry: Row) -> HaService | None:
 def permissions(data: object) -> dict[str, frozenset[str]]:
     """A privilege that is named is held: its value says only whether deeper paths inherit it."""
     return {text(path): frozenset(map(text, row(held))) for path, held in row(data).items()}
+
+
+def permission_flags(data: object) -> dict[str, dict[str, bool]]:
+    return {
+        text(path): {text(name): flag(inherited) for name, inherited in row(held).items()}
+        for path, held in row(data).items()
+    }
+
+
+def roles(data: object) -> dict[str, frozenset[str]]:
+    found = map(row, rows(data))
+    return {
+        text(role.get("roleid")): frozenset(text(role.get("privs"), 4000).replace(",", " ").split()) for role in found
+    }
 
 
 # Parts of them

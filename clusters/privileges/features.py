@@ -1,0 +1,76 @@
+"""What the portal does for people, in the order in which one wants it, and the privileges that each takes."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+
+# The newest major version that is known here; a newer one is taken for it.
+NEWEST = 9
+MAJORS = (9, 8, 7)
+
+CLUSTER, NODES, MACHINES, POOLS, STORAGES, NETWORKS = "/", "/nodes", "/vms", "/pool", "/storage", "/sdn"
+
+# Of the privileges that count on a path, the beginning of their names.
+FAMILY = {CLUSTER: "Sys.", NODES: "Sys.", MACHINES: "VM.", POOLS: "Pool.", STORAGES: "Datastore.", NETWORKS: "SDN."}
+
+
+class Who(StrEnum):
+    MAIN = "main credential"
+    READER = "read-only token"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A privilege, the path below which it is needed, and the role that carries it for the portal."""
+
+    privilege: str
+    base: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Feature:
+    """`is_asked_by` is who needs it where the cluster has a read-only token. Without one it is all the main one's."""
+
+    name: str
+    needs: tuple[Need, ...]
+    is_asked_by: tuple[Who, ...] = (Who.MAIN,)
+
+
+def features(major: int, who: Who = Who.MAIN, *, has_reader: bool = False) -> tuple[Feature, ...]:
+    """What this credential has to be able to do. Naming a privilege that a version lacks is an error there."""
+    audit = "LabPortalAudit" if who is Who.READER else "LabPortalOperate"
+    agent = "VM.GuestAgent.Audit" if major >= 9 else "VM.Monitor"
+    networks = (Need("SDN.Use", NETWORKS, "LabPortalNetwork"),) if major >= 8 else ()
+    known = (
+        Feature("See machines", (Need("VM.Audit", MACHINES, audit),), (Who.MAIN, Who.READER)),
+        Feature("Start and stop", (Need("VM.PowerMgmt", MACHINES, "LabPortalOperate"),)),
+        Feature("Console", (Need("VM.Console", MACHINES, "LabPortalOperate"),)),
+        Feature("Snapshots and revert", (Need("VM.Snapshot", MACHINES, "LabPortalOperate"),)),
+        # Not the read-only token's: until version 8 this privilege also runs commands inside machines.
+        Feature("Guest addresses", (Need(agent, MACHINES, "LabPortalOperate"),)),
+        Feature(
+            "Nodes and quorum",
+            (Need("Sys.Audit", CLUSTER, "LabPortalNodes"), Need("Sys.Audit", NODES, "LabPortalNodes")),
+            (Who.READER,),
+        ),
+        Feature("Pools", (Need("Pool.Audit", POOLS, "LabPortalPools"),), (Who.READER,)),
+        Feature(
+            "Clone machines",
+            (
+                Need("VM.Clone", MACHINES, "LabPortalClone"),
+                Need("VM.Allocate", MACHINES, "LabPortalClone"),
+                Need("Datastore.AllocateSpace", STORAGES, "LabPortalStorage"),
+                *networks,
+            ),
+        ),
+    )
+    return tuple(feature for feature in known if not has_reader or who in feature.is_asked_by)
+
+
+def roles(wanted: tuple[Feature, ...]) -> dict[str, tuple[str, ...]]:
+    """The portal's roles, with the privileges of each."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for need in (need for feature in wanted for need in feature.needs):
+        found[need.role][need.privilege] = None
+    return {role: tuple(privileges) for role, privileges in found.items()}

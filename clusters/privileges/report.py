@@ -1,0 +1,116 @@
+"""Ask a cluster what the portal's credentials may do there, and judge it feature by feature."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from clusters.privileges import excess
+from clusters.privileges.features import NEWEST, Feature, Need, Who, features
+from clusters.privileges.lines import Holder, lines
+from clusters.privileges.spread import Flags, Spread, spread
+
+MOST_NAMED = 5
+# What comes from a cluster and looks otherwise is not put into anybody's shell.
+_PATH = re.compile(r"/[A-Za-z0-9._/-]*")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One feature for one credential. `text` says it in words; `missing` are needs that are met nowhere."""
+
+    feature: str
+    who: Who
+    text: str
+    is_limited: bool = False
+    missing: tuple[Need, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """`lines` grant what is missing, and nothing else; `cautions` are about doing so, `warnings` about what is."""
+
+    version: str
+    major: int
+    verdicts: tuple[Verdict, ...]
+    lines: tuple[str, ...]
+    cautions: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of the features that do not work."""
+        return tuple(dict.fromkeys(verdict.feature for verdict in self.verdicts if verdict.missing))
+
+
+def check(config: ClusterConfig, *, gate: proxmox.LoginGate | None = None) -> Report:
+    """Raises `ProxmoxError` when the cluster cannot be asked."""
+    has_reader = bool(config.read_token_id and config.read_token_secret)
+    with proxmox.connect(config, gate=gate) as pve:
+        version, known, flags = pve.version().version, pve.roles(), pve.permission_flags()
+    major = major_of(version)
+    name = config.token_id if config.token_id and config.token_secret else config.user
+    holders = [_holder(Who.MAIN, name, flags, features(major, has_reader=has_reader))]
+    if has_reader:
+        with proxmox.read(config, gate=gate) as pve:
+            flags = pve.permission_flags()
+        wanted = features(major, Who.READER, has_reader=True)
+        holders.append(_holder(Who.READER, config.read_token_id, flags, wanted))
+    return _report(version, holders, known)
+
+
+def major_of(version: str) -> int:
+    """What is newer than known, or cannot be read, is taken for the newest that is."""
+    found = re.match(r"\d{1,3}", version)
+    return min(int(found[0]), NEWEST) if found else NEWEST
+
+
+def _holder(who: Who, name: str, flags: Flags, wanted: tuple[Feature, ...]) -> Holder:
+    user, _, token = name.partition("!")
+    safe = {path: held for path, held in flags.items() if _PATH.fullmatch(path)}
+    return Holder(who, user, name if token else "", safe, wanted)
+
+
+def _report(version: str, holders: list[Holder], known: dict[str, frozenset[str]]) -> Report:
+    verdicts = [(holder, [_verdict(holder, feature) for feature in holder.wanted]) for holder in holders]
+    # All credentials, also those that lack nothing: what one holds tells about the user of another.
+    lacking = [(holder, tuple(need for verdict in judged for need in verdict.missing)) for holder, judged in verdicts]
+    found = lines(lacking, known)
+    return Report(
+        version=version,
+        major=major_of(version),
+        verdicts=tuple(verdict for _, judged in verdicts for verdict in judged),
+        lines=found,
+        cautions=(excess.MONITOR,) if any("VM.Monitor" in line for line in found) else (),
+        warnings=tuple(text for one in holders for text in excess.warnings(one.who, one.token or one.user, one.flags)),
+    )
+
+
+def _verdict(holder: Holder, feature: Feature) -> Verdict:
+    reach = {
+        base: spread(holder.flags, base, [need.privilege for need in feature.needs if need.base == base])
+        for base in dict.fromkeys(need.base for need in feature.needs)
+    }
+    missing = tuple(need for need in feature.needs if need.privilege in reach[need.base].missing)
+    limited = any(found.places or found.not_on for found in reach.values())
+    return Verdict(feature.name, holder.who, _text(missing, reach), limited and not missing, missing)
+
+
+def _text(missing: tuple[Need, ...], reach: Mapping[str, Spread]) -> str:
+    if missing:
+        named = dict.fromkeys(need.privilege for need in missing)
+        return f"Missing {_listed(named)} on {_listed(dict.fromkeys(need.base for need in missing))}."
+    only = [path for found in reach.values() for path in found.places]
+    except_on = [path for found in reach.values() for path in found.not_on]
+    if only:
+        return f"Works only on {_listed(only)}."
+    if except_on:
+        return f"Works everywhere but on {_listed(except_on)}, where an entry of its own replaces what is inherited."
+    return "Works everywhere."
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = list(names)
+    rest = len(shown) - MOST_NAMED
+    return ", ".join(shown[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
