@@ -8,13 +8,13 @@ class ClustersConfig(AppConfig):
         from auditlog.registry import auditlog  # noqa: PLC0415
 
         from clusters import checks  # noqa: F401, PLC0415
-        from clusters.models import Cluster  # noqa: PLC0415
+        from clusters.models import SECRETS, Cluster  # noqa: PLC0415
 
         auditlog.register(
             Cluster,
             include_fields=[
                 field.name for field in Cluster._meta.concrete_fields if field.name not in {"created_at", "updated_at"}
             ],
-            mask_fields=["password", "token_secret"],
+            mask_fields=[*SECRETS],
             mask_callable="clusters.audit.mask",
         )

@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Tags, register
 from django.db import connection
 
 from clusters import importing, keys
-from clusters.config import ClusterFileError, Trust, inspect, read_bytes
+from clusters.config import ClusterFileError, Trust, inspect, read_bytes, token_user
 from clusters.models import Adoption, Cluster
 
 Apps = Sequence[AppConfig] | None
@@ -113,8 +113,8 @@ def is_readable_by_others(path: Path) -> bool:
 
 
 def _acts_as_root(cluster: Cluster) -> bool:
-    identity = cluster.token_id if cluster.token_secret else cluster.user
-    return identity.split("!")[0] == "root@pam"
+    identities = (cluster.token_id if cluster.token_secret else cluster.user, cluster.read_token_id)
+    return "root@pam" in map(token_user, identities)
 
 
 def _can_ask(databases: Sequence[str] | None, model: type[Cluster | Adoption]) -> bool:

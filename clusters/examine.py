@@ -11,28 +11,39 @@ NEEDED = {"VM.Audit": "see machines", "VM.PowerMgmt": "start and stop them"}
 
 @dataclass(frozen=True)
 class Finding:
-    """`ok` is false when the cluster cannot be used; `warnings` when it can, but not well."""
+    """`ok` is false when the cluster cannot be used; `warnings` when it can, but not well.
+
+    `accepted` says of each credential that the cluster took it: those that are not in it were not tried, or rejected.
+    """
 
     ok: bool
     text: str
     version: str = ""
     warnings: tuple[str, ...] = ()
+    accepted: tuple[ClusterConfig, ...] = ()
+    status: proxmox.ClusterStatus | None = None
 
 
 def examine(config: ClusterConfig) -> Finding:
-    """Log in and look. Everything that can go wrong with a cluster becomes a sentence."""
+    """Log in and look, with each credential. Everything that can go wrong with a cluster becomes a sentence."""
+    accepted: tuple[ClusterConfig, ...] = ()
     try:
         found = proxmox.diagnose(config)
         with proxmox.connect(config) as pve:
             held = {privilege for privileges in pve.permissions().values() for privilege in privileges}
+        accepted = (config,)
+        with proxmox.read(config) as reader:
+            reader.version()
     except proxmox.ProxmoxError as error:
-        return Finding(ok=False, text=error.plain)
+        return Finding(ok=False, text=error.plain, accepted=accepted)
     return Finding(
         ok=True,
         version=found.version,
         text=f"Proxmox VE {found.version}, {len(found.nodes)} {'node' if len(found.nodes) == 1 else 'nodes'} "
         f"({', '.join(found.nodes)}), {found.seconds * 1000:.0f} ms.",
         warnings=tuple(_warnings(config, held, quorate=found.quorate)),
+        accepted=(config, config.for_reading),
+        status=found.status,
     )
 
 

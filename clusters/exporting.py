@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from clusters.config import address_lines
 from clusters.fields import Secret
 from clusters.importing import PLAIN
 from clusters.models import SECRETS, Cluster
@@ -29,11 +30,12 @@ def document(clusters: Iterable[Cluster], secrecy: Secrecy) -> str:
 
 
 def _entry(cluster: Cluster, secrecy: Secrecy) -> dict[str, Any]:
-    entry = {"id": cluster.cluster_id, **{name: getattr(cluster, name) for name in FIELDS}}
+    entry: dict[str, Any] = {"id": cluster.cluster_id, **{name: getattr(cluster, name) for name in FIELDS}}
+    entry["addresses"] = list(address_lines(cluster.addresses))
     secrets = {name: getattr(cluster, name) for name in SECRETS if getattr(cluster, name)}
     if secrecy is not Secrecy.LEFT_OUT:
         entry |= {name: _written(secret, secrecy) for name, secret in secrets.items()}
-    return {key: value for key, value in entry.items() if value != ""}
+    return {key: value for key, value in entry.items() if value not in ("", [])}
 
 
 def _written(secret: Secret, secrecy: Secrecy) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from clusters.config import pins, split_token, token_user
+from clusters.fields import Secret
 from clusters.models import TARGET, Cluster
 
 
@@ -14,6 +16,48 @@ class SecretInput(forms.PasswordInput):
 
     def __init__(self) -> None:
         super().__init__(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"})
+
+
+class LinesField(forms.CharField):
+    """Lines, of whatever system's ends, without the space around them."""
+
+    widget = forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3, "spellcheck": "false"})
+
+    def to_python(self, value: Any) -> str:
+        return "\n".join(line.strip() for line in str(super().to_python(value) or "").splitlines()).strip()
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(initial) != self.to_python(data)
+
+
+class PinsField(LinesField):
+    """Fingerprints, however they are written, in the one way that they are kept in."""
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value)
+        try:
+            return ", ".join(pins(text)) if text else ""
+        except ValidationError:
+            return text  # which the field's validator says, too
+
+
+class TokenField(forms.CharField):
+    """A whole API token, which becomes its ID and its secret; None for an empty box."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(
+            label=label,
+            required=False,
+            max_length=4096,
+            widget=SecretInput(),
+            help_text="Paste it as Proxmox VE shows it: portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef.",
+        )
+
+    def clean(self, value: Any) -> Any:
+        if not (text := super().clean(value)):
+            return None
+        token_id, secret = split_token(text)
+        return token_id, Secret(secret)
 
 
 class PemField(forms.CharField):
@@ -29,9 +73,18 @@ class PemField(forms.CharField):
 
 
 SETTINGS = (
-    "cluster_id", "name", "host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint",
+    "cluster_id", "name", "host", "port", "addresses", "user", "verify_ssl", "ca_certificate", "fingerprint",
     "is_active",
 )  # fmt: skip
+
+# What the form's boxes for secrets change in the table.
+STORED_AS = {
+    "new_password": ("password",),
+    "new_token": ("token_id", "token_secret"),
+    "remove_token": ("token_id", "token_secret"),
+    "new_read_token": ("read_token_id", "read_token_secret"),
+    "remove_read_token": ("read_token_id", "read_token_secret"),
+}
 
 
 class SeenField(forms.CharField):
@@ -48,79 +101,101 @@ class ClusterForm(forms.ModelForm[Cluster]):
     new_password = forms.CharField(
         label="Password", required=False, strip=False, max_length=4096, widget=SecretInput(), empty_value=""
     )
-    new_token_secret = forms.CharField(
-        label="API token secret", required=False, max_length=4096, widget=SecretInput(), empty_value=""
-    )
+    new_token = TokenField("API token, whole")
     remove_token = forms.BooleanField(
         label="Remove the API token", required=False, help_text="The cluster then uses user and password."
+    )
+    new_read_token = TokenField("Read-only token, whole")
+    remove_read_token = forms.BooleanField(
+        label="Remove the read-only token",
+        required=False,
+        help_text="The portal then looks with the credential above.",
     )
     seen = SeenField()
 
     class Meta:
         model = Cluster
-        field_classes = {"ca_certificate": PemField}
+        field_classes = {"addresses": LinesField, "ca_certificate": PemField, "fingerprint": PinsField}
         fields = SETTINGS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         kept = "One is stored. Leave this empty to keep it."
-        if self.instance.password:
-            self.fields["new_password"].help_text = kept
-        if self.instance.token_secret:
-            self.fields["new_token_secret"].help_text = kept
+        stored = {
+            "new_password": self.instance.password,
+            "new_token": self.instance.token_secret,
+            "new_read_token": self.instance.read_token_secret,
+        }
+        for name, secret in stored.items():
+            if secret:
+                self.fields[name].help_text = kept
+        if "user" in self.fields:
+            self.fields["user"].required = False
+            self.fields["user"].help_text = "With its realm, like portal@pve. Empty: the token's. Avoid root@pam."
         self.initial["seen"] = self._digest() if self.instance.pk else ""
 
     def _digest(self) -> str:
         """Tells one state of the settings from another. The default is none of them: it has an action of its own."""
-        shown = [getattr(self.instance, name) for name in (*SETTINGS, "credential_version")]
-        return hashlib.sha256(repr(shown).encode()).hexdigest()
+        names = (*SETTINGS, "token_id", "read_token_id", "credential_version")
+        return hashlib.sha256(repr([getattr(self.instance, name) for name in names]).encode()).hexdigest()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if data.get("remove_token"):
-            data["token_id"] = data["new_token_secret"] = ""
         if data.get("seen") and self.instance.pk and data["seen"] != self._digest():
             raise ValidationError(
                 "Somebody else changed this cluster meanwhile. Open the page again; nothing was saved."
             )
-        self._check_token(data)
+        for token in ("token", "read_token"):
+            if data.get(f"new_{token}") and data.get(f"remove_{token}"):
+                self.add_error(f"remove_{token}", "Paste a new token or remove the stored one, not both.")
+        self._fill_in_user(data)
         self._check_present(data)
         self._check_target(data)
         return data
 
-    def _check_token(self, data: dict[str, Any]) -> None:
-        stored = bool(self.instance.token_secret) and not data.get("remove_token")
-        if data.get("token_id") and not data.get("new_token_secret") and not stored:
-            self.add_error("new_token_secret", "Enter the secret that belongs to this token.")
-        if not data.get("token_id") and (data.get("new_token_secret") or stored) and "token_id" not in self.errors:
-            self.add_error("token_id", "Enter the ID of this token, or remove the token with the box below.")
+    def _keeps(self, token: str, data: dict[str, Any]) -> bool:
+        """Whether the stored token stays in use. `token` is what its column begins with."""
+        return bool(getattr(self.instance, f"{token}_secret")) and not data.get(f"remove_{token}")
+
+    def _fill_in_user(self, data: dict[str, Any]) -> None:
+        if data.get("user") or "user" in self.errors:
+            return
+        if new := data.get("new_token"):
+            data["user"] = token_user(new[0])
+        elif self._keeps("token", data):
+            data["user"] = token_user(self.instance.token_id)
+        elif "new_token" not in self.errors:
+            self.add_error("user", "Enter the user, or paste an API token below.")
 
     def _check_present(self, data: dict[str, Any]) -> None:
         password = data.get("new_password") or self.instance.password
-        token = data.get("new_token_secret") or (self.instance.token_secret and not data.get("remove_token"))
-        if not password and not token and not self.errors:
+        if not password and not data.get("new_token") and not self._keeps("token", data) and not self.errors:
             self.add_error("new_password", "Enter a password or an API token: the portal has to log in with something.")
 
     def _check_target(self, data: dict[str, Any]) -> None:
         """A stored secret is not sent to a new place, or on a new certificate's word, without being entered again."""
-        moved = [
-            name for name in TARGET if name in self.changed_data and not (name == "token_id" and not data.get(name))
-        ]
+        moved = [name for name in TARGET if name in self.changed_data and data.get(name) != self.initial.get(name)]
         if self.instance.pk is None or not moved:
             return
         labels = ", ".join(str(self.fields[name].label) for name in moved)
         text = f"You changed where the credential is sent or what vouches for the receiver ({labels}). Enter it again."
         if self.instance.password and not data.get("new_password"):
             self.add_error("new_password", ValidationError(text, code="again"))
-        if self.instance.token_secret and data.get("token_id") and not data.get("new_token_secret"):
-            self.add_error("new_token_secret", ValidationError(text, code="again"))
+        for token in ("token", "read_token"):
+            if self._keeps(token, data) and not data.get(f"new_{token}") and f"new_{token}" not in self.errors:
+                self.add_error(f"new_{token}", ValidationError(text, code="again"))
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         data = self.cleaned_data
         if data.get("new_password"):
             self.instance.password = data["new_password"]
-        if data.get("new_token_secret"):
-            self.instance.token_secret = data["new_token_secret"]
-        if data.get("remove_token"):
-            self.instance.token_secret = None  # type: ignore[assignment]
+        for token in ("token", "read_token"):
+            if data.get(f"remove_{token}"):
+                self._set(token, "", None)
+            elif new := data.get(f"new_{token}"):
+                self._set(token, *new)
+
+    def _set(self, token: str, token_id: str, secret: Secret | None) -> None:
+        setattr(self.instance, f"{token}_id", token_id)
+        setattr(self.instance, f"{token}_secret", secret)

@@ -20,7 +20,7 @@ from clusters.models import Cluster, LoginState
 TURN = timedelta(seconds=30)
 
 REJECTED_BEFORE = (
-    "The cluster rejected the portal's credential, so it is not tried again. Enter a valid one in the cluster's "
+    "The cluster rejected the portal's {}, so it is not tried again. Enter a valid one in the cluster's "
     "settings, or test the connection there."
 )
 
@@ -39,22 +39,31 @@ class DatabaseGate:
         state = _state(config)
         if state is None:
             return True
-        if state.rejected_version == config.credential_version:
-            raise proxmox.LoginRejected(REJECTED_BEFORE)
-        if config.token_id and config.token_secret:
+        if getattr(state, _rejected_of(config)) == config.credential_version:
+            raise proxmox.LoginRejected(REJECTED_BEFORE.format(config.credential_name))
+        if _is_by_token(config):
             return True  # a token does not log in, so nobody waits for a turn
         now = timezone.now()
         free = LoginState.objects.filter(Q(busy_until=None) | Q(busy_until__lt=now), pk=state.pk)
         return bool(free.exclude(rejected_version=config.credential_version).update(busy_until=now + TURN))
 
     def accepted(self, config: ClusterConfig) -> None:
-        _write(config, rejected_version=None, busy_until=None)
+        _write(config, **{_rejected_of(config): None})
 
     def rejected(self, config: ClusterConfig, error: proxmox.LoginRejected) -> None:
-        _write(config, rejected_version=config.credential_version, busy_until=None)
+        _write(config, **{_rejected_of(config): config.credential_version})
 
     def left(self, config: ClusterConfig) -> None:
-        _write(config, busy_until=None)
+        _write(config)
+
+
+def _is_by_token(config: ClusterConfig) -> bool:
+    return bool(config.token_id and config.token_secret)
+
+
+def _rejected_of(config: ClusterConfig) -> str:
+    """The column that remembers this credential: one that was rejected says nothing of the other."""
+    return "rejected_read_version" if config.reads_only else "rejected_version"
 
 
 def _state(config: ClusterConfig) -> LoginState | None:
@@ -67,7 +76,10 @@ def _state(config: ClusterConfig) -> LoginState | None:
 
 
 def _write(config: ClusterConfig, **fields: object) -> None:
-    LoginState.objects.filter(cluster__cluster_id=config.cluster_id).update(**fields)
+    if not _is_by_token(config):
+        fields["busy_until"] = None  # the turn is over
+    if fields:
+        LoginState.objects.filter(cluster__cluster_id=config.cluster_id).update(**fields)
 
 
 @contextmanager

@@ -8,17 +8,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from clusters.config import ClusterConfig, ClusterFile, Problem, inspect, read_bytes, settle_default
+from clusters.config import ClusterConfig, ClusterFile, Problem, address_lines, inspect, read_bytes, settle_default
 from clusters.models import SECRETS, TARGET, Adoption, Cluster, DeletedCluster
 
-PLAIN = ("name", "host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint", "is_active")
+PLAIN = (
+    "name", "host", "port", "addresses", "user", "token_id", "read_token_id", "verify_ssl", "ca_certificate",
+    "fingerprint", "is_active",
+)  # fmt: skip
+# The secret that goes with a token's ID: a file that names one without the other says nothing of the token.
+TOKENS = {"token_id": "token_secret", "read_token_id": "read_token_secret"}
 
 # A change of one of these sends the credential somewhere else, or on somebody else's word.
-MOVES = {*TARGET} - {"token_id"}
+MOVES = {*TARGET} - {*TOKENS}
 
 
 class Verdict(StrEnum):
@@ -186,7 +192,7 @@ def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | 
         Verdict.DIFFERS,
         writes=options.update and not refused,
         changes=tuple(changes),
-        note="host, port, user, trust or credential differ: --update-secrets takes them over together"
+        note="addresses, user, trust or credential differ: --update-secrets takes them over together"
         if refused
         else "",
         config=config,
@@ -195,16 +201,24 @@ def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | 
 
 def _plain_changes(config: ClusterConfig, stored: Cluster) -> list[Change]:
     """What the file says otherwise. What it does not mention stays: old files know nothing of certificates."""
-    names = [name for name in PLAIN if name in config.given and (name != "token_id" or config.token_secret)]
-    pairs = [(name, getattr(stored, name), getattr(config, name)) for name in names]
+    named = [name for name in PLAIN if name in config.given]
+    names = [name for name in named if name not in TOKENS or getattr(config, TOKENS[name])]
+    if "host" in names and config.host != stored.host and "addresses" not in names:
+        names.append("addresses")  # those of the old place
+    pairs = [(name, getattr(stored, name), _stored_as(config, name)) for name in names]
     return [Change(name, _shown(name, old), _shown(name, new)) for name, old, new in pairs if old != new]
+
+
+def _stored_as(config: ClusterConfig, name: str) -> Any:
+    return "\n".join(config.addresses) if name == "addresses" else getattr(config, name)
 
 
 def _secret_changes(config: ClusterConfig, stored: Cluster, *, moved: bool) -> list[Change]:
     """A secret that the file lacks stays, unless the cluster moves: it is not sent to a place that it was not for."""
     found = []
-    if moved and stored.token_id and not config.token_secret:
-        found.append(Change("token_id", stored.token_id, "none"))
+    for token_id, secret in TOKENS.items():
+        if moved and getattr(stored, token_id) and not getattr(config, secret):
+            found.append(Change(token_id, getattr(stored, token_id), "none"))
     for name in SECRETS:
         new, old = getattr(config, name), getattr(stored, name)
         if new and not new.matches(old):
@@ -217,7 +231,7 @@ def _secret_changes(config: ClusterConfig, stored: Cluster, *, moved: bool) -> l
 def _shown(name: str, value: object) -> str:
     if name == "ca_certificate":
         return "a certificate" if value else "none"
-    text = str(value)
+    text = ", ".join(address_lines(str(value))) if name == "addresses" else str(value)
     return (text if text.isprintable() else repr(text)) if text else "none"
 
 
@@ -247,7 +261,7 @@ def _without_default(row: Row) -> Row:
 def _write(row: Row, *, with_secrets: bool) -> None:
     if not row.writes or row.config is None:
         return
-    values = {name: getattr(row.config, name) for name in (*PLAIN, *SECRETS)}
+    values = {name: _stored_as(row.config, name) for name in (*PLAIN, *SECRETS)}
     if row.verdict is Verdict.NEW:
         Cluster.objects.create(cluster_id=row.cluster_id, is_default=row.config.is_default, **values)
         return

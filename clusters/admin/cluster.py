@@ -13,46 +13,17 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from clusters.admin import importing
+from clusters import addresses
+from clusters.admin import certificate, importing, privileges
+from clusters.admin.filters import HealthFilter, TrustFilter
 from clusters.config import ClusterConfig, Trust
 from clusters.examine import Finding, examine
-from clusters.forms import ClusterForm
+from clusters.forms import STORED_AS, ClusterForm
 from clusters.gate import DatabaseGate
 from clusters.models import Cluster, ClusterHealth, DeletedCluster, NotActive
 from clusters.templatetags.ages import age
 
-# What the form's fields are called in the table.
-STORED_AS = {"new_password": "password", "new_token_secret": "token_secret", "remove_token": "token_secret"}
-
-
-class TrustFilter(admin.SimpleListFilter):
-    title = "certificate"
-    parameter_name = "trust"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("none", "not verified"), ("verified", "verified")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
-        blind = {"verify_ssl": False, "ca_certificate": "", "fingerprint": ""}
-        if self.value() == "none":
-            return queryset.filter(**blind)
-        return queryset.exclude(**blind) if self.value() == "verified" else queryset
-
-
-class HealthFilter(admin.SimpleListFilter):
-    title = "health"
-    parameter_name = "health"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("ok", "reachable"), ("failing", "not reachable"), ("unasked", "not asked yet")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
-        wanted: dict[str, dict[str, Any]] = {
-            "ok": {"health__ok": True},
-            "failing": {"health__ok": False},
-            "unasked": {"health": None},
-        }
-        return queryset.filter(**wanted.get(self.value() or "", {}))
+CONNECTION = ("host", "port", "addresses", "learned_in_words", "verify_ssl", "ca_certificate", "fingerprint")
 
 
 @admin.register(Cluster)
@@ -65,18 +36,29 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     actions = ("try_connection", "activate", "deactivate", "make_default", "delete_selected")
     fieldsets = (
         (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words")}),
-        ("Connection", {"fields": ("host", "port", "verify_ssl", "ca_certificate", "fingerprint")}),
+        ("Connection", {"fields": CONNECTION}),
         (
             "Credential",
             {
-                "fields": ("user", "new_password", "token_id", "new_token_secret", "remove_token"),
-                "description": "Stored encrypted and never shown again. Whoever changes host, port, user or "
+                "fields": ("user", "new_password", "token_in_words", "new_token", "remove_token"),
+                "description": "Stored encrypted and never shown again. Whoever changes addresses, user or "
                 "certificate settings enters the credential again. A token wins over the password.",
+            },
+        ),
+        (
+            "Read-only token",
+            {
+                "fields": ("read_token_in_words", "new_read_token", "remove_read_token"),
+                "description": "Optional. With it the portal looks at the cluster, and uses the credential above only "
+                "to change something. Give it the role PVEAuditor.",
             },
         ),
         ("State", {"fields": ("health_in_words", "created_at", "updated_at")}),
     )
-    readonly_fields = ("default_in_words", "health_in_words", "created_at", "updated_at")
+    readonly_fields = (
+        "default_in_words", "learned_in_words", "token_in_words", "read_token_in_words", "health_in_words",
+        "created_at", "updated_at",
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> Any:
         found: Any = super().get_queryset(request).select_related("health")
@@ -122,15 +104,29 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     def default_in_words(self, cluster: Cluster) -> str:
         return "yes" if cluster.is_default else "no; the list's action “Make default” changes it"
 
+    @admin.display(description="learned addresses")
+    def learned_in_words(self, cluster: Cluster) -> str:
+        """Of the page for a new cluster, too."""
+        if cluster.trust is Trust.NONE:
+            return "none: only a cluster whose certificate is verified is believed where its nodes are"
+        known = ", ".join(cluster.learned_addresses) or "none yet"
+        return f"{known}. The portal asks the cluster for its nodes' addresses; they are tried after those above."
+
+    @admin.display(description="API token")
+    def token_in_words(self, cluster: Cluster) -> str:
+        return cluster.token_id or "none"
+
+    @admin.display(description="read-only token")
+    def read_token_in_words(self, cluster: Cluster) -> str:
+        return cluster.read_token_id or "none"
+
     # Saving. Only what was changed is written: a stale form must not undo what somebody else decided meanwhile.
 
     def save_model(self, request: HttpRequest, obj: Cluster, form: ClusterForm, change: bool) -> None:
         if not change:
             obj.save()
             return
-        fields = {STORED_AS.get(name, name) for name in form.changed_data}
-        if form.cleaned_data.get("remove_token"):
-            fields |= {"token_id", "token_secret"}
+        fields = {column for name in form.changed_data for column in STORED_AS.get(name, (name,))}
         if "is_active" in fields and not obj.is_active:
             obj.is_default = False
             fields.add("is_default")
@@ -160,6 +156,8 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
             path("import/", wrap(self.import_view), name="clusters_cluster_import"),
             path("add/test/", wrap(self.test_view), name="clusters_cluster_test_new"),
             path("<int:pk>/test/", wrap(self.test_view), name="clusters_cluster_test"),
+            *certificate.urls(self),
+            *privileges.urls(self),
             *super().get_urls(),
         ]
 
@@ -188,18 +186,27 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     def _examined(config: ClusterConfig, *, known: bool) -> Finding:
         """Examine; what concerns the cluster as it is stored is written down as its health."""
         finding = examine(config)
-        if known and finding.ok:
-            DatabaseGate().accepted(config)
+        if not known:
+            return finding
+        for credential in finding.accepted:
+            DatabaseGate().accepted(credential)
+        if finding.ok:
             ClusterHealth.succeeded(config.cluster_id, version=finding.version)
-        elif known:
+        else:
             ClusterHealth.failed(config.cluster_id, finding.text)
+        if finding.status:
+            addresses.learn(config, finding.status)
         return finding
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")
         if obj is None or self.has_change_permission(request, obj):
-            name, where = ("test", [obj.pk]) if obj else ("test_new", [])
-            context["test_url"] = reverse(f"admin:clusters_cluster_{name}", args=where)
+            end, where = ("", [obj.pk]) if obj else ("_new", [])
+            context["test_url"] = reverse(f"admin:clusters_cluster_test{end}", args=where)
+            context["certificate_url"] = reverse(f"admin:clusters_cluster_certificate{end}", args=where)
+        if obj and self.has_test_permission(request):
+            context["privileges_url"] = reverse("admin:clusters_cluster_privileges", args=[obj.pk])
+        context["setup"] = privileges.setup() if obj is None else None
         return super().render_change_form(request, context, *args, **kwargs)
 
     # Actions

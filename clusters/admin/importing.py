@@ -32,7 +32,7 @@ class ImportForm(forms.Form):
     restore = forms.BooleanField(label="Bring back clusters that were deleted here", required=False)
     update = forms.BooleanField(label="Apply differences to existing clusters", required=False)
     update_secrets = forms.BooleanField(
-        label="Also where host, port, user, trust or the credential differ", required=False
+        label="Also where addresses, user, trust or the credential differ", required=False
     )
     partial = forms.BooleanField(label="Import the valid entries if some are wrong", required=False)
 

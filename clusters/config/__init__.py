@@ -1,6 +1,6 @@
 """What a cluster's configuration is, and the one parser of clusters.json."""
 
-from clusters.config.cluster import ClusterConfig, Trust, validate_host, validate_pem, validate_user
+from clusters.config.cluster import ClusterConfig, Trust
 from clusters.config.entry import MAX_DEPTH, Problem
 from clusters.config.file import (
     MAX_BYTES,
@@ -14,8 +14,23 @@ from clusters.config.file import (
     read_file,
     settle_default,
 )
+from clusters.config.syntax import (
+    MAX_ADDRESSES,
+    address_lines,
+    pins,
+    split_address,
+    split_token,
+    token_user,
+    validate_addresses,
+    validate_host,
+    validate_pem,
+    validate_pins,
+    validate_token_id,
+    validate_user,
+)
 
 __all__ = [
+    "MAX_ADDRESSES",
     "MAX_BYTES",
     "MAX_CLUSTERS",
     "MAX_DEPTH",
@@ -24,13 +39,21 @@ __all__ = [
     "ClusterFileError",
     "Problem",
     "Trust",
+    "address_lines",
     "inspect",
     "parse",
     "parse_entries",
+    "pins",
     "read_bytes",
     "read_file",
     "settle_default",
+    "split_address",
+    "split_token",
+    "token_user",
+    "validate_addresses",
     "validate_host",
     "validate_pem",
+    "validate_pins",
+    "validate_token_id",
     "validate_user",
 ]

@@ -1,19 +1,11 @@
-"""A cluster's configuration as a value, and what its parts have to look like."""
+"""A cluster's configuration as a value."""
 
-import ipaddress
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
-
-from cryptography import x509
-from django.core.exceptions import ValidationError
+from typing import Any, Self
 
 from clusters.fields import Secret
-
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-_USER = re.compile(r"[^\s:/]{1,64}@[A-Za-z][A-Za-z0-9._-]{1,30}")
 
 
 class Trust(StrEnum):
@@ -23,6 +15,14 @@ class Trust(StrEnum):
     CA = "own CA certificate"
     SYSTEM = "system authorities"
     NONE = "not verified"
+
+    @classmethod
+    def by(cls, fingerprint: str, ca_certificate: str, *, verify_ssl: bool) -> "Trust":
+        if fingerprint:
+            return cls.FINGERPRINT
+        if ca_certificate:
+            return cls.CA
+        return cls.SYSTEM if verify_ssl else cls.NONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +48,26 @@ class ClusterConfig:
     credential_version: int = 0
     created_at: datetime | None = field(default=None, compare=False)
     updated_at: datetime | None = field(default=None, compare=False)
+    # Whether the token is the one for reading only, which is accepted and rejected by itself.
+    reads_only: bool = False
     # The keys that a file really had: the others are defaults, which an update does not take for a wish.
     given: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
+    def for_reading(self) -> Self:
+        """The same with the read-only token in the place of the other credential, if there is one."""
+        if not self.read_token_id or not self.read_token_secret:
+            return self
+        return replace(self, token_id=self.read_token_id, token_secret=self.read_token_secret, reads_only=True)
+
+    @property
+    def credential_name(self) -> str:
+        """Of the one that is used, as people know it."""
+        return "read-only token" if self.reads_only else "credential"
+
+    @property
     def trust(self) -> Trust:
-        if self.fingerprint:
-            return Trust.FINGERPRINT
-        if self.ca_certificate:
-            return Trust.CA
-        return Trust.SYSTEM if self.verify_ssl else Trust.NONE
+        return Trust.by(self.fingerprint, self.ca_certificate, verify_ssl=self.verify_ssl)
 
     def to_safe_dict(self) -> dict[str, Any]:
         """The ten keys that old scripts and the API know; times are naive UTC in ISO form."""
@@ -83,39 +93,3 @@ class ClusterConfig:
 
 def _naive_utc(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() if moment else None
-
-
-# Validators: raise ValidationError, for the model, and for the parser below.
-
-
-def validate_host(host: str) -> None:
-    """Accept an IP address or a DNS name, and nothing that a URL could read otherwise."""
-    if not _is_address(host) and not _is_name(host):
-        raise ValidationError("Enter an IP address or a host name, without https:// and port.")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return "%" not in host  # behind it the library lets almost anything pass
-
-
-def _is_name(host: str) -> bool:
-    labels = host.split(".")
-    # A name whose last label is a number (2130706433, 0x7f.1) is an address in disguise.
-    disguised = re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", labels[-1])
-    return len(host) <= 253 and all(map(_LABEL.fullmatch, labels)) and not disguised
-
-
-def validate_user(user: str) -> None:
-    if not _USER.fullmatch(user):
-        raise ValidationError("Write the user with its realm, like portal@pve.")
-
-
-def validate_pem(pem: str) -> None:
-    try:
-        x509.load_pem_x509_certificates(pem.encode())
-    except ValueError:
-        raise ValidationError("This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----).") from None

@@ -7,15 +7,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from clusters.config.cluster import ClusterConfig, validate_host, validate_pem, validate_user
+from clusters.config import syntax
+from clusters.config.cluster import ClusterConfig
 from clusters.fields import Secret
 
 MAX_DEPTH = 8
 MAX_UNKNOWN = 20  # of one entry's unknown keys, so many are told by name
 
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
-_TOKEN_ID = re.compile(r"[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+")
-_FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
 _SEALED = re.compile(r"gAAAA[A-Za-z0-9_-]{60,131072}={0,2}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -28,10 +27,19 @@ IGNORED_KEYS = frozenset(
     ).split()
 )
 # Each may be a text in the clear, or {"sealed": "…"} as export_clusters --sealed writes it.
-SECRET_KEYS = ("password", "token_secret")
-_TEXTS = {"id", "name", "host", "user", "token_id", "ca_certificate", "fingerprint"}
+SECRET_KEYS = ("password", "token_secret", "read_token_secret")
+_TEXTS = {"id", "name", "host", "user", "token_id", "read_token_id", "ca_certificate", "fingerprint"}
 _FLAGS = {"verify_ssl": False, "is_default": False, "is_active": True}
-KNOWN_KEYS = frozenset({*_TEXTS, *SECRET_KEYS, *_FLAGS, "port"})
+KNOWN_KEYS = frozenset({*_TEXTS, *SECRET_KEYS, *_FLAGS, "port", "addresses"})
+_MAX_LENGTHS = {"name": 120, "host": 255, "user": 80, "token_id": 140, "read_token_id": 140}
+_VALIDATORS = {
+    "host": syntax.validate_host,
+    "user": syntax.validate_user,
+    "token_id": syntax.validate_token_id,
+    "read_token_id": syntax.validate_token_id,
+    "ca_certificate": syntax.validate_pem,
+    "fingerprint": syntax.validate_pins,
+}
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,9 @@ def problems_of(number: int, entry: object) -> list[Problem]:
     found += [(key, "is missing") for key in ("id", "host", "user") if not entry.get(key)]
     if not entry.get("password") and not entry.get("token_secret"):
         found.append(("password", "is missing"))
-    if bool(entry.get("token_id")) != bool(entry.get("token_secret")):
-        found.append(("token_id", "and token_secret belong together"))
+    for token in ("token", "read_token"):
+        if bool(entry.get(f"{token}_id")) != bool(entry.get(f"{token}_secret")):
+            found.append((f"{token}_id", f"and {token}_secret belong together"))
     found += [(key, expected) for key, value in entry.items() if (expected := _expected(key, value))]
     return [Problem(label, key, expected) for key, expected in found]
 
@@ -76,8 +85,11 @@ def config_of(entry: dict[str, Any]) -> ClusterConfig:
         password=_secret(entry.get("password")),
         token_id=texts["token_id"],
         token_secret=_secret(entry.get("token_secret")),
+        read_token_id=texts["read_token_id"],
+        read_token_secret=_secret(entry.get("read_token_secret")),
+        addresses=tuple(entry.get("addresses") or ()),
         ca_certificate=texts["ca_certificate"],
-        fingerprint=texts["fingerprint"],
+        fingerprint=", ".join(syntax.pins(texts["fingerprint"])) if texts["fingerprint"] else "",
         given=frozenset(entry),
         **{key: entry.get(key, default) for key, default in _FLAGS.items()},
     )
@@ -119,32 +131,40 @@ def _expected(key: str, value: object) -> str:
         return "" if _port(value) else "should be a number from 1 to 65535"
     if key not in KNOWN_KEYS or value is None:  # what may not be missing was told of as missing
         return ""
+    if key == "addresses":
+        return _expected_addresses(value)
     if key in SECRET_KEYS and isinstance(value, dict):
         return "" if _is_sealed(value) else 'should be a text or {"sealed": "…"} as the export writes it'
+    return _expected_text(key, value) if value != "" else ""
+
+
+def _expected_text(key: str, value: object) -> str:
     if not isinstance(value, str):
         return "should be a text"
-    return _expected_text(key, value) if value else ""
-
-
-def _expected_text(key: str, value: str) -> str:
-    limits = {"name": 120, "host": 255, "user": 80, "token_id": 140}
-    if len(value) > limits.get(key, 65536):
-        return f"should have at most {limits.get(key, 65536)} characters"
+    if len(value) > (most := _MAX_LENGTHS.get(key, 65536)):
+        return f"should have at most {most} characters"
     if _UNSTORABLE.search(value):
         return "should have no null character and no half of a surrogate pair"
-    patterns = {"id": _CLUSTER_ID, "token_id": _TOKEN_ID, "fingerprint": _FINGERPRINT}
-    if key in patterns and not patterns[key].fullmatch(value):
-        return {
-            "id": "should be 1 to 50 letters, digits, dots, dashes and underscores",
-            "token_id": "should look like portal@pve!labs",
-            "fingerprint": "should be SHA-256 as 32 pairs, like AA:BB:…",
-        }[key]
-    validators = {"host": validate_host, "user": validate_user, "ca_certificate": validate_pem}
+    if key == "id" and not _CLUSTER_ID.fullmatch(value):
+        return "should be 1 to 50 letters, digits, dots, dashes and underscores"
     try:
-        if key in validators:
-            validators[key](value)
+        if key in _VALIDATORS:
+            _VALIDATORS[key](value)
     except ValidationError as error:
         return str(error.messages[0])
+    return ""
+
+
+def _expected_addresses(value: object) -> str:
+    if not isinstance(value, list) or not all(isinstance(address, str) for address in value):
+        return "should be a list of texts"
+    if len(value) > syntax.MAX_ADDRESSES:
+        return f"should have at most {syntax.MAX_ADDRESSES} addresses"
+    for number, address in enumerate(value, start=1):
+        try:
+            syntax.validate_address(address)
+        except ValidationError as error:
+            return f"number {number}: {error.messages[0]}"
     return ""
 
 

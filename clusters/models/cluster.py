@@ -9,15 +9,27 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from clusters import audit
-from clusters.config import ClusterConfig, Trust, validate_host, validate_pem, validate_user
+from clusters.config import (
+    ClusterConfig,
+    Trust,
+    address_lines,
+    validate_addresses,
+    validate_host,
+    validate_pem,
+    validate_pins,
+    validate_token_id,
+    validate_user,
+)
 from clusters.fields import EncryptedSecretField
 from clusters.models.adoption import Adoption, DeletedCluster
 from clusters.models.health import ClusterHealth, LoginState
 
-SECRETS = ("password", "token_secret")
+SECRETS = ("password", "token_secret", "read_token_secret")
 
 # Where a secret is sent, and what vouches for the receiver. Who changes one of these enters the secret again.
-TARGET = ("host", "port", "user", "token_id", "verify_ssl", "ca_certificate", "fingerprint")
+TARGET = (
+    "host", "port", "addresses", "user", "token_id", "read_token_id", "verify_ssl", "ca_certificate", "fingerprint",
+)  # fmt: skip
 
 
 class ClusterQuerySet(models.QuerySet["Cluster"]):
@@ -69,6 +81,15 @@ class Cluster(models.Model):
         help_text="Name or IP address of a node, without https:// and port.",
     )
     port = models.PositiveIntegerField(default=8006, validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    addresses = models.TextField(
+        "further addresses",
+        blank=True,
+        validators=[validate_addresses],
+        help_text="Of other nodes, one a line, like 10.0.0.12 or pve2.school.example:8006. They are asked when the "
+        "host does not answer.",
+    )
+    # What the cluster itself said, so nobody enters it, in a form or in a file.
+    learned_addresses = models.JSONField(default=list, blank=True, editable=False)
     user = models.CharField(
         max_length=80,
         validators=[validate_user],
@@ -79,12 +100,14 @@ class Cluster(models.Model):
         "API token ID",
         max_length=140,
         blank=True,
-        validators=[
-            RegexValidator(r"\A[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+\Z", "Write it like portal@pve!labs.")
-        ],
+        validators=[validate_token_id],
         help_text="Like portal@pve!labs. A token wins over the password.",
     )
     token_secret = EncryptedSecretField("API token secret")
+    read_token_id = models.CharField(
+        "read-only token ID", max_length=140, blank=True, validators=[validate_token_id], help_text="For looking only."
+    )
+    read_token_secret = EncryptedSecretField("read-only token secret")
     verify_ssl = models.BooleanField(
         "verify TLS", default=False, help_text="Check the certificate against the system's authorities."
     )
@@ -94,12 +117,12 @@ class Cluster(models.Model):
         validators=[validate_pem],
         help_text="PEM of the cluster's own authority (/etc/pve/pve-root-ca.pem). Wins over the system's authorities.",
     )
-    fingerprint = models.CharField(
+    fingerprint = models.TextField(
         "certificate fingerprint",
-        max_length=95,
         blank=True,
-        validators=[RegexValidator(r"\A[0-9A-F]{2}(:[0-9A-F]{2}){31}\Z", "Write SHA-256 as 32 pairs: AA:BB:…")],
-        help_text="SHA-256 of this node's certificate. Wins over both; a renewed certificate has to be entered anew.",
+        validators=[validate_pins],
+        help_text="SHA-256 of this node's certificate, like AA:BB:…; of several nodes one each, with commas between. "
+        "Wins over both; a renewed certificate has to be entered anew.",
     )
     is_default = models.BooleanField("default", default=False)
     is_active = models.BooleanField("active", default=True)
@@ -151,6 +174,9 @@ class Cluster(models.Model):
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "credential_version"}
         moved = bool({*TARGET} & {*(kwargs.get("update_fields") or ())})
+        if moved:  # what was found at the old place says nothing of the new one
+            self.learned_addresses = []
+            kwargs["update_fields"] = {*kwargs["update_fields"], "learned_addresses"}
         adding = self._state.adding
         with transaction.atomic():
             super().save(**kwargs)
@@ -159,7 +185,7 @@ class Cluster(models.Model):
                 DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
             else:
                 LoginState.try_again(self)
-            if moved:  # what was found at the old place says nothing of the new one
+            if moved:
                 ClusterHealth.objects.filter(cluster=self).delete()
         for secret in new_secrets:
             secret.is_stored = True
@@ -212,6 +238,9 @@ class Cluster(models.Model):
             password=self.password,
             token_id=self.token_id,
             token_secret=self.token_secret,
+            read_token_id=self.read_token_id,
+            read_token_secret=self.read_token_secret,
+            addresses=(*address_lines(self.addresses), *self.usable_learned_addresses),
             verify_ssl=self.verify_ssl,
             ca_certificate=self.ca_certificate,
             fingerprint=self.fingerprint,
@@ -224,7 +253,12 @@ class Cluster(models.Model):
 
     @property
     def trust(self) -> Trust:
-        return self.config.trust
+        return Trust.by(self.fingerprint, self.ca_certificate, verify_ssl=self.verify_ssl)
+
+    @property
+    def usable_learned_addresses(self) -> tuple[str, ...]:
+        """None without trust: whoever answers in the cluster's place could name his own and be sent the credential."""
+        return () if self.trust is Trust.NONE else tuple(self.learned_addresses)
 
     def to_safe_dict(self) -> dict[str, Any]:
         """The cluster as old scripts know it, without its password."""

@@ -49,16 +49,21 @@ class ClusterHealth(models.Model):
 
 
 class LoginState(models.Model):
-    """Whether a cluster took the credential: kept so that a rejected one is tried once, by whichever process."""
+    """Whether a cluster took each credential: kept so that a rejected one is tried once, by whichever process."""
 
     cluster = models.OneToOneField("clusters.Cluster", models.CASCADE, primary_key=True, related_name="+")
     rejected_version = models.PositiveIntegerField(null=True)
+    rejected_read_version = models.PositiveIntegerField(null=True)  # of the read-only token
     busy_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"version {self.rejected_version} rejected" if self.rejected_version is not None else "not rejected"
+        rejected = {"credential": self.rejected_version, "read-only token": self.rejected_read_version}
+        told = [
+            f"version {version} of the {name} rejected" for name, version in rejected.items() if version is not None
+        ]
+        return ", ".join(told) or "not rejected"
 
     @classmethod
     def try_again(cls, cluster: "Cluster") -> None:
         """Somebody saved the cluster or tested it with success."""
-        cls.objects.filter(cluster=cluster).update(rejected_version=None)
+        cls.objects.filter(cluster=cluster).update(rejected_version=None, rejected_read_version=None)

@@ -3,19 +3,21 @@
 import hashlib
 import re
 import ssl
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from django.core.exceptions import ValidationError
 
 from clusters.config import ClusterConfig, Trust
+from clusters.config import pins as agreed_pins
 from clusters.proxmox import hosts, sockets
 from clusters.proxmox.errors import CertificateRejected, ProxmoxError
 from clusters.proxmox.values import text
 
 MAX_NAMES = 100
-_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,16 @@ def fingerprint(shown: bytes) -> str:
 
 def pins(config: ClusterConfig) -> frozenset[str]:
     """The fingerprints that were agreed on, any of which will do. Raises `CertificateRejected` for what is none."""
-    found = [part.replace(":", "") for part in re.split(r"[,\s]+", config.fingerprint) if part]
-    # A shorter one is of MD5 or SHA-1, which can be forged.
-    if not found or not all(map(_SHA256.fullmatch, found)):
-        raise CertificateRejected("The pinned fingerprint is not one of SHA-256.")
-    return frozenset(map(_colons, found))
+    try:
+        return frozenset(agreed_pins(config.fingerprint))
+    except ValidationError:
+        raise CertificateRejected("The pinned fingerprint is not one of SHA-256.") from None
+
+
+def changed(pinned: Collection[str], shown: str) -> CertificateRejected:
+    """Short enough for where it is kept, which is 300 characters."""
+    was = next(iter(pinned)) if len(pinned) == 1 else f"one of {len(pinned)} pinned ones"
+    return CertificateRejected(f"The certificate changed: was {was}, now {shown}.", presented=shown)
 
 
 def context(config: ClusterConfig, deadline: sockets.Deadline) -> sockets.Context:

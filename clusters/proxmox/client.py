@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from clusters.config import ClusterConfig
 from clusters.proxmox import errors, results
@@ -108,7 +107,7 @@ def connect(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGat
 @contextmanager
 def read(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGate | None = None) -> Iterator[Reader]:
     """The same for looking only: by the read-only token, if there is one."""
-    with keeper.session(_for_reading(config), deadline=deadline, gate=gate) as session:
+    with keeper.session(config.for_reading, deadline=deadline, gate=gate) as session:
         reader = Reader(session)
         try:
             yield reader
@@ -125,16 +124,11 @@ def diagnose(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGa
     """Whether the portal can work with this cluster: raises the `ProxmoxError` that says why not."""
     began = time.monotonic()
     with connect(config, deadline=deadline, gate=gate) as pve:
-        version = pve.version().version
+        version, status = pve.version().version, None
         try:
             status = pve.cluster_status()
             nodes, quorate = status.nodes, status.quorate
         except errors.PermissionMissing:
             nodes, quorate = pve.resources().nodes, None
-    return results.Diagnosis(version, tuple(node.name for node in nodes), quorate, time.monotonic() - began)
-
-
-def _for_reading(config: ClusterConfig) -> ClusterConfig:
-    if config.read_token_id and config.read_token_secret:
-        return replace(config, token_id=config.read_token_id, token_secret=config.read_token_secret)
-    return config
+    names = tuple(node.name for node in nodes)
+    return results.Diagnosis(version, names, quorate, time.monotonic() - began, status)

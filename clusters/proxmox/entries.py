@@ -1,6 +1,5 @@
 """The addresses of a cluster, and which of them to try first."""
 
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 
-from clusters.config import ClusterConfig, validate_host
+from clusters.config import ClusterConfig, split_address, validate_host
 from clusters.proxmox import transport
 from clusters.proxmox.certificates import context, pins
 from clusters.proxmox.errors import NameNotFound
@@ -18,8 +17,6 @@ MAX_ENTRIES = 32
 FIRST_BACK_OFF = 5.0
 LONGEST_BACK_OFF = 300.0
 MAX_REMEMBERED = 1000
-
-_WITH_PORT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True)
@@ -117,10 +114,5 @@ def addresses(config: ClusterConfig) -> tuple[Address, ...]:
 
 
 def parse(text: str, *, port: int) -> Address | None:
-    """`host`, `host:port`, `[v6]:port`, or a bare IPv6 address."""
-    if text.count(":") > 1 and "[" not in text:
-        return Address(text, port)
-    match = _WITH_PORT.fullmatch(text)
-    if not match or not 0 < int(match["port"] or port) < 65536:
-        return None
-    return Address(match["six"] or match["host"], int(match["port"] or port))
+    found = split_address(text)
+    return Address(found[0], found[1] or port) if found else None

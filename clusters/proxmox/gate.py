@@ -10,7 +10,8 @@ class LoginGate(Protocol):
     """Asked before each login with a password, and before the first call of each connection by a token.
 
     An `enter` that returned is followed by one of `accepted`, `rejected` and `left`. `rejected` may also come by
-    itself, when a credential stops working. What counts is `config.cluster_id` and `config.credential_version`.
+    itself, when a credential stops working. What counts is `config.cluster_id`, `config.credential_version`, and with
+    `config.reads_only` that it is the read-only token.
     """
 
     def enter(self, config: ClusterConfig, *, patience: float) -> None:

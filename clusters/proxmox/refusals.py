@@ -11,10 +11,13 @@ _NO_QUORUM = re.compile(r"no quorum|unable to open file '/etc/pve/.*Permission d
 _LOCKED = re.compile(r"\b(?:VM|CT) is locked(?: \((?P<lock>[a-z-]{1,20})\))?|can't lock file '.*' - got timeout")
 
 
-def from_status(status: int, *, reason: str, errors_by_name: Mapping[str, str], node: str = "") -> errors.ProxmoxError:
+def from_status(
+    status: int, *, reason: str, errors_by_name: Mapping[str, str], node: str = "", credential: str = "credential"
+) -> errors.ProxmoxError:
     if status == 401:
         return errors.LoginRejected(
-            f"The cluster rejected the portal's credential{errors.quoted(reason)}. Enter a valid one in its settings.",
+            f"The cluster rejected the portal's {credential}{errors.quoted(reason)}. "
+            "Enter a valid one in its settings.",
             status=status,
             reason=reason,
         )

@@ -59,11 +59,11 @@ class Session(Exchange):
     def _by_token(self, token: Token, method: str, url: str, **kwargs: Any) -> requests.Response:
         if not self._is_known:
             with self._at_the_gate():
-                response = _unless_rejected(self.exchange(method, url, auth=token, **kwargs))
+                response = self._unless_rejected(self.exchange(method, url, auth=token, **kwargs))
             self._is_known = True
             return response
         try:
-            return _unless_rejected(self.exchange(method, url, auth=token, **kwargs))
+            return self._unless_rejected(self.exchange(method, url, auth=token, **kwargs))
         except errors.LoginRejected as error:
             self._reject(error)
             raise
@@ -79,7 +79,7 @@ class Session(Exchange):
                 self._ticket, is_new = self._current_ticket(login)
                 response = self.exchange(method, url, auth=self._ticket, **kwargs)
         try:
-            return _unless_rejected(response) if is_new else response
+            return self._unless_rejected(response) if is_new else response
         except errors.LoginRejected as error:
             # The login is good for nothing, so another one would be, too.
             self._reject(error)
@@ -155,15 +155,15 @@ class Session(Exchange):
         self._rejected = error
         self._gate.rejected(self._config, error)
 
+    def _unless_rejected(self, response: requests.Response) -> requests.Response:
+        """Raises `LoginRejected`."""
+        if response.status_code == 401:
+            name = self._config.credential_name
+            raise refusals.from_status(401, reason=response.reason, errors_by_name={}, credential=name)
+        return response
+
     def _left(self) -> float:
         try:
             return self.deadline.left()
         except TimeoutError:
             raise errors.TimedOut(sent=False) from None
-
-
-def _unless_rejected(response: requests.Response) -> requests.Response:
-    """Raises `LoginRejected`."""
-    if response.status_code == 401:
-        raise refusals.from_status(401, reason=response.reason, errors_by_name={})
-    return response

@@ -54,9 +54,12 @@ NO_LIST = "should be a list of clusters"
 NO_SECRET = 'should be a text or {"sealed": "…"} as the export writes it'
 NO_TOKEN = "entry 1 (new): token_id: and token_secret belong together"
 NO_CERTIFICATE = "entry 1 (new): ca_certificate: This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----)."
-NO_FINGERPRINT = "entry 1 (new): fingerprint: should be SHA-256 as 32 pairs, like AA:BB:…"
-TOGETHER = "host, port, user, trust or credential differ: --update-secrets takes them over together"
+NO_FINGERPRINT = "entry 1 (new): fingerprint: Write SHA-256 as 32 pairs, like AA:BB:…"
+TOGETHER = "addresses, user, trust or credential differ: --update-secrets takes them over together"
 NEW = "new new"
+READER = {"read_token_id": "portal@pve!look", "read_token_secret": CANARY}
+OTHER_PRINT = ":".join(["CD"] * 32)
+NO_ADDRESS = "Write host, host:port or [IPv6 address]:port, without https://."
 
 # Forms that the format had.
 
@@ -83,6 +86,12 @@ FORMS = [
     case("id with dots and dashes", [entry("A.b_c-9")], "new A.b_c-9"),
     case("id of digits", [entry("1")], "new 1"),
     case("IPv6 address", [entry("new", host="2001:db8::7")], NEW),
+    case(
+        "addresses", [entry("new", addresses=["10.0.0.12", "pve3.test:443", "2001:db8::7", "[2001:db8::8]:443"])], NEW
+    ),
+    case("addresses null", [entry("new", addresses=None)], NEW),
+    case("no addresses", [entry("new", addresses=[])], NEW),
+    case("31 addresses", [entry("new", addresses=[f"10.0.0.{n}" for n in range(31)])], NEW),
     case("200 clusters", [entry(f"c{n}") for n in range(200)], *[f"new c{n}" for n in range(200)]),
     case("seven levels and the list", [entry("new", description=nested(5))], PASSED_OVER + "description.", NEW),
 ]
@@ -187,6 +196,18 @@ WRONG = [
     case("5,000 unknown keys", [entry("new", **{f"k{n}": n for n in range(5000)})],
          *[f"entry 1 (new): k{n}: is not a key of a cluster" for n in range(20)],
          "entry 1 (new): has 4980 more keys that are none of a cluster's"),
+    case("addresses a text", [entry("new", addresses="10.0.0.12")],
+         "entry 1 (new): addresses: should be a list of texts"),
+    case("addresses in an object", [entry("new", addresses={"pve2": "10.0.0.12"})],
+         "entry 1 (new): addresses: should be a list of texts"),
+    case("an address with a scheme", [entry("new", addresses=["10.0.0.12", "https://10.0.0.13"])],
+         f"entry 1 (new): addresses: number 2: {NO_ADDRESS}"),
+    case("an address on two lines", [entry("new", addresses=["a.test\nb.test"])],
+         f"entry 1 (new): addresses: number 1: {NO_ADDRESS}"),
+    case("32 addresses", [entry("new", addresses=["10.0.0.12"] * 32)],
+         "entry 1 (new): addresses: should have at most 31 addresses"),
+    case("learned addresses", [entry("new", learned_addresses=["10.0.0.12"])],
+         "entry 1 (new): learned_addresses: is not a key of a cluster (did you mean “addresses”?)"),
     case("the same id twice", [ONE, ONE], "new: id: is there twice (as new)"),
     case("the same id in capitals", [ONE, entry("NEW")], "NEW: id: is there twice (as new)"),
     case("an id of the portal in capitals", [entry("HERE")], "HERE: id: is in the portal already, spelt here"),
@@ -204,7 +225,7 @@ SECRETS = [
     case("token without its secret", [entry("new", token_id="portal@pve!labs")], NO_TOKEN),
     case("secret without its token", [entry("new", token_secret=CANARY)], NO_TOKEN),
     case("token without a user", [entry("new", token_id="labs", token_secret=CANARY)],
-         "entry 1 (new): token_id: should look like portal@pve!labs"),
+         "entry 1 (new): token_id: Write it like portal@pve!labs."),
     case("token's secret a number", [entry("new", token_id="p@pve!t1", token_secret=1)],
          "entry 1 (new): token_secret: should be a text"),
     case("certificate", [entry("new", ca_certificate=PEM)], NEW),
@@ -215,12 +236,22 @@ SECRETS = [
     case("private key for a certificate", [entry("new", ca_certificate=PEM.replace("CERTIFICATE", "PRIVATE KEY"))],
          NO_CERTIFICATE),
     case("fingerprint", [entry("new", fingerprint=FINGERPRINT)], NEW),
-    case("fingerprint in small letters", [entry("new", fingerprint=FINGERPRINT.lower())],
-         NO_FINGERPRINT),
-    case("fingerprint without colons", [entry("new", fingerprint=FINGERPRINT.replace(":", ""))],
-         NO_FINGERPRINT),
+    case("fingerprint in small letters", [entry("new", fingerprint=FINGERPRINT.lower())], NEW),
+    case("fingerprint without colons", [entry("new", fingerprint=FINGERPRINT.replace(":", ""))], NEW),
+    case("two fingerprints", [entry("new", fingerprint=f"{FINGERPRINT}\n{OTHER_PRINT}")], NEW),
+    case("two fingerprints, the second of SHA-1", [entry("new", fingerprint=f"{FINGERPRINT} {'AB' * 20}")],
+         "entry 1 (new): fingerprint: Number 2: write SHA-256 as 32 pairs, like AA:BB:…"),
     case("fingerprint of SHA-1", [entry("new", fingerprint=":".join(["AB"] * 20))],
          NO_FINGERPRINT),
+    case("read-only token with its secret", [entry("new", **READER)], NEW),
+    case("read-only token, sealed", [entry("new", **READER | {"read_token_secret": sealed(CANARY)})], NEW),
+    case("read-only token for a credential", [without("new", "password", **READER)],
+         "entry 1 (new): password: is missing"),
+    case("read-only token without its secret", [entry("new", read_token_id="p@pve!look")],
+         "entry 1 (new): read_token_id: and read_token_secret belong together"),
+    case("read-only token sealed with another key",
+         [entry("new", **READER | {"read_token_secret": sealed(CANARY, OTHER_KEY)})],
+         "new: read_token_secret: was not sealed with a key of FIELD_ENCRYPTION_KEY"),
     case("sealed password", [entry("new", password=sealed(CANARY))], NEW),
     case("sealed token", [entry("new", token_id="p@pve!t1", token_secret=sealed(CANARY))], NEW),
     case("sealed with another key", [entry("new", password=sealed(CANARY, OTHER_KEY))],
@@ -282,6 +313,17 @@ PRESENT = [
     case("a certificate, taken over", [entry("here", ca_certificate=PEM)],
          "differs here",
          "ca_certificate: none → a certificate", update=True, update_secrets=True),
+    case("other addresses, left alone", [entry("here", addresses=["10.0.0.12", "b.test:443"])],
+         "differs here (left alone)",
+         "addresses: none → 10.0.0.12, b.test:443"),
+    case("other addresses, without the credential", [entry("here", addresses=["b.test"])],
+         f"differs here (left alone) {TOGETHER}",
+         "addresses: none → b.test",
+         f"here: {TOGETHER}", update=True),
+    case("a read-only token, taken over", [entry("here", **READER)],
+         "differs here",
+         "read_token_id: none → portal@pve!look",
+         "read_token_secret: none → another one", update=True, update_secrets=True),
     case("a foreign sealed password for a present one", [entry("here", password=sealed(CANARY, OTHER_KEY))],
          "here: password: was not sealed with a key of FIELD_ENCRYPTION_KEY", update=True, update_secrets=True),
     case("the default switched off", [entry("here", is_active=False)],

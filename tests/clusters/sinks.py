@@ -57,12 +57,13 @@ CLUSTERS = "admin:clusters_cluster_"
 
 @dataclass
 class Stage:
-    """People, a simulated cluster whose password and token secret are canaries, and what was logged meanwhile."""
+    """People, a simulated cluster whose password and tokens' secrets are canaries, and what was logged meanwhile."""
 
     pve: pvesim.Cluster
     folder: Path
     password: Canary
     token: Canary
+    reader: Canary
     log: io.StringIO
     clients: dict[str, Client] = field(default_factory=dict)
 
@@ -77,6 +78,13 @@ class Stage:
             "new_password": self.password.text, "fingerprint": self.pve.fingerprint(), "is_active": "on",
         }  # fmt: skip
         return usual | changes
+
+    @property
+    def boxes(self) -> dict[str, str]:
+        """Both tokens, as they are pasted."""
+        return {
+            "new_token": f"portal@pve!labs={self.token.text}", "new_read_token": f"portal@pve!look={self.reader.text}",
+        }  # fmt: skip
 
     def act(self, action: str, cluster_id: str = "alpha", **more: Any) -> Any:
         chosen = Cluster.objects.get(cluster_id=cluster_id).pk
@@ -93,7 +101,7 @@ class Stage:
         entry = {
             "id": "from-a-file", "name": "From a file", "host": self.pve.host, "user": "portal@pve",
             "port": self.pve.port, "password": self.password.text, "token_id": "portal@pve!labs",
-            "token_secret": self.token.text,
+            "token_secret": self.token.text, "read_token_id": "portal@pve!look", "read_token_secret": self.reader.text,
         }  # fmt: skip
         return json.dumps([entry | changes]).encode()
 
@@ -124,8 +132,8 @@ def live_through(stage: Stage) -> None:
     connection.force_debug_cursor = True  # from here on, because what is typed as a name is looked up as it is
     post(reverse(f"{CLUSTERS}test_new"), stage.form())
     assert post(reverse(f"{CLUSTERS}add"), stage.form()).status_code == 302
-    token = {"token_id": "portal@pve!labs", "new_token_secret": stage.token.text}
-    assert post(reverse(f"{CLUSTERS}add"), stage.form(cluster_id="beta", name="Beta", **token)).status_code == 302
+    beta = stage.form(cluster_id="beta", name="Beta", **stage.boxes)
+    assert post(reverse(f"{CLUSTERS}add"), beta).status_code == 302
     alpha = Cluster.objects.get(cluster_id="alpha")
     assert post(reverse(f"{CLUSTERS}change", args=[alpha.pk]), stage.form(name="Alpha I")).status_code == 302
     for action in ("try_connection", "make_default", "deactivate", "activate", "make_default"):
@@ -232,7 +240,7 @@ for _role in ROLES:
 @sink("the form shown again with errors")
 def _(stage: Stage, planted: str) -> Parts:
     alpha = Cluster.objects.get(cluster_id="alpha")
-    data = stage.form(name=planted or "Alpha", host="no host", new_token_secret=stage.token.text)
+    data = stage.form(name=planted or "Alpha", host="no host", **stage.boxes)
     for address in (reverse(f"{CLUSTERS}add"), reverse(f"{CLUSTERS}change", args=[alpha.pk])):
         answer = stage.admin.post(address, data)
         assert "Enter an IP address or a host name" in answer.content.decode()
@@ -266,9 +274,13 @@ def _(stage: Stage, planted: str) -> Parts:
 
 @sink("the import: errors, preview and result")
 def _(stage: Stage, planted: str) -> Parts:
-    bad = stage.file(host=stage.password.text, user=stage.token.text, fingerprint=stage.password.text)
+    bad = stage.file(
+        host=stage.password.text, user=stage.token.text, fingerprint=stage.reader.text, addresses=[stage.reader.text]
+    )
     broken = stage.file()[:-9]
-    changed = stage.file(id="alpha", token_id="", token_secret="", password=stage.password.text + "!")
+    changed = stage.file(
+        id="alpha", token_id="", token_secret="", password=stage.password.text + "!", addresses=["b.test"]
+    )
     for content in (bad, broken, b"\xff" + stage.file(), stage.file(name=planted or "File", id="fresh"), changed):
         answer = stage.upload(content, update="on", update_secrets="on", restore="on")
         yield from read(answer)

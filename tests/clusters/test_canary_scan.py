@@ -29,7 +29,7 @@ class Search:
 @pytest.fixture(scope="module")
 def stage(migrated_template: str, tmp_path_factory: Any, django_db_blocker: Any) -> Iterator[Stage]:
     folder: Path = tmp_path_factory.mktemp("canary")
-    password, token = Canary(), Canary("&<'\"%")
+    password, token, reader = Canary(), Canary("&<'\"%"), Canary("&<'\"%")
     with (
         django_db_blocker.unblock(),
         copy_of(migrated_template, folder) as name,
@@ -39,9 +39,10 @@ def stage(migrated_template: str, tmp_path_factory: Any, django_db_blocker: Any)
         pve = simulator.add_cluster("lab", statd_interval=0.0)
         pve.add_user("portal@pve", password=password.text, acl={"/": "Administrator"})
         pve.add_token("portal@pve", "labs", privsep=False, secret=token.text)
+        pve.add_token("portal@pve", "look", secret=reader.text, acl={"/": "PVEAuditor"})
         pve.add_guest(101, name="net-01")
         with logged_at_debug() as log:
-            made = Stage(pve, folder, password, token, log)
+            made = Stage(pve, folder, password, token, reader, log)
             set_up(made)
             live_through(made)
             yield made
@@ -50,7 +51,7 @@ def stage(migrated_template: str, tmp_path_factory: Any, django_db_blocker: Any)
 @pytest.fixture(scope="module")
 def searches(stage: Stage) -> dict[str, Search]:
     """First everything is searched, and only then something is planted."""
-    secrets = stage.password, stage.token
+    secrets = stage.password, stage.token, stage.reader
     found = {}
     for name, sink in SINKS.items():
         parts = list(sink(stage, ""))
@@ -76,7 +77,8 @@ def test_the_secrets_were_in_use(stage: Stage):
     """Otherwise there was nothing to find."""
     asked = stage.pve.journal.all()
     assert any(request.path == "/access/ticket" and request.status == 200 for request in asked)
-    assert any(request.identity == "portal@pve!labs" and request.status == 200 for request in asked)
+    for token in ("portal@pve!labs", "portal@pve!look"):
+        assert any(request.identity == token and request.status == 200 for request in asked)
 
 
 def test_the_scan_covers_enough(searches: dict[str, Search], capsys: pytest.CaptureFixture[str]):

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--update", action="store_true", help="also apply differences to existing clusters")
         parser.add_argument(
             "--update-secrets", action="store_true",
-            help="with --update: also where host, port, user, trust or the credential differ",
+            help="with --update: also where addresses, user, trust or the credential differ",
         )  # fmt: skip
 
     def handle(self, *, file: Path | None, dry_run: bool, **options: Any) -> None:

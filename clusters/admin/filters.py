@@ -1,0 +1,39 @@
+"""By what clusters are filtered in the admin's list."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from clusters.models import Cluster
+
+
+class TrustFilter(admin.SimpleListFilter):
+    title = "certificate"
+    parameter_name = "trust"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("none", "not verified"), ("verified", "verified")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
+        blind = {"verify_ssl": False, "ca_certificate": "", "fingerprint": ""}
+        if self.value() == "none":
+            return queryset.filter(**blind)
+        return queryset.exclude(**blind) if self.value() == "verified" else queryset
+
+
+class HealthFilter(admin.SimpleListFilter):
+    title = "health"
+    parameter_name = "health"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("ok", "reachable"), ("failing", "not reachable"), ("unasked", "not asked yet")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
+        wanted: dict[str, dict[str, Any]] = {
+            "ok": {"health__ok": True},
+            "failing": {"health__ok": False},
+            "unasked": {"health": None},
+        }
+        return queryset.filter(**wanted.get(self.value() or "", {}))

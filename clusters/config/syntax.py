@@ -1,0 +1,131 @@
+"""What addresses, users, tokens and certificates look like: for the model, the form, the file and the gateway.
+
+Everything here raises `ValidationError` for what looks otherwise, and repeats nothing of it.
+"""
+
+import ipaddress
+import re
+
+from cryptography import x509
+from django.core.exceptions import ValidationError
+
+MAX_ADDRESSES = 31  # besides the host
+MAX_PINS = 32
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_USER = re.compile(r"[^\s:/]{1,64}@[A-Za-z][A-Za-z0-9._-]{1,30}")
+_WITH_PORT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>[0-9]{1,5}))?")
+_API_ID = r"[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+"
+_WHOLE_TOKEN = re.compile(rf"(?:PVEAPIToken=)?(?P<id>{_API_ID})(?:\s*=\s*|\s+)(?P<secret>[!-~]+)")
+_PIN = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
+
+# Addresses
+
+
+def validate_host(host: str) -> None:
+    """Accept an IP address or a DNS name, and nothing that a URL could read otherwise."""
+    if not _is_ip(host) and not _is_name(host):
+        raise ValidationError("Enter an IP address or a host name, without https:// and port.")
+
+
+def validate_address(text: str) -> None:
+    found = split_address(text)
+    if found is None or not (_is_ip(found[0]) or _is_name(found[0])):
+        raise ValidationError("Write host, host:port or [IPv6 address]:port, without https://.")
+
+
+def validate_addresses(text: str) -> None:
+    """One address a line."""
+    problems = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            validate_address(line.strip() or "localhost")
+        except ValidationError as error:
+            problems.append(f"Line {number}: {error.messages[0]}")
+    if len(address_lines(text)) > MAX_ADDRESSES:
+        problems.append(f"Enter at most {MAX_ADDRESSES} addresses.")
+    if problems:
+        raise ValidationError(problems)
+
+
+def address_lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def split_address(text: str) -> tuple[str, int | None] | None:
+    """Host and port of `host`, `host:port`, `[v6]:port` or a bare IPv6 address; None for what is none of them."""
+    if text.count(":") > 1 and "[" not in text:
+        return text, None
+    match = _WITH_PORT.fullmatch(text)
+    if not match:
+        return None
+    host, port = match["six"] or match["host"], match["port"]
+    if port is None:
+        return host, None
+    return (host, int(port)) if 0 < int(port) < 65536 else None
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host  # behind it the library lets almost anything pass
+
+
+def _is_name(host: str) -> bool:
+    labels = host.split(".")
+    # A name whose last label is a number (2130706433, 0x7f.1) is an address in disguise.
+    disguised = re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", labels[-1])
+    return len(host) <= 253 and all(map(_LABEL.fullmatch, labels)) and not disguised
+
+
+# Credentials
+
+
+def validate_user(user: str) -> None:
+    if not _USER.fullmatch(user):
+        raise ValidationError("Write the user with its realm, like portal@pve.")
+
+
+def validate_token_id(token_id: str) -> None:
+    if not re.fullmatch(_API_ID, token_id):
+        raise ValidationError("Write it like portal@pve!labs.")
+
+
+def split_token(text: str) -> tuple[str, str]:
+    """ID and secret of `user@realm!name=secret`. Also takes a space between them, and the name of the header."""
+    match = _WHOLE_TOKEN.fullmatch(text.strip())
+    if not match or len(match["id"]) > 140:
+        raise ValidationError("Paste ID and secret as one, like portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef.")
+    return match["id"], match["secret"]
+
+
+def token_user(token_id: str) -> str:
+    return token_id.split("!", maxsplit=1)[0]
+
+
+# Trust
+
+
+def validate_pem(pem: str) -> None:
+    try:
+        x509.load_pem_x509_certificates(pem.encode())
+    except ValueError:
+        raise ValidationError("This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----).") from None
+
+
+def validate_pins(text: str) -> None:
+    pins(text)
+
+
+def pins(text: str) -> tuple[str, ...]:
+    """The SHA-256 fingerprints in a text, separated by commas or white space, each as AA:BB:…"""
+    found = [part for part in re.split(r"[,\s]+", text) if part]
+    for number, part in enumerate(found, start=1):
+        if not _PIN.fullmatch(part):  # a shorter one is of MD5 or SHA-1, which can be forged
+            which = f"Number {number}: write" if len(found) > 1 else "Write"
+            raise ValidationError(f"{which} SHA-256 as 32 pairs, like AA:BB:…")
+    if not 0 < len(found) <= MAX_PINS:
+        raise ValidationError(f"Enter at least one fingerprint, and at most {MAX_PINS}.")
+    return tuple(":".join(re.findall("..", part.replace(":", "").upper())) for part in found)
