@@ -11,7 +11,11 @@ import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from labportal import version
+
 django_stubs_ext.monkeypatch()
+
+VERSION = version.VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

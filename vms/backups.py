@@ -1,0 +1,192 @@
+"""Backups: one file with the whole database, made while everything runs, and put back into an empty one.
+
+The key that opens the credentials in it is not in it. Neither are sessions: whoever gets hold of a backup must not be
+able to go on as somebody who was logged in when it was made.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.backends.postgresql.client import DatabaseClient
+from django.utils import timezone
+
+MANIFEST, DUMP = "manifest.json", "database"
+FORMAT = 1
+
+
+class BackupError(Exception):
+    """What is wrong, and what to do."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """`database` is the vendor, `made_at` ISO time in UTC, `sha256` that of the dump."""
+
+    format: int
+    version: str
+    database: str
+    made_at: str
+    sha256: str
+
+
+def make(target: Path, *, version: str) -> Manifest:
+    """Write a backup to a new file, which only its owner can read. Raises `BackupError`."""
+    if target.exists():
+        raise BackupError(f"{target} exists already. Choose another name; a backup is never overwritten.")
+    with _folder(target.parent) as folder:
+        dump = folder / DUMP
+        _dump_sqlite(dump) if connection.vendor == "sqlite" else _dump_postgresql(dump)
+        made = timezone.now().isoformat(timespec="seconds")
+        manifest = Manifest(FORMAT, version, connection.vendor, made, _digest(dump))
+        packed = folder / "backup.tar.gz"
+        with tarfile.open(packed, "w:gz", compresslevel=6) as archive:
+            _add(archive, MANIFEST, json.dumps(asdict(manifest), indent=2).encode())
+            archive.add(dump, DUMP)
+        packed.chmod(0o600)
+        packed.replace(target)
+    return manifest
+
+
+def read_manifest(source: Path) -> Manifest:
+    """Raises `BackupError` for what is no backup of this portal."""
+    try:
+        with tarfile.open(source) as archive, archive.extractfile(MANIFEST) or io.BytesIO() as file:
+            return Manifest(**json.load(file))
+    except FileNotFoundError:
+        raise BackupError(f"There is no file {source}.") from None
+    except (OSError, tarfile.TarError, KeyError, ValueError, TypeError):
+        raise BackupError(f"{source} is not a backup of Lab Portal.") from None
+
+
+def put_back(source: Path, *, replace: bool = False) -> Manifest:
+    """Put a backup into the database of the settings, which is empty unless one says `replace`.
+
+    Raises `BackupError`; the database is then as it was. Nothing else may use it meanwhile.
+    """
+    manifest = read_manifest(source)
+    if manifest.format != FORMAT:
+        raise BackupError(f"{source} was made by a newer version of Lab Portal ({manifest.version}).")
+    if manifest.database != connection.vendor:
+        raise BackupError(f"This is a backup of {manifest.database}; DATABASE_URL leads to {connection.vendor}.")
+    if not replace and connection.introspection.table_names():
+        raise BackupError("The database is not empty. To lose what is in it: --replace")
+    with _folder(_room()) as folder:
+        dump = folder / DUMP
+        with tarfile.open(source) as archive, archive.extractfile(DUMP) or io.BytesIO() as file, dump.open("wb") as out:
+            shutil.copyfileobj(file, out)
+        if _digest(dump) != manifest.sha256:
+            raise BackupError(f"{source} is damaged: its content is not what was written.")
+        connection.close()
+        _restore_sqlite(dump) if connection.vendor == "sqlite" else _restore_postgresql(dump)
+    return manifest
+
+
+# SQLite: its own online copy, which waits for writers and never stops them for long.
+
+
+def _dump_sqlite(dump: Path) -> None:
+    address = f"{_sqlite_file().absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as live, closing(sqlite3.connect(dump)) as copy:
+        live.backup(copy, pages=1000)
+        with contextlib.suppress(sqlite3.OperationalError):  # a database before its first migration
+            copy.execute(f"DELETE FROM {Session._meta.db_table}")  # noqa: S608 - a name of Django's own
+        copy.commit()
+        copy.execute("VACUUM")
+
+
+def _restore_sqlite(dump: Path) -> None:
+    target = _sqlite_file()
+    with closing(sqlite3.connect(dump)) as copy:
+        if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+            raise BackupError("The database in this backup is damaged.")
+    if target.exists():
+        _nobody_uses(target)
+    dump.chmod(0o600)
+    for leftover in ("-wal", "-shm"):
+        target.with_name(target.name + leftover).unlink(missing_ok=True)
+    dump.replace(target)
+
+
+def _nobody_uses(target: Path) -> None:
+    try:
+        with closing(sqlite3.connect(target, timeout=1, isolation_level=None)) as live:
+            # Leaving WAL needs to be alone.
+            if live.execute("PRAGMA journal_mode=DELETE").fetchone() != ("delete",):
+                raise sqlite3.OperationalError
+    except sqlite3.OperationalError:
+        raise BackupError("The database is in use. Stop the web server and the workers first.") from None
+
+
+# PostgreSQL: its own tools, which have to be at least as new as the server.
+
+
+def _dump_postgresql(dump: Path) -> None:
+    sessions = f"--exclude-table-data={Session._meta.db_table}"
+    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", sessions, f"--file={dump}")
+
+
+def _restore_postgresql(dump: Path) -> None:
+    options = ("--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
+    _run("pg_restore", *options, str(dump))
+
+
+def _run(tool: str, *options: str) -> None:
+    # What psql would be called with: the password goes through the environment.
+    (_, *where, name), environment = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, [])
+    command = [tool, "--no-password", *where, f"--dbname={name}", *options]
+    environment = {**os.environ, **(environment or {})}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise BackupError(
+            f"{tool} is not installed here. On Debian and Ubuntu: apt install postgresql-client"
+        ) from None
+    if done.returncode:
+        raise BackupError(f"{tool} failed: {done.stderr.strip()[-500:]}")
+
+
+# Files
+
+
+def _room() -> Path:
+    """Where files are renamed into the database's place without copying."""
+    return _sqlite_file().parent if connection.vendor == "sqlite" else Path(tempfile.gettempdir())
+
+
+def _sqlite_file() -> Path:
+    return Path(connection.settings_dict["NAME"])
+
+
+@contextmanager
+def _folder(beside: Path) -> Iterator[Path]:
+    """A folder that only its owner can enter."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=beside) as folder:
+            yield Path(folder)
+    except (FileNotFoundError, PermissionError) as error:
+        raise BackupError(f"{error.filename}: {error.strerror}.") from None
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
