@@ -48,7 +48,7 @@ class Supervisor:
             sys.exit(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 
     def start(self, name: str, *arguments: str) -> None:
-        leash = ["-m", "labportal.demo.leash", str(os.getpid()), sys.executable]
+        leash = ["-m", "labportal.leash", str(os.getpid()), sys.executable]
         program = subprocess.Popen(
             [sys.executable, *leash, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             stdin=subprocess.DEVNULL, cwd=ROOT, env=self._environment, start_new_session=True,

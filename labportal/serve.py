@@ -1,0 +1,131 @@
+"""The web server and a worker for real use: started together, restarted when one fails, stopped together.
+
+`bin/serve` runs this after its checks. Arguments that are not its own go to uvicorn.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from types import FrameType
+
+logger = logging.getLogger("labportal.serve")
+
+# Seconds between the polite signal and the other one: a worker finishes what it has begun with a cluster.
+GRACE = 45
+
+# So many failures of one program within so many seconds are no accident.
+FAILURES, WITHIN = 5, 60
+
+UVICORN = [
+    "-m", "uvicorn", "labportal.asgi:application", "--host", "127.0.0.1", "--port", "8000",
+    "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false",
+    "--timeout-graceful-shutdown", "5", "--no-server-header",
+]  # fmt: skip
+
+
+@dataclass
+class Program:
+    """A program with a session of its own, so that whatever it leaves behind can be found."""
+
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    failures: deque[float] = field(default_factory=lambda: deque(maxlen=FAILURES))
+
+    def start(self) -> None:
+        leash = ["-m", "labportal.leash", str(os.getpid()), sys.executable]
+        self.process = subprocess.Popen([sys.executable, *leash, *self.arguments], start_new_session=True)
+
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def signal(self, number: int) -> None:
+        """To the program and all that it started: a web server that is killed leaves its processes behind."""
+        if self.process:
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+
+    def fails_too_often(self) -> bool:
+        self.failures.append(time.monotonic())
+        return len(self.failures) == FAILURES and self.failures[-1] - self.failures[0] < WITHIN
+
+
+class Server:
+    def __init__(self, programs: list[Program]) -> None:
+        self.programs = programs
+        self.stopping = False
+
+    def run(self) -> int:
+        """Until a signal, or until a program cannot be kept running. Returns the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        for program in self.programs:
+            program.start()
+        code = 0
+        while not self.stopping and code == 0:
+            code = self._look()
+            time.sleep(0.3)
+        self._end()
+        return code
+
+    def _look(self) -> int:
+        for program in self.programs:
+            if not program.has_ended():
+                continue
+            if program.fails_too_often():
+                logger.error("The %s ended %d times within a minute. Its last lines say why.", program.name, FAILURES)
+                return 1
+            logger.error("The %s ended unexpectedly; it is started again.", program.name)
+            program.signal(signal.SIGKILL)
+            program.start()
+        return 0
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def _end(self) -> None:
+        for program in self.programs:
+            if not program.has_ended() and program.process:
+                program.process.terminate()
+        deadline = time.monotonic() + GRACE
+        while time.monotonic() < deadline and not all(program.has_ended() for program in self.programs):
+            time.sleep(0.1)
+        for program in self.programs:
+            program.signal(signal.SIGKILL)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    parser = argparse.ArgumentParser(
+        prog="bin/serve",
+        description="Lab Portal for real use. Other arguments go to uvicorn, for instance --port 8080.",
+    )
+    parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1), help="of the web server")
+    parser.add_argument("--no-worker", action="store_true", help="the worker runs elsewhere: manage.py worker")
+    options, others = parser.parse_known_args()
+    programs = [Program("web server", [*UVICORN, *_processes(options.processes), *_proxy(others), *others])]
+    if not options.no_worker:
+        programs.append(Program("worker", ["manage.py", "worker"]))
+    sys.exit(Server(programs).run())
+
+
+def _processes(number: int) -> list[str]:
+    return ["--workers", str(number)] if number > 1 else []
+
+
+def _proxy(others: list[str]) -> list[str]:
+    """Only a proxy that was named may say who the client is."""
+    named = os.environ.get("FORWARDED_ALLOW_IPS") or any(word.startswith("--forwarded-allow-ips") for word in others)
+    return [] if named else ["--no-proxy-headers"]
+
+
+if __name__ == "__main__":
+    main()
