@@ -11,13 +11,14 @@ NEEDED = {"VM.Audit": "see machines", "VM.PowerMgmt": "start and stop them"}
 
 @dataclass(frozen=True)
 class Finding:
-    """`ok` is false when the cluster cannot be used; `warnings` when it can, but not well.
+    """`ok` is false when the cluster cannot be used; `warnings` when it can, but not well. `kind` is the error's name.
 
     `accepted` says of each credential that the cluster took it: those that are not in it were not tried, or rejected.
     """
 
     ok: bool
     text: str
+    kind: str = ""
     version: str = ""
     warnings: tuple[str, ...] = ()
     accepted: tuple[ClusterConfig, ...] = ()
@@ -35,7 +36,13 @@ def examine(config: ClusterConfig) -> Finding:
         with proxmox.read(config) as reader:
             reader.version()
     except proxmox.ProxmoxError as error:
-        return Finding(ok=False, text=error.plain, accepted=accepted)
+        return Finding(
+            ok=False,
+            text=error.plain,
+            kind=type(error).__name__,
+            warnings=_presented(error),
+            accepted=accepted,
+        )
     return Finding(
         ok=True,
         version=found.version,
@@ -45,6 +52,13 @@ def examine(config: ClusterConfig) -> Finding:
         accepted=(config, config.for_reading),
         status=found.status,
     )
+
+
+def _presented(error: proxmox.ProxmoxError) -> tuple[str, ...]:
+    """What was shown instead of a certificate to trust, if the error's own text does not say it."""
+    if not isinstance(error, proxmox.CertificateRejected) or not error.presented or error.presented in error.plain:
+        return ()
+    return (f"The fingerprint of the certificate that is shown there: {error.presented}.",)
 
 
 def _warnings(config: ClusterConfig, held: set[str], *, quorate: bool | None) -> list[str]:

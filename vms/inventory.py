@@ -44,7 +44,7 @@ def sync(config: ClusterConfig) -> Outcome:
             answer = pve.resources()
     except proxmox.ProxmoxError as error:
         logger.warning("%s: %s", config.cluster_id, error.plain)
-        ClusterHealth.failed(config.cluster_id, error.plain)
+        ClusterHealth.failed(config.cluster_id, error.plain, kind=type(error).__name__)
         return Outcome(problem=error.plain)
     ClusterHealth.succeeded(config.cluster_id, at=started)
     return _take_over(config.cluster_id, answer, started)

@@ -193,7 +193,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         if finding.ok:
             ClusterHealth.succeeded(config.cluster_id, version=finding.version)
         else:
-            ClusterHealth.failed(config.cluster_id, finding.text)
+            ClusterHealth.failed(config.cluster_id, finding.text, kind=finding.kind)
         if finding.status:
             addresses.learn(config, finding.status)
         return finding

@@ -20,6 +20,7 @@ class ClusterHealth(models.Model):
     last_ok_at = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     problem = models.CharField(max_length=300, blank=True)
+    kind = models.CharField(max_length=40, blank=True, help_text="Of the problem: the name of the gateway's error.")
     version = models.CharField(max_length=40, blank=True)
 
     class Meta:
@@ -31,15 +32,17 @@ class ClusterHealth(models.Model):
     @classmethod
     def succeeded(cls, cluster_id: str, *, at: datetime | None = None, version: str = "") -> None:
         at = at or timezone.now()
-        values = {"ok": True, "checked_at": at, "last_ok_at": at, "failing_since": None, "problem": ""}
+        values = {"ok": True, "checked_at": at, "last_ok_at": at, "failing_since": None, "problem": "", "kind": ""}
         cls._write(cluster_id, values | ({"version": version[:40]} if version else {}))
 
     @classmethod
-    def failed(cls, cluster_id: str, problem: str, *, at: datetime | None = None) -> None:
+    def failed(cls, cluster_id: str, problem: str, *, kind: str = "", at: datetime | None = None) -> None:
+        """`kind` is the name of the error's class: how the rest of the portal tells a certificate from a silence."""
         at = at or timezone.now()
         row = cls.objects.filter(cluster__cluster_id=cluster_id).first()
         since = (row and row.failing_since) or at
-        cls._write(cluster_id, {"ok": False, "checked_at": at, "failing_since": since, "problem": problem[:300]})
+        told = {"problem": problem[:300], "kind": kind[:40]}
+        cls._write(cluster_id, {"ok": False, "checked_at": at, "failing_since": since, **told})
 
     @classmethod
     def _write(cls, cluster_id: str, values: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ from clusters.proxmox.errors import (
 from clusters.proxmox.gate import LoginGate
 from clusters.proxmox.reader import Reader
 from clusters.proxmox.results import (
+    Account,
     ClusterStatus,
     Console,
     Diagnosis,
@@ -65,6 +66,7 @@ from clusters.proxmox.results import (
 )
 
 __all__ = [
+    "Account",
     "BadAnswer",
     "BadParameter",
     "Certificate",

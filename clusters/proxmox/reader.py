@@ -84,6 +84,10 @@ class Reader:
         """The privileges of all roles, by name. Everybody may read them."""
         return results.roles(self._get("access", "roles"))
 
+    def account(self, userid: str) -> results.Account:
+        """Until when a user and his tokens are good. Needs Sys.Audit on /access/groups, also to ask for oneself."""
+        return results.account(self._get("access", "users", quote(userid, safe="")))
+
     def next_id(self) -> int:
         """A number that is free now. It is not reserved, and whoever else asks gets the same one."""
         return results.next_id(self._get("cluster", "nextid"))

@@ -63,6 +63,24 @@ def add_user(call: Call) -> None:
     writing(call, "create user", change)
 
 
+@ROUTES.add("GET", "/access/users/{userid}")
+def read_user(call: Call) -> Json:
+    accounts, userid = call.cluster.accounts, call.values["userid"]
+    user = accounts.users.get(userid)
+    if user is None:
+        raise failed(f"no such user ('{userid}')")
+    if not call.may("/access/groups", "User.Modify", "Sys.Audit"):
+        raise ApiError(403, "Permission check failed\n")
+    tokens = [token for token in accounts.tokens.values() if token.user == userid]
+    return {
+        "enable": int(user.enabled),
+        "expire": user.expire,
+        **({"comment": user.comment} if user.comment else {}),
+        "groups": sorted(name for name, members in call.cluster.access.groups.items() if userid in members),
+        "tokens": {token.tokenid: {"expire": token.expire, "privsep": int(token.privsep)} for token in tokens},
+    }
+
+
 @ROUTES.add("PUT", "/access/users/{userid}", OLD_USER, need=WRITES_USERS, protected=True)
 def change_user(call: Call) -> None:
     user = call.cluster.accounts.users.get(call.values["userid"])

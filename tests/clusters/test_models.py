@@ -369,10 +369,11 @@ def test_health_keeps_when_a_failure_began_and_when_it_last_went_well():
 
 def test_a_success_ends_a_failure():
     cluster = save()
-    ClusterHealth.failed("alpha", "refused")
+    ClusterHealth.failed("alpha", "refused", kind="ConnectionRefused")
+    assert fresh(cluster).health.kind == "ConnectionRefused"
     ClusterHealth.succeeded("alpha")
     health = fresh(cluster).health
-    assert (health.ok, health.failing_since, health.problem) == (True, None, "")
+    assert (health.ok, health.failing_since, health.problem, health.kind) == (True, None, "", "")
 
 
 def test_health_of_a_cluster_that_was_deleted_meanwhile_is_dropped():

@@ -1,6 +1,7 @@
 """Answers as values: what each call returns, and how it is made of what the cluster sent."""
 
 from clusters.proxmox.results.cluster import (
+    Account,
     ClusterStatus,
     Diagnosis,
     HaService,
@@ -8,6 +9,7 @@ from clusters.proxmox.results.cluster import (
     NodeState,
     NodeStatus,
     Version,
+    account,
     cluster_status,
     ha_status,
     learned_addresses,
@@ -54,6 +56,7 @@ from clusters.proxmox.results.tasks import (
 )
 
 __all__ = [
+    "Account",
     "ClusterStatus",
     "Console",
     "Diagnosis",
@@ -77,6 +80,7 @@ __all__ = [
     "TaskStatus",
     "Upid",
     "Version",
+    "account",
     "cluster_status",
     "console",
     "guest_config",

@@ -1,7 +1,9 @@
 """Clusters, their nodes, and what the account may do there."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.values import Row, flag, ip_address, is_node_name, real, row, rows, text, whole
@@ -71,6 +73,19 @@ class Diagnosis:
     quorate: bool | None
     seconds: float
     status: ClusterStatus | None = None
+
+
+@dataclass(frozen=True)
+class Account:
+    """Until when a user may come in, and each of his tokens, by its name without the user's. None: for ever."""
+
+    expires_at: datetime | None
+    tokens: Mapping[str, datetime | None]
+
+    def end_of(self, token: str) -> datetime | None:
+        """Of the user, or with a token whatever comes first: a token ends with its user."""
+        ends = [self.expires_at, self.tokens.get(token) if token else None]
+        return min((end for end in ends if end), default=None)
 
 
 def learned_addresses(status: ClusterStatus) -> tuple[str, ...]:
@@ -161,7 +176,23 @@ def roles(data: object) -> dict[str, frozenset[str]]:
     }
 
 
+def account(data: object) -> Account:
+    found = row(data)
+    tokens = {text(name): _end(row(token)) for name, token in _part(found, "tokens").items()}
+    return Account(_end(found), tokens)
+
+
 # Parts of them
+
+
+def _end(found: Row) -> datetime | None:
+    """Seconds since 1970, 0 for never."""
+    try:
+        seconds = whole(found.get("expire"))
+    except ValueError:
+        raise ProtocolError("a time was expected") from None
+    # What lies beyond this century is for ever, and beyond what a date can be.
+    return datetime.fromtimestamp(seconds, tz=UTC) if 0 < seconds < 2**32 else None
 
 
 def node_name(value: object) -> str:
