@@ -17,9 +17,17 @@ MAX_WEIGHT = 48 * 2**20
 VALUE_WEIGHT = 72
 CONTAINER_WEIGHT = 256
 
-# The first bytes of letters that take more than one byte, and more than two, wherever they are.
-_WIDE = re.compile(rb"[\xc4-\xff]")
-_HIGH = re.compile(rb"[\xf0-\xff]")
+# As a rule an emoji, or one that is escaped. What of them there may be for being replaced, which takes memory, too.
+_EMOJI = re.compile(
+    rb"\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+MOST_EMOJI = 100_000
+
+# What makes two bytes of a letter and of all that stand beside it, and what makes four, wherever they are.
+_WIDE = re.compile(rb"[\xc4-\xff]|\\u")
+_HIGH = re.compile(rb"[\xf0-\xff]|\\u[dD][89abAB]")
+_ALL_HIGH = bytes(range(0xF0, 0x100))
 
 
 class Serializer:
@@ -45,7 +53,9 @@ class Serializer:
 
 
 def parse(content: bytes) -> Any:
-    """Raises `ProtocolError`, before it takes much memory."""
+    """Raises `ProtocolError`, before it takes much memory. An answer that its emoji make too heavy loses them."""
+    if _weight(content) > MAX_WEIGHT and _has_few_emoji(content):
+        content = _EMOJI.sub(b"?", content)
     if _weight(content) > MAX_WEIGHT:
         raise ProtocolError("too many values")
     try:
@@ -63,6 +73,11 @@ def _weight(content: bytes) -> int:
     values, containers = content.count(b","), content.count(b"[") + content.count(b"{")
     # The text is there twice when it is one long value.
     return (1 + 2 * width) * len(content) + values * VALUE_WEIGHT + containers * CONTAINER_WEIGHT
+
+
+def _has_few_emoji(content: bytes) -> bool:
+    count = len(content) - len(content.translate(None, _ALL_HIGH)) + content.count(b"\\u")
+    return 0 < count <= MOST_EMOJI
 
 
 def clean_reason(reason: object) -> str:
