@@ -39,6 +39,10 @@ class Report:
     warnings: tuple[str, ...]
 
     @property
+    def script(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The names of the features that do not work."""
         return tuple(dict.fromkeys(verdict.feature for verdict in self.verdicts if verdict.missing))

@@ -97,7 +97,7 @@ class CertificateRejected(ProxmoxError):
     """
 
     def __init__(self, why: str, *, presented: str = "") -> None:
-        super().__init__(f"{why} Nothing was sent to it. Check the certificate and the trust settings of the cluster.")
+        super().__init__(f"{why} Nothing was sent. Fetch the certificate in its settings and decide.")
         self.reason, self.presented = why, presented
 
 

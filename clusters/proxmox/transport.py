@@ -49,7 +49,7 @@ class _Connection(HTTPSConnection):
         shown = certificates.fingerprint(cast("ssl.SSLSocket", self.sock).getpeercert(binary_form=True) or b"")
         if self.pins and shown not in self.pins:
             self.close()
-            raise CertificateRejected("The cluster shows another certificate than the pinned one.", presented=shown)
+            raise certificates.changed(self.pins, shown)
 
     def _explained(self, error: Exception) -> Exception:
         """A failed handshake does not tell what was shown, so that is asked for again."""

@@ -405,7 +405,7 @@ FAILURES = {
     "rejected the portal&#x27;s credential": wrong_password,
     "refuses connections on its port": no_listener,
     "host name is not known": unknown_name,
-    "another certificate than the pinned one": other_certificate,
+    "The certificate changed: was AB:": other_certificate,
     "The privilege VM.PowerMgmt is missing": no_privilege,
 }
 

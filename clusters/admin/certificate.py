@@ -1,0 +1,219 @@
+"""A cluster's certificate in the admin: have a look at it, and decide whether to trust it.
+
+Looking sends nothing but a handshake of TLS. Deciding pins exactly what was shown, and asks for the stored credential
+again: from then on it is sent to whoever has this certificate.
+"""
+
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.core import signing
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from clusters import proxmox, trust
+from clusters.config import pins
+from clusters.forms import STORED_AS, SecretInput
+from clusters.models import SECRETS, Cluster
+
+SALT = "clusters.admin.certificate"
+KEPT = 15 * 60  # seconds in which a person decides
+NOT_REPLACED = "none"
+
+Admin = admin.ModelAdmin[Cluster]
+
+# What of a new cluster's form goes to the look and back again. No secret.
+TypedForm = forms.modelform_factory(Cluster, fields=("cluster_id", "name", "host", "port", "user"))
+
+
+class ReplacesForm(forms.Form):
+    """Where several fingerprints are pinned, only a person knows which of them this one follows."""
+
+    replaces = forms.ChoiceField(label="It replaces", widget=forms.RadioSelect)
+
+    def __init__(self, pinned: tuple[str, ...], data: Any = None) -> None:
+        super().__init__(data)
+        none = (NOT_REPLACED, "none of them: it belongs to another node")
+        self.fields["replaces"].choices = [*zip(pinned, pinned, strict=True), none]  # type: ignore[attr-defined]
+
+
+def urls(model_admin: Admin) -> list[URLPattern]:
+    wrap = model_admin.admin_site.admin_view
+    return [
+        path("add/certificate/", wrap(partial(fetch, model_admin)), name="clusters_cluster_certificate_new"),
+        path("<int:pk>/certificate/", wrap(partial(fetch, model_admin)), name="clusters_cluster_certificate"),
+        path("<int:pk>/certificate/accept/", wrap(partial(accept, model_admin)), name="clusters_cluster_accept"),
+    ]
+
+
+def fetch(model_admin: Admin, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    """Show the certificate at the host and port that stand in the form."""
+    stored = None
+    if pk is None:
+        _check_adding(model_admin, request)
+    else:
+        stored = _stored(model_admin, request, pk)
+    typed = TypedForm(request.POST)
+    problems = [f"{typed[name].label}: {error}" for name in ("host", "port") for error in typed.errors.get(name, [])]
+    if problems:
+        return _render(model_admin, request, stored, {"problem": " ".join(problems)})
+    return _page(model_admin, request, stored, typed.cleaned_data)
+
+
+def accept(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
+    """Pin what was shown, if it is still there and the credential was entered."""
+    stored = _stored(model_admin, request, pk)
+    place = {"host": stored.host, "port": stored.port}
+    shown = _shown(request.POST.get("shown", ""))
+    if shown is None or {**shown, "pk": pk, **place} != shown:
+        note = "That page was too old, or the cluster was changed meanwhile. Look again."
+        return _page(model_admin, request, stored, place, note=note)
+    try:
+        there = proxmox.fetch_certificate(stored.host, stored.port)
+    except proxmox.ProxmoxError as error:
+        return _render(model_admin, request, stored, {"problem": error.plain})
+    if there.fingerprint != shown["fingerprint"]:
+        note = "Another certificate is shown now than the one you decided about. Nothing was saved. Look again."
+        return _page(model_admin, request, stored, place, note=note, there=there)
+    return _pin(model_admin, request, pk, there, seen=shown["seen"])
+
+
+def _check_adding(model_admin: Admin, request: HttpRequest) -> None:
+    if request.method != "POST":
+        raise Http404
+    if not model_admin.has_add_permission(request):
+        raise PermissionDenied
+
+
+def _stored(model_admin: Admin, request: HttpRequest, pk: int) -> Cluster:
+    stored = model_admin.get_object(request, str(pk))
+    if request.method != "POST" or stored is None:
+        raise Http404
+    if not model_admin.has_change_permission(request, stored):
+        raise PermissionDenied
+    return stored
+
+
+def _shown(token: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = signing.loads(token, salt=SALT, max_age=KEPT)
+    except signing.BadSignature:
+        return None
+    return found
+
+
+def _pin(model_admin: Admin, request: HttpRequest, pk: int, there: proxmox.Certificate, *, seen: str) -> HttpResponse:
+    with transaction.atomic():
+        stored = model_admin.get_object(request, str(pk))
+        if stored is None:
+            raise Http404
+        pinned = _pinned(stored)
+        choice = ReplacesForm(pinned, request.POST) if len(pinned) > 1 else None
+        chosen = choice.cleaned_data["replaces"] if choice and choice.is_valid() else ""
+        form = _form(model_admin, request, stored, there, kept=_kept(pinned, chosen), seen=seen)
+        if form.is_valid() and (choice is None or chosen):
+            before = ", ".join(pinned) or "none"
+            obj = form.save(commit=False)
+            model_admin.save_model(request, obj, form, change=True)
+            model_admin.log_change(request, obj, f"Accepted a certificate. Pinned was {before}; now {obj.fingerprint}.")
+            messages.success(request, f"The certificate of {obj.name} is pinned. Test the connection.")
+            return redirect("admin:clusters_cluster_change", pk)
+    # What was filled in is not in the row, and the one at hand has it.
+    stored = _stored(model_admin, request, pk)
+    place = {"host": stored.host, "port": stored.port}
+    return _page(model_admin, request, stored, place, there=there, form=form, choice=choice)
+
+
+def _kept(pinned: tuple[str, ...], chosen: str) -> tuple[str, ...]:
+    """What stays pinned besides the new one."""
+    return tuple(pin for pin in pinned if pin != chosen) if len(pinned) > 1 else ()
+
+
+def _form(
+    model_admin: Admin,
+    request: HttpRequest,
+    stored: Cluster,
+    there: proxmox.Certificate,
+    *,
+    kept: tuple[str, ...],
+    seen: str,
+) -> Any:
+    """The cluster's own form, filled in with what is stored, the new fingerprint and the entered secrets."""
+    kind = model_admin.get_form(request, stored, change=True)
+    data = {field.name: field.value() for field in kind(instance=stored)}
+    secrets = {name: request.POST.get(name, "") for name in STORED_AS if not name.startswith("remove_")}
+    fingerprint = ", ".join((*kept, there.fingerprint))
+    return kind(data | secrets | {"fingerprint": fingerprint, "seen": seen}, instance=stored)
+
+
+def _boxes(form: Any, stored: Cluster) -> list[Any]:
+    """The boxes of those secrets that are stored."""
+    needed = [name for name, columns in STORED_AS.items() if any(getattr(stored, c) for c in columns if c in SECRETS)]
+    return [form[name] for name in needed if isinstance(form.fields[name].widget, SecretInput)]
+
+
+def _pinned(stored: Cluster | None) -> tuple[str, ...]:
+    try:
+        return pins(stored.fingerprint) if stored and stored.fingerprint else ()
+    except ValidationError:
+        return ()
+
+
+def _page(
+    model_admin: Admin,
+    request: HttpRequest,
+    stored: Cluster | None,
+    typed: dict[str, Any],
+    *,
+    note: str = "",
+    there: proxmox.Certificate | None = None,
+    form: Any = None,
+    choice: ReplacesForm | None = None,
+) -> HttpResponse:
+    host, port = typed["host"], typed["port"]
+    try:
+        there = there or proxmox.fetch_certificate(host, port)
+    except proxmox.ProxmoxError as error:
+        return _render(model_admin, request, stored, {"problem": error.plain, "note": note})
+    pinned = _pinned(stored)
+    context = {
+        "certificate": there,
+        "place": f"{host}:{port}",
+        "doubts": trust.doubts(there, host, now=timezone.now()),
+        "pinned": pinned,
+        "is_pinned": there.fingerprint in pinned,
+        "note": note,
+    }
+    if stored is None:
+        return _render(model_admin, request, stored, context | {"back": _back(typed, there)})
+    if (host, port) != (stored.host, stored.port):
+        return _render(model_admin, request, stored, context | {"elsewhere": True})
+    unbound = model_admin.get_form(request, stored, change=True)(instance=stored)
+    context |= {"form": form, "boxes": _boxes(form or unbound, stored)}
+    context["choice"] = choice or (ReplacesForm(pinned) if len(pinned) > 1 else None)
+    shown = {"pk": stored.pk, "host": host, "port": port, "fingerprint": there.fingerprint}
+    context["shown"] = signing.dumps({**shown, "seen": unbound.initial["seen"]}, salt=SALT)
+    return _render(model_admin, request, stored, context)
+
+
+def _back(typed: dict[str, Any], there: proxmox.Certificate) -> str:
+    """The page for a new cluster, filled in with all that is no secret."""
+    query = {name: value for name, value in typed.items() if value not in ("", None)}
+    return f"{reverse('admin:clusters_cluster_add')}?{urlencode(query | {'fingerprint': there.fingerprint})}"
+
+
+def _render(model_admin: Admin, request: HttpRequest, stored: Cluster | None, context: dict[str, Any]) -> HttpResponse:
+    common = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.model._meta,
+        "title": f"Certificate of {stored.name}" if stored else "Certificate of a new cluster",
+        "cluster": stored,
+    }
+    return render(request, "admin/clusters/cluster/certificate.html", common | context)

@@ -1,0 +1,46 @@
+"""The privilege check in the admin, and what a new cluster's page begins with: the same lines from the same place."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+
+from clusters import privileges, proxmox
+from clusters.gate import DatabaseGate
+from clusters.models import Cluster
+
+Admin = admin.ModelAdmin[Cluster]
+
+
+def urls(model_admin: Admin) -> list[URLPattern]:
+    wrap = model_admin.admin_site.admin_view
+    return [path("<int:pk>/privileges/", wrap(partial(view, model_admin)), name="clusters_cluster_privileges")]
+
+
+def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the cluster with what is stored. Nothing is changed here or there, but a login is, so it takes a POST."""
+    stored = model_admin.get_object(request, str(pk))
+    if request.method != "POST" or stored is None:
+        raise Http404
+    if not request.user.has_perm("clusters.test_cluster"):
+        raise PermissionDenied
+    context: dict[str, Any] = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.model._meta,
+        "title": f"Privileges at {stored.name}",
+        "cluster": stored,
+    }
+    try:
+        context["report"] = privileges.check(stored.config, gate=DatabaseGate())
+    except proxmox.ProxmoxError as error:
+        context["problem"] = error.plain
+    return render(request, "admin/clusters/cluster/privileges.html", context)
+
+
+def setup() -> list[tuple[int, str, str]]:
+    """For each major version, the newest first, an id for its box and what is typed at a new cluster."""
+    return [(major, f"setup-{major}", "\n".join(privileges.setup_lines(major))) for major in privileges.MAJORS]

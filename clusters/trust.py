@@ -1,0 +1,36 @@
+"""What speaks against a certificate, in words for the person who decides about it."""
+
+import ipaddress
+from datetime import datetime
+
+from clusters.proxmox import Certificate
+
+MOST_NAMED = 5
+
+
+def doubts(certificate: Certificate, host: str, *, now: datetime) -> list[str]:
+    """Sentences; none for a certificate that is in force and names this host."""
+    found = []
+    if now < certificate.not_before:
+        found.append(f"It is not yet valid: its time begins on {certificate.not_before:%Y-%m-%d %H:%M} UTC.")
+    if now > certificate.not_after:
+        found.append(f"It expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC.")
+    if not any(_names(name, host) for name in certificate.names):
+        found.append(f"It does not name this host, {host}, but {_listed(certificate.names)}.")
+    return found
+
+
+def _names(name: str, host: str) -> bool:
+    """A star stands for one label, the first; an address has many spellings."""
+    try:
+        return ipaddress.ip_address(host) == ipaddress.ip_address(name)
+    except ValueError:
+        pass
+    first, _, rest = host.lower().rstrip(".").partition(".")
+    name = name.lower().rstrip(".")
+    return name == f"{first}.{rest}".rstrip(".") or (bool(rest) and name == f"*.{rest}")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - MOST_NAMED
+    return (", ".join(names[:MOST_NAMED]) or "no host at all") + (f" and {more} more" if more > 0 else "")
