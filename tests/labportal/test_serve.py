@@ -1,0 +1,129 @@
+"""bin/serve: refuses what cannot work, restarts what fails, stops together, leaves nothing behind."""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+
+from labportal import serve
+from labportal.demo.__main__ import free_port
+from tests.labportal.servers import ROOT, ended, get, offspring
+
+BEAT = "import time\nwhile True: time.sleep(1)"
+
+
+@pytest.fixture(scope="module")
+def settings_of_a_school(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("school")
+    return {
+        **os.environ, "DJANGO_SETTINGS_MODULE": "labportal.settings", "DATABASE_URL": f"sqlite:///{folder}/lab.db",
+        "SECRET_KEY": secrets.token_urlsafe(50), "FIELD_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+        "CLUSTER_CONFIG_FILE": str(folder / "none.json"), "STATIC_ROOT": str(folder / "static"),
+    }  # fmt: skip
+
+
+def until(fact: Callable[[], object], *, within: float = 30) -> bool:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if fact():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_database_without_its_tables_is_refused_with_the_next_step(settings_of_a_school: dict[str, str]):
+    done = subprocess.run(
+        [ROOT / "bin" / "serve"], env=settings_of_a_school, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, "manage.py migrate" in done.stderr) == (1, True)
+
+
+@pytest.fixture
+def running(settings_of_a_school: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=settings_of_a_school, cwd=ROOT, check=True)
+    port = free_port(18200 + os.getpid() % 1000)
+    program = subprocess.Popen(
+        [sys.executable, "-m", "labportal.serve", "--processes", "2", "--port", str(port)],
+        env=settings_of_a_school, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    assert until(lambda: answers(address))
+    yield program, address
+    program.kill()
+    program.wait(10)
+
+
+def answers(address: str) -> bool:
+    try:
+        return get(f"{address}/accounts/login/").status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def named(pids: set[int], word: str) -> list[int]:
+    found = []
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError):
+            found += [pid] if word in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8") else []
+    return found
+
+
+def test_web_processes_and_a_worker_run_and_stop_together(running: tuple[subprocess.Popen[bytes], str]):
+    program, _ = running
+    assert until(lambda: len(offspring(program.pid)) >= 4)  # uvicorn with two processes, the worker
+    below = offspring(program.pid)
+    program.send_signal(signal.SIGTERM)
+    assert program.wait(20) == 0
+    assert ended(below, within=1)
+
+
+def test_what_is_killed_comes_back(running: tuple[subprocess.Popen[bytes], str]):
+    program, address = running
+    for word in ("worker", "uvicorn"):
+        assert until(lambda word=word: named(offspring(program.pid), word))
+        (victim, *_) = named(offspring(program.pid), word)
+        os.kill(victim, signal.SIGKILL)
+        assert until(lambda word=word, victim=victim: {*named(offspring(program.pid), word)} - {victim})
+    assert until(lambda: answers(address))
+
+
+def test_a_killed_starter_leaves_nothing_behind(running: tuple[subprocess.Popen[bytes], str]):
+    program, _ = running
+    below = offspring(program.pid)
+    program.kill()
+    assert ended(below, within=15)
+
+
+def run_in_thread(server: serve.Server, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Where no signals can be had. The exit code appears in the list."""
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(server.run()))
+    thread.start()
+    thread.join(30)
+    return codes
+
+
+def test_what_cannot_be_kept_running_ends_everything(monkeypatch: pytest.MonkeyPatch):
+    healthy = serve.Program("healthy", ["-c", BEAT])
+    server = serve.Server([healthy, serve.Program("broken", ["-c", "raise SystemExit(3)"])])
+    assert run_in_thread(server, monkeypatch) == [1]
+    assert healthy.has_ended()
+
+
+@pytest.mark.parametrize(("said", "named_proxy"), [([], False), (["--forwarded-allow-ips=192.0.2.1"], True)])
+def test_only_a_named_proxy_may_say_who_the_client_is(
+    said: list[str], named_proxy: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    assert (serve._proxy(said) == []) is named_proxy
