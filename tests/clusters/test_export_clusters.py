@@ -31,7 +31,8 @@ def alpha() -> Cluster:
     return Cluster.objects.create(
         cluster_id="alpha", name="Älpha", host="pve.test", port=443, user="portal@pve", password=CANARY,
         token_id="portal@pve!labs", token_secret=f"token {CANARY}", verify_ssl=True, ca_certificate=PEM,
-        fingerprint=FINGERPRINT, is_default=True,
+        fingerprint=FINGERPRINT, is_default=True, read_token_id="portal@pve!look", read_token_secret=f"look {CANARY}",
+        addresses="10.0.0.12\npve3.test:443",
     )  # fmt: skip
 
 
@@ -61,7 +62,8 @@ def test_an_export_has_what_the_import_knows_and_no_secret(alpha):
     assert found == {
         "id": "alpha", "name": "Älpha", "host": "pve.test", "port": 443, "user": "portal@pve",
         "token_id": "portal@pve!labs", "verify_ssl": True, "ca_certificate": PEM, "fingerprint": FINGERPRINT,
-        "is_active": True, "is_default": True,
+        "is_active": True, "is_default": True, "read_token_id": "portal@pve!look",
+        "addresses": ["10.0.0.12", "pve3.test:443"],
     }  # fmt: skip
 
 
@@ -79,6 +81,11 @@ def test_a_portal_without_clusters_exports_an_empty_list():
     assert exported("--sealed") == []
 
 
+def test_an_export_has_no_learned_addresses(alpha):
+    Cluster.objects.update(learned_addresses=["10.0.0.99"])
+    assert "10.0.0.99" not in run()
+
+
 # Sealed.
 
 
@@ -90,7 +97,8 @@ def test_a_sealed_export_holds_the_stored_ciphertext_and_no_plaintext(alpha):
 
 def test_a_sealed_export_decrypts_nothing(alpha, monkeypatch):
     monkeypatch.setattr("encrypted_model_fields.fields.decrypt_str", lambda text: pytest.fail("decrypted"))
-    assert exported("--sealed")[0]["token_secret"]["sealed"].startswith("gAAAA")
+    (found,) = exported("--sealed")
+    assert all(found[name]["sealed"].startswith("gAAAA") for name in SECRETS)
 
 
 def test_a_sealed_export_is_no_plaintext_for_the_check(alpha):
@@ -121,7 +129,7 @@ def test_an_import_of_the_export_finds_everything_the_same(alpha, beta):
 
 def test_in_the_clear_the_passwords_are_readable(alpha):
     (found,) = exported("--plaintext", "--no-input")
-    assert (found["password"], found["token_secret"]) == (CANARY, f"token {CANARY}")
+    assert [found[name] for name in SECRETS] == [CANARY, f"token {CANARY}", f"look {CANARY}"]
 
 
 def test_in_the_clear_is_asked_for(alpha, monkeypatch):

@@ -18,7 +18,7 @@ from django.db import connection
 
 from clusters import importing
 from clusters.importing import Options
-from clusters.models import Adoption, Cluster, DeletedCluster
+from clusters.models import SECRETS, Adoption, Cluster, DeletedCluster
 from tests.clusters.files import CANARY, CORE, FINGERPRINT, OTHER_KEY, PEM, entry, fixed_key, raw_rows, sealed
 from tests.own_database import run_in_threads
 
@@ -162,6 +162,7 @@ def test_an_update_leaves_the_stored_ciphertext_as_it_is(here, write):
 GUARDED = [
     {"host": "b.test"}, {"port": 443}, {"user": "b@pve"}, {"verify_ssl": True}, {"ca_certificate": PEM},
     {"fingerprint": FINGERPRINT}, {"password": "other"}, {"token_id": "p@pve!t1", "token_secret": "t0ken"},
+    {"addresses": ["b.test"]}, {"read_token_id": "p@pve!t1", "read_token_secret": "t0ken"},
 ]  # fmt: skip
 
 
@@ -177,8 +178,8 @@ def test_where_a_credential_goes_is_updated_together_with_it(here, write, fields
     run(write(entry("here", name="Here", **fields)), "--update", "--update-secrets")
     found = Cluster.objects.get()
     for name, value in fields.items():
-        stored = getattr(found, name)
-        assert (stored.reveal() if name in {"password", "token_secret"} else stored) == value
+        stored = found.addresses.splitlines() if name == "addresses" else getattr(found, name)
+        assert (stored.reveal() if name in SECRETS else stored) == value
 
 
 def test_in_part_an_update_leaves_out_what_needs_its_credential(here, write):

@@ -22,7 +22,7 @@ from encrypted_model_fields import fields as encrypted
 
 from clusters import checks, keys
 from clusters.fields import SecretUnreadable
-from clusters.models import Cluster
+from clusters.models import SECRETS, Cluster
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECRET = "c4nary &<'\"%ü"
@@ -136,6 +136,11 @@ def test_a_token_of_another_user_is_not_root(alpha: Cluster) -> None:
     assert checks.clusters_are_safe(**ASKED) == []
 
 
+def test_a_read_only_token_of_root_is_warned_about(alpha: Cluster) -> None:
+    Cluster.objects.filter(pk=alpha.pk).update(verify_ssl=True, read_token_id="root@pam!look")
+    assert ids(checks.clusters_are_safe(**ASKED)) == ["clusters.W003"]
+
+
 @pytest.mark.parametrize("readable", [False, True])
 def test_a_file_that_others_can_read_is_warned_about(tmp_path: Path, settings: Any, readable: bool) -> None:
     key_file = tmp_path / "key"
@@ -174,6 +179,16 @@ def test_rotation_is_done_once(alpha: Cluster, with_keys: Callable[..., None]) -
     after_first = ciphertext()
     assert keys.rotate() == 0
     assert ciphertext() == after_first
+
+
+def test_rotation_seals_every_secret_of_a_cluster(alpha: Cluster, with_keys: Callable[..., None]) -> None:
+    for name in SECRETS:
+        setattr(alpha, name, SECRET)
+    alpha.save()
+    with_keys(NEW, OLD)
+    assert keys.rotate() == len(SECRETS) == 3
+    with_keys(NEW)
+    assert [getattr(Cluster.objects.get(), name).reveal() for name in SECRETS] == [SECRET] * 3
 
 
 def test_rotation_does_not_count_as_a_new_credential(alpha: Cluster, with_keys: Callable[..., None]) -> None:

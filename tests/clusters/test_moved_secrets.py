@@ -22,7 +22,8 @@ EVIL = {"id": "core", "host": "evil.test", "user": "portal@pve"}
 def core() -> Cluster:
     return Cluster.objects.create(
         cluster_id="core", name="Core", host="a.test", user="portal@pve", password="stored",
-        token_id="portal@pve!labs", token_secret="stored-too", verify_ssl=True,
+        token_id="portal@pve!labs", token_secret="stored-too", verify_ssl=True, addresses="b.test",
+        read_token_id="portal@pve!look", read_token_secret="stored-as-well",
     )  # fmt: skip
 
 
@@ -42,10 +43,29 @@ def test_a_password_does_not_move_with_a_token_of_the_file(core: Cluster) -> Non
     assert moved.password is None
 
 
+def test_a_read_only_token_does_not_move_with_a_password_of_the_file(core: Cluster) -> None:
+    moved = update(password="x")
+    assert (moved.host, moved.read_token_id, moved.read_token_secret) == ("evil.test", "", None)
+
+
+def test_a_further_address_moves_a_cluster(core: Cluster) -> None:
+    moved = update(host="a.test", password="x", addresses=["evil.test"])
+    assert (moved.addresses, moved.token_secret, moved.read_token_secret) == ("evil.test", None, None)
+
+
+def test_another_host_does_not_keep_the_addresses_of_the_old_one(core: Cluster) -> None:
+    assert update(password="x").addresses == ""
+
+
+def test_a_file_without_addresses_leaves_those_of_the_same_host(core: Cluster) -> None:
+    assert update(host="a.test", password="other").addresses == "b.test"
+
+
 def test_a_cluster_that_stays_keeps_what_the_file_lacks(core: Cluster) -> None:
     kept = update(host="a.test", password="stored", name="Renamed")
     assert kept.name == "Renamed"
     assert kept.token_secret.reveal() == "stored-too"
+    assert kept.read_token_secret.reveal() == "stored-as-well"
 
 
 def test_the_plan_says_that_a_secret_goes(core: Cluster) -> None:

@@ -1,0 +1,130 @@
+"""The token for looking only: what it is used for, and what happens when it is rejected."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import pvesim
+from clusters import gate, proxmox
+from clusters.examine import examine
+from clusters.models import Cluster, LoginState
+from tests.labs import clock, enter, sim, simulated
+from vms import inventory
+
+__all__ = ["clock", "sim"]
+
+pytestmark = pytest.mark.django_db
+
+GONE = "The cluster rejected the portal's read-only token"
+
+
+@pytest.fixture
+def pve(sim: pvesim.Simulator) -> Iterator[pvesim.Cluster]:
+    cluster = simulated(sim)
+    cluster.add_guest(101, name="net-01")
+    yield cluster
+    sim.remove_cluster(cluster.name)
+
+
+@pytest.fixture
+def row(pve: pvesim.Cluster) -> Cluster:
+    reader = pve.add_token("portal@pve", "look", acl={"/": "PVEAuditor"})
+    return enter(pve, "lab", read_token_id=reader.full_id, read_token_secret=reader.secret)
+
+
+def reject(pve: pvesim.Cluster, name: str) -> None:
+    pve.faults.token_revoked(f"portal@pve!{name}")
+
+
+def askers(pve: pvesim.Cluster) -> list[str | None]:
+    return [request.identity for request in pve.requests]
+
+
+def look(row: Cluster) -> None:
+    with gate.read(row.config) as reader:
+        reader.version()
+
+
+def power(row: Cluster) -> None:
+    with gate.connect(row.config) as client:
+        client.power("pve1", "qemu", 101, proxmox.Power.START)
+
+
+def test_the_inventory_looks_with_the_read_only_token(pve: pvesim.Cluster, row: Cluster) -> None:
+    inventory.sync(row.config)
+    assert row.machines.count() == 1
+    assert set(askers(pve)) == {"portal@pve!look"}
+
+
+def test_power_takes_the_other_credential(pve: pvesim.Cluster, row: Cluster) -> None:
+    power(row)
+    assert askers(pve) == ["portal@pve!labs"]
+
+
+def test_a_rejected_read_only_token_is_named_and_replaced_by_nothing(pve: pvesim.Cluster, row: Cluster) -> None:
+    reject(pve, "look")
+    with pytest.raises(proxmox.LoginRejected, match=GONE):
+        look(row)
+    with pytest.raises(proxmox.LoginRejected, match=f"{GONE}, so it is not tried again"):
+        look(row)
+    assert pve.count("GET", "^/version$") == 1
+
+
+def test_a_rejected_read_only_token_leaves_the_other_credential_usable(pve: pvesim.Cluster, row: Cluster) -> None:
+    reject(pve, "look")
+    with pytest.raises(proxmox.LoginRejected):
+        look(row)
+    power(row)
+    assert pve.requests[-1].identity == "portal@pve!labs"
+
+
+def test_a_rejected_credential_leaves_the_read_only_token_usable(pve: pvesim.Cluster, row: Cluster) -> None:
+    reject(pve, "labs")
+    with pytest.raises(proxmox.LoginRejected, match="rejected the portal's credential"):
+        power(row)
+    look(row)
+    with pytest.raises(proxmox.LoginRejected, match="not tried again"):
+        power(row)
+
+
+def test_a_token_that_is_accepted_clears_only_its_own_rejection(row: Cluster) -> None:
+    LoginState.objects.create(cluster=row, rejected_version=0, rejected_read_version=0)
+    look(row)
+    state = LoginState.objects.get()
+    assert (state.rejected_version, state.rejected_read_version) == (0, None)
+
+
+def test_looking_ends_nobodys_turn_to_log_in(row: Cluster) -> None:
+    LoginState.objects.create(cluster=row, busy_until=row.created_at)
+    look(row)
+    assert LoginState.objects.get().busy_until == row.created_at
+
+
+def test_a_new_read_only_token_is_tried(pve: pvesim.Cluster, row: Cluster) -> None:
+    LoginState.objects.create(cluster=row, rejected_read_version=row.credential_version)
+    other = pve.add_token("portal@pve", "look2", acl={"/": "PVEAuditor"})
+    row.read_token_id, row.read_token_secret = other.full_id, other.secret
+    row.save(update_fields=["read_token_id", "read_token_secret"])
+    look(row)
+    assert askers(pve) == ["portal@pve!look2"]
+
+
+def test_trying_the_connection_tries_both(pve: pvesim.Cluster, row: Cluster) -> None:
+    assert examine(row.config).ok
+    assert set(askers(pve)) == {"portal@pve!labs", "portal@pve!look"}
+
+
+def test_trying_the_connection_says_which_one_is_rejected(pve: pvesim.Cluster, row: Cluster) -> None:
+    reject(pve, "look")
+    finding = examine(row.config)
+    assert finding.text.startswith(GONE)
+    assert finding.accepted == (row.config,)
+
+
+def test_a_new_read_only_token_counts_as_a_new_secret(row: Cluster) -> None:
+    before = row.credential_version
+    row.read_token_secret = "another"
+    row.save(update_fields=["read_token_secret"])
+    assert Cluster.objects.get().credential_version == before + 1
+    Cluster.objects.update(read_token_secret="a third")
+    assert Cluster.objects.get().credential_version == before + 2
