@@ -20,6 +20,8 @@ class Ports(Protocol):
 
     def close(self, node: Node) -> None: ...
 
+    def silence(self, node: Node) -> None: ...
+
 
 class Outages:
     """The part of a cluster which knows which of its nodes is there for whom."""
@@ -119,6 +121,9 @@ class Outages:
 
     def close_port(self, name: str) -> None:
         self._ports.close(self.nodes[name])
+
+    def silence_port(self, name: str) -> None:
+        self._ports.silence(self.nodes[name])
 
     def open_port(self, name: str) -> None:
         self._open(self.nodes[name])

@@ -18,6 +18,9 @@ from pvesim.releases import NEWEST
 from pvesim.server import Server
 from pvesim.timeline import Timeline
 
+# More than wait in the queue of a port that has none.
+QUEUE = 4
+
 
 class Simulator:
     """Use it as a context manager, or call `start()` and `stop()`."""
@@ -29,6 +32,7 @@ class Simulator:
         self._lock = threading.RLock()
         self._doors: dict[Node, Door] = {}
         self._reserved: dict[Node, socket.socket] = {}
+        self._knocking: dict[Node, list[socket.socket]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -55,9 +59,8 @@ class Simulator:
             return
         for node in list(self._doors):
             self.close(node)
-        for reservation in self._reserved.values():
-            reservation.close()
-        self._reserved.clear()
+        for node in list(self._reserved):
+            self._give_back(node)
         self._run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -101,12 +104,14 @@ class Simulator:
         cluster = self.clusters.pop(name)
         cluster.stop()
         for node in [node for node in self._reserved if node in cluster.nodes.values()]:
-            self._reserved.pop(node).close()
+            self._give_back(node)
 
     def open(self, cluster: Cluster, node: Node) -> None:
         """Open the port of a node: a free one at first, and always that one later."""
         if self._loop is None or node in self._doors:
             return
+        if node in self._knocking:
+            self._give_back(node)
         listener = self._reserved.pop(node, None) or _bind(node.port)
         node.port = listener.getsockname()[1]
         door = self._doors[node] = Door(Server(cluster, node), listener)
@@ -118,6 +123,21 @@ class Simulator:
             self._run(door.close())
             # A bound socket which nobody listens on refuses connections and keeps the port from others.
             self._reserved[node] = _bind(node.port)
+
+    def silence(self, node: Node) -> None:
+        """Let nobody in and turn nobody away: a port whose queue is full drops whatever knocks."""
+        self.close(node)
+        full = self._reserved[node]
+        full.listen(0)
+        for _ in range(QUEUE):
+            knocking = socket.socket()
+            knocking.setblocking(False)
+            knocking.connect_ex(full.getsockname())
+            self._knocking.setdefault(node, []).append(knocking)
+
+    def _give_back(self, node: Node) -> None:
+        for held in (*self._knocking.pop(node, ()), self._reserved.pop(node)):
+            held.close()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         if self._loop is not None:

@@ -24,6 +24,7 @@ TEXTS = {
     "control": "a\x00b\x1b[31mc\x7f",
     "non-latin": "Größe 服务器 сервер ✓",
     "blank": " \u200b ",
+    "invisible": "ro\u200bot\u200d\u2060\ufeff\u061c\u202a\u2069\u3164",
     "formula": "=HYPERLINK(1)",
     "template": "{{ 7*7 }}{% x %}",
 }

@@ -7,6 +7,7 @@ foreign: it loses control characters and what cannot be stored, and is cut to a 
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 from clusters.proxmox.errors import BadParameter, ProtocolError
@@ -18,8 +19,12 @@ MAX_VMID = 999_999_999
 _SNAPSHOT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
 _POOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*){0,2}")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
-# Control characters, separators of lines, what turns the direction of the text around it, and what has no width.
-_INVISIBLE = "\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
+# Control characters, separators of lines, what turns the direction of the text around it, and what has no width or
+# no ink: two names that look the same are to be the same.
+_DIRECTIONS = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f"
+_NO_WIDTH = "\xad\u034f\u17b4\u17b5\u180e\u200b-\u200d\u2060-\u2065\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
+_NO_INK = "\u115f\u1160\u3164\uffa0"
+_INVISIBLE = f"\x7f-\x9f{_DIRECTIONS}{_NO_WIDTH}{_NO_INK}"
 _UNPRINTABLE = re.compile(f"[\x00-\x1f{_INVISIBLE}]")
 _UNPRINTABLE_IN_LINES = re.compile(f"[\x00-\x09\x0b-\x1f{_INVISIBLE}]")
 _MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}")
@@ -29,6 +34,8 @@ Row = Mapping[str, Any]
 
 def text(value: object, limit: int = 255) -> str:
     """Printable text of at most this length; empty for nothing and for what is neither text nor a number."""
+    if type(value) is str and len(value) <= limit and value.isascii() and value.isprintable():
+        return value.strip()  # as nearly always
     return _UNPRINTABLE.sub(" ", _storable(value, limit)).strip()[:limit]
 
 
@@ -64,6 +71,8 @@ def real(value: object) -> float:
 
 def whole(value: object) -> int:
     """The same without a fraction, and exact."""
+    if type(value) is int and 0 <= value <= MAX_NUMBER:
+        return value
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
@@ -107,7 +116,13 @@ def row(data: object) -> Row:
 
 
 def is_node_name(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and _NODE.fullmatch(value) is not None
+    return isinstance(value, str) and len(value) <= 63 and _is_node_name(value)
+
+
+@lru_cache(maxsize=1024)
+def _is_node_name(value: str) -> bool:
+    """Remembered, because every guest names one of the few."""
+    return _NODE.fullmatch(value) is not None
 
 
 def is_vmid(value: object) -> bool:

@@ -51,6 +51,12 @@ class NodeFaults(ClusterFaults):
         """The port accepts connections and never says a word, not even of TLS."""
         self._change(self._cluster.nodes[self._last(node)], manners="mute")
 
+    def port_silent(self, node: str = "") -> None:
+        """Whoever knocks at the port hears nothing, as behind a firewall; the other nodes reach it."""
+        name = self._last(node)
+        self._cluster.silence_port(name)
+        self._undo.append(lambda: self._cluster.open_port(name))
+
     def port_curt(self, node: str = "") -> None:
         """The port closes every connection at once, as a list of allowed addresses makes it."""
         self._change(self._cluster.nodes[self._last(node)], manners="curt")

@@ -29,6 +29,20 @@ def look_twice(pve: Client) -> object:
     return look(pve)
 
 
+def stop_what_was_seen(pve: Client) -> object:
+    pve.resources()
+    return stop(pve)
+
+
+def clone(pve: Client) -> object:
+    return pve.clone("pve1", "qemu", 101, 500, full=True)
+
+
+def snapshot(pve: Client) -> object:
+    upid = pve.create_snapshot("pve1", "qemu", 101, "before")
+    return pve.task_status(upid).raise_if_failed()
+
+
 @dataclass(frozen=True)
 class Case:
     """`wrong` is done to the cluster, before or, when `late`, after a first question; None expects an answer."""
@@ -56,6 +70,9 @@ FAULTS = {
     "a node that is not reached for long": Case(
         lambda lab: lab.faults.node_unreachable("pve2", patience=30), look_elsewhere, proxmox.TimedOut
     ),
+    "a node that takes three seconds not to be reached": Case(
+        lambda lab: lab.faults.node_down("pve2", patience=3), look_elsewhere, proxmox.TimedOut
+    ),
     "a node without a proxy": Case(lambda lab: lab.faults.proxy_down("pve2"), look_elsewhere, proxmox.NodeDown),
     "a node whose proxy hangs": Case(lambda lab: lab.faults.proxy_hangs("pve2"), look_elsewhere, proxmox.TimedOut),
     "a node whose proxy hung": Case(
@@ -78,6 +95,10 @@ FAULTS = {
         lambda lab: lab.faults.daemon_hangs("pve1"), Client.cluster_status, proxmox.TimedOut
     ),
     "a port that says nothing": Case(lambda lab: lab.faults.port_mute("pve1"), look, proxmox.TimedOut),
+    "a port that drops what knocks": Case(lambda lab: lab.faults.port_silent("pve1"), look, proxmox.TimedOut),
+    "a change at a port that drops what knocks": Case(
+        lambda lab: lab.faults.port_silent("pve1"), stop, proxmox.TimedOut
+    ),
     "a port that closes": Case(lambda lab: lab.faults.port_curt("pve1"), look, proxmox.Unreachable),
     "a start without quorum": Case(lambda lab: lab.faults.quorum_lost(), start_elsewhere, proxmox.NodeDown),
     "a start at the entry without quorum": Case(
@@ -86,6 +107,9 @@ FAULTS = {
         proxmox.NoQuorum,
     ),
     "a question without quorum": Case(lambda lab: lab.faults.quorum_lost(), look, None),
+    "a clone without quorum": Case(lambda lab: lab.faults.quorum_lost(), clone, proxmox.NoQuorum),
+    "a snapshot without quorum": Case(lambda lab: lab.faults.quorum_lost(), snapshot, proxmox.TaskFailed),
+    "a login without quorum": Case(lambda lab: lab.faults.quorum_lost(), look, None, by="password"),
     "late headers": Case(lambda lab: lab.faults.delay("status", 3600), look, proxmox.TimedOut),
     "a late body": Case(lambda lab: lab.faults.delay("status", 3600, before="body"), look, proxmox.TimedOut),
     "one byte at a time": Case(lambda lab: lab.faults.drip("status", 50), look, proxmox.TimedOut),
@@ -99,11 +123,17 @@ FAULTS = {
     "a kept connection that breaks off": Case(
         lambda lab: lab.faults.reset("status/current", reused=True, times=1), look_twice, None
     ),
+    "a kept connection that would break off under a change": Case(
+        lambda lab: lab.faults.reset(STOPPING, reused=True), stop_what_was_seen, None
+    ),
     "a body that breaks off": Case(lambda lab: lab.faults.truncated("."), look, proxmox.Dropped),
     "an answer to a change that breaks off": Case(
         lambda lab: lab.faults.truncated(STOPPING), stop, proxmox.OutcomeUnknown
     ),
     "a redirect": Case(lambda lab: lab.faults.redirect("http://127.0.0.1:9/"), look, proxmox.ProtocolError),
+    "a redirect of a change": Case(
+        lambda lab: lab.faults.redirect("http://127.0.0.1:9/", STOPPING), stop, proxmox.OutcomeUnknown
+    ),
     "a token that is revoked": Case(
         lambda lab: lab.faults.token_revoked(TOKEN), look, proxmox.LoginRejected, late=True
     ),
@@ -132,6 +162,14 @@ FAULTS = {
     ),
     "rights that are lost under way": Case(
         lambda lab: lab.faults.rights_removed(USER, after="/cluster/resources"), look_twice, proxmox.PermissionMissing
+    ),
+    "rights that are lost before a change": Case(
+        lambda lab: lab.faults.rights_removed(USER, after="/cluster/resources"),
+        stop_what_was_seen,
+        proxmox.PermissionMissing,
+    ),
+    "a guest that moved before a change": Case(
+        lambda lab: lab.faults.guest_moved(101, after="/cluster/resources"), stop_what_was_seen, proxmox.GuestGone
     ),
     "a guest that moved under way": Case(
         lambda lab: lab.faults.guest_moved(101, after="/cluster/resources"), look_twice, proxmox.GuestGone
