@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.results.cluster import NodeState, node_name
@@ -11,9 +13,11 @@ from clusters.proxmox.values import Row, flag, is_pool_name, is_vmid, real, row,
 MAX_NAMES = 1000
 
 
-@dataclass(frozen=True)
-class Guest:
-    """Memory and disk are what the guest has, in bytes; uptime is in seconds. On a lost node, most is empty."""
+class Guest(NamedTuple):
+    """Memory and disk are what the guest has, in bytes; uptime is in seconds. On a lost node, most is empty.
+
+    A tuple, because there are thousands of them in an answer. `ha_state` is empty when nothing keeps it up.
+    """
 
     vmid: int
     kind: str
@@ -28,15 +32,17 @@ class Guest:
     memory: int
     disk: int
     uptime: int
+    ha_state: str = ""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """`rejected` counts the rows that made no sense."""
+    """`rejected` counts the rows that made no sense. `pools` are the names of those that the account may see."""
 
     guests: tuple[Guest, ...]
     nodes: tuple[NodeState, ...]
     rejected: int = 0
+    pools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,43 +69,54 @@ def resources(data: object) -> Resources:
     """Rows of other types are passed over. A repeated VMID is rejected: a number stands for one guest."""
     guests: dict[int, Guest] = {}
     nodes: list[NodeState] = []
+    pools: list[str] = []
     rejected = 0
     for entry in rows(data):
         try:
-            _sort_in(row(entry), guests, nodes)
+            _sort_in(row(entry), guests, nodes, pools)
         except (ValueError, ProtocolError):
             rejected += 1
-    return Resources(tuple(guests.values()), tuple(nodes), rejected)
+    return Resources(tuple(guests.values()), tuple(nodes), rejected, _distinct(pools))
 
 
-def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState]) -> None:
-    if entry.get("type") in ("qemu", "lxc"):
+def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools: list[str]) -> None:
+    kind = entry.get("type")
+    if kind in ("qemu", "lxc"):
         guest = _guest(entry)
         if guests.setdefault(guest.vmid, guest) is not guest:
             raise ValueError("a VMID twice")
-    elif entry.get("type") == "node":
+    elif kind == "node":
         nodes.append(NodeState(node_name(entry.get("node")), entry.get("status") == "online"))
+    elif kind == "pool" and is_pool_name(entry.get("pool")):
+        pools.append(entry["pool"])
 
 
 def _guest(entry: Row) -> Guest:
-    vmid = whole(entry.get("vmid"))
+    get = entry.get
+    vmid = whole(get("vmid"))
     if not is_vmid(vmid):
         raise ValueError("vmid out of range")
     return Guest(
-        vmid=vmid,
+        vmid,
         kind=entry["type"],
-        node=node_name(entry.get("node")),
-        name=text(entry.get("name")),
-        status=text(entry.get("status"), 20) or "unknown",
-        template=flag(entry.get("template")),
-        tags=tags(entry.get("tags")),
-        pool=text(entry.get("pool"), 100),
-        lock=text(entry.get("lock"), 20),
-        cpus=real(entry.get("maxcpu")),
-        memory=whole(entry.get("maxmem")),
-        disk=whole(entry.get("maxdisk")),
-        uptime=whole(entry.get("uptime")),
+        node=node_name(get("node")),
+        name=text(get("name")),
+        status=text(get("status"), 20) or "unknown",
+        template=flag(get("template")),
+        tags=tags(get("tags")),
+        pool=_optional(get("pool"), 100),
+        lock=_optional(get("lock"), 20),
+        cpus=real(get("maxcpu")),
+        memory=whole(get("maxmem")),
+        disk=whole(get("maxdisk")),
+        uptime=whole(get("uptime")),
+        ha_state=_optional(get("hastate"), 20),
     )
+
+
+def _optional(value: object, limit: int) -> str:
+    """Text that most guests do not have."""
+    return "" if value is None else text(value, limit)
 
 
 def pools(data: object) -> tuple[Pool, ...]:
@@ -123,7 +140,13 @@ def pool_members(data: object, name: str) -> PoolMembers:
 
 
 def tags(value: object) -> tuple[str, ...]:
-    return _distinct(re.split(r"[;,\s]+", text(value, 1000)))
+    return () if value is None else _split(text(value, 1000))
+
+
+@lru_cache(maxsize=1024)
+def _split(tags: str) -> tuple[str, ...]:
+    """Remembered, because the machines of a class have the same."""
+    return _distinct(re.split(r"[;,\s]+", tags))
 
 
 def _pool(entry: Row) -> Pool:
