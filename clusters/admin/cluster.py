@@ -50,7 +50,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
             {
                 "fields": ("read_token_in_words", "new_read_token", "remove_read_token"),
                 "description": "Optional. With it the portal looks at the cluster, and uses the credential above only "
-                "to change something. Give it the role PVEAuditor.",
+                "to change something. The lines on the page “Add cluster” make one.",
             },
         ),
         ("State", {"fields": ("health_in_words", "created_at", "updated_at")}),

@@ -28,7 +28,10 @@ def warnings(who: Who, name: str, flags: Flags) -> Iterator[str]:
     if name.partition("!")[0] == "root@pam":
         yield f"{name} is, or belongs to, root. Use a user of the portal's own, so that it can do only what it needs."
     elif powerful := [use for privilege, use in POWERFUL.items() if privilege in held]:
-        yield f"{name} has far more rights than the portal uses: it can {', '.join(powerful)}. Give it the roles below."
+        yield (
+            f"{name} has far more rights than the portal uses: it can {', '.join(powerful)}. The page “Add cluster” "
+            "names the rights that suffice; use an account with these."
+        )
     if who is Who.READER and (changing := sorted(right for right in held if not right.endswith(".Audit"))):
         shown = ", ".join(changing[:5]) + (f" and {len(changing) - 5} more" if len(changing) > 5 else "")
         yield f"{name} is for looking only, and can do more ({shown}). Take that away from it."

@@ -103,8 +103,9 @@ def _verdict(holder: Holder, feature: Feature) -> Verdict:
 
 def _text(missing: tuple[Need, ...], reach: Mapping[str, Spread]) -> str:
     if missing:
-        named = dict.fromkeys(need.privilege for need in missing)
-        return f"Missing {_listed(named)} on {_listed(dict.fromkeys(need.base for need in missing))}."
+        bases = dict.fromkeys(need.base for need in missing)
+        told = (f"{_listed(n.privilege for n in missing if n.base == base)} on {base}" for base in bases)
+        return f"Missing {'; '.join(told)}."
     only = [path for found in reach.values() for path in found.places]
     except_on = [path for found in reach.values() for path in found.not_on]
     if only:

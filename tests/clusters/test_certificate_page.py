@@ -154,6 +154,11 @@ def test_a_host_that_does_not_answer_is_a_sentence(page: Page) -> None:
     assert "refuses connections on its port" in page.fetch()
 
 
+def test_a_host_that_is_not_allowed_is_not_asked(page: Page, settings: Any) -> None:
+    settings.CLUSTER_ALLOWED_NETWORKS = ["10.0.0.0/8"]
+    assert "The portal may not connect to this host" in page.fetch()
+
+
 def test_another_host_than_the_stored_one_is_shown_and_not_accepted(changed: Page) -> None:
     shown = changed.fetch(host="localhost")
     assert changed.lab.pve.fingerprint() in shown
