@@ -26,7 +26,10 @@ REJECTED_BEFORE = (
 
 
 class DatabaseGate:
-    """Takes turns and remembers, in the cluster's row of `LoginState`."""
+    """Takes turns and remembers, in the cluster's row of `LoginState`. One for each connection."""
+
+    def __init__(self) -> None:
+        self._is_clean = False
 
     def enter(self, config: ClusterConfig, *, patience: float) -> None:
         end = time.monotonic() + patience
@@ -41,6 +44,7 @@ class DatabaseGate:
             return True
         if getattr(state, _rejected_of(config)) == config.credential_version:
             raise proxmox.LoginRejected(REJECTED_BEFORE.format(config.credential_name))
+        self._is_clean = getattr(state, _rejected_of(config)) is None
         if _is_by_token(config):
             return True  # a token does not log in, so nobody waits for a turn
         now = timezone.now()
@@ -48,6 +52,8 @@ class DatabaseGate:
         return bool(free.exclude(rejected_version=config.credential_version).update(busy_until=now + TURN))
 
     def accepted(self, config: ClusterConfig) -> None:
+        if self._is_clean and _is_by_token(config):
+            return  # nothing to take back, with every read of every cluster
         _write(config, **{_rejected_of(config): None})
 
     def rejected(self, config: ClusterConfig, error: proxmox.LoginRejected) -> None:
@@ -90,7 +96,7 @@ def connect(config: ClusterConfig) -> Iterator[proxmox.Client]:
 
 
 @contextmanager
-def read(config: ClusterConfig) -> Iterator[proxmox.Reader]:
-    """The same for looking only."""
-    with proxmox.read(config, gate=DatabaseGate()) as pve:
+def read(config: ClusterConfig, *, deadline: float = proxmox.DEADLINE) -> Iterator[proxmox.Reader]:
+    """The same for looking only; each call may take so many seconds."""
+    with proxmox.read(config, deadline=deadline, gate=DatabaseGate()) as pve:
         yield pve

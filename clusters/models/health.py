@@ -1,6 +1,6 @@
 """How a cluster was last time, and whether it took the credential."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -30,19 +30,38 @@ class ClusterHealth(models.Model):
         return "reachable" if self.ok else self.problem
 
     @classmethod
-    def succeeded(cls, cluster_id: str, *, at: datetime | None = None, version: str = "") -> None:
+    def succeeded(
+        cls, cluster_id: str, *, at: datetime | None = None, version: str = "", within: timedelta | None = None
+    ) -> None:
+        """Nothing is written when the row says so already, and is not older than `within`."""
         at = at or timezone.now()
+        if within and not version and cls._says(cluster_id, since=at - within, ok=True):
+            return
         values = {"ok": True, "checked_at": at, "last_ok_at": at, "failing_since": None, "problem": "", "kind": ""}
         cls._write(cluster_id, values | ({"version": version[:40]} if version else {}))
 
     @classmethod
-    def failed(cls, cluster_id: str, problem: str, *, kind: str = "", at: datetime | None = None) -> None:
+    def failed(
+        cls,
+        cluster_id: str,
+        problem: str,
+        *,
+        kind: str = "",
+        at: datetime | None = None,
+        within: timedelta | None = None,
+    ) -> None:
         """`kind` is the name of the error's class: how the rest of the portal tells a certificate from a silence."""
         at = at or timezone.now()
+        if within and cls._says(cluster_id, since=at - within, ok=False, problem=problem[:300], kind=kind[:40]):
+            return
         row = cls.objects.filter(cluster__cluster_id=cluster_id).first()
         since = (row and row.failing_since) or at
         told = {"problem": problem[:300], "kind": kind[:40]}
         cls._write(cluster_id, {"ok": False, "checked_at": at, "failing_since": since, **told})
+
+    @classmethod
+    def _says(cls, cluster_id: str, *, since: datetime, **values: Any) -> bool:
+        return cls.objects.filter(cluster__cluster_id=cluster_id, checked_at__gt=since, **values).exists()
 
     @classmethod
     def _write(cls, cluster_id: str, values: dict[str, Any]) -> None:

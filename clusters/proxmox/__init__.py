@@ -5,7 +5,7 @@ with proxmox.connect(config, deadline=10.0) as pve:
 """
 
 from clusters.proxmox.certificates import Certificate, fetch_certificate
-from clusters.proxmox.client import Client, connect, diagnose, forget, read
+from clusters.proxmox.client import DEADLINE, Client, connect, diagnose, forget, read
 from clusters.proxmox.errors import (
     BadAnswer,
     BadParameter,
@@ -66,6 +66,7 @@ from clusters.proxmox.results import (
 )
 
 __all__ = [
+    "DEADLINE",
     "Account",
     "BadAnswer",
     "BadParameter",
