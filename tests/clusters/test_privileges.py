@@ -109,13 +109,14 @@ def test_the_inventory_token_changes_nothing(every: Site) -> None:
     assert held == {"VM.Audit", "Sys.Audit", "Pool.Audit"}
 
 
-def test_the_first_lines_grant_what_is_needed_and_nothing_else(every: Site) -> None:
+@pytest.mark.parametrize(("who", "token"), [(Who.MAIN, MAIN), (Who.READER, READER)])
+def test_the_first_lines_grant_what_is_needed_and_nothing_else(every: Site, who: Who, token: str) -> None:
     every.type(*privileges.setup_lines(every.major))
-    flags = every.pve.access.effective(every.pve.token(MAIN).identity)
-    wanted = privileges.features(every.major, has_reader=True)
+    flags = every.pve.access.effective(every.pve.token(token).identity)
+    wanted = privileges.features(every.major, who, has_reader=True)
     needed = {(need.base, need.privilege) for feature in wanted for need in feature.needs}
-    assert {(path, name) for path in ("/", "/nodes", "/vms", "/pool", "/storage", "/sdn", "/access")
-            for name in flags.get(path, ())} == needed  # fmt: skip
+    kinds = ("/", "/nodes", "/vms", "/pool", "/storage", "/sdn", "/access")
+    assert {(path, name) for path in kinds for name in flags.get(path, ())} == needed
 
 
 # What is missing
