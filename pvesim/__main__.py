@@ -33,8 +33,13 @@ PVESIM_TOKEN_SECRET (a UUID) and PVESIM_CONTROL_TOKEN.
 FAULTS = """
 With --control-port, faults can be caused and undone while it runs. It prints the token which every request needs:
 
-  curl -H "Authorization: Bearer $TOKEN" -X POST "http://127.0.0.1:PORT/faults/node-down?node=pve2&patience=3"
-  curl -H "Authorization: Bearer $TOKEN" -X DELETE http://127.0.0.1:PORT/faults
+  export PVESIM_CONTROL_TOKEN=anything; python -m pvesim --control-port 8500 &
+  AUTH="Authorization: Bearer $PVESIM_CONTROL_TOKEN"
+  curl -H "$AUTH" -X POST "http://127.0.0.1:8500/faults/node-down?node=pve2&patience=3"
+  curl -H "$AUTH" -X POST http://127.0.0.1:8500/faults/malformed -d kind=html -d path_regex=/version -d times=1
+  curl -H "$AUTH" -X DELETE http://127.0.0.1:8500/faults      undoes everything
+
+It answers null when that was done, and otherwise says what was wrong.
 
 faults and their parameters, optional ones in brackets; those which concern single answers also take times=,
 method=, node=, executed= and reused=

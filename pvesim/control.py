@@ -77,13 +77,17 @@ class Control:
         """A ValueError says what was wrong with the request."""
         clusters = self.simulator.clusters
         wanted = given.get("cluster") or next(iter(clusters))
-        if wanted not in clusters or name not in dict(fault_names()):
-            raise ValueError(f"no cluster '{wanted}', or no fault '{name}'")
+        if wanted not in clusters:
+            raise ValueError(f"no cluster '{wanted}'; there are {', '.join(clusters)}")
+        if name not in dict(fault_names()):
+            raise ValueError(f"no fault '{name}'; GET /faults lists them")
         method = getattr(clusters[wanted].faults, name.replace("-", "_"))
         try:
             method(**_arguments(method, {key: value for key, value in given.items() if key != "cluster"}))
-        except (TypeError, KeyError) as problem:
-            raise ValueError(f"{name}: {problem}") from problem
+        except TypeError as problem:
+            raise ValueError(f"{name} takes {_usage(method)}") from problem
+        except KeyError as problem:
+            raise ValueError(f"{name}: there is no {problem}") from problem
 
     def undo(self) -> None:
         for cluster in self.simulator.clusters.values():

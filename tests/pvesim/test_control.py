@@ -59,6 +59,19 @@ def test_what_makes_no_sense_is_refused(lab: Cluster, control: Control, path: st
     assert ask(control, "POST", f"/faults/{path}").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("node-up", "no fault 'node-up'; GET /faults lists them"),
+        ("malformed", "malformed takes kind [path_regex]"),
+        ("node-down?node=ghost", "node-down: there is no 'ghost'"),
+        ("node-down?cluster=elsewhere", "no cluster 'elsewhere'; there are lab-a"),
+    ],
+)
+def test_a_refusal_says_what_to_do_instead(lab: Cluster, control: Control, path: str, answer: str) -> None:
+    assert ask(control, "POST", f"/faults/{path}").json() == answer
+
+
 def test_it_is_no_part_of_the_api(lab: Cluster, boss: Api, control: Control) -> None:
     assert ask(control, "POST", "/api2/json/faults/quorum-lost").status_code == 404
     assert boss.post("/faults/quorum-lost").status_code == 501
