@@ -4,7 +4,6 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +14,9 @@ from django.urls import reverse
 
 import pvesim
 from accounts.models import User
-from clusters import proxmox, trust
+from clusters import proxmox
 from clusters.admin import certificate
 from clusters.models import Cluster, ClusterHealth
-from clusters.proxmox import Certificate
 from tests.clusters.test_admin import act
 from tests.labs import NUMBERS, Lab, building_a, clock, sim
 
@@ -114,34 +112,6 @@ def test_an_expired_certificate_of_another_name_is_doubted(page: Page) -> None:
     shown = page.fetch()
     assert "It expired on" in shown
     assert "It does not name this host, 127.0.0.1, but elsewhere.test." in shown
-
-
-def look(*names: str, begins: int = -1, ends: int = 1) -> Certificate:
-    now = datetime.now(UTC)
-    return Certificate(
-        "s", "i", names, now + timedelta(days=begins), now + timedelta(days=ends), OTHER, "", False, False
-    )
-
-
-NAMED = {
-    ("pve.test",): "PVE.test", ("*.test",): "pve.test", ("::1",): "0:0::1", ("10.0.0.1",): "10.0.0.1",
-    ("a", "pve"): "pve",
-}  # fmt: skip
-NOT_NAMED = {("*.test",): "a.b.test", ("*",): "pve", ("pve.test",): "xpve.test", ("1.test",): "10.0.0.1", (): "pve"}
-
-
-@pytest.mark.parametrize(("names", "host"), NAMED.items())
-def test_a_certificate_for_this_host_is_not_doubted(names: tuple[str, ...], host: str) -> None:
-    assert trust.doubts(look(*names), host, now=datetime.now(UTC)) == []
-
-
-@pytest.mark.parametrize(("names", "host"), NOT_NAMED.items())
-def test_a_certificate_for_another_host_is_doubted(names: tuple[str, ...], host: str) -> None:
-    assert "does not name this host" in trust.doubts(look(*names), host, now=datetime.now(UTC))[0]
-
-
-def test_a_certificate_whose_time_has_not_come_is_doubted() -> None:
-    assert "not yet valid" in trust.doubts(look("pve", begins=1, ends=2), "pve", now=datetime.now(UTC))[0]
 
 
 @pytest.mark.parametrize("form", [{"host": "a b"}, {"port": "0"}, {"port": "66000"}, {"host": ""}, {"port": "x"}])
