@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,14 +42,25 @@ def test_nothing_secret_is_logged_at_any_level(
     assert not any(record.name.startswith("proxmoxer") for record in everything_logged.records)
 
 
-def test_without_the_filter_answers_would_be_logged(
-    pve: proxmox.Client, everything_logged: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def without_the_filter(everything_logged: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     logger = logging.getLogger("proxmoxer.core")
     filters, logger.filters = logger.filters, []
-    pve.resources()
+    yield everything_logged
     logger.filters = filters
-    assert "maxmem" in everything_logged.text
+
+
+def test_without_the_filter_what_is_sent_would_be_logged(
+    pve: proxmox.Client, without_the_filter: pytest.LogCaptureFixture
+) -> None:
+    pve.create_snapshot("pve1", "qemu", 101, "before", description="between you and me")
+    assert "between you and me" in without_the_filter.text
+
+
+def test_not_even_then_are_answers_logged(pve: proxmox.Client, without_the_filter: pytest.LogCaptureFixture) -> None:
+    pve.resources()
+    assert "bytes>" in without_the_filter.text
+    assert "maxmem" not in without_the_filter.text
 
 
 def test_warnings_of_the_library_get_through(everything_logged: pytest.LogCaptureFixture) -> None:
