@@ -66,8 +66,8 @@ def listening(raw: StartRaw) -> RawServer:
 
     def speak(server: RawServer, conn: socket.socket) -> None:
         while True:
-            server.read_head(conn)
-            server.requests.append(conn.recv(4096))
+            if b"content-length: 0" not in (head := server.read_head(conn).lower()) and b"content-length" in head:
+                server.requests.append(conn.recv(4096))
             conn.sendall(LOGIN)
 
     return raw(speak)
