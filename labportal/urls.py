@@ -5,16 +5,20 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from labportal import errors, health
+from accounts import urls as accounts
+from labportal import errors, health, metrics
 from vms import urls as vms
 
 urlpatterns = [
     path("", vms.home, name="home"),
     path("portal", vms.home),
     path("healthz", health.healthz, name="healthz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("accounts/", include(accounts)),
     path("vms/", include(vms.machines)),
+    path("clusters/", include(vms.clusters)),
     path("api/", include(vms.legacy)),
     # Where the predecessor's documents say that clusters are managed.
     path("admin/clusters/", RedirectView.as_view(pattern_name="admin:clusters_cluster_changelist")),

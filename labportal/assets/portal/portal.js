@@ -7,6 +7,9 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
 
+// The admin keeps its colours there: what a person chose for himself holds for both.
+try { if (document.querySelector(".who")) localStorage.theme = document.documentElement.dataset.theme; } catch { /* no storage */ }
+
 const lost = document.getElementById("connection");
 const title = document.title.replace(/^\d+ [^·]*· /, "");
 

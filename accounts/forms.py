@@ -1,0 +1,33 @@
+"""What a person may choose for himself."""
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+
+
+class ProfileForm(forms.ModelForm[User]):
+    language = forms.ChoiceField(label=_("Language"), required=False)
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
+
+    class Meta:
+        model = User
+        fields = ("language", "time_zone", "theme")
+        labels = {"theme": _("Colours")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        portals = _("the portal's (%(zone)s)") % {"zone": settings.TIME_ZONE}
+        zones = [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
+        self._choose_from("language", [("", _("as the browser asks")), *settings.LANGUAGES])
+        self._choose_from("time_zone", [("", portals), ("UTC", "UTC"), *zones])
+        self.fields["theme"].help_text = _("Dark, light, or as the device is set.")
+
+    def _choose_from(self, name: str, choices: list[Any]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
+        field.choices = choices

@@ -1,0 +1,38 @@
+"""A person's own page: language, time zone, colours, password."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.forms import ProfileForm
+from accounts.models import User
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    person = User.objects.get(pk=request.user.pk or 0)
+    form = ProfileForm(request.POST or None, instance=person)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        with translation.override(person.language or None):
+            messages.success(request, _("Your settings are saved."))
+        return redirect("profile")
+    return render(request, "accounts/profile.html", {"form": form}, status=400 if form.errors else 200)
+
+
+class ChangePassword(PasswordChangeView):
+    """Whoever else is logged in as this person has to log in again."""
+
+    template_name = "accounts/password.html"
+    success_url = reverse_lazy("profile")
+
+    def form_valid(self, form: object) -> HttpResponse:
+        messages.success(self.request, _("Your password is changed. Other devices have to log in again."))
+        return super().form_valid(form)  # type: ignore[arg-type]
