@@ -3,6 +3,7 @@
 The README's table of variables is the reference; nothing else in the product reads the environment.
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ def number(name: str, default: int, *, least: int, most: int) -> int:
     return int(value)
 
 
+def web_address(name: str, *, loopback_only: bool = False) -> str:
+    """An https:// address, or an http:// one. The value may hold a secret, so no message repeats it."""
+    value = text(name, "")
+    near = r"127\.0\.0\.1|localhost|\[::1\]"
+    http_to = near if loopback_only else r"[a-zA-Z0-9.-]+|\[[0-9a-f:]+\]"
+    where = rf"(https://([a-zA-Z0-9.-]+|\[[0-9a-f:]+\])|http://({http_to}))"
+    if value and not re.fullmatch(rf"{where}(:[0-9]{{1,5}})?([/?][!-~]*)?", value):
+        plain = "http:// only to this machine" if loopback_only else "or http://"
+        raise ImproperlyConfigured(f"{name} must be an address that begins with https:// ({plain}).")
+    return value
+
+
 # Keys. Neither has a default: a published key is no key.
 SECRET_KEY = text("SECRET_KEY")
 FIELD_ENCRYPTION_KEY = words("FIELD_ENCRYPTION_KEY", text("FIELD_ENCRYPTION_KEY"))
@@ -94,6 +107,28 @@ SYNC_INTERVAL = number("SYNC_INTERVAL", 15, least=2, most=3600)
 SYNC_DEADLINE = number("SYNC_DEADLINE", 10, least=2, most=30)
 OPERATIONS_PER_NODE = number("OPERATIONS_PER_NODE", 4, least=1, most=100)
 OPERATIONS_PER_CLUSTER = number("OPERATIONS_PER_CLUSTER", 16, least=1, most=1000)
+
+# Where people reach the portal, for links in messages; empty: messages have none.
+PORTAL_URL = web_address("PORTAL_URL").rstrip("/")
+
+# Who is told when a cluster has troubles: by mail, by a call of a webhook, or nobody.
+EMAIL_URL = text("EMAIL_URL", "")
+mail_server = env.email_url_config(EMAIL_URL or "smtp://localhost:25")
+EMAIL_BACKEND = mail_server["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = mail_server.get("EMAIL_HOST") or "localhost", mail_server.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = mail_server.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = mail_server.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_FILE_PATH = mail_server.get("EMAIL_FILE_PATH") or None
+EMAIL_USE_TLS = mail_server.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = mail_server.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("ALERT_MAIL_FROM", "Lab Portal <labportal@localhost>")
+ALERT_MAIL_TO = words("ALERT_MAIL_TO", "")
+ALERT_WEBHOOK_URL = web_address("ALERT_WEBHOOK_URL", loopback_only=True)
+ALERT_WEBHOOK_SECRET = text("ALERT_WEBHOOK_SECRET", "")
+
+# What Prometheus has to say to read /metrics; empty: there are none.
+METRICS_TOKEN = text("METRICS_TOKEN", "")
 
 INSTALLED_APPS = [
     "auditlog",

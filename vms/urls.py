@@ -1,13 +1,18 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from vms import api, not_adopted, views
+from vms import api, not_adopted, status, views
 
 machines = [
     path("", views.machine_list, name="vms-list"),
     path("switch-cluster/", views.switch_cluster, name="vms-switch-cluster"),
     path("import-clusters/", not_adopted.import_now, name="vms-import-clusters"),
     path("<int:pk>/<slug:action>/", views.act, name="vms-act"),
+]
+
+clusters = [
+    path("", status.clusters, name="vms-clusters"),
+    path("<str:cluster_id>/sync/", status.sync_now, name="vms-sync-now"),
 ]
 
 legacy = [

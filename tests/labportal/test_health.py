@@ -8,12 +8,13 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import User
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterHealth
 from tests.labportal.servers import get, portal, silence, within
-from tests.labs import Lab
+from tests.labs import Lab, ago
 from tests.own_database import default_connection
 from tests.vms.database_states import NOWHERE, never_adopted, no_table
 from vms import registry
+from vms.models import ClusterSync, WorkerBeat
 
 HEALTH = "/healthz"
 PAGES = ["/", "/portal", "/vms/", "/vms/?cluster=building-a", "/vms/1/start/", "/accounts/login/", "/api/clusters",
@@ -35,9 +36,57 @@ def ask(client: Client) -> tuple[int, dict[str, Any]]:
 # A probe
 
 
+@pytest.fixture
+def worker() -> WorkerBeat:
+    return WorkerBeat.objects.create(name="w1")
+
+
 @pytest.mark.django_db
-def test_all_is_well(client: Client, building_a: Lab):
-    assert ask(client) == (200, {"ok": True, "clusters_source": "database", "reason": ""})
+def test_all_is_well(client: Client, building_a: Lab, worker: WorkerBeat):
+    status, told = ask(client)
+    assert status == 200
+    assert told.pop("worker") <= 5 and told.pop("oldest_sync") <= 5
+    assert told == {"ok": True, "clusters_source": "database", "reason": "", "clusters": 1, "clusters_down": 0}
+
+
+@pytest.mark.django_db
+def test_a_portal_without_a_worker_is_unhealthy(client: Client, building_a: Lab):
+    status, told = ask(client)
+    assert (status, told["worker"]) == (503, None)
+    assert "no worker" in told["reason"]
+
+
+@pytest.mark.django_db
+def test_a_worker_that_died_is_none(client: Client, building_a: Lab):
+    WorkerBeat.objects.create(name="dead", seen_at=ago(seconds=61))
+    status, told = ask(client)
+    assert (status, told["worker"]) == (503, 61)
+
+
+@pytest.mark.django_db
+def test_without_an_active_cluster_nobody_has_to_work(client: Client, building_a: Lab):
+    building_a.row.deactivate()
+    assert ask(client)[0] == 200
+
+
+@pytest.mark.django_db
+def test_a_cluster_that_is_down_is_its_own_trouble(client: Client, building_a: Lab, worker: WorkerBeat):
+    ClusterHealth.failed("building-a", "down")
+    ClusterSync.objects.update(synced_at=ago(days=1))
+    Cluster.objects.update(updated_at=ago(days=2))
+    status, told = ask(client)
+    assert (status, told["clusters_down"], told["oldest_sync"]) == (200, 1, None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("age", "changed", "status"), [(301, 999, 503), (290, 999, 200), (301, 10, 200)])
+def test_machines_of_a_cluster_that_answers_are_up_to_date(
+    client: Client, building_a: Lab, worker: WorkerBeat, age: int, changed: int, status: int
+):
+    ClusterSync.objects.update(synced_at=ago(seconds=age))
+    Cluster.objects.update(updated_at=ago(seconds=changed))
+    found, told = ask(client)
+    assert (found, told["oldest_sync"]) == (status, age)
 
 
 @pytest.mark.django_db
@@ -95,6 +144,7 @@ def test_a_broken_database_is_unhealthy(client: Client):
 @pytest.mark.usefixtures("own_database")
 def test_health_comes_back_with_the_database(client: Client):
     Cluster.objects.create(cluster_id="a", name="A", host="pve.test", user="u@pve", password="x")
+    WorkerBeat.objects.create(name="w1")
     with default_connection(**NOWHERE):
         assert ask(client)[0] == 503
     assert ask(client)[0] == 200
@@ -163,6 +213,6 @@ def test_a_server_without_a_database_answers_503_in_time(server: str):
 
 
 def test_a_server_without_a_database_tells_a_probe_in_time(server: str):
-    with within(6):
+    with within(2.9):
         answer = get(f"{server}{HEALTH}")
     assert (answer.status_code, answer.json()["clusters_source"]) == (503, "defaults")

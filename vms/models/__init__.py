@@ -1,5 +1,6 @@
 """Machines, who holds them, what was done to them, and how they are kept up to date."""
 
+from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
 from vms.models.machines import Snapshot, VirtualMachine
 from vms.models.operations import Operation
@@ -7,8 +8,11 @@ from vms.models.syncs import ClusterSync, Node, Pool, SyncRun
 from vms.models.workers import Schedule, WorkerBeat
 
 __all__ = [
+    "Alert",
+    "AlertMessage",
     "Assignment",
     "ClusterSync",
+    "CredentialEnd",
     "Node",
     "Operation",
     "Pool",

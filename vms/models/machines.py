@@ -81,6 +81,7 @@ class VirtualMachine(models.Model):
     mac_addresses = models.JSONField(default=list)
     details_due_at = models.DateTimeField(null=True, help_text="When details are asked for next; empty: never asked.")
     details_at = models.DateTimeField(null=True)
+    details_failures = models.PositiveSmallIntegerField(default=0, help_text="In a row: it is asked ever more seldom.")
 
     objects: ClassVar[Any] = VirtualMachineQuerySet.as_manager()
 

@@ -50,10 +50,18 @@ class ClusterSync(models.Model):
     attempt = models.PositiveIntegerField(default=0, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False, help_text="In a row.")
     asked_at = models.DateTimeField(null=True, editable=False, help_text="Begin of the last try.")
-    synced_at = models.DateTimeField(null=True, editable=False, help_text="Begin of the last read that was taken over.")
+    synced_at = models.DateTimeField(
+        null=True, editable=False, help_text="Begin of the last read that was complete, or listed every machine."
+    )
     milliseconds = models.PositiveIntegerField(null=True, editable=False, help_text="That the last answer took.")
     quorate = models.BooleanField(null=True, editable=False, help_text="Empty: not known.")
     notice = models.CharField(max_length=300, blank=True, editable=False)
+    believe_down_to = models.PositiveIntegerField(
+        null=True, editable=False, help_text="A person believes the next answer if it has at least so many machines."
+    )
+    followed_until = models.DateTimeField(
+        null=True, editable=False, help_text="Until then somebody looks at its operations, or died over it."
+    )
 
     class Meta:
         verbose_name = "reading of a cluster"
@@ -70,6 +78,11 @@ class ClusterSync(models.Model):
     def is_broken(self) -> bool:
         """Whether the breaker is open."""
         return self.failures >= self.BREAKER
+
+    @property
+    def is_being_read(self) -> bool:
+        """Whether somebody has the turn, and has not ended it."""
+        return self.asked_at is not None and self.due_at == self.asked_at + self.LEASE
 
     @property
     def pause(self) -> timedelta:
@@ -99,6 +112,15 @@ class ClusterSync(models.Model):
         cls.objects.filter(cluster_id=cluster_id, attempt=attempt).update(
             failures=row.failures, due_at=timezone.now() + row.pause
         )
+
+    def believe_last_answer(self) -> int | None:
+        """A person takes an answer that is doubted as it is. Returns how many machines it had; None for no doubt."""
+        last = SyncRun.objects.filter(cluster_id=self.cluster_id).first()
+        if last is None or last.outcome != SyncRun.Outcome.SUSPICIOUS:
+            return None
+        ClusterSync.objects.filter(pk=self.pk).update(believe_down_to=last.seen)
+        ClusterSync.hurry(self.cluster_id)
+        return int(last.seen)
 
     @classmethod
     def hurry(cls, cluster_id: str) -> None:

@@ -1,0 +1,151 @@
+"""What is the matter with each cluster: one reading of the facts for pages, probes and messages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from clusters.models import SECRETS, Cluster, ClusterHealth, LoginState
+from vms.models import Alert, ClusterSync, CredentialEnd
+
+Kind = Alert.Kind
+
+# A read that was taken over is too old after so many intervals, and not before so long.
+LATE_READS = 10
+LATE_AFTER = timedelta(minutes=5)
+
+# So many failures in a row are a trouble: one is a hiccup.
+FAILURES = 2
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A cluster and what is known of it; what is None was never asked."""
+
+    cluster: Cluster
+    health: ClusterHealth | None
+    sync: ClusterSync | None
+    login: LoginState | None
+    end: CredentialEnd | None
+
+    @property
+    def answers(self) -> bool:
+        return self.health is not None and self.health.ok
+
+    @property
+    def every(self) -> timedelta:
+        return (self.sync or ClusterSync()).every
+
+    @property
+    def synced_at(self) -> datetime | None:
+        return self.sync.synced_at if self.sync else None
+
+    def late_since(self, now: datetime) -> datetime | None:
+        """Since when the machines of a cluster that answers are too old to be believed."""
+        # What was added, changed or switched on a moment ago gets its time.
+        fresh = max(self.synced_at or self.cluster.created_at, self.cluster.updated_at)
+        late = fresh + max(LATE_READS * self.every, LATE_AFTER)
+        return late if self.answers and late <= now else None
+
+    @property
+    def rejected(self) -> bool:
+        return self.login is not None and self.login.rejected_version == self.cluster.credential_version
+
+    @property
+    def read_token_rejected(self) -> bool:
+        version = self.cluster.credential_version
+        return self.login is not None and self.login.rejected_read_version == version
+
+    @property
+    def known_end(self) -> CredentialEnd | None:
+        """Of the credentials as they are now."""
+        is_of_these = self.end is not None and self.end.credential_version == self.cluster.credential_version
+        return self.end if is_of_these else None
+
+
+def gather() -> list[Facts]:
+    """Of all active clusters, the default first, in two queries. Secrets are not read."""
+    rows = Cluster.objects.active().select_related("health", "sync", "credential_end").defer(*SECRETS)
+    logins = {login.pk: login for login in LoginState.objects.filter(cluster__is_active=True)}
+    return [
+        Facts(
+            cluster=row,
+            health=getattr(row, "health", None),
+            sync=getattr(row, "sync", None),
+            login=logins.get(row.pk),
+            end=getattr(row, "credential_end", None),
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    since: datetime
+    text: str
+
+
+def of(facts: Facts, now: datetime) -> dict[str, Trouble | None]:
+    """Each kind of trouble that the cluster has; None for one that it certainly has not. Others are not known."""
+    found: dict[str, Trouble | None] = {}
+    if facts.answers:
+        found |= dict.fromkeys((Kind.DOWN, Kind.CERTIFICATE, Kind.CREDENTIAL, Kind.READ_TOKEN, Kind.STALE))
+    elif facts.health and facts.health.failing_since:
+        found |= _silence(facts.health, facts.sync)
+    found |= _rejections(facts, now)
+    if since := facts.late_since(now):
+        found[Kind.STALE] = Trouble(since, _stale_text(facts))
+    if end := facts.known_end:
+        found[Kind.EXPIRY] = _ending(facts, end, now)
+    return found
+
+
+def _silence(health: ClusterHealth, sync: ClusterSync | None) -> dict[str, Trouble | None]:
+    since = health.failing_since or health.checked_at
+    if health.kind.startswith("Certificate"):
+        return {Kind.CERTIFICATE: Trouble(since, health.problem)}
+    if health.kind == "LoginRejected" or not sync or sync.failures < FAILURES:
+        return {}
+    return {Kind.DOWN: Trouble(since, health.problem)}
+
+
+def _rejections(facts: Facts, now: datetime) -> dict[str, Trouble]:
+    health = facts.health
+    since = health.failing_since if health and health.failing_since else now
+    how = "Enter a valid one in the cluster's settings: until then it is not tried again."
+    found = {}
+    if facts.rejected:
+        found[Kind.CREDENTIAL] = Trouble(since, f"The cluster rejected the portal's credential. {how}")
+    if facts.read_token_rejected:
+        found[Kind.READ_TOKEN] = Trouble(since, f"The cluster rejected the portal's read-only token. {how}")
+    return {str(kind): trouble for kind, trouble in found.items()}
+
+
+def _stale_text(facts: Facts) -> str:
+    why = facts.sync.notice if facts.sync and facts.sync.notice else "Look whether a worker runs and what it logs."
+    return f"The cluster answers, but its list of machines could not be taken over for too long. {why}"
+
+
+def _ending(facts: Facts, end: CredentialEnd, now: datetime) -> Trouble | None:
+    soon = [(at, name) for at, name in _ends(facts.cluster, end) if at - now <= CredentialEnd.WARN]
+    if not soon:
+        return None
+    told = " and ".join(f"{name} ends on {day(at)}" for at, name in soon)
+    first = min(at for at, _ in soon)
+    return Trouble(
+        first - CredentialEnd.WARN,
+        f"The {told}. Make a new one on the cluster and enter it in the cluster's settings before that.",
+    )
+
+
+def _ends(cluster: Cluster, end: CredentialEnd) -> Iterable[tuple[datetime, str]]:
+    if end.ends_at:
+        yield end.ends_at, f"API token {cluster.token_id}" if cluster.token_id else f"account {cluster.user}"
+    if end.read_token_ends_at:
+        yield end.read_token_ends_at, f"read-only token {cluster.read_token_id}"
+
+
+def day(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j F Y")

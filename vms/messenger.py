@@ -1,0 +1,202 @@
+"""Carry messages about alerts to people and programs: each at most once.
+
+What certainly did not arrive is tried again, ever more seldom. Where nobody can tell, as after a time-out in the
+middle, it is left at that: a second message would say what may have been said.
+"""
+
+import hashlib
+import hmac
+import http.client
+import json
+import logging
+import smtplib
+import socket
+import ssl
+import threading
+from contextlib import closing, suppress
+from datetime import datetime
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from vms.models import Alert, AlertMessage
+
+logger = logging.getLogger(__name__)
+
+Kind, Event, Channel = Alert.Kind, AlertMessage.Event, AlertMessage.Channel
+
+# Seconds for connecting, and as many for the answer.
+TIMEOUT = 5.0
+SIGNATURE = "X-Lab-Portal-Signature"
+
+HEADLINES = {
+    (Kind.DOWN, Event.OPEN): "{name} does not answer",
+    (Kind.DOWN, Event.CLOSED): "{name} answers again",
+    (Kind.CERTIFICATE, Event.OPEN): "{name} shows a certificate that is not trusted",
+    (Kind.CERTIFICATE, Event.CLOSED): "The certificate of {name} is trusted again",
+    (Kind.CREDENTIAL, Event.OPEN): "{name} rejects the portal's credential",
+    (Kind.CREDENTIAL, Event.CLOSED): "{name} no longer rejects the portal's credential",
+    (Kind.READ_TOKEN, Event.OPEN): "{name} rejects the portal's read-only token",
+    (Kind.READ_TOKEN, Event.CLOSED): "{name} no longer rejects the portal's read-only token",
+    (Kind.EXPIRY, Event.OPEN): "The portal's access to {name} ends soon",
+    (Kind.EXPIRY, Event.CLOSED): "The portal's access to {name} was prolonged",
+    (Kind.STALE, Event.OPEN): "The machines of {name} are out of date",
+    (Kind.STALE, Event.CLOSED): "The machines of {name} are up to date again",
+}
+
+
+class NotSent(Exception):
+    """It certainly did not arrive."""
+
+
+class Unsure(Exception):
+    """Nobody can tell whether it arrived."""
+
+
+def channels() -> list[str]:
+    """Those that are set up."""
+    wanted = {Channel.MAIL: settings.ALERT_MAIL_TO, Channel.WEBHOOK: settings.ALERT_WEBHOOK_URL}
+    return [str(channel) for channel, address in wanted.items() if address]
+
+
+def send_due(now: datetime) -> None:
+    """Send what is due and not being sent by another. The network is outside of transactions."""
+    for message in AlertMessage.objects.due(now).select_related("alert__cluster"):
+        if message.claim(now):
+            _send(message, now)
+
+
+def _send(message: AlertMessage, now: datetime) -> None:
+    try:
+        (_mail if message.channel == Channel.MAIL else _call)(message)
+    except NotSent as failure:
+        logger.warning("Alert %s, %s: not sent (%s).", message.alert_id, message.channel, failure)
+        message.not_sent(now, str(failure))
+    except Unsure as failure:
+        logger.warning("Alert %s, %s: perhaps not sent (%s).", message.alert_id, message.channel, failure)
+        message.lost(str(failure))
+    else:
+        message.sent()
+
+
+def headline(message: AlertMessage) -> str:
+    name = " ".join(message.alert.cluster.name.split())
+    return HEADLINES[Kind(message.alert.kind), Event(message.event)].format(name=name)
+
+
+def page() -> str:
+    """The address of the clusters' page, or nothing."""
+    return f"{settings.PORTAL_URL}{reverse('vms-clusters')}" if settings.PORTAL_URL else ""
+
+
+# Mail
+
+
+def _mail(message: AlertMessage) -> None:
+    letter = mail.EmailMessage(f"[Lab Portal] {headline(message)}", _body(message), to=settings.ALERT_MAIL_TO)
+    server = mail.get_connection()
+    try:
+        server.open()
+    except (OSError, smtplib.SMTPException) as failure:
+        raise NotSent(type(failure).__name__) from None
+    try:
+        if not server.send_messages([letter]):
+            raise NotSent("no mail server")
+    except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError) as failure:
+        raise NotSent(type(failure).__name__) from None
+    except (OSError, smtplib.SMTPException) as failure:
+        raise Unsure(type(failure).__name__) from None
+    finally:
+        server.close()
+
+
+def _body(message: AlertMessage) -> str:
+    alert, over = message.alert, message.event == Event.CLOSED
+    lines = [f"{headline(message)}.", ""]
+    if over:
+        lines += [f"It began: {_moment(alert.since)}", f"It ended: {_moment(alert.quiet_since or timezone.now())}"]
+        lines += ["", "Nothing has to be done."]
+    else:
+        lines += [alert.text, "", f"Since: {_moment(alert.since)}"]
+        lines += ["", "You get one more mail when it is over."]
+    return "\n".join([*lines, *(["", page()] if page() else [])]) + "\n"
+
+
+def _moment(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j F Y, H:i e")
+
+
+# Webhook
+
+
+def _call(message: AlertMessage) -> None:
+    """One POST. Without redirects and proxies: they would carry it, and its address, elsewhere."""
+    target = urlsplit(settings.ALERT_WEBHOOK_URL)
+    body = json.dumps(_facts(message)).encode()
+    connection = _connection(target)
+    with closing(connection):
+        try:
+            connection.connect()
+        except (OSError, http.client.HTTPException) as failure:
+            raise NotSent(type(failure).__name__) from None
+        status = _post(connection, target, body)
+    if not 200 <= status < 300:
+        raise NotSent(f"HTTP {status}")
+
+
+def _facts(message: AlertMessage) -> dict[str, Any]:
+    alert = message.alert
+    return {
+        "kind": alert.kind,
+        "cluster": alert.cluster_id,
+        "name": alert.cluster.name,
+        "state": message.event,
+        "title": headline(message),
+        "text": alert.text if message.event == Event.OPEN else f"{headline(message)}.",
+        "since": alert.since.isoformat(timespec="seconds"),
+        "url": page(),
+    }
+
+
+def _connection(target: SplitResult) -> http.client.HTTPConnection:
+    host = target.hostname or ""
+    if target.scheme == "https":
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, target.port, timeout=TIMEOUT, context=context)
+    return http.client.HTTPConnection(host, target.port, timeout=TIMEOUT)
+
+
+def _post(connection: http.client.HTTPConnection, target: SplitResult, body: bytes) -> int:
+    """The status of the answer, whose body is not read."""
+    # A time-out of a socket begins anew with each byte; this one does not.
+    guard = threading.Timer(TIMEOUT, _hang_up, [connection.sock])
+    guard.daemon = True
+    guard.start()
+    try:
+        connection.request("POST", _path(target), body, _headers(body))
+        return connection.getresponse().status
+    except (OSError, ValueError, AttributeError, http.client.HTTPException) as failure:
+        raise Unsure(type(failure).__name__) from None
+    finally:
+        guard.cancel()
+
+
+def _hang_up(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _path(target: SplitResult) -> str:
+    return (target.path or "/") + (f"?{target.query}" if target.query else "")
+
+
+def _headers(body: bytes) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "User-Agent": "Lab Portal"}
+    if secret := settings.ALERT_WEBHOOK_SECRET:
+        headers[SIGNATURE] = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return headers

@@ -1,0 +1,193 @@
+"""What administrators are told of: each trouble of a cluster, and each message about it."""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from clusters.models import Cluster
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def unfinished(self) -> Self:
+        return self.filter(closed_at=None)
+
+    def open(self) -> Self:
+        """Those that were told."""
+        return self.unfinished().exclude(opened_at=None)
+
+    def prune(self, *, before: datetime) -> int:
+        return self.filter(closed_at__lt=before).delete()[0]
+
+
+class Alert(models.Model):
+    """A trouble of a cluster: seen → open → closed. It is told when it has lasted, and over when that has lasted."""
+
+    class Kind(models.TextChoices):
+        DOWN = "cluster_down", "cluster does not answer"
+        CERTIFICATE = "certificate_changed", "certificate changed"
+        CREDENTIAL = "credential_rejected", "credential rejected"
+        READ_TOKEN = "read_token_rejected", "read-only token rejected"
+        EXPIRY = "token_expires", "token expires"
+        STALE = "sync_stale", "machines out of date"
+
+    KEPT = timedelta(days=90)
+
+    cluster = models.ForeignKey(
+        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="alerts"
+    )
+    kind = models.CharField(max_length=20, choices=Kind)
+    text = models.CharField(max_length=500, help_text="What is the matter, and what to do.")
+    since = models.DateTimeField(help_text="Since when it is so.")
+    seen_at = models.DateTimeField(help_text="When it was noticed.")
+    opened_at = models.DateTimeField(null=True, help_text="When it had lasted long enough to tell. Empty: not yet.")
+    quiet_since = models.DateTimeField(null=True, help_text="Since when it is over, but perhaps comes back.")
+    closed_at = models.DateTimeField(null=True, help_text="Empty while it lasts.")
+
+    objects: ClassVar[Any] = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-seen_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cluster", "kind"],
+                condition=Q(closed_at=None),
+                name="one_unfinished_alert_of_a_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at=None) | Q(opened_at__isnull=False), name="alert_closed_after_it_was_opened"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id}: {self.get_kind_display()}"
+
+    def open(self, now: datetime, *, text: str, since: datetime, channels: list[str]) -> bool:
+        """Begin to tell it; false when somebody else did."""
+        return self._step(
+            Alert.objects.unfinished().filter(opened_at=None), AlertMessage.Event.OPEN, channels,
+            opened_at=now, text=text[:500], since=since,
+        )  # fmt: skip
+
+    def close(self, now: datetime, *, channels: list[str]) -> bool:
+        return self._step(Alert.objects.open(), AlertMessage.Event.CLOSED, channels, closed_at=now)
+
+    def _step(self, allowed: AlertQuerySet, event: str, channels: list[str], **values: Any) -> bool:
+        """The step and its messages, together or not at all."""
+        with transaction.atomic():
+            if not allowed.filter(pk=self.pk).update(**values):
+                return False
+            AlertMessage.objects.bulk_create(
+                AlertMessage(alert=self, event=event, channel=channel) for channel in channels
+            )
+        return True
+
+
+class AlertMessageQuerySet(models.QuerySet["AlertMessage"]):
+    def due(self, now: datetime) -> Self:
+        return self.filter(state=AlertMessage.State.WAITING, next_at__lte=now).order_by("pk")
+
+
+class AlertMessage(models.Model):
+    """A mail or a call of the webhook. Whoever marks it as being sent sends it, and nobody else.
+
+    It is sent at most once: only one that certainly did not arrive waits again. Who dies while sending leaves it
+    marked, because nobody can tell whether it arrived.
+    """
+
+    class Event(models.TextChoices):
+        OPEN = "open", "it began"
+        CLOSED = "closed", "it is over"
+
+    class Channel(models.TextChoices):
+        MAIL = "mail", "mail"
+        WEBHOOK = "webhook", "webhook"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        SENDING = "sending", "being sent"
+        SENT = "sent", "sent"
+        UNKNOWN = "unknown", "not known whether it arrived"
+        FAILED = "failed", "given up"
+
+    # A minute, two, four, … : the eighth try is two hours after the first.
+    TRIES = 8
+    PAUSE = timedelta(minutes=1)
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="messages")
+    event = models.CharField(max_length=6, choices=Event)
+    channel = models.CharField(max_length=7, choices=Channel)
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(default=timezone.now)
+    problem = models.CharField(max_length=200, blank=True)
+
+    objects: ClassVar[Any] = AlertMessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "message about an alert"
+        verbose_name_plural = "messages about alerts"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["alert", "event", "channel"], name="one_message_per_alert_event_and_channel"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()}, {self.get_event_display()}: {self.get_state_display()}"
+
+    def claim(self, now: datetime) -> bool:
+        """Whether this caller is the one who sends it."""
+        due = AlertMessage.objects.due(now).filter(pk=self.pk)
+        claimed = bool(due.update(state=self.State.SENDING, tries=F("tries") + 1))
+        self.tries += claimed
+        return claimed
+
+    def sent(self) -> None:
+        self._leave(state=self.State.SENT, problem="")
+
+    def lost(self, problem: str) -> None:
+        self._leave(state=self.State.UNKNOWN, problem=problem[:200])
+
+    def not_sent(self, now: datetime, problem: str) -> None:
+        """It certainly did not arrive: another try later, or none any more."""
+        state = self.State.WAITING if self.tries < self.TRIES else self.State.FAILED
+        pause: timedelta = self.PAUSE * 2 ** (self.tries - 1)
+        self._leave(state=state, problem=problem[:200], next_at=now + pause)
+
+    def _leave(self, **values: Any) -> None:
+        AlertMessage.objects.filter(pk=self.pk, state=self.State.SENDING).update(**values)
+
+
+class CredentialEnd(models.Model):
+    """Until when the portal's credentials of a cluster are good, as the cluster said."""
+
+    AGAIN = timedelta(hours=6)
+    WARN = timedelta(days=14)
+
+    cluster = models.OneToOneField(
+        Cluster,
+        models.CASCADE,
+        to_field="cluster_id",
+        db_column="cluster_id",
+        primary_key=True,
+        related_name="credential_end",
+    )
+    credential_version = models.PositiveIntegerField(help_text="Of the credentials that were asked about.")
+    asked_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, help_text="Empty: never, or the cluster did not say.")
+    read_token_ends_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=300, blank=True, help_text="Why the cluster did not say.")
+
+    class Meta:
+        verbose_name = "end of a credential"
+        verbose_name_plural = "ends of credentials"
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id}: {self.first or 'never'}"
+
+    @property
+    def first(self) -> datetime | None:
+        return min((end for end in (self.ends_at, self.read_token_ends_at) if end), default=None)

@@ -1,0 +1,242 @@
+"""The clusters' page for staff: how each one is, what comes next, and a button that asks it now."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from clusters.models import Cluster
+from clusters.templatetags.ages import age
+from vms import conditions, registry
+from vms.conditions import Facts
+from vms.models import Alert, ClusterSync, CredentialEnd, Node, Operation, VirtualMachine, WorkerBeat
+from vms.views import PersonRequest, login_needed
+
+# How long the page says that somebody asked.
+ASKED_FOR = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Badge:
+    """`tone` is for the style sheet; `words` say the same."""
+
+    tone: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cluster on the page, in words."""
+
+    pk: int
+    cluster_id: str
+    name: str
+    is_default: bool
+    badge: Badge
+    problem: str
+    facts: tuple[tuple[str, str], ...]
+    alerts: tuple[str, ...]
+    asked: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: tuple[Row, ...]
+    worker: str
+    busy: bool = field(default=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the page would say something else."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+@require_GET
+@login_needed
+def clusters(request: PersonRequest) -> HttpResponse:
+    """The whole page, or to htmx the list alone, or 204 when it would say the same."""
+    if not (request.user.is_staff and request.user.has_perm("clusters.view_cluster")):
+        raise PermissionDenied
+    now = timezone.now()
+    asked, asked_at = request.GET.get("asked", ""), _moment(request.GET.get("at", ""), now)
+    page = look(now, asked=asked, asked_at=asked_at)
+    seen = page.fingerprint
+    if request.htmx and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    again = {"asked": asked, "at": request.GET.get("at", "")} if asked_at else {}
+    context: dict[str, Any] = {
+        "page": page,
+        "state": registry.state(),
+        "poll": f"{request.path}?{urlencode({**again, 'seen': seen})}",
+    }
+    return render(request, "vms/_clusters.html" if request.htmx else "vms/clusters.html", context)
+
+
+@require_POST
+@login_needed
+@permission_required("clusters.test_cluster", raise_exception=True)
+def sync_now(request: HttpRequest, cluster_id: str) -> HttpResponse:
+    """Let a worker read the cluster as soon as possible. Nothing is sent from here."""
+    cluster = get_object_or_404(Cluster.objects.active(), cluster_id=cluster_id)
+    ClusterSync.hurry(cluster.cluster_id)
+    if not _worker(timezone.now()):
+        messages.info(request, f"{cluster.name} is read as soon as a worker runs.")
+    query = urlencode({"asked": cluster.cluster_id, "at": int(timezone.now().timestamp() * 1000)})
+    return redirect(f"{reverse('vms-clusters')}?{query}#cluster-{cluster.pk}")
+
+
+def _moment(given: str, now: datetime) -> datetime | None:
+    """When somebody asked, given in milliseconds since 1970, if that was a moment ago."""
+    if not (given.isascii() and given.isdigit() and len(given) <= 13):
+        return None
+    at = datetime.fromtimestamp(int(given) / 1000, tz=now.tzinfo)
+    return at if now - ASKED_FOR < at <= now else None
+
+
+def look(now: datetime, *, asked: str = "", asked_at: datetime | None = None) -> Page:
+    """What the page says, in a number of queries that does not depend on how many clusters there are."""
+    everything = conditions.gather()
+    nodes, machines, operations, alerts = _nodes(), _machines(), _operations(), _alerts()
+    rows = []
+    for facts in everything:
+        known = facts.cluster.cluster_id
+        row = _row(facts, nodes.get(known, []), machines.get(known, {}), operations.get(known, (0, 0)), now)
+        row = replace(row, alerts=tuple(alerts.get(known, ())))
+        rows.append(replace(row, asked=_asked(facts, asked_at)) if asked_at and known == asked else row)
+    return Page(tuple(rows), _worker(now), busy=any(row.asked.endswith("…") for row in rows))
+
+
+def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: tuple[int, int], now: datetime) -> Row:
+    cluster, health, sync = facts.cluster, facts.health, facts.sync
+    told = {
+        "Version": f"Proxmox VE {health.version}" if health and health.version else "not known",
+        "Nodes": _node_words(nodes),
+        "Quorum": {True: "yes", False: "no: nothing can be started", None: "not known"}[sync.quorate if sync else None],
+        "Latency": f"{sync.milliseconds} ms" if sync and sync.milliseconds is not None else "not known",
+        "Machines": ", ".join(f"{count} {status}" for status, count in sorted(machines.items())) or "none",
+        "Operations": _operation_words(*operations),
+        "Last success": f"{age(facts.synced_at)} ago" if facts.synced_at else "never",
+        "Breaker": _breaker(sync),
+        "Next try": _next_try(facts, now),
+        "Credential": _credential(facts),
+    }
+    problem = health.problem if health and not health.ok else sync.notice if sync else ""
+    return Row(
+        cluster.pk, cluster.cluster_id, cluster.name, cluster.is_default, _badge(facts, now), problem,
+        tuple(told.items()), (),
+    )  # fmt: skip
+
+
+def _badge(facts: Facts, now: datetime) -> Badge:
+    health = facts.health
+    if health is None:
+        return Badge("unknown", "Never asked")
+    if health.ok:
+        return Badge("paused", "Out of date") if facts.late_since(now) else Badge("running", "Reachable")
+    return Badge("failed", f"Not reachable for {age(health.failing_since or health.checked_at)}")
+
+
+def _node_words(nodes: list[Node]) -> str:
+    if not nodes:
+        return "not known"
+    online = sum(node.online for node in nodes)
+    names = ", ".join(node.name if node.online else f"{node.name} (offline for {age(node.since)})" for node in nodes)
+    return f"{online} of {len(nodes)} online: {names}"
+
+
+def _operation_words(under_way: int, waiting: int) -> str:
+    return f"{under_way} under way, {waiting} waiting" if under_way or waiting else "none"
+
+
+def _breaker(sync: ClusterSync | None) -> str:
+    if sync and sync.is_broken:
+        return f"open: {sync.failures} failures in a row, so it is tried more seldom"
+    return "closed"
+
+
+def _next_try(facts: Facts, now: datetime) -> str:
+    sync = facts.sync
+    if sync is None or sync.due_at <= now:
+        return "as soon as a worker is free"
+    if facts.answers:
+        return f"every {facts.every.total_seconds():.0f} s"
+    return f"at {timezone.localtime(sync.due_at):%H:%M:%S}"
+
+
+def _credential(facts: Facts) -> str:
+    if facts.rejected or facts.read_token_rejected:
+        return "rejected: enter a valid one in the settings"
+    if not (end := facts.known_end):
+        return "not known until when it is good"
+    if end.problem:
+        return "the cluster does not say until when it is good; that needs Sys.Audit on /access/groups"
+    return _end_words(end)
+
+
+def _end_words(end: CredentialEnd) -> str:
+    return f"good until {conditions.day(end.first)}" if end.first else "good without an end"
+
+
+def _asked(facts: Facts, asked_at: datetime) -> str:
+    """First somebody wants it, then a worker has the turn, and then there is a result."""
+    sync = facts.sync
+    if sync is None or sync.asked_at is None or sync.asked_at < asked_at or sync.is_being_read:
+        return "Asked just now…"
+    return "It answered just now." if facts.answers else "It was asked just now and did not answer."
+
+
+def _worker(now: datetime) -> str:
+    """How many work, or nothing."""
+    alive = WorkerBeat.objects.filter(seen_at__gt=now - WorkerBeat.DEAD_AFTER).count()
+    return f"{alive} {'worker runs' if alive == 1 else 'workers run'}" if alive else ""
+
+
+# The rest of the facts, by cluster, each in one query.
+
+
+def _nodes() -> dict[str, list[Node]]:
+    found: dict[str, list[Node]] = {}
+    for node in Node.objects.present().filter(cluster__is_active=True).order_by("cluster_id", "name"):
+        found.setdefault(node.cluster_id, []).append(node)
+    return found
+
+
+def _machines() -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    present = VirtualMachine.objects.present().on_active_clusters().filter(template=False)
+    for cluster_id, status, count in (
+        present.values_list("cluster__cluster_id", "status").annotate(n=Count("pk")).order_by()
+    ):
+        found.setdefault(cluster_id, {})[status] = count
+    return found
+
+
+def _operations() -> dict[str, tuple[int, int]]:
+    waits = Q(admitted_at=None)
+    rows: Iterable[Any] = (
+        Operation.objects.open()
+        .values("cluster_id")
+        .annotate(under_way=Count("pk", filter=~waits), waiting=Count("pk", filter=waits))
+        .order_by()
+    )
+    return {row["cluster_id"]: (row["under_way"], row["waiting"]) for row in rows}
+
+
+def _alerts() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for alert in Alert.objects.open():
+        told = age(alert.opened_at or alert.seen_at)
+        found.setdefault(alert.cluster_id, []).append(f"{alert.get_kind_display()}: told {told} ago")
+    return found
