@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tests.pvesim.conform SUITE.py [--python PYTHON] [arguments of the suite, like --only REGEX]
 
-The suite is a program that is not shipped: it takes --url, --second-node-url, --admin, --token, --student, --release and
---without, and ends with a line of how many checks passed. It may need packages of its own, hence --python.
+The suite is a program that is not shipped: it takes --url, --second-node-url, --admin, --token, --student,
+--release and --without, and ends with a line of how many checks passed. It may need packages of its own: --python.
 """
 
 import argparse
