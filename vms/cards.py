@@ -48,6 +48,7 @@ class Card:
     elapsed: str
     age: str
     age_at: datetime | None
+    node_is_silent: bool
     buttons: tuple[Button, ...]
     reason: str
     trouble: str
@@ -114,7 +115,8 @@ def _card(
     known_at = _known_at(machine)
     situation = rules.Situation(machine, getattr(machine.cluster, "health", None), busy)
     silent = situation.health is not None and not situation.health.ok
-    fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not silent)
+    stale = silent or bool(machine.silent_since)
+    fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
     offered = [action for action in _offered(machine) if not busy and not rules.why_not(situation, action)]
     return Card(
         pk=machine.pk,
@@ -122,11 +124,12 @@ def _card(
         vmid=machine.vmid,
         node=machine.node,
         status=_words(machine, busy),
-        tone=_tone(machine, busy, silent=silent),
+        tone=_tone(machine, busy, silent=stale),
         busy=bool(busy),
         elapsed=_clock(now - busy.requested_at) if busy else "",
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
+        node_is_silent=bool(machine.silent_since) and not machine.missing_since,
         buttons=tuple(Button(action, action.label, action in CONFIRMED) for action in offered if may_operate),
         reason="" if busy or offered or silent else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
@@ -165,7 +168,7 @@ def _words(machine: VirtualMachine, busy: Operation | None) -> str:
             Action.STOP: _("Stopping"),
             Action.REBOOT: _("Rebooting"),
         }[Action(busy.action)]
-    if machine.missing_since:
+    if machine.missing_since or machine.gone_at:
         return _("Not found on the cluster")
     words = {"running": _("Running"), "stopped": _("Stopped"), "paused": _("Paused"), "unknown": _("Unknown")}
     return words.get(machine.status, machine.status)
@@ -189,7 +192,7 @@ def _synced_at(cluster: Cluster) -> datetime | None:
 
 def _known_at(machine: VirtualMachine) -> datetime | None:
     """The age of what the page says of a machine: the last read that listed it, or a later look at itself."""
-    listed = machine.missing_since or _synced_at(machine.cluster)
+    listed = machine.missing_since or machine.gone_at or machine.silent_since or _synced_at(machine.cluster)
     return max((at for at in (listed, machine.status_at) if at), default=None)
 
 

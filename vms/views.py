@@ -113,7 +113,11 @@ class Place:
 def places_of(user: User) -> list[Place]:
     """The active clusters on which a person has a machine (staff: all of them), the default first."""
     counted = (
-        VirtualMachine.objects.visible_to(user).filter(missing_since=None).values("cluster").annotate(n=Count("pk"))
+        VirtualMachine.objects.visible_to(user)
+        .present()
+        .filter(missing_since=None)
+        .values("cluster")
+        .annotate(n=Count("pk"))
     )
     counts = {row["cluster"]: row["n"] for row in counted.order_by()}
     active = Cluster.objects.active().select_related("health")

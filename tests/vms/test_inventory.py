@@ -1,6 +1,5 @@
 """What a cluster's answer makes of the inventory, and what it must not."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,29 +7,12 @@ from django.utils import timezone
 
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries, writes
+from tests.vms.answers import LIST, answer, missing, row, vmids
 from vms import inventory
+from vms.inventory import suspicion
 from vms.models import ClusterSync, VirtualMachine
 
 pytestmark = pytest.mark.django_db
-
-LIST = "^/cluster/resources$"
-
-
-def vmids(lab: Lab, **filters: Any) -> list[int]:
-    return list(VirtualMachine.objects.filter(cluster=lab.row, **filters).values_list("vmid", flat=True))
-
-
-def missing(lab: Lab) -> list[int]:
-    return vmids(lab, missing_since__isnull=False)
-
-
-def row(vmid: int, **facts: Any) -> dict[str, Any]:
-    return {"type": "qemu", "vmid": vmid, "node": "pve1", "name": f"net-{vmid}", "status": "stopped", **facts}
-
-
-def answer(lab: Lab, *rows: dict[str, Any]) -> None:
-    lab.pve.faults.reply(LIST, body=json.dumps({"data": rows}))
-
 
 # What is taken over
 
@@ -208,7 +190,7 @@ def test_a_machine_keeps_its_name_when_the_list_has_lost_it(building_a: Lab):
     building_a.clock.advance(301)
     building_a.sync()
     found = building_a.machine(102)
-    assert (found.name, found.status, found.missing_since) == ("net-02", "unknown", None)
+    assert (found.name, found.status, found.missing_since) == ("net-02", "running", None)
 
 
 def test_a_status_that_was_asked_for_since_is_newer_than_the_list(building_a: Lab):
@@ -236,14 +218,15 @@ def test_a_list_is_newer_than_a_status_of_long_ago(building_a: Lab):
 
 
 def test_a_status_observed_while_the_list_is_being_read_stays(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
-    take_over, machine = inventory._update, building_a.machine(101)
+    judge, machine = suspicion.of, building_a.machine(101)
     building_a.pve.guest(101).name = "renamed"
 
-    def late(*args: Any) -> int:
+    def late(*args: Any, **others: Any) -> str:
+        """After the rows were read, and before they are written."""
         machine.observe("running", at=timezone.now())
-        return take_over(*args)
+        return judge(*args, **others)
 
-    monkeypatch.setattr(inventory, "_update", late)
+    monkeypatch.setattr(suspicion, "of", late)
     building_a.sync()
     assert (building_a.machine(101).name, building_a.machine(101).status) == ("renamed", "running")
 

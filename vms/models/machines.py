@@ -4,24 +4,35 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
 from accounts.models import User
+from clusters import audit
 from clusters.models import Cluster
 
 
 class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Staff who may look at machines see all of them, everybody else what is assigned to him now."""
+        """Staff who may look at machines see all that are there, everybody else what he holds or is steward of."""
         if user.is_staff and user.has_perm("vms.view_virtualmachine"):
-            return self
+            return self.filter(Q(gone_at=None) | self._is_held_by(user))
         return self._held_by(user)
 
     def operable_by(self, user: User | AnonymousUser) -> Self:
         if user.is_staff and user.has_perm("vms.operate_virtualmachine"):
             return self
         return self._held_by(user)
+
+    def described_by(self, user: User | AnonymousUser) -> Self:
+        """Those whose note and guest login the person may write: as administrator or as steward."""
+        from vms.models.sets import MachineSet  # noqa: PLC0415 - they know each other
+
+        if user.is_staff and user.has_perm("vms.change_virtualmachine"):
+            return self
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(pk__in=MachineSet.entries_of(user))
 
     def on_active_clusters(self) -> Self:
         return self.filter(cluster__is_active=True)
@@ -31,11 +42,17 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
         return self.filter(gone_at=None)
 
     def _held_by(self, user: User | AnonymousUser) -> Self:
-        from vms.models.assignments import Assignment  # noqa: PLC0415 - they know each other
-
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        return self.filter(pk__in=Assignment.objects.live().filter(user=user).values("vm"))
+        return self.filter(self._is_held_by(user))
+
+    @staticmethod
+    def _is_held_by(user: User | AnonymousUser) -> Q:
+        from vms.models.assignments import Assignment  # noqa: PLC0415 - they know each other
+        from vms.models.sets import MachineSet  # noqa: PLC0415
+
+        # A union, because with an `or` a database reads the whole table of machines.
+        return Q(pk__in=Assignment.objects.live().filter(user=user.pk).values("vm").union(MachineSet.entries_of(user)))
 
 
 class VirtualMachine(models.Model):
@@ -83,6 +100,16 @@ class VirtualMachine(models.Model):
     details_at = models.DateTimeField(null=True)
     details_failures = models.PositiveSmallIntegerField(default=0, help_text="In a row: it is asked ever more seldom.")
 
+    # What people write, and no cluster says.
+    note = models.TextField(
+        max_length=2000, blank=True, help_text="For whoever holds or looks after the machine. No passwords."
+    )
+    guest_login = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="How to log in inside, like “student, the password is on the board”. Who sees the machine sees it.",
+    )
+
     objects: ClassVar[Any] = VirtualMachineQuerySet.as_manager()
 
     class Meta:
@@ -101,6 +128,21 @@ class VirtualMachine(models.Model):
     @property
     def display_name(self) -> str:
         return self.name or f"VM {self.vmid}"
+
+    def describe(self, *, note: str, guest_login: str) -> bool:
+        """Write what people say of it, and nothing else; false when it says so already."""
+        with transaction.atomic():
+            row = VirtualMachine.objects.select_for_update(of=("self",)).get(pk=self.pk)
+            changes = {}
+            if row.note != note:
+                changes["note"] = (row.note, note)
+            if row.guest_login != guest_login:  # people write passwords into it, whatever the form asks
+                changes["guest_login"] = (audit.mask(row.guest_login), audit.mask(guest_login))
+            if changes:
+                VirtualMachine.objects.filter(pk=self.pk).update(note=note, guest_login=guest_login)
+                audit.record(row, **changes)
+        self.note, self.guest_login = note, guest_login
+        return bool(changes)
 
     def observe(self, status: str, *, at: datetime) -> None:
         """Write down a status that was asked for directly."""

@@ -1,0 +1,33 @@
+"""What changes seldom: the version of a cluster, its quorum, and where its nodes are."""
+
+import logging
+
+from clusters import addresses, gate, proxmox
+from clusters.config import ClusterConfig
+from clusters.models import ClusterHealth
+from vms.models import ClusterSync
+
+logger = logging.getLogger(__name__)
+
+
+def ask_facts(config: ClusterConfig) -> None:
+    """Two calls. A failure changes nothing: that the cluster does not answer, its reading says."""
+    try:
+        with gate.read(config) as pve:
+            version = pve.version().version
+            status = _status(pve)
+    except proxmox.ProxmoxError as error:
+        logger.info("%s: %s", config.cluster_id, error.plain)
+        return
+    ClusterHealth.succeeded(config.cluster_id, version=version)
+    ClusterSync.objects.filter(cluster_id=config.cluster_id).update(quorate=status.quorate if status else None)
+    if status:
+        addresses.learn(config, status)
+
+
+def _status(pve: proxmox.Reader) -> proxmox.ClusterStatus | None:
+    """None when the account may not know."""
+    try:
+        return pve.cluster_status()
+    except proxmox.PermissionMissing:
+        return None

@@ -1,0 +1,32 @@
+"""The snapshots of a machine, as its cluster lists them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from clusters import proxmox
+from vms.models import Snapshot
+
+LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+def write_snapshots(machine: int, listed: proxmox.Snapshots) -> None:
+    """Make the rows of a machine, by its primary key, say what the list says. Called in a transaction."""
+    known = {row.name: row for row in Snapshot.objects.filter(vm=machine)}
+    for found in listed.all:
+        facts = _facts(found)
+        row = known.pop(found.name, None)
+        if row is None:
+            Snapshot.objects.create(vm_id=machine, name=found.name, **facts)
+        elif any(getattr(row, name) != value for name, value in facts.items()):
+            Snapshot.objects.filter(pk=row.pk).update(**facts)
+    if known and not listed.rejected:
+        Snapshot.objects.filter(pk__in=[row.pk for row in known.values()]).delete()
+
+
+def _facts(found: proxmox.Snapshot) -> dict[str, Any]:
+    return {
+        "description": found.description[:500],
+        "taken_at": datetime.fromtimestamp(min(found.taken, LAST_SECOND), UTC) if found.taken else None,
+        "parent": found.parent,
+        "with_memory": found.with_memory,
+    }
