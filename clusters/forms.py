@@ -117,6 +117,8 @@ class ClusterForm(forms.ModelForm[Cluster]):
         model = Cluster
         field_classes = {"addresses": LinesField, "ca_certificate": PemField, "fingerprint": PinsField}
         fields = SETTINGS
+        # The admin's own text boxes are for texts, and ten lines high.
+        widgets = {"addresses": LinesField.widget, "fingerprint": PinsField.widget}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -25,6 +25,12 @@ from clusters.templatetags.ages import age
 
 CONNECTION = ("host", "port", "addresses", "learned_in_words", "verify_ssl", "ca_certificate", "fingerprint")
 
+# What only a cluster that is there has.
+LATER = {
+    "default_in_words", "learned_in_words", "token_in_words", "remove_token", "read_token_in_words",
+    "remove_read_token", "health_in_words", "created_at", "updated_at",
+}  # fmt: skip
+
 
 @admin.register(Cluster)
 class ClusterAdmin(admin.ModelAdmin[Cluster]):
@@ -59,6 +65,15 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         "default_in_words", "learned_in_words", "token_in_words", "read_token_in_words", "health_in_words",
         "created_at", "updated_at",
     )  # fmt: skip
+
+    def get_fieldsets(self, request: HttpRequest, obj: Cluster | None = None) -> Any:
+        """A cluster that is being added has nothing yet that could be shown or removed."""
+        if obj:
+            return super().get_fieldsets(request, obj)
+        there = [
+            (name, {**part, "fields": [f for f in part["fields"] if f not in LATER]}) for name, part in self.fieldsets
+        ]
+        return [(name, part) for name, part in there if part["fields"]]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         found: Any = super().get_queryset(request).select_related("health")
