@@ -27,6 +27,9 @@ from vms.views import PersonRequest, login_needed
 # How long the page says that somebody asked.
 ASKED_FOR = timedelta(seconds=60)
 
+# A worker takes up what is due within this time, if one is free.
+OVERDUE = timedelta(seconds=5)
+
 
 @dataclass(frozen=True)
 class Badge:
@@ -168,10 +171,12 @@ def _breaker(sync: ClusterSync | None) -> str:
 
 def _next_try(facts: Facts, now: datetime) -> str:
     sync = facts.sync
-    if sync is None or sync.due_at <= now:
+    if sync is None or sync.due_at < now - OVERDUE:
         return "as soon as a worker is free"
     if facts.answers:
         return f"every {facts.every.total_seconds():.0f} s"
+    if sync.is_being_read or sync.due_at <= now:
+        return "now"
     return f"at {timezone.localtime(sync.due_at):%H:%M:%S}"
 
 

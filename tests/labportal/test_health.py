@@ -1,6 +1,6 @@
 """What a probe is told, and what everybody else is told while there is no database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,9 +9,10 @@ from django.test import Client
 
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
+from labportal import health
 from tests.labportal.servers import get, portal, silence, within
 from tests.labs import Lab, ago
-from tests.own_database import default_connection
+from tests.own_database import default_connection, postgres_only, run_in_threads, second_connection
 from tests.vms.database_states import NOWHERE, never_adopted, no_table
 from vms import registry
 from vms.models import ClusterSync, WorkerBeat
@@ -45,7 +46,8 @@ def worker() -> WorkerBeat:
 def test_all_is_well(client: Client, building_a: Lab, worker: WorkerBeat):
     status, told = ask(client)
     assert status == 200
-    assert told.pop("worker") <= 5 and told.pop("oldest_sync") <= 5
+    assert told.pop("worker") <= 5
+    assert told.pop("oldest_sync") <= 5
     assert told == {"ok": True, "clusters_source": "database", "reason": "", "clusters": 1, "clusters_down": 0}
 
 
@@ -79,10 +81,9 @@ def test_a_cluster_that_is_down_is_its_own_trouble(client: Client, building_a: L
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("building_a", "worker")
 @pytest.mark.parametrize(("age", "changed", "status"), [(301, 999, 503), (290, 999, 200), (301, 10, 200)])
-def test_machines_of_a_cluster_that_answers_are_up_to_date(
-    client: Client, building_a: Lab, worker: WorkerBeat, age: int, changed: int, status: int
-):
+def test_machines_of_a_cluster_that_answers_are_up_to_date(client: Client, age: int, changed: int, status: int):
     ClusterSync.objects.update(synced_at=ago(seconds=age))
     Cluster.objects.update(updated_at=ago(seconds=changed))
     found, told = ask(client)
@@ -148,6 +149,33 @@ def test_health_comes_back_with_the_database(client: Client):
     with default_connection(**NOWHERE):
         assert ask(client)[0] == 503
     assert ask(client)[0] == 200
+
+
+@postgres_only
+@pytest.mark.usefixtures("own_database")
+def test_a_database_that_hangs_is_unhealthy_in_time_and_comes_back(client: Client):
+    with second_connection() as other:
+        other.execute("LOCK TABLE clusters IN ACCESS EXCLUSIVE MODE")
+        with within(2.9):
+            assert ask(client) == (503, health.SILENT)
+        other.rollback()
+    assert until(lambda: ask(client)[0] == 200)
+
+
+@postgres_only
+@pytest.mark.usefixtures("own_database")
+def test_probes_of_a_database_that_hangs_are_one_probe(client: Client):
+    with second_connection() as other:
+        other.execute("LOCK TABLE clusters IN ACCESS EXCLUSIVE MODE")
+        assert run_in_threads(*[lambda: ask(Client())] * 8) == []
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'relation' AND datname = current_database()"
+        assert other.execute(waiting).fetchone()[0] == 1
+        other.rollback()
+    assert until(lambda: ask(client)[0] == 200)
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    return any(condition() for _ in range(20))
 
 
 # A person

@@ -245,7 +245,7 @@ def test_only_a_mail_that_certainly_did_not_arrive_waits(
     building_a: Lab, settings: Any, monkeypatch: pytest.MonkeyPatch, troubles: dict[str, Exception], state: str
 ):
     settings.ALERT_MAIL_TO = ["boss@school.test"]
-    monkeypatch.setattr(mail, "get_connection", lambda: type("Server", (Broken,), troubles)())
+    monkeypatch.setattr(mail, "get_connection", type("Server", (Broken,), troubles))
     begin("mail")
     message = send()
     assert (message.state, len(mail.outbox)) == (state, state == State.SENT)

@@ -68,7 +68,8 @@ def test_staff_without_the_permission_may_not_look(client: Client, building_a: L
 def test_an_auditor_looks_and_has_no_button(client: Client, auditor: User, building_a: Lab, worker: WorkerBeat):
     client.force_login(auditor)
     page = read(client)
-    assert "Building A" in page and "Sync now" not in page
+    assert "Building A" in page
+    assert "Sync now" not in page
     assert client.post("/clusters/building-a/sync/").status_code == 403
 
 
@@ -83,7 +84,8 @@ def test_a_cluster_that_answers(staff: Client, building_a: Lab, worker: WorkerBe
     ClusterHealth.succeeded("building-a", version="9.2.11")
     ClusterSync.objects.update(quorate=True, milliseconds=42, due_at=timezone.now() + timedelta(seconds=9))
     page = read(staff)
-    assert "Reachable" in words(page) and "1 worker runs." in page
+    assert "Reachable" in words(page)
+    assert "1 worker runs." in page
     assert fact(page, "Version") == "Proxmox VE 9.2.11"
     assert (fact(page, "Quorum"), fact(page, "Latency")) == ("yes", "42 ms")
     assert fact(page, "Machines") == "1 running, 3 stopped"
@@ -100,6 +102,18 @@ def test_a_cluster_that_does_not_answer(staff: Client, building_a: Lab, worker: 
     assert "The cluster &lt;b&gt;did not&lt;/b&gt; answer." in page
     assert fact(page, "Breaker").startswith("open: 5 failures")
     assert fact(page, "Next try") == f"at {timezone.localtime(due):%H:%M:%S}"
+
+
+@pytest.mark.parametrize(
+    ("ok", "due_in", "expected"),
+    [(True, -1, "every 15 s"), (True, -30, "as soon as a worker is free"), (False, -1, "now"), (False, 45, "now")],
+)
+@pytest.mark.usefixtures("building_a", "worker")
+def test_when_it_is_tried_next(staff: Client, ok: bool, due_in: int, expected: str):
+    now = timezone.now()
+    ClusterHealth.objects.update(ok=ok, failing_since=now)
+    ClusterSync.objects.update(asked_at=now, due_at=now + timedelta(seconds=due_in))
+    assert fact(read(staff), "Next try") == expected
 
 
 def test_a_cluster_that_was_never_asked(staff: Client, building_a: Lab, worker: WorkerBeat):
@@ -172,7 +186,8 @@ def test_the_result_of_sync_now_comes_by_itself(staff: Client, building_a: Lab, 
     building_a.sync()
     ClusterSync.schedule_next("building-a", attempt=attempt)
     changed = read(staff, poll(page), **HTMX)
-    assert "It answered just now." in changed and 'hx-trigger="every 5s"' in changed
+    assert "It answered just now." in changed
+    assert 'hx-trigger="every 5s"' in changed
 
 
 def test_sync_now_needs_a_post(staff: Client, building_a: Lab):
