@@ -8,7 +8,7 @@ class ClustersConfig(AppConfig):
         from auditlog.registry import auditlog  # noqa: PLC0415
 
         from clusters import checks  # noqa: F401, PLC0415
-        from clusters.models import SECRETS, Cluster  # noqa: PLC0415
+        from clusters.models import SECRETS, Cluster, ClusterNotice  # noqa: PLC0415
 
         auditlog.register(
             Cluster,
@@ -18,3 +18,4 @@ class ClustersConfig(AppConfig):
             mask_fields=[*SECRETS],
             mask_callable="clusters.audit.mask",
         )
+        auditlog.register(ClusterNotice, include_fields=["cluster", "text", "shown_from", "shown_until"])

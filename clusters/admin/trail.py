@@ -5,16 +5,17 @@ from typing import Any
 from auditlog.models import LogEntry
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
+from accounts.downloads import Downloadable
 from clusters.models import SECRETS
+
+NOTHING = {"", "None"}
 
 admin.site.unregister(LogEntry)
 
 
 @admin.register(LogEntry)
-class TrailAdmin(admin.ModelAdmin[LogEntry]):
+class TrailAdmin(Downloadable[LogEntry]):
     list_display = ("timestamp", "who", "action", "object_repr", "what")
     list_filter = ("action", ("content_type", admin.RelatedOnlyFieldListFilter), "timestamp")
     list_select_related = ("actor", "content_type")
@@ -23,15 +24,16 @@ class TrailAdmin(admin.ModelAdmin[LogEntry]):
     list_per_page = 50
     show_full_result_count = False
     fields = ("timestamp", "who", "remote_addr", "action", "object_repr", "what")
+    download_columns = ("timestamp", "who", "remote_addr", "action", "content_type", "object_repr", "what")
 
     @admin.display(description="who", ordering="actor__username")
     def who(self, entry: LogEntry) -> str:
         return str(entry.actor or entry.actor_email or "the portal itself")
 
     @admin.display(description="what")
-    def what(self, entry: LogEntry) -> SafeString | str:
+    def what(self, entry: LogEntry) -> str:
         told = [line for field, pair in (entry.changes or {}).items() if (line := _told(field, pair, entry.action))]
-        return format_html_join("; ", "{}", ((line,) for line in told)) if told else "-"
+        return "; ".join(told) or "-"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -44,14 +46,23 @@ class TrailAdmin(admin.ModelAdmin[LogEntry]):
 
 
 def _told(field: str, pair: Any, action: int) -> str:
-    before, after = (*pair, "", "")[:2]
+    if isinstance(pair, dict):  # rows that were added to a relation, or taken out
+        done = {"add": "added", "delete": "removed"}.get(str(pair.get("operation")), "changed")
+        return f"{field}: {done} {', '.join(map(str, pair.get('objects', [])))}"
+    before, after = map(str, (*pair, "", "")[:2])
     if field == "credential_version":
         return "secret changed" if action == LogEntry.Action.UPDATE else ""
     if field in SECRETS:
-        return {"***": f"{field} set"}.get(str(after), f"{field} removed")
+        return {"***": f"{field} set"}.get(after, f"{field} removed")
     if field == "ca_certificate":
-        return "" if str(after) in {"", "None"} and str(before) in {"", "None"} else "ca_certificate changed"
+        return "" if {before, after} <= NOTHING else "ca_certificate changed"
+    return _in_clear(field, before, after, action)
+
+
+def _in_clear(field: str, before: str, after: str, action: int) -> str:
+    if "***" in {before, after}:
+        return f"{field} changed" if action == LogEntry.Action.UPDATE else ""
     if action == LogEntry.Action.UPDATE:
         return f"{field}: {before} → {after}"
-    value = str(after if action == LogEntry.Action.CREATE else before)
-    return "" if value in {"", "None"} or field == "id" else f"{field}: {value}"
+    value = after if action == LogEntry.Action.CREATE else before
+    return "" if value in NOTHING or field == "id" else f"{field}: {value}"

@@ -3,6 +3,7 @@
 from clusters.models.adoption import Adoption, DeletedCluster, PendingImport
 from clusters.models.cluster import SECRETS, TARGET, Cluster, NotActive
 from clusters.models.health import ClusterHealth, LoginState
+from clusters.models.notices import ClusterNotice
 
 __all__ = [
     "SECRETS",
@@ -10,6 +11,7 @@ __all__ = [
     "Adoption",
     "Cluster",
     "ClusterHealth",
+    "ClusterNotice",
     "DeletedCluster",
     "LoginState",
     "NotActive",

@@ -4,6 +4,7 @@ from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
 from vms.models.machines import Snapshot, VirtualMachine
 from vms.models.operations import Operation
+from vms.models.sets import MachineSet
 from vms.models.syncs import ClusterSync, Node, Pool, SyncRun
 from vms.models.workers import Schedule, WorkerBeat
 
@@ -13,6 +14,7 @@ __all__ = [
     "Assignment",
     "ClusterSync",
     "CredentialEnd",
+    "MachineSet",
     "Node",
     "Operation",
     "Pool",

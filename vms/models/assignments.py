@@ -3,11 +3,12 @@
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.deletion import CASCADE, ProtectedError
 from django.utils import timezone
 
+from clusters import audit
 from vms.models.machines import VirtualMachine
 
 
@@ -24,13 +25,25 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         return self.filter(ended_at=None)
 
     def end(self) -> int:
-        return self.live().update(ended_at=timezone.now())
+        """End those that last, and write it down. Returns how many: not those that somebody else just ended."""
+        now = timezone.now()
+        with transaction.atomic():
+            rows = list(self.live().order_by("pk").select_related("vm", "user").select_for_update(of=("self",)))
+            Assignment.objects.filter(pk__in=[row.pk for row in rows]).update(ended_at=now)
+            audit.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
+        return len(rows)
 
 
 class Assignment(models.Model):
     """Somebody holds a machine. It is ended, not deleted."""
 
-    vm = models.ForeignKey(VirtualMachine, protect_live_assignments, related_name="assignments", verbose_name="machine")
+    vm = models.ForeignKey(
+        VirtualMachine,
+        protect_live_assignments,
+        related_name="assignments",
+        verbose_name="machine",
+        limit_choices_to={"gone_at": None, "template": False},
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assignments")
     assigned_at = models.DateTimeField(default=timezone.now, editable=False)
     ended_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it lasts.")

@@ -52,7 +52,8 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
         from vms.models.sets import MachineSet  # noqa: PLC0415
 
         # A union, because with an `or` a database reads the whole table of machines.
-        return Q(pk__in=Assignment.objects.live().filter(user=user.pk).values("vm").union(MachineSet.entries_of(user)))
+        held = Assignment.objects.live().filter(user=user.pk).order_by().values("vm")
+        return Q(pk__in=held.union(MachineSet.entries_of(user)))
 
 
 class VirtualMachine(models.Model):

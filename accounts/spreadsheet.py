@@ -1,0 +1,89 @@
+"""Tables as text: read what a spreadsheet saved, and write what no spreadsheet takes for a formula."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+
+MOST_LINES = 5_000
+MOST_BYTES = 512 * 1024
+
+# The second four are the wide ones of Chinese and Japanese keyboards.
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+class Unreadable(ValueError):
+    """What is wrong, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is not empty, by its number in the text, with its cells without surrounding white space."""
+
+    number: int
+    cells: tuple[str, ...]
+
+    def cell(self, index: int) -> str:
+        """Empty where the line is shorter."""
+        return self.cells[index] if index < len(self.cells) else ""
+
+
+def decode(content: bytes) -> str:
+    if len(content) > MOST_BYTES:
+        raise Unreadable(f"This is larger than {MOST_BYTES // 1024} KB. Split it into several.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("This is not text in UTF-8. Save it in the spreadsheet as “CSV UTF-8”.") from None
+
+
+def read(text: str) -> list[Line]:
+    """The lines of a table whose cells are separated by tabs, semicolons or commas. Raises `Unreadable`."""
+    if len(text) > MOST_BYTES:
+        raise Unreadable(f"This is larger than {MOST_BYTES // 1024} KB. Split it into several.")
+    if "\0" in text:
+        raise Unreadable("This is not text: it has a NUL character in it.")
+    lines = _lines(text.removeprefix("\N{BYTE ORDER MARK}"))
+    if len(lines) > MOST_LINES:
+        raise Unreadable(f"These are more than {MOST_LINES:,} lines. Split them.")
+    return lines
+
+
+def _lines(text: str) -> list[Line]:
+    # An apostrophe in a name is no quote; `strict` finds a quote that would swallow the lines after it.
+    reader, lines, number = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True), [], 1
+    try:
+        for cells in reader:
+            stripped = tuple(cell.strip() for cell in cells)
+            if any(stripped):
+                lines.append(Line(number, stripped))
+            number = reader.line_num + 1
+    except csv.Error:
+        raise Unreadable(f'Line {number} cannot be read. Is a quotation mark (") missing there?') from None
+    return lines
+
+
+def _delimiter(text: str) -> str:
+    """Commas stand inside of names, semicolons and tabs do not."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return next((mark for mark in "\t;" if mark in first), ",")
+
+
+def safe(value: object) -> str:
+    """A cell that is text to every spreadsheet."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.lstrip().startswith(FORMULA) or text[:1] in {"\t", "\r", "\n"} else text
+
+
+def download(name: str, header: Iterable[object], rows: Iterable[Iterable[object]]) -> HttpResponse:
+    """A table to save as `name`."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    response.write("\N{BYTE ORDER MARK}")  # without it Excel takes UTF-8 for the local code page
+    writer = csv.writer(response)
+    writer.writerow([safe(cell) for cell in header])
+    writer.writerows([safe(cell) for cell in row] for row in rows)
+    return response

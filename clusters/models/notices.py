@@ -1,0 +1,41 @@
+"""What an administrator tells the people of a cluster."""
+
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from clusters.models.cluster import Cluster
+
+
+class ClusterNoticeQuerySet(models.QuerySet["ClusterNotice"]):
+    def now(self) -> Self:
+        """Those to be shown at this moment."""
+        now = timezone.now()
+        return self.filter(Q(shown_from=None) | Q(shown_from__lte=now), Q(shown_until=None) | Q(shown_until__gt=now))
+
+
+class ClusterNotice(models.Model):
+    """For everybody who has a machine there, like “Serviced on Friday from 14 to 16”."""
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="notices")
+    text = models.CharField(max_length=300, help_text="What happens and when, like “Serviced on Friday from 14 to 16”.")
+    shown_from = models.DateTimeField(null=True, blank=True, help_text="Empty: at once.")
+    shown_until = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is deleted.")
+
+    objects: ClassVar[Any] = ClusterNoticeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "notice"
+        ordering = ["cluster", F("shown_from").asc(nulls_first=True), "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(shown_from=None) | Q(shown_until=None) | Q(shown_until__gt=F("shown_from")),
+                name="notice_ends_after_it_begins",
+                violation_error_message="It has to end after it begins.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,53 @@
+"""Machines that are looked after together."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+
+class MachineSet(models.Model):
+    """A named set of machines with stewards, who may operate all of it.
+
+    A machine that is gone stays in its sets. Whatever else has machines of its own may point to a set.
+    """
+
+    name = models.CharField(max_length=100)
+    machines = models.ManyToManyField("vms.VirtualMachine", blank=True, related_name="sets")
+    stewards = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="stewarded_sets",
+        help_text="They see and operate every machine of the set, and write its note and guest login.",
+    )
+
+    class Meta:
+        verbose_name = "machine set"
+        ordering = [Lower("name")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"),
+                name="machine_set_name_unique_without_case",
+                violation_error_message="There is a set of this name already, perhaps in other capitals.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def entries_of(cls, steward: "User | AnonymousUser") -> models.QuerySet[Any]:
+        """The primary keys of the machines in his sets, as a subquery."""
+        return cls.machines.through.objects.filter(machineset__stewards=steward.pk).values("virtualmachine")
+
+    def drop_gone(self) -> int:
+        """Take out the machines that are gone; their number."""
+        gone = list(self.machines.exclude(gone_at=None))
+        self.machines.remove(*gone)
+        return len(gone)
