@@ -108,6 +108,19 @@ SYNC_DEADLINE = number("SYNC_DEADLINE", 10, least=2, most=30)
 OPERATIONS_PER_NODE = number("OPERATIONS_PER_NODE", 4, least=1, most=100)
 OPERATIONS_PER_CLUSTER = number("OPERATIONS_PER_CLUSTER", 16, least=1, most=1000)
 
+# What carries the jobs: the database, or Redis. Rows are the truth either way; the carrier may lose everything.
+REDIS_URL = text("REDIS_URL", "")
+QUEUES = ("operations", "clusters")  # what people wait for is never behind a cluster that does not answer
+TASKS = {
+    "default": {
+        "BACKEND": "django_tasks_rq.RQBackend" if REDIS_URL else "django_tasks_db.DatabaseBackend",
+        "QUEUES": list(QUEUES),
+    }
+}
+RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 120} for name in QUEUES if REDIS_URL}
+# Seconds for which a worker has an operation to itself. Another takes it up when it died meanwhile.
+OPERATION_LEASE = number("OPERATION_LEASE", 45, least=15, most=300)
+
 # Where people reach the portal, for links in messages; empty: messages have none.
 PORTAL_URL = web_address("PORTAL_URL").rstrip("/")
 
@@ -146,6 +159,9 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "axes",
+    "django_tasks",
+    "django_tasks_db",
+    *(["django_rq"] if REDIS_URL else []),
 ]
 
 MIDDLEWARE = [
@@ -202,7 +218,7 @@ elif database["ENGINE"] == "django.db.backends.postgresql":
     database["CONN_HEALTH_CHECKS"] = True
     database.setdefault("OPTIONS", {}).update(
         connect_timeout=DATABASE_TIMEOUT,
-        pool={"min_size": 1, "max_size": 20, "timeout": DATABASE_TIMEOUT, "reconnect_timeout": 10},
+        pool={"min_size": 1, "max_size": 40, "timeout": DATABASE_TIMEOUT, "reconnect_timeout": 10},
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -242,6 +258,7 @@ AXES_ENABLE_ADMIN = False  # accounts.admin shows what an administrator needs: w
 
 AUDITLOG_DISABLE_REMOTE_ADDR = False
 AUDITLOG_MASK_CALLABLE = "clusters.audit.mask"
+AUDITLOG_USE_FK_STRING_REPRESENTATION = True  # names and not numbers
 
 # The browser.
 CONTENT_SECURITY_POLICY = {
@@ -294,5 +311,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes")},
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes", "django_tasks", "rq")
+    },
 }
