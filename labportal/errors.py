@@ -1,5 +1,6 @@
 """What people see when something broke. These pages ask the database nothing."""
 
+import re
 import sys
 from collections.abc import ItemsView
 from types import FrameType
@@ -27,6 +28,9 @@ class WithoutValues(SafeExceptionReporterFilter):
 
     Django hides what is named like a secret, and shows the same text again in forms, requests and libraries.
     """
+
+    # Django's, and addresses: those of mail servers, webhooks and Redis have passwords in them.
+    hidden_settings = re.compile("API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|HTTP_COOKIE|URL", flags=re.IGNORECASE)
 
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
         return dict.fromkeys(request.POST, self.cleansed_substitute) if request else {}

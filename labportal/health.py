@@ -59,9 +59,8 @@ def _shared_look() -> Body:
 def _fulfil(look: "Future[Body]") -> None:
     try:
         look.set_result(_look())
-    except BaseException as error:  # whatever it is belongs to who asked
+    except Exception as error:  # noqa: BLE001 - handed to those who asked
         look.set_exception(error)
-        raise
     finally:
         connection.close()
 

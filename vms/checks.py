@@ -1,9 +1,10 @@
-"""System checks of the machines' room that read the database: they run with `check --database default`."""
+"""System checks of the machines' room; those that read the database run with `check --database default`."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 from django.db import connection
@@ -30,3 +31,16 @@ def database_is_not_newer(
     hint = "Install that version again, or restore the backup that was made before the upgrade."
     text = f"A newer version of Lab Portal has changed the database ({', '.join(newer)})."
     return [checks.Error(text, hint=hint, id="vms.E001")]
+
+
+@register()
+def alerts_can_be_sent(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What is half set up is noticed here, not when a cluster is down."""
+    found: list[CheckMessage] = []
+    if settings.ALERT_MAIL_TO and not settings.EMAIL_URL:
+        text = "ALERT_MAIL_TO is set and EMAIL_URL is not: mail goes to port 25 of this machine."
+        found.append(checks.Warning(text, hint="Set EMAIL_URL, like smtp+tls://user:password@mail.school.example:587.",
+                                    id="vms.W001"))  # fmt: skip
+    if settings.ALERT_WEBHOOK_SECRET and not settings.ALERT_WEBHOOK_URL:
+        found.append(checks.Warning("ALERT_WEBHOOK_SECRET is set and ALERT_WEBHOOK_URL is not.", id="vms.W002"))
+    return found

@@ -130,6 +130,28 @@ def test_the_policy_breaks_nothing_in_the_admin(window: Browser, the_demo: Demo,
     page.context.close()
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_of_clusters_is_readable_and_fits_a_phone(window: Browser, the_demo: Demo, dark: bool) -> None:
+    page = open_page(window, the_demo, "admin", dark=dark)
+    page.goto(the_demo.address + "clusters/")
+    assert violations(page) == []
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.context.close()
+
+
+def test_the_answer_to_sync_now_comes_by_itself(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "admin")
+    page.goto(the_demo.address + "clusters/")
+    complaints = watched(page)
+    page.get_by_role("button", name="Sync now Building A").click()
+    expect(page.get_by_text("It answered just now.")).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Sync now Annex").click()
+    expect(page.get_by_text("did not answer")).to_be_visible(timeout=20_000)
+    assert complaints == []
+    page.context.close()
+
+
 def test_a_lost_connection_is_said(window: Browser, the_demo: Demo) -> None:
     page = open_page(window, the_demo, "ana")
     expect(page.locator("#connection")).to_be_hidden()
