@@ -1,0 +1,25 @@
+"""Machines, who holds them, what was done to them and how they are read, in the admin."""
+
+from django.contrib import admin
+
+from vms.admin.alerts import AlertAdmin
+from vms.admin.assignments import AssignmentAdmin
+from vms.admin.machines import VirtualMachineAdmin
+from vms.admin.operations import OperationAdmin
+from vms.admin.readings import ClusterSyncAdmin, NodeAdmin, SyncRunAdmin
+from vms.admin.sets import MachineSetAdmin
+
+__all__ = [
+    "AlertAdmin",
+    "AssignmentAdmin",
+    "ClusterSyncAdmin",
+    "MachineSetAdmin",
+    "NodeAdmin",
+    "OperationAdmin",
+    "SyncRunAdmin",
+    "VirtualMachineAdmin",
+]
+
+admin.site.site_header = "Lab Portal administration"
+admin.site.site_title = "Lab Portal"
+admin.site.index_title = "Clusters, machines and people"

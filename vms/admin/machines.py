@@ -1,0 +1,114 @@
+"""Machines in the admin. What people say of them is written here; the rest is observed."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.downloads import Downloadable
+from clusters.templatetags.ages import age
+from vms.admin.common import GoesWithItsCluster
+from vms.admin.filters import ClusterFilter, HeldFilter, PoolFilter, PresenceFilter, StatusFilter
+from vms.models import Assignment, VirtualMachine
+
+WRITTEN = ("note", "guest_login")
+OBSERVED = (
+    "name", "vmid", "cluster", "node", "kind", "state", "known", "holder", "template", "pool", "tags", "lock",
+    "ha_state", "cpus", "memory", "disk", "addresses", "mac_addresses", "booted_at", "missing_since", "gone_at",
+)  # fmt: skip
+
+
+@admin.register(VirtualMachine)
+class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
+    list_display = ("display_name", "vmid", "cluster", "node", "pool", "state", "known", "holder")
+    list_filter = (ClusterFilter, StatusFilter, PoolFilter, HeldFilter, PresenceFilter, "template", "kind")
+    search_fields = ("name", "vmid", "cluster__cluster_id", "cluster__name", "node", "tags", "pool")
+    list_select_related = ("cluster", "cluster__sync")
+    list_per_page = 50
+    show_full_result_count = False
+    fieldsets = (
+        ("For people", {"fields": WRITTEN}),
+        ("As the cluster says", {"fields": OBSERVED}),
+    )
+    readonly_fields = OBSERVED
+    download_columns = (
+        "name", "vmid", "cluster_id", "node", "kind", "status", "template", "pool", "tags", "holder_name", "note",
+        "guest_login", "missing_since", "gone_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[VirtualMachine]:
+        held = Assignment.objects.live().filter(vm=OuterRef("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("cluster__sync")
+            .annotate(
+                holder_pk=Subquery(held.values("user")[:1]), holder_name=Subquery(held.values("user__username")[:1])
+            )
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[VirtualMachine], search_term: str
+    ) -> tuple[QuerySet[VirtualMachine], bool]:
+        """What is gone is offered nowhere."""
+        if request.resolver_match and request.resolver_match.url_name == "autocomplete":
+            queryset = queryset.filter(gone_at=None)
+        return super().get_search_results(request, queryset, search_term)
+
+    # Columns
+
+    @admin.display(description="name", ordering="name")
+    def display_name(self, machine: VirtualMachine) -> str:
+        return machine.display_name
+
+    @admin.display(description="state", ordering="status")
+    def state(self, machine: VirtualMachine) -> str:
+        if machine.gone_at:
+            return f"gone for {age(machine.gone_at)}"
+        if machine.missing_since:
+            return f"missing for {age(machine.missing_since)}, was {machine.status}"
+        told = [machine.status]
+        if machine.lock:
+            told.append(f"locked: {machine.lock}")
+        if machine.silent_since:
+            told.append(f"its node has been silent for {age(machine.silent_since)}")
+        if machine.template:
+            told.append("template")
+        return ", ".join(told)
+
+    @admin.display(description="known", ordering=F("cluster__sync__synced_at"))
+    def known(self, machine: VirtualMachine) -> str:
+        known_at = _known_at(machine)
+        return f"{age(known_at)} ago" if known_at else "never"
+
+    @admin.display(description="held by", ordering="holder_name")
+    def holder(self, machine: VirtualMachine) -> SafeString | str:
+        pk, name = getattr(machine, "holder_pk", None), getattr(machine, "holder_name", None)
+        if pk is None:
+            return "nobody"
+        return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[pk]), name)
+
+    @admin.display(description="held by")
+    def holder_name(self, machine: VirtualMachine) -> str:
+        return getattr(machine, "holder_name", None) or ""
+
+    # Writing
+
+    def has_change_permission(self, request: HttpRequest, obj: VirtualMachine | None = None) -> bool:
+        return request.user.has_perm("vms.change_virtualmachine")
+
+    def save_model(self, request: HttpRequest, obj: VirtualMachine, form: ModelForm[Any], change: bool) -> None:
+        obj.describe(note=obj.note, guest_login=obj.guest_login)
+
+
+def _known_at(machine: VirtualMachine) -> datetime | None:
+    sync = getattr(machine.cluster, "sync", None)
+    if machine.missing_since or machine.silent_since:
+        return machine.silent_since or machine.missing_since
+    return max((at for at in (machine.status_at, sync and sync.synced_at) if at), default=None)

@@ -1,0 +1,25 @@
+"""What was done to machines, in the admin: to look at and to download."""
+
+from django.contrib import admin
+
+from accounts.downloads import Downloadable
+from vms.admin.common import ReadOnly
+from vms.admin.filters import ClusterNameFilter
+from vms.models import Operation
+
+
+@admin.register(Operation)
+class OperationAdmin(ReadOnly, Downloadable[Operation]):
+    list_display = ("requested_at", "action", "vm_name", "vmid", "cluster_id", "requested_by_name", "state", "outcome")
+    list_filter = ("state", "action", "requested_at", ClusterNameFilter)
+    search_fields = ("vm_name", "vmid", "requested_by_name", "upid")
+    list_per_page = 50
+    show_full_result_count = False
+    fields = (
+        "action", "snapshot", "vm_name", "vmid", "cluster_id", "node", "requested_by_name", "requested_at",
+        "admitted_at", "sent_at", "finished_at", "state", "outcome", "upid",
+    )  # fmt: skip
+    download_columns = (
+        "requested_at", "action", "snapshot", "vm_name", "vmid", "cluster_id", "node", "requested_by_name", "state",
+        "outcome", "admitted_at", "sent_at", "finished_at", "upid",
+    )  # fmt: skip

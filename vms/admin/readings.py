@@ -1,0 +1,79 @@
+"""How clusters are read, in the admin."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import ngettext
+
+from vms.admin.common import GoesWithItsCluster
+from vms.models import ClusterSync, Node, SyncRun
+
+
+@admin.register(ClusterSync)
+class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
+    """How often a cluster is read is changed here; the rest is looked at."""
+
+    list_display = ("cluster", "synced_at", "seconds_between", "milliseconds", "failures", "quorate", "notice")
+    list_filter = (("notice", admin.EmptyFieldListFilter), "quorate")
+    list_select_related = ("cluster",)
+    search_fields = ("cluster__cluster_id", "cluster__name")
+    fields = (
+        "cluster", "interval", "deadline", "node_limit", "cluster_limit", "synced_at", "asked_at", "due_at",
+        "milliseconds", "failures", "quorate", "notice", "believe_down_to",
+    )  # fmt: skip
+    readonly_fields = (
+        "cluster", "synced_at", "asked_at", "due_at", "milliseconds", "failures", "quorate", "notice",
+        "believe_down_to",
+    )  # fmt: skip
+    actions = ("read_now", "believe")
+
+    def has_change_permission(self, request: HttpRequest, obj: ClusterSync | None = None) -> bool:
+        return request.user.has_perm("vms.change_clustersync")
+
+    @admin.display(description="every")
+    def seconds_between(self, sync: ClusterSync) -> str:
+        return f"{int(sync.every.total_seconds())} s"
+
+    @admin.action(description="Read now", permissions=["change"])
+    def read_now(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
+        for sync in queryset:
+            ClusterSync.hurry(sync.cluster_id)
+        text = ngettext("%(n)d cluster is read next.", "%(n)d clusters are read next.", len(queryset))
+        messages.success(request, text % {"n": len(queryset)})
+
+    @admin.action(description="Believe the last answer", permissions=["change"])
+    def believe(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
+        """The next one is believed about what it leaves out, if it does not list even less."""
+        for sync in queryset.select_related("cluster"):
+            seen = sync.believe_last_answer()
+            if seen is None:
+                messages.info(request, f"{sync.cluster}: the last answer was not doubted, so nothing was changed.")
+                continue
+            self.log_change(request, sync, f"Believed an answer of {seen} machines.")
+            text = ngettext(
+                "%(cluster)s: the next answer is believed if it lists at least %(n)d machine.",
+                "%(cluster)s: the next answer is believed if it lists at least %(n)d machines.",
+                seen,
+            )
+            messages.success(request, text % {"cluster": sync.cluster, "n": seen})
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(GoesWithItsCluster, admin.ModelAdmin[SyncRun]):
+    list_display = (
+        "last_at", "cluster", "outcome", "runs", "milliseconds", "seen", "created", "changed", "missing", "gone",
+        "problem",
+    )  # fmt: skip
+    list_filter = ("cluster", "outcome")
+    list_select_related = ("cluster",)
+    date_hierarchy = "last_at"
+    list_per_page = 50
+    show_full_result_count = False
+
+
+@admin.register(Node)
+class NodeAdmin(GoesWithItsCluster, admin.ModelAdmin[Node]):
+    list_display = ("name", "cluster", "online", "since", "missing_since")
+    list_filter = ("cluster", "online", ("missing_since", admin.EmptyFieldListFilter))
+    list_select_related = ("cluster",)
+    search_fields = ("name",)

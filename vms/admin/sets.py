@@ -1,0 +1,54 @@
+"""Machine sets in the admin."""
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import ngettext
+
+from vms.models import MachineSet
+
+
+@admin.register(MachineSet)
+class MachineSetAdmin(admin.ModelAdmin[MachineSet]):
+    list_display = ("name", "machine_count", "gone_count", "led_by")
+    search_fields = ("name", "stewards__username", "machines__name")
+    autocomplete_fields = ("machines", "stewards")
+    fields = ("name", "stewards", "machines", "gone")
+    readonly_fields = ("gone",)
+    actions = ("drop_gone",)
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MachineSet]:
+        gone = Q(machines__gone_at__isnull=False)
+        counted = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                machine_total=Count("machines", distinct=True), gone_total=Count("machines", filter=gone, distinct=True)
+            )
+        )
+        return counted.prefetch_related("stewards")
+
+    @admin.display(description="machines", ordering="machine_total")
+    def machine_count(self, group: MachineSet) -> int:
+        return int(getattr(group, "machine_total", 0))
+
+    @admin.display(description="of these gone", ordering="gone_total")
+    def gone_count(self, group: MachineSet) -> int:
+        return int(getattr(group, "gone_total", 0))
+
+    @admin.display(description="stewards")
+    def led_by(self, group: MachineSet) -> str:
+        return ", ".join(person.get_username() for person in group.stewards.all()) or "nobody"
+
+    @admin.display(description="machines that are gone")
+    def gone(self, group: MachineSet) -> str:
+        names = [str(machine) for machine in group.machines.exclude(gone_at=None)] if group.pk else []
+        return f"{', '.join(names)}. The list's action takes them out." if names else "none"
+
+    @admin.action(description="Take out machines that are gone", permissions=["change"])
+    def drop_gone(self, request: HttpRequest, queryset: QuerySet[MachineSet]) -> None:
+        dropped = sum(group.drop_gone() for group in queryset)
+        text = ngettext("%(n)d machine was taken out.", "%(n)d machines were taken out.", dropped)
+        messages.success(request, text % {"n": dropped})

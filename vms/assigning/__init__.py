@@ -1,0 +1,20 @@
+"""Give many machines to many people: first a plan that can be shown, then exactly that plan."""
+
+from vms.assigning.apply import Overtaken, PlanChanged, apply
+from vms.assigning.plan import Plan, Row, Verdict, plan
+from vms.assigning.sources import Pattern, Share, Source, Table, source_from
+
+__all__ = [
+    "Overtaken",
+    "Pattern",
+    "Plan",
+    "PlanChanged",
+    "Row",
+    "Share",
+    "Source",
+    "Table",
+    "Verdict",
+    "apply",
+    "plan",
+    "source_from",
+]

@@ -1,0 +1,169 @@
+"""What giving machines away would do, line by line. Reads the database, writes nothing."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from vms.assigning.lookup import Holding, Machine, Machines, People, holdings, shared
+from vms.assigning.sources import Share, Source, Wish
+
+
+class Verdict(StrEnum):
+    ASSIGN = "assign"
+    HOLDS = "already holds it"
+    TAKEN = "held by somebody else"
+    NO_PERSON = "unknown person"
+    DISABLED = "account is disabled"
+    NO_MACHINE = "unknown machine"
+    AMBIGUOUS = "ambiguous name"
+    TEMPLATE = "template"
+    GONE = "gone"
+    NONE_LEFT = "no machine left"
+    CONFLICT = "lines disagree"
+    REPEATED = "repeated"
+    WRONG = "not understood"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line, and what becomes of it. `ends` is the assignment that is ended for it."""
+
+    line: int
+    person: str
+    machine: str
+    verdict: Verdict
+    note: str = ""
+    user: int = 0
+    vm: int = 0
+    ends: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    source: Source
+    end_first: bool
+    rows: tuple[Row, ...]
+
+    @property
+    def given(self) -> list[Row]:
+        """What is written."""
+        return [row for row in self.rows if row.verdict is Verdict.ASSIGN]
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        counted = Counter(row.verdict for row in self.rows)
+        return [(verdict.value, counted[verdict]) for verdict in Verdict if counted[verdict]]
+
+    @property
+    def digest(self) -> str:
+        """Tells one plan from another, so that what was shown is what is applied."""
+        return hashlib.sha256(repr((self.source, self.end_first, self.rows)).encode()).hexdigest()
+
+
+def plan(source: Source, *, end_first: bool = False) -> Plan:
+    """Raises `Unreadable` for a table that cannot be read. `end_first` ends who holds a machine now."""
+    wishes = source.wishes()
+    people = People(wish.person for wish in wishes)
+    if isinstance(source, Share):
+        rows = list(_shared_out(source, wishes, people, end_first=end_first))
+    else:
+        machines = Machines(wishes)
+        rows = [_row(wish, people, machines) for wish in wishes]
+    rows = _without_conflicts(rows, one_each=source.way != "table")
+    return Plan(source, end_first, tuple(_against_holders(rows, end_first=end_first)))
+
+
+def _row(wish: Wish, people: People, machines: Machines) -> Row:
+    if wish.problem:
+        return Row(wish.line, wish.person, "", Verdict.WRONG, wish.problem)
+    row = _person(wish, people)
+    verdict, note, machine = _machine(wish, machines)
+    if machine:
+        row = replace(row, machine=str(machine), vm=machine.pk)
+    if row.verdict is not Verdict.ASSIGN:
+        return row
+    return replace(row, verdict=verdict, note=note)
+
+
+def _person(wish: Wish, people: People) -> Row:
+    person = people.find(wish.person)
+    row = Row(wish.line, wish.person, wish.machine, Verdict.ASSIGN)
+    if person is None:
+        return replace(row, verdict=Verdict.NO_PERSON)
+    row = replace(row, person=person.username, user=person.pk)
+    return row if person.is_active else replace(row, verdict=Verdict.DISABLED)
+
+
+def _machine(wish: Wish, machines: Machines) -> tuple[Verdict, str, Machine | None]:
+    if wish.cluster and machines.cluster(wish.cluster) is None:
+        return Verdict.NO_MACHINE, f"there is no cluster {wish.cluster}", None
+    named = machines.named(wish)
+    there = [machine for machine in named if not machine.is_gone]
+    usable = [machine for machine in there if not machine.template]
+    if len(usable) > 1:
+        return Verdict.AMBIGUOUS, ", ".join(f"{m.cluster_id}/{m.vmid}" for m in usable[:5]), None
+    if usable:
+        note = "missing on the cluster at the moment" if usable[0].is_missing else ""
+        return Verdict.ASSIGN, note, usable[0]
+    if there:
+        return Verdict.TEMPLATE, "", there[0]
+    return (Verdict.GONE, "", named[-1]) if named else (Verdict.NO_MACHINE, "", None)
+
+
+def _shared_out(share: Share, wishes: Iterable[Wish], people: People, *, end_first: bool) -> Iterator[Row]:
+    machines = shared(share)
+    held = holdings(machine.pk for machine in machines)
+    names = {machine.pk: machine for machine in machines}
+    already = {} if end_first else {holding.user: names[vm] for vm, holding in held.items()}
+    free = iter(machine for machine in machines if end_first or machine.pk not in held)
+    lines: dict[int, int] = {}
+    for wish in wishes:
+        row = _person(wish, people)
+        if row.verdict is not Verdict.ASSIGN:
+            yield row
+        elif (first := lines.setdefault(row.user, row.line)) != row.line:
+            yield replace(row, verdict=Verdict.REPEATED, note=f"line {first} says it already")
+        elif machine := already.get(row.user):
+            yield replace(row, verdict=Verdict.HOLDS, machine=str(machine), vm=machine.pk)
+        elif machine := next(free, None):
+            yield replace(row, machine=str(machine), vm=machine.pk)
+        else:
+            yield replace(row, verdict=Verdict.NONE_LEFT)
+
+
+def _without_conflicts(rows: list[Row], *, one_each: bool) -> list[Row]:
+    """Lines that give one machine to several people are all refused: nobody can tell which one is right."""
+    wanted: dict[int, dict[int, int]] = defaultdict(dict)
+    for row in rows:
+        if row.verdict is Verdict.ASSIGN:
+            wanted[row.vm].setdefault(row.user, row.line)
+    lines: dict[int, int] = {}
+    return [_checked(row, wanted[row.vm] if row.vm else {}, lines, one_each=one_each) for row in rows]
+
+
+def _checked(row: Row, wanted: dict[int, int], lines: dict[int, int], *, one_each: bool) -> Row:
+    """`wanted` are the first lines that ask for this machine, by person; `lines` the first of each person so far."""
+    if row.verdict not in {Verdict.ASSIGN, Verdict.HOLDS}:
+        return row
+    others = [line for user, line in wanted.items() if user != row.user]
+    if others:
+        return replace(row, verdict=Verdict.CONFLICT, note=f"line {others[0]} gives it to somebody else")
+    first = lines.setdefault(row.user, row.line) if one_each else wanted.get(row.user, row.line)
+    return row if first == row.line else replace(row, verdict=Verdict.REPEATED, note=f"line {first} says it already")
+
+
+def _against_holders(rows: list[Row], *, end_first: bool) -> Iterator[Row]:
+    held = holdings(row.vm for row in rows if row.vm)
+    for row in rows:
+        holding = held.get(row.vm)
+        yield _against(row, holding, end_first=end_first) if holding and row.verdict is Verdict.ASSIGN else row
+
+
+def _against(row: Row, holding: Holding, *, end_first: bool) -> Row:
+    if holding.user == row.user:
+        return replace(row, verdict=Verdict.HOLDS)
+    if end_first:
+        return replace(row, ends=holding.pk, note=f"ends the assignment to {holding.username}")
+    return replace(row, verdict=Verdict.TAKEN, note=holding.username)
