@@ -21,7 +21,7 @@ from vms import inventory, operations
 from vms.models import Assignment, Operation, VirtualMachine
 
 NUMBERS = itertools.count(1)
-POWER = "/status/(start|stop|shutdown|reboot)$"
+POWER = "/status/(start|stop|shutdown|reboot|reset|suspend|resume)$"
 
 
 @dataclass
@@ -134,7 +134,7 @@ def admit() -> None:
 def carry_out() -> None:
     """What a worker does with operations in one turn, in this thread."""
     admit()
-    for operation in Operation.objects.due(timezone.now()).select_related("vm", "requested_by"):
+    for operation in Operation.objects.free(timezone.now()):
         operations.work_on(operation)
 
 

@@ -6,10 +6,21 @@ from dataclasses import dataclass
 from clusters.models import ClusterHealth
 from vms.models import Operation, VirtualMachine
 
-# The statuses from which an action makes sense. A status that the portal does not know forbids nothing but a start.
-STARTABLE = {"stopped"}
-RUNNING = {"running"}
+Action = Operation.Action
+
+# The statuses from which an action makes sense. What is not listed makes sense from every status that is known.
+NEEDED = {
+    Action.START: "stopped",
+    Action.SHUTDOWN: "running",
+    Action.REBOOT: "running",
+    Action.RESET: "running",
+    Action.SUSPEND: "running",
+    Action.RESUME: "paused",
+}
 OFF = {"stopped", "unknown"}
+
+# What Proxmox VE does with virtual machines alone, or with containers as an experiment.
+QEMU_ONLY = {Action.RESET, Action.SUSPEND, Action.RESUME}
 
 LOCKS = {
     "backup": "being backed up",
@@ -46,7 +57,15 @@ def cluster_answers(now: Situation, action: str) -> str | None:
 
 
 def machine_is_there(now: Situation, action: str) -> str | None:
+    if now.machine.gone_at:
+        return "The cluster does not have this machine any more. Ask your teacher."
     return "The cluster does not list this machine any more. Ask your teacher." if now.machine.missing_since else None
+
+
+def node_answers(now: Situation, action: str) -> str | None:
+    if not now.machine.silent_since:
+        return None
+    return "The machine's node does not answer. The buttons come back by themselves when it does."
 
 
 def machine_is_no_template(now: Situation, action: str) -> str | None:
@@ -64,20 +83,28 @@ def machine_is_not_locked(now: Situation, action: str) -> str | None:
     return f"The machine is {LOCKS.get(lock, f'busy ({lock})')}. This usually takes minutes." if lock else None
 
 
+def kind_fits(now: Situation, action: str) -> str | None:
+    if action in QEMU_ONLY and now.machine.kind != VirtualMachine.Kind.QEMU:
+        return "Containers cannot do this. Reboot it, or shut it down, instead."
+    return None
+
+
 def status_fits(now: Situation, action: str) -> str | None:
-    status = now.machine.status
-    if action == Operation.Action.START:
-        return None if status in STARTABLE else f"The machine is {status}, not stopped."
-    if action == Operation.Action.STOP:
+    status, needed = now.machine.status, NEEDED.get(Action(action))
+    if needed:
+        return None if status == needed else f"The machine is {status}, not {needed}."
+    if action == Action.STOP:
         return None if status not in OFF else f"The machine is {status}."
-    return None if status in RUNNING else f"The machine is {status}, not running."
+    return None if status != "unknown" else "The state of the machine is unknown. Wait until its node answers again."
 
 
 RULES: list[Rule] = [
     cluster_is_active,
     cluster_answers,
     machine_is_there,
+    node_answers,
     machine_is_no_template,
+    kind_fits,
     nothing_under_way,
     machine_is_not_locked,
     status_fits,

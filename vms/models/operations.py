@@ -25,11 +25,14 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Those that count against the limits of a node and a cluster."""
         return self.open().exclude(admitted_at=None)
 
+    def free(self, now: datetime) -> Self:
+        """Let through, open, and held by no worker."""
+        return self.under_way().filter(Q(leased_until=None) | Q(leased_until__lt=now))
+
     def due(self, now: datetime) -> Self:
-        """Let through, open, held by no worker, and not looked at too lately: oldest first."""
-        free = Q(leased_until=None) | Q(leased_until__lt=now)
+        """Those free ones whose next look has come: oldest first."""
         ripe = Q(next_look_at=None) | Q(next_look_at__lte=now)
-        return self.under_way().filter(free, ripe).order_by("requested_at", "pk")
+        return self.free(now).filter(ripe).order_by("requested_at", "pk")
 
 
 class Operation(models.Model):
@@ -62,10 +65,6 @@ class Operation(models.Model):
         UNKNOWN = "unknown", "outcome unknown"
 
     OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
-    # Longer than the gateway's calls of one step, so that a worker at work is not overtaken; and short enough that
-    # the work of a killed one is taken up within a minute.
-    LEASE = timedelta(seconds=45)
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     vm = models.ForeignKey(
         VirtualMachine, models.SET_NULL, null=True, related_name="operations", verbose_name="machine"
@@ -123,15 +122,17 @@ class Operation(models.Model):
         return self.state in self.OPEN
 
     def claim(self, now: datetime) -> bool:
-        """Take the lease if nobody holds it. The attempt number fences off whoever held it before."""
+        """Take the lease if nobody holds it. The attempt number fences off whoever held it before.
+
+        The lease is longer than the gateway's calls of one step, so that a worker at work is not overtaken.
+        """
+        began, lease = time.monotonic(), timedelta(seconds=settings.OPERATION_LEASE)
         taken = (
-            Operation.objects.due(now)
-            .filter(pk=self.pk)
-            .update(leased_until=now + self.LEASE, attempt=F("attempt") + 1)
+            Operation.objects.free(now).filter(pk=self.pk).update(leased_until=now + lease, attempt=F("attempt") + 1)
         )
         if taken:
             self.refresh_from_db()
-            self._lease_ends = time.monotonic() + self.LEASE.total_seconds()
+            self._lease_ends = began + lease.total_seconds()
         return bool(taken)
 
     def is_held_for(self, seconds: float) -> bool:

@@ -1,26 +1,48 @@
+import os
 import signal
+import threading
+from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from vms.worker import Worker
+from vms.worker.process import THREADS
 
 
 class Command(BaseCommand):
     help = "Keep machines up to date and carry out what people request. Run at least one, anywhere."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--threads",
+            type=int,
+            default=THREADS["clusters"],
+            choices=range(1, 101),
+            metavar="N",
+            help="how many clusters are read at once (default: %(default)s); operations get a third of that on top",
+        )
+
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """Also what only the database can tell, such as a wrong key."""
         return super().get_check_kwargs(options) | {"databases": ["default"]}
 
-    def handle(self, **options: Any) -> None:
-        worker = Worker()
+    def handle(self, *, threads: int, **options: Any) -> None:
+        worker = Worker(threads={"operations": max(1, threads // 3), "clusters": threads})
+
+        asked: list[int] = []
 
         def stop(number: int, frame: FrameType | None) -> None:
-            worker.stopping.set()
+            if asked:
+                os._exit(1)  # twice: at once
+            asked.append(number)
+            # In a thread, because the one that is interrupted may hold the event's lock.
+            threading.Thread(target=worker.stopping.set).start()
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         self.stdout.write("The worker runs. Ctrl-C finishes what is under way and stops.")
-        worker.run()
+        if not worker.run():
+            self.stderr.write("Some work did not end in time. Another worker takes it up.")
+            os._exit(0)  # the threads would be waited for

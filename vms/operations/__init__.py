@@ -1,0 +1,32 @@
+"""Request, admit, send, follow, settle: the way of every action on a machine.
+
+The row is the truth. It is committed before the cluster hears of it, sent once, and never sent again by itself:
+whoever takes over from a dead worker looks, and does not repeat.
+"""
+
+from vms.operations.admission import WAIT_FOR, admit, position, waiting_before
+from vms.operations.asking import Refused, cancel, request, situation
+from vms.operations.following import SETTLE_WITHIN
+from vms.operations.kinds import KINDS, Kind
+from vms.operations.sending import SEND_WITHIN
+from vms.operations.steps import STEPS, work_on
+from vms.operations.sweeping import follow_all, sweep
+
+__all__ = [
+    "KINDS",
+    "SEND_WITHIN",
+    "SETTLE_WITHIN",
+    "STEPS",
+    "WAIT_FOR",
+    "Kind",
+    "Refused",
+    "admit",
+    "cancel",
+    "follow_all",
+    "position",
+    "request",
+    "situation",
+    "sweep",
+    "waiting_before",
+    "work_on",
+]

@@ -1,0 +1,98 @@
+"""What people ask for, and take back while it waits."""
+
+import re
+from functools import partial
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from clusters.models import ClusterHealth
+from vms import rules
+from vms.models import Operation, VirtualMachine
+from vms.operations import handing
+
+State, Action = Operation.State, Operation.Action
+
+ABOUT_SNAPSHOTS = {Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT}
+SNAPSHOT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
+RESERVED = {"current", "pending"}
+LONGEST_DESCRIPTION = 500
+
+
+class Refused(Exception):
+    """The action cannot be requested now; the text says why, for the person who asked."""
+
+
+def situation(machine: VirtualMachine) -> rules.Situation:
+    health = ClusterHealth.objects.filter(cluster__cluster_id=machine.cluster_id).first()
+    return rules.Situation(machine, health, Operation.objects.open().filter(vm=machine).first())
+
+
+def request(
+    machine: VirtualMachine, action: str, *, by: User, snapshot: str = "", description: str = ""
+) -> tuple[Operation, bool]:
+    """Record that a person wants this done. Returns the operation and whether it is new.
+
+    A second request while the same is under way gets the first one. Raises `Refused`.
+    The caller has already found the machine through `operable_by(by)`.
+    """
+    if wrong := _wrong_words(action, snapshot, description):
+        raise Refused(wrong)
+    now = situation(machine)
+    if now.open_operation and (now.open_operation.action, now.open_operation.snapshot) == (action, snapshot):
+        return now.open_operation, False
+    if reason := rules.why_not(now, action):
+        raise Refused(reason)
+    wanted = Operation(
+        vm=machine,
+        cluster_id=machine.cluster_id,
+        vmid=machine.vmid,
+        vm_name=machine.name,
+        action=action,
+        snapshot=snapshot,
+        description=description,
+        requested_by=by,
+        requested_by_name=by.get_username(),
+    )
+    try:
+        with transaction.atomic():
+            wanted.save(force_insert=True)
+            transaction.on_commit(partial(handing.operation, wanted), robust=True)
+            return wanted, True
+    except IntegrityError:  # somebody was faster, and the constraint kept it to one
+        return _the_first(wanted, machine), False
+
+
+def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
+    same = {"vm": machine.pk, "action": wanted.action, "snapshot": wanted.snapshot}
+    if first := Operation.objects.open().filter(**same).first():
+        return first
+    reason = rules.why_not(situation(machine), wanted.action)
+    raise Refused(reason or "The machine has just changed. Look at it again.") from None
+
+
+def _wrong_words(action: str, snapshot: str, description: str) -> str:
+    """Why this cannot be the name or the description of a snapshot, or nothing."""
+    if action not in ABOUT_SNAPSHOTS:
+        return "This action has no snapshot." if snapshot or description else ""
+    if not SNAPSHOT_NAME.fullmatch(snapshot):
+        return (
+            "A snapshot's name begins with a letter and has 2 to 40 letters, digits, hyphens and underscores. "
+            "Choose another name."
+        )
+    if snapshot in RESERVED:
+        return f"The name “{snapshot}” is reserved. Choose another name."
+    if len(description) > LONGEST_DESCRIPTION:
+        return f"The description is longer than {LONGEST_DESCRIPTION} characters. Shorten it."
+    return ""
+
+
+def cancel(operation: Operation, *, by: User) -> bool:
+    """Take back what still waits for its turn. False when it was let through, or ended, meanwhile."""
+    cancelled = Operation.objects.waiting().filter(pk=operation.pk)
+    outcome = f"Cancelled by {by.get_username()} while it waited for its turn."
+    done = cancelled.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())
+    if done:
+        operation.refresh_from_db()
+    return bool(done)

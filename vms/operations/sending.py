@@ -1,0 +1,68 @@
+"""The one moment at which something is sent."""
+
+import logging
+from datetime import timedelta
+
+from django.utils import timezone
+
+from clusters import gate, proxmox
+from clusters.config import ClusterConfig
+from clusters.proxmox.client import DEADLINE
+from vms.models import ClusterSync, Operation, VirtualMachine
+from vms.operations import kinds
+
+logger = logging.getLogger(__name__)
+
+State = Operation.State
+
+# What was let through and could not be sent for so long is dropped.
+SEND_WITHIN = timedelta(minutes=5)
+
+# The lease has to last for the call (seconds), or another worker looks for what is not there yet.
+NEEDED = DEADLINE + 2
+
+HELD_UP = "The portal was held up, and sent nothing. Try again."
+
+
+def send(operation: Operation, config: ClusterConfig) -> None:
+    if reason := _no_longer_allowed(operation):
+        operation.finish(State.CANCELLED, reason, expected=State.REQUESTED)
+        return
+    vm = operation.vm
+    if vm is None or not operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
+        return
+    try:
+        with gate.connect(config) as pve:
+            # A process may be stopped for minutes between any two lines. Who took over has looked and found nothing.
+            if not operation.is_held_for(NEEDED):
+                operation.finish(
+                    State.FAILED, "The portal was held up, and sent nothing. Try again.", expected=State.SENT
+                )
+                return
+            upid = kinds.begin(pve, operation, vm)
+    except proxmox.ProxmoxError as error:
+        _not_answered(operation, error)
+        return
+    operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
+
+
+def _not_answered(operation: Operation, error: proxmox.ProxmoxError) -> None:
+    if error.sent:
+        logger.warning("%s: %s", operation, error.plain)  # it may have arrived: the next step looks
+        return
+    operation.finish(State.FAILED, error.plain, expected=State.SENT)
+    if isinstance(error, proxmox.NotFound):
+        ClusterSync.hurry(operation.cluster_id)  # it was moved or deleted: soon the row knows where it is
+
+
+def _no_longer_allowed(operation: Operation) -> str:
+    """The person's right is looked at again when the operation is sent: much may have changed since the click."""
+    by, now = operation.requested_by, timezone.now()
+    if (operation.admitted_at or now) < now - SEND_WITHIN:
+        return "It could not be sent for too long, so it was dropped. Try again."
+    machines = VirtualMachine.objects.filter(pk=operation.vm_id or 0)
+    if not by or not by.is_active or not machines.operable_by(by).exists():
+        return "The machine was taken from this person before it could be sent."
+    if not machines.present().filter(missing_since=None).exists():
+        return "The cluster does not list this machine any more, so nothing was sent."
+    return ""

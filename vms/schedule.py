@@ -1,0 +1,56 @@
+"""What is done how often, besides reading clusters and working on operations. One of all workers gets each turn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from vms import alerts, credential_ends, inventory, jobs
+from vms.jobs import job
+from vms.models import Schedule, WorkerBeat
+from vms.worker import engines
+
+
+@dataclass(frozen=True)
+class Line:
+    """Every so often, this is done, by some worker and beside everything else. What fails waits for the next time."""
+
+    name: str
+    every: timedelta
+    work: Callable[[], object]
+
+
+def forget_workers() -> None:
+    """Those that died without a word, a day ago."""
+    WorkerBeat.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
+
+
+LINES = {
+    line.name: line
+    for line in (
+        Line("look closer at machines", timedelta(seconds=15), jobs.look_closer_everywhere),
+        Line("ask clusters for facts", timedelta(minutes=5), jobs.ask_facts_everywhere),
+        Line("forget old readings", timedelta(hours=1), inventory.prune),
+        Line("forget finished jobs", timedelta(minutes=10), engines.forget_finished),
+        Line("forget dead workers", timedelta(hours=1), forget_workers),
+        Line("review alerts", timedelta(seconds=10), alerts.review),
+        Line("ask until when credentials are good", timedelta(minutes=5), credential_ends.ask),
+        Line("forget old alerts", timedelta(days=1), alerts.prune),
+    )
+}
+
+
+@job(queue="clusters")
+def regular(name: str) -> None:
+    """Do one line."""
+    LINES[name].work()
+
+
+def enqueue_due() -> None:
+    """Give what is due to the engine. Any number of workers may ask."""
+    asked = dict(Schedule.objects.values_list("name", "next_at"))
+    now = timezone.now()
+    for line in LINES.values():
+        if asked.get(line.name, now) <= now and Schedule.turn(line.name, every=line.every):
+            regular.enqueue(line.name)
