@@ -1,0 +1,38 @@
+"""The database of a run, and other processes that work on it."""
+
+import os
+
+from django.conf import settings
+from django.db import connection
+
+from clusters.config import ClusterConfig
+from clusters.models import Cluster
+from tests.bench.world import World
+
+
+def enter(world: World) -> list[ClusterConfig]:
+    """Save the clusters of a world, and nothing else, as administrators would."""
+    Cluster.objects.all().delete()
+    for place in world.places:
+        Cluster.objects.create(
+            cluster_id=place.name, name=place.name, host=place.host, port=place.port, user="portal@pve",
+            token_id=place.token_id, token_secret=place.token_secret, ca_certificate=place.ca_pem,
+        )  # fmt: skip
+    return [row.config for row in Cluster.objects.order_by("cluster_id")]
+
+
+def url() -> str:
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return f"{os.environ['DATABASE_URL'].rsplit('/', 1)[0]}/{name}"
+
+
+def environment() -> dict[str, str]:
+    """Of a process of the product, with this one's keys."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+        "DATABASE_URL": url(),
+        "SECRET_KEY": settings.SECRET_KEY,
+    }

@@ -1,0 +1,136 @@
+"""Keeping 20 clusters of 1,000 machines up to date, beside the floor of writing everything, in turns in one run."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from clusters.config import ClusterConfig
+from clusters.proxmox import sockets
+from tests.bench import database, report
+from tests.bench.floor import Floor
+from tests.bench.world import FIRST, World
+from vms import inventory
+from vms.models import ClusterSync, VirtualMachine
+
+CLUSTERS, GUESTS, ROUNDS = 20, 1000, 7
+INTERVAL = 3  # seconds
+SAMPLES = 4
+
+
+def run() -> None:
+    world = World(clusters=CLUSTERS, guests=GUESTS)
+    try:
+        configs = database.enter(world)
+        measure_cpu(world, configs)
+        measure_memory(configs)
+        measure_freshness(world)
+    finally:
+        world.stop()
+
+
+def sync_all(configs: list[ClusterConfig]) -> None:
+    for config in configs:
+        outcome = inventory.sync(config)
+        if outcome.problem:
+            raise RuntimeError(f"{config.cluster_id}: {outcome.problem}")
+
+
+def measure_cpu(world: World, configs: list[ClusterConfig]) -> None:
+    floor = Floor(world.places)
+    with counted_handshakes() as handshakes:
+        sync_all(configs)
+        floor.sync()
+        world.ask("calls")
+        ours, floors, changed = [], [], 0
+        for _ in range(ROUNDS):
+            world.ask("churn", 1)
+            before = VirtualMachine.objects.filter(name__contains=".").count()
+            ours.append(report.cpu_ms(lambda: sync_all(configs)))
+            changed = max(changed, VirtualMachine.objects.filter(name__contains=".").count() - before)
+            calls = world.ask("calls")
+            floors.append(report.cpu_ms(floor.sync))
+            world.ask("calls")
+    ratios = [mine / least for mine, least in zip(ours, floors, strict=True)]
+    report.tell(f"CPU of reading {CLUSTERS} x {GUESTS}", report.spread(ours))
+    report.tell("CPU of the floor: fetch, parse, upsert all", report.spread(floors))
+    report.tell("sync CPU at an interval of 3 s", f"{statistics.median(ours) / INTERVAL / 10:8.1f} % of a core")
+    name = f"sync CPU / floor, 1 % churn, {connection.vendor}"
+    report.goal(name, statistics.median(ratios), 0.6, best=min(ratios))
+    report.count("API calls a sync and cluster", max(calls.values()), 1)
+    report.count("API calls a sync and cluster, at least", min(calls.values()), 1)
+    report.count("TLS handshakes a cluster and process", handshakes[0] / CLUSTERS, 1)
+
+
+@contextmanager
+def counted_handshakes() -> Iterator[list[int]]:
+    """Of the gateway's connections, those of the floor not among them."""
+    made, shake = [0], sockets._Socket.do_handshake
+
+    def counted(self: Any, block: bool = False) -> None:
+        made[0] += 1
+        shake(self, block)
+
+    sockets._Socket.do_handshake = counted  # type: ignore[method-assign]
+    try:
+        yield made
+    finally:
+        sockets._Socket.do_handshake = shake  # type: ignore[method-assign]
+
+
+# Memory
+
+
+def measure_memory(configs: list[ClusterConfig]) -> None:
+    few, many = (peak_kib(count) for count in (2, len(configs)))
+    report.tell("peak of a process with 2 clusters, with all", f"{few / 1024:.0f} MiB, {many / 1024:.0f} MiB")
+    report.goal("memory a guest", (many - few) / (GUESTS * (len(configs) - 2)), 2, unit=" KiB")
+
+
+def peak_kib(clusters: int) -> int:
+    """Of a process that reads so many clusters, a few times, with the threads of a worker."""
+    command = [sys.executable, "-m", "tests.bench.peak", str(clusters)]
+    found = subprocess.run(command, env=database.environment(), check=True, capture_output=True, text=True)
+    return int(found.stdout)
+
+
+# Freshness
+
+
+def measure_freshness(world: World) -> None:
+    """With the real worker as a process of its own."""
+    ClusterSync.objects.update(interval=INTERVAL, due_at=timezone.now())
+    worker = subprocess.Popen(
+        [sys.executable, "manage.py", "worker"],
+        env=database.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        rename_and_wait(world, "warm-up", patience=60)
+        taken = sorted(took for number in range(SAMPLES) for took in rename_and_wait(world, f"fresh-{number}"))
+    finally:
+        worker.terminate()
+        worker.communicate()
+    report.tell("change to committed row, median", f"{statistics.median(taken):8.1f} s of {len(taken)}")
+    p95 = taken[int(len(taken) * 0.95) - 1]
+    report.goal("change to committed row, interval of 3 s, p95", p95, INTERVAL + 1, unit=" s")
+
+
+def rename_and_wait(world: World, name: str, *, patience: float = 15) -> list[float]:
+    """Seconds until each cluster's row has the new name."""
+    begun, taken = time.monotonic(), []
+    world.ask("rename", name)
+    while len(taken) < CLUSTERS and time.monotonic() - begun < patience:
+        there = VirtualMachine.objects.filter(vmid=FIRST, name=name).count()
+        taken += [time.monotonic() - begun] * (there - len(taken))
+        time.sleep(0.02)
+    time.sleep(len(name) % 3 * 0.7)  # another moment of the interval next time
+    return taken + [patience] * (CLUSTERS - len(taken))
