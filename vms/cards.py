@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from clusters.models import Cluster, ClusterHealth
-from vms import rules
+from vms import operations, rules
 from vms.models import ClusterSync, Operation, VirtualMachine
 
 Action = Operation.Action
@@ -24,7 +24,10 @@ TOLD_FOR = timedelta(minutes=30)
 QUEUED = timedelta(seconds=3)
 
 # Actions that can lose work are confirmed on a page of their own.
-CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT}
+CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT, Action.RESET}
+
+# What is seldom wanted stands behind “More”.
+SELDOM = {Action.SUSPEND, Action.RESET}
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Card:
     age_at: datetime | None
     node_is_silent: bool
     buttons: tuple[Button, ...]
+    more: tuple[Button, ...]
     reason: str
     trouble: str
     detail: str
@@ -75,11 +79,13 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
     machines = list(machines)
     now = timezone.now()
     latest = _latest_operations(machines, now)
+    before = operations.waiting_before(latest.values())
     by_cluster: dict[str, tuple[Cluster, list[Card]]] = {}
     for machine in machines:
         cards = by_cluster.setdefault(machine.cluster_id, (machine.cluster, []))[1]
         last, may_operate = latest.get(machine.pk), machine.pk in operable
-        cards.append(_card(machine, last, now, may_operate=may_operate, for_staff=for_staff))
+        queue = before.get(last.pk, 0) if last else 0
+        cards.append(_card(machine, last, now, before=queue, may_operate=may_operate, for_staff=for_staff))
     return [_group(cluster, cards, for_staff=for_staff) for cluster, cards in by_cluster.values()]
 
 
@@ -109,7 +115,7 @@ def _group(cluster: Cluster, cards: list[Card], *, for_staff: bool) -> Group:
 
 
 def _card(
-    machine: VirtualMachine, last: Operation | None, now: datetime, *, may_operate: bool, for_staff: bool
+    machine: VirtualMachine, last: Operation | None, now: datetime, *, before: int, may_operate: bool, for_staff: bool
 ) -> Card:
     busy = last if last and last.is_open else None
     known_at = _known_at(machine)
@@ -123,18 +129,23 @@ def _card(
         name=machine.display_name,
         vmid=machine.vmid,
         node=machine.node,
-        status=_words(machine, busy),
+        status=_words(machine, busy, before),
         tone=_tone(machine, busy, silent=stale),
         busy=bool(busy),
         elapsed=_clock(now - busy.requested_at) if busy else "",
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
-        buttons=tuple(Button(action, action.label, action in CONFIRMED) for action in offered if may_operate),
+        buttons=_buttons(action for action in offered if may_operate and action not in SELDOM),
+        more=_buttons(action for action in offered if may_operate and action in SELDOM),
         reason="" if busy or offered or silent else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
         detail=last.outcome if last and for_staff and _trouble(last, now) else "",
     )
+
+
+def _buttons(actions: Iterable[Operation.Action]) -> tuple[Button, ...]:
+    return tuple(Button(action, action.label, action in CONFIRMED) for action in actions)
 
 
 def _fresh_for(cluster: Cluster) -> timedelta:
@@ -154,19 +165,30 @@ def _tone(machine: VirtualMachine, busy: Operation | None, *, silent: bool) -> s
 def _offered(machine: VirtualMachine) -> list[Operation.Action]:
     """What one would want to do with a machine in this state; the rules decide whether it may be done."""
     if machine.status == "running":
-        return [Action.SHUTDOWN, Action.REBOOT, Action.STOP]
+        seldom = [Action.SUSPEND, Action.RESET] if machine.kind == VirtualMachine.Kind.QEMU else []
+        return [Action.SHUTDOWN, Action.REBOOT, Action.STOP, *seldom]
+    if machine.status == "paused":
+        return [Action.RESUME, Action.STOP]
     return [Action.START] if machine.status in rules.OFF else [Action.STOP]
 
 
-def _words(machine: VirtualMachine, busy: Operation | None) -> str:
+def _words(machine: VirtualMachine, busy: Operation | None, before: int) -> str:
     if busy and busy.state == Operation.State.REQUESTED and timezone.now() - busy.requested_at > QUEUED:
-        return _("Waiting for its turn")
+        if not before:
+            return _("Waiting for its turn")
+        return _("Waiting: %(n)d before it on %(node)s") % {"n": before, "node": machine.node}
     if busy:
         return {
             Action.START: _("Starting"),
             Action.SHUTDOWN: _("Shutting down"),
             Action.STOP: _("Stopping"),
             Action.REBOOT: _("Rebooting"),
+            Action.RESET: _("Resetting"),
+            Action.SUSPEND: _("Pausing"),
+            Action.RESUME: _("Resuming"),
+            Action.SNAPSHOT: _("Saving a snapshot"),
+            Action.ROLLBACK: _("Reverting to a snapshot"),
+            Action.DELETE_SNAPSHOT: _("Deleting a snapshot"),
         }[Action(busy.action)]
     if machine.missing_since or machine.gone_at:
         return _("Not found on the cluster")

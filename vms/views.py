@@ -29,7 +29,7 @@ SESSION_KEY = "cluster_id"  # the predecessor's name; empty: all clusters
 View = Callable[..., HttpResponse]
 
 # What people may ask for here.
-OFFERED = {"start", "shutdown", "stop", "reboot"}
+OFFERED = {"start", "shutdown", "stop", "reboot", "reset", "suspend", "resume"}
 
 
 class PersonRequest(HttpRequest):
@@ -151,7 +151,7 @@ def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
     """GET asks for confirmation, POST requests the action. Nothing is sent from here."""
     if action not in OFFERED:
         raise Http404
-    visible = VirtualMachine.objects.operable_by(request.user).on_active_clusters()
+    visible = VirtualMachine.objects.operable_by(request.user).on_active_clusters().present()
     machine = get_object_or_404(visible.select_related("cluster"), pk=pk)
     back = _way_back(request, machine)
     if request.method == "GET":

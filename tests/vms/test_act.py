@@ -126,7 +126,7 @@ def test_a_machine_of_an_inactive_cluster_is_not_found(
     assert_nothing_happens(building_a)
 
 
-@pytest.mark.parametrize("action", ["suspend", "reset", "delete", "START", "requested", "status"])
+@pytest.mark.parametrize("action", ["snapshot", "rollback", "delete", "START", "requested", "status"])
 @pytest.mark.parametrize("method", METHODS)
 def test_an_action_that_is_none_is_not_found(
     as_ana: Client, hers: VirtualMachine, building_a: Lab, method: str, action: str

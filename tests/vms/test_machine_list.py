@@ -217,8 +217,8 @@ def one(building_a: Lab, ana: User) -> VirtualMachine:
     ("status", "words", "buttons"),
     [
         ("stopped", "Stopped", ["start"]),
-        ("running", "Running", ["shutdown", "reboot", "stop"]),
-        ("paused", "Paused", ["stop"]),
+        ("running", "Running", ["shutdown", "reboot", "stop", "suspend", "reset"]),
+        ("paused", "Paused", ["resume", "stop"]),
         ("unknown", "Unknown", []),
         ("prelaunch", "prelaunch", ["stop"]),
     ],
@@ -229,8 +229,8 @@ def test_a_status_is_told_in_words_with_its_buttons(
     VirtualMachine.objects.update(status=status)
     shown = card(as_ana)
     assert words in shown
-    assert [action for action in operations.GOAL if f'id="{action}-{one.pk}"' in shown] == sorted(
-        buttons, key=list(operations.GOAL).index
+    assert [action for action in operations.KINDS if f'id="{action}-{one.pk}"' in shown] == sorted(
+        buttons, key=list(operations.KINDS).index
     )
 
 

@@ -7,7 +7,9 @@ from clusters.models import Cluster, ClusterHealth
 from vms import rules
 from vms.models import Operation, VirtualMachine
 
-ALL = {"start", "shutdown", "stop", "reboot"}
+POWER = {"start", "shutdown", "stop", "reboot", "reset", "suspend", "resume"}
+SAVED = {"snapshot", "rollback", "delete-snapshot"}
+ALL = POWER | SAVED
 
 
 def situation(*, active: bool = True, ok: bool | None = True, busy: str = "", **facts: object) -> rules.Situation:
@@ -24,15 +26,25 @@ def allowed(now: rules.Situation) -> set[str]:
     ("status", "actions"),
     [
         ("stopped", {"start"}),
-        ("running", {"shutdown", "stop", "reboot"}),
-        ("paused", {"stop"}),
+        ("running", {"shutdown", "stop", "reboot", "reset", "suspend"}),
+        ("paused", {"stop", "resume"}),
         ("suspended", {"stop"}),
         ("unknown", set()),
         ("something new", {"stop"}),
     ],
 )
 def test_what_may_be_done_follows_the_status(status: str, actions: set[str]):
-    assert allowed(situation(status=status)) == actions
+    assert allowed(situation(status=status)) & POWER == actions
+
+
+@pytest.mark.parametrize(("status", "actions"), [("stopped", SAVED), ("running", SAVED), ("unknown", set())])
+def test_snapshots_need_a_known_status(status: str, actions: set[str]):
+    assert allowed(situation(status=status)) & SAVED == actions
+
+
+@pytest.mark.parametrize("status", ["running", "paused"])
+def test_a_container_is_neither_reset_nor_paused(status: str):
+    assert not allowed(situation(status=status, kind="lxc")) & {"reset", "suspend", "resume"}
 
 
 @pytest.mark.parametrize("status", ["stopped", "running"])
