@@ -55,6 +55,8 @@ def _storable(value: object, limit: int) -> str:
 
 def real(value: object) -> float:
     """A number from 0 to what a database holds, 0 for nothing. Raises `ValueError`."""
+    if (type(value) is int or type(value) is float) and 0 <= value <= MAX_NUMBER:
+        return float(value)
     if value is None or value == "":
         return 0.0
     if isinstance(value, bool) or not isinstance(value, str | int | float):

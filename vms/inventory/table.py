@@ -3,6 +3,7 @@ than everything else together."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -108,9 +109,9 @@ def write(
 def miss(lost: Iterable[Row], started: datetime) -> tuple[int, int]:
     """Count that a complete answer lacked these. Returns how many are newly missing, and how many gone now."""
     rows = list(lost)
-    machines = VirtualMachine.objects.present().filter(pk__in=[row.pk for row in rows])
     if not rows:
         return 0, 0
+    machines = VirtualMachine.objects.present().filter(pk__in=[row.pk for row in rows])
     machines.update(missed=F("missed") + 1, missing_since=Coalesce("missing_since", started))
     gone = machines.filter(missed__gte=MISSES).update(gone_at=started)
     return sum(row.is_present for row in rows), gone
@@ -128,6 +129,7 @@ def _facts(guest: proxmox.Guest) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def _joined(tags: tuple[str, ...]) -> str:
     return ";".join(tags)[:500]
 
@@ -135,6 +137,8 @@ def _joined(tags: tuple[str, ...]) -> str:
 def _change(row: Row, guest: proxmox.Guest, started: datetime, *, is_silent: bool) -> Change | None:
     """None when the row says the same already."""
     before, facts = row[2:13], _facts(guest)
+    if facts == before and not is_silent and _is_settled(row, guest, started):
+        return None
     if is_silent or not guest.name:
         facts = _with_what_was_known(facts, before, is_silent=is_silent)
     status, booted_at = row.status, _utc(row.booted_at)
@@ -147,6 +151,14 @@ def _change(row: Row, guest: proxmox.Guest, started: datetime, *, is_silent: boo
     silent_since = (_utc(row.silent_since) or started) if is_silent else None
     asks_details = is_back or is_new_start or _nature(facts) != _nature(before)
     return Change(facts, status, booted_at, silent_since, started if asks_details else None)
+
+
+def _is_settled(row: Row, guest: proxmox.Guest, started: datetime) -> bool:
+    """Of a machine whose facts are the same, as nearly always: that nothing else is to be looked at."""
+    _, _, _, status, status_at, booted_at, silent_since, missing_since = row[10:]
+    if status != guest.status or status_at or silent_since or missing_since:
+        return False
+    return not booted_at if not guest.uptime else _utc(booted_at) == _booted_at(guest, _utc(booted_at), started)
 
 
 def _is_known_better(row: Row, started: datetime) -> bool:
@@ -184,7 +196,9 @@ def _end(rows: Iterable[Row], started: datetime) -> None:
         VirtualMachine.objects.filter(pk__in=pks).update(gone_at=started)
 
 
-def _create(cluster_id: str, guests: Iterable[proxmox.Guest], offline: Collection[str], started: datetime) -> None:
+def _create(cluster_id: str, guests: Collection[proxmox.Guest], offline: Collection[str], started: datetime) -> None:
+    if not guests:
+        return
     VirtualMachine.objects.bulk_create(
         [
             VirtualMachine(

@@ -98,19 +98,19 @@ def _guest(entry: Row) -> Guest:
         raise ValueError("vmid out of range")
     return Guest(
         vmid,
-        kind=entry["type"],
-        node=node_name(get("node")),
-        name=text(get("name")),
-        status=text(get("status"), 20) or "unknown",
-        template=flag(get("template")),
-        tags=tags(get("tags")),
-        pool=_optional(get("pool"), 100),
-        lock=_optional(get("lock"), 20),
-        cpus=real(get("maxcpu")),
-        memory=whole(get("maxmem")),
-        disk=whole(get("maxdisk")),
-        uptime=whole(get("uptime")),
-        ha_state=_optional(get("hastate"), 20),
+        entry["type"],
+        node_name(get("node")),
+        text(get("name")),
+        text(get("status"), 20) or "unknown",
+        flag(get("template")),
+        tags(get("tags")),
+        _optional(get("pool"), 100),
+        _optional(get("lock"), 20),
+        real(get("maxcpu")),
+        whole(get("maxmem")),
+        whole(get("maxdisk")),
+        whole(get("uptime")),
+        _optional(get("hastate"), 20),
     )
 
 
