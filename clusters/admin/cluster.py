@@ -5,10 +5,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -30,6 +30,8 @@ LATER = {
     "default_in_words", "learned_in_words", "token_in_words", "remove_token", "read_token_in_words",
     "remove_read_token", "health_in_words", "created_at", "updated_at",
 }  # fmt: skip
+
+PROTECTED = "Somebody was given one of its machines at the same moment. Nothing was deleted: end the assignments first."
 
 
 @admin.register(Cluster)
@@ -154,6 +156,14 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         """A form that changed nothing leaves nothing in the history."""
         return super().log_change(request, obj, message) if message else None
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """The page looks for what protects the cluster; somebody may be given one of its machines after that."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except (ProtectedError, IntegrityError):
+            messages.error(request, PROTECTED)
+            return redirect("admin:clusters_cluster_changelist")
+
     def delete_model(self, request: HttpRequest, obj: Cluster) -> None:
         obj.delete()
         DeletedCluster.objects.bury([obj.cluster_id], by=request.user.get_username())
@@ -259,9 +269,13 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
                 messages.warning(request, f"{cluster.name} was the default. There is no default cluster now.")
 
     @admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
-    @transaction.atomic
     def delete_selected(self, request: HttpRequest, queryset: Any) -> Any:
-        return delete_selected(self, request, queryset.locked())
+        try:
+            with transaction.atomic():
+                return delete_selected(self, request, queryset.locked())
+        except (ProtectedError, IntegrityError):
+            messages.error(request, PROTECTED)
+            return None
 
     @admin.action(description="Make default", permissions=["change"])
     def make_default(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
@@ -276,16 +290,3 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
             messages.error(request, str(error))
         else:
             messages.success(request, f"{chosen[0].name} is the default cluster.")
-
-
-@admin.register(DeletedCluster)
-class DeletedClusterAdmin(admin.ModelAdmin[DeletedCluster]):
-    """Tombstones. Deleting one lets an import bring the cluster back."""
-
-    list_display = ("cluster_id", "deleted_at", "deleted_by")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

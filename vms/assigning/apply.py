@@ -4,7 +4,7 @@ from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from clusters import audit
+from accounts import trail
 from vms.assigning.plan import Plan, plan
 from vms.assigning.sources import Source
 from vms.models import Assignment
@@ -49,6 +49,6 @@ def _write(fresh: Plan) -> None:
         [Assignment(vm_id=row.vm, user_id=row.user, assigned_at=now) for row in fresh.given], batch_size=500
     )
     rows = Assignment.objects.filter(pk__in=[row.pk for row in made]).select_related("vm", "user")
-    audit.record_many(
+    trail.record_many(
         ((row, {"vm": (None, row.vm), "user": (None, row.user)}) for row in rows), action=LogEntry.Action.CREATE
     )

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.deletion import CASCADE, ProtectedError
 from django.utils import timezone
 
-from clusters import audit
+from accounts import trail
 from vms.models.machines import VirtualMachine
 
 
@@ -30,7 +30,7 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         with transaction.atomic():
             rows = list(self.live().order_by("pk").select_related("vm", "user").select_for_update(of=("self",)))
             Assignment.objects.filter(pk__in=[row.pk for row in rows]).update(ended_at=now)
-            audit.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
+            trail.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
         return len(rows)
 
 

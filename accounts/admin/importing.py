@@ -1,0 +1,116 @@
+"""Accounts from a table in the admin: a preview, then exactly that, then the first passwords once."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import importing, previews, spreadsheet
+from accounts.importing import Options, Plan, PlanChanged
+from accounts.spreadsheet import Unreadable
+
+PURPOSE = "accounts"
+
+Admin = admin.ModelAdmin[Any]
+
+
+class ImportForm(forms.Form):
+    upload = forms.FileField(label="CSV file", required=False)
+    text = forms.CharField(
+        label="Or paste it",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+        help_text="Lines of username,first name,last name,email and, if you like, a group. Commas, semicolons or tabs; "
+        "a heading is passed over; at most 5,000 lines.",
+    )
+    update = forms.BooleanField(
+        label="Change people who exist already",
+        required=False,
+        help_text="Otherwise they are left alone. Their passwords stay in any case, and so does what is empty here.",
+    )
+    no_passwords = forms.BooleanField(
+        label="Set no passwords",
+        required=False,
+        help_text="For people who log in by other means. Otherwise everybody who is new gets a first password, which "
+        f"you see once; at most {importing.MOST_PASSWORDS} people at a time.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
+            raise forms.ValidationError("Choose a file or paste its text, one of both.")
+        return data
+
+    @property
+    def table(self) -> str:
+        upload = self.cleaned_data["upload"]
+        return spreadsheet.decode(upload.read(spreadsheet.MOST_BYTES + 1)) if upload else self.cleaned_data["text"]
+
+
+def view(request: HttpRequest, model_admin: Admin) -> HttpResponse:
+    """GET: the form. POST: the preview. POST with `shown`: do what that preview showed."""
+    if not (model_admin.has_add_permission(request) and model_admin.has_change_permission(request)):
+        raise PermissionDenied
+    if "shown" in request.POST:
+        return _apply(request, model_admin)
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
+    context: dict[str, Any] = {"form": form}
+    if request.method == "POST" and form.is_valid():
+        try:
+            text = form.table
+            options = _options(
+                request, update=form.cleaned_data["update"], passwords=not form.cleaned_data["no_passwords"]
+            )
+            context |= _shown(request, text, options)
+        except Unreadable as error:
+            form.add_error(None, str(error))
+    return _page(request, model_admin, context)
+
+
+def _options(request: HttpRequest, *, update: bool, passwords: bool) -> Options:
+    return Options(update=update, passwords=passwords, by_superuser=bool(request.user.is_superuser))
+
+
+def _shown(request: HttpRequest, text: str, options: Options) -> dict[str, Any]:
+    plan = importing.plan(text, options)
+    kept = {"text": text, "update": options.update, "passwords": options.passwords, "digest": plan.digest}
+    return {"plan": plan, "shown": "" if plan.is_empty else previews.seal(PURPOSE, request, kept)}
+
+
+@sensitive_variables("made")
+def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
+    kept = previews.unseal(PURPOSE, request, request.POST["shown"])
+    if kept is None:
+        messages.error(request, "This preview is too old. Choose the file again.")
+        return redirect("admin:accounts_user_import")
+    options = _options(request, update=kept["update"], passwords=kept["passwords"])
+    try:
+        done, made = importing.apply(kept["text"], options, expected=kept["digest"])
+    except PlanChanged as error:
+        messages.warning(request, str(error))
+        return _page(request, model_admin, _shown(request, kept["text"], options))
+    except Unreadable as error:
+        messages.error(request, str(error))
+        return redirect("admin:accounts_user_import")
+    messages.success(request, _summary(done))
+    if not (made and options.passwords):
+        return redirect("admin:accounts_user_changelist")
+    return _page(request, model_admin, {"made": made, "title": "First passwords"})
+
+
+def _summary(done: Plan) -> str:
+    new, updated = (len(done.of(verdict)) for verdict in (importing.Verdict.NEW, importing.Verdict.UPDATE))
+    return f"{new} accounts created, {updated} changed."
+
+
+def _page(request: HttpRequest, model_admin: Admin, context: dict[str, Any]) -> HttpResponse:
+    opts = model_admin.model._meta
+    common = {**model_admin.admin_site.each_context(request), "opts": opts, "title": "Import accounts"}
+    response = render(request, "admin/accounts/user/import.html", common | context)
+    response["Cache-Control"] = "private, no-store"  # names, and once passwords
+    return response
