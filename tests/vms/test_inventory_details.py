@@ -12,7 +12,7 @@ from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries, writes
 from tests.vms.answers import gone
 from vms import inventory
-from vms.models import ClusterSync, Snapshot, VirtualMachine
+from vms.models import Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
 
@@ -281,38 +281,3 @@ def test_clusters_that_answer_and_have_something_due_are_named(building_a: Lab, 
     assert inventory.clusters_with_details_due() == {"building-b"}
     ClusterHealth.failed("building-b", "down")
     assert inventory.clusters_with_details_due() == set()
-
-
-# Facts about the cluster
-
-
-def test_the_version_of_a_cluster_and_its_quorum_are_asked_for(building_a: Lab):
-    inventory.ask_facts(building_a.config)
-    assert ClusterHealth.objects.get().version == building_a.pve.release.version
-    assert ClusterSync.objects.get().quorate is True
-
-
-def test_a_lost_quorum_is_known(building_a: Lab):
-    building_a.pve.lose_quorum()
-    inventory.ask_facts(building_a.config)
-    assert ClusterSync.objects.get().quorate is False
-
-
-def test_where_the_nodes_are_is_learned(building_a: Lab):
-    inventory.ask_facts(building_a.config)
-    assert Cluster.objects.get().learned_addresses
-
-
-def test_an_account_that_may_not_know_the_quorum_does_not(building_a: Lab):
-    ClusterSync.objects.update(quorate=True)
-    building_a.pve.revoke("/", "portal@pve")
-    inventory.ask_facts(building_a.config)
-    assert (ClusterSync.objects.get().quorate, bool(ClusterHealth.objects.get().version)) == (None, True)
-
-
-def test_a_cluster_that_does_not_answer_keeps_its_facts(building_a: Lab):
-    inventory.ask_facts(building_a.config)
-    building_a.pve.stop()
-    inventory.ask_facts(building_a.config)
-    assert ClusterHealth.objects.get().version
-    assert ClusterSync.objects.get().quorate is True
