@@ -142,6 +142,12 @@ def test_staff_lists_are_without_gone_machines(building_a: Lab, client: Client, 
 # Answers that are not believed
 
 
+def test_one_of_two_machines_may_vanish(building_b: Lab):
+    building_b.pve.remove_guest(102)
+    assert building_b.sync().problem == ""
+    assert missing(building_b) == [102]
+
+
 def test_the_only_machine_that_vanished_is_doubted(building_b: Lab):
     building_b.pve.remove_guest(102)
     sync_times(building_b, 3)

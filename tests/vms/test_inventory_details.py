@@ -51,6 +51,21 @@ def test_addresses_at_which_nobody_else_reaches_it_are_left_out(building_a: Lab)
     assert building_a.machine(102).addresses == ["10.0.0.9"]
 
 
+def test_a_machine_that_is_switched_off_while_it_is_asked_has_no_address(
+    building_a: Lab, monkeypatch: pytest.MonkeyPatch
+):
+    with_agent(building_a, 102, "10.0.0.9")
+    read = proxmox.Reader.interfaces
+
+    def switched_off(*args: Any) -> tuple[proxmox.Interface, ...]:
+        building_a.machine(102).observe("stopped", at=timezone.now())
+        return read(*args)
+
+    monkeypatch.setattr(proxmox.Reader, "interfaces", switched_off)
+    look(building_a, 102)
+    assert building_a.machine(102).addresses == []
+
+
 def test_at_most_sixteen_addresses_are_kept(building_a: Lab):
     with_agent(building_a, 102, *(f"10.0.0.{number}" for number in range(1, 40)))
     look(building_a, 102)
