@@ -28,7 +28,11 @@ NAMES = tuple(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; without one, all of them")
-    names = parser.parse_args().names or NAMES
+    parser.add_argument("--rounds", help="how many processes `kill` kills (50)")
+    parser.add_argument("--seed", help="of the random moments of `kill` (the time of day)")
+    options = parser.parse_args()
+    os.environ |= {f"BENCH_{name.upper()}": value for name in ("rounds", "seed") if (value := getattr(options, name))}
+    names = options.names or NAMES
     if unknown := set(names) - set(NAMES):
         parser.error(f"There is no {', '.join(sorted(unknown))}. Choose from {', '.join(NAMES)}.")
     with tempfile.TemporaryDirectory(prefix="labportal-bench-") as folder:

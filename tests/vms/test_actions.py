@@ -43,11 +43,12 @@ POWER = [
 
 
 EVERYWHERE = {"start", "shutdown", "stop", "reboot"}
-CASES = [(vmid, *case) for vmid in (101, 103) for case in POWER if vmid == 101 or case[0] in EVERYWHERE]
+CASES = [(vmid, case[0], case[1:]) for vmid in (101, 103) for case in POWER if vmid == 101 or case[0] in EVERYWHERE]
 
 
-@pytest.mark.parametrize(("vmid", "action", "before", "after"), CASES)
-def test_a_power_action_is_done(building_a: Lab, admin: User, vmid: int, action: str, before: str, after: str):
+@pytest.mark.parametrize(("vmid", "action", "way"), CASES)
+def test_a_power_action_is_done(building_a: Lab, admin: User, vmid: int, action: str, way: tuple[str, str]):
+    before, after = way
     put(building_a, vmid, before)
     assert carried_out(building_a, ask(building_a, vmid, action, admin)) == (State.DONE, "")
     assert (building_a.pve.guest(vmid).status, building_a.machine(vmid).status) == (after, after)
