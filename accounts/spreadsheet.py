@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,9 +67,10 @@ def _lines(text: str) -> list[Line]:
 
 
 def _delimiter(text: str) -> str:
-    """Commas stand inside of names, semicolons and tabs do not."""
+    """Commas stand inside of names, semicolons and tabs seldom do without quotation marks."""
     first = next((line for line in text.splitlines() if line.strip()), "")
-    return next((mark for mark in "\t;" if mark in first), ",")
+    outside = re.sub(r'"[^"]*"', "", first)
+    return next((mark for mark in "\t;" if mark in outside), ",")
 
 
 def safe(value: object) -> str:
