@@ -11,3 +11,4 @@ class ClusterNoticeAdmin(admin.ModelAdmin[ClusterNotice]):
     list_filter = ("cluster",)
     list_select_related = ("cluster",)
     search_fields = ("text", "cluster__name", "cluster__cluster_id")
+    show_full_result_count = False

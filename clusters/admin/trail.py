@@ -20,7 +20,6 @@ class TrailAdmin(Downloadable[LogEntry]):
     list_filter = ("action", ("content_type", admin.RelatedOnlyFieldListFilter), "timestamp")
     list_select_related = ("actor", "content_type")
     search_fields = ("object_repr", "actor__username", "actor_email", "remote_addr")
-    date_hierarchy = "timestamp"
     list_per_page = 50
     show_full_result_count = False
     fields = ("timestamp", "who", "remote_addr", "action", "object_repr", "what")

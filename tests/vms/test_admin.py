@@ -8,6 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from clusters.admin import ClusterAdmin
+from clusters.models import Cluster
 from tests.labs import Lab
 from vms.models import Assignment, Operation, VirtualMachine
 
@@ -156,3 +158,33 @@ def test_the_admin_asks_no_cluster(lena: Client, building_a: Lab):
     lena.get(page("virtualmachine_changelist"))
     lena.get(page("virtualmachine_change", building_a.machine(101).pk))
     assert building_a.pve.count() == 0
+
+
+def test_an_assignment_that_the_database_refuses_is_told(
+    lena: Client, building_a: Lab, ana: User, ben: User, monkeypatch: pytest.MonkeyPatch
+):
+    """The form saw nobody, because the other administrator was as fast."""
+    building_a.give(101, ana)
+    monkeypatch.setattr(Assignment, "validate_constraints", lambda *_, **__: None)
+    data = {"vm": building_a.machine(101).pk, "user": ben.pk}
+    assert b"Somebody gave this machine away" in lena.post(page("assignment_add"), data, follow=True).content
+    assert Assignment.objects.get().user == ana
+
+
+@pytest.mark.parametrize("from_the_list", [True, False])
+def test_a_cluster_whose_machine_is_given_away_while_it_is_deleted_stays(
+    lena: Client, building_a: Lab, ana: User, monkeypatch: pytest.MonkeyPatch, from_the_list: bool
+):
+    looked = ClusterAdmin.get_deleted_objects
+
+    def look_and_give(*args: Any) -> Any:
+        found = looked(*args)
+        building_a.give(101, ana)
+        return found
+
+    monkeypatch.setattr(ClusterAdmin, "get_deleted_objects", look_and_give)
+    action = {"action": "delete_selected", "_selected_action": [building_a.row.pk]} if from_the_list else {}
+    name = "clusters_cluster_changelist" if from_the_list else "clusters_cluster_delete"
+    url = reverse(f"admin:{name}", args=[] if from_the_list else [building_a.row.pk])
+    assert b"end the assignments first" in lena.post(url, {"post": "yes", **action}, follow=True).content
+    assert Cluster.objects.exists()

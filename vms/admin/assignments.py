@@ -69,14 +69,18 @@ class AssignmentAdmin(Downloadable[Assignment]):
 
     # Columns of the download, named so that it can be read in again
 
+    @admin.display(description="username")
     def username(self, row: Assignment) -> str:
         return row.user.get_username()
 
+    @admin.display(description="cluster")
     def cluster(self, row: Assignment) -> str:
         return row.vm.cluster_id
 
+    @admin.display(description="vmid")
     def vmid(self, row: Assignment) -> int:
         return row.vm.vmid
 
+    @admin.display(description="machine")
     def machine(self, row: Assignment) -> str:
         return row.vm.name

@@ -1,17 +1,27 @@
-"""By what machines, and what belongs to them, are filtered in the admin's lists. Each costs one query or none."""
+"""By what machines, and what belongs to them, are filtered in the admin's lists. They cost one query together."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from clusters.models import Cluster
-from vms.models import Assignment, Pool, VirtualMachine
+from vms.models import Assignment, VirtualMachine
 
 Choices = list[tuple[str, str]]
 
 STATUSES = ("running", "stopped", "paused", "unknown")
+
+
+def _clusters_and_pools(request: HttpRequest) -> list[tuple[str, str, str | None]]:
+    """ID and name of each cluster with each of its pools, or with none: one query for two filters."""
+    known: list[tuple[str, str, str | None]] | None = getattr(request, "clusters_and_pools", None)
+    if known is None:
+        rows = Cluster.objects.annotate(pool=FilteredRelation("pools", condition=Q(pools__missing_since=None)))
+        known = list(rows.order_by("name").values_list("cluster_id", "name", "pool__name"))
+        setattr(request, "clusters_and_pools", known)  # noqa: B010 - no attribute that a request is known to have
+    return known
 
 
 class ClusterFilter(admin.SimpleListFilter):
@@ -20,7 +30,7 @@ class ClusterFilter(admin.SimpleListFilter):
     column = "cluster_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return list(Cluster.objects.order_by("name").values_list("cluster_id", "name"))
+        return list(dict.fromkeys((cluster_id, name) for cluster_id, name, _ in _clusters_and_pools(request)))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
@@ -52,8 +62,7 @@ class PoolFilter(admin.SimpleListFilter):
     parameter_name = "pool"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        names = Pool.objects.filter(missing_since=None).order_by("name").values_list("name", flat=True).distinct()
-        return [(name, name) for name in names]
+        return [(name, name) for name in sorted({pool for *_, pool in _clusters_and_pools(request) if pool})]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
         return queryset.filter(pool=self.value()) if self.value() else queryset

@@ -64,9 +64,8 @@ class SyncRunAdmin(GoesWithItsCluster, admin.ModelAdmin[SyncRun]):
         "last_at", "cluster", "outcome", "runs", "milliseconds", "seen", "created", "changed", "missing", "gone",
         "problem",
     )  # fmt: skip
-    list_filter = ("cluster", "outcome")
+    list_filter = ("cluster", "outcome", "last_at")
     list_select_related = ("cluster",)
-    date_hierarchy = "last_at"
     list_per_page = 50
     show_full_result_count = False
 
@@ -77,3 +76,5 @@ class NodeAdmin(GoesWithItsCluster, admin.ModelAdmin[Node]):
     list_filter = ("cluster", "online", ("missing_since", admin.EmptyFieldListFilter))
     list_select_related = ("cluster",)
     search_fields = ("name",)
+    list_per_page = 50
+    show_full_result_count = False

@@ -32,7 +32,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Table:
-    """Lines of `username,cluster,vmid` or `username,machine name`."""
+    """Lines of `username,cluster,vmid` or `username,machine name`. What follows the VMID is passed over."""
 
     text: str
     way = "table"
@@ -112,6 +112,6 @@ def _wish(line: spreadsheet.Line) -> Wish:
     match cells:
         case [person, name] if person and name:
             return Wish(line.number, person, name=name)
-        case [person, cluster, vmid] if person and cluster and vmid.isascii() and vmid.isdigit() and len(vmid) < 10:
+        case [person, cluster, vmid, *_] if person and cluster and vmid.isascii() and vmid.isdigit() and len(vmid) < 10:
             return Wish(line.number, person, cluster=cluster, vmid=vmid)
     return Wish(line.number, line.cell(0), problem="write username,cluster,vmid or username,machine name")
