@@ -1,13 +1,15 @@
 """Machines in the admin. What people say of them is written here; the rest is observed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Concat
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -26,7 +28,7 @@ OBSERVED = (
 
 @admin.register(VirtualMachine)
 class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
-    list_display = ("display_name", "vmid", "cluster", "node", "pool", "state", "known", "holder")
+    list_display = ("display_name", "vmid", "where", "pool", "state", "known", "holder")
     list_filter = (ClusterFilter, StatusFilter, PoolFilter, HeldFilter, PresenceFilter, "template", "kind")
     search_fields = ("name", "vmid", "cluster__cluster_id", "cluster__name", "node", "tags", "pool")
     list_select_related = ("cluster", "cluster__sync")
@@ -67,6 +69,10 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
     def display_name(self, machine: VirtualMachine) -> str:
         return machine.display_name
 
+    @admin.display(description="where", ordering=Concat("cluster__cluster_id", "node"))
+    def where(self, machine: VirtualMachine) -> str:
+        return f"{machine.cluster_id}, {machine.node}"
+
     @admin.display(description="state", ordering="status")
     def state(self, machine: VirtualMachine) -> str:
         if machine.gone_at:
@@ -85,7 +91,9 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
     @admin.display(description="known", ordering=F("cluster__sync__synced_at"))
     def known(self, machine: VirtualMachine) -> str:
         known_at = _known_at(machine)
-        return f"{age(known_at)} ago" if known_at else "never"
+        if known_at is None:
+            return "never"
+        return "now" if timezone.now() - known_at < timedelta(minutes=1) else f"{age(known_at)} ago"
 
     @admin.display(description="held by", ordering="holder_name")
     def holder(self, machine: VirtualMachine) -> SafeString | str:
