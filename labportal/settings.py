@@ -5,6 +5,7 @@ The README's table of variables is the reference; nothing else in the product re
 
 import re
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,8 @@ OPERATIONS_PER_CLUSTER = number("OPERATIONS_PER_CLUSTER", 16, least=1, most=1000
 
 # What carries the jobs: the database, or Redis. Rows are the truth either way; the carrier may lose everything.
 REDIS_URL = text("REDIS_URL", "")
+if REDIS_URL and not find_spec("django_tasks_rq"):
+    raise ImproperlyConfigured("REDIS_URL needs more packages: .venv/bin/pip install -r requirements-redis.txt")
 QUEUES = ("operations", "clusters")  # what people wait for is never behind a cluster that does not answer
 TASKS = {
     "default": {

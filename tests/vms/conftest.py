@@ -1,4 +1,17 @@
+from typing import Any
+
+import pytest
+
 from tests.labs import building_a, building_b, clock, impatient, sim
 from tests.own_database import migrated_template, own_database
 
 __all__ = ["building_a", "building_b", "clock", "impatient", "migrated_template", "own_database", "sim"]
+
+
+@pytest.fixture(autouse=True)
+def empty_engine(settings: Any) -> None:
+    """Redis forgets what earlier tests left; the database does so by itself."""
+    if settings.REDIS_URL:
+        import django_rq  # noqa: PLC0415 - not there without Redis
+
+        django_rq.get_connection("operations").flushdb()

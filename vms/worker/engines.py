@@ -116,7 +116,8 @@ class RedisEngine:
 
 def chosen(name: str) -> Engine:
     """The engine of the TASKS setting, for the worker of this name."""
-    return RedisEngine(name) if settings.REDIS_URL else DatabaseEngine(name)
+    by_redis = settings.TASKS["default"]["BACKEND"].startswith("django_tasks_rq.")
+    return RedisEngine(name) if by_redis else DatabaseEngine(name)
 
 
 def forget_finished() -> None:
