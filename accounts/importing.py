@@ -225,11 +225,10 @@ def _groups() -> dict[str, tuple[str, bool]]:
 
 def _write(fresh: Plan, hashes: dict[int, str]) -> None:
     new = fresh.of(Verdict.NEW)
-    unusable = make_password(None)
     made = User.objects.bulk_create(
         [
             User(
-                username=row.username, password=hashes.get(row.line, unusable), is_staff=row.makes_staff,
+                username=row.username, password=hashes.get(row.line) or make_password(None), is_staff=row.makes_staff,
                 **dict(row.values),
             )
             for row in new

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from accounts import importing, previews
 from accounts.models import User
 from tests.admin_pages import XSS, confirm, elements, rows, said
 
@@ -241,6 +242,26 @@ def test_somebody_who_is_made_in_between_leads_to_a_new_preview(lena: Client):
     again = confirm(lena, url(), page)
     assert rows(again)[0] == "1 Dora exists, left alone"
     assert not User.objects.filter(username="eva").exists()
+
+
+def test_somebody_who_is_made_at_the_same_moment_leads_to_a_new_preview(lena: Client, monkeypatch: pytest.MonkeyPatch):
+    """The plan has not seen him, the database refuses him."""
+    page, known = preview(lena, f"{LINE}\neva,E,E"), importing._people
+    User.objects.create_user("dora")
+    blind = ["the first plan", "the second one"]
+    monkeypatch.setattr(importing, "_people", lambda lines: {} if blind and blind.pop() else known(lines))
+    assert "changed after this preview" in said(confirm(lena, url(), page))
+    assert not User.objects.filter(username="eva").exists()
+
+
+def test_a_preview_is_good_for_a_while(lena: Client, monkeypatch: pytest.MonkeyPatch):
+    page = preview(lena, LINE)
+    monkeypatch.setattr(previews, "KEPT", -1)
+    assert "too old" in said(confirm(lena, url(), page))
+
+
+def test_ten_megabytes_of_pasted_text_are_refused(lena: Client):
+    assert lena.post(url(), {"text": "x" * 10_000_000}).status_code == 400
 
 
 def test_the_trail_tells_who_brought_whom(lena: Client, lab_admin: User, pupils: Group):

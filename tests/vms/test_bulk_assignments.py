@@ -167,7 +167,7 @@ def pool(building_a: Lab) -> Lab:
 
 @pytest.mark.parametrize("chosen", [{"pool": "net"}, {"tag": "LAB"}])
 def test_free_machines_go_to_people_in_the_order_of_their_numbers(
-    lena: Client, pool: Lab, ana: User, ben: User, admin: User, chosen: Any
+    lena: Client, pool: Lab, *, ana: User, ben: User, admin: User, chosen: Any
 ):
     pool.give(101, admin)
     confirm(lena, url("share"), share(lena, "ben\nana", **chosen))
@@ -207,6 +207,17 @@ def test_a_changed_plan_is_not_applied(lena: Client, building_a: Lab, ana: User,
     assert held() == {101: "ben"}
     confirm(lena, url(), again)
     assert held() == {101: "ben", 102: "ben"}
+
+
+def test_a_machine_that_is_given_away_at_the_same_moment_leads_to_a_new_preview(
+    lena: Client, building_a: Lab, ana: User, ben: User, monkeypatch: pytest.MonkeyPatch
+):
+    """The plan has not seen it, the constraint refuses it."""
+    page = table(lena, "ana,net-01\nana,net-02")
+    monkeypatch.setattr(Assignment.objects._queryset_class, "end", lambda _: building_a.give(101, ben) and 0)
+    answer = confirm(lena, url(), page)
+    assert "at the same moment" in said(answer)
+    assert (answer.status_code, held()) == (200, {})
 
 
 def test_a_confirmation_counts_once(lena: Client, building_a: Lab, ana: User):
