@@ -22,8 +22,8 @@ for name in (
     os.environ[name] = ""
 # Each process of the tests has a database of its own on the Redis of `bin/test --redis`.
 if os.environ.get("REDIS_URL"):
-    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].partition('?')[0]}?db={number}"
+    redis_number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].partition('?')[0]}?db={redis_number}"
 os.environ["CLUSTER_CONFIG_FILE"] = "/nonexistent/clusters.json"
 
 from labportal.settings import *  # noqa: E402, F403

@@ -116,7 +116,7 @@ class RedisEngine:
 
 def chosen(name: str) -> Engine:
     """The engine of the TASKS setting, for the worker of this name."""
-    by_redis = settings.TASKS["default"]["BACKEND"].startswith("django_tasks_rq.")
+    by_redis = str(settings.TASKS["default"]["BACKEND"]).startswith("django_tasks_rq.")
     return RedisEngine(name) if by_redis else DatabaseEngine(name)
 
 
