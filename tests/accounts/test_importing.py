@@ -254,6 +254,13 @@ def test_somebody_who_is_made_at_the_same_moment_leads_to_a_new_preview(lena: Cl
     assert not User.objects.filter(username="eva").exists()
 
 
+def test_somebody_who_is_made_while_passwords_are_computed_is_seen(lena: Client, monkeypatch: pytest.MonkeyPatch):
+    page = preview(lena, f"{LINE}\neva,E,E")
+    monkeypatch.setattr(importing, "_password", lambda: User.objects.get_or_create(username="dora") and "a-password")
+    assert "changed after this preview" in said(confirm(lena, url(), page))
+    assert not User.objects.filter(username="eva").exists()
+
+
 def test_a_preview_is_good_for_a_while(lena: Client, monkeypatch: pytest.MonkeyPatch):
     page = preview(lena, LINE)
     monkeypatch.setattr(previews, "KEPT", -1)
