@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('vms', '0003_inventory_operations_workers'),
+        ("vms", "0003_inventory_operations_workers"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='clustersync',
-            name='followed_until',
-            field=models.DateTimeField(editable=False, help_text='Until then somebody looks at its operations, or died over it.', null=True),
+            model_name="clustersync",
+            name="followed_until",
+            field=models.DateTimeField(
+                editable=False, help_text="Until then somebody looks at its operations, or died over it.", null=True
+            ),
         ),
     ]
