@@ -116,13 +116,33 @@ def test_an_account_that_may_not_ask_the_agent_knows_no_address(building_a: Lab)
     assert (found.addresses, bool(found.mac_addresses), due_in(building_a, 102)) == ([], True, 6 * 3600)
 
 
-def test_it_looks_by_the_read_only_token(building_a: Lab):
+@pytest.fixture
+def read_only(building_a: Lab) -> Cluster:
     token = building_a.pve.add_token("portal@pve", "inventory", privsep=False)
     row = Cluster.objects.get()
     row.read_token_id, row.read_token_secret = token.full_id, token.secret
     row.save()
+    return row
+
+
+def test_it_looks_by_the_read_only_token(building_a: Lab, read_only: Cluster):
     look(building_a, 101)
     assert {request.identity for request in building_a.pve.requests} == {"portal@pve!inventory"}
+
+
+def test_an_agent_is_asked_with_the_main_credential(building_a: Lab, read_only: Cluster):
+    with_agent(building_a, 102, "10.0.0.9")
+    look(building_a, 102)
+    asked = {request.path.rsplit("/", 1)[1]: request.identity for request in building_a.pve.requests}
+    assert asked["config"] == asked["snapshot"] == "portal@pve!inventory"
+    assert asked["network-get-interfaces"] == "portal@pve!labs"
+
+
+def test_a_main_credential_that_is_not_taken_costs_the_addresses_alone(building_a: Lab, read_only: Cluster):
+    with_agent(building_a, 102, "10.0.0.9")
+    building_a.pve.remove_token("portal@pve!labs")
+    look(building_a, 102)
+    assert (building_a.machine(102).addresses, bool(building_a.machine(102).mac_addresses)) == ([], True)
 
 
 # Snapshots

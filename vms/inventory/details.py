@@ -63,9 +63,9 @@ def look_closer(config: ClusterConfig) -> int:
     """
     asked = 0
     try:
-        with gate.read(config) as pve:
+        with gate.read(config) as pve, gate.connect(config) as agents:
             for machine in _due().filter(cluster_id=config.cluster_id)[:FEW]:
-                asked += _look(pve, machine)
+                asked += _look(pve, agents, machine)
     except proxmox.ProxmoxError as error:
         logger.info("%s: %s", config.cluster_id, error.plain)
     return asked
@@ -83,7 +83,7 @@ def _due() -> QuerySet[VirtualMachine]:
     return there.order_by(F("details_due_at").asc(nulls_first=True), "pk")
 
 
-def _look(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
+def _look(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -> bool:
     """False when somebody else asks for it."""
     now = timezone.now()
     lease = now + LEASE
@@ -91,7 +91,7 @@ def _look(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
         return False
     machine.details_due_at = lease
     try:
-        found = _ask(pve, machine)
+        found = _ask(pve, agents, machine)
     except OF_THE_MACHINE as error:
         logger.info("%s: %s", machine, error.plain)
         _write_failure(machine, now)
@@ -102,12 +102,15 @@ def _look(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
     return True
 
 
-def _ask(pve: proxmox.Reader, machine: VirtualMachine) -> Details:
+def _ask(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -> Details:
+    """Agents are asked with the main credential: until Proxmox VE 8 the right to do so is also one to run commands in
+    machines, which a token for reading must not have.
+    """
     place = (machine.node, machine.kind, machine.vmid)
     config = pve.guest_config(*place)
     snapshots = pve.snapshots(*place)
     may_tell = machine.status == "running" and (machine.kind == "lxc" or config.agent)
-    addresses, is_settled = _addresses(pve, machine) if may_tell else ([], True)
+    addresses, is_settled = _addresses(agents if machine.kind == "qemu" else pve, machine) if may_tell else ([], True)
     return Details(_hardware_id(config), list(config.macs[:MAX_MACS]), addresses, snapshots, is_settled)
 
 
@@ -115,7 +118,7 @@ def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] 
     """Those of a running machine, and whether that is all to be had."""
     try:
         found = _usable(pve.interfaces(machine.node, machine.kind, machine.vmid))
-    except proxmox.PermissionMissing:
+    except (proxmox.PermissionMissing, proxmox.LoginRejected):
         return None, True
     except (proxmox.Refused, proxmox.NodeDown, proxmox.ProtocolError) as error:
         logger.info("%s: %s", machine, error.plain)
