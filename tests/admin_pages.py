@@ -17,11 +17,13 @@ XSS = [
     "<base href=//evil.test>", "<form action=//evil.test><button>", "<input autofocus onfocus=alert(1)>",
     "<select onchange=alert(1)><option>", "<details open ontoggle=alert(1)>", "<video src=x onerror=alert(1)>",
     "<math><mi//xlink:href='data:x,<script>'>", "<object data=x>", "<embed src=x>", "<marquee onstart=alert(1)>",
-    "<body onload=alert(1)>", "<textarea autofocus>", "</textarea><script>alert(1)</script>", "</title><script>x</script>",
+    "<body onload=alert(1)>", "<textarea autofocus>", "</textarea><script>alert(1)</script>",
+    "</title><script>x</script>",
     "{{ 7|add:7 }}", "{% debug %}", "{{ request.user.password }}", "${alert(1)}", "#{7*7}", "<%= 7*7 %>",
     "&lt;script&gt;alert(1)&lt;/script&gt;", "&#60;script&#62;", "%3Cscript%3E", "\\u003cscript\\u003e",
     "<scr<script>ipt>", "<SCRIPT SRC=//evil.test/x.js>", "<svg/onload=alert`1`>", "<p style=background:url(x)>",
-    "javascript:alert(1)", "<template><script>", "<noscript><p title='</noscript><img src=x>'>", "<xmp><b>", "<plaintext>",
+    "javascript:alert(1)", "<template><script>", "<noscript><p title='</noscript><img src=x>'>", "<xmp><b>",
+    "<plaintext>",
     "<h1>\u202eevil", "<slot name=x>", "<dialog open>",
 ]  # fmt: skip
 
