@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from accounts.models import User
 from clusters.models import ClusterHealth
 from vms.models import Operation, VirtualMachine
 
@@ -18,6 +20,9 @@ NEEDED = {
     Action.RESUME: "paused",
 }
 OFF = {"stopped", "unknown"}
+
+# The one snapshot that whoever holds a machine may save, replace and delete.
+SAVE_POINT = "my-save-point"
 
 # What Proxmox VE does with virtual machines alone, or with containers as an experiment.
 QEMU_ONLY = {Action.RESET, Action.SUSPEND, Action.RESUME}
@@ -36,14 +41,36 @@ LOCKS = {
 
 @dataclass(frozen=True)
 class Situation:
-    """A machine with what the rules look at: its cluster's health (None: never asked) and its open operation."""
+    """A machine with what the rules look at: its cluster's health (None: never asked) and its open operation.
+
+    `person` is who asks (None: nobody in particular); whether he may operate the machine and keeps it, as its steward
+    or as an administrator, was found out before. `snapshot` is the one that is meant, if one is.
+    """
 
     machine: VirtualMachine
     health: ClusterHealth | None
     open_operation: Operation | None
+    person: User | None = None
+    may_operate: bool = True
+    keeps: bool = True
+    snapshot: str = ""
+
+
+class Verdict(NamedTuple):
+    """What one rule says: its name, whether it agrees, and the sentence for people if it does not."""
+
+    rule: str
+    ok: bool
+    text: str
 
 
 Rule = Callable[[Situation, str], str | None]
+
+
+def person_may_operate(now: Situation, action: str) -> str | None:
+    if now.may_operate:
+        return None
+    return "This machine is not assigned to this account, nor looked after by it. Ask your teacher."
 
 
 def cluster_is_active(now: Situation, action: str) -> str | None:
@@ -98,7 +125,14 @@ def status_fits(now: Situation, action: str) -> str | None:
     return None if status != "unknown" else "The state of the machine is unknown. Wait until its node answers again."
 
 
+def snapshot_is_ones_own(now: Situation, action: str) -> str | None:
+    if action not in {Action.SNAPSHOT, Action.DELETE_SNAPSHOT} or now.keeps or now.snapshot in {"", SAVE_POINT}:
+        return None
+    return f"You may save and delete “{SAVE_POINT}”. Ask your teacher about other snapshots."
+
+
 RULES: list[Rule] = [
+    person_may_operate,
     cluster_is_active,
     cluster_answers,
     machine_is_there,
@@ -108,9 +142,38 @@ RULES: list[Rule] = [
     nothing_under_way,
     machine_is_not_locked,
     status_fits,
+    snapshot_is_ones_own,
 ]
 
 
+def register(rule: Rule) -> Rule:
+    """Add a rule, the last to be asked. Its name in words is what it asks for, like `machine_is_there`."""
+    RULES.append(rule)
+    return rule
+
+
+def situation(machine: VirtualMachine, *, person: User | None = None, snapshot: str = "") -> Situation:
+    """Find out what the rules look at. Without a person, nothing is asked about one."""
+    health = ClusterHealth.objects.filter(cluster__cluster_id=machine.cluster_id).first()
+    busy = Operation.objects.open().filter(vm=machine).first()
+    if person is None:
+        return Situation(machine, health, busy, snapshot=snapshot)
+    same = VirtualMachine.objects.filter(pk=machine.pk)
+    operates, keeps = same.operable_by(person).exists(), same.described_by(person).exists()
+    return Situation(machine, health, busy, person, operates, keeps, snapshot)
+
+
+def verdicts(now: Situation, action: str) -> list[Verdict]:
+    """What each rule says, in order."""
+    said = [(rule.__name__.replace("_", " "), rule(now, action)) for rule in RULES]
+    return [Verdict(name, not reason, reason or "") for name, reason in said]
+
+
+def explain(person: User, machine: VirtualMachine, action: str, *, snapshot: str = "") -> list[Verdict]:
+    """What each rule says, in order, when this person wants this done to this machine."""
+    return verdicts(situation(machine, person=person, snapshot=snapshot), action)
+
+
 def why_not(now: Situation, action: str) -> str | None:
-    """The first rule's refusal in a sentence for people, or None when the action may be requested."""
-    return next((reason for rule in RULES if (reason := rule(now, action))), None)
+    """The first refusal in a sentence for people, or None when the action may be requested."""
+    return next((verdict.text for verdict in verdicts(now, action) if not verdict.ok), None)

@@ -174,6 +174,6 @@ def _way_back(request: PersonRequest, machine: VirtualMachine) -> str:
 
 
 def _confirm(request: PersonRequest, machine: VirtualMachine, action: Operation.Action, back: str) -> HttpResponse:
-    refusal = rules.why_not(operations.situation(machine), action)
+    refusal = rules.why_not(rules.situation(machine, person=request.user), action)
     context = {"machine": machine, "action": action, "refusal": refusal, "back": back}
     return render(request, "vms/confirm.html", context, status=409 if refusal else 200)

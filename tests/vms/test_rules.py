@@ -1,10 +1,14 @@
 """Which action fits which situation, and the sentence that says why not."""
 
+from dataclasses import replace
+
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
-from vms import rules
+from tests.labs import Lab
+from vms import operations, rules
 from vms.models import Operation, VirtualMachine
 
 POWER = {"start", "shutdown", "stop", "reboot", "reset", "suspend", "resume"}
@@ -75,3 +79,62 @@ def test_the_reason_that_matters_most_is_told():
 def test_a_rule_can_be_added(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rules, "RULES", [*rules.RULES, lambda now, action: "Not on Sundays."])
     assert rules.why_not(situation(status="stopped"), "start") == "Not on Sundays."
+
+
+def test_a_rule_can_be_registered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rules, "RULES", [*rules.RULES])
+
+    @rules.register
+    def it_is_no_sunday(now: rules.Situation, action: str) -> str | None:
+        return "Not on Sundays."
+
+    assert rules.verdicts(situation(status="stopped"), "start")[-1] == ("it is no sunday", False, "Not on Sundays.")
+
+
+def test_every_rule_tells_its_result_in_order():
+    said = rules.verdicts(situation(status="stopped", lock="backup"), "start")
+    assert [verdict.rule for verdict in said] == [rule.__name__.replace("_", " ") for rule in rules.RULES]
+    assert [verdict.rule for verdict in said if not verdict.ok] == ["machine is not locked"]
+
+
+@pytest.mark.parametrize("action", sorted(ALL))
+def test_who_may_not_operate_is_refused_before_anything_else(action: str):
+    now = replace(situation(active=False, status="running"), may_operate=False)
+    assert "not assigned to this account" in (rules.why_not(now, action) or "")
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "keeps", "refused"),
+    [
+        ("snapshot", "my-save-point", False, False),
+        ("delete-snapshot", "my-save-point", False, False),
+        ("rollback", "baseline", False, False),
+        ("snapshot", "baseline", False, True),
+        ("delete-snapshot", "baseline", False, True),
+        ("snapshot", "baseline", True, False),
+        ("delete-snapshot", "baseline", True, False),
+    ],
+)
+def test_other_snapshots_than_ones_own_are_for_who_keeps_the_machine(
+    action: str, name: str, keeps: bool, refused: bool
+):
+    now = replace(situation(status="stopped"), keeps=keeps, snapshot=name)
+    assert bool(rules.why_not(now, action)) is refused
+
+
+PEOPLE = [("ana", True), ("ben", False), ("auditor", False), ("lab_admin", True)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("who", "ok"), PEOPLE)
+def test_it_is_explained_for_a_person(building_a: Lab, request: pytest.FixtureRequest, ana: User, who: str, ok: bool):
+    machine = building_a.give(101, ana)
+    said = rules.explain(request.getfixturevalue(who), machine, "start")
+    assert said[0][:2] == ("person may operate", ok)
+    assert all(verdict.ok for verdict in said[1:])
+
+
+@pytest.mark.django_db
+def test_a_request_of_somebody_else_is_refused(building_a: Lab, ana: User, ben: User):
+    with pytest.raises(operations.Refused, match="not assigned"):
+        operations.request(building_a.give(101, ana), "start", by=ben)

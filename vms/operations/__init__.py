@@ -5,7 +5,7 @@ whoever takes over from a dead worker looks, and does not repeat.
 """
 
 from vms.operations.admission import WAIT_FOR, admit, position, waiting_before
-from vms.operations.asking import Refused, cancel, request, situation
+from vms.operations.asking import Refused, cancel, request
 from vms.operations.following import SETTLE_WITHIN
 from vms.operations.kinds import KINDS, Kind
 from vms.operations.sending import SEND_WITHIN
@@ -25,7 +25,6 @@ __all__ = [
     "follow_all",
     "position",
     "request",
-    "situation",
     "sweep",
     "waiting_before",
     "work_on",

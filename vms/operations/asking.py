@@ -7,7 +7,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from clusters.models import ClusterHealth
 from vms import rules
 from vms.models import Operation, VirtualMachine
 from vms.operations import handing
@@ -24,22 +23,17 @@ class Refused(Exception):
     """The action cannot be requested now; the text says why, for the person who asked."""
 
 
-def situation(machine: VirtualMachine) -> rules.Situation:
-    health = ClusterHealth.objects.filter(cluster__cluster_id=machine.cluster_id).first()
-    return rules.Situation(machine, health, Operation.objects.open().filter(vm=machine).first())
-
-
 def request(
     machine: VirtualMachine, action: str, *, by: User, snapshot: str = "", description: str = ""
 ) -> tuple[Operation, bool]:
     """Record that a person wants this done. Returns the operation and whether it is new.
 
     A second request while the same is under way gets the first one. Raises `Refused`.
-    The caller has already found the machine through `operable_by(by)`.
+    The caller has found the machine through `operable_by(by)`, so that a foreign one is not there at all.
     """
     if wrong := _wrong_words(action, snapshot, description):
         raise Refused(wrong)
-    now = situation(machine)
+    now = rules.situation(machine, person=by, snapshot=snapshot)
     if now.open_operation and (now.open_operation.action, now.open_operation.snapshot) == (action, snapshot):
         return now.open_operation, False
     if reason := rules.why_not(now, action):
@@ -68,7 +62,7 @@ def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
     same = {"vm": machine.pk, "action": wanted.action, "snapshot": wanted.snapshot}
     if first := Operation.objects.open().filter(**same).first():
         return first
-    reason = rules.why_not(situation(machine), wanted.action)
+    reason = rules.why_not(rules.situation(machine), wanted.action)
     raise Refused(reason or "The machine has just changed. Look at it again.") from None
 
 
