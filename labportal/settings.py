@@ -140,6 +140,7 @@ EMAIL_USE_SSL = mail_server.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("ALERT_MAIL_FROM", "Lab Portal <labportal@localhost>")
 ALERT_MAIL_TO = words("ALERT_MAIL_TO", "")
+ALERT_HOLD = number("ALERT_HOLD", 60, least=1, most=3600)  # seconds that a trouble, or its end, lasts before it is told
 ALERT_WEBHOOK_URL = web_address("ALERT_WEBHOOK_URL", loopback_only=True)
 ALERT_WEBHOOK_SECRET = text("ALERT_WEBHOOK_SECRET", "")
 

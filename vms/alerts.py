@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -11,9 +12,6 @@ from vms.conditions import Trouble
 from vms.models import Alert
 
 logger = logging.getLogger(__name__)
-
-# How long a trouble, or its end, has to last before it is told. What comes and goes faster says nothing new.
-HOLD = timedelta(seconds=60)
 
 
 def review(*, now: datetime | None = None) -> None:
@@ -32,6 +30,11 @@ def review(*, now: datetime | None = None) -> None:
     for alert in unfinished.values():
         _forget(alert, now)
     messenger.send_due(now)
+
+
+def hold() -> timedelta:
+    """How long a trouble, or its end, has to last before it is told. What comes and goes faster says nothing new."""
+    return timedelta(seconds=settings.ALERT_HOLD)
 
 
 def prune() -> int:
@@ -67,7 +70,7 @@ def _notice(cluster_id: str, kind: str, trouble: Trouble, now: datetime) -> None
 def _tell_or_drop(alert: Alert, trouble: Trouble | None, now: datetime) -> None:
     if trouble is None:
         Alert.objects.unfinished().filter(pk=alert.pk, opened_at=None).delete()
-    elif now - alert.seen_at >= HOLD and alert.open(
+    elif now - alert.seen_at >= hold() and alert.open(
         now, text=trouble.text, since=trouble.since, channels=messenger.channels()
     ):
         logger.warning("%s: %s", alert.cluster_id, trouble.text)
@@ -76,7 +79,7 @@ def _tell_or_drop(alert: Alert, trouble: Trouble | None, now: datetime) -> None:
 def _end(alert: Alert, now: datetime) -> None:
     if alert.quiet_since is None:
         Alert.objects.open().filter(pk=alert.pk, quiet_since=None).update(quiet_since=now)
-    elif now - alert.quiet_since >= HOLD and alert.close(now, channels=messenger.channels()):
+    elif now - alert.quiet_since >= hold() and alert.close(now, channels=messenger.channels()):
         logger.warning("%s: no longer: %s.", alert.cluster_id, alert.get_kind_display())
 
 

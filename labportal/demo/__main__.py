@@ -8,24 +8,29 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import FrameType
 
 from cryptography.fernet import Fernet
 
-from labportal.demo import walk
+from labportal.demo import terminal, walk
 from labportal.demo.supervisor import ROOT, Supervisor
 from labportal.demo.world import HOLDINGS, World
 
 WORDS = "amber birch cedar delta ember fjord glade heron iris juniper lemur maple north otter pearl quartz".split()
-UNSET = ("SECRET_KEY_FILE", "FIELD_ENCRYPTION_KEY_FILE", "PVE_HOST", "PVE_ADMIN_USER", "PVE_ADMIN_PASS", "PVE_VERIFY")
+UNSET = (
+    "SECRET_KEY_FILE", "FIELD_ENCRYPTION_KEY_FILE", "PVE_HOST", "PVE_ADMIN_USER", "PVE_ADMIN_PASS", "PVE_VERIFY",
+    "REDIS_URL", "PORTAL_URL", "ALERT_WEBHOOK_URL", "METRICS_TOKEN",
+)  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bin/demo", description="Lab Portal on three simulated Proxmox VE clusters.")
     parser.add_argument("--port", type=int, default=8000, help="the first port to try (default: 8000)")
     parser.add_argument("--check", action="store_true", help="walk through it once, without a browser, and exit")
+    parser.add_argument("--check-outage", action="store_true", help="the same, with a cluster that goes and comes back")
     options = parser.parse_args()
     os.umask(0o077)
     signal.signal(signal.SIGINT, _stop)  # also where a shell started it in the background
@@ -33,7 +38,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, _stop)
     with tempfile.TemporaryDirectory(prefix="labportal-demo-") as folder:
         try:
-            run(Path(folder), options.port, check=options.check)
+            run(Path(folder), options.port, check=options.check, outage=options.check_outage)
         except KeyboardInterrupt:
             print("\nStopped. Nothing is left behind.")
 
@@ -42,7 +47,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def run(folder: Path, first_port: int, *, check: bool) -> None:
+def run(folder: Path, first_port: int, *, check: bool, outage: bool) -> None:
     passwords = {name: _password() for name in ("admin", *HOLDINGS)}
     print("Starting three simulated clusters, the portal and its worker …", flush=True)
     world = World()
@@ -57,12 +62,18 @@ def run(folder: Path, first_port: int, *, check: bool) -> None:
         programs.start("web", "-m", "uvicorn", "labportal.asgi:application", *_server(port))
         address = f"http://127.0.0.1:{port}/"
         wait_for(port, programs)
-        if check:
-            walk.through(address, world, passwords)
+        if check or outage:
+            if check:
+                walk.through(address, world, passwords)
+            if outage:
+                walk.through_an_outage(address, world, passwords, folder / "mail")
             print("The demo works.")
             return
         print(greeting(address, passwords, log), flush=True)
+        threading.Thread(target=terminal.listen, args=(world,), daemon=True).start()
+        mails = terminal.Mailbox(folder / "mail")
         while not (ended := programs.ended()):
+            mails.tell_new()
             time.sleep(0.5)
         sys.exit(f"{ended} ended unexpectedly:\n{log.read_text(encoding='utf-8')[-4000:]}")
 
@@ -80,6 +91,10 @@ def _environment(folder: Path) -> dict[str, str]:
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "DATABASE_URL": f"sqlite:///{folder / 'lab_portal.db'}",
         "CLUSTER_CONFIG_FILE": str(folder / "clusters.json"),
+        "SYNC_INTERVAL": "3",
+        "EMAIL_URL": f"filemail:///{folder / 'mail'}",
+        "ALERT_MAIL_TO": "administrators@school.example",
+        "ALERT_HOLD": "5",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -133,8 +148,11 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
     ana    opens on the default cluster. Choose "All my clusters": three machines on three
            clusters. Two of them are VM 101: start one, and the other stays off.
            The Annex does not answer; its machine shows its last status with its age.
-    admin  everything, and {address}admin/clusters/ for the clusters themselves.
+    admin  everything: {address}clusters/ shows how the clusters are,
+           {address}admin/clusters/ is where they are kept.
 
+  Type here, and watch badges, ages and buttons follow; the mail to administrators appears here:
+    down building-b      a cluster is gone           up building-b, up annex      it is back
   Log file: {log}
   Ctrl-C stops everything and throws the folder away.
 """

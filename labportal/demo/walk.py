@@ -3,9 +3,13 @@
 import re
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import requests
 
+from labportal.demo.terminal import Mailbox
 from labportal.demo.world import World
 
 PATIENCE = 60  # seconds
@@ -63,6 +67,36 @@ def through(address: str, world: World, passwords: dict[str, str]) -> None:
     )
 
 
+def through_an_outage(address: str, world: World, passwords: dict[str, str], mail: Path) -> None:
+    """A cluster goes and comes back, while a student and an administrator look at their pages."""
+    ana, admin, mails = Browser(address), Browser(address), Mailbox(mail)
+    ana.log_in("ana", passwords["ana"])
+    admin.log_in("admin", passwords["admin"])
+    machine = next(pk for pk, card in machines(ana.get("/vms/?cluster=").text).items() if "db-01" in card)
+    ours = partial(state_of, admin, "Building B")
+    expect(until(lambda: "Reachable" in ours()), "the clusters' page calls Building B reachable")
+    world.b.stop()
+    expect(until(lambda: "Not reachable" in ours()), "switched off, it is called not reachable")
+    card = machines(ana.get("/vms/?cluster=").text)[machine]
+    expect("as of" in card and "Stopped" in card, "ana's machine there shows its last status with its age")
+    expect("Start" not in re.sub("Started", "", card), "and has no button")
+    expect(until(lambda: "Building B does not answer" in "".join(mails.subjects())), "administrators get a mail")
+    expect("open" in ours(), "its breaker is open")
+    world.b.start()
+    expect(until(lambda: "Reachable" in ours()), "switched on, it is called reachable again")
+    card = machines(ana.get("/vms/?cluster=").text)[machine]
+    expect("Start" in card and "as of" not in card, "the button is back, and the status is fresh")
+    expect(until(lambda: "Building B answers again" in "".join(mails.subjects())), "administrators get another mail")
+    told = [subject for subject in mails.subjects() if "Building B" in subject]
+    expect(len(told) == 2, f"and no more than these: {told}")
+
+
+def state_of(admin: Browser, name: str) -> str:
+    """What the clusters' page says of one, as text."""
+    cards = re.findall(r'<section class="card cluster".*?</section>', admin.get("/clusters/").text, re.DOTALL)
+    return next(re.sub(r"<[^>]+>", " ", card) for card in cards if name in card)
+
+
 def foreign(address: str, passwords: dict[str, str], world: World, machine: str) -> None:
     chen = Browser(address)
     chen.log_in("chen", passwords["chen"])
@@ -78,10 +112,17 @@ def machines(page: str) -> dict[str, str]:
 
 
 def wait_until(browser: Browser, pk: str, word: str) -> bool:
+    def reached() -> bool:
+        card = machines(browser.get("/vms/?cluster=").text).get(pk, "")
+        return word in card and "…" not in card
+
+    return until(reached)
+
+
+def until(fact: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        card = machines(browser.get("/vms/?cluster=").text).get(pk, "")
-        if word in card and "…" not in card:
+        if fact():
             return True
         time.sleep(0.5)
     return False

@@ -29,10 +29,14 @@ class World:
         self.a = self.simulator.add_cluster("building-a", nodes=("pve1", "pve2", "pve3"))
         self.b = self.simulator.add_cluster("building-b", nodes=("lab",), standalone=True)
         self.annex = self.simulator.add_cluster("annex", nodes=("old",), standalone=True)
-        for cluster in (self.a, self.b, self.annex):
+        for cluster in self.clusters:
             cluster.add_user(USER, password=self.password, acl={"/": "Administrator"})
         self.token = self.b.add_token(USER, "labs", privsep=False)
         self._fill()
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        return self.a, self.b, self.annex
 
     def _fill(self) -> None:
         for number in range(1, 13):
@@ -64,7 +68,4 @@ class World:
 
     def starts(self) -> dict[str, int]:
         """How many starts each cluster was asked for."""
-        return {
-            cluster.name: cluster.count(method="POST", path_regex="/status/start$")
-            for cluster in (self.a, self.b, self.annex)
-        }
+        return {cluster.name: cluster.count(method="POST", path_regex="/status/start$") for cluster in self.clusters}

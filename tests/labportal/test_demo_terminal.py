@@ -1,0 +1,52 @@
+"""What can be typed while the demo runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from labportal.demo import terminal
+from labportal.demo.world import World
+
+pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    made = World()
+    made.simulator.start()
+    yield made
+    made.simulator.stop()
+
+
+def answers(world: World) -> bool:
+    try:
+        requests.get(f"https://{world.b.host}:{world.b.port}/", verify=False, timeout=5)
+    except requests.ConnectionError:
+        return False
+    return True
+
+
+def test_a_cluster_goes_and_comes_back(world: World):
+    assert "does not answer" in terminal.obey(world, ["down", "building-b"])
+    assert not answers(world)
+    assert "answers again" in terminal.obey(world, ["up", "building-b"])
+    assert answers(world)
+
+
+@pytest.mark.parametrize("line", ["down", "down nowhere", "help", "up building-b now"])
+def test_what_is_not_understood_changes_nothing_and_says_what_is(world: World, line: str):
+    assert terminal.obey(world, line.split()) == terminal.KNOWN
+    assert answers(world)
+
+
+def test_new_mail_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    box = terminal.Mailbox(tmp_path)
+    (tmp_path / "1.log").write_text(
+        f"Subject: It is gone\n\nText\n{'-' * 79}\nSubject: It is back\n\nText\n{'-' * 79}\n"
+    )
+    box.tell_new()
+    box.tell_new()
+    told = capsys.readouterr().out
+    assert (told.count("It is gone"), told.count("It is back")) == (1, 1)
