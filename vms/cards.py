@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from clusters.models import Cluster, ClusterHealth
-from vms import operations, rules
+from clusters.models import Cluster, ClusterHealth, ClusterNotice
+from vms import connecting, operations, rules
 from vms.models import ClusterSync, Operation, VirtualMachine
 
 Action = Operation.Action
@@ -49,6 +49,8 @@ class Card:
     tone: str
     busy: bool
     elapsed: str
+    address: str
+    address_note: str
     age: str
     age_at: datetime | None
     node_is_silent: bool
@@ -68,6 +70,7 @@ class Group:
     failing_since: datetime | None
     problem: str
     never_synced: bool
+    notices: tuple[str, ...]
     cards: tuple[Card, ...]
 
 
@@ -80,13 +83,17 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
     now = timezone.now()
     latest = _latest_operations(machines, now)
     before = operations.waiting_before(latest.values())
+    notices = _notices({machine.cluster.pk for machine in machines})
     by_cluster: dict[str, tuple[Cluster, list[Card]]] = {}
     for machine in machines:
         cards = by_cluster.setdefault(machine.cluster_id, (machine.cluster, []))[1]
         last, may_operate = latest.get(machine.pk), machine.pk in operable
         queue = before.get(last.pk, 0) if last else 0
         cards.append(_card(machine, last, now, before=queue, may_operate=may_operate, for_staff=for_staff))
-    return [_group(cluster, cards, for_staff=for_staff) for cluster, cards in by_cluster.values()]
+    return [
+        _group(cluster, cards, tuple(notices.get(cluster.pk, ())), for_staff=for_staff)
+        for cluster, cards in by_cluster.values()
+    ]
 
 
 def fingerprint(shown: list[Group]) -> str:
@@ -101,7 +108,14 @@ def _latest_operations(machines: list[VirtualMachine], now: datetime) -> dict[in
     return {op.vm_id: op for op in recent.order_by("requested_at") if op.vm_id}
 
 
-def _group(cluster: Cluster, cards: list[Card], *, for_staff: bool) -> Group:
+def _notices(clusters: set[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for cluster_pk, text in ClusterNotice.objects.now().filter(cluster__in=clusters).values_list("cluster__pk", "text"):
+        found.setdefault(cluster_pk, []).append(text)
+    return found
+
+
+def _group(cluster: Cluster, cards: list[Card], notices: tuple[str, ...], *, for_staff: bool) -> Group:
     health: ClusterHealth | None = getattr(cluster, "health", None)
     failing = health and not health.ok
     return Group(
@@ -110,6 +124,7 @@ def _group(cluster: Cluster, cards: list[Card], *, for_staff: bool) -> Group:
         failing_since=health.failing_since if health and failing else None,
         problem=health.problem if health and failing and for_staff else "",
         never_synced=not _synced_at(cluster),
+        notices=notices,
         cards=tuple(cards),
     )
 
@@ -119,7 +134,7 @@ def _card(
 ) -> Card:
     busy = last if last and last.is_open else None
     known_at = _known_at(machine)
-    situation = rules.Situation(machine, getattr(machine.cluster, "health", None), busy)
+    situation = rules.Situation(machine, getattr(machine.cluster, "health", None), busy, may_operate=may_operate)
     silent = situation.health is not None and not situation.health.ok
     stale = silent or bool(machine.silent_since)
     fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
@@ -133,12 +148,16 @@ def _card(
         tone=_tone(machine, busy, silent=stale),
         busy=bool(busy),
         elapsed=_clock(now - busy.requested_at) if busy else "",
+        address=connecting.address_of(machine),
+        address_note=connecting.why_no_address(machine, now),
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
-        buttons=_buttons(action for action in offered if may_operate and action not in SELDOM),
-        more=_buttons(action for action in offered if may_operate and action in SELDOM),
-        reason="" if busy or offered or silent else (rules.why_not(situation, _offered(machine)[0]) or ""),
+        buttons=_buttons(action for action in offered if action not in SELDOM),
+        more=_buttons(action for action in offered if action in SELDOM),
+        reason=""
+        if busy or offered or silent or not may_operate
+        else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
         detail=last.outcome if last and for_staff and _trouble(last, now) else "",
     )

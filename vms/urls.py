@@ -1,12 +1,20 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from vms import api, not_adopted, status, views
+from vms import api, machine_page, not_adopted, snapshots, status, views, why
 
 machines = [
     path("", views.machine_list, name="vms-list"),
     path("switch-cluster/", views.switch_cluster, name="vms-switch-cluster"),
     path("import-clusters/", not_adopted.import_now, name="vms-import-clusters"),
+    path("<int:pk>/", machine_page.machine, name="vms-machine"),
+    path("<int:pk>/rdp", machine_page.rdp, name="vms-rdp"),
+    path("<int:pk>/note/", machine_page.note, name="vms-note"),
+    path("<int:pk>/why/", why.why, name="vms-why"),
+    path("<int:pk>/save-point/", snapshots.save_point, name="vms-save-point"),
+    path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),
+    path("<int:pk>/snapshots/<slug:name>/revert/", snapshots.revert, name="vms-revert"),
+    path("<int:pk>/snapshots/<slug:name>/delete/", snapshots.delete, name="vms-delete-snapshot"),
     path("<int:pk>/<slug:action>/", views.act, name="vms-act"),
 ]
 

@@ -11,7 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Page, Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
@@ -20,7 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.models import User
 from clusters.models import Cluster
-from vms import cards, not_adopted, operations, registry, rules
+from vms import access, cards, not_adopted, operations, registry, rules
 from vms.models import Operation, VirtualMachine
 
 PER_PAGE = 50
@@ -48,7 +48,7 @@ def login_needed(view: View) -> View:
         htmx: Any = getattr(request, "htmx", None)
         if htmx and not request.user.is_authenticated:
             back = htmx.current_url_abs_path or reverse("vms-list")
-            return HttpResponseClientRedirect(redirect_to_login(back).url)
+            return HttpResponseClientRedirect(f"{redirect_to_login(back).url}&ended=1")
         return login_required(view)(request, *args, **kwargs)
 
     return wrapper
@@ -58,14 +58,13 @@ def login_needed(view: View) -> View:
 @login_needed
 def machine_list(request: PersonRequest) -> HttpResponse:
     """*My machines*: the whole page, or to htmx the list alone, or 204 when it would say the same."""
-    if registry.state().reason is registry.Reason.NOT_ADOPTED and _sees_all(request.user):
+    if registry.state().reason is registry.Reason.NOT_ADOPTED and access.sees_all(request.user):
         return not_adopted.page(request)
     places = places_of(request.user)
     chosen = chosen_cluster(request, places)
-    machines = VirtualMachine.objects.visible_to(request.user).on_active_clusters()
+    machines = access.visible_to(request.user)
     if chosen:
         machines = machines.filter(cluster_id=chosen)
-    machines = machines.filter(template=False) if not _sees_all(request.user) else machines
     machines = machines.select_related("cluster__health", "cluster__sync").order_by(
         "-cluster__is_default", "cluster__name", "cluster", "name", "vmid"
     )
@@ -84,6 +83,7 @@ def machine_list(request: PersonRequest) -> HttpResponse:
         "places": places,
         "chosen": chosen,
         "everywhere": everywhere,
+        "origin": "" if chosen else "all",
         "poll": f"{request.path}?{urlencode({'cluster': chosen, 'page': str(page.number), 'seen': seen})}",
     }
     return render(request, "vms/_machines.html" if request.htmx else "vms/machines.html", context)
@@ -92,10 +92,6 @@ def machine_list(request: PersonRequest) -> HttpResponse:
 def _operable(user: User, page: Page[VirtualMachine]) -> set[int]:
     shown = [machine.pk for machine in page.object_list]
     return set(VirtualMachine.objects.operable_by(user).filter(pk__in=shown).values_list("pk", flat=True))
-
-
-def _sees_all(user: User) -> bool:
-    return user.is_staff and user.has_perm("vms.view_virtualmachine")
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ def places_of(user: User) -> list[Place]:
     counts = {row["cluster"]: row["n"] for row in counted.order_by()}
     active = Cluster.objects.active().select_related("health")
     places = [Place(cluster, counts.get(cluster.cluster_id, 0)) for cluster in active]
-    return [place for place in places if place.machine_count or _sees_all(user)]
+    return [place for place in places if place.machine_count or access.sees_all(user)]
 
 
 def chosen_cluster(request: PersonRequest, places: list[Place]) -> str:
@@ -151,8 +147,7 @@ def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
     """GET asks for confirmation, POST requests the action. Nothing is sent from here."""
     if action not in OFFERED:
         raise Http404
-    visible = VirtualMachine.objects.operable_by(request.user).on_active_clusters().present()
-    machine = get_object_or_404(visible.select_related("cluster"), pk=pk)
+    machine = access.operable_or_404(request.user, pk)
     back = _way_back(request, machine)
     if request.method == "GET":
         return _confirm(request, machine, Operation.Action(action), back)
@@ -167,13 +162,20 @@ def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
 
 
 def _way_back(request: PersonRequest, machine: VirtualMachine) -> str:
-    """To the list that the person came from: all clusters, or the machine's own."""
-    came_from_all = request.GET.get("from", request.POST.get("from")) == "all"
-    cluster = "" if came_from_all else machine.cluster_id
+    """To the page that the person came from: the machine's own, the list of all clusters, or of the machine's."""
+    origin = _origin(request)
+    if origin == "machine":
+        return reverse("vms-machine", args=[machine.pk])
+    cluster = "" if origin == "all" else machine.cluster_id
     return f"{reverse('vms-list')}?{urlencode({'cluster': cluster})}#machine-{machine.pk}"
+
+
+def _origin(request: PersonRequest) -> str:
+    origin = request.GET.get("from", request.POST.get("from", ""))
+    return origin if origin in {"all", "machine"} else ""
 
 
 def _confirm(request: PersonRequest, machine: VirtualMachine, action: Operation.Action, back: str) -> HttpResponse:
     refusal = rules.why_not(rules.situation(machine, person=request.user), action)
-    context = {"machine": machine, "action": action, "refusal": refusal, "back": back}
+    context = {"machine": machine, "action": action, "refusal": refusal, "back": back, "origin": _origin(request)}
     return render(request, "vms/confirm.html", context, status=409 if refusal else 200)

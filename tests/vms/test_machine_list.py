@@ -423,13 +423,18 @@ def test_a_refresh_after_the_session_ended_leads_to_the_login(as_ana: Client, bo
     page = get(as_ana)
     as_ana.logout()
     answer = as_ana.get(page.poll, headers={**HTMX, "HX-Current-URL": "http://testserver/vms/?cluster=building-b"})
-    assert answer.headers["HX-Redirect"] == f"{reverse('login')}?next=/vms/%3Fcluster%3Dbuilding-b"
+    assert answer.headers["HX-Redirect"] == f"{reverse('login')}?next=/vms/%3Fcluster%3Dbuilding-b&ended=1"
     assert b"net-01" not in answer.content
 
 
 def test_a_refresh_cannot_lead_elsewhere_after_the_login(client: Client, building_a: Lab):
     answer = client.get(LIST, headers={**HTMX, "HX-Current-URL": "https://evil.test/vms/"})
-    assert answer.headers["HX-Redirect"] == f"{reverse('login')}?next={LIST}"
+    assert answer.headers["HX-Redirect"] == f"{reverse('login')}?next={LIST}&ended=1"
+
+
+def test_the_login_page_says_that_the_session_has_ended(client: Client, db: None):
+    assert b"session has ended" in client.get(reverse("login"), {"next": LIST, "ended": "1"}).content
+    assert b"session has ended" not in client.get(reverse("login"), {"next": LIST}).content
 
 
 def test_the_page_refreshes_faster_while_something_is_under_way(as_ana: Client, one: VirtualMachine):

@@ -76,6 +76,9 @@ class Operation(models.Model):
     action = models.CharField(max_length=20, choices=Action)
     snapshot = models.CharField(max_length=40, blank=True)
     description = models.CharField(max_length=500, blank=True)
+    then = models.CharField(
+        max_length=20, choices=Action, blank=True, help_text="Requested by itself when this is done."
+    )
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     requested_by_name = models.CharField("requested by", max_length=150)

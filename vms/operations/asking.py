@@ -24,10 +24,11 @@ class Refused(Exception):
 
 
 def request(
-    machine: VirtualMachine, action: str, *, by: User, snapshot: str = "", description: str = ""
+    machine: VirtualMachine, action: str, *, by: User, snapshot: str = "", description: str = "", then: str = ""
 ) -> tuple[Operation, bool]:
     """Record that a person wants this done. Returns the operation and whether it is new.
 
+    `then` is what is requested when this is done, in the same person's name and with the same snapshot.
     A second request while the same is under way gets the first one. Raises `Refused`.
     The caller has found the machine through `operable_by(by)`, so that a foreign one is not there at all.
     """
@@ -46,6 +47,7 @@ def request(
         action=action,
         snapshot=snapshot,
         description=description,
+        then=then,
         requested_by=by,
         requested_by_name=by.get_username(),
     )
@@ -56,6 +58,29 @@ def request(
             return wanted, True
     except IntegrityError:  # somebody was faster, and the constraint kept it to one
         return _the_first(wanted, machine), False
+
+
+def go_on(done: Operation) -> None:
+    """Request what was to come after this. If that is refused now, the refusal is kept where the person looks."""
+    if not (done.then and done.vm and done.requested_by):
+        return
+    done.vm.lock = ""  # the last read may have seen what has just ended; what is locked anew the cluster refuses
+    try:
+        request(done.vm, done.then, by=done.requested_by, snapshot=done.snapshot, description=done.description)
+    except Refused as refusal:
+        Operation.objects.create(
+            vm=done.vm,
+            cluster_id=done.cluster_id,
+            vmid=done.vmid,
+            vm_name=done.vm_name,
+            action=done.then,
+            snapshot=done.snapshot,
+            requested_by=done.requested_by,
+            requested_by_name=done.requested_by_name,
+            state=State.CANCELLED,
+            outcome=f"{refusal}"[:500],
+            finished_at=timezone.now(),
+        )
 
 
 def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:

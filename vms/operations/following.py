@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from vms.models import Operation, VirtualMachine
+from vms.operations import asking
 from vms.operations.kinds import KINDS, Kind
 
 State = Operation.State
@@ -133,6 +135,9 @@ def _observe(operation: Operation, pve: proxmox.Client) -> str:
 
 def _end(operation: Operation, state: str, outcome: str) -> None:
     """End it. What it may have changed besides the status is asked for soon: addresses, snapshots."""
-    ended = operation.finish(state, outcome, expected=operation.state)
-    if ended and _kind(operation).renews and operation.vm_id:
-        VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
+    with transaction.atomic():  # no gap into which a worker may die
+        ended = operation.finish(state, outcome, expected=operation.state)
+        if ended and _kind(operation).renews and operation.vm_id:
+            VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
+        if ended and state == State.DONE:
+            asking.go_on(operation)

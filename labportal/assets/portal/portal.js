@@ -10,8 +10,26 @@ document.addEventListener("change", (event) => {
 // The admin keeps its colours there: what a person chose for himself holds for both.
 try { if (document.querySelector(".who")) localStorage.theme = document.documentElement.dataset.theme; } catch { /* no storage */ }
 
+// Only where this script runs is there anything that copies.
+document.documentElement.classList.add("scripted");
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const box = document.getElementById(button.dataset.copy);
+  getSelection().selectAllChildren(box);
+  try {
+    await navigator.clipboard.writeText(box.textContent);
+    button.textContent = button.dataset.copied;
+  } catch {
+    button.textContent = button.dataset.selected;
+  }
+});
+
 const lost = document.getElementById("connection");
+const icon = document.getElementById("icon");
 const title = document.title.replace(/^\d+ [^·]*· /, "");
+let opened = [];
 
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden) event.preventDefault();
@@ -19,7 +37,12 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
 document.body.addEventListener("htmx:sendError", () => { lost.hidden = false; });
 document.body.addEventListener("htmx:responseError", () => { lost.hidden = false; });
 document.body.addEventListener("htmx:afterOnLoad", () => { lost.hidden = true; });
+document.body.addEventListener("htmx:beforeSwap", () => {
+  opened = [...document.querySelectorAll("details[open][id]")].map((element) => element.id);
+});
 document.body.addEventListener("htmx:afterSwap", () => {
-  const running = Number(document.getElementById("machines")?.dataset.running);
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  const running = Number(document.querySelector("[data-running][hx-get]")?.dataset.running);
   document.title = running ? `${running} running · ${title}` : title;
+  icon.href = running ? icon.dataset.running : icon.dataset.calm;
 });

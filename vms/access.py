@@ -1,0 +1,28 @@
+"""Who may open the page of which machine: what is not his is not there."""
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from accounts.models import User
+from vms.models import VirtualMachine
+
+
+def sees_all(user: User) -> bool:
+    return user.is_staff and user.has_perm("vms.view_virtualmachine")
+
+
+def visible_to(user: User) -> QuerySet[VirtualMachine]:
+    """What the list shows: no machine of an inactive cluster, and templates to staff alone."""
+    machines: QuerySet[VirtualMachine] = VirtualMachine.objects.visible_to(user).on_active_clusters()
+    return machines if sees_all(user) else machines.filter(template=False)
+
+
+def visible_or_404(user: User, pk: int) -> VirtualMachine:
+    """With cluster, health and sync."""
+    return get_object_or_404(visible_to(user).select_related("cluster__health", "cluster__sync"), pk=pk)
+
+
+def operable_or_404(user: User, pk: int) -> VirtualMachine:
+    """One that is still there and that he may operate."""
+    machines = VirtualMachine.objects.operable_by(user).on_active_clusters().present()
+    return get_object_or_404(machines.select_related("cluster__health", "cluster__sync"), pk=pk)

@@ -1,0 +1,65 @@
+"""Where a machine is reached once it runs: its address, and the file that opens a remote desktop."""
+
+import ipaddress
+import re
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from vms.models import VirtualMachine
+
+# Nobody waits longer than this for an address.
+EXPECTED_WITHIN = timedelta(minutes=3)
+
+RDP = """\
+full address:s:{address}
+prompt for credentials:i:1
+authentication level:i:2
+enablecredsspsupport:i:1
+screen mode id:i:2
+dynamic resolution:i:1
+redirectclipboard:i:1
+redirectdrives:i:0
+redirectprinters:i:0
+"""
+
+
+def addresses_of(machine: VirtualMachine) -> tuple[str, ...]:
+    """Those of a running machine, IPv4 first. What a guest says of itself counts only if it is an address."""
+    if machine.status != "running" or machine.missing_since or machine.gone_at:
+        return ()
+    found = [ip for text in machine.addresses if (ip := _parsed(text))]
+    return tuple(str(ip) for ip in sorted(found, key=lambda ip: ip.version))
+
+
+def address_of(machine: VirtualMachine) -> str:
+    """The first of them; empty: none is known."""
+    return next(iter(addresses_of(machine)), "")
+
+
+def why_no_address(machine: VirtualMachine, now: datetime) -> str:
+    """What to say in the place of a running machine's address. Empty when it has one, or does not run."""
+    if machine.status != "running" or machine.missing_since or machine.gone_at or address_of(machine):
+        return ""
+    if machine.booted_at and machine.booted_at < now - EXPECTED_WITHIN:
+        return _("No address. Is the guest agent installed?")
+    return _("Waiting for its address")
+
+
+def rdp_file(address: str) -> bytes:
+    """Lines as Windows ends them. No name and no password: the person types both."""
+    host = f"[{address}]" if ":" in address else address
+    return RDP.format(address=host).replace("\n", "\r\n").encode("ascii")
+
+
+def file_name(machine: VirtualMachine) -> str:
+    """The machine's name with nothing in it that a file system or a header minds."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", machine.display_name).strip("-")[:60]
+    return f"{safe or f'vm-{machine.vmid}'}.rdp"
+
+
+def _parsed(text: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(str(text))
+    except ValueError:
+        return None

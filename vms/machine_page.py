@@ -1,0 +1,81 @@
+"""The page of one machine, its note, and the file that opens its desktop."""
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from vms import access, connecting, rules, sheets
+from vms.models import VirtualMachine
+from vms.views import PersonRequest, login_needed
+
+
+class NoteForm(forms.ModelForm[VirtualMachine]):
+    class Meta:
+        model = VirtualMachine
+        fields = ("note", "guest_login")
+        labels = {"note": lazy("Note"), "guest_login": lazy("Guest login")}
+        widgets = {"note": forms.Textarea(attrs={"rows": 4})}
+
+
+@require_GET
+@login_needed
+def machine(request: PersonRequest, pk: int) -> HttpResponse:
+    """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
+    found = access.visible_or_404(request.user, pk)
+    return _page(request, found)
+
+
+def _page(request: PersonRequest, found: VirtualMachine, form: NoteForm | None = None) -> HttpResponse:
+    history = sheets.history_of(found, request.GET.get("page"))
+    sheet = sheets.of(found, request.user, history=history)
+    if request.htmx and request.GET.get("seen") == sheet.fingerprint:
+        return HttpResponse(status=204)
+    context = {
+        "machine": found,
+        "sheet": sheet,
+        "card": sheet.card,
+        "page": history,
+        "origin": "machine",
+        "save_point": rules.SAVE_POINT,
+        "busy": sheet.card.busy,
+        "running": int(sheet.card.tone == "running"),
+        "poll": f"{request.path}?page={history.number}&seen={sheet.fingerprint}",
+        "form": form or (NoteForm(instance=found) if sheet.keeps else None),
+        "may_explain": access.sees_all(request.user),
+    }
+    template = "vms/_sheet.html" if request.htmx else "vms/machine.html"
+    return render(request, template, context, status=400 if form else 200)
+
+
+@require_POST
+@login_needed
+def note(request: PersonRequest, pk: int) -> HttpResponse:
+    """Write the note and the guest login. Only who looks after the machine finds this."""
+    found = access.visible_or_404(request.user, pk)
+    if not VirtualMachine.objects.described_by(request.user).filter(pk=pk).exists():
+        raise Http404
+    form = NoteForm(request.POST, instance=VirtualMachine(pk=found.pk))
+    if not form.is_valid():
+        return _page(request, found, form)
+    if found.describe(note=form.cleaned_data["note"], guest_login=form.cleaned_data["guest_login"]):
+        messages.success(request, _("The note is saved."))
+    return redirect("vms-machine", pk)
+
+
+@require_GET
+@login_needed
+def rdp(request: PersonRequest, pk: int) -> HttpResponse:
+    """A file that opens the machine's desktop, or why there is none."""
+    found = access.visible_or_404(request.user, pk)
+    address = connecting.address_of(found)
+    if not address:
+        return render(request, "vms/no_address.html", {"machine": found}, status=409)
+    return HttpResponse(
+        connecting.rdp_file(address),
+        content_type="application/x-rdp",
+        headers={"Content-Disposition": f'attachment; filename="{connecting.file_name(found)}"'},
+    )

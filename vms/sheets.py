@@ -1,0 +1,146 @@
+"""What the page of one machine says, besides its card: facts, snapshots and history."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from vms import cards, connecting, rules
+from vms.models import Operation, Snapshot, VirtualMachine
+
+Action, State = Operation.Action, Operation.State
+
+PER_PAGE = 10
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A snapshot. `may_delete` is about the person; the rules say whether it is possible now."""
+
+    name: str
+    description: str
+    taken_at: datetime | None
+    with_memory: bool
+    may_delete: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """An operation of the past, or the one under way."""
+
+    what: str
+    who: str
+    at: datetime
+    state: str
+    result: str
+    outcome: str
+    duration: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Everything that the page says. `refusals` are by action, for what cannot be done now."""
+
+    group: cards.Group
+    facts: tuple[tuple[str, str], ...]
+    addresses: tuple[str, ...]
+    snapshots: tuple[Saved, ...]
+    has_save_point: bool
+    may_operate: bool
+    keeps: bool
+    refusals: dict[str, str]
+    history: tuple[Done, ...]
+    note: str
+    guest_login: str
+
+    @property
+    def card(self) -> cards.Card:
+        return self.group.cards[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the page would say something else."""
+        return hashlib.sha256(f"{self!r}{cards.fingerprint([self.group])}".encode()).hexdigest()[:16]
+
+
+def of(machine: VirtualMachine, person: User, *, history: Page[Operation]) -> Sheet:
+    """As this person sees it. The machine comes with cluster, health and sync selected."""
+    now = rules.situation(machine, person=person)
+    operable = {machine.pk} if now.may_operate else set()
+    snapshots = tuple(_saved(snapshot, keeps=now.keeps) for snapshot in machine.snapshots.all())
+    wanted = (Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT)
+    return Sheet(
+        group=cards.groups([machine], operable=operable, for_staff=person.is_staff)[0],
+        facts=_facts(machine),
+        addresses=connecting.addresses_of(machine),
+        snapshots=snapshots,
+        has_save_point=any(snapshot.name == rules.SAVE_POINT for snapshot in snapshots),
+        may_operate=now.may_operate,
+        keeps=now.keeps,
+        refusals={action.name: refusal for action in wanted if (refusal := rules.why_not(now, action))},
+        history=tuple(_done(operation, for_staff=person.is_staff) for operation in history),
+        note=machine.note,
+        guest_login=machine.guest_login,
+    )
+
+
+def history_of(machine: VirtualMachine, number: str | None) -> Page[Operation]:
+    operations: QuerySet[Operation] = Operation.objects.filter(vm=machine).order_by("-requested_at", "-pk")
+    return Paginator(operations, PER_PAGE).get_page(number)
+
+
+def _facts(machine: VirtualMachine) -> tuple[tuple[str, str], ...]:
+    facts = (
+        (_("Cluster"), machine.cluster.name),
+        (_("Node"), machine.node),
+        ("VMID", str(machine.vmid)),
+        (_("Kind"), _("container") if machine.kind == VirtualMachine.Kind.LXC else _("virtual machine")),
+        ("CPUs", f"{machine.cpus:g}"),
+        (_("Memory"), filesizeformat(machine.memory)),
+        (_("Disk"), filesizeformat(machine.disk)),
+        (_("Tags"), ", ".join(tag for tag in machine.tags.split(";") if tag)),
+    )
+    return tuple(fact for fact in facts if fact[1])
+
+
+def _saved(snapshot: Snapshot, *, keeps: bool) -> Saved:
+    return Saved(
+        name=snapshot.name,
+        description=snapshot.description,
+        taken_at=snapshot.taken_at,
+        with_memory=snapshot.with_memory,
+        may_delete=keeps or snapshot.name == rules.SAVE_POINT,
+    )
+
+
+def _done(operation: Operation, *, for_staff: bool) -> Done:
+    """What a cluster says of a failure is for staff."""
+    told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
+    name = f" “{operation.snapshot}”" if operation.snapshot else ""
+    ended = operation.finished_at
+    return Done(
+        what=f"{operation.get_action_display()}{name}",
+        who=operation.requested_by_name,
+        at=operation.requested_at,
+        state=operation.state,
+        result=operation.get_state_display(),
+        outcome=operation.outcome if told else "",
+        duration=duration(ended - operation.requested_at) if ended else "",
+    )
+
+
+def duration(span: timedelta) -> str:
+    """`under a second`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 1:
+        return _("under a second")
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

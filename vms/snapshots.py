@@ -1,0 +1,117 @@
+"""Saving machines and going back: each of it on a page that states the loss."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.http import require_http_methods
+
+from vms import access, operations, rules
+from vms.models import Operation, Snapshot, VirtualMachine
+from vms.operations.asking import LONGEST_DESCRIPTION
+from vms.views import PersonRequest, login_needed
+
+Action = Operation.Action
+
+
+class SnapshotForm(forms.Form):
+    name = forms.CharField(
+        label=lazy("Name"),
+        max_length=40,
+        help_text=lazy("Begins with a letter; letters, digits, hyphens and underscores."),
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    description = forms.CharField(label=lazy("What is it?"), max_length=LONGEST_DESCRIPTION, required=False)
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def save_point(request: PersonRequest, pk: int) -> HttpResponse:
+    """Save the one save point of whoever holds the machine. It takes a confirmation to replace the old one."""
+    machine = access.operable_or_404(request.user, pk)
+    old = machine.snapshots.filter(name=rules.SAVE_POINT).first()
+    if old is None and request.method == "POST":
+        return _ask(request, machine, Action.SNAPSHOT, snapshot=rules.SAVE_POINT)
+    if old and _is_confirmed(request):
+        return _ask(request, machine, Action.DELETE_SNAPSHOT, snapshot=rules.SAVE_POINT, then=Action.SNAPSHOT)
+    return _confirm(request, machine, Action.SNAPSHOT, snapshot=old, name=rules.SAVE_POINT)
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def revert(request: PersonRequest, pk: int, name: str) -> HttpResponse:
+    """Everything saved since then is lost, so it takes more than a click."""
+    return _about(request, pk, name, Action.ROLLBACK)
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def delete(request: PersonRequest, pk: int, name: str) -> HttpResponse:
+    return _about(request, pk, name, Action.DELETE_SNAPSHOT)
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def create(request: PersonRequest, pk: int) -> HttpResponse:
+    """A snapshot of any name. Only who looks after the machine finds this."""
+    machine = access.operable_or_404(request.user, pk)
+    if not VirtualMachine.objects.described_by(request.user).filter(pk=pk).exists():
+        raise Http404
+    form = SnapshotForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            words = form.cleaned_data
+            if machine.snapshots.filter(name=words["name"]).exists():
+                raise operations.Refused(_("There is a snapshot of this name. Choose another one."))
+            operations.request(
+                machine, Action.SNAPSHOT, by=request.user, snapshot=words["name"], description=words["description"]
+            )
+            return redirect("vms-machine", pk)
+        except operations.Refused as refusal:
+            form.add_error(None, str(refusal))
+    return render(request, "vms/snapshot.html", {"machine": machine, "form": form}, status=400 if form.errors else 200)
+
+
+def _about(request: PersonRequest, pk: int, name: str, action: Operation.Action) -> HttpResponse:
+    machine = access.operable_or_404(request.user, pk)
+    snapshot = get_object_or_404(machine.snapshots, name=name)
+    if _is_confirmed(request):
+        return _ask(request, machine, action, snapshot=name)
+    return _confirm(request, machine, action, snapshot=snapshot, name=name)
+
+
+def _is_confirmed(request: PersonRequest) -> bool:
+    return request.method == "POST" and request.POST.get("sure") == "yes"
+
+
+def _ask(request: PersonRequest, machine: VirtualMachine, action: Operation.Action, **words: Any) -> HttpResponse:
+    try:
+        _operation, new = operations.request(machine, action, by=request.user, **words)
+    except operations.Refused as refusal:
+        messages.error(request, f"{machine.display_name}: {refusal}")
+    else:
+        if not new:
+            messages.info(request, _("%(name)s: this is under way already.") % {"name": machine.display_name})
+    return redirect("vms-machine", machine.pk)
+
+
+def _confirm(
+    request: PersonRequest, machine: VirtualMachine, action: Operation.Action, *, snapshot: Snapshot | None, name: str
+) -> HttpResponse:
+    """409 when it cannot be done now, 400 when the box was not ticked."""
+    refusal = rules.why_not(rules.situation(machine, person=request.user, snapshot=name), action)
+    unticked = request.method == "POST"
+    context = {
+        "machine": machine,
+        "action": action,
+        "snapshot": snapshot,
+        "name": name,
+        "refusal": refusal,
+        "unticked": unticked,
+    }
+    status = 409 if refusal else 400 if unticked else 200
+    return render(request, "vms/confirm_snapshot.html", context, status=status)
