@@ -9,9 +9,13 @@ NEWEST = 9
 MAJORS = (9, 8, 7)
 
 CLUSTER, NODES, MACHINES, POOLS, STORAGES, NETWORKS = "/", "/nodes", "/vms", "/pool", "/storage", "/sdn"
+GROUPS = "/access/groups"
 
 # Of the privileges that count on a path, the beginning of their names.
-FAMILY = {CLUSTER: "Sys.", NODES: "Sys.", MACHINES: "VM.", POOLS: "Pool.", STORAGES: "Datastore.", NETWORKS: "SDN."}
+FAMILY = {
+    CLUSTER: "Sys.", NODES: "Sys.", GROUPS: "Sys.", MACHINES: "VM.", POOLS: "Pool.", STORAGES: "Datastore.",
+    NETWORKS: "SDN.",
+}  # fmt: skip
 
 
 class Who(StrEnum):
@@ -54,6 +58,8 @@ def features(major: int, who: Who = Who.MAIN, *, has_reader: bool = False) -> tu
             (Need("Sys.Audit", CLUSTER, "LabPortalNodes"), Need("Sys.Audit", NODES, "LabPortalNodes")),
             (Who.READER,),
         ),
+        # Nobody may look at his own account without it.
+        Feature("Warn before a credential ends", (Need("Sys.Audit", GROUPS, "LabPortalAccounts"),), (Who.READER,)),
         Feature("Pools", (Need("Pool.Audit", POOLS, "LabPortalPools"),), (Who.READER,)),
         Feature(
             "Clone machines",

@@ -20,6 +20,7 @@ __all__ = ["clock", "sim"]
 MAIN, READER = "portal@pve!portal", "portal@pve!inventory"
 RELEASES = ("7.4", "8.4", "9.2")
 ALL = ["See machines", "Start and stop", "Console", "Snapshots and revert", "Guest addresses", "Nodes and quorum",
+       "Warn before a credential ends",
        "Pools", "Clone machines"]  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def test_the_first_lines_grant_what_is_needed_and_nothing_else(every: Site, who:
     flags = every.pve.access.effective(every.pve.token(token).identity)
     wanted = privileges.features(every.major, who, has_reader=True)
     needed = {(need.base, need.privilege) for feature in wanted for need in feature.needs}
-    kinds = ("/", "/nodes", "/vms", "/pool", "/storage", "/sdn", "/access")
+    kinds = ("/", "/nodes", "/vms", "/pool", "/storage", "/sdn", "/access", "/access/groups")
     assert {(path, name) for path in kinds for name in flags.get(path, ())} == needed
 
 
@@ -207,7 +208,7 @@ def test_a_deeper_entry_replaces_what_is_inherited_and_is_named(newest: Site) ->
 def test_lines_replace_nothing_that_comes_from_the_root(newest: Site) -> None:
     newest.pve.add_role("Most", newest.pve.access.roles["PVEAdmin"] - {"VM.Console", "Sys.Audit"})
     report = newest.alone(_="Most")
-    assert report.missing == ("Console", "Nodes and quorum")
+    assert report.missing == ("Console", "Nodes and quorum", "Warn before a credential ends")
     before = newest.pve.access.privileges(newest.pve.token("one@pve!only").identity, "/vms/102").keys()
     newest.type(*report.lines)
     assert newest.check(main="one@pve!only", reader="").missing == ()
