@@ -1,5 +1,7 @@
 """Who may open the page of which machine: what is not his is not there."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
@@ -20,6 +22,14 @@ def visible_to(user: User) -> QuerySet[VirtualMachine]:
 def visible_or_404(user: User, pk: int) -> VirtualMachine:
     """With cluster, health and sync."""
     return get_object_or_404(visible_to(user).select_related("cluster__health", "cluster__sync"), pk=pk)
+
+
+def operable_among(user: User, machines: Iterable[VirtualMachine]) -> set[int]:
+    """Which of these he may operate, given that he sees them. Who is not of the staff sees only such machines."""
+    shown = {machine.pk for machine in machines}
+    if not user.is_staff or user.has_perm("vms.operate_virtualmachine"):
+        return shown
+    return set(VirtualMachine.objects.operable_by(user).filter(pk__in=shown).values_list("pk", flat=True))
 
 
 def operable_or_404(user: User, pk: int) -> VirtualMachine:

@@ -125,7 +125,7 @@ def status_fits(now: Situation, action: str) -> str | None:
     return None if status != "unknown" else "The state of the machine is unknown. Wait until its node answers again."
 
 
-def snapshot_is_ones_own(now: Situation, action: str) -> str | None:
+def snapshot_may_be_changed(now: Situation, action: str) -> str | None:
     if action not in {Action.SNAPSHOT, Action.DELETE_SNAPSHOT} or now.keeps or now.snapshot in {"", SAVE_POINT}:
         return None
     return f"You may save and delete “{SAVE_POINT}”. Ask your teacher about other snapshots."
@@ -142,7 +142,7 @@ RULES: list[Rule] = [
     nothing_under_way,
     machine_is_not_locked,
     status_fits,
-    snapshot_is_ones_own,
+    snapshot_may_be_changed,
 ]
 
 

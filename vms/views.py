@@ -1,15 +1,13 @@
 """The portal's pages of machines."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.core.paginator import Page, Paginator
-from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,11 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.models import User
-from clusters.models import Cluster
-from vms import access, cards, not_adopted, operations, registry, rules
+from vms import access, cards, listing, not_adopted, operations, registry, rules
 from vms.models import Operation, VirtualMachine
 
-PER_PAGE = 50
 SESSION_KEY = "cluster_id"  # the predecessor's name; empty: all clusters
 
 View = Callable[..., HttpResponse]
@@ -58,23 +54,20 @@ def login_needed(view: View) -> View:
 @login_needed
 def machine_list(request: PersonRequest) -> HttpResponse:
     """*My machines*: the whole page, or to htmx the list alone, or 204 when it would say the same."""
-    if registry.state().reason is registry.Reason.NOT_ADOPTED and access.sees_all(request.user):
+    if access.sees_all(request.user) and registry.state().reason is registry.Reason.NOT_ADOPTED:
         return not_adopted.page(request)
-    places = places_of(request.user)
-    chosen = chosen_cluster(request, places)
-    machines = access.visible_to(request.user)
-    if chosen:
-        machines = machines.filter(cluster_id=chosen)
-    machines = machines.select_related("cluster__health", "cluster__sync").order_by(
-        "-cluster__is_default", "cluster__name", "cluster", "name", "vmid"
-    )
-    page = Paginator(machines, PER_PAGE).get_page(request.GET.get("page"))
-    groups = cards.groups(page.object_list, operable=_operable(request.user, page), for_staff=request.user.is_staff)
-    seen = cards.fingerprint(groups)
-    if request.htmx and request.GET.get("seen") == seen:
+    asked = listing.Asked.of(request.GET)
+    if request.htmx and asked.seen and asked.seen == cards.fingerprint(_groups(request.user, asked.rows(request.user))):
         return HttpResponse(status=204)
-    everywhere = sum(place.machine_count for place in places)
+    everywhere = listing.all_places(request.user)
+    places = [place for place in everywhere if place.machine_count or access.sees_all(request.user)]
+    chosen = chosen_cluster(request, places)
+    asked = replace(asked, cluster=chosen)
+    page = asked.page(request.user, everywhere)
+    groups = _groups(request.user, page.object_list)
     shown = [card for group in groups for card in group.cards]
+    count = sum(place.machine_count for place in places)
+    where = urlencode({"page": str(page.number), "seen": cards.fingerprint(groups)})
     context = {
         "page": page,
         "groups": groups,
@@ -82,46 +75,29 @@ def machine_list(request: PersonRequest) -> HttpResponse:
         "running": sum(card.tone == "running" for card in shown),
         "places": places,
         "chosen": chosen,
-        "everywhere": everywhere,
+        "everywhere": count,
+        "asked": asked,
+        "statuses": listing.STATUSES,
+        "offers_filter": asked.is_filtered or count >= listing.FILTERED_FROM,
+        "single": count == 1 and len(shown) == 1 and not access.sees_all(request.user),
         "origin": "" if chosen else "all",
-        "poll": f"{request.path}?{urlencode({'cluster': chosen, 'page': str(page.number), 'seen': seen})}",
+        "poll": f"{request.path}?{asked.query}&{where}",
     }
     return render(request, "vms/_machines.html" if request.htmx else "vms/machines.html", context)
 
 
-def _operable(user: User, page: Page[VirtualMachine]) -> set[int]:
-    shown = [machine.pk for machine in page.object_list]
-    return set(VirtualMachine.objects.operable_by(user).filter(pk__in=shown).values_list("pk", flat=True))
+def _groups(user: User, machines: Iterable[VirtualMachine]) -> list[cards.Group]:
+    machines = list(machines)
+    return cards.groups(machines, operable=access.operable_among(user, machines), for_staff=user.is_staff)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A cluster as somebody sees it: how many machines he has there."""
-
-    cluster: Cluster
-    machine_count: int
-
-    @property
-    def cluster_id(self) -> str:
-        return self.cluster.cluster_id
-
-
-def places_of(user: User) -> list[Place]:
+def places_of(user: User) -> list[listing.Place]:
     """The active clusters on which a person has a machine (staff: all of them), the default first."""
-    counted = (
-        VirtualMachine.objects.visible_to(user)
-        .present()
-        .filter(missing_since=None)
-        .values("cluster")
-        .annotate(n=Count("pk"))
-    )
-    counts = {row["cluster"]: row["n"] for row in counted.order_by()}
-    active = Cluster.objects.active().select_related("health")
-    places = [Place(cluster, counts.get(cluster.cluster_id, 0)) for cluster in active]
-    return [place for place in places if place.machine_count or access.sees_all(user)]
+    sees_all = access.sees_all(user)
+    return [place for place in listing.all_places(user) if place.machine_count or sees_all]
 
 
-def chosen_cluster(request: PersonRequest, places: list[Place]) -> str:
+def chosen_cluster(request: PersonRequest, places: list[listing.Place]) -> str:
     """The address decides, then what was chosen before, then the default cluster. Empty: all of them."""
     known = {place.cluster_id for place in places}
     for wanted in (request.GET.get("cluster"), request.session.get(SESSION_KEY)):

@@ -27,10 +27,16 @@ class Page(HTMLParser):
         super().__init__()
         self.text = text
         self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.select: str | None = None
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
+        found = dict(attrs)
+        if tag == "select":
+            self.select = found.get("name")
+        if tag == "option":
+            found["of"] = self.select
+        self.elements.append((tag, found))
 
     def all(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
         return [found for name, found in self.elements if name == tag and wanted.items() <= found.items()]
@@ -45,11 +51,11 @@ class Page(HTMLParser):
 
     @property
     def places(self) -> list[str | None]:
-        return [option["value"] for option in self.all("option")]
+        return [option["value"] for option in self.all("option", of="cluster")]
 
     @property
     def chosen(self) -> list[str | None]:
-        return [option["value"] for option in self.all("option") if "selected" in option]
+        return [option["value"] for option in self.all("option", of="cluster") if "selected" in option]
 
 
 def get(client: Client, **query: Any) -> Page:

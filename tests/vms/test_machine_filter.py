@@ -1,0 +1,171 @@
+"""*My machines*: filtered, empty, one alone, and what a long list costs."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from clusters.models import Cluster, ClusterHealth, ClusterNotice
+from tests.labs import Lab, ago, queries
+from tests.vms.test_machine_list import HTMX, LIST, Page, add_machines, get, log_in, refresh
+from vms.models import Assignment, ClusterSync, Operation, VirtualMachine
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def as_ana(client: Client, ana: User) -> Client:
+    client.force_login(ana)
+    return client
+
+
+@pytest.fixture
+def seven(building_a: Lab, ana: User) -> list[VirtualMachine]:
+    """m-200 to m-206 run, save m-203, which is stopped, and m-204, which nobody knows."""
+    add_machines(building_a.row, range(200, 207), ana)
+    VirtualMachine.objects.filter(vmid=203).update(status="stopped", tags="exam;net")
+    VirtualMachine.objects.filter(vmid=204).update(status="prelaunch")
+    return list(VirtualMachine.objects.filter(vmid__gte=200))
+
+
+# Filter
+
+FILTERS = [
+    ({"q": "M-20"}, 7),
+    ({"q": "203"}, 1),
+    ({"q": " exam "}, 1),
+    ({"q": "%"}, 0),
+    ({"status": "running"}, 5),
+    ({"status": "stopped"}, 1),
+    ({"status": "other"}, 1),
+    ({"status": "running", "q": "m-203"}, 0),
+    ({"status": "nonsense"}, 7),
+    ({"q": "\0"}, 7),
+    ({"q": "9" * 90}, 0),
+]
+
+
+@pytest.mark.parametrize(("query", "count"), FILTERS)
+def test_the_list_is_filtered_by_the_address(as_ana: Client, seven: Any, query: dict[str, str], count: int):
+    assert len(get(as_ana, **query).names) == count
+
+
+def test_a_filter_shows_nobody_elses(client: Client, seven: Any, ben: User, building_a: Lab):
+    building_a.give(101, ben)
+    assert get(log_in(client, ben), q="m-").names == []
+
+
+def test_what_was_typed_stays_and_makes_no_element(as_ana: Client, seven: Any):
+    page = get(as_ana, q='"><script>x</script>', status="running")
+    assert page.all("input", id="q", value='"><script>x</script>')
+    assert [option["value"] for option in page.all("option", of="status") if "selected" in option] == ["running"]
+    assert "<script>x" not in page.text
+
+
+def test_a_filter_that_hides_everything_says_so_and_can_be_cleared(as_ana: Client, seven: Any):
+    page = get(as_ana, q="nothing")
+    assert "No machine matches the filter." in page.text
+    assert page.all("a", href=f"{LIST}?cluster=building-a")
+
+
+def test_a_refresh_keeps_the_filter(as_ana: Client, seven: Any):
+    page = get(as_ana, status="running")
+    assert refresh(as_ana, page).status_code == 204
+    VirtualMachine.objects.filter(vmid=200).update(status="stopped")
+    assert len(Page(refresh(as_ana, page).content.decode()).names) == 4
+
+
+def test_a_few_machines_need_no_filter(as_ana: Client, building_a: Lab, ana: User):
+    building_a.give(101, ana)
+    assert not get(as_ana).all("input", id="q")
+
+
+def test_an_empty_cluster_tells_of_the_others(client: Client, seven: Any, lab_admin: User):
+    Cluster.objects.create(cluster_id="empty", name="Empty", host="pve.test", user="u@pve", password="x")
+    assert "There are 11 on others." in get(log_in(client, lab_admin), cluster="empty").text
+
+
+# One machine
+
+
+def test_who_has_one_machine_sees_one_large_card(as_ana: Client, building_a: Lab, ana: User):
+    building_a.give(101, ana)
+    assert get(as_ana).all("div", id="machines", **{"class": "single"})
+    building_a.give(102, ana)
+    assert not get(as_ana).all("div", id="machines", **{"class": "single"})
+
+
+def test_a_machine_that_runs_is_told_by_title_and_icon(as_ana: Client, building_a: Lab, ana: User):
+    calm = get(log_in(as_ana, ana))
+    building_a.give(102, ana)
+    busy = get(as_ana)
+    assert "1 running" in busy.text[: busy.text.index("</title>")]
+    assert calm.all("link", rel="icon")[0]["href"] != busy.all("link", rel="icon")[0]["href"]
+
+
+# Cost
+
+
+def many(ana: User, *, machines: int, clusters: int) -> None:
+    """Ana has 50 of so many machines, over so many clusters."""
+    rows = [
+        Cluster.objects.create(cluster_id=f"c-{n}", name=f"C {n}", host="pve.test", user="u@pve", password="x")
+        for n in range(clusters)
+    ]
+    for row in rows:
+        ClusterHealth.succeeded(row.cluster_id)
+        ClusterSync.objects.update_or_create(cluster_id=row.cluster_id, defaults={"synced_at": ago()})
+    VirtualMachine.objects.bulk_create(
+        VirtualMachine(cluster=rows[n % clusters], vmid=n + 100, name=f"m-{n}", node="pve1", status="running")
+        for n in range(machines)
+    )
+    held = VirtualMachine.objects.order_by("vmid")[:50]
+    Assignment.objects.bulk_create(Assignment(vm=machine, user=ana) for machine in held)
+
+
+SIZES = [(200, 1), (200, 20), (20_000, 1), (20_000, 20)]
+
+
+@pytest.mark.parametrize(("machines", "clusters"), SIZES)
+def test_fifty_machines_cost_four_queries_and_an_unchanged_refresh_one_of_its_own(
+    as_ana: Client, ana: User, machines: int, clusters: int
+):
+    many(ana, machines=machines, clusters=clusters)
+    with queries() as seen:
+        page = get(as_ana, cluster="")
+    with queries() as again:
+        assert refresh(as_ana, page).status_code == 204
+    assert (len(page.names), selects(seen), selects(again)) == (50, 4, 3)  # two of them tell who asks
+
+
+def selects(seen: Any) -> int:
+    return sum(query["sql"].startswith("SELECT") for query in seen)
+
+
+def test_operations_and_notices_cost_a_query_each(as_ana: Client, ana: User):
+    many(ana, machines=60, clusters=2)
+    ClusterNotice.objects.create(cluster=Cluster.objects.get(cluster_id="c-0"), text="Friday")
+    machine = VirtualMachine.objects.order_by("vmid")[0]
+    values = {"cluster_id": "c-0", "vmid": 100, "action": "start", "state": "done"}
+    Operation.objects.create(vm=machine, admitted_at=ago(), finished_at=ago(), **values)
+    with queries() as seen:
+        page = get(as_ana, cluster="")
+    assert (selects(seen), "Friday" in page.text) == (6, True)
+
+
+@pytest.mark.parametrize("who", ["ana", "lab_admin"])
+def test_the_second_page_refreshes_as_the_second(
+    client: Client, request: pytest.FixtureRequest, building_a: Lab, ana: User, who: str
+):
+    add_machines(building_a.row, range(200, 260), ana)
+    page = get(log_in(client, request.getfixturevalue(who)), page=2)
+    assert refresh(client, page).status_code == 204
+    VirtualMachine.objects.filter(vmid=259).update(status="stopped")
+    assert len(Page(refresh(client, page).content.decode()).names) == len(page.names)
+
+
+@pytest.mark.parametrize("seen", ["", "x", "\0", "0" * 4000])
+def test_a_refresh_with_a_strange_fingerprint_brings_the_list(as_ana: Client, seven: Any, seen: str):
+    query = {"cluster": "nowhere\0", "page": "99999", "seen": seen}
+    assert as_ana.get(LIST, query, headers=HTMX).status_code == 200
