@@ -107,7 +107,7 @@ def _refuse(name: str) -> NoReturn:
 def _may_be_deep(document: object, content: bytes) -> bool:
     """False for a list of flat rows: of containers that lie side by side, only one adds to the depth."""
     found = document.get("data") if isinstance(document, dict) else None
-    side_by_side = sum(type(entry) is dict for entry in found) if isinstance(found, list) else 0
+    side_by_side = list(map(type, found)).count(dict) if isinstance(found, list) else 0
     return _openings(content) - max(0, side_by_side - 1) > MAX_DEPTH
 
 

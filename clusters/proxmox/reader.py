@@ -1,5 +1,7 @@
 """What the portal asks of a cluster: the verbs that change nothing."""
 
+import time
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
@@ -44,6 +46,15 @@ class Reader:
     def resources(self) -> results.Resources:
         """All guests that this account may see, and all nodes; up to ten seconds old."""
         return results.resources(self._get("cluster", "resources"))
+
+    def resources_since(self, known: results.Trace | None, *, again: Collection[int] = ()) -> results.Resources:
+        """The same without the guests that are as the trace knows them, whose number is `unchanged`.
+
+        Those with the VMIDs in `again` are there in any case. Without a trace, or when more differs than single
+        guests, it is whole. Its `trace` is for the next time; one that is None leaves nothing to compare with.
+        """
+        data = self._get("cluster", "resources")
+        return results.resources_since(data, known, again=again, clock=time.monotonic())
 
     def node_status(self, node: str) -> results.NodeStatus:
         """Needs Sys.Audit on the node."""

@@ -9,7 +9,7 @@ from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries, writes
 from tests.vms.answers import LIST, answer, missing, row, vmids
 from vms import inventory
-from vms.inventory import suspicion
+from vms.inventory import table
 from vms.models import ClusterSync, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -218,15 +218,16 @@ def test_a_list_is_newer_than_a_status_of_long_ago(building_a: Lab):
 
 
 def test_a_status_observed_while_the_list_is_being_read_stays(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
-    judge, machine = suspicion.of, building_a.machine(101)
+    read, machine = table.read, building_a.machine(101)
     building_a.pve.guest(101).name = "renamed"
 
-    def late(*args: Any, **others: Any) -> str:
+    def late(*args: Any, **others: Any) -> dict[int, table.Row]:
         """After the rows were read, and before they are written."""
+        rows = read(*args, **others)
         machine.observe("running", at=timezone.now())
-        return judge(*args, **others)
+        return rows
 
-    monkeypatch.setattr(suspicion, "of", late)
+    monkeypatch.setattr(table, "read", late)
     building_a.sync()
     assert (building_a.machine(101).name, building_a.machine(101).status) == ("renamed", "running")
 

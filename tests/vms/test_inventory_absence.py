@@ -1,6 +1,7 @@
 """What becomes of machines that a cluster does not list any more, and of their numbers."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -256,14 +257,14 @@ def test_who_fails_late_says_nothing_of_the_health(building_a: Lab):
 
 
 def test_a_turn_that_ends_during_the_read_is_noticed(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
-    attempt, read = building_a.row.sync.attempt, proxmox.Reader.resources
+    attempt, read = building_a.row.sync.attempt, proxmox.Reader.resources_since
 
-    def slowly(reader: proxmox.Reader) -> proxmox.Resources:
-        found = read(reader)
+    def slowly(*args: Any, **others: Any) -> proxmox.Resources:
+        found = read(*args, **others)
         type(building_a.row.sync).objects.update(attempt=attempt + 1)
         return found
 
-    monkeypatch.setattr(proxmox.Reader, "resources", slowly)
+    monkeypatch.setattr(proxmox.Reader, "resources_since", slowly)
     building_a.pve.add_guest(110)
     assert "Another worker" in inventory.sync(building_a.config, attempt=attempt).problem
     assert 110 not in vmids(building_a)

@@ -9,7 +9,10 @@ Result = SyncRun.Outcome
 
 @dataclass(frozen=True)
 class Outcome:
-    """In machines. `problem` is empty when the answer was taken over whole."""
+    """In machines. `problem` is empty when the answer was taken over whole.
+
+    `lacking` counts those that the answer lacks newly missing or not, when it was compared.
+    """
 
     seen: int = 0
     created: int = 0
@@ -18,6 +21,7 @@ class Outcome:
     gone: int = 0
     problem: str = ""
     result: Result = Result.OK
+    lacking: int = 0
 
     @property
     def failed(self) -> bool:

@@ -12,7 +12,8 @@ from django.utils import timezone
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterHealth
-from vms.inventory import runs, surroundings, suspicion, table
+from vms.inventory import memory, runs, surroundings, suspicion, table
+from vms.inventory.memory import Memory
 from vms.inventory.outcome import Outcome, Result
 from vms.models import ClusterSync
 
@@ -20,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 # The health of a cluster that stays as it is, is written down so often.
 HEALTH_PRECISION = timedelta(minutes=1)
+
+# So long ago a status was asked for directly that a read has looked at the machine since the list was newer.
+OBSERVED = table.LIST_LAG + timedelta(seconds=memory.LIFE)
 
 LATE = "Another worker has read this cluster since; what this one brought was dropped."
 DELETED = "The cluster was deleted meanwhile."
@@ -31,18 +35,34 @@ def sync(config: ClusterConfig, *, attempt: int | None = None) -> Outcome:
     `attempt` is the number of the turn, by `ClusterSync.claim`: whoever comes late with a former one writes nothing.
     """
     started, clock = timezone.now(), time.monotonic()
+    state = ClusterSync.objects.filter(cluster_id=config.cluster_id).first()
+    known = memory.recall(config)
+    known = known if known and state and known.goes_on(state) else None
+    again = table.lately_observed(config.cluster_id, after=started - OBSERVED) if known else ()
     try:
-        with gate.read(config, deadline=_deadline(config.cluster_id)) as pve:
-            answer = pve.resources()
+        with gate.read(config, deadline=float((state and state.deadline) or settings.SYNC_DEADLINE)) as pve:
+            answer = pve.resources_since(known.trace if known else None, again=again)
     except proxmox.ProxmoxError as error:
         logger.warning("%s: %s", config.cluster_id, error.plain)
+        memory.forget(config.cluster_id)
         return _write_failure(config.cluster_id, error, started, clock, attempt)
-    return _take_over(config.cluster_id, answer, started, clock, attempt)
+    known = known if answer.unchanged else None
+    outcome = _take_over(config.cluster_id, answer, started, clock, attempt, known=known)
+    if outcome is None:
+        memory.forget(config.cluster_id)
+        return sync(config, attempt=attempt)
+    _keep_in_mind(config, answer, outcome, known, started)
+    return outcome
 
 
-def _deadline(cluster_id: str) -> float:
-    own = ClusterSync.objects.filter(cluster_id=cluster_id).values_list("deadline", flat=True).first()
-    return float(own or settings.SYNC_DEADLINE)
+def _keep_in_mind(
+    config: ClusterConfig, answer: proxmox.Resources, outcome: Outcome, known: Memory | None, started: datetime
+) -> None:
+    """Not while rows wait for being gone: each whole answer that lacks them counts."""
+    if answer.trace and outcome.result == Result.OK and not outcome.lacking:
+        memory.keep(config, answer.trace, synced_at=started, after=known)
+    else:
+        memory.forget(config.cluster_id)
 
 
 def _write_failure(
@@ -60,15 +80,25 @@ def _write_failure(
 
 
 def _take_over(
-    cluster_id: str, answer: proxmox.Resources, started: datetime, clock: float, attempt: int | None
-) -> Outcome:
+    cluster_id: str,
+    answer: proxmox.Resources,
+    started: datetime,
+    clock: float,
+    attempt: int | None,
+    *,
+    known: Memory | None,
+) -> Outcome | None:
+    """None, and nothing written, when the answer is partial and its other part is no longer what the rows say."""
     answered = _milliseconds(clock)
     with transaction.atomic():
         state = _locked(cluster_id)
         if state is None or attempt not in (None, state.attempt):
             return Outcome(problem=DELETED if state is None else LATE, result=Result.FAILED)
+        if known and not known.goes_on(state):
+            return None
         ClusterHealth.succeeded(cluster_id, at=started, within=HEALTH_PRECISION)
-        outcome = _compare(state, answer, started, answered)
+        compare = _compare_part if known else _compare
+        outcome = compare(state, answer, started, answered)
         runs.note(cluster_id, outcome, at=started, milliseconds=_milliseconds(clock))
     return outcome
 
@@ -85,7 +115,21 @@ def _compare(state: ClusterSync, answer: proxmox.Resources, started: datetime, a
         outcome = replace(outcome, missing=newly, gone=outcome.gone + gone)
     surroundings.write(state.cluster_id, answer, started, is_complete=not problem)
     _remember(state, started, answered, problem, is_whole=not problem or not any(row.is_present for row in lost))
-    return replace(outcome, problem=problem, result=Result.SUSPICIOUS if problem else Result.OK)
+    return replace(outcome, problem=problem, result=Result.SUSPICIOUS if problem else Result.OK, lacking=len(lost))
+
+
+def _compare_part(state: ClusterSync, answer: proxmox.Resources, started: datetime, answered: int) -> Outcome:
+    """What differs from an answer that was believed, of the same machines on the same nodes."""
+    seen = {guest.vmid: guest for guest in answer.guests}
+    outcome = Outcome()
+    if seen:
+        known = table.read(state.cluster_id, vmids=seen)
+        offline = {node.name for node in answer.nodes if not node.online}
+        outcome = table.write(state.cluster_id, known, seen, offline, started, is_complete=True)
+        moved = {guest.pool for vmid, guest in seen.items() if vmid not in known or known[vmid].pool != guest.pool}
+        surroundings.add_pools(state.cluster_id, moved - {""}, started)
+    _remember(state, started, answered, "", is_whole=True)
+    return replace(outcome, seen=answer.unchanged + len(seen))
 
 
 def _remember(state: ClusterSync, started: datetime, answered: int, problem: str, *, is_whole: bool) -> None:

@@ -17,8 +17,9 @@ COUNTS = ("created", "changed", "missing", "gone")
 def note(cluster_id: str, outcome: Outcome, *, at: datetime, milliseconds: int) -> None:
     """A row for it; of those in a row that brought nothing new, one row with their number."""
     same = {"outcome": outcome.result, "problem": outcome.problem[:300], "seen": outcome.seen}
-    latest = SyncRun.objects.filter(cluster_id=cluster_id).values("pk", *same, *COUNTS).first()
-    if latest and not outcome.is_news and _is_like(latest, same):
+    runs = SyncRun.objects.filter(cluster_id=cluster_id).values("pk", *same, *COUNTS)
+    latest = None if outcome.is_news else runs.first()
+    if latest and _is_like(latest, same):
         SyncRun.objects.filter(pk=latest["pk"]).update(runs=F("runs") + 1, last_at=at, milliseconds=milliseconds)
         return
     counts = {name: getattr(outcome, name) for name in COUNTS}

@@ -12,6 +12,12 @@ def write(cluster_id: str, answer: proxmox.Resources, started: datetime, *, is_c
     _write_pools(cluster_id, pools, started, is_complete=is_complete)
 
 
+def add_pools(cluster_id: str, names: set[str], started: datetime) -> None:
+    """Those that machines came into. One that is empty now, the next whole answer tells."""
+    if names:
+        _write_pools(cluster_id, names, started, is_complete=False)
+
+
 def _write_nodes(cluster_id: str, seen: dict[str, bool], started: datetime, *, is_complete: bool) -> None:
     rows = Node.objects.filter(cluster_id=cluster_id).order_by()
     known = {name: facts for name, *facts in rows.values_list("name", "online", "missing_since")}

@@ -40,6 +40,7 @@ from clusters.proxmox.results.inventory import (
     pool_members,
     pools,
     resources,
+    resources_since,
 )
 from clusters.proxmox.results.snapshots import Snapshot, Snapshots, snapshots
 from clusters.proxmox.results.tasks import (
@@ -54,6 +55,7 @@ from clusters.proxmox.results.tasks import (
     task_status,
     tasks,
 )
+from clusters.proxmox.results.traces import Trace
 
 __all__ = [
     "Account",
@@ -78,6 +80,7 @@ __all__ = [
     "Snapshots",
     "Task",
     "TaskStatus",
+    "Trace",
     "Upid",
     "Version",
     "account",
@@ -98,6 +101,7 @@ __all__ = [
     "pool_members",
     "pools",
     "resources",
+    "resources_since",
     "roles",
     "snapshots",
     "task_log",

@@ -1,13 +1,15 @@
 """The list of what a cluster has: guests, and the pools that hold them."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from clusters.proxmox.errors import ProtocolError
+from clusters.proxmox.results import traces
 from clusters.proxmox.results.cluster import NodeState, node_name
+from clusters.proxmox.results.traces import Trace
 from clusters.proxmox.values import Row, flag, is_pool_name, is_vmid, real, row, rows, text, whole
 
 MAX_NAMES = 1000
@@ -37,12 +39,18 @@ class Guest(NamedTuple):
 
 @dataclass(frozen=True)
 class Resources:
-    """`rejected` counts the rows that made no sense. `pools` are the names of those that the account may see."""
+    """`rejected` counts the rows that made no sense. `pools` are the names of those that the account may see.
+
+    `unchanged` counts the guests that are left out, because they are as in the trace that the answer was compared
+    with. `trace` is for comparing the next answer, if one was asked for and this answer is good for it.
+    """
 
     guests: tuple[Guest, ...]
     nodes: tuple[NodeState, ...]
     rejected: int = 0
     pools: tuple[str, ...] = ()
+    unchanged: int = 0
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,21 @@ def resources(data: object) -> Resources:
         except (ValueError, ProtocolError):
             rejected += 1
     return Resources(tuple(guests.values()), tuple(nodes), rejected, _distinct(pools))
+
+
+def resources_since(data: object, known: Trace | None, *, again: Collection[int], clock: float) -> Resources:
+    """Without the guests that are as the trace knows them, except those with the VMIDs in `again`.
+
+    Whole without a trace, and when anything else than single guests differs.
+    """
+    entries = rows(data)
+    found = traces.compare(entries, known or traces.NOTHING, again=again, clock=clock)
+    if found and found.goes_on:
+        part = resources(found.guests + found.others)
+        if not part.rejected:
+            return replace(part, unchanged=len(found.trace.guests) - len(part.guests), trace=found.trace)
+    whole = resources(entries)
+    return replace(whole, trace=found.trace if found and not whole.rejected else None)
 
 
 def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools: list[str]) -> None:

@@ -1,0 +1,92 @@
+"""What is remembered of a list of resources, so that of the next one only what differs need be looked at.
+
+Whatever is odd about an answer makes it one that must be looked at whole.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+# What a guest is made of, without the figures that change with every answer.
+STATIC = (
+    "vmid", "type", "node", "name", "status", "template", "tags", "pool", "lock", "maxcpu", "maxmem", "maxdisk",
+    "hastate",
+)  # fmt: skip
+SURROUNDING = ("type", "node", "status", "pool")
+
+# Uptimes are as old as the list, some seconds. A start that moves the begin further is seen.
+BOOT_JITTER = 30  # seconds
+
+# What values of unexpected types raise while they are hashed and counted with.
+ODD = (TypeError, AttributeError, KeyError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """By VMID: the hash of each guest, and of those that run, when they began. And one hash of nodes and pools.
+
+    Hashes of text are salted, so a trace is of no use outside this process.
+    """
+
+    guests: dict[int, int]
+    begins: dict[int, float]
+    surroundings: int
+
+
+NOTHING = Trace({}, {}, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The entries of guests that differ, and all that are no guests. `goes_on` is False when more than these differ."""
+
+    guests: list[Any]
+    others: list[Any]
+    trace: Trace
+    goes_on: bool
+
+
+def compare(entries: list[Any], known: Trace, *, again: Collection[int], clock: float) -> Compared | None:
+    """With what is known; the guests in `again` differ in any case. None when the answer cannot be traced.
+
+    `clock` is monotonic, in seconds.
+    """
+    hashes: dict[int, int] = {}
+    begins: dict[int, float] = {}
+    guests, others, count = [], [], 0
+    hash_before, begin_before = known.guests.get, known.begins.get
+    try:
+        # One walk: touching thousands of rows takes longer than what is done with them.
+        for entry in entries:
+            kind = entry["type"]
+            if kind == "qemu" or kind == "lxc":  # noqa: PLR1714 - twice as fast
+                vmid, uptime = entry["vmid"], entry.get("uptime")
+                count += 1
+                hashes[vmid] = found = hash(tuple(map(entry.get, STATIC)))
+                begin = before = begin_before(vmid)
+                if uptime or before:
+                    begin = _begin(clock - uptime if uptime else None, before)
+                    if begin is not None:
+                        begins[vmid] = begin
+                if found != hash_before(vmid) or begin != before or vmid in again:
+                    guests.append(entry)
+            elif kind in ("node", "pool"):
+                others.append(entry)
+        trace = Trace(hashes, begins, _surroundings(others))
+    except ODD:
+        return None
+    if len(hashes) != count or not all(type(vmid) is int for vmid in hashes):
+        return None
+    goes_on = hashes.keys() == known.guests.keys() and trace.surroundings == known.surroundings
+    return Compared(guests, others, trace, goes_on)
+
+
+def _begin(found: float | None, before: float | None) -> float | None:
+    """What was known, if it is nearly the same: many small steps would be a restart that nobody sees."""
+    if found is None or before is None:
+        return found
+    return before if abs(found - before) <= BOOT_JITTER else found
+
+
+def _surroundings(others: list[Any]) -> int:
+    return hash((len(others), frozenset(tuple(map(entry.get, SURROUNDING)) for entry in others)))
