@@ -12,7 +12,11 @@ from tests.browser.screenshots import open_page
 pytestmark = pytest.mark.browser
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-OURS = ["vms/?cluster=", "vms/", "vms/{stop}", "nothing-here/"]
+OURS = [
+    "vms/?cluster=", "vms/?cluster=&q=nothing", "vms/", "vms/{pk}/stop/", "vms/{pk}/", "vms/{pk}/save-point/",
+    "vms/{pk}/rdp", "nothing-here/",
+]  # fmt: skip
+STAFFS = ["vms/{pk}/", "vms/{pk}/why/", "vms/{pk}/why/?person=nobody", "vms/{pk}/snapshots/"]
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -42,8 +46,20 @@ def a_machine(page: Page, demo: Demo) -> str:
 
 @pytest.mark.parametrize("path", OURS)
 def test_axe_finds_nothing(ana: Page, the_demo: Demo, path: str) -> None:
-    ana.goto(the_demo.address + path.format(stop=f"{a_machine(ana, the_demo)}/stop/"))
+    ana.goto(the_demo.address + path.format(pk=a_machine(ana, the_demo)))
     assert violations(ana) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_on_the_pages_for_staff(window: Browser, the_demo: Demo, dark: bool) -> None:
+    page = open_page(window, the_demo, "admin", dark=dark)
+    pk = a_machine(page, the_demo)
+    page.set_viewport_size({"width": 320, "height": 800})
+    for path in STAFFS:
+        page.goto(the_demo.address + path.format(pk=pk))
+        assert (path, violations(page)) == (path, [])
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.context.close()
 
 
 def test_axe_finds_a_planted_fault(ana: Page, the_demo: Demo) -> None:
@@ -55,7 +71,7 @@ def test_axe_finds_a_planted_fault(ana: Page, the_demo: Demo) -> None:
 @pytest.mark.parametrize("width", [390, 320])
 @pytest.mark.parametrize("path", [*OURS, "accounts/login/"])
 def test_nothing_scrolls_sideways_on_a_phone(ana: Page, the_demo: Demo, path: str, width: int) -> None:
-    address = the_demo.address + path.format(stop=f"{a_machine(ana, the_demo)}/stop/")
+    address = the_demo.address + path.format(pk=a_machine(ana, the_demo))
     ana.set_viewport_size({"width": width, "height": 800})
     ana.goto(address)
     assert ana.evaluate("document.documentElement.scrollWidth") == width
@@ -84,6 +100,35 @@ def test_a_machine_is_started_and_stopped_without_reloading(window: Browser, the
     page.get_by_role("button", name="Force stop").click()
     expect(page.get_by_role("button", name="Start net101-02")).to_be_visible(timeout=20_000)
     assert complaints == []
+    page.context.close()
+
+
+def test_a_save_point_is_saved_and_gone_back_to(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "ben")
+    complaints = watched(page)
+    page.goto(f"{the_demo.address}vms/{a_machine(page, the_demo)}/")
+    page.get_by_role("button", name="Save my save point").click()
+    page.get_by_role("link", name="Revert to my-save-point").click(timeout=60_000)
+    page.get_by_role("button", name="Revert").click()
+    assert page.url.endswith("/revert/")  # the box is not ticked
+    page.get_by_label("Lose what came after it").check()
+    page.get_by_role("button", name="Revert").click()
+    expect(page.get_by_role("row", name="Revert to a snapshot “my-save-point” ben done")).to_be_visible(timeout=60_000)
+    assert complaints == []
+    page.context.close()
+
+
+def test_a_refresh_keeps_the_focus_and_what_is_open(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "admin")
+    page.goto(the_demo.address + "vms/?cluster=building-a")
+    more = page.locator("details.more").first
+    more.locator("summary").click()
+    button = more.get_by_role("button").first
+    button.focus()
+    page.evaluate("htmx.ajax('GET', location.href, {source: '#machines', target: '#machines', swap: 'outerHTML'})")
+    page.wait_for_timeout(1000)
+    expect(button).to_be_focused()
+    expect(more).to_have_attribute("open", "")
     page.context.close()
 
 

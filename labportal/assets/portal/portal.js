@@ -30,6 +30,7 @@ const lost = document.getElementById("connection");
 const icon = document.getElementById("icon");
 const title = document.title.replace(/^\d+ [^·]*· /, "");
 let opened = [];
+let focused = "";
 
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden) event.preventDefault();
@@ -39,9 +40,12 @@ document.body.addEventListener("htmx:responseError", () => { lost.hidden = false
 document.body.addEventListener("htmx:afterOnLoad", () => { lost.hidden = true; });
 document.body.addEventListener("htmx:beforeSwap", () => {
   opened = [...document.querySelectorAll("details[open][id]")].map((element) => element.id);
+  focused = document.activeElement?.id;
 });
 document.body.addEventListener("htmx:afterSwap", () => {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  // What stood in a closed part could not take the focus back before.
+  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
   const running = Number(document.querySelector("[data-running][hx-get]")?.dataset.running);
   document.title = running ? `${running} running · ${title}` : title;
   icon.href = running ? icon.dataset.running : icon.dataset.calm;
