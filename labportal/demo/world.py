@@ -43,7 +43,7 @@ class World:
             running = number % 4 == 0
             self.a.add_guest(
                 100 + number, name=f"net101-{number:02}", node=f"pve{number % 3 + 1}", pool="net101",
-                status="running" if running else "stopped", tags=("net101",),
+                status="running" if running else "stopped", tags=("net101",), agent="alive",
             )  # fmt: skip
         self.a.add_guest(900, name="debian-template", node="pve1", template=True)
         for number in range(1, 5):
