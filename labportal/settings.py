@@ -120,7 +120,13 @@ TASKS = {
         "QUEUES": list(QUEUES),
     }
 }
-RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 120} for name in QUEUES if REDIS_URL}
+# Jobs carry ids alone, so JSON does: what RQ uses otherwise runs whatever somebody puts into Redis.
+RQ_QUEUES = {
+    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 120, "SERIALIZER": "rq.serializers.JSONSerializer"}
+    for name in QUEUES
+    if REDIS_URL
+}
+RQ_SHOW_ADMIN_LINK = False  # its pages in the admin are for everybody who is staff, and empty queues
 # Seconds for which a worker has an operation to itself. Another takes it up when it died meanwhile.
 OPERATION_LEASE = number("OPERATION_LEASE", 45, least=15, most=300)
 

@@ -87,7 +87,9 @@ class RedisEngine:
     def take(self, queues: Sequence[str]) -> Job | None:
         asked = [self._queues[name] for name in queues]
         one = asked[0]
-        found = one.dequeue_any(asked, None, connection=one.connection, job_class=one.job_class)
+        found = one.dequeue_any(
+            asked, None, connection=one.connection, job_class=one.job_class, serializer=one.serializer
+        )
         if found is None:
             return None
         job, queue = found
@@ -103,7 +105,9 @@ class RedisEngine:
         workers = self._own.__dict__.setdefault("workers", {})
         if queue.name not in workers:
             name = f"{self._name}-{threading.get_ident()}-{queue.name}"
-            workers[queue.name] = ThreadWorker([queue], name=name, connection=queue.connection)
+            workers[queue.name] = ThreadWorker(
+                [queue], name=name, connection=queue.connection, serializer=queue.serializer
+            )
         return workers[queue.name]
 
     def forget_finished(self) -> None:
