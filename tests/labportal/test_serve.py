@@ -45,7 +45,22 @@ def test_a_database_without_its_tables_is_refused_with_the_next_step(settings_of
     done = subprocess.run(
         [ROOT / "bin" / "serve"], env=settings_of_a_school, capture_output=True, text=True, check=False, timeout=60
     )
-    assert (done.returncode, "manage.py migrate" in done.stderr) == (1, True)
+    assert (done.returncode, "bin/manage migrate" in done.stderr) == (1, True)
+
+
+def test_a_refusal_says_what_was_found_and_what_to_do(settings_of_a_school: dict[str, str]):
+    """A database that a newer version has changed."""
+    manage = [sys.executable, "manage.py"]
+    newer = "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection; R"
+    subprocess.run([*manage, "migrate", "-v0"], env=settings_of_a_school, cwd=ROOT, check=True)
+    for done in ("record_applied", "record_unapplied"):
+        said = subprocess.run(
+            [ROOT / "bin" / "serve", "--no-such-argument"], env=settings_of_a_school, capture_output=True, text=True,
+            check=False, timeout=60,
+        )  # fmt: skip
+        assert ("vms.E001" in said.stderr, "restore the backup" in said.stderr) == (done == "record_unapplied",) * 2
+        text = f"{newer}(connection).{done}('vms', '9999_of_the_future')"
+        subprocess.run([*manage, "shell", "-v0"], input=text, text=True, env=settings_of_a_school, cwd=ROOT, check=True)
 
 
 @pytest.fixture
