@@ -50,6 +50,8 @@ class ClusterConfig:
     updated_at: datetime | None = field(default=None, compare=False)
     # Whether the token is the one for reading only, which is accepted and rejected by itself.
     reads_only: bool = False
+    # What the cluster may know although this does not speak by it.
+    put_aside: tuple[Secret, ...] = field(default=(), compare=False)
     # The keys that a file really had: the others are defaults, which an update does not take for a wish.
     given: frozenset[str] = field(default=frozenset(), compare=False)
 
@@ -58,7 +60,19 @@ class ClusterConfig:
         """The same with the read-only token in the place of the other credential, if there is one."""
         if not self.read_token_id or not self.read_token_secret:
             return self
-        return replace(self, token_id=self.read_token_id, token_secret=self.read_token_secret, reads_only=True)
+        return replace(
+            self,
+            token_id=self.read_token_id,
+            token_secret=self.read_token_secret,
+            reads_only=True,
+            put_aside=self.secrets,
+        )
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All of them, still sealed: a cluster that was told one at another time can repeat it now."""
+        held = (self.password, self.token_secret, self.read_token_secret, *self.put_aside)
+        return tuple(dict.fromkeys(secret for secret in held if secret))
 
     @property
     def credential_name(self) -> str:

@@ -3,6 +3,8 @@
 import re
 import threading
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -122,6 +124,15 @@ def reveal(secret: Secret) -> str:
         return secret.reveal()
     except SecretUnreadable as error:
         raise CredentialUnreadable(str(error)) from None
+
+
+def readable(secrets: Iterable[Secret]) -> list[str]:
+    """What cannot be read has not been told to anybody lately, so it is passed over. Each is opened once."""
+    found = []
+    for secret in secrets:
+        with suppress(SecretUnreadable):
+            found.append(secret.reveal())
+    return list(filter(None, found))
 
 
 def nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:

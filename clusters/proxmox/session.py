@@ -42,7 +42,7 @@ class Session(Exchange):
     @property
     def secrets(self) -> tuple[str, ...]:
         used = (self._ticket.text, self._ticket.csrf) if self._ticket else ()
-        return (*self.credential.secrets, *used)
+        return (*self.credential.secrets, *used, *credentials.readable(self._config.secrets))
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """Called by proxmoxer for each call. Writes a change exactly once."""

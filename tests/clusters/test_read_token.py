@@ -1,13 +1,16 @@
 """The token for looking only: what it is used for, and what happens when it is rejected."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
+from encrypted_model_fields import fields
 
 import pvesim
 from clusters import gate, proxmox
 from clusters.examine import examine
-from clusters.models import Cluster, LoginState
+from clusters.fields import Secret
+from clusters.models import Cluster, ClusterHealth, LoginState
 from tests.labs import clock, enter, sim, simulated
 from vms import inventory
 
@@ -128,3 +131,36 @@ def test_a_new_read_only_token_counts_as_a_new_secret(row: Cluster) -> None:
     assert Cluster.objects.get().credential_version == before + 1
     Cluster.objects.update(read_token_secret="a third")
     assert Cluster.objects.get().credential_version == before + 2
+
+
+@pytest.mark.parametrize("part", ["reason", "body"])
+@pytest.mark.parametrize("secret", ["password", "token_secret", "read_token_secret"])
+def test_a_secret_told_at_another_time_is_not_repeated(
+    pve: pvesim.Cluster, row: Cluster, caplog: pytest.LogCaptureFixture, secret: str, part: str
+) -> None:
+    caplog.set_level("DEBUG")
+    row.password = "kept for later"
+    row.save(update_fields=["password"])
+    told = getattr(row, secret).reveal()
+    said = {"reason": f"boom {told} boom"} if part == "reason" else {"body": json.dumps({"errors": {"x": told}})}
+    pve.faults.reply(".", 500, **said)
+    inventory.sync(Cluster.objects.get().config)
+    health = ClusterHealth.objects.get()
+    assert "***" in health.problem if part == "reason" else health.problem
+    assert told not in f"{health.problem} {caplog.text}"
+
+
+def test_an_unreadable_credential_does_not_hide_what_the_cluster_says(pve: pvesim.Cluster, row: Cluster) -> None:
+    pve.faults.reply(".", 500, "boom")
+    row.token_secret = Secret(ciphertext="no ciphertext")
+    with pytest.raises(proxmox.Refused, match="boom"):
+        look(row)
+
+
+def test_an_answer_without_an_error_opens_no_other_secret(row: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    decrypt = fields.decrypt_str
+    monkeypatch.setattr(fields, "decrypt_str", lambda text: opened.append(text) or decrypt(text))
+    fresh = Cluster.objects.get()
+    look(fresh)
+    assert opened == [fresh.read_token_secret.sealed()]
