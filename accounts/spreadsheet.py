@@ -14,6 +14,9 @@ MOST_BYTES = 512 * 1024
 # The second four are the wide ones of Chinese and Japanese keyboards.
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
+# Where Excel is set to semicolons or tabs, it splits at them what was written as one cell; quotes go then, too.
+INSIDE = re.compile(rf"""([;\t\r\n])(?=(?:[^\S\t\r\n]|")*[{re.escape("".join(FORMULA))}])""")
+
 
 class Unreadable(ValueError):
     """What is wrong, and what to do about it."""
@@ -76,6 +79,7 @@ def _delimiter(text: str) -> str:
 def safe(value: object) -> str:
     """A cell that is text to every spreadsheet."""
     text = "" if value is None else str(value)
+    text = INSIDE.sub(r"\1'", text)
     return f"'{text}" if text.lstrip().startswith(FORMULA) or text[:1] in {"\t", "\r", "\n"} else text
 
 

@@ -1,6 +1,7 @@
 """Tables as text: what is read, what is refused, and cells that no spreadsheet takes for a formula."""
 
 import random
+import re
 
 import pytest
 
@@ -80,7 +81,16 @@ def test_a_cell_that_begins_like_a_formula_becomes_text(begin: str):
     assert spreadsheet.safe(f"{begin}cmd|' /C calc'!A0").startswith("'")
 
 
-@pytest.mark.parametrize("value", ["net-01", "a=b", "", "1+1", "ana@school"])
+@pytest.mark.parametrize("separator", [";", "\t", "\n", "\r\n", ";  ", ";\u00a0", ";;", "\t\n ", ';"', ';""'])
+@pytest.mark.parametrize("begin", spreadsheet.FORMULA)
+def test_a_formula_behind_a_separator_in_a_cell_becomes_text(separator: str, begin: str):
+    written = spreadsheet.safe(f"lab{separator}{begin}1+1{separator}x")
+    parts = re.split(r"[;\t\r\n]", written)
+    assert not [part for part in parts if part.strip(' "\u00a0').startswith(spreadsheet.FORMULA)]
+    assert written.replace("'", "") == f"lab{separator}{begin}1+1{separator}x"
+
+
+@pytest.mark.parametrize("value", ["lab;net", "a; b=1", "room 5\nseat 3", "net-01", "a=b", "", "1+1", "ana@school"])
 def test_any_other_cell_stays_as_it_is(value: str):
     assert spreadsheet.safe(value) == value
 

@@ -14,6 +14,10 @@ from clusters.proxmox.values import Row, flag, is_pool_name, is_vmid, real, row,
 
 MAX_NAMES = 1000
 
+# The tags that Proxmox allows; others would only come from somebody who means harm.
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+TAGS = re.compile(rf"{TAG.pattern}(?:;{TAG.pattern})*")
+
 
 class Guest(NamedTuple):
     """Memory and disk are what the guest has, in bytes; uptime is in seconds. On a lost node, most is empty.
@@ -169,7 +173,9 @@ def tags(value: object) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _split(tags: str) -> tuple[str, ...]:
     """Remembered, because the machines of a class have the same."""
-    return _distinct(re.split(r"[;,\s]+", tags))
+    if TAGS.fullmatch(tags):
+        return _distinct(tags.split(";"))  # as nearly always
+    return _distinct(filter(TAG.fullmatch, re.split(r"[;,\s]+", tags)))
 
 
 def _pool(entry: Row) -> Pool:

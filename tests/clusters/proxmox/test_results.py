@@ -65,6 +65,12 @@ def test_a_row_with_nothing_but_its_identity() -> None:
     assert (found.name, found.status, found.tags, found.pool, found.cpus, found.memory) == ("", "unknown", (), "", 0, 0)
 
 
+@pytest.mark.parametrize("odd", ["=1+1", "@SUM(A1)", "-x", "+x", ".x", "<b>", "a'b", 'a"b', "é", "a/b", "%s" * 3])
+def test_tags_that_proxmox_does_not_allow_are_dropped(odd: str) -> None:
+    (found,) = results.resources([guest(tags=f"lab;{odd};c++;v1.2-x_y;_z;0")]).guests
+    assert found.tags == ("lab", "c++", "v1.2-x_y", "_z", "0")
+
+
 @pytest.mark.parametrize("tags", ["a;b;c", "a,b, c", " a b  c ", ";a;;b;a;c;"])
 def test_tags_may_be_separated_in_any_way(tags: str) -> None:
     (found,) = results.resources([guest(tags=tags)]).guests
