@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -96,7 +97,7 @@ def _look(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) 
         logger.info("%s: %s", machine, error.plain)
         _write_failure(machine, now)
         return True
-    if machine.hardware_id and found.hardware_id and found.hardware_id != machine.hardware_id:
+    if is_another(machine, found.hardware_id, found.macs):
         machine = _replace(machine, now) or machine
     _write(machine, found, now)
     return True
@@ -111,7 +112,7 @@ def _ask(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -
     snapshots = pve.snapshots(*place)
     may_tell = machine.status == "running" and (machine.kind == "lxc" or config.agent)
     addresses, is_settled = _addresses(agents if machine.kind == "qemu" else pve, machine) if may_tell else ([], True)
-    return Details(_hardware_id(config), list(config.macs[:MAX_MACS]), addresses, snapshots, is_settled)
+    return Details(hardware_id(config), list(config.macs[:MAX_MACS]), addresses, snapshots, is_settled)
 
 
 def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] | None, bool]:
@@ -126,9 +127,20 @@ def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] 
     return found, bool(found)
 
 
-def _hardware_id(config: proxmox.GuestConfig) -> str:
+def hardware_id(config: proxmox.GuestConfig) -> str:
+    """The SMBIOS UUID in small letters; empty when there is none, as of containers."""
     found = _UUID.search(config.options.get("smbios1", ""))
     return found[1].lower() if found else ""
+
+
+def is_another(machine: VirtualMachine, identity: str, macs: Collection[str]) -> bool:
+    """Whether what has the machine's number now, with this hardware ID and these MACs, is not that machine.
+
+    Containers have no hardware ID: one is another when none of its MACs is left. What is not known tells nothing.
+    """
+    if machine.kind == VirtualMachine.Kind.LXC:
+        return bool(machine.mac_addresses and macs) and not set(macs) & set(machine.mac_addresses)
+    return bool(machine.hardware_id and identity) and identity != machine.hardware_id
 
 
 def _usable(interfaces: tuple[proxmox.Interface, ...]) -> list[str]:

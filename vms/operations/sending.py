@@ -8,6 +8,7 @@ from django.utils import timezone
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox.client import DEADLINE
+from vms.inventory.details import hardware_id, is_another
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.operations import kinds
 
@@ -22,6 +23,7 @@ SEND_WITHIN = timedelta(minutes=5)
 NEEDED = DEADLINE + 2
 
 HELD_UP = "The portal was held up, and sent nothing. Try again."
+ANOTHER = "Another machine has this number now. Ask your teacher."
 
 
 def send(operation: Operation, config: ClusterConfig) -> None:
@@ -29,28 +31,46 @@ def send(operation: Operation, config: ClusterConfig) -> None:
         operation.finish(State.CANCELLED, reason, expected=State.REQUESTED)
         return
     vm = operation.vm
-    if vm is None or not operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
+    if vm is None:
         return
     try:
         with gate.connect(config) as pve:
-            # A process may be stopped for minutes between any two lines. Who took over has looked and found nothing.
-            if not operation.is_held_for(NEEDED):
-                operation.finish(
-                    State.FAILED, "The portal was held up, and sent nothing. Try again.", expected=State.SENT
-                )
-                return
-            upid = kinds.begin(pve, operation, vm)
+            if _is_another(pve, vm):
+                _leave_alone(operation, vm)
+            elif operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
+                _send_now(pve, operation, vm)
     except proxmox.ProxmoxError as error:
         _not_answered(operation, error)
+
+
+def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> None:
+    # A process may be stopped for minutes between any two lines. Who took over has looked and found nothing.
+    if not operation.is_held_for(NEEDED):
+        operation.finish(State.FAILED, HELD_UP, expected=State.SENT)
         return
+    upid = kinds.begin(pve, operation, vm)
     operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
 
 
+def _is_another(pve: proxmox.Reader, vm: VirtualMachine) -> bool:
+    """The inventory may be hours late to see that a number was used again. Asked only when there is what to compare."""
+    if not (vm.mac_addresses if vm.kind == VirtualMachine.Kind.LXC else vm.hardware_id):
+        return False
+    config = pve.guest_config(vm.node, vm.kind, vm.vmid)
+    return is_another(vm, hardware_id(config), config.macs)
+
+
+def _leave_alone(operation: Operation, vm: VirtualMachine) -> None:
+    """Nothing is sent, and the inventory soon finds out for itself, and replaces the row."""
+    operation.finish(State.FAILED, ANOTHER, expected=State.REQUESTED)
+    VirtualMachine.objects.present().filter(pk=vm.pk).update(details_due_at=timezone.now())
+
+
 def _not_answered(operation: Operation, error: proxmox.ProxmoxError) -> None:
-    if error.sent:
+    if error.sent and operation.state == State.SENT:
         logger.warning("%s: %s", operation, error.plain)  # it may have arrived: the next step looks
         return
-    operation.finish(State.FAILED, error.plain, expected=State.SENT)
+    operation.finish(State.FAILED, error.plain, expected=operation.state)
     if isinstance(error, proxmox.NotFound):
         ClusterSync.hurry(operation.cluster_id)  # it was moved or deleted: soon the row knows where it is
 
