@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -110,8 +111,10 @@ def fingerprint(shown: list[Group]) -> str:
 def _latest_operations(machines: list[VirtualMachine], now: datetime) -> dict[int, Operation]:
     if not machines:
         return {}
-    recent = Operation.objects.filter(vm__in=[m.pk for m in machines], requested_at__gt=now - RECENT)
-    return {op.vm_id: op for op in recent.order_by("requested_at") if op.vm_id}
+    recent = Operation.objects.filter(vm=OuterRef("pk"), requested_at__gt=now - RECENT)
+    newest = recent.order_by("-requested_at", "-pk").values("pk")[:1]
+    wanted = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines]).values(newest=Subquery(newest))
+    return {op.vm_id: op for op in Operation.objects.filter(pk__in=wanted).order_by() if op.vm_id}
 
 
 def _notices(clusters: set[int]) -> dict[int, list[str]]:
