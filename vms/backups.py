@@ -1,11 +1,13 @@
 """Backups: one file with the whole database, made while everything runs, and put back into an empty one.
 
 The key that opens the credentials in it is not in it. Neither are sessions: whoever gets hold of a backup must not be
-able to go on as somebody who was logged in when it was made.
+able to go on as somebody who was logged in when it was made. A seal by that key shows that nobody changed it: a changed
+one could send the portal's credentials elsewhere, or run what somebody put into it.
 """
 
 import contextlib
 import hashlib
+import hmac
 import io
 import json
 import os
@@ -14,11 +16,14 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import IO
 
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.backends.postgresql.client import DatabaseClient
@@ -26,6 +31,10 @@ from django.utils import timezone
 
 MANIFEST, DUMP = "manifest.json", "database"
 FORMAT = 1
+MAX_MANIFEST = 64 * 1024  # bytes
+
+# What reading a broken archive raises.
+BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error, KeyError, ValueError, TypeError, RecursionError)
 
 
 class BackupError(Exception):
@@ -34,13 +43,27 @@ class BackupError(Exception):
 
 @dataclass(frozen=True)
 class Manifest:
-    """`database` is the vendor, `made_at` ISO time in UTC, `sha256` that of the dump."""
+    """`database` is the vendor, `made_at` ISO time in UTC, `sha256` that of the dump, `seal` one over all of these."""
 
     format: int
     version: str
     database: str
     made_at: str
     sha256: str
+    seal: str = ""
+
+    def sealed(self) -> "Manifest":
+        return replace(self, seal=self._seal(settings.FIELD_ENCRYPTION_KEY[0]))
+
+    @property
+    def is_genuine(self) -> bool:
+        """Whether it was made with one of the keys of FIELD_ENCRYPTION_KEY, and is as it was then."""
+        return any(hmac.compare_digest(self.seal, self._seal(key)) for key in settings.FIELD_ENCRYPTION_KEY)
+
+    def _seal(self, key: str) -> str:
+        own = hashlib.sha256(b"lab portal backup\0" + key.encode()).digest()
+        said = json.dumps(asdict(replace(self, seal="")), sort_keys=True)
+        return hmac.new(own, said.encode(), hashlib.sha256).hexdigest()
 
 
 def make(target: Path, *, version: str) -> Manifest:
@@ -51,7 +74,7 @@ def make(target: Path, *, version: str) -> Manifest:
         dump = folder / DUMP
         _dump_sqlite(dump) if connection.vendor == "sqlite" else _dump_postgresql(dump)
         made = timezone.now().isoformat(timespec="seconds")
-        manifest = Manifest(FORMAT, version, connection.vendor, made, _digest(dump))
+        manifest = Manifest(FORMAT, version, connection.vendor, made, _digest(dump)).sealed()
         packed = folder / "backup.tar.gz"
         with tarfile.open(packed, "w:gz", compresslevel=6) as archive:
             _add(archive, MANIFEST, json.dumps(asdict(manifest), indent=2).encode())
@@ -64,16 +87,18 @@ def make(target: Path, *, version: str) -> Manifest:
 def read_manifest(source: Path) -> Manifest:
     """Raises `BackupError` for what is no backup of this portal."""
     try:
-        with tarfile.open(source) as archive, archive.extractfile(MANIFEST) or io.BytesIO() as file:
-            return Manifest(**json.load(file))
+        with tarfile.open(source) as archive, _member(archive, MANIFEST) as file:
+            return Manifest(**json.loads(file.read(MAX_MANIFEST)))
     except FileNotFoundError:
         raise BackupError(f"There is no file {source}.") from None
-    except (OSError, tarfile.TarError, KeyError, ValueError, TypeError):
+    except BROKEN:
         raise BackupError(f"{source} is not a backup of Lab Portal.") from None
 
 
-def put_back(source: Path, *, replace: bool = False) -> Manifest:
+def put_back(source: Path, *, replace: bool = False, unverified: bool = False) -> Manifest:
     """Put a backup into the database of the settings, which is empty unless one says `replace`.
+
+    One that was not made with the key of the settings is refused unless one says `unverified`.
 
     Raises `BackupError`; the database is then as it was. Nothing else may use it meanwhile.
     """
@@ -82,17 +107,38 @@ def put_back(source: Path, *, replace: bool = False) -> Manifest:
         raise BackupError(f"{source} was made by a newer version of Lab Portal ({manifest.version}).")
     if manifest.database != connection.vendor:
         raise BackupError(f"This is a backup of {manifest.database}; DATABASE_URL leads to {connection.vendor}.")
+    if not unverified and not manifest.is_genuine:
+        raise BackupError(
+            f"{source} was made with another key, or was changed since. Put the key of that time into "
+            "FIELD_ENCRYPTION_KEY. If the key is lost and you are sure of the file: --unverified"
+        )
     if not replace and connection.introspection.table_names():
         raise BackupError("The database is not empty. To lose what is in it: --replace")
     with _folder(_room()) as folder:
         dump = folder / DUMP
-        with tarfile.open(source) as archive, archive.extractfile(DUMP) or io.BytesIO() as file, dump.open("wb") as out:
-            shutil.copyfileobj(file, out)
-        if _digest(dump) != manifest.sha256:
+        _unpack(source, dump)
+        if not dump.stat().st_size or _digest(dump) != manifest.sha256:
             raise BackupError(f"{source} is damaged: its content is not what was written.")
         connection.close()
         _restore_sqlite(dump) if connection.vendor == "sqlite" else _restore_postgresql(dump)
     return manifest
+
+
+def _unpack(source: Path, dump: Path) -> None:
+    try:
+        with tarfile.open(source) as archive, _member(archive, DUMP) as file, dump.open("wb") as out:
+            shutil.copyfileobj(file, out)
+    except BROKEN:
+        raise BackupError(f"{source} is damaged: it cannot be unpacked.") from None
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    """A file of that name, and no link. Raises one of `BROKEN`."""
+    found = archive.getmember(name)
+    file = archive.extractfile(found) if found.isreg() else None
+    if file is None:
+        raise ValueError(name)
+    return file
 
 
 # SQLite: its own online copy, which waits for writers and never stops them for long.
@@ -111,7 +157,11 @@ def _dump_sqlite(dump: Path) -> None:
 def _restore_sqlite(dump: Path) -> None:
     target = _sqlite_file()
     with closing(sqlite3.connect(dump)) as copy:
-        if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+        try:
+            sound = copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        except sqlite3.DatabaseError:
+            sound = False
+        if not sound:
             raise BackupError("The database in this backup is damaged.")
     if target.exists():
         _nobody_uses(target)

@@ -1,12 +1,14 @@
 """A backup put back on a new machine: with the key everything is there, without it the check says so."""
 
+import hashlib
+import json
 import os
 import secrets
 import sqlite3
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +115,66 @@ def test_with_the_key_everything_is_there_but_the_sessions(new: Machine, backup:
 
 def test_without_the_key_the_check_says_so(new: Machine, backup: Path):
     new.key = Fernet.generate_key().decode()
-    done = new.manage("restore", str(backup))
+    done = new.manage("restore", "--unverified", str(backup))
     assert (done.returncode, "FIELD_ENCRYPTION_KEY is not the key of this database" in done.stderr) == (1, True)
     assert "clusters.E002" in new.manage("check", "--database=default").stderr
+
+
+def test_without_the_key_nobody_knows_whether_the_backup_was_changed(new: Machine, backup: Path):
+    new.key = Fernet.generate_key().decode()
+    done = new.manage("restore", str(backup))
+    assert (done.returncode, "was made with another key, or was changed" in done.stderr) == (1, True)
+    assert new.manage("migrate", "--check").returncode == 1  # still empty
+
+
+def test_a_backup_made_with_an_older_key_is_genuine(new: Machine, backup: Path):
+    new.key = f"{Fernet.generate_key().decode()},{new.key}"
+    assert new.manage("restore", str(backup)).returncode == 0
+
+
+def repacked(folder: Path, backup: Path, change: Callable[[Path], None]) -> Path:
+    """The backup after somebody had his hands on it, with a checksum that fits."""
+    with tarfile.open(backup) as archive:
+        archive.extractall(folder / "in", filter="data")
+    change(folder / "in")
+    manifest = json.loads((folder / "in" / "manifest.json").read_text())
+    manifest["sha256"] = hashlib.sha256((folder / "in" / "database").read_bytes()).hexdigest()
+    (folder / "in" / "manifest.json").write_text(json.dumps(manifest))
+    with tarfile.open(folder / "other.tar.gz", "w:gz") as archive:
+        for name in ("manifest.json", "database"):
+            archive.add(folder / "in" / name, name)
+    return folder / "other.tar.gz"
+
+
+def test_a_backup_that_somebody_changed_is_refused(new: Machine, backup: Path, tmp_path: Path):
+    def change(folder: Path) -> None:
+        dump = folder / "database"
+        dump.write_bytes(dump.read_bytes().replace(b"building-a", b"building-x"))
+
+    done = new.manage("restore", str(repacked(tmp_path, backup, change)))
+    assert (done.returncode, "was changed since" in done.stderr) == (1, True)
+
+
+def test_the_same_backup_packed_again_is_genuine(new: Machine, backup: Path, tmp_path: Path):
+    assert new.manage("restore", str(repacked(tmp_path, backup, lambda folder: None))).returncode == 0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_backup_that_was_cut_off_changes_nothing(new: Machine, backup: Path, tmp_path: Path, share: float):
+    whole = backup.read_bytes()
+    (tmp_path / "cut.tar.gz").write_bytes(whole[: int(len(whole) * share)])
+    done = new.manage("restore", str(tmp_path / "cut.tar.gz"))
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert new.manage("migrate", "--check").returncode == 1
+
+
+def test_a_link_in_a_backup_is_not_followed(new: Machine, tmp_path: Path):
+    with tarfile.open(tmp_path / "links.tar.gz", "w:gz") as archive:
+        for name in ("manifest.json", "database"):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(link)
+    assert "not a backup" in new.manage("restore", str(tmp_path / "links.tar.gz")).stderr
 
 
 def test_what_is_in_the_database_is_not_lost_unasked(old: Machine, backup: Path):

@@ -15,10 +15,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--replace", action="store_true", help="lose what is in the database now")
+        parser.add_argument(
+            "--unverified", action="store_true", help="also if another key made it, or somebody changed it"
+        )
 
-    def handle(self, *, file: Path, replace: bool, **options: Any) -> None:
+    def handle(self, *, file: Path, replace: bool, unverified: bool, **options: Any) -> None:
         try:
-            manifest = backups.put_back(file.absolute(), replace=replace)
+            manifest = backups.put_back(file.absolute(), replace=replace, unverified=unverified)
         except backups.BackupError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(
