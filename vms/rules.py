@@ -145,6 +145,16 @@ RULES: list[Rule] = [
     snapshot_may_be_changed,
 ]
 
+# What these look at is a few seconds old, or the portal's own doing: at the click they spare people a failure. When
+# an action is sent, the cluster's answer is better.
+OF_THE_MOMENT: set[Rule] = {
+    cluster_answers,
+    node_answers,
+    nothing_under_way,
+    machine_is_not_locked,
+    status_fits,
+}
+
 
 def register(rule: Rule) -> Rule:
     """Add a rule, the last to be asked. Its name in words is what it asks for, like `machine_is_there`."""
@@ -177,3 +187,8 @@ def explain(person: User, machine: VirtualMachine, action: str, *, snapshot: str
 def why_not(now: Situation, action: str) -> str | None:
     """The first refusal in a sentence for people, or None when the action may be requested."""
     return next((verdict.text for verdict in verdicts(now, action) if not verdict.ok), None)
+
+
+def why_not_send(now: Situation, action: str) -> str | None:
+    """The same for what was requested before and is about to be sent: without the rules that are of the moment."""
+    return next((reason for rule in RULES if rule not in OF_THE_MOMENT and (reason := rule(now, action))), None)

@@ -65,6 +65,8 @@ class Operation(models.Model):
         UNKNOWN = "unknown", "outcome unknown"
 
     OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
+    TAKEN = "The machine was taken from this person before it could be sent."
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     vm = models.ForeignKey(
         VirtualMachine, models.SET_NULL, null=True, related_name="operations", verbose_name="machine"
@@ -99,6 +101,7 @@ class Operation(models.Model):
         indexes = [
             models.Index(fields=["state", "requested_at"], name="operations_by_state"),
             models.Index(fields=["vm", "requested_at"], name="operations_by_machine"),
+            models.Index(fields=["requested_by", "requested_at"], name="operations_by_person"),
         ]
         constraints = [
             models.UniqueConstraint(

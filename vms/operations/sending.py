@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from accounts.models import User
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox.client import DEADLINE
+from vms import rules
 from vms.inventory.details import hardware_id, is_another
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.operations import kinds
@@ -27,23 +29,22 @@ ANOTHER = "Another machine has this number now. Ask your teacher."
 
 
 def send(operation: Operation, config: ClusterConfig) -> None:
-    if reason := _no_longer_allowed(operation):
-        operation.finish(State.CANCELLED, reason, expected=State.REQUESTED)
-        return
     vm = operation.vm
-    if vm is None:
+    if not _is_still_allowed(operation) or vm is None:
         return
     try:
         with gate.connect(config) as pve:
             if _is_another(pve, vm):
                 _leave_alone(operation, vm)
-            elif operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
+            elif _is_still_allowed(operation):
                 _send_now(pve, operation, vm)
     except proxmox.ProxmoxError as error:
         _not_answered(operation, error)
 
 
 def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> None:
+    if not operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
+        return
     # A process may be stopped for minutes between any two lines. Who took over has looked and found nothing.
     if not operation.is_held_for(NEEDED):
         operation.finish(State.FAILED, HELD_UP, expected=State.SENT)
@@ -75,14 +76,21 @@ def _not_answered(operation: Operation, error: proxmox.ProxmoxError) -> None:
         ClusterSync.hurry(operation.cluster_id)  # it was moved or deleted: soon the row knows where it is
 
 
-def _no_longer_allowed(operation: Operation) -> str:
-    """The person's right is looked at again when the operation is sent: much may have changed since the click."""
-    by, now = operation.requested_by, timezone.now()
+def _is_still_allowed(operation: Operation) -> bool:
+    """The rules are asked again when it is sent: much may have changed since the click. Who may not is cancelled."""
+    reason = _why_not(operation)
+    if reason:
+        operation.finish(State.CANCELLED, reason, expected=State.REQUESTED)
+    return not reason
+
+
+def _why_not(operation: Operation) -> str:
+    now = timezone.now()
     if (operation.admitted_at or now) < now - SEND_WITHIN:
         return "It could not be sent for too long, so it was dropped. Try again."
-    machines = VirtualMachine.objects.filter(pk=operation.vm_id or 0)
-    if not by or not by.is_active or not machines.operable_by(by).exists():
-        return "The machine was taken from this person before it could be sent."
-    if not machines.present().filter(missing_since=None).exists():
-        return "The cluster does not list this machine any more, so nothing was sent."
-    return ""
+    person = User.objects.filter(pk=operation.requested_by_id or 0, is_active=True).first()
+    vm = VirtualMachine.objects.select_related("cluster").filter(pk=operation.vm_id or 0).first()
+    if person is None or vm is None:
+        return Operation.TAKEN
+    situation = rules.situation(vm, person=person, snapshot=operation.snapshot)
+    return (rules.why_not_send(situation, operation.action) or "") if situation.may_operate else Operation.TAKEN
