@@ -4,12 +4,13 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.deletion import CASCADE, ProtectedError
 from django.utils import timezone
 
 from accounts import trail
 from vms.models.machines import VirtualMachine
+from vms.models.operations import Operation
 
 
 def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
@@ -25,11 +26,17 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         return self.filter(ended_at=None)
 
     def end(self) -> int:
-        """End those that last, and write it down. Returns how many: not those that somebody else just ended."""
+        """End those that last, and write it down. Returns how many: not those that somebody else just ended.
+
+        What these people asked for and no cluster has heard of is cancelled: the next holder's click is his own.
+        """
         now = timezone.now()
         with transaction.atomic():
             rows = list(self.live().order_by("pk").select_related("vm", "user").select_for_update(of=("self",)))
-            Assignment.objects.filter(pk__in=[row.pk for row in rows]).update(ended_at=now)
+            ended = Assignment.objects.filter(pk__in=[row.pk for row in rows])
+            ended.update(ended_at=now)
+            theirs = ended.order_by().filter(user=OuterRef("requested_by"), vm=OuterRef("vm"))
+            Operation.objects.filter(Exists(theirs)).cancel_unsent(Operation.TAKEN)
             trail.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
         return len(rows)
 

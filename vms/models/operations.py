@@ -21,6 +21,13 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Not yet let through, in the order in which they will be."""
         return self.filter(state=Operation.State.REQUESTED, admitted_at=None).order_by("requested_at", "pk")
 
+    def cancel_unsent(self, outcome: str) -> int:
+        """Cancel those of which no cluster has heard, let through or not. Returns how many."""
+        unsent = self.filter(state=Operation.State.REQUESTED).order_by()
+        return unsent.update(
+            state=Operation.State.CANCELLED, outcome=outcome, finished_at=timezone.now(), leased_until=None
+        )
+
     def under_way(self) -> Self:
         """Those that count against the limits of a node and a cluster."""
         return self.open().exclude(admitted_at=None)
