@@ -1,6 +1,7 @@
 """What people ask for, and take back while it waits."""
 
 import re
+from datetime import timedelta
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -18,18 +19,29 @@ SNAPSHOT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
 RESERVED = {"current", "pending"}
 LONGEST_DESCRIPTION = 500
 
+# By one person. Nobody clicks as fast, and everybody else's requests wait behind these.
+MOST_IN_A_MINUTE = 30
+
 
 class Refused(Exception):
     """The action cannot be requested now; the text says why, for the person who asked."""
 
 
 def request(
-    machine: VirtualMachine, action: str, *, by: User, snapshot: str = "", description: str = "", then: str = ""
+    machine: VirtualMachine,
+    action: str,
+    *,
+    by: User,
+    snapshot: str = "",
+    description: str = "",
+    then: str = "",
+    unlimited: bool = False,
 ) -> tuple[Operation, bool]:
     """Record that a person wants this done. Returns the operation and whether it is new.
 
     `then` is what is requested when this is done, in the same person's name and with the same snapshot.
     A second request while the same is under way gets the first one. Raises `Refused`.
+    Who is not staff has a limit by the minute, unless the caller says that this is one of many that belong together.
     The caller has found the machine through `operable_by(by)`, so that a foreign one is not there at all.
     """
     if wrong := _wrong_words(action, snapshot, description):
@@ -39,6 +51,8 @@ def request(
         return now.open_operation, False
     if reason := rules.why_not(now, action):
         raise Refused(reason)
+    if not unlimited and _asks_too_much(by):
+        raise Refused("You have asked for very much within a minute. Wait a moment.")
     wanted = Operation(
         vm=machine,
         cluster_id=machine.cluster_id,
@@ -66,7 +80,8 @@ def go_on(done: Operation) -> None:
         return
     done.vm.lock = ""  # the last read may have seen what has just ended; what is locked anew the cluster refuses
     try:
-        request(done.vm, done.then, by=done.requested_by, snapshot=done.snapshot, description=done.description)
+        words = {"snapshot": done.snapshot, "description": done.description}
+        request(done.vm, done.then, by=done.requested_by, **words, unlimited=True)
     except Refused as refusal:
         Operation.objects.create(
             vm=done.vm,
@@ -81,6 +96,14 @@ def go_on(done: Operation) -> None:
             outcome=f"{refusal}"[:500],
             finished_at=timezone.now(),
         )
+
+
+def _asks_too_much(by: User) -> bool:
+    """Two requests at the same moment may both be the last one: this is against floods, and not a quota."""
+    if by.is_staff:
+        return False
+    lately = Operation.objects.filter(requested_by=by, requested_at__gt=timezone.now() - timedelta(minutes=1))
+    return bool(lately.order_by()[:MOST_IN_A_MINUTE].count() >= MOST_IN_A_MINUTE)
 
 
 def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
