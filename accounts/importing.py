@@ -1,6 +1,7 @@
 """Bring people in from a table: first a plan that can be shown, then exactly that plan.
 
-Whoever is no superuser makes no staff, and changes none: neither by a column nor by a group that gives rights.
+Whoever is no superuser makes no staff, and changes none, nor who has rights without being staff yet: neither by a
+column nor by a group that gives rights.
 """
 
 import hashlib
@@ -110,6 +111,7 @@ class PlanChanged(Exception):
 @dataclass(frozen=True)
 class _Known:
     people: dict[str, User]
+    holders: frozenset[int]  # of rights
     groups: dict[str, tuple[str, bool]]  # by name without case: the name, and whether it gives rights
 
 
@@ -118,7 +120,8 @@ def plan(text: str, options: Options) -> Plan:
     lines = spreadsheet.read(text)
     if lines and all(lines[0].cell(i).lower() in words for i, words in enumerate(HEADERS)):
         lines = lines[1:]
-    known = _Known(_people(lines), _groups())
+    holders = frozenset(User.objects.with_rights().values_list("pk", flat=True))
+    known = _Known(_people(lines), holders, _groups())
     made = Plan(tuple(_rows(lines, known, options)), options)
     if options.passwords and len(made.of(Verdict.NEW)) > MOST_PASSWORDS:
         raise Unreadable(
@@ -172,6 +175,8 @@ def _row(line: Line, username: str, known: _Known, options: Options) -> Row:
         return row
     if person is None:
         return replace(row, values=tuple(values.items()))
+    if options.update and person.pk in known.holders and not options.by_superuser:
+        return replace(row, user=person.pk, verdict=Verdict.STAFF, note="this is an account of staff or with rights")
     return _changed(row, person, values, options)
 
 
@@ -192,8 +197,6 @@ def _changed(row: Row, person: User, values: dict[str, str], options: Options) -
     row = replace(row, user=person.pk)
     if not options.update:
         return replace(row, verdict=Verdict.EXISTS, note="")
-    if (person.is_staff or person.is_superuser) and not options.by_superuser:
-        return replace(row, verdict=Verdict.STAFF, note="this is an account of staff")
     changed = tuple((name, value) for name, value in values.items() if value and value != getattr(person, name))
     has_group = row.group in {"", *(group.name for group in person.groups.all())}
     row = replace(

@@ -47,5 +47,7 @@ class PersonAdmin(UserAdmin[User]):
 
     @staticmethod
     def _may_touch(request: HttpRequest, obj: Any) -> bool:
-        """Somebody else's staff account is a way to that person's rights."""
-        return obj is None or request.user.is_superuser or obj == request.user or not (obj.is_staff or obj.is_superuser)
+        """Somebody else's account is a way to that person's rights, also to those that he has not used yet."""
+        if obj is None or request.user.is_superuser or obj == request.user:
+            return True
+        return not User.objects.with_rights().filter(pk=obj.pk).exists()

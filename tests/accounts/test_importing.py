@@ -195,6 +195,23 @@ def test_a_lab_administrator_changes_no_staff(lena: Client, auditor: User, who: 
     assert "for superusers only" in rows(preview(lena, f"{who},New,Name", update="on"))[0]
 
 
+@pytest.mark.parametrize("by", ["name", "group"])
+def test_a_lab_administrator_changes_nobody_with_rights(lena: Client, ana: User, by: str):
+    if by == "name":
+        ana.user_permissions.add(Permission.objects.get(codename="add_user"))
+    else:
+        ana.groups.add(Group.objects.get(name="Auditor"))
+    assert "for superusers only" in rows(preview(lena, "ana,Ana,A,evil@school.test", update="on"))[0]
+
+
+def test_who_gets_rights_after_the_preview_is_not_changed(lena: Client, ana: User):
+    page = preview(lena, "ana,Ana,A,evil@school.test", update="on")
+    ana.groups.add(Group.objects.get(name="Auditor"))
+    assert "changed after this preview" in said(confirm(lena, url(), page))
+    ana.refresh_from_db()
+    assert ana.email == ""
+
+
 def test_a_group_that_gets_rights_after_the_preview_is_not_joined(lena: Client, pupils: Group):
     page = preview(lena, f"{LINE},Pupils")
     pupils.permissions.add(Permission.objects.get(codename="add_user"))
