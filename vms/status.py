@@ -123,12 +123,14 @@ def look(now: datetime, *, asked: str = "", asked_at: datetime | None = None) ->
 
 def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: tuple[int, int], now: datetime) -> Row:
     cluster, health, sync = facts.cluster, facts.health, facts.sync
+    # What is told of a cluster that is silent is how it was.
+    then = "" if facts.answers or health is None else ", when it answered last"
     told = {
         "Version": f"Proxmox VE {health.version}" if health and health.version else "not known",
-        "Nodes": _node_words(nodes),
+        "Nodes": _node_words(nodes) + (then if nodes else ""),
         "Quorum": {True: "yes", False: "no: nothing can be started", None: "not known"}[sync.quorate if sync else None],
         "Latency": f"{sync.milliseconds} ms" if sync and sync.milliseconds is not None else "not known",
-        "Machines": ", ".join(f"{count} {status}" for status, count in sorted(machines.items())) or "none",
+        "Machines": (", ".join(f"{n} {status}" for status, n in sorted(machines.items())) or "none") + then,
         "Operations": _operation_words(*operations),
         "Last success": f"{age(facts.synced_at)} ago" if facts.synced_at else "never",
         "Breaker": _breaker(sync),

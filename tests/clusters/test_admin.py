@@ -1,8 +1,10 @@
 """Clusters in the admin: who may do what, what is asked again, and what is never shown."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -438,11 +440,23 @@ def test_the_action_tries_stored_clusters(lena: Client, target: Target) -> None:
 # The banner
 
 
-def test_the_admin_says_that_clusters_come_from_elsewhere(lena: Client) -> None:
+OLD = [{"id": "old", "host": "192.0.2.9", "user": "portal@pve", "password": "secret"}]
+
+
+def test_the_admin_says_that_clusters_come_from_elsewhere(lena: Client, settings: Any, tmp_path: Path) -> None:
+    settings.CLUSTER_CONFIG_FILE = str(tmp_path / "clusters.json")
+    (tmp_path / "clusters.json").write_text(json.dumps(OLD))
     page = lena.get(reverse("admin:index")).content.decode()
     assert "Clusters do not come from the database" in page
     assert "no cluster was ever saved" in page
 
 
+def test_a_new_portal_says_what_to_do_first(lena: Client) -> None:
+    page = lena.get(reverse("admin:index")).content.decode()
+    assert "No cluster is saved in the portal yet" in page
+    assert reverse("admin:clusters_cluster_add") in page
+
+
 def test_the_banner_goes_with_the_first_cluster(lena: Client, alpha: Cluster) -> None:
-    assert "do not come from the database" not in lena.get(reverse("admin:index")).content.decode()
+    page = lena.get(reverse("admin:index")).content.decode()
+    assert ("do not come from the database" in page, "No cluster is saved" in page) == (False, False)
