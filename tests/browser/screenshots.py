@@ -18,6 +18,8 @@ SHOTS: dict[str, tuple[str, str, bool, bool]] = {
     "my-machines-dark": ("ana", "vms/?cluster=", True, False),
     "my-machines-phone": ("ana", "vms/?cluster=", False, True),
     "my-machines-phone-dark": ("ana", "vms/?cluster=", True, True),
+    "machine": ("ana", "vms/1/", False, False),
+    "clusters": ("admin", "clusters/", False, False),
     "admin-clusters": ("admin", "admin/clusters/cluster/", False, False),
     "admin-cluster": ("admin", "admin/clusters/cluster/2/change/", False, False),
     "admin-cluster-dark": ("admin", "admin/clusters/cluster/2/change/", True, False),
@@ -45,6 +47,7 @@ def main(folder: Path) -> None:
         ana = open_page(chromium, demo, "ana")
         ana.get_by_role("button", name="Start net101-01").click()
         ana.get_by_role("link", name="Reboot net101-01").wait_for()
+        ana.get_by_text("10.88.").first.wait_for(timeout=90_000)  # its agent was asked
         for file, (name, path, dark, phone) in SHOTS.items():
             page = open_page(chromium, demo, name, dark=dark, phone=phone)
             page.goto(demo.address + path)
