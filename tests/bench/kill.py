@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 
 import pvesim
@@ -175,7 +175,8 @@ def _press(url: str, person: "tuple[str, list[int], random.Random]", happened: S
         browser.trust_env = False
         browser.headers["X-CSRFToken"] = CSRF
         while not over.wait(chance.uniform(0.05, 0.4)):
-            machine, action, began = chance.choice(machines), chance.choice(ACTIONS), time.time()
+            machine = chance.choice(machines)
+            action, began = _wanted(machine, chance), time.time()
             browser.cookies.clear()
             browser.cookies.update({"sessionid": cookie, "csrftoken": CSRF})
             happened.clicks += 1
@@ -188,6 +189,16 @@ def _press(url: str, person: "tuple[str, list[int], random.Random]", happened: S
                 happened.faults.append(f"answered with {answer.status_code}")
             elif "messages" not in answer.cookies:
                 happened.accepted.append(Click(machine, action, began, time.time()))
+
+
+def _wanted(machine: int, chance: random.Random) -> str:
+    """Mostly what the page offers for it, and now and then something else."""
+    if chance.random() < 0.2:
+        return chance.choice(ACTIONS)
+    try:
+        return "stop" if VirtualMachine.objects.get(pk=machine).status == "running" else "start"
+    finally:
+        connection.close()
 
 
 def _settle(happened: Storm) -> None:
