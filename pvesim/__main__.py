@@ -70,8 +70,8 @@ def main() -> int:
             control = running.enter_context(Control(simulator, options.control_port, token))
         if options.ca_file:
             Path(options.ca_file).write_text(cluster.ca_pem)
-        print(introduction(cluster, options.password, control), flush=True)
         try:
+            print(introduction(cluster, options.password, control), flush=True)
             threading.Event().wait()
         except KeyboardInterrupt:
             print("\nstopped")
