@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -53,18 +54,7 @@ def request(
         raise Refused(reason)
     if not unlimited and _asks_too_much(by):
         raise Refused("You have asked for very much within a minute. Wait a moment.")
-    wanted = Operation(
-        vm=machine,
-        cluster_id=machine.cluster_id,
-        vmid=machine.vmid,
-        vm_name=machine.name,
-        action=action,
-        snapshot=snapshot,
-        description=description,
-        then=then,
-        requested_by=by,
-        requested_by_name=by.get_username(),
-    )
+    wanted = _row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
             wanted.save(force_insert=True)
@@ -83,19 +73,22 @@ def go_on(done: Operation) -> None:
         words = {"snapshot": done.snapshot, "description": done.description}
         request(done.vm, done.then, by=done.requested_by, **words, unlimited=True)
     except Refused as refusal:
-        Operation.objects.create(
-            vm=done.vm,
-            cluster_id=done.cluster_id,
-            vmid=done.vmid,
-            vm_name=done.vm_name,
-            action=done.then,
-            snapshot=done.snapshot,
-            requested_by=done.requested_by,
-            requested_by_name=done.requested_by_name,
-            state=State.CANCELLED,
-            outcome=f"{refusal}"[:500],
-            finished_at=timezone.now(),
-        )
+        told = {"state": State.CANCELLED, "outcome": str(refusal)[:500], "finished_at": timezone.now()}
+        _row(done.vm, done.then, by=done.requested_by, snapshot=done.snapshot, **told).save()
+
+
+def _row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Operation:
+    """Not saved yet. What identifies machine and person is copied: the row outlives both."""
+    return Operation(
+        vm=machine,
+        cluster_id=machine.cluster_id,
+        vmid=machine.vmid,
+        vm_name=machine.name,
+        action=action,
+        requested_by=by,
+        requested_by_name=by.get_username(),
+        **more,
+    )
 
 
 def _asks_too_much(by: User) -> bool:
