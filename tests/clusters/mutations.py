@@ -46,13 +46,18 @@ ANY_KEY = st.sampled_from(KEYS) | st.sampled_from(["verifySsl", "pasword", "ID",
 # Things done to the entries.
 
 
+def junk(draw: Draw) -> Any:
+    """Of its own: what is drawn twice is one object, and put into itself it could not be written."""
+    return copy.deepcopy(draw(JUNK))
+
+
 def _victim(draw: Draw, entries: Entries) -> Any:
     victims = [one for one in entries if isinstance(one, dict)]
     return draw(st.sampled_from(victims)) if victims else {}
 
 
 def put_junk(draw: Draw, entries: Entries) -> Any:
-    _victim(draw, entries)[draw(st.sampled_from(KEYS) | st.text())] = draw(JUNK)
+    _victim(draw, entries)[draw(st.sampled_from(KEYS) | st.text())] = junk(draw)
     return entries
 
 
@@ -86,7 +91,7 @@ def repeat_an_entry(draw: Draw, entries: Entries) -> Any:
 
 
 def replace_an_entry(draw: Draw, entries: Entries) -> Any:
-    return [*entries[1:], draw(JUNK)]
+    return [*entries[1:], junk(draw)]
 
 
 def make_many(draw: Draw, entries: Entries) -> Any:
