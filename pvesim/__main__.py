@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ method=, node=, executed= and reused=
 
 def main() -> int:
     options = _arguments()
+    # A shell starts what it puts in the background deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     simulator = Simulator(seed=options.seed)
     cluster = simulator.add_cluster(
         options.name,

@@ -103,6 +103,33 @@ def test_a_machine_is_started_and_stopped_without_reloading(window: Browser, the
     page.context.close()
 
 
+def tab_to(page: Page, name: str) -> None:
+    """By the key alone, as somebody without a mouse."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        if focused.count() and " ".join((focused.text_content() or "").split()) == name:
+            return
+    raise AssertionError(f"The keyboard does not get to “{name}”.")
+
+
+def test_everything_works_by_keyboard_alone(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo)
+    page.keyboard.type("ben")
+    page.keyboard.press("Tab")
+    page.keyboard.type(the_demo.passwords["ben"])
+    page.keyboard.press("Enter")
+    tab_to(page, "Start net101-02")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Force stop net101-02")).to_be_visible(timeout=20_000)
+    tab_to(page, "Force stop net101-02")
+    page.keyboard.press("Enter")
+    tab_to(page, "Force stop")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Start net101-02")).to_be_visible(timeout=20_000)
+    page.context.close()
+
+
 def test_a_save_point_is_saved_and_gone_back_to(window: Browser, the_demo: Demo) -> None:
     page = open_page(window, the_demo, "ben")
     complaints = watched(page)
