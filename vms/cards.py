@@ -43,7 +43,10 @@ class Button:
 
 @dataclass(frozen=True)
 class Card:
-    """One machine on a page. `tone` is for the style sheet; `status` says the same in words."""
+    """One machine on a page. `tone` is for the style sheet; `status` says the same in words.
+
+    `may_open`: its console. `no_console` says why not, when one would expect that it can be opened.
+    """
 
     pk: int
     name: str
@@ -60,6 +63,8 @@ class Card:
     node_is_silent: bool
     buttons: tuple[Button, ...]
     more: tuple[Button, ...]
+    may_open: bool
+    no_console: str
     reason: str
     trouble: str
     detail: str
@@ -150,6 +155,7 @@ def _card(
     stale = silent or bool(machine.silent_since)
     fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
     offered = [action for action in _offered(machine) if not busy and not rules.why_not(situation, action)]
+    no_console = rules.why_not(situation, Action.CONSOLE) or ""
     return Card(
         pk=machine.pk,
         name=machine.display_name,
@@ -166,6 +172,8 @@ def _card(
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
         buttons=_buttons(action for action in offered if action not in SELDOM),
         more=_buttons(action for action in offered if action in SELDOM),
+        may_open=not no_console,
+        no_console=no_console if may_operate and machine.status == "running" else "",
         reason=""
         if busy or offered or silent or not may_operate
         else (rules.why_not(situation, _offered(machine)[0]) or ""),

@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from vms import api, machine_page, not_adopted, snapshots, status, views, why
+from vms import api, console_page, machine_page, not_adopted, snapshots, status, views, why
 
 machines = [
     path("", views.machine_list, name="vms-list"),
@@ -10,6 +10,7 @@ machines = [
     path("<int:pk>/", machine_page.machine, name="vms-machine"),
     path("<int:pk>/rdp", machine_page.rdp, name="vms-rdp"),
     path("<int:pk>/note/", machine_page.note, name="vms-note"),
+    path("<int:pk>/console/", console_page.console, name="vms-console"),
     path("<int:pk>/why/", why.why, name="vms-why"),
     path("<int:pk>/save-point/", snapshots.save_point, name="vms-save-point"),
     path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),
