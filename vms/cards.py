@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -113,11 +113,16 @@ def fingerprint(shown: list[Group]) -> str:
     return hashlib.sha256(f"{shown!r}{minute}".encode()).hexdigest()[:16]
 
 
+def recent_operations(now: datetime | None = None) -> QuerySet[Operation]:
+    """Those of the machine of an outer query that a card may tell of."""
+    since = (now or timezone.now()) - RECENT
+    return Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=since)
+
+
 def _latest_operations(machines: list[VirtualMachine], now: datetime) -> dict[int, Operation]:
     if not machines:
         return {}
-    recent = Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=now - RECENT)
-    newest = recent.order_by("-requested_at", "-pk").values("pk")[:1]
+    newest = recent_operations(now).order_by("-requested_at", "-pk").values("pk")[:1]
     wanted = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines]).values(newest=Subquery(newest))
     return {op.vm_id: op for op in Operation.objects.filter(pk__in=wanted).order_by() if op.vm_id}
 

@@ -48,11 +48,12 @@ def console(request: PersonRequest, pk: int) -> HttpResponse:
 
 def _outset(card: cards.Card, machine: VirtualMachine, refusal: str | None) -> Outset:
     if not refusal:
-        return Outset("connecting", _("Connecting"), _("Connecting to the machine’s screen …"))
+        return Outset("connecting", _("Connecting"), _("Connecting to the screen of the machine …"))
     if card.busy and machine.status != "running":
         return Outset("waiting", card.status, _("The screen appears by itself as soon as the machine runs."))
     if machine.status != "running":
-        return Outset("off", card.status, card.reason or _("The machine has a screen while it runs."))
+        why = card.trouble or card.reason or _("The machine has a screen while it runs.")
+        return Outset("off", card.status, why)
     return Outset("refused", _("Not connected"), refusal)
 
 

@@ -9,6 +9,8 @@ const POLL = 5000;
 const WAITING = 2000; // while the machine is about to run
 
 const at = (id) => document.getElementById(id);
+// What says the same again is not read out again.
+const put = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
 const page = document.body.dataset;
 const say = at("screen").dataset;
 const coarse = matchMedia("(pointer: coarse)").matches;
@@ -24,8 +26,8 @@ let startedWaiting = Date.now() - seconds(at("elapsed").textContent) * 1000;
 function show(state, sentence = "", word = "") {
   page.state = state;
   const connected = state === "connected";
-  at("word").textContent = word || say[`word${state[0].toUpperCase()}${state.slice(1)}`];
-  at("sentence").textContent = connected ? "" : sentence || say[state];
+  put("word", word || say[`word${state[0].toUpperCase()}${state.slice(1)}`]);
+  put("sentence", connected ? "" : sentence || say[state]);
   at("panel").hidden = connected;
   at("clock").hidden = state !== "waiting";
   at("again").hidden = !["lost", "refused", "closed"].includes(state);
@@ -129,7 +131,7 @@ async function look() {
 
 function take(now) {
   const told = { view: say.watches, control: say.controls };
-  at("others").textContent = now.others.map((one) => told[one.mode].replace("{name}", one.name)).join(" · ");
+  put("others", now.others.map((one) => told[one.mode].replace("{name}", one.name)).join(" · "));
   if (!["off", "waiting"].includes(page.state)) return;
   const ready = now.status === "running" && !now.busy;
   if (ready && !running) return again();
@@ -137,7 +139,7 @@ function take(now) {
   if (now.busy) waiting(now.words);
   else if (!ready) {
     at("start").hidden = !now.may_start;
-    show("off", page.state === "off" ? at("sentence").textContent : "", now.words);
+    show("off", now.text, now.words);
   }
 }
 
