@@ -9,11 +9,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
 
 pages = get_asgi_application()
 
+from vms import console  # noqa: E402 - its models need Django to be set up
+
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Pages over HTTP. There is no websocket yet, and asking for one is no fault of the portal."""
+    """Pages over HTTP, and consoles over websockets."""
     if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 4404})
+        await console.serve(scope, receive, send)
         return
     await pages(scope, receive, send)

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlencode
 
 from clusters.config import ClusterConfig
-from clusters.proxmox import errors, results
+from clusters.proxmox import displays, errors, results
 from clusters.proxmox.gate import LoginGate
 from clusters.proxmox.keeper import keeper
 from clusters.proxmox.reader import Reader, guest_path
@@ -79,6 +80,18 @@ class Client(Reader):
             return results.console(found, entry=self.entry)
         except errors.ProtocolError as error:
             raise errors.OutcomeUnknown(error) from None
+
+    def display(self, node: str, kind: str, vmid: int) -> displays.Way:
+        """The same, as what `displays.display` opens: at the entry that answered, as whom it was asked."""
+        console = self.vnc(node, kind, vmid)
+        query = urlencode({"port": console.port, "vncticket": console.ticket})
+        return displays.Way(
+            config=self._session.config,
+            address=self._session.entries.current.address,
+            path=f"/api2/json/{'/'.join(guest_path(node, kind, vmid))}/vncwebsocket?{query}",
+            headers=self._session.identity(),
+            password=console.password,
+        )
 
     def _begin(self, verb: str, *path: str, node: str, **values: str | int) -> str:
         upid = self._call(verb, *path, node=node, **values)
