@@ -1,6 +1,6 @@
 """May this be done to this machine, and if not, why not: the ordered rules behind refusals and disabled buttons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -171,6 +171,27 @@ def situation(machine: VirtualMachine, *, person: User | None = None, snapshot: 
     same = VirtualMachine.objects.filter(pk=machine.pk)
     operates, keeps = same.operable_by(person).exists(), same.described_by(person).exists()
     return Situation(machine, health, busy, person, operates, keeps, snapshot)
+
+
+def situations(machines: Iterable[VirtualMachine], *, person: User, snapshot: str = "") -> dict[int, Situation]:
+    """The same for many machines, by primary key, in three queries. They come with cluster and health selected."""
+    machines = list(machines)
+    asked = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines])
+    operates = set(asked.operable_by(person).values_list("pk", flat=True))
+    keeps = set(asked.described_by(person).values_list("pk", flat=True))
+    busy = {one.vm_id: one for one in Operation.objects.open().filter(vm__in=[machine.pk for machine in machines])}
+    return {
+        one.pk: Situation(
+            one,
+            getattr(one.cluster, "health", None),
+            busy.get(one.pk),
+            person,
+            one.pk in operates,
+            one.pk in keeps,
+            snapshot,
+        )
+        for one in machines
+    }
 
 
 def verdicts(now: Situation, action: str) -> list[Verdict]:

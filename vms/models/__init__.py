@@ -2,6 +2,8 @@
 
 from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
+from vms.models.batches import Batch, BatchItem
+from vms.models.help import HelpRequest
 from vms.models.machines import Snapshot, VirtualMachine
 from vms.models.operations import Operation
 from vms.models.sets import MachineSet
@@ -12,8 +14,11 @@ __all__ = [
     "Alert",
     "AlertMessage",
     "Assignment",
+    "Batch",
+    "BatchItem",
     "ClusterSync",
     "CredentialEnd",
+    "HelpRequest",
     "MachineSet",
     "Node",
     "Operation",

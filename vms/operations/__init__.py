@@ -8,11 +8,13 @@ from vms.operations.admission import WAIT_FOR, admit, position, waiting_before
 from vms.operations.asking import Refused, cancel, request
 from vms.operations.following import SETTLE_WITHIN
 from vms.operations.kinds import KINDS, Kind
+from vms.operations.many import FOR_MANY, request_many
 from vms.operations.sending import SEND_WITHIN
 from vms.operations.steps import STEPS, work_on
 from vms.operations.sweeping import follow_all, sweep
 
 __all__ = [
+    "FOR_MANY",
     "KINDS",
     "SEND_WITHIN",
     "SETTLE_WITHIN",
@@ -25,6 +27,7 @@ __all__ = [
     "follow_all",
     "position",
     "request",
+    "request_many",
     "sweep",
     "waiting_before",
     "work_on",
