@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from accounts.models import User
-from vms.models import VirtualMachine
+from vms.models import MachineSet, VirtualMachine
 
 
 def sees_all(user: User) -> bool:
@@ -36,3 +36,21 @@ def operable_or_404(user: User, pk: int) -> VirtualMachine:
     """One that is still there and that he may operate."""
     machines = VirtualMachine.objects.operable_by(user).on_active_clusters().present()
     return get_object_or_404(machines.select_related("cluster__health", "cluster__sync"), pk=pk)
+
+
+def sets_of(user: User) -> QuerySet[MachineSet]:
+    """The sets whose page he may open: those that he looks after, and to staff who see machines every set."""
+    sets: QuerySet[MachineSet] = MachineSet.objects.all()
+    return sets if sees_all(user) else sets.filter(stewards=user.pk)
+
+
+def machines_of(machine_set: MachineSet) -> QuerySet[VirtualMachine]:
+    """What the pages of a set show of it, with cluster, health and sync."""
+    machines = VirtualMachine.objects.filter(sets=machine_set, template=False).on_active_clusters().present()
+    shown: QuerySet[VirtualMachine] = machines.select_related("cluster__health", "cluster__sync")
+    return shown.order_by("name", "cluster", "vmid")
+
+
+def operates_sets(user: User) -> bool:
+    """Whether the buttons of a set that he sees are his: a steward's, or staff's who may operate every machine."""
+    return not sees_all(user) or user.has_perm("vms.operate_virtualmachine")

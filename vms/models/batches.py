@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -28,11 +29,11 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         )
 
     def counted(self) -> Self:
-        """With `total`, `done` and `unfinished`."""
+        """With how many machines each has, and how many of them are done and open."""
         return self.annotate(
-            total=Count("items"),
-            done=Count("items", filter=Q(items__operation__state=State.DONE)),
-            unfinished=Count("items", filter=Q(items__operation__state__in=Operation.OPEN)),
+            item_count=Count("items"),
+            done_count=Count("items", filter=Q(items__operation__state=State.DONE)),
+            open_count=Count("items", filter=Q(items__operation__state__in=Operation.OPEN)),
         )
 
 
@@ -61,6 +62,14 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title}, {self.requested_by_name}"
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Of all its machines, of those that are done, and of those that are not finished, if it came counted."""
+        return getattr(self, "item_count", 0), getattr(self, "done_count", 0), getattr(self, "open_count", 0)
+
+    def get_absolute_url(self) -> str:
+        return reverse("vms-batch", args=[self.pk])
 
     @property
     def title(self) -> str:
