@@ -43,7 +43,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     search_fields = ("name", "cluster_id", "host", "user")
     actions = ("try_connection", "activate", "deactivate", "make_default", "delete_selected")
     fieldsets = (
-        (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words")}),
+        (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words", "is_restricted")}),
         ("Connection", {"fields": CONNECTION}),
         (
             "Credential",

@@ -2,6 +2,7 @@
 
 from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
+from vms.models.grants import ClusterGrant, people_without_grant
 from vms.models.machines import Snapshot, VirtualMachine
 from vms.models.operations import Operation
 from vms.models.sets import MachineSet
@@ -12,6 +13,7 @@ __all__ = [
     "Alert",
     "AlertMessage",
     "Assignment",
+    "ClusterGrant",
     "ClusterSync",
     "CredentialEnd",
     "MachineSet",
@@ -23,5 +25,6 @@ __all__ = [
     "SyncRun",
     "VirtualMachine",
     "WorkerBeat",
+    "people_without_grant",
     "protect_live_assignments",
 ]
