@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from clusters.models import ClusterHealth
-from vms.models import Operation, VirtualMachine
+from vms.models import ClusterGrant, Operation, VirtualMachine
 
 Action = Operation.Action
 
@@ -44,7 +46,8 @@ class Situation:
     """A machine with what the rules look at: its cluster's health (None: never asked) and its open operation.
 
     `person` is who asks (None: nobody in particular); whether he may operate the machine and keeps it, as its steward
-    or as an administrator, was found out before. `snapshot` is the one that is meant, if one is.
+    or as an administrator, was found out before, and so was whether a grant lets him use its cluster. `snapshot` is
+    the one that is meant, if one is.
     """
 
     machine: VirtualMachine
@@ -53,6 +56,7 @@ class Situation:
     person: User | None = None
     may_operate: bool = True
     keeps: bool = True
+    is_granted: bool = True
     snapshot: str = ""
 
 
@@ -71,6 +75,12 @@ def person_may_operate(now: Situation, action: str) -> str | None:
     if now.may_operate:
         return None
     return "This machine is not assigned to this account, nor looked after by it. Ask your teacher."
+
+
+def person_is_granted_the_cluster(now: Situation, action: str) -> str | None:
+    if now.is_granted:
+        return None
+    return _("This cluster is only for people who were granted it. Ask your teacher or an administrator.")
 
 
 def cluster_is_active(now: Situation, action: str) -> str | None:
@@ -133,6 +143,7 @@ def snapshot_may_be_changed(now: Situation, action: str) -> str | None:
 
 RULES: list[Rule] = [
     person_may_operate,
+    person_is_granted_the_cluster,
     cluster_is_active,
     cluster_answers,
     machine_is_there,
@@ -170,7 +181,13 @@ def situation(machine: VirtualMachine, *, person: User | None = None, snapshot: 
         return Situation(machine, health, busy, snapshot=snapshot)
     same = VirtualMachine.objects.filter(pk=machine.pk)
     operates, keeps = same.operable_by(person).exists(), same.described_by(person).exists()
-    return Situation(machine, health, busy, person, operates, keeps, snapshot)
+    return Situation(machine, health, busy, person, operates, keeps, _is_granted(machine, person), snapshot)
+
+
+def _is_granted(machine: VirtualMachine, person: User) -> bool:
+    if not machine.cluster.is_restricted or (person.is_staff and person.has_perm("vms.operate_virtualmachine")):
+        return True
+    return bool(VirtualMachine.objects.filter(ClusterGrant.lets(person), pk=machine.pk).exists())
 
 
 def situations(machines: Iterable[VirtualMachine], *, person: User, snapshot: str = "") -> dict[int, Situation]:

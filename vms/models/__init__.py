@@ -3,6 +3,7 @@
 from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
 from vms.models.batches import Batch, BatchItem
+from vms.models.grants import ClusterGrant, people_without_grant
 from vms.models.help import HelpRequest
 from vms.models.machines import Snapshot, VirtualMachine
 from vms.models.operations import Operation
@@ -16,6 +17,7 @@ __all__ = [
     "Assignment",
     "Batch",
     "BatchItem",
+    "ClusterGrant",
     "ClusterSync",
     "CredentialEnd",
     "HelpRequest",
@@ -28,5 +30,6 @@ __all__ = [
     "SyncRun",
     "VirtualMachine",
     "WorkerBeat",
+    "people_without_grant",
     "protect_live_assignments",
 ]

@@ -63,13 +63,13 @@ class Batch(models.Model):
     def __str__(self) -> str:
         return f"{self.title}, {self.requested_by_name}"
 
+    def get_absolute_url(self) -> str:
+        return reverse("vms-batch", args=[self.pk])
+
     @property
     def counts(self) -> tuple[int, int, int]:
         """Of all its machines, of those that are done, and of those that are not finished, if it came counted."""
         return getattr(self, "item_count", 0), getattr(self, "done_count", 0), getattr(self, "open_count", 0)
-
-    def get_absolute_url(self) -> str:
-        return reverse("vms-batch", args=[self.pk])
 
     @property
     def title(self) -> str:
