@@ -44,13 +44,15 @@ def sets_of(user: User) -> QuerySet[MachineSet]:
     return sets if sees_all(user) else sets.filter(stewards=user.pk)
 
 
-def machines_of(machine_set: MachineSet) -> QuerySet[VirtualMachine]:
-    """What the pages of a set show of it, with cluster, health and sync."""
-    machines = VirtualMachine.objects.filter(sets=machine_set, template=False).on_active_clusters().present()
+def machines_of(machine_set: MachineSet, user: User) -> QuerySet[VirtualMachine]:
+    """What the pages of a set show to him of it, with cluster, health and sync."""
+    machines = visible_to(user).filter(sets=machine_set, template=False, gone_at=None)
     shown: QuerySet[VirtualMachine] = machines.select_related("cluster__health", "cluster__sync")
     return shown.order_by("name", "cluster", "vmid")
 
 
-def operates_sets(user: User) -> bool:
-    """Whether the buttons of a set that he sees are his: a steward's, or staff's who may operate every machine."""
-    return not sees_all(user) or user.has_perm("vms.operate_virtualmachine")
+def operates_set(user: User, machine_set: MachineSet | None) -> bool:
+    """Whether the buttons of a set that he sees are for him: not for staff who only look."""
+    if not sees_all(user) or user.has_perm("vms.operate_virtualmachine"):
+        return True
+    return machine_set is not None and machine_set.stewards.filter(pk=user.pk).exists()

@@ -27,7 +27,9 @@ class Seen:
 def as_student(request: PersonRequest, pk: int, person_pk: int) -> HttpResponse:
     """For a steward, about somebody who holds machines of his set, and about these machines alone. Changes nothing."""
     found = set_or_404(request, pk)
-    held = Assignment.objects.live().filter(user=person_pk, vm__in=access.machines_of(found).order_by().values("pk"))
+    held = Assignment.objects.live().filter(
+        user=person_pk, vm__in=access.machines_of(found, request.user).order_by().values("pk")
+    )
     person = get_object_or_404(User.objects.filter(pk__in=held.order_by().values("user")))
     machines = list(
         access.visible_to(person)

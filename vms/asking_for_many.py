@@ -17,6 +17,9 @@ from vms.views import PersonRequest
 
 Action = Operation.Action
 
+# What is proposed to go back to, where there is such a snapshot.
+BASELINE = "baseline"
+
 # These lose work for good, so they take a tick besides the click.
 TICKED = {Action.STOP, Action.ROLLBACK}
 
@@ -81,6 +84,7 @@ def _confirm(request: PersonRequest, wanted: Wanted, *, back: str, refusal: str 
         "names": ", ".join(machine.display_name for machine in wanted.machines),
         "running": sum(machine.status == "running" for machine in wanted.machines),
         "snapshots": _snapshots(wanted) if wanted.action == Action.ROLLBACK else [],
+        "proposed": wanted.snapshot or BASELINE,
         "name": wanted.snapshot or f"class-{timezone.localtime():%Y%m%d-%H%M}",
         "longest": LONGEST_DESCRIPTION,
         "ticked": wanted.action in TICKED,

@@ -28,7 +28,7 @@ def batch(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "batch": found,
         "progress": shown,
-        "may_ask": access.operates_sets(request.user),
+        "may_ask": access.operates_set(request.user, found.machine_set),
         "poll": f"{request.path}?seen={shown.fingerprint}",
     }
     if request.htmx:
@@ -75,6 +75,6 @@ def _visible_or_404(request: PersonRequest, pk: uuid.UUID) -> Batch:
 
 def _operable_or_404(request: PersonRequest, pk: uuid.UUID) -> Batch:
     found = _visible_or_404(request, pk)
-    if not access.operates_sets(request.user):
+    if not access.operates_set(request.user, found.machine_set):
         raise Http404
     return found

@@ -110,7 +110,7 @@ class Dashboard:
 
 def of(machine_set: MachineSet, person: User) -> Dashboard:
     """As this person sees it, in a number of queries that does not depend on the machines'."""
-    machines = list(access.machines_of(machine_set))
+    machines = list(access.machines_of(machine_set, person))
     operable = access.operable_among(person, machines)
     # One card after another as they are listed; what is wrong with a cluster is told by its group.
     groups = cards.groups(machines, operable=operable, for_staff=person.is_staff)

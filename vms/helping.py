@@ -41,9 +41,9 @@ def take_back(request: PersonRequest, pk: int) -> HttpResponse:
 def done(request: PersonRequest, pk: int, help_pk: int) -> HttpResponse:
     """A steward of the set says that it is settled."""
     found = set_or_404(request, pk)
-    if not access.operates_sets(request.user):
+    if not access.operates_set(request.user, found):
         raise Http404
-    asked = HelpRequest.objects.filter(assignment__vm__in=access.machines_of(found).values("pk"))
+    asked = HelpRequest.objects.filter(assignment__vm__in=access.machines_of(found, request.user).values("pk"))
     get_object_or_404(asked, pk=help_pk)
     HelpRequest.objects.filter(pk=help_pk).close(by=request.user)
     return redirect("vms-set", pk)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -191,11 +192,13 @@ def _is_granted(machine: VirtualMachine, person: User) -> bool:
 
 
 def situations(machines: Iterable[VirtualMachine], *, person: User, snapshot: str = "") -> dict[int, Situation]:
-    """The same for many machines, by primary key, in three queries. They come with cluster and health selected."""
+    """The same for many machines, by primary key, in four queries. They come with cluster and health selected."""
     machines = list(machines)
     asked = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines])
-    operates = set(asked.operable_by(person).values_list("pk", flat=True))
-    keeps = set(asked.described_by(person).values_list("pk", flat=True))
+    operates, keeps, granted = _keys(asked.operable_by(person)), _keys(asked.described_by(person)), set()
+    if restricted := [one.pk for one in machines if one.cluster.is_restricted]:
+        granted = _keys(asked.filter(ClusterGrant.lets(person), pk__in=restricted))
+    runs_all = person.is_staff and person.has_perm("vms.operate_virtualmachine")
     busy = {one.vm_id: one for one in Operation.objects.open().filter(vm__in=[machine.pk for machine in machines])}
     return {
         one.pk: Situation(
@@ -203,12 +206,17 @@ def situations(machines: Iterable[VirtualMachine], *, person: User, snapshot: st
             getattr(one.cluster, "health", None),
             busy.get(one.pk),
             person,
-            one.pk in operates,
-            one.pk in keeps,
-            snapshot,
+            may_operate=one.pk in operates,
+            keeps=one.pk in keeps,
+            is_granted=runs_all or not one.cluster.is_restricted or one.pk in granted,
+            snapshot=snapshot,
         )
         for one in machines
     }
+
+
+def _keys(machines: QuerySet[VirtualMachine]) -> set[int]:
+    return set(machines.values_list("pk", flat=True))
 
 
 def verdicts(now: Situation, action: str) -> list[Verdict]:

@@ -34,7 +34,7 @@ def machine_set(request: PersonRequest, pk: int) -> HttpResponse:
         "dashboard": shown,
         "busy": shown.is_busy,
         "running": shown.running,
-        "may_ask": access.operates_sets(request.user),
+        "may_ask": access.operates_set(request.user, found),
         "all_chosen": request.GET.get("choose") == "all",
         "poll": f"{request.path}?seen={seen}",
     }
@@ -47,7 +47,7 @@ def ask(request: PersonRequest, pk: int) -> HttpResponse:
     """Ask for one action on the machines that are ticked, or on all in a state."""
     found = set_or_404(request, pk)
     action = request.POST.get("action", "")
-    if action not in operations.FOR_MANY or not access.operates_sets(request.user):
+    if action not in operations.FOR_MANY or not access.operates_set(request.user, found):
         raise Http404
     machines = asking_for_many.operable(_chosen(request, found), request.user)
     wanted = asking_for_many.Wanted(action=action, machines=list(machines), machine_set=found)
@@ -59,7 +59,7 @@ def set_or_404(request: PersonRequest, pk: int) -> MachineSet:
 
 
 def _chosen(request: PersonRequest, found: MachineSet) -> QuerySet[VirtualMachine]:
-    machines = access.machines_of(found)
+    machines = access.machines_of(found, request.user)
     match request.POST.get("whose", ""):
         case "stopped" | "running" as status:
             return machines.filter(status=status)
