@@ -94,6 +94,12 @@ def test_a_steward_finds_his_sets_and_nobody_elses(tess: Client, networks: Machi
     assert ("Networks" in answer, "4 machines" in answer, "Foreign" in answer) == (True, True, False)
 
 
+def test_the_list_leads_stewards_to_their_sets(tess: Client, networks: MachineSet):
+    assert reverse("vms-sets") in text(tess.get(reverse("vms-list")))
+    networks.stewards.clear()
+    assert reverse("vms-sets") not in text(tess.get(reverse("vms-list")))
+
+
 # What it says
 
 
