@@ -74,7 +74,7 @@ class PemField(forms.CharField):
 
 SETTINGS = (
     "cluster_id", "name", "host", "port", "addresses", "user", "verify_ssl", "ca_certificate", "fingerprint",
-    "is_active",
+    "is_active", "is_restricted",
 )  # fmt: skip
 
 # What the form's boxes for secrets change in the table.

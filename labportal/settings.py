@@ -163,6 +163,7 @@ INSTALLED_APPS = [
     "accounts",
     "clusters",
     "vms",
+    "classes",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -18,6 +18,8 @@ urlpatterns = [
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("accounts/", include(accounts)),
     path("vms/", include(vms.machines)),
+    path("sets/", include(vms.sets)),
+    path("batches/", include(vms.batches)),
     path("clusters/", include(vms.clusters)),
     path("api/", include(vms.legacy)),
     # Where the predecessor's documents say that clusters are managed.

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from accounts.models import User
-from vms.models import VirtualMachine
+from vms.models import MachineSet, VirtualMachine
 
 
 def sees_all(user: User) -> bool:
@@ -36,3 +36,23 @@ def operable_or_404(user: User, pk: int) -> VirtualMachine:
     """One that is still there and that he may operate."""
     machines = VirtualMachine.objects.operable_by(user).on_active_clusters().present()
     return get_object_or_404(machines.select_related("cluster__health", "cluster__sync"), pk=pk)
+
+
+def sets_of(user: User) -> QuerySet[MachineSet]:
+    """The sets whose page he may open: those that he looks after, and to staff who see machines every set."""
+    sets: QuerySet[MachineSet] = MachineSet.objects.all()
+    return sets if sees_all(user) else sets.filter(stewards=user.pk)
+
+
+def machines_of(machine_set: MachineSet, user: User) -> QuerySet[VirtualMachine]:
+    """What the pages of a set show to him of it, with cluster, health and sync."""
+    machines = visible_to(user).filter(sets=machine_set, template=False, gone_at=None)
+    shown: QuerySet[VirtualMachine] = machines.select_related("cluster__health", "cluster__sync")
+    return shown.order_by("name", "cluster", "vmid")
+
+
+def operates_set(user: User, machine_set: MachineSet | None) -> bool:
+    """Whether the buttons of a set that he sees are for him: not for staff who only look."""
+    if not sees_all(user) or user.has_perm("vms.operate_virtualmachine"):
+        return True
+    return machine_set is not None and machine_set.stewards.filter(pk=user.pk).exists()

@@ -25,11 +25,15 @@ STATUSES = {"running": _("running"), "stopped": _("stopped"), "paused": _("pause
 
 @dataclass(frozen=True)
 class Place:
-    """A cluster as somebody sees it: how many machines he has there, and how many the list has of it."""
+    """A cluster as somebody sees it: how many machines he has there, and how many the list has of it.
+
+    `has_sets` is whether he has pages of sets, wherever their machines are.
+    """
 
     cluster: Cluster
     machine_count: int
     listed: int
+    has_sets: bool = False
 
     @property
     def cluster_id(self) -> str:
@@ -41,8 +45,9 @@ def all_places(user: User) -> list[Place]:
     shown = access.visible_to(user)
     there = VirtualMachine.objects.visible_to(user).present().filter(missing_since=None)
     clusters: Any = Cluster.objects.active().select_related("health")
-    counted = clusters.annotate(there=_count(there), listed=_count(shown))
-    return [Place(cluster, cluster.there, cluster.listed) for cluster in counted]
+    has_sets = Exists(access.sets_of(user))  # here, because a query of its own would be one more for every page
+    counted = clusters.annotate(there=_count(there), listed=_count(shown), has_sets=has_sets)
+    return [Place(cluster, cluster.there, cluster.listed, cluster.has_sets) for cluster in counted]
 
 
 def _count(machines: QuerySet[VirtualMachine]) -> Coalesce:

@@ -45,6 +45,7 @@ def _page(request: PersonRequest, found: VirtualMachine, form: NoteForm | None =
         "running": int(sheet.card.tone == "running"),
         "poll": f"{request.path}?page={history.number}&seen={sheet.fingerprint}",
         "form": form or (NoteForm(instance=found) if sheet.keeps else None),
+        "may_ask_for_help": bool(sheet.help and not sheet.help.asked_at),
         "may_explain": access.sees_all(request.user),
     }
     template = "vms/_sheet.html" if request.htmx else "vms/machine.html"

@@ -1,12 +1,15 @@
 """May this be done to this machine, and if not, why not: the ordered rules behind refusals and disabled buttons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from clusters.models import ClusterHealth
-from vms.models import Operation, VirtualMachine
+from vms.models import ClusterGrant, Operation, VirtualMachine
 
 Action = Operation.Action
 
@@ -45,7 +48,8 @@ class Situation:
     """A machine with what the rules look at: its cluster's health (None: never asked) and its open operation.
 
     `person` is who asks (None: nobody in particular); whether he may operate the machine and keeps it, as its steward
-    or as an administrator, was found out before. `snapshot` is the one that is meant, if one is.
+    or as an administrator, was found out before, and so was whether a grant lets him use its cluster. `snapshot` is
+    the one that is meant, if one is.
     """
 
     machine: VirtualMachine
@@ -54,6 +58,7 @@ class Situation:
     person: User | None = None
     may_operate: bool = True
     keeps: bool = True
+    is_granted: bool = True
     snapshot: str = ""
 
 
@@ -72,6 +77,12 @@ def person_may_operate(now: Situation, action: str) -> str | None:
     if now.may_operate:
         return None
     return "This machine is not assigned to this account, nor looked after by it. Ask your teacher."
+
+
+def person_is_granted_the_cluster(now: Situation, action: str) -> str | None:
+    if now.is_granted:
+        return None
+    return _("This cluster is only for people who were granted it. Ask your teacher or an administrator.")
 
 
 def cluster_is_active(now: Situation, action: str) -> str | None:
@@ -134,6 +145,7 @@ def snapshot_may_be_changed(now: Situation, action: str) -> str | None:
 
 RULES: list[Rule] = [
     person_may_operate,
+    person_is_granted_the_cluster,
     cluster_is_active,
     cluster_answers,
     machine_is_there,
@@ -171,7 +183,41 @@ def situation(machine: VirtualMachine, *, person: User | None = None, snapshot: 
         return Situation(machine, health, busy, snapshot=snapshot)
     same = VirtualMachine.objects.filter(pk=machine.pk)
     operates, keeps = same.operable_by(person).exists(), same.described_by(person).exists()
-    return Situation(machine, health, busy, person, operates, keeps, snapshot)
+    return Situation(machine, health, busy, person, operates, keeps, _is_granted(machine, person), snapshot)
+
+
+def _is_granted(machine: VirtualMachine, person: User) -> bool:
+    if not machine.cluster.is_restricted or (person.is_staff and person.has_perm("vms.operate_virtualmachine")):
+        return True
+    return bool(VirtualMachine.objects.filter(ClusterGrant.lets(person), pk=machine.pk).exists())
+
+
+def situations(machines: Iterable[VirtualMachine], *, person: User, snapshot: str = "") -> dict[int, Situation]:
+    """The same for many machines, by primary key, in four queries. They come with cluster and health selected."""
+    machines = list(machines)
+    asked = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines])
+    operates, keeps, granted = _keys(asked.operable_by(person)), _keys(asked.described_by(person)), set()
+    if restricted := [one.pk for one in machines if one.cluster.is_restricted]:
+        granted = _keys(asked.filter(ClusterGrant.lets(person), pk__in=restricted))
+    runs_all = person.is_staff and person.has_perm("vms.operate_virtualmachine")
+    busy = {one.vm_id: one for one in Operation.objects.open().filter(vm__in=[machine.pk for machine in machines])}
+    return {
+        one.pk: Situation(
+            one,
+            getattr(one.cluster, "health", None),
+            busy.get(one.pk),
+            person,
+            may_operate=one.pk in operates,
+            keeps=one.pk in keeps,
+            is_granted=runs_all or not one.cluster.is_restricted or one.pk in granted,
+            snapshot=snapshot,
+        )
+        for one in machines
+    }
+
+
+def _keys(machines: QuerySet[VirtualMachine]) -> set[int]:
+    return set(machines.values_list("pk", flat=True))
 
 
 def verdicts(now: Situation, action: str) -> list[Verdict]:

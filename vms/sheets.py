@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from vms import cards, connecting, rules
-from vms.models import Operation, Snapshot, VirtualMachine
+from vms.models import Assignment, HelpRequest, Operation, Snapshot, VirtualMachine
 
 Action, State = Operation.Action, Operation.State
 
@@ -43,8 +43,19 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Help:
+    """For whoever holds the machine: may he ask for help, or since when does he?"""
+
+    asked_at: datetime | None
+    text: str
+
+
+@dataclass(frozen=True)
 class Sheet:
-    """Everything that the page says. `refusals` are by action, for what cannot be done now."""
+    """Everything that the page says. `refusals` are by action, for what cannot be done now.
+
+    `help` is None where nobody would hear of it.
+    """
 
     group: cards.Group
     facts: tuple[tuple[str, str], ...]
@@ -57,6 +68,7 @@ class Sheet:
     history: tuple[Done, ...]
     note: str
     guest_login: str
+    help: Help | None
 
     @property
     def card(self) -> cards.Card:
@@ -83,10 +95,20 @@ def of(machine: VirtualMachine, person: User, *, history: Page[Operation]) -> Sh
         may_operate=now.may_operate,
         keeps=now.keeps,
         refusals={action.name: refusal for action in wanted if (refusal := rules.why_not(now, action))},
-        history=tuple(_done(operation, for_staff=person.is_staff) for operation in history),
+        history=tuple(done(operation, for_staff=person.is_staff) for operation in history),
         note=machine.note,
         guest_login=machine.guest_login,
+        help=_help(machine, person),
     )
+
+
+def _help(machine: VirtualMachine, person: User) -> Help | None:
+    asked = HelpRequest.objects.open().filter(assignment=OuterRef("pk"))
+    held = Assignment.objects.live().filter(vm=machine, user=person)
+    row = held.values_list(Subquery(asked.values("asked_at")[:1]), Subquery(asked.values("text")[:1])).first()
+    if row is None or not (row[0] or HelpRequest.reaches_somebody(machine, besides=person)):
+        return None
+    return Help(asked_at=row[0], text=row[1] or "")
 
 
 def history_of(machine: VirtualMachine, number: str | None) -> Page[Operation]:
@@ -118,7 +140,7 @@ def _saved(snapshot: Snapshot, *, keeps: bool) -> Saved:
     )
 
 
-def _done(operation: Operation, *, for_staff: bool) -> Done:
+def done(operation: Operation, *, for_staff: bool) -> Done:
     """What a cluster says of a failure is for staff."""
     told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
     name = f" “{operation.snapshot}”" if operation.snapshot else ""

@@ -1,7 +1,21 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from vms import api, console_page, machine_page, not_adopted, snapshots, status, views, why
+from vms import (
+    activity,
+    api,
+    as_student,
+    batch_pages,
+    console_page,
+    helping,
+    machine_page,
+    not_adopted,
+    set_pages,
+    snapshots,
+    status,
+    views,
+    why,
+)
 from vms.console import views as consoles
 
 machines = [
@@ -11,6 +25,8 @@ machines = [
     path("<int:pk>/", machine_page.machine, name="vms-machine"),
     path("<int:pk>/rdp", machine_page.rdp, name="vms-rdp"),
     path("<int:pk>/note/", machine_page.note, name="vms-note"),
+    path("<int:pk>/help/", helping.ask, name="vms-help"),
+    path("<int:pk>/help/back/", helping.take_back, name="vms-help-back"),
     path("<int:pk>/why/", why.why, name="vms-why"),
     path("<int:pk>/save-point/", snapshots.save_point, name="vms-save-point"),
     path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),
@@ -25,6 +41,22 @@ machines = [
 clusters = [
     path("", status.clusters, name="vms-clusters"),
     path("<str:cluster_id>/sync/", status.sync_now, name="vms-sync-now"),
+]
+
+sets = [
+    path("", set_pages.sets, name="vms-sets"),
+    path("<int:pk>/", set_pages.machine_set, name="vms-set"),
+    path("<int:pk>/ask/", set_pages.ask, name="vms-set-ask"),
+    path("<int:pk>/activity/", activity.activity, name="vms-set-activity"),
+    path("<int:pk>/activity.csv", activity.download, name="vms-set-activity-csv"),
+    path("<int:pk>/as/<int:person_pk>/", as_student.as_student, name="vms-set-as"),
+    path("<int:pk>/help/<int:help_pk>/done/", helping.done, name="vms-help-done"),
+]
+
+batches = [
+    path("<uuid:pk>/", batch_pages.batch, name="vms-batch"),
+    path("<uuid:pk>/cancel/", batch_pages.cancel, name="vms-batch-cancel"),
+    path("<uuid:pk>/retry/", batch_pages.retry, name="vms-batch-retry"),
 ]
 
 legacy = [

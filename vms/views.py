@@ -82,6 +82,7 @@ def machine_list(request: PersonRequest) -> HttpResponse:
         "asked": asked,
         "statuses": listing.STATUSES,
         "offers_filter": asked.is_filtered or count >= listing.FILTERED_FROM,
+        "looks_after": any(place.has_sets for place in everywhere),
         "single": count == 1 and len(shown) == 1 and not access.sees_all(request.user),
         "origin": "" if chosen else "all",
         "poll": f"{request.path}?{asked.query}&{where}",

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from clusters import addresses
-from clusters.admin import certificate, importing, privileges
+from clusters.admin import certificate, importing, privileges, usage
 from clusters.admin.filters import HealthFilter, TrustFilter
 from clusters.config import ClusterConfig, Trust
 from clusters.examine import Finding, examine
@@ -28,7 +28,7 @@ CONNECTION = ("host", "port", "addresses", "learned_in_words", "verify_ssl", "ca
 # What only a cluster that is there has.
 LATER = {
     "default_in_words", "learned_in_words", "token_in_words", "remove_token", "read_token_in_words",
-    "remove_read_token", "health_in_words", "created_at", "updated_at",
+    "remove_read_token", "used_by", "health_in_words", "created_at", "updated_at",
 }  # fmt: skip
 
 PROTECTED = "Somebody was given one of its machines at the same moment. Nothing was deleted: end the assignments first."
@@ -43,7 +43,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     search_fields = ("name", "cluster_id", "host", "user")
     actions = ("try_connection", "activate", "deactivate", "make_default", "delete_selected")
     fieldsets = (
-        (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words")}),
+        (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words", "is_restricted")}),
         ("Connection", {"fields": CONNECTION}),
         (
             "Credential",
@@ -61,10 +61,11 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
                 "to change something. The lines on the page “Add cluster” make one.",
             },
         ),
+        ("Use", {"fields": ("used_by",)}),
         ("State", {"fields": ("health_in_words", "created_at", "updated_at")}),
     )
     readonly_fields = (
-        "default_in_words", "learned_in_words", "token_in_words", "read_token_in_words", "health_in_words",
+        "default_in_words", "learned_in_words", "token_in_words", "read_token_in_words", "used_by", "health_in_words",
         "created_at", "updated_at",
     )  # fmt: skip
 
@@ -116,6 +117,10 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         if not cluster.is_active:
             return "switched off"
         return "active, default" if cluster.is_default else "active"
+
+    @admin.display(description="used by")
+    def used_by(self, cluster: Cluster) -> str:
+        return usage.in_words(cluster)
 
     @admin.display(description="default")
     def default_in_words(self, cluster: Cluster) -> str:

@@ -126,6 +126,12 @@ class Cluster(models.Model):
     )
     is_default = models.BooleanField("default", default=False)
     is_active = models.BooleanField("active", default=True)
+    is_restricted = models.BooleanField(
+        "only with a grant",
+        default=False,
+        help_text="Only people with a grant, their own or of a class they are in, see, get and operate machines here. "
+        "Administrators always do.",
+    )
     credential_version = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

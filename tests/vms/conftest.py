@@ -4,8 +4,20 @@ import pytest
 
 from tests.labs import building_a, building_b, clock, impatient, sim
 from tests.own_database import migrated_template, own_database
+from tests.vms.sets import networks, steward, tess
 
-__all__ = ["building_a", "building_b", "clock", "impatient", "migrated_template", "own_database", "sim"]
+__all__ = [
+    "building_a",
+    "building_b",
+    "clock",
+    "impatient",
+    "migrated_template",
+    "networks",
+    "own_database",
+    "sim",
+    "steward",
+    "tess",
+]
 
 
 @pytest.fixture(autouse=True)

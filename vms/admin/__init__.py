@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from vms.admin.alerts import AlertAdmin
 from vms.admin.assignments import AssignmentAdmin
+from vms.admin.grants import ClusterGrantAdmin
 from vms.admin.machines import VirtualMachineAdmin
 from vms.admin.operations import OperationAdmin
 from vms.admin.readings import ClusterSyncAdmin, NodeAdmin, SyncRunAdmin
@@ -12,6 +13,7 @@ from vms.admin.sets import MachineSetAdmin
 __all__ = [
     "AlertAdmin",
     "AssignmentAdmin",
+    "ClusterGrantAdmin",
     "ClusterSyncAdmin",
     "MachineSetAdmin",
     "NodeAdmin",

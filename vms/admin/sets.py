@@ -1,5 +1,7 @@
 """Machine sets in the admin."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
@@ -18,6 +20,13 @@ class MachineSetAdmin(admin.ModelAdmin[MachineSet]):
     actions = ("drop_gone",)
     list_per_page = 50
     show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: MachineSet | None = None) -> Any:
+        """What a class keeps is changed there: it would be undone, or the class would not know."""
+        return self.fields if obj and obj.is_managed else self.readonly_fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: MachineSet | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_managed)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MachineSet]:
         gone = Q(machines__gone_at__isnull=False)
@@ -49,6 +58,6 @@ class MachineSetAdmin(admin.ModelAdmin[MachineSet]):
 
     @admin.action(description="Take out machines that are gone", permissions=["change"])
     def drop_gone(self, request: HttpRequest, queryset: QuerySet[MachineSet]) -> None:
-        dropped = sum(group.drop_gone() for group in queryset)
+        dropped = sum(group.drop_gone() for group in queryset.filter(is_managed=False))
         text = ngettext("%(n)d machine was taken out.", "%(n)d machines were taken out.", dropped)
         messages.success(request, text % {"n": dropped})

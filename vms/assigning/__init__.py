@@ -1,6 +1,7 @@
 """Give many machines to many people: first a plan that can be shown, then exactly that plan."""
 
 from vms.assigning.apply import Overtaken, PlanChanged, apply
+from vms.assigning.lookup import Scope
 from vms.assigning.plan import Plan, Row, Verdict, plan
 from vms.assigning.sources import Pattern, Share, Source, Table, source_from
 
@@ -10,6 +11,7 @@ __all__ = [
     "Plan",
     "PlanChanged",
     "Row",
+    "Scope",
     "Share",
     "Source",
     "Table",

@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import trail
+from vms.assigning.lookup import Scope
 from vms.assigning.plan import Plan, plan
 from vms.assigning.sources import Source
 from vms.models import Assignment
@@ -27,11 +28,11 @@ class Overtaken(PlanChanged):
         )  # fmt: skip
 
 
-def apply(source: Source, *, end_first: bool, expected: str) -> Plan:
+def apply(source: Source, *, end_first: bool, expected: str, scope: Scope | None = None) -> Plan:
     """`expected` is the digest of the plan that was shown; anything else is `PlanChanged`."""
     try:
         with transaction.atomic():
-            fresh = plan(source, end_first=end_first)
+            fresh = plan(source, end_first=end_first, scope=scope)
             if fresh.digest != expected:
                 raise PlanChanged
             _write(fresh)

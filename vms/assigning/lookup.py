@@ -48,10 +48,18 @@ class Holding:
     username: str
 
 
+@dataclass(frozen=True)
+class Scope:
+    """What whoever asks may speak of: everybody and everything else is unknown to him."""
+
+    people: frozenset[int]
+    machines: frozenset[int]
+
+
 class People:
     """By name, whatever the case: a name as it is written wins."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], scope: Scope | None = None) -> None:
         self._exact: dict[str, Person] = {}
         self._folded: dict[str, Person] = {}
         for some in _batches({name for name in names if 0 < len(name) <= MAX_NAME}):
@@ -59,6 +67,8 @@ class People:
                 Q(username__in=some) | Q(folded__in=[name.lower() for name in some])
             )
             for row in found.values_list("pk", "username", "is_active"):
+                if scope and row[0] not in scope.people:
+                    continue
                 person = Person(*row)
                 self._exact[person.username] = self._folded[person.username.lower()] = person
 
@@ -69,14 +79,18 @@ class People:
 class Machines:
     """Those that wishes name, also those that are gone."""
 
-    def __init__(self, wishes: Iterable[Wish]) -> None:
+    def __init__(self, wishes: Iterable[Wish], scope: Scope | None = None) -> None:
         wishes = list(wishes)
-        self._clusters = {known.lower(): known for known in Cluster.objects.values_list("cluster_id", flat=True)}
+        self._scope = scope
+        known_ids = Cluster.objects.values_list("cluster_id", flat=True)
+        if scope:
+            known_ids = known_ids.filter(machines__in=scope.machines)
+        self._clusters = {known.lower(): known for known in known_ids}
         self._by_number: dict[tuple[str, int], list[Machine]] = defaultdict(list)
         self._by_name: dict[str, list[Machine]] = defaultdict(list)
         for some in _batches({wish.name.lower() for wish in wishes if wish.name}):
             named = VirtualMachine.objects.annotate(folded=Lower("name")).filter(folded__in=some)
-            for machine in _machines(named):
+            for machine in self._known(named):
                 self._by_name[machine.name.lower()].append(machine)
         numbers: dict[str, set[int]] = defaultdict(set)
         for wish in wishes:
@@ -84,8 +98,11 @@ class Machines:
                 numbers[known].add(int(wish.vmid))
         for known, vmids in numbers.items():
             for some in _batches(vmids):
-                for machine in _machines(VirtualMachine.objects.filter(cluster__cluster_id=known, vmid__in=some)):
+                for machine in self._known(VirtualMachine.objects.filter(cluster__cluster_id=known, vmid__in=some)):
                     self._by_number[known, machine.vmid].append(machine)
+
+    def _known(self, rows: QuerySet[VirtualMachine]) -> Iterator[Machine]:
+        return (machine for machine in _machines(rows) if not self._scope or machine.pk in self._scope.machines)
 
     def cluster(self, written: str) -> str | None:
         return self._clusters.get(written.lower())

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from vms.assigning.lookup import Holding, Machine, Machines, People, holdings, shared
+from vms.assigning.lookup import Holding, Machine, Machines, People, Scope, holdings, shared
 from vms.assigning.sources import Share, Source, Wish
+from vms.models import people_without_grant
 
 
 class Verdict(StrEnum):
@@ -20,6 +21,7 @@ class Verdict(StrEnum):
     AMBIGUOUS = "ambiguous name"
     TEMPLATE = "template"
     GONE = "gone"
+    NO_GRANT = "not granted the cluster"
     NONE_LEFT = "no machine left"
     CONFLICT = "lines disagree"
     REPEATED = "repeated"
@@ -62,16 +64,22 @@ class Plan:
         return hashlib.sha256(repr((self.source, self.end_first, self.rows)).encode()).hexdigest()
 
 
-def plan(source: Source, *, end_first: bool = False) -> Plan:
-    """Raises `Unreadable` for a table that cannot be read. `end_first` ends who holds a machine now."""
+def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None) -> Plan:
+    """Raises `Unreadable` for a table that cannot be read. `end_first` ends who holds a machine now.
+
+    With a scope nothing outside of it is found. A pool or tag is not shared out with one.
+    """
     wishes = source.wishes()
-    people = People(wish.person for wish in wishes)
+    people = People((wish.person for wish in wishes), scope)
     if isinstance(source, Share):
+        if scope:
+            raise ValueError("a pool is shared out by administrators alone")
         rows = list(_shared_out(source, wishes, people, end_first=end_first))
     else:
-        machines = Machines(wishes)
+        machines = Machines(wishes, scope)
         rows = [_row(wish, people, machines) for wish in wishes]
     rows = _without_conflicts(rows, one_each=source.way != "table")
+    rows = list(_with_grants(rows))
     return Plan(source, end_first, tuple(_against_holders(rows, end_first=end_first)))
 
 
@@ -131,6 +139,14 @@ def _shared_out(share: Share, wishes: Iterable[Wish], people: People, *, end_fir
             yield replace(row, machine=str(machine), vm=machine.pk)
         else:
             yield replace(row, verdict=Verdict.NONE_LEFT)
+
+
+def _with_grants(rows: list[Row]) -> Iterator[Row]:
+    given = [(row.vm, row.user) for row in rows if row.verdict is Verdict.ASSIGN]
+    refused = people_without_grant(given) if given else set()
+    for row in rows:
+        is_refused = row.verdict is Verdict.ASSIGN and (row.vm, row.user) in refused
+        yield replace(row, verdict=Verdict.NO_GRANT) if is_refused else row
 
 
 def _without_conflicts(rows: list[Row], *, one_each: bool) -> list[Row]:

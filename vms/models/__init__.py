@@ -2,7 +2,10 @@
 
 from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
+from vms.models.batches import Batch, BatchItem
 from vms.models.consoles import ConsoleGrant, ConsoleSession, Mode
+from vms.models.grants import ClusterGrant, people_without_grant
+from vms.models.help import HelpRequest
 from vms.models.machines import Snapshot, VirtualMachine
 from vms.models.operations import Operation
 from vms.models.sets import MachineSet
@@ -13,10 +16,14 @@ __all__ = [
     "Alert",
     "AlertMessage",
     "Assignment",
+    "Batch",
+    "BatchItem",
+    "ClusterGrant",
     "ClusterSync",
     "ConsoleGrant",
     "ConsoleSession",
     "CredentialEnd",
+    "HelpRequest",
     "MachineSet",
     "Mode",
     "Node",
@@ -27,5 +34,6 @@ __all__ = [
     "SyncRun",
     "VirtualMachine",
     "WorkerBeat",
+    "people_without_grant",
     "protect_live_assignments",
 ]

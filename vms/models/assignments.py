@@ -3,14 +3,21 @@
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.deletion import CASCADE, ProtectedError
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as lazy
 
 from accounts import trail
+from vms.models.grants import people_without_grant
 from vms.models.machines import VirtualMachine
 from vms.models.operations import Operation
+
+NOT_GRANTED = lazy(
+    "The cluster of this machine is only for people who were granted it. Give this person, or the class, a grant first."
+)
 
 
 def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
@@ -74,3 +81,5 @@ class Assignment(models.Model):
     def clean(self) -> None:
         # The admin's form has no `ended_at`, and without it Django leaves the constraint to the database, as a crash.
         self.validate_constraints()
+        if self.vm_id and self.user_id and people_without_grant([(self.vm_id, self.user_id)]):
+            raise ValidationError(NOT_GRANTED)

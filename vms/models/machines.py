@@ -17,12 +17,12 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
         """Staff who may look at machines see all that are there, everybody else what he holds or is steward of."""
         if user.is_staff and user.has_perm("vms.view_virtualmachine"):
             return self.filter(Q(gone_at=None) | self._is_held_by(user))
-        return self._held_by(user)
+        return self._held_by(user)._granted_to(user)
 
     def operable_by(self, user: User | AnonymousUser) -> Self:
         if user.is_staff and user.has_perm("vms.operate_virtualmachine"):
             return self
-        return self._held_by(user)
+        return self._held_by(user)._granted_to(user)
 
     def described_by(self, user: User | AnonymousUser) -> Self:
         """Those whose note and guest login the person may write: as administrator or as steward."""
@@ -32,7 +32,7 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
             return self
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        return self.filter(pk__in=MachineSet.entries_of(user))
+        return self.filter(pk__in=MachineSet.entries_of(user))._granted_to(user)
 
     def on_active_clusters(self) -> Self:
         return self.filter(cluster__is_active=True)
@@ -40,6 +40,11 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
     def present(self) -> Self:
         """Without those that are gone, of which a cluster may have used the number again."""
         return self.filter(gone_at=None)
+
+    def _granted_to(self, user: User | AnonymousUser) -> Self:
+        from vms.models.grants import ClusterGrant  # noqa: PLC0415
+
+        return self.filter(ClusterGrant.lets(user))
 
     def _held_by(self, user: User | AnonymousUser) -> Self:
         if not user.is_authenticated or not user.is_active:

@@ -79,6 +79,7 @@ class Operation(models.Model):
 
     OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
     TAKEN = "The machine was taken from this person before it could be sent."
+    CANCELLED_BY = "Cancelled by %(name)s while it waited for its turn."
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     vm = models.ForeignKey(

@@ -26,6 +26,15 @@ class MachineSet(models.Model):
         related_name="stewarded_sets",
         help_text="They see and operate every machine of the set, and write its note and guest login.",
     )
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="member_of_sets",
+        help_text="They may use what is granted to the set. Which machines are theirs, assignments say.",
+    )
+    is_managed = models.BooleanField(
+        default=False, editable=False, help_text="A class keeps it: it is changed there, and only there."
+    )
 
     class Meta:
         verbose_name = "machine set"

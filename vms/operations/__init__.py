@@ -8,12 +8,15 @@ from vms.operations.admission import WAIT_FOR, admit, position, waiting_before
 from vms.operations.asking import Refused, cancel, request
 from vms.operations.following import SETTLE_WITHIN
 from vms.operations.kinds import KINDS, Kind
+from vms.operations.many import FOR_MANY, MOST_MACHINES, request_many
 from vms.operations.sending import SEND_WITHIN
 from vms.operations.steps import STEPS, work_on
 from vms.operations.sweeping import follow_all, sweep
 
 __all__ = [
+    "FOR_MANY",
     "KINDS",
+    "MOST_MACHINES",
     "SEND_WITHIN",
     "SETTLE_WITHIN",
     "STEPS",
@@ -25,6 +28,7 @@ __all__ = [
     "follow_all",
     "position",
     "request",
+    "request_many",
     "sweep",
     "waiting_before",
     "work_on",

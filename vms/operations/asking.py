@@ -45,7 +45,7 @@ def request(
     Who is not staff has a limit by the minute, unless the caller says that this is one of many that belong together.
     The caller has found the machine through `operable_by(by)`, so that a foreign one is not there at all.
     """
-    if wrong := _wrong_words(action, snapshot, description):
+    if wrong := wrong_words(action, snapshot, description):
         raise Refused(wrong)
     now = rules.situation(machine, person=by, snapshot=snapshot)
     if now.open_operation and (now.open_operation.action, now.open_operation.snapshot) == (action, snapshot):
@@ -54,7 +54,7 @@ def request(
         raise Refused(reason)
     if not unlimited and _asks_too_much(by):
         raise Refused("You have asked for very much within a minute. Wait a moment.")
-    wanted = _row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
+    wanted = row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
             wanted.save(force_insert=True)
@@ -74,10 +74,10 @@ def go_on(done: Operation) -> None:
         request(done.vm, done.then, by=done.requested_by, **words, unlimited=True)
     except Refused as refusal:
         told = {"state": State.CANCELLED, "outcome": str(refusal)[:500], "finished_at": timezone.now()}
-        _row(done.vm, done.then, by=done.requested_by, snapshot=done.snapshot, **told).save()
+        row(done.vm, done.then, by=done.requested_by, snapshot=done.snapshot, **told).save()
 
 
-def _row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Operation:
+def row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Operation:
     """Not saved yet. What identifies machine and person is copied: the row outlives both."""
     return Operation(
         vm=machine,
@@ -92,11 +92,14 @@ def _row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Oper
 
 
 def _asks_too_much(by: User) -> bool:
-    """Two requests at the same moment may both be the last one: this is against floods, and not a quota."""
+    """Two requests at the same moment may both be the last one: this is against floods, and not a quota.
+
+    What was asked for many machines at once has a limit of its own.
+    """
     if by.is_staff:
         return False
     since = timezone.now() - timedelta(minutes=1)
-    lately = Operation.objects.commands().filter(requested_by=by, requested_at__gt=since)
+    lately = Operation.objects.commands().filter(requested_by=by, requested_at__gt=since, batch_items=None)
     return bool(lately.order_by()[:MOST_IN_A_MINUTE].count() >= MOST_IN_A_MINUTE)
 
 
@@ -108,7 +111,7 @@ def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
     raise Refused(reason or "The machine has just changed. Look at it again.") from None
 
 
-def _wrong_words(action: str, snapshot: str, description: str) -> str:
+def wrong_words(action: str, snapshot: str, description: str) -> str:
     """Why this cannot be the name or the description of a snapshot, or nothing."""
     if action == Action.CONSOLE:
         return "A console is opened, not requested."
@@ -129,7 +132,7 @@ def _wrong_words(action: str, snapshot: str, description: str) -> str:
 def cancel(operation: Operation, *, by: User) -> bool:
     """Take back what still waits for its turn. False when it was let through, or ended, meanwhile."""
     cancelled = Operation.objects.waiting().filter(pk=operation.pk)
-    outcome = f"Cancelled by {by.get_username()} while it waited for its turn."
+    outcome = Operation.CANCELLED_BY % {"name": by.get_username()}
     done = cancelled.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())
     if done:
         operation.refresh_from_db()

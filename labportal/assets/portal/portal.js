@@ -30,6 +30,7 @@ const lost = document.getElementById("connection");
 const icon = document.getElementById("icon");
 const title = document.title.replace(/^\d+ [^·]*· /, "");
 let opened = [];
+let ticked = new Map();
 let focused = "";
 
 document.body.addEventListener("htmx:beforeRequest", (event) => {
@@ -40,10 +41,12 @@ document.body.addEventListener("htmx:responseError", () => { lost.hidden = false
 document.body.addEventListener("htmx:afterOnLoad", () => { lost.hidden = true; });
 document.body.addEventListener("htmx:beforeSwap", () => {
   opened = [...document.querySelectorAll("details[open][id]")].map((element) => element.id);
+  ticked = new Map([...document.querySelectorAll("input[type=checkbox][id]")].map((box) => [box.id, box.checked]));
   focused = document.activeElement?.id;
 });
 document.body.addEventListener("htmx:afterSwap", () => {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  for (const [id, checked] of ticked) { const box = document.getElementById(id); if (box) box.checked = checked; }
   // What stood in a closed part could not take the focus back before.
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
   const running = Number(document.querySelector("[data-running][hx-get]")?.dataset.running);

@@ -1,0 +1,106 @@
+"""The table of rights (docs/classes.md), and who has which of them in a class. What is not his is not there."""
+
+from enum import StrEnum
+
+from django.contrib.auth.models import Permission
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.shortcuts import get_object_or_404
+
+from accounts.models import User
+from classes.models import LabClass, Membership
+from vms.models import ClusterGrant
+
+
+class Role(StrEnum):
+    MEMBER = "member"
+    CO_OWNER = "co-owner"
+    OWNER = "owner"
+    ADMINISTRATOR = "administrator"
+
+
+class Right(StrEnum):
+    SEE = "see"
+    RUN = "run"  # lesson, settings, people, machines of the granted pools, invites
+    PEOPLE = "decide about teachers"  # co-owners, a new owner, deletion
+    HAND_ON = "hand on a grant"  # of his own, to the class
+
+
+TABLE: dict[Right, frozenset[Role]] = {
+    Right.SEE: frozenset({Role.MEMBER, Role.CO_OWNER, Role.OWNER, Role.ADMINISTRATOR}),
+    Right.RUN: frozenset({Role.CO_OWNER, Role.OWNER, Role.ADMINISTRATOR}),
+    Right.PEOPLE: frozenset({Role.OWNER, Role.ADMINISTRATOR}),
+    Right.HAND_ON: frozenset({Role.OWNER}),
+}
+
+
+def is_administrator(user: User) -> bool:
+    return user.is_active and user.is_staff and user.has_perm("classes.change_labclass")
+
+
+def roles(user: User, lab_class: LabClass) -> set[Role]:
+    mine = set()
+    if is_administrator(user):
+        mine.add(Role.ADMINISTRATOR)
+    if lab_class.owner_id == user.pk:
+        mine.add(Role.OWNER)
+    elif lab_class.co_owners.filter(pk=user.pk).exists():
+        mine.add(Role.CO_OWNER)
+    if Membership.objects.joined().filter(lab_class=lab_class, user=user).exists():
+        mine.add(Role.MEMBER)
+    return mine
+
+
+def may(user: User, lab_class: LabClass, right: Right) -> bool:
+    return bool(user.is_active and roles(user, lab_class) & TABLE[right])
+
+
+def visible_to(user: User) -> QuerySet[LabClass]:
+    classes: QuerySet[LabClass] = LabClass.objects.select_related("owner", "machine_set")
+    if is_administrator(user):
+        return classes
+    mine = LabClass.objects.taught_by(user).values("pk"), LabClass.objects.joined_by(user).values("pk")
+    return classes.filter(Q(pk__in=mine[0]) | Q(pk__in=mine[1]))
+
+
+def find(user: User, pk: int, right: Right) -> LabClass:
+    """A class in which he has this right. 404 for a foreign one and for a student at a teacher's page; 403 for who
+    runs it, but lacks this."""
+    lab_class = get_object_or_404(visible_to(user), pk=pk)
+    mine = roles(user, lab_class)
+    if mine & TABLE[right]:
+        return lab_class
+    if mine & TABLE[Right.RUN]:
+        raise PermissionDenied
+    get_object_or_404(LabClass.objects.none(), pk=pk)
+    raise AssertionError
+
+
+def may_create(user: User) -> bool:
+    return user.has_perm("classes.add_labclass")
+
+
+def own_grants(user: User) -> QuerySet[ClusterGrant]:
+    """What he may hand on to a class: what an administrator gave to himself."""
+    grants: QuerySet[ClusterGrant] = ClusterGrant.objects.filter(user=user, cluster__is_active=True)
+    return grants.select_related("cluster")
+
+
+def has_classes(user: User) -> bool:
+    """Whether the portal shows him the page of classes: he has one, or may make one. One query."""
+    if not user.is_authenticated:
+        return False
+    if user.is_superuser:
+        return True
+    right = Q(content_type__app_label="classes", codename="add_labclass")
+    by_group = Permission.objects.filter(right, group__user=OuterRef("pk"))
+    by_name = Permission.objects.filter(right, user=OuterRef("pk"))
+    co_owned = LabClass.co_owners.through.objects.filter(user=OuterRef("pk"))
+    return User.objects.filter(
+        Exists(LabClass.objects.filter(owner=OuterRef("pk")))
+        | Exists(co_owned)
+        | Exists(Membership.objects.joined().filter(user=OuterRef("pk")))
+        | Exists(by_group)
+        | Exists(by_name),
+        pk=user.pk,
+    ).exists()

@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+
+
+class ClassesConfig(AppConfig):
+    name = "classes"
+    verbose_name = "Classes"
+
+    def ready(self) -> None:
+        from auditlog.registry import auditlog  # noqa: PLC0415
+
+        from classes.models import Invite, LabClass, Membership  # noqa: PLC0415
+
+        auditlog.register(
+            LabClass,
+            include_fields=["name", "owner", "starts_on", "ends_on", "baseline"],
+            m2m_fields={"co_owners"},
+        )
+        auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
+        auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])

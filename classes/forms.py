@@ -1,0 +1,158 @@
+"""What teachers and students fill in."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from accounts import spreadsheet
+from accounts.models import MAX_NAME, User
+from classes import access
+from classes.enrolling import Machine
+from classes.models import Invite, LabClass
+from vms.models import ClusterGrant, VirtualMachine
+
+DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+
+class LabClassForm(forms.ModelForm[LabClass]):
+    class Meta:
+        model = LabClass
+        fields = ("name", "description", "lesson", "links", "starts_on", "ends_on", "time_zone", "baseline")
+        widgets = {
+            "description": forms.Textarea(attrs={"rows": 3}),
+            "lesson": forms.Textarea(attrs={"rows": 10}),
+            "links": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+            "starts_on": DAY,
+            "ends_on": DAY,
+        }
+
+
+class GrantChoice(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, grant: Any) -> str:
+        return str(grant.where)
+
+
+class GrantsForm(forms.Form):
+    """Which of the grants that somebody has himself he hands on to a class."""
+
+    grants = GrantChoice(
+        ClusterGrant.objects.none(),
+        label=lazy("Where its machines are"),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": lazy("Choose at least one place.")},
+        help_text=lazy("An administrator decides which places you may choose."),
+    )
+
+    def __init__(self, *args: Any, teacher: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["grants"].queryset = access.own_grants(teacher)  # type: ignore[attr-defined]
+
+
+class PersonForm(forms.Form):
+    username = forms.CharField(
+        label=lazy("User name"), max_length=MAX_NAME, widget=forms.TextInput(attrs={"autocapitalize": "none"})
+    )
+
+    def clean_username(self) -> User:
+        name = self.cleaned_data["username"]
+        person = User.objects.filter(username__iexact=name, is_active=True).first()
+        if person is None:
+            raise forms.ValidationError(_("There is no account of this name. Look how it is written."))
+        return person
+
+
+class TableForm(forms.Form):
+    """A table as a file or as text, one of both."""
+
+    upload = forms.FileField(label=lazy("CSV file"), required=False)
+    text = forms.CharField(
+        label=lazy("Or paste it"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
+            raise forms.ValidationError(_("Choose a file or paste its text, one of both."))
+        return data
+
+    @property
+    def table(self) -> str:
+        """Raises `spreadsheet.Unreadable`."""
+        upload = self.cleaned_data["upload"]
+        return spreadsheet.decode(upload.read(spreadsheet.MOST_BYTES + 1)) if upload else self.cleaned_data["text"]
+
+
+class RosterForm(TableForm):
+    at_once = forms.BooleanField(
+        label=lazy("They are in the class at once"),
+        required=False,
+        initial=True,
+        help_text=lazy("Otherwise they are only on the list, and join by the invite."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["text"].label = lazy("Or write them here")
+        self.fields["text"].help_text = lazy("User names, one a line, or a table with them in the first column.")
+
+
+class AssignmentTableForm(TableForm):
+    end_first = forms.BooleanField(
+        label=lazy("Take these machines from who holds them now"),
+        required=False,
+        help_text=lazy("Otherwise a machine that somebody holds stays with them."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["text"].help_text = lazy("Lines of username,cluster,vmid or username,machine name.")
+
+
+class RemovalForm(forms.Form):
+    machine = forms.ChoiceField(
+        label=lazy("What becomes of the machine"),
+        widget=forms.RadioSelect,
+        initial=Machine.UNASSIGN,
+        choices=[
+            (Machine.UNASSIGN, lazy("Unassign it: the next who waits gets it")),
+            (Machine.SHUT_DOWN, lazy("Shut it down and unassign it")),
+            (Machine.KEEP, lazy("The person keeps it")),
+        ],
+    )
+
+
+class InviteForm(forms.ModelForm[Invite]):
+    class Meta:
+        model = Invite
+        fields = ("expires_at", "max_uses", "restricted_to_roster")
+        widgets = {"expires_at": forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})}
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(
+        label=lazy("Code"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=lazy("As your teacher wrote it. Capitals and dashes do not matter."),
+    )
+
+
+class AssignForm(forms.Form):
+    """One machine to one person, both of the class."""
+
+    vm = forms.ModelChoiceField(VirtualMachine.objects.none(), label=lazy("Machine"))
+    person = forms.ModelChoiceField(User.objects.none(), label=lazy("Person"))
+
+    def __init__(self, *args: Any, lab_class: LabClass, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        free = lab_class.class_machines.values("vm")
+        held = VirtualMachine.objects.filter(assignments__ended_at=None, assignments__isnull=False).values("pk")
+        machines = VirtualMachine.objects.present().filter(pk__in=free).exclude(pk__in=held)
+        joined = lab_class.memberships.filter(left_at=None, joined_at__isnull=False).values("user")
+        self.fields["vm"].queryset = machines  # type: ignore[attr-defined]
+        self.fields["person"].queryset = User.objects.filter(pk__in=joined, is_active=True).order_by("username")  # type: ignore[attr-defined]

@@ -1,0 +1,80 @@
+"""Many machines of a class to many of its people: a plan that can be shown, then exactly that plan."""
+
+import hashlib
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from classes import queue
+from classes.models import ClassMachine, LabClass, Membership
+from classes.running import granted_machines
+from vms import assigning
+from vms.assigning import Plan, PlanChanged, Scope, Table
+
+
+@dataclass(frozen=True)
+class Pair:
+    membership: int
+    person: str
+    vm: int
+    machine: str
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Who gets which; and how many people and machines remain."""
+
+    pairs: tuple[Pair, ...]
+    people_left: int
+    machines_left: int
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+
+def share(lab_class: LabClass) -> Sharing:
+    """Who has no machine gets a free one: those who wait first, then by name. Writes nothing."""
+    people = Membership.objects.joined().filter(lab_class=lab_class, user__is_active=True).select_related("user")
+    holders = set(people.with_machine().values_list("pk", flat=True))
+    without = [row for row in people.order_by("user__username") if row.pk not in holders]
+    without.sort(key=lambda row: (row.waiting_since is None, row.waiting_since or row.listed_at, row.pk))
+    free = [row.vm for row in ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")]
+    pairs = tuple(Pair(row.pk, row.user.username, vm.pk, str(vm)) for row, vm in zip(without, free, strict=False))
+    return Sharing(pairs, len(without) - len(pairs), len(free) - len(pairs))
+
+
+def share_out(lab_class: LabClass, *, expected: str) -> Sharing:
+    """Raises `PlanChanged`, and then nothing was written."""
+    with transaction.atomic():
+        held = queue.hold(lab_class)
+        fresh = share(held)
+        if fresh.digest != expected:
+            raise PlanChanged
+        rows = Membership.objects.in_bulk([pair.membership for pair in fresh.pairs])
+        machines = ClassMachine.objects.select_related("vm").in_bulk([pair.vm for pair in fresh.pairs], field_name="vm")
+        for pair in fresh.pairs:
+            if not queue.give(rows[pair.membership], machines[pair.vm].vm):
+                raise PlanChanged
+    return fresh
+
+
+def _scope(lab_class: LabClass) -> Scope:
+    people = Membership.objects.joined().filter(lab_class=lab_class).values_list("user", flat=True)
+    machines = granted_machines(lab_class).filter(class_machine__lab_class=lab_class).values_list("pk", flat=True)
+    return Scope(frozenset(people), frozenset(machines))
+
+
+def by_table(lab_class: LabClass, text: str, *, end_first: bool) -> Plan:
+    """What the lines of a table would do among the class's own people and machines. Raises `Unreadable`."""
+    return assigning.plan(Table(text), end_first=end_first, scope=_scope(lab_class))
+
+
+def apply_table(lab_class: LabClass, text: str, *, end_first: bool, expected: str) -> Plan:
+    """Raises `PlanChanged`."""
+    with transaction.atomic():
+        held = queue.hold(lab_class)
+        done = assigning.apply(Table(text), end_first=end_first, expected=expected, scope=_scope(held))
+        queue.settle(held)
+        queue.fill(held)
+    return done

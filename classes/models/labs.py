@@ -1,0 +1,197 @@
+"""A class, and the machines it has."""
+
+import zoneinfo
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator, URLValidator
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from accounts.models import validate_time_zone
+from vms.models import MachineSet, VirtualMachine
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+MOST_LINKS = 20
+
+
+class Link(NamedTuple):
+    title: str
+    url: str
+
+
+def links_in(text: str) -> list[Link]:
+    """The links of lines like `https://school.example/wiki Our wiki`. The title is the address where there is none."""
+    lines = [line.strip().partition(" ") for line in text.splitlines() if line.strip()]
+    return [Link(title.strip() or url, url) for url, _space, title in lines]
+
+
+def validate_links(text: str) -> None:
+    """Only the web: no address that a browser would run."""
+    check = URLValidator(schemes=["http", "https"])
+    links = links_in(text)
+    if len(links) > MOST_LINKS:
+        raise ValidationError(_("These are more than %(most)d links. Keep the best.") % {"most": MOST_LINKS})
+    for number, link in enumerate(links, 1):
+        try:
+            check(link.url)
+        except ValidationError:
+            raise ValidationError(
+                _("Link %(number)d: write an address that begins with https://, then a space and a title.")
+                % {"number": number}
+            ) from None
+
+
+class LabClassQuerySet(models.QuerySet["LabClass"]):
+    def taught_by(self, user: "User | AnonymousUser") -> Self:
+        """Those that he runs: as owner or as co-owner."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        co_owned = LabClass.co_owners.through.objects.filter(labclass=OuterRef("pk"), user=user.pk)
+        return self.filter(Q(owner=user.pk) | Exists(co_owned))
+
+    def joined_by(self, user: "User | AnonymousUser") -> Self:
+        """Those that he takes part in now."""
+        from classes.models.people import Membership  # noqa: PLC0415 - they know each other
+
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(Exists(Membership.objects.joined().filter(lab_class=OuterRef("pk"), user=user.pk)))
+
+
+class LabClass(models.Model):
+    """A lesson with its people and machines. Its set's stewards are its owner and co-owners, its members the set's.
+
+    These follow by explicit calls (`classes.running`): nothing else may write them.
+    """
+
+    name = models.CharField(lazy("name"), max_length=100)
+    description = models.TextField(
+        lazy("description"), max_length=2000, blank=True, help_text=lazy("What it is about, in a few sentences.")
+    )
+    lesson = models.TextField(
+        lazy("lesson"), max_length=20_000, blank=True, help_text=lazy("What everybody in the class reads. Plain text.")
+    )
+    links = models.TextField(
+        lazy("links"),
+        max_length=5000,
+        blank=True,
+        validators=[validate_links],
+        help_text=lazy("One a line: the address, a space, and a title if you like."),
+    )
+    starts_on = models.DateField(lazy("first day"), null=True, blank=True)
+    ends_on = models.DateField(
+        lazy("last day"), null=True, blank=True, help_text=lazy("After it nobody joins. Empty: no end.")
+    )
+    time_zone = models.CharField(
+        lazy("time zone"),
+        max_length=64,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text=lazy("Of the lesson's days and hours, like Europe/Madrid. Empty: the portal's."),
+    )
+    baseline = models.CharField(
+        lazy("baseline snapshot"),
+        max_length=40,
+        blank=True,
+        validators=[
+            RegexValidator(
+                r"\A[A-Za-z][A-Za-z0-9_-]{1,39}\Z",
+                lazy("A snapshot's name begins with a letter and has 2 to 40 letters, digits, - and _."),
+            )
+        ],
+        help_text=lazy("Name of the snapshot to which machines of the class are reverted."),
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_classes", verbose_name=lazy("owner")
+    )
+    co_owners = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="co_owned_classes", verbose_name=lazy("co-owners")
+    )
+    machine_set = models.OneToOneField(
+        MachineSet, models.PROTECT, related_name="lab_class", editable=False, verbose_name=lazy("machine set")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[Any] = LabClassQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = lazy("class")
+        verbose_name_plural = lazy("classes")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(starts_on=None) | Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
+                name="class_ends_after_it_begins",
+                violation_error_message=lazy("The last day has to be the first day or later."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def today(self) -> date:
+        """In the class's own time zone."""
+        return timezone.localdate(timezone=zoneinfo.ZoneInfo(self.time_zone or settings.TIME_ZONE))
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.ends_on and self.ends_on < self.today)
+
+    @property
+    def link_list(self) -> list[Link]:
+        return links_in(self.links)
+
+    @property
+    def teachers(self) -> "list[User]":
+        """The owner first."""
+        return [self.owner, *self.co_owners.order_by("username")]
+
+
+class ClassMachineQuerySet(models.QuerySet["ClassMachine"]):
+    def free(self) -> Self:
+        """Those that can be given to somebody: there, no template, held by nobody, and still granted to the class."""
+        from vms.models import Assignment, ClusterGrant  # noqa: PLC0415
+
+        held = Assignment.objects.live().filter(vm=OuterRef("vm"))
+        granted = ClusterGrant.objects.covering(OuterRef("vm__cluster_id"), OuterRef("vm__pool")).filter(
+            machine_set=OuterRef("lab_class__machine_set")
+        )
+        there = self.filter(
+            vm__gone_at=None,
+            vm__missing_since=None,
+            vm__template=False,
+            vm__cluster__is_active=True,
+            is_kept_back=False,
+        )
+        return there.filter(~Exists(held), Exists(granted)).order_by("vm__cluster_id", "vm__vmid")
+
+
+class ClassMachine(models.Model):
+    """A machine of a class: of one at a time. Its set has the same machines, by explicit calls."""
+
+    lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="class_machines")
+    vm = models.OneToOneField(VirtualMachine, models.CASCADE, related_name="class_machine", verbose_name="machine")
+    is_kept_back = models.BooleanField(default=False, help_text="Given by hand only, never by itself.")
+    adopted_at = models.DateTimeField(default=timezone.now)
+    adopted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    objects: ClassVar[Any] = ClassMachineQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = lazy("machine of a class")
+        verbose_name_plural = lazy("machines of classes")
+        ordering = ["vm__cluster_id", "vm__vmid"]
+
+    def __str__(self) -> str:
+        return f"{self.vm} · {self.lab_class}"

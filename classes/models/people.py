@@ -1,0 +1,70 @@
+"""Who takes part."""
+
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as lazy
+
+from classes.models.labs import LabClass
+from vms.models import Assignment
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def live(self) -> Self:
+        return self.filter(left_at=None)
+
+    def joined(self) -> Self:
+        return self.live().exclude(joined_at=None)
+
+    def waiting(self) -> Self:
+        """In the order in which machines come to them."""
+        return self.joined().exclude(waiting_since=None).filter(user__is_active=True).order_by("waiting_since", "pk")
+
+    def with_machine(self) -> Self:
+        return self.filter(Exists(Membership.assignments_of(OuterRef("user"), OuterRef("lab_class"))))
+
+
+class Membership(models.Model):
+    """Somebody is in a class, or on its list. It is ended, not deleted: who comes back gets another row.
+
+    Who joined either waits for a machine, holds one of the class's, or has none and does not wait, because a teacher
+    took it away. What he holds says `vms.Assignment` alone.
+    """
+
+    lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="memberships", verbose_name=lazy("class"))
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    listed_at = models.DateTimeField(default=timezone.now, help_text="When the person came on the list, or joined.")
+    joined_at = models.DateTimeField(null=True, blank=True, help_text="Empty: on the list, and has not joined yet.")
+    left_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it lasts.")
+    waiting_since = models.DateTimeField(null=True, blank=True, help_text="The place in the queue for a machine.")
+
+    objects: ClassVar[Any] = MembershipQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = lazy("membership")
+        ordering = ["user__username", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lab_class", "user"], condition=Q(left_at=None), name="one_live_membership_per_class_and_person"
+            ),
+            models.CheckConstraint(
+                condition=Q(waiting_since=None) | (Q(joined_at__isnull=False) & Q(left_at=None)),
+                name="only_members_wait_for_machines",
+            ),
+        ]
+        indexes = [models.Index(fields=["lab_class", "waiting_since"], name="class_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.lab_class}"
+
+    @staticmethod
+    def assignments_of(user: Any, lab_class: Any) -> Any:
+        """The live assignments of a person to machines of a class; both may be outer references."""
+        return Assignment.objects.live().filter(user=user, vm__class_machine__lab_class=lab_class)
+
+    @property
+    def assignments(self) -> Any:
+        return self.assignments_of(self.user_id, self.lab_class_id)

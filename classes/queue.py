@@ -1,0 +1,68 @@
+"""Machines come to those who wait, first come first served.
+
+Whoever frees a machine, brings one, or lets somebody wait calls `fill` in the same transaction, after `hold` has locked
+the class. So one at a time looks at the queue and nobody is overlooked; what happens elsewhere (an administrator ends
+an assignment) the worker finds with `sweep`. That two people never get one machine is the database's constraint.
+"""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
+
+from classes.models import ClassMachine, LabClass, Membership
+from vms.models import Assignment, VirtualMachine
+
+
+def hold(lab_class: LabClass) -> LabClass:
+    """Nobody else changes who has what in this class until the transaction ends."""
+    locked: LabClass = LabClass.objects.select_for_update(no_key=True, of=("self",)).get(pk=lab_class.pk)
+    return locked
+
+
+def settle(lab_class: LabClass) -> None:
+    """Who got a machine otherwise does not wait any more."""
+    waiting = Membership.objects.filter(lab_class=lab_class).exclude(waiting_since=None)
+    waiting.with_machine().update(waiting_since=None)
+
+
+def fill(lab_class: LabClass) -> int:
+    """Give free machines to those who wait. Returns how many. In a transaction that holds the class."""
+    settle(lab_class)
+    waiting = list(Membership.objects.waiting().filter(lab_class=lab_class)[:500])
+    if not waiting:
+        return 0
+    free = iter(list(ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")[: len(waiting) + 50]))
+    return sum(_give_next(membership, free) for membership in waiting)
+
+
+def _give_next(membership: Membership, free: "object") -> bool:
+    for machine in free:  # type: ignore[attr-defined]
+        if give(membership, machine.vm):
+            return True
+    return False
+
+
+def give(membership: Membership, vm: VirtualMachine) -> bool:
+    """False when somebody holds the machine meanwhile: then the person still waits."""
+    try:
+        with transaction.atomic():
+            Membership.objects.filter(pk=membership.pk).update(waiting_since=None)
+            Assignment.objects.create(vm=vm, user_id=membership.user_id)
+    except IntegrityError:  # an administrator gave it away at the same moment
+        return False
+    return True
+
+
+def before(membership: Membership) -> int:
+    """How many wait in front of somebody who waits."""
+    queue = list(Membership.objects.waiting().filter(lab_class=membership.lab_class_id).values_list("pk", flat=True))
+    return queue.index(membership.pk) if membership.pk in queue else 0
+
+
+def sweep() -> int:
+    """What nobody told the classes: machines that became free, came back, or were granted. Returns how many it gave."""
+    waiting = Membership.objects.waiting().filter(lab_class=OuterRef("pk")).order_by()
+    given = 0
+    for lab_class in LabClass.objects.filter(Exists(waiting)).order_by("pk"):
+        with transaction.atomic():
+            given += fill(hold(lab_class))
+    return given

@@ -1,0 +1,166 @@
+"""What those who run a class do with it: make it, give it machines, share it, hand it over, end it."""
+
+import secrets
+from collections.abc import Iterable
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from accounts.models import User
+from classes import queue
+from classes.models import ClassMachine, LabClass, Membership
+from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
+
+
+class Taken(Exception):
+    """Another class was faster, or the machine is not of a granted pool. Nothing was changed."""
+
+
+def create(lab_class: LabClass, *, owner: User, grants: Iterable[ClusterGrant]) -> LabClass:
+    """Save a new class with its set. `grants` are the owner's own, which he hands on."""
+    with transaction.atomic():
+        lab_class.owner = owner
+        lab_class.machine_set = MachineSet.objects.create(name=_set_name(lab_class), is_managed=True)
+        lab_class.save()
+        hand_on(lab_class, grants, by=owner)
+        _follow(lab_class)
+    return lab_class
+
+
+def save(lab_class: LabClass) -> None:
+    """Save changed facts; the set is called like its class."""
+    with transaction.atomic():
+        lab_class.save()
+        kept = lab_class.machine_set
+        ending = kept.name.rpartition(" · ")[2]
+        kept.name = f"{lab_class.name[:80]} · {ending}"
+        kept.save(update_fields=["name"])
+
+
+def _set_name(lab_class: LabClass) -> str:
+    """Two teachers may call their classes the same; sets are told apart by their names."""
+    return f"{lab_class.name[:80]} · {secrets.token_hex(4)}"
+
+
+def hand_on(lab_class: LabClass, grants: Iterable[ClusterGrant], *, by: User) -> None:
+    """Let the class use what the person may use himself. Grants that are not his are passed over."""
+    with transaction.atomic():
+        for grant in ClusterGrant.objects.filter(pk__in=[grant.pk for grant in grants], user=by):
+            ClusterGrant.objects.get_or_create(
+                machine_set=lab_class.machine_set,
+                cluster=grant.cluster,
+                pool=grant.pool,
+                defaults={"handed_on_from": grant},
+            )
+        queue.fill(queue.hold(lab_class))
+
+
+def _follow(lab_class: LabClass) -> None:
+    """The set's stewards are the owner and the co-owners: nobody else, nobody less."""
+    lab_class.machine_set.stewards.set([lab_class.owner, *lab_class.co_owners.all()])
+
+
+# Machines
+
+
+def granted_machines(lab_class: LabClass) -> QuerySet[VirtualMachine]:
+    """The machines of the pools that are granted to this class, whoever has them: the only ones it may take."""
+    covering = ClusterGrant.objects.covering(OuterRef("cluster_id"), OuterRef("pool"))
+    machines: QuerySet[VirtualMachine] = VirtualMachine.objects.present().on_active_clusters()
+    return machines.filter(Exists(covering.filter(machine_set=lab_class.machine_set_id)), template=False)
+
+
+def adoptable(lab_class: LabClass) -> QuerySet[VirtualMachine]:
+    """Those of them that are in no class, and that nobody holds."""
+    held = Assignment.objects.live().filter(vm=OuterRef("pk"))
+    found = granted_machines(lab_class).filter(~Exists(held), class_machine=None, missing_since=None)
+    return found.select_related("cluster").order_by("cluster__name", "name", "vmid")
+
+
+def adopt(lab_class: LabClass, pks: Iterable[int], *, by: User) -> int:
+    """Take machines into the class: all of these, or `Taken`."""
+    wanted = set(pks)
+    try:
+        with transaction.atomic():
+            held = queue.hold(lab_class)
+            machines = list(adoptable(held).filter(pk__in=wanted))
+            if len(machines) != len(wanted):
+                raise Taken
+            for machine in machines:
+                ClassMachine.objects.create(lab_class=held, vm=machine, adopted_by=by)
+            held.machine_set.machines.add(*machines)
+            queue.fill(held)
+    except IntegrityError:  # one class a machine, says the database
+        raise Taken from None
+    return len(wanted)
+
+
+def drop(lab_class: LabClass, vm: VirtualMachine) -> bool:
+    """Give a machine back. Who holds it as somebody of the class holds it no longer."""
+    with transaction.atomic():
+        held = queue.hold(lab_class)
+        mine = ClassMachine.objects.filter(lab_class=held, vm=vm)
+        if not mine.exists():
+            return False
+        Assignment.objects.live().filter(vm=vm).end()
+        mine.delete()
+        held.machine_set.machines.remove(vm)
+        queue.fill(held)
+    return True
+
+
+def assign(membership: Membership, vm: VirtualMachine) -> None:
+    """By hand. Raises `Taken` when somebody holds it, or it is not the class's."""
+    with transaction.atomic():
+        held = queue.hold(membership.lab_class)
+        row = Membership.objects.joined().filter(pk=membership.pk, lab_class=held).first()
+        machine = ClassMachine.objects.filter(lab_class=held, vm=vm, vm__in=granted_machines(held)).first()
+        if row is None or machine is None or not queue.give(row, vm):
+            raise Taken
+
+
+# People who run it
+
+
+def add_co_owner(lab_class: LabClass, person: User) -> bool:
+    with transaction.atomic():
+        held = queue.hold(lab_class)
+        if person.pk == held.owner_id or held.co_owners.filter(pk=person.pk).exists():
+            return False
+        held.co_owners.add(person)
+        _follow(held)
+    return True
+
+
+def remove_co_owner(lab_class: LabClass, person: User) -> bool:
+    with transaction.atomic():
+        held = queue.hold(lab_class)
+        if not held.co_owners.filter(pk=person.pk).exists():
+            return False
+        held.co_owners.remove(person)
+        _follow(held)
+    return True
+
+
+def transfer(lab_class: LabClass, person: User) -> None:
+    """Make a co-owner the owner; the owner becomes a co-owner. What he handed on stays with the class."""
+    with transaction.atomic():
+        held = queue.hold(lab_class)
+        if not held.co_owners.filter(pk=person.pk).exists():
+            raise Taken
+        before, held.owner = held.owner, person
+        held.save(update_fields=["owner"])
+        held.co_owners.remove(person)
+        held.co_owners.add(before)
+        _follow(held)
+    lab_class.owner = person
+
+
+def delete(lab_class: LabClass) -> None:
+    """End what its people hold of it, and forget the class. The machines stay where they are."""
+    with transaction.atomic():
+        held = queue.hold(lab_class)
+        Assignment.objects.live().filter(vm__class_machine__lab_class=held).end()
+        kept = held.machine_set
+        held.delete()
+        kept.delete()

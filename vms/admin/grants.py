@@ -1,0 +1,36 @@
+"""Who may use which cluster, in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from vms.admin.filters import ClusterFilter
+from vms.models import ClusterGrant, Pool
+
+
+@admin.register(ClusterGrant)
+class ClusterGrantAdmin(admin.ModelAdmin[ClusterGrant]):
+    list_display = ("cluster", "pool", "user", "machine_set", "is_handed_on", "created_at")
+    list_filter = (ClusterFilter,)
+    list_select_related = ("cluster", "user", "machine_set")
+    search_fields = ("user__username", "machine_set__name", "pool")
+    autocomplete_fields = ("user", "machine_set")
+    fields = ("user", "machine_set", "cluster", "pool")
+    list_per_page = 50
+
+    @admin.display(description="handed on by its teacher", boolean=True)
+    def is_handed_on(self, grant: ClusterGrant) -> bool:
+        return grant.handed_on_from_id is not None
+
+    def has_change_permission(self, request: HttpRequest, obj: ClusterGrant | None = None) -> bool:
+        """A grant is given or taken. Changed, those that were handed on from it would say something else."""
+        return super().has_change_permission(request) if obj is None else False
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Say which pools there are."""
+        form = super().get_form(request, obj, change, **kwargs)
+        if "pool" in form.base_fields:
+            known = ", ".join(str(pool) for pool in Pool.objects.filter(missing_since=None)[:100])
+            form.base_fields["pool"].help_text = f"Empty: the whole cluster. Known pools: {known or 'none'}."
+        return form

@@ -1,0 +1,110 @@
+"""One action asked for many machines at once."""
+
+import uuid
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from vms.models.machines import VirtualMachine
+from vms.models.operations import Operation
+from vms.models.sets import MachineSet
+
+State = Operation.State
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def visible_to(self, user: User) -> Self:
+        """Those of sets that the person looks after now, and his own ones of no set. Staff who see machines: all."""
+        if user.is_staff and user.has_perm("vms.view_operation"):
+            return self
+        return self.filter(
+            Q(machine_set__in=MachineSet.objects.filter(stewards=user.pk))
+            | Q(machine_set=None, set_name="", requested_by=user.pk)
+        )
+
+    def counted(self) -> Self:
+        """With how many machines each has, and how many of them are done and open."""
+        return self.annotate(
+            item_count=Count("items"),
+            done_count=Count("items", filter=Q(items__operation__state=State.DONE)),
+            open_count=Count("items", filter=Q(items__operation__state__in=Operation.OPEN)),
+        )
+
+
+class Batch(models.Model):
+    """A request for one operation on each of many machines. It holds no state: its operations tell how far it is."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    machine_set = models.ForeignKey(MachineSet, models.SET_NULL, null=True, related_name="batches")
+    set_name = models.CharField(max_length=100, blank=True)
+    action = models.CharField(max_length=20, choices=Operation.Action)
+    snapshot = models.CharField(max_length=40, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    requested_by_name = models.CharField(max_length=150)
+    requested_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[Any] = BatchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        ordering = ["-requested_at"]
+        indexes = [
+            models.Index(fields=["machine_set", "requested_at"], name="batches_by_set"),
+            models.Index(fields=["requested_by", "requested_at"], name="batches_by_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title}, {self.requested_by_name}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("vms-batch", args=[self.pk])
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Of all its machines, of those that are done, and of those that are not finished, if it came counted."""
+        return getattr(self, "item_count", 0), getattr(self, "done_count", 0), getattr(self, "open_count", 0)
+
+    @property
+    def title(self) -> str:
+        """The action, with its snapshot."""
+        label = str(self.get_action_display())
+        return f"{label} “{self.snapshot}”" if self.snapshot else label
+
+    def cancel_waiting(self, *, by: User) -> int:
+        """Take back what still waits for its turn, but not what somebody else had asked for. Returns how many."""
+        mine = self.items.values("operation")
+        # The state stands beside the keys, so that one that is let through at this moment is not taken back.
+        waiting = Operation.objects.waiting().filter(pk__in=mine, requested_by=self.requested_by_id)
+        outcome = Operation.CANCELLED_BY % {"name": by.get_username()}
+        cancelled: int = waiting.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())
+        return cancelled
+
+
+class BatchItem(models.Model):
+    """One machine of a batch: its operation, or why there is none."""
+
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField()
+    machine = models.ForeignKey(VirtualMachine, models.SET_NULL, null=True, related_name="+")
+    machine_name = models.CharField(max_length=255)
+    operation = models.ForeignKey(Operation, models.SET_NULL, null=True, related_name="batch_items")
+    refusal = models.CharField(max_length=500, blank=True)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        ordering = ["batch", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "machine"], name="one_item_per_batch_and_machine"),
+            models.CheckConstraint(condition=Q(operation=None) | Q(refusal=""), name="batch_item_asked_or_refused"),
+        ]
+
+    def __str__(self) -> str:
+        return self.machine_name

@@ -1,0 +1,146 @@
+"""Who may use which cluster, where using it needs a grant."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from clusters.models import Cluster
+from vms.models.sets import MachineSet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+
+class ClusterGrantQuerySet(models.QuerySet["ClusterGrant"]):
+    def of_person(self, user: "User | AnonymousUser") -> Self:
+        """His own, and those of the sets that he is steward or member of."""
+        stewarded = MachineSet.stewards.through.objects.filter(user=user.pk).values("machineset")
+        joined = MachineSet.members.through.objects.filter(user=user.pk).values("machineset")
+        return self.filter(Q(user=user.pk) | Q(machine_set__in=stewarded) | Q(machine_set__in=joined))
+
+    def covering(self, cluster: Any, pool: Any) -> Self:
+        """Those that cover a pool of a cluster (by its ID); both may be references to an outer query."""
+        return self.filter(Q(pool="") | Q(pool=pool), cluster=cluster)
+
+
+class ClusterGrant(models.Model):
+    """A person, or everybody of a machine set, may use a cluster, or one pool of it. Administrators give grants.
+
+    A teacher who makes a class hands grants of his own on to its set; taking his takes those, too.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="cluster_grants",
+        verbose_name=lazy("person"),
+    )
+    machine_set = models.ForeignKey(
+        MachineSet,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="cluster_grants",
+        verbose_name=lazy("machine set"),
+        help_text=lazy("Its stewards and members may use the cluster, and machines of it may come into the set."),
+    )
+    cluster = models.ForeignKey(
+        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="grants"
+    )
+    pool = models.CharField(
+        max_length=100, blank=True, help_text=lazy("As the cluster calls it. Empty: the whole cluster.")
+    )
+    handed_on_from = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, editable=False, related_name="handed_on"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[Any] = ClusterGrantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = lazy("cluster grant")
+        ordering = ["cluster_id", "pool", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user=None, machine_set__isnull=False) | Q(user__isnull=False, machine_set=None),
+                name="grant_to_a_person_or_a_set",
+                violation_error_message=lazy("Choose a person or a machine set: exactly one of both."),
+            ),
+            models.UniqueConstraint(
+                fields=["user", "cluster", "pool"],
+                condition=Q(machine_set=None),
+                name="one_grant_per_person_and_pool",
+                violation_error_message=lazy("This person has this grant already."),
+            ),
+            models.UniqueConstraint(
+                fields=["machine_set", "cluster", "pool"],
+                condition=Q(user=None),
+                name="one_grant_per_set_and_pool",
+                violation_error_message=lazy("This set has this grant already."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user or self.machine_set} → {self.where}"
+
+    @property
+    def where(self) -> str:
+        return f"{self.cluster.name}, {self.pool}" if self.pool else self.cluster.name
+
+    def clean(self) -> None:
+        """A pool that the portal has never seen is a slip of the pen."""
+        if self.pool and self.cluster_id and not self.cluster.pools.filter(name=self.pool).exists():
+            raise ValidationError({"pool": _("The cluster has no pool of this name, or the portal may not see it.")})
+
+    @classmethod
+    def lets(cls, user: "User | AnonymousUser") -> Q:
+        """Of machines: those whose cluster needs no grant, and those that he has one for."""
+        own = cls.objects.of_person(user).covering(OuterRef("cluster_id"), OuterRef("pool"))
+        return Q(cluster__is_restricted=False) | Exists(own)
+
+
+def people_without_grant(pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Of (machine, person): those where the machine's cluster needs a grant and the person has none."""
+    from vms.models.machines import VirtualMachine  # noqa: PLC0415 - they know each other
+
+    machines = VirtualMachine.objects.filter(cluster__is_restricted=True).annotate(of=F("cluster_id"))
+    restricted: dict[int, tuple[str, str]] = {}
+    wanted = sorted({machine for machine, _person in pairs})
+    for begin in range(0, len(wanted), 500):
+        some = machines.filter(pk__in=wanted[begin : begin + 500])
+        restricted |= {pk: (of, pool) for pk, of, pool in some.order_by().values_list("pk", "of", "pool")}
+    if not restricted:
+        return set()
+    covered = _covered({person for machine, person in pairs if machine in restricted})
+    return {
+        (machine, person)
+        for machine, person in pairs
+        if machine in restricted and not _covers(covered.get(person, set()), *restricted[machine])
+    }
+
+
+def _covers(grants: set[tuple[str, str]], cluster: str, pool: str) -> bool:
+    return (cluster, "") in grants or (bool(pool) and (cluster, pool) in grants)
+
+
+def _covered(people: set[int]) -> dict[int, set[tuple[str, str]]]:
+    """(cluster ID, pool) of all grants, by person."""
+    found: dict[int, set[tuple[str, str]]] = {}
+    wanted = sorted(people)
+    for begin in range(0, len(wanted), 500):
+        some = wanted[begin : begin + 500]
+        for path in ("user", "machine_set__stewards", "machine_set__members"):
+            rows = ClusterGrant.objects.filter(**{f"{path}__in": some}).order_by()
+            for person, cluster, pool in rows.values_list(path, "cluster", "pool"):
+                found.setdefault(person, set()).add((cluster, pool))
+    return found

@@ -1,0 +1,72 @@
+"""Who of those that hold a machine asks for help."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from vms.models.assignments import Assignment
+
+if TYPE_CHECKING:
+    from vms.models.machines import VirtualMachine
+
+
+class HelpRequestQuerySet(models.QuerySet["HelpRequest"]):
+    def open(self) -> Self:
+        """Nobody helped yet, and the person still holds the machine."""
+        return self.filter(closed_at=None, assignment__ended_at=None)
+
+    def close(self, *, by: User) -> int:
+        """Returns how many: not those that somebody else just closed."""
+        return self.filter(closed_at=None).update(closed_at=timezone.now(), closed_by=by)
+
+
+class HelpRequest(models.Model):
+    """Somebody who holds a machine asks whoever looks after it to come by. At most one at a time."""
+
+    # By one person. Who asks again and again is heard already.
+    MOST, WITHIN = 5, timedelta(minutes=10)
+
+    assignment = models.ForeignKey(Assignment, models.CASCADE, related_name="help_requests")
+    text = models.CharField(max_length=200, blank=True)
+    asked_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    objects: ClassVar[Any] = HelpRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["asked_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assignment"], condition=Q(closed_at=None), name="one_open_help_request_per_assignment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assignment}: {self.text}"
+
+    @classmethod
+    def is_too_much(cls, person: User) -> bool:
+        lately = cls.objects.filter(assignment__user=person, asked_at__gt=timezone.now() - cls.WITHIN)
+        return bool(lately.count() >= cls.MOST)
+
+    @classmethod
+    def ask(cls, assignment: Assignment, *, text: str) -> bool:
+        """False when he asks already; the constraint decides between two at once."""
+        try:
+            with transaction.atomic():
+                cls.objects.create(assignment=assignment, text=text)
+        except IntegrityError:
+            return False
+        return True
+
+    @staticmethod
+    def reaches_somebody(machine: "VirtualMachine", *, besides: User) -> bool:
+        """Whether anybody else looks after the machine."""
+        stewards = User.objects.filter(stewarded_sets__machines=machine.pk, is_active=True)
+        return stewards.exclude(pk=besides.pk).exists()

@@ -1,0 +1,69 @@
+"""The pages of a set of machines, for its stewards."""
+
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from vms import access, asking_for_many, dashboards, operations
+from vms.models import MachineSet, VirtualMachine
+from vms.views import PersonRequest, login_needed
+
+
+@require_GET
+@login_needed
+def sets(request: PersonRequest) -> HttpResponse:
+    """Those that the person may open, with the number of their machines."""
+    there = Q(machines__gone_at=None, machines__template=False, machines__cluster__is_active=True)
+    found = access.sets_of(request.user).annotate(machine_count=Count("machines", filter=there, distinct=True))
+    return render(request, "vms/sets.html", {"sets": found})
+
+
+@require_GET
+@login_needed
+def machine_set(request: PersonRequest, pk: int) -> HttpResponse:
+    """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
+    found = set_or_404(request, pk)
+    shown = dashboards.of(found, request.user)
+    seen = shown.fingerprint
+    if request.htmx and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    context = {
+        "set": found,
+        "dashboard": shown,
+        "busy": shown.is_busy,
+        "running": shown.running,
+        "may_ask": access.operates_set(request.user, found),
+        "all_chosen": request.GET.get("choose") == "all",
+        "poll": f"{request.path}?seen={seen}",
+    }
+    return render(request, "vms/_set.html" if request.htmx else "vms/set.html", context)
+
+
+@require_POST
+@login_needed
+def ask(request: PersonRequest, pk: int) -> HttpResponse:
+    """Ask for one action on the machines that are ticked, or on all in a state."""
+    found = set_or_404(request, pk)
+    action = request.POST.get("action", "")
+    if action not in operations.FOR_MANY or not access.operates_set(request.user, found):
+        raise Http404
+    machines = asking_for_many.operable(_chosen(request, found), request.user)
+    wanted = asking_for_many.Wanted(action=action, machines=list(machines), machine_set=found)
+    return asking_for_many.ask(request, wanted, back=reverse("vms-set", args=[pk]))
+
+
+def set_or_404(request: PersonRequest, pk: int) -> MachineSet:
+    return get_object_or_404(access.sets_of(request.user), pk=pk)
+
+
+def _chosen(request: PersonRequest, found: MachineSet) -> QuerySet[VirtualMachine]:
+    machines = access.machines_of(found, request.user)
+    match request.POST.get("whose", ""):
+        case "stopped" | "running" as status:
+            return machines.filter(status=status)
+        case "all":
+            return machines
+    ticked = [int(pk) for pk in request.POST.getlist("machine") if pk.isascii() and pk.isdigit() and len(pk) < 10]
+    return machines.filter(pk__in=ticked[: operations.MOST_MACHINES + 1])
