@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from vms import rules
@@ -53,7 +55,7 @@ def request(
     if reason := rules.why_not(now, action):
         raise Refused(reason)
     if not unlimited and _asks_too_much(by):
-        raise Refused("You have asked for very much within a minute. Wait a moment.")
+        raise Refused(_("You have asked for very much within a minute. Wait a moment."))
     wanted = _row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
@@ -104,29 +106,29 @@ def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
     if first := Operation.objects.open().filter(**same).first():
         return first
     reason = rules.why_not(rules.situation(machine), wanted.action)
-    raise Refused(reason or "The machine has just changed. Look at it again.") from None
+    raise Refused(reason or _("The machine has just changed. Look at it again.")) from None
 
 
 def _wrong_words(action: str, snapshot: str, description: str) -> str:
     """Why this cannot be the name or the description of a snapshot, or nothing."""
     if action not in ABOUT_SNAPSHOTS:
-        return "This action has no snapshot." if snapshot or description else ""
+        return _("This action has no snapshot.") if snapshot or description else ""
     if not SNAPSHOT_NAME.fullmatch(snapshot):
-        return (
-            "A snapshot's name begins with a letter and has 2 to 40 letters, digits, hyphens and underscores. "
-            "Choose another name."
+        return _(
+            "A snapshot's name begins with a letter and has 2 to 40 letters, digits, hyphens and "
+            "underscores. Choose another name."
         )
     if snapshot in RESERVED:
-        return f"The name “{snapshot}” is reserved. Choose another name."
+        return _("The name “%(snapshot)s” is reserved. Choose another name.") % {"snapshot": snapshot}
     if len(description) > LONGEST_DESCRIPTION:
-        return f"The description is longer than {LONGEST_DESCRIPTION} characters. Shorten it."
+        return _("The description is longer than %(most)s characters. Shorten it.") % {"most": LONGEST_DESCRIPTION}
     return ""
 
 
 def cancel(operation: Operation, *, by: User) -> bool:
     """Take back what still waits for its turn. False when it was let through, or ended, meanwhile."""
     cancelled = Operation.objects.waiting().filter(pk=operation.pk)
-    outcome = f"Cancelled by {by.get_username()} while it waited for its turn."
+    outcome = gettext_noop("Cancelled by %(who)s while it waited for its turn.") % {"who": by.get_username()}
     done = cancelled.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())
     if done:
         operation.refresh_from_db()
