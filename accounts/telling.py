@@ -15,6 +15,9 @@ from django.utils.translation import gettext as _
 
 PLACE = re.compile(r"%\((\w+)\)s")
 
+# What stands in a place, where another one is beside it.
+FORMS = {"quoted": r"(?: \(.*\))?"}
+
 # What has fewer letters of its own would match nearly everything.
 LEAST_LETTERS = 6
 
@@ -54,7 +57,7 @@ def _pattern(msgid: str) -> re.Pattern[str]:
         if index % 2 == 0:
             parts.append(re.escape(part.replace("%%", "%")))
         else:
-            parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>.*?)")
+            parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>{FORMS.get(part, '.*?')})")
             seen.add(part)
     return re.compile("".join(parts), flags=re.DOTALL)
 

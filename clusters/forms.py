@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from clusters.config import pins, split_token, token_user
 from clusters.fields import Secret
@@ -46,13 +47,15 @@ class PinsField(LinesField):
 class TokenField(forms.CharField):
     """A whole API token, which becomes its ID and its secret; None for an empty box."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: StrOrPromise) -> None:
         super().__init__(
             label=label,
             required=False,
             max_length=4096,
             widget=SecretInput(),
-            help_text=_("Paste it as Proxmox VE shows it: portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef."),
+            help_text=gettext_lazy(
+                "Paste it as Proxmox VE shows it: portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef."
+            ),
         )
 
     def clean(self, value: Any) -> Any:

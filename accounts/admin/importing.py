@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
@@ -42,11 +43,13 @@ class ImportForm(forms.Form):
     no_passwords = forms.BooleanField(
         label=gettext_lazy("Set no passwords"),
         required=False,
-        help_text=gettext_lazy(
-            "For people who log in by other means. Otherwise everybody who is new gets a first "
-            "password, which you see once; at most %(most)s people at a time."
-        )
-        % {"most": importing.MOST_PASSWORDS},
+        help_text=format_lazy(
+            gettext_lazy(
+                "For people who log in by other means. Otherwise everybody who is new gets a first "
+                "password, which you see once; at most {most} people at a time."
+            ),
+            most=importing.MOST_PASSWORDS,
+        ),
     )
 
     def clean(self) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class PermissionMissing(ProxmoxError):
         missing = (
             gettext_noop(" lacks %(privilege)s on %(path)s") % {"privilege": self.privilege, "path": self.path}
             if named
-            else gettext_noop(" is not allowed to do this%(reason)s") % {"reason": quoted(reason)}
+            else gettext_noop(" is not allowed to do this%(quoted)s") % {"quoted": quoted(reason)}
         )
         super().__init__(
             gettext_noop("The portal's account%(missing)s. Ask the cluster's administrator for the permission.")
@@ -149,8 +149,8 @@ class BadParameter(ProxmoxError):
     def __init__(self, errors: Mapping[str, str], *, status: int | None = None, reason: str = "") -> None:
         details = "; ".join(f"{name}: {text}" for name, text in errors.items())
         super().__init__(
-            gettext_noop("The cluster cannot do this as asked%(reason)s. Report it to those who run the portal.")
-            % {"reason": quoted(details or reason)},
+            gettext_noop("The cluster cannot do this as asked%(quoted)s. Report it to those who run the portal.")
+            % {"quoted": quoted(details or reason)},
             status=status,
             reason=reason,
         )
@@ -191,9 +191,9 @@ class NoQuorum(Refused):
     def __init__(self, *, status: int | None = None, reason: str = "") -> None:
         super().__init__(
             gettext_noop(
-                "The cluster has no quorum, so nothing can be started or changed%(reason)s. Bring its nodes back."
+                "The cluster has no quorum, so nothing can be started or changed%(quoted)s. Bring its nodes back."
             )
-            % {"reason": quoted(reason)},
+            % {"quoted": quoted(reason)},
             status=status,
             reason=reason,
         )
@@ -204,8 +204,8 @@ class Locked(Refused):
 
     def __init__(self, lock: str = "", *, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            gettext_noop("The machine is locked by something that is under way%(reason)s. Try again in half a minute.")
-            % {"reason": quoted(reason)},
+            gettext_noop("The machine is locked by something that is under way%(quoted)s. Try again in half a minute.")
+            % {"quoted": quoted(reason)},
             status=status,
             reason=reason,
         )
@@ -222,8 +222,8 @@ class NodeDown(ProxmoxError):
             else gettext_noop("The cluster's own service")
         )
         super().__init__(
-            gettext_noop("%(who)s cannot be reached%(reason)s. Check whether it is running.")
-            % {"who": who, "reason": quoted(reason)},
+            gettext_noop("%(who)s cannot be reached%(quoted)s. Check whether it is running.")
+            % {"who": who, "quoted": quoted(reason)},
             # 595 is a connection that never came about; the others leave open how far the request got.
             sent=status != 595,
             status=status,
@@ -270,7 +270,7 @@ class TaskFailed(ProxmoxError):
 
     def __init__(self, exit_status: str, *, locked: bool = False) -> None:
         super().__init__(
-            gettext_noop("The cluster began it, and the task failed%(reason)s.") % {"reason": quoted(exit_status)},
+            gettext_noop("The cluster began it, and the task failed%(quoted)s.") % {"quoted": quoted(exit_status)},
             reason=exit_status,
         )
         self.locked = locked

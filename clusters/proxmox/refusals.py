@@ -19,9 +19,9 @@ def from_status(
     if status == 401:
         return errors.LoginRejected(
             gettext_noop(
-                "The cluster rejected the portal's %(credential)s%(reason)s. Enter a valid one in its settings."
+                "The cluster rejected the portal's %(credential)s%(quoted)s. Enter a valid one in its settings."
             )
-            % {"credential": credential, "reason": errors.quoted(reason)},
+            % {"credential": credential, "quoted": errors.quoted(reason)},
             status=status,
             reason=reason,
         )
@@ -47,7 +47,7 @@ def _declined(status: int, reason: str, errors_by_name: Mapping[str, str]) -> er
     if locked := _LOCKED.search(said):
         return errors.Locked(locked["lock"] or "", status=status, reason=reason)
     return errors.Refused(
-        gettext_noop("The cluster refused%(reason)s.") % {"reason": errors.quoted(reason)}, status=status, reason=reason
+        gettext_noop("The cluster refused%(quoted)s.") % {"quoted": errors.quoted(reason)}, status=status, reason=reason
     )
 
 
