@@ -1,14 +1,19 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+    verbose_name = gettext_lazy("Accounts")
 
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
         from django.contrib.auth.models import Group  # noqa: PLC0415
 
+        from accounts import naming  # noqa: PLC0415
         from accounts.models import User  # noqa: PLC0415
+
+        naming.translate(self.get_models())
 
         auditlog.register(
             User,

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from accounts import spreadsheet
 
@@ -47,7 +48,12 @@ class Downloadable(admin.ModelAdmin[M]):
         header = [label_for_field(name, self.model, self) for name in self.download_columns]
         rows = [[self._cell(name, row) for name in self.download_columns] for row in found[: MOST_ROWS + 1]]
         if len(rows) > MOST_ROWS:
-            rows[MOST_ROWS:] = [[f"Only the first {MOST_ROWS:,} are here. Narrow the list by filters for the rest."]]
+            rows[MOST_ROWS:] = [
+                [
+                    _("Only the first %(most)s are here. Narrow the list by filters for the rest.")
+                    % {"most": f"{MOST_ROWS:,}"}
+                ]
+            ]
         return spreadsheet.download(f"{slugify(str(self.opts.verbose_name_plural))}.csv", header, rows)
 
     def _cell(self, name: str, row: M) -> object:

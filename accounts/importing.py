@@ -19,6 +19,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts import spreadsheet, trail
 from accounts.models import User
@@ -35,15 +37,27 @@ LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class Verdict(StrEnum):
-    NEW = "new"
-    UPDATE = "updated"
-    SAME = "nothing to change"
-    EXISTS = "exists, left alone"
-    STAFF = "for superusers only"
-    NO_GROUP = "unknown group"
-    REPEATED = "repeated"
-    WRONG = "wrong"
+    """In English; a page says `label`."""
 
+    NEW = gettext_noop("new")
+    UPDATE = gettext_noop("updated")
+    SAME = gettext_noop("nothing to change")
+    EXISTS = gettext_noop("exists, left alone")
+    STAFF = gettext_noop("for superusers only")
+    NO_GROUP = gettext_noop("unknown group")
+    REPEATED = gettext_noop("repeated")
+    WRONG = gettext_noop("wrong")
+
+    @property
+    def label(self) -> str:
+        return _(self.value)
+
+
+FIELDS = {
+    "first_name": gettext_lazy("first name"),
+    "last_name": gettext_lazy("last name"),
+    "email": gettext_lazy("email"),
+}
 
 WRITTEN = {Verdict.NEW, Verdict.UPDATE}
 
@@ -86,7 +100,7 @@ class Plan:
     @property
     def counts(self) -> list[tuple[str, int]]:
         counted = Counter(row.verdict for row in self.rows)
-        return [(verdict.value, counted[verdict]) for verdict in Verdict if counted[verdict]]
+        return [(_(verdict.value), counted[verdict]) for verdict in Verdict if counted[verdict]]
 
     @property
     def digest(self) -> str:
@@ -105,7 +119,7 @@ class Made:
 
 class PlanChanged(Exception):
     def __init__(self) -> None:
-        super().__init__("People or groups changed after this preview. Nothing was written: look at the new one.")
+        super().__init__(_("People or groups changed after this preview. Nothing was written: look at the new one."))
 
 
 @dataclass(frozen=True)
@@ -125,7 +139,8 @@ def plan(text: str, options: Options) -> Plan:
     made = Plan(tuple(_rows(lines, known, options)), options)
     if options.passwords and len(made.of(Verdict.NEW)) > MOST_PASSWORDS:
         raise Unreadable(
-            f"These are more than {MOST_PASSWORDS} new people. Split the list, or choose to set no passwords."
+            _("These are more than %(most)s new people. Split the list, or choose to set no passwords.")
+            % {"most": MOST_PASSWORDS}
         )
     return made
 
@@ -155,7 +170,9 @@ def _rows(lines: list[Line], known: _Known, options: Options) -> Iterator[Row]:
         username = User.normalize_username(line.cell(0))
         at = first.setdefault(username.lower(), line.number)
         if at != line.number:
-            yield Row(line.number, username, Verdict.REPEATED, f"line {at} is about this person too")
+            yield Row(
+                line.number, username, Verdict.REPEATED, _("line %(line)s is about this person too") % {"line": at}
+            )
         else:
             yield _row(line, username, known, options)
 
@@ -165,7 +182,7 @@ def _row(line: Line, username: str, known: _Known, options: Options) -> Row:
     person = known.people.get(username.lower())
     row = Row(line.number, person.username if person else username, Verdict.NEW, group=line.cell(4))
     if len(line.cells) > 5 and any(line.cells[5:]):
-        return replace(row, verdict=Verdict.WRONG, note="write username,first name,last name,email,group")
+        return replace(row, verdict=Verdict.WRONG, note=_("write username,first name,last name,email,group"))
     try:
         User(username=row.username, **values).clean_fields(exclude=["password"])
     except ValidationError as error:
@@ -176,7 +193,7 @@ def _row(line: Line, username: str, known: _Known, options: Options) -> Row:
     if person is None:
         return replace(row, values=tuple(values.items()))
     if options.update and person.pk in known.holders and not options.by_superuser:
-        return replace(row, user=person.pk, verdict=Verdict.STAFF, note="this is an account of staff or with rights")
+        return replace(row, user=person.pk, verdict=Verdict.STAFF, note=_("this is an account of staff or with rights"))
     return _changed(row, person, values, options)
 
 
@@ -188,8 +205,8 @@ def _with_group(row: Row, known: _Known, options: Options) -> Row:
         return replace(row, verdict=Verdict.NO_GROUP, note=row.group)
     name, gives_rights = found
     if gives_rights and not options.by_superuser:
-        return replace(row, verdict=Verdict.STAFF, note=f"{name} is a group with rights")
-    return replace(row, group=name, makes_staff=gives_rights, note="becomes staff" if gives_rights else "")
+        return replace(row, verdict=Verdict.STAFF, note=_("%(name)s is a group with rights") % {"name": name})
+    return replace(row, group=name, makes_staff=gives_rights, note=_("becomes staff") if gives_rights else "")
 
 
 def _changed(row: Row, person: User, values: dict[str, str], options: Options) -> Row:
@@ -204,8 +221,8 @@ def _changed(row: Row, person: User, values: dict[str, str], options: Options) -
     )
     if not (changed or row.group or row.makes_staff):
         return replace(row, verdict=Verdict.SAME, note="")
-    told = [f"{name.replace('_', ' ')}: {getattr(person, name) or 'none'} → {value}" for name, value in changed]
-    told += ["becomes staff"] if row.makes_staff else []
+    told = [f"{FIELDS[name]}: {getattr(person, name) or _('none')} → {value}" for name, value in changed]
+    told += [_("becomes staff")] if row.makes_staff else []
     return replace(row, verdict=Verdict.UPDATE, note="; ".join(told))
 
 

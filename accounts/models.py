@@ -9,18 +9,20 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 MAX_NAME = 150  # characters, as Django's own column
 
 
 def validate_time_zone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
-        raise ValidationError("“%(name)s” is not a time zone. Write it like Europe/Madrid.", params={"name": name})
+        raise ValidationError(_("“%(name)s” is not a time zone. Write it like Europe/Madrid."), params={"name": name})
 
 
 def validate_language(code: str) -> None:
     if code not in dict(settings.LANGUAGES):
-        raise ValidationError("“%(code)s” is not a language of the portal.", params={"code": code})
+        raise ValidationError(_("“%(code)s” is not a language of the portal."), params={"code": code})
 
 
 class CaseInsensitiveUserManager(UserManager["User"]):
@@ -39,15 +41,15 @@ class CaseInsensitiveUserManager(UserManager["User"]):
 
 class User(AbstractUser):
     class Theme(models.TextChoices):
-        AUTO = "auto", "as the device"
-        LIGHT = "light", "light"
-        DARK = "dark", "dark"
+        AUTO = "auto", gettext_lazy("as the device")
+        LIGHT = "light", gettext_lazy("light")
+        DARK = "dark", gettext_lazy("dark")
 
     time_zone = models.CharField(
-        max_length=64, blank=True, validators=[validate_time_zone], help_text="Empty: the portal's."
+        max_length=64, blank=True, validators=[validate_time_zone], help_text=gettext_lazy("Empty: the portal's.")
     )
     language = models.CharField(
-        max_length=16, blank=True, validators=[validate_language], help_text="Empty: as the browser asks."
+        max_length=16, blank=True, validators=[validate_language], help_text=gettext_lazy("Empty: as the browser asks.")
     )
     theme = models.CharField(max_length=8, choices=Theme, default=Theme.AUTO)
 
@@ -58,6 +60,6 @@ class User(AbstractUser):
             models.UniqueConstraint(
                 Lower("username"),
                 name="username_unique_without_case",
-                violation_error_message="A user with this name exists already.",
+                violation_error_message=gettext_lazy("A user with this name exists already."),
             )
         ]

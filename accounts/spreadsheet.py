@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 
 MOST_LINES = 5_000
 MOST_BYTES = 512 * 1024
@@ -36,22 +37,22 @@ class Line:
 
 def decode(content: bytes) -> str:
     if len(content) > MOST_BYTES:
-        raise Unreadable(f"This is larger than {MOST_BYTES // 1024} KB. Split it into several.")
+        raise Unreadable(_("This is larger than %(most)s KB. Split it into several.") % {"most": MOST_BYTES // 1024})
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unreadable("This is not text in UTF-8. Save it in the spreadsheet as “CSV UTF-8”.") from None
+        raise Unreadable(_("This is not text in UTF-8. Save it in the spreadsheet as “CSV UTF-8”.")) from None
 
 
 def read(text: str) -> list[Line]:
     """The lines of a table whose cells are separated by tabs, semicolons or commas. Raises `Unreadable`."""
     if len(text) > MOST_BYTES:
-        raise Unreadable(f"This is larger than {MOST_BYTES // 1024} KB. Split it into several.")
+        raise Unreadable(_("This is larger than %(most)s KB. Split it into several.") % {"most": MOST_BYTES // 1024})
     if "\0" in text:
-        raise Unreadable("This is not text: it has a NUL character in it.")
+        raise Unreadable(_("This is not text: it has a NUL character in it."))
     lines = _lines(text.removeprefix("\N{BYTE ORDER MARK}"))
     if len(lines) > MOST_LINES:
-        raise Unreadable(f"These are more than {MOST_LINES:,} lines. Split them.")
+        raise Unreadable(_("These are more than %(most)s lines. Split them.") % {"most": f"{MOST_LINES:,}"})
     return lines
 
 
@@ -65,7 +66,9 @@ def _lines(text: str) -> list[Line]:
                 lines.append(Line(number, stripped))
             number = reader.line_num + 1
     except csv.Error:
-        raise Unreadable(f'Line {number} cannot be read. Is a quotation mark (") missing there?') from None
+        raise Unreadable(
+            _('Line %(number)s cannot be read. Is a quotation mark (") missing there?') % {"number": number}
+        ) from None
     return lines
 
 

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
 from clusters import proxmox
 from clusters.config import ClusterConfig, Trust
 
 # What the portal does for people, and the privilege that it takes.
-NEEDED = {"VM.Audit": "see machines", "VM.PowerMgmt": "start and stop them"}
+NEEDED = {"VM.Audit": gettext_lazy("see machines"), "VM.PowerMgmt": gettext_lazy("start and stop them")}
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,17 @@ def examine(config: ClusterConfig) -> Finding:
     return Finding(
         ok=True,
         version=found.version,
-        text=f"Proxmox VE {found.version}, {len(found.nodes)} {'node' if len(found.nodes) == 1 else 'nodes'} "
-        f"({', '.join(found.nodes)}), {found.seconds * 1000:.0f} ms.",
+        text=ngettext(
+            "Proxmox VE %(version)s, %(count)s node (%(nodes)s), %(milliseconds)s ms.",
+            "Proxmox VE %(version)s, %(count)s nodes (%(nodes)s), %(milliseconds)s ms.",
+            len(found.nodes),
+        )
+        % {
+            "version": found.version,
+            "count": len(found.nodes),
+            "nodes": ", ".join(found.nodes),
+            "milliseconds": f"{found.seconds * 1000:.0f}",
+        },
         warnings=tuple(_warnings(config, held, quorate=found.quorate)),
         accepted=(config, config.for_reading),
         status=found.status,
@@ -58,17 +70,21 @@ def _presented(error: proxmox.ProxmoxError) -> tuple[str, ...]:
     """What was shown instead of a certificate to trust, if the error's own text does not say it."""
     if not isinstance(error, proxmox.CertificateRejected) or not error.presented or error.presented in error.plain:
         return ()
-    return (f"The fingerprint of the certificate that is shown there: {error.presented}.",)
+    return (
+        _("The fingerprint of the certificate that is shown there: %(fingerprint)s.")
+        % {"fingerprint": error.presented},
+    )
 
 
 def _warnings(config: ClusterConfig, held: set[str], *, quorate: bool | None) -> list[str]:
     found = [
-        f"The privilege {privilege} is missing, so nobody can {use}. Give it on /vms or on a pool."
+        _("The privilege %(privilege)s is missing, so nobody can %(use)s. Give it on /vms or on a pool.")
+        % {"privilege": privilege, "use": use}
         for privilege, use in NEEDED.items()
         if privilege not in held
     ]
     if quorate is False:
-        found.append("The cluster has no quorum: machines cannot be started.")
+        found.append(_("The cluster has no quorum: machines cannot be started."))
     if config.trust is Trust.NONE:
-        found.append("The certificate is not verified. Enter the cluster's CA certificate or fingerprint.")
+        found.append(_("The certificate is not verified. Enter the cluster's CA certificate or fingerprint."))
     return found

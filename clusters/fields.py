@@ -6,6 +6,7 @@ from cryptography.fernet import InvalidToken
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext_noop
 from encrypted_model_fields import fields as encrypted
 
 MASK = "***"
@@ -16,8 +17,10 @@ class SecretUnreadable(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "A stored credential cannot be read with FIELD_ENCRYPTION_KEY. Put the key that it was written with "
-            "behind the present one, or enter the credential again."
+            gettext_noop(
+                "A stored credential cannot be read with FIELD_ENCRYPTION_KEY. Put the key that it was "
+                "written with behind the present one, or enter the credential again."
+            )
         )
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from clusters.config import pins, split_token, token_user
 from clusters.fields import Secret
@@ -44,13 +47,15 @@ class PinsField(LinesField):
 class TokenField(forms.CharField):
     """A whole API token, which becomes its ID and its secret; None for an empty box."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: StrOrPromise) -> None:
         super().__init__(
             label=label,
             required=False,
             max_length=4096,
             widget=SecretInput(),
-            help_text="Paste it as Proxmox VE shows it: portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef.",
+            help_text=gettext_lazy(
+                "Paste it as Proxmox VE shows it: portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef."
+            ),
         )
 
     def clean(self, value: Any) -> Any:
@@ -99,17 +104,24 @@ class SeenField(forms.CharField):
 
 class ClusterForm(forms.ModelForm[Cluster]):
     new_password = forms.CharField(
-        label="Password", required=False, strip=False, max_length=4096, widget=SecretInput(), empty_value=""
-    )
-    new_token = TokenField("API token, whole")
-    remove_token = forms.BooleanField(
-        label="Remove the API token", required=False, help_text="The cluster then uses user and password."
-    )
-    new_read_token = TokenField("Read-only token, whole")
-    remove_read_token = forms.BooleanField(
-        label="Remove the read-only token",
+        label=gettext_lazy("Password"),
         required=False,
-        help_text="The portal then looks with the credential above.",
+        strip=False,
+        max_length=4096,
+        widget=SecretInput(),
+        empty_value="",
+    )
+    new_token = TokenField(gettext_lazy("API token, whole"))
+    remove_token = forms.BooleanField(
+        label=gettext_lazy("Remove the API token"),
+        required=False,
+        help_text=gettext_lazy("The cluster then uses user and password."),
+    )
+    new_read_token = TokenField(gettext_lazy("Read-only token, whole"))
+    remove_read_token = forms.BooleanField(
+        label=gettext_lazy("Remove the read-only token"),
+        required=False,
+        help_text=gettext_lazy("The portal then looks with the credential above."),
     )
     seen = SeenField()
 
@@ -122,7 +134,7 @@ class ClusterForm(forms.ModelForm[Cluster]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kept = "One is stored. Leave this empty to keep it."
+        kept = _("One is stored. Leave this empty to keep it.")
         stored = {
             "new_password": self.instance.password,
             "new_token": self.instance.token_secret,
@@ -133,7 +145,7 @@ class ClusterForm(forms.ModelForm[Cluster]):
                 self.fields[name].help_text = kept
         if "user" in self.fields:
             self.fields["user"].required = False
-            self.fields["user"].help_text = "With its realm, like portal@pve. Empty: the token's. Avoid root@pam."
+            self.fields["user"].help_text = _("With its realm, like portal@pve. Empty: the token's. Avoid root@pam.")
         self.initial["seen"] = self._digest() if self.instance.pk else ""
 
     def _digest(self) -> str:
@@ -145,11 +157,11 @@ class ClusterForm(forms.ModelForm[Cluster]):
         data = super().clean() or self.cleaned_data
         if data.get("seen") and self.instance.pk and data["seen"] != self._digest():
             raise ValidationError(
-                "Somebody else changed this cluster meanwhile. Open the page again; nothing was saved."
+                _("Somebody else changed this cluster meanwhile. Open the page again; nothing was saved.")
             )
         for token in ("token", "read_token"):
             if data.get(f"new_{token}") and data.get(f"remove_{token}"):
-                self.add_error(f"remove_{token}", "Paste a new token or remove the stored one, not both.")
+                self.add_error(f"remove_{token}", _("Paste a new token or remove the stored one, not both."))
         self._fill_in_user(data)
         self._check_present(data)
         self._check_target(data)
@@ -167,12 +179,14 @@ class ClusterForm(forms.ModelForm[Cluster]):
         elif self._keeps("token", data):
             data["user"] = token_user(self.instance.token_id)
         elif "new_token" not in self.errors:
-            self.add_error("user", "Enter the user, or paste an API token below.")
+            self.add_error("user", _("Enter the user, or paste an API token below."))
 
     def _check_present(self, data: dict[str, Any]) -> None:
         password = data.get("new_password") or self.instance.password
         if not password and not data.get("new_token") and not self._keeps("token", data) and not self.errors:
-            self.add_error("new_password", "Enter a password or an API token: the portal has to log in with something.")
+            self.add_error(
+                "new_password", _("Enter a password or an API token: the portal has to log in with something.")
+            )
 
     def _check_target(self, data: dict[str, Any]) -> None:
         """A stored secret is not sent to a new place, or on a new certificate's word, without being entered again."""
@@ -180,7 +194,9 @@ class ClusterForm(forms.ModelForm[Cluster]):
         if self.instance.pk is None or not moved:
             return
         labels = ", ".join(str(self.fields[name].label) for name in moved)
-        text = f"You changed where the credential is sent or what vouches for the receiver ({labels}). Enter it again."
+        text = _(
+            "You changed where the credential is sent or what vouches for the receiver (%(labels)s). Enter it again."
+        ) % {"labels": labels}
         if self.instance.password and not data.get("new_password"):
             self.add_error("new_password", ValidationError(text, code="again"))
         for token in ("token", "read_token"):

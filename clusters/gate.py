@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
@@ -19,8 +20,8 @@ from clusters.models import Cluster, LoginState
 # Longer than a login takes until the gateway gives it up: who died while he tried is not waited for.
 TURN = timedelta(seconds=30)
 
-REJECTED_BEFORE = (
-    "The cluster rejected the portal's {}, so it is not tried again. Enter a valid one in the cluster's "
+REJECTED_BEFORE = gettext_noop(
+    "The cluster rejected the portal's %(credential)s, so it is not tried again. Enter a valid one in the cluster's "
     "settings, or test the connection there."
 )
 
@@ -43,7 +44,7 @@ class DatabaseGate:
         if state is None:
             return True
         if getattr(state, _rejected_of(config)) == config.credential_version:
-            raise proxmox.LoginRejected(REJECTED_BEFORE.format(config.credential_name))
+            raise proxmox.LoginRejected(REJECTED_BEFORE % {"credential": config.credential_name})
         self._is_clean = getattr(state, _rejected_of(config)) is None
         if _is_by_token(config):
             return True  # a token does not log in, so nobody waits for a turn

@@ -12,6 +12,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from clusters.config import ClusterConfig, ClusterFile, Problem, address_lines, inspect, read_bytes, settle_default
 from clusters.models import SECRETS, TARGET, Adoption, Cluster, DeletedCluster
@@ -28,11 +30,17 @@ MOVES = {*TARGET} - {*TOKENS}
 
 
 class Verdict(StrEnum):
-    NEW = "new"
-    SAME = "same"
-    DIFFERS = "differs"
-    DELETED = "deleted"
-    INVALID = "invalid"
+    """In English; a page says `label`."""
+
+    NEW = gettext_noop("new")
+    SAME = gettext_noop("same")
+    DIFFERS = gettext_noop("differs")
+    DELETED = gettext_noop("deleted")
+    INVALID = gettext_noop("invalid")
+
+    @property
+    def label(self) -> str:
+        return _(self.value)
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ class PlanChanged(Exception):
     """The clusters changed between the preview and the import."""
 
     def __init__(self) -> None:
-        super().__init__("The clusters were changed after this preview. Look at the new preview and import again.")
+        super().__init__(_("The clusters were changed after this preview. Look at the new preview and import again."))
 
 
 def find_file() -> Path:
@@ -129,7 +137,9 @@ def plan(file: ClusterFile, options: Options) -> Plan:
     rows = [_row(config, stored.get(config.cluster_id), buried.get(config.cluster_id), options) for config in configs]
     rows, decided = _yield_default(rows, next((c for c in stored.values() if c.is_default), None))
     if file.ignored_keys:
-        notices.append(f"These keys mean nothing here and are passed over: {', '.join(file.ignored_keys)}.")
+        notices.append(
+            _("These keys mean nothing here and are passed over: %(keys)s.") % {"keys": ", ".join(file.ignored_keys)}
+        )
     refused = [Problem(row.cluster_id, "", row.note) for row in rows if row.verdict is Verdict.DIFFERS and row.note]
     refused = refused if options.update else []
     wrong = (*file.problems, *obstacles)
@@ -149,10 +159,12 @@ def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[
     for config in configs:
         other = spelt.get(config.cluster_id.casefold(), config.cluster_id)
         if other != config.cluster_id and config.cluster_id not in stored:
-            found.append(Problem(config.cluster_id, "id", f"is in the portal already, spelt {other}"))
+            found.append(
+                Problem(config.cluster_id, "id", _("is in the portal already, spelt %(other)s") % {"other": other})
+            )
         secrets = {name: getattr(config, name) for name in SECRETS}
         found += [
-            Problem(config.cluster_id, name, "was not sealed with a key of FIELD_ENCRYPTION_KEY")
+            Problem(config.cluster_id, name, _("was not sealed with a key of FIELD_ENCRYPTION_KEY"))
             for name, secret in secrets.items()
             if secret and not secret.is_readable
         ]
@@ -177,8 +189,15 @@ def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:
 
 def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | None, options: Options) -> Row:
     if stored is None and grave and not options.restore:
-        note = f"deleted {grave.deleted_at:%Y-%m-%d}" + (f" by {grave.deleted_by}" if grave.deleted_by else "")
-        return Row(config.cluster_id, Verdict.DELETED, note=f"{note}; --restore brings it back", config=config)
+        note = _("deleted %(day)s") % {"day": f"{grave.deleted_at:%Y-%m-%d}"} + (
+            _(" by %(who)s") % {"who": grave.deleted_by} if grave.deleted_by else ""
+        )
+        return Row(
+            config.cluster_id,
+            Verdict.DELETED,
+            note=_("%(note)s; --restore brings it back") % {"note": note},
+            config=config,
+        )
     if stored is None:
         return Row(config.cluster_id, Verdict.NEW, writes=True, config=config)
     changes = _plain_changes(config, stored)
@@ -192,7 +211,7 @@ def _row(config: ClusterConfig, stored: Cluster | None, grave: DeletedCluster | 
         Verdict.DIFFERS,
         writes=options.update and not refused,
         changes=tuple(changes),
-        note="addresses, user, trust or credential differ: --update-secrets takes them over together"
+        note=_("addresses, user, trust or credential differ: --update-secrets takes them over together")
         if refused
         else "",
         config=config,
@@ -222,9 +241,9 @@ def _secret_changes(config: ClusterConfig, stored: Cluster, *, moved: bool) -> l
     for name in SECRETS:
         new, old = getattr(config, name), getattr(stored, name)
         if new and not new.matches(old):
-            found.append(Change(name, "***" if old else "none", "another one"))
+            found.append(Change(name, "***" if old else _("none"), _("another one")))
         if moved and old and not new:
-            found.append(Change(name, "***", "removed, because the file moves the cluster and does not bring it"))
+            found.append(Change(name, "***", _("removed, because the file moves the cluster and does not bring it")))
     return found
 
 
@@ -238,15 +257,24 @@ def _shown(name: str, value: object) -> str:
 def _yield_default(rows: list[Row], present: Cluster | None) -> tuple[list[Row], list[str]]:
     """The default of the database wins over the one of the file; an import never moves it."""
     if present and any(row.cluster_id == present.cluster_id and _switches_off(row) for row in rows):
-        notice = f"{present.cluster_id} is the default and is switched off: there is no default then."
+        notice = _("%(cluster_id)s is the default and is switched off: there is no default then.") % {
+            "cluster_id": present.cluster_id
+        }
         return [_without_default(row) for row in rows], [notice]
     wanted = next((row for row in rows if row.config and row.config.is_default), None)
     if not wanted or (present and present.cluster_id == wanted.cluster_id):
         return rows, []
     if wanted.verdict is Verdict.NEW and not present:
         return rows, []
-    who = f"{present.cluster_id} stays the default" if present else "There is no default cluster"
-    notice = f"{who}; the file's ({wanted.cluster_id}) does not replace it."
+    who = (
+        _("%(cluster_id)s stays the default") % {"cluster_id": present.cluster_id}
+        if present
+        else _("There is no default cluster")
+    )
+    notice = _("%(who)s; the file's (%(cluster_id)s) does not replace it.") % {
+        "who": who,
+        "cluster_id": wanted.cluster_id,
+    }
     return [_without_default(row) for row in rows], [notice]
 
 

@@ -3,6 +3,8 @@
 import ipaddress
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from clusters.proxmox import Certificate
 
 MOST_NAMED = 5
@@ -12,11 +14,17 @@ def doubts(certificate: Certificate, host: str, *, now: datetime) -> list[str]:
     """Sentences; none for a certificate that is in force and names this host."""
     found = []
     if now < certificate.not_before:
-        found.append(f"It is not yet valid: its time begins on {certificate.not_before:%Y-%m-%d %H:%M} UTC.")
+        found.append(
+            _("It is not yet valid: its time begins on %(not_before)s UTC.")
+            % {"not_before": f"{certificate.not_before:%Y-%m-%d %H:%M}"}
+        )
     if now > certificate.not_after:
-        found.append(f"It expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC.")
+        found.append(_("It expired on %(not_after)s UTC.") % {"not_after": f"{certificate.not_after:%Y-%m-%d %H:%M}"})
     if not any(_names(name, host) for name in certificate.names):
-        found.append(f"It does not name this host, {host}, but {_listed(certificate.names)}.")
+        found.append(
+            _("It does not name this host, %(host)s, but %(listed)s.")
+            % {"host": host, "listed": _listed(certificate.names)}
+        )
     return found
 
 
@@ -33,4 +41,6 @@ def _names(name: str, host: str) -> bool:
 
 def _listed(names: tuple[str, ...]) -> str:
     more = len(names) - MOST_NAMED
-    return (", ".join(names[:MOST_NAMED]) or "no host at all") + (f" and {more} more" if more > 0 else "")
+    return (", ".join(names[:MOST_NAMED]) or _("no host at all")) + (
+        _(" and %(more)s more") % {"more": more} if more > 0 else ""
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 from django.http.request import RawPostDataException
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
@@ -20,7 +21,7 @@ def _refuse(error: str, status: int) -> JsonResponse:
 def clusters(request: HttpRequest) -> JsonResponse:
     """The clusters on which the caller has something; their hosts for staff alone."""
     if not request.user.is_authenticated:
-        return _refuse("Log in first.", 401)
+        return _refuse(_("Log in first."), 401)
     return JsonResponse(
         {"ok": True, "clusters": [_shown(place.cluster, request.user) for place in places_of(request.user)]}
     )
@@ -36,13 +37,13 @@ def _shown(cluster: Cluster, user: User) -> dict[str, Any]:
 def switch_cluster(request: HttpRequest) -> JsonResponse:
     """Body `{"cluster_id": "…"}`; answers 400 for a cluster that the caller cannot use."""
     if not request.user.is_authenticated:
-        return _refuse("Log in first.", 401)
+        return _refuse(_("Log in first."), 401)
     try:
         body = json.loads(request.body)
     except (ValueError, RecursionError, RawPostDataException):
-        return _refuse("The body is not JSON.", 400)
+        return _refuse(_("The body is not JSON."), 400)
     wanted = body.get("cluster_id") if isinstance(body, dict) else None
     if not isinstance(wanted, str) or wanted not in {place.cluster_id for place in places_of(request.user)}:
-        return _refuse("Invalid cluster ID", 400)
+        return _refuse(_("Invalid cluster ID"), 400)
     request.session[SESSION_KEY] = wanted
     return JsonResponse({"ok": True, "cluster_id": wanted})

@@ -1,15 +1,19 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class VmsConfig(AppConfig):
     name = "vms"
-    verbose_name = "Machines"
+    verbose_name = gettext_lazy("Machines")
 
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
 
+        from accounts import naming  # noqa: PLC0415
         from vms import checks  # noqa: F401, PLC0415
         from vms.models import Assignment, ClusterGrant, MachineSet  # noqa: PLC0415
+
+        naming.translate(self.get_models())
 
         auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])
         auditlog.register(MachineSet, include_fields=["name"], m2m_fields={"machines", "stewards"})

@@ -9,6 +9,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import telling
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
 from vms import connecting, operations, rules
 from vms.models import ClusterSync, Operation, VirtualMachine
@@ -143,7 +144,7 @@ def _group(cluster: Cluster, cards: list[Card], notices: tuple[str, ...], *, for
         cluster_id=cluster.cluster_id,
         name=cluster.name,
         failing_since=health.failing_since if health and failing else None,
-        problem=health.problem if health and failing and for_staff else "",
+        problem=telling.told(health.problem) if health and failing and for_staff else "",
         never_synced=not _synced_at(cluster),
         notices=notices,
         cards=tuple(cards),
@@ -183,7 +184,7 @@ def _card(
         if busy or offered or silent or not may_operate
         else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
-        detail=last.outcome if last and for_staff and _trouble(last, now) else "",
+        detail=telling.told(last.outcome) if last and for_staff and _trouble(last, now) else "",
     )
 
 
@@ -246,7 +247,7 @@ def _trouble(last: Operation | None, now: datetime) -> str:
     if last.state == Operation.State.FAILED:
         return _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
     if last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
-        return f"“{label}”: {last.outcome}"
+        return f"“{label}”: {telling.told(last.outcome)}"
     return ""
 
 

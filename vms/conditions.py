@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from clusters.models import SECRETS, Cluster, ClusterHealth, LoginState
 from vms.models import Alert, ClusterSync, CredentialEnd
@@ -114,38 +116,57 @@ def _silence(health: ClusterHealth, sync: ClusterSync | None) -> dict[str, Troub
 def _rejections(facts: Facts, now: datetime) -> dict[str, Trouble]:
     health = facts.health
     since = health.failing_since if health and health.failing_since else now
-    how = "Enter a valid one in the cluster's settings: until then it is not tried again."
+    how = gettext_noop("Enter a valid one in the cluster's settings: until then it is not tried again.")
     found = {}
     if facts.rejected:
-        found[Kind.CREDENTIAL] = Trouble(since, f"The cluster rejected the portal's credential. {how}")
+        found[Kind.CREDENTIAL] = Trouble(
+            since, gettext_noop("The cluster rejected the portal's credential. %(how)s") % {"how": how}
+        )
     if facts.read_token_rejected:
-        found[Kind.READ_TOKEN] = Trouble(since, f"The cluster rejected the portal's read-only token. {how}")
+        found[Kind.READ_TOKEN] = Trouble(
+            since, gettext_noop("The cluster rejected the portal's read-only token. %(how)s") % {"how": how}
+        )
     return {str(kind): trouble for kind, trouble in found.items()}
 
 
 def _stale_text(facts: Facts) -> str:
-    why = facts.sync.notice if facts.sync and facts.sync.notice else "Look whether a worker runs and what it logs."
-    return f"The cluster answers, but its list of machines could not be taken over for too long. {why}"
+    why = (
+        facts.sync.notice
+        if facts.sync and facts.sync.notice
+        else gettext_noop("Look whether a worker runs and what it logs.")
+    )
+    return gettext_noop(
+        "The cluster answers, but its list of machines could not be taken over for too long. %(why)s"
+    ) % {"why": why}
 
 
 def _ending(facts: Facts, end: CredentialEnd, now: datetime) -> Trouble | None:
     soon = [(at, name) for at, name in _ends(facts.cluster, end) if at - now <= CredentialEnd.WARN]
     if not soon:
         return None
-    told = " and ".join(f"{name} ends on {day(at)}" for at, name in soon)
+    told = " and ".join(gettext_noop("%(name)s ends on %(day)s") % {"name": name, "day": day(at)} for at, name in soon)
     first = min(at for at, _ in soon)
     return Trouble(
         first - CredentialEnd.WARN,
-        f"The {told}. Make a new one on the cluster and enter it in the cluster's settings before that.",
+        gettext_noop("The %(told)s. Make a new one on the cluster and enter it in the cluster's settings before that.")
+        % {"told": told},
     )
 
 
 def _ends(cluster: Cluster, end: CredentialEnd) -> Iterable[tuple[datetime, str]]:
     if end.ends_at:
-        yield end.ends_at, f"API token {cluster.token_id}" if cluster.token_id else f"account {cluster.user}"
+        yield (
+            end.ends_at,
+            gettext_noop("API token %(token_id)s") % {"token_id": cluster.token_id}
+            if cluster.token_id
+            else gettext_noop("account %(user)s") % {"user": cluster.user},
+        )
     if end.read_token_ends_at:
-        yield end.read_token_ends_at, f"read-only token {cluster.read_token_id}"
+        yield (
+            end.read_token_ends_at,
+            gettext_noop("read-only token %(read_token_id)s") % {"read_token_id": cluster.read_token_id},
+        )
 
 
 def day(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "j F Y")
+    return date_format(timezone.localtime(moment), _("j F Y"))

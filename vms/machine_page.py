@@ -5,7 +5,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from vms import access, connecting, rules, sheets
@@ -17,7 +17,7 @@ class NoteForm(forms.ModelForm[VirtualMachine]):
     class Meta:
         model = VirtualMachine
         fields = ("note", "guest_login")
-        labels = {"note": lazy("Note"), "guest_login": lazy("Guest login")}
+        labels = {"note": gettext_lazy("Note"), "guest_login": gettext_lazy("Guest login")}
         widgets = {"note": forms.Textarea(attrs={"rows": 4})}
 
 

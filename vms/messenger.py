@@ -23,7 +23,10 @@ from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from accounts import telling
 from vms.models import Alert, AlertMessage
 
 logger = logging.getLogger(__name__)
@@ -35,18 +38,18 @@ TIMEOUT = 5.0
 SIGNATURE = "X-Lab-Portal-Signature"
 
 HEADLINES = {
-    (Kind.DOWN, Event.OPEN): "{name} does not answer",
-    (Kind.DOWN, Event.CLOSED): "{name} answers again",
-    (Kind.CERTIFICATE, Event.OPEN): "{name} shows a certificate that is not trusted",
-    (Kind.CERTIFICATE, Event.CLOSED): "The certificate of {name} is trusted again",
-    (Kind.CREDENTIAL, Event.OPEN): "{name} rejects the portal's credential",
-    (Kind.CREDENTIAL, Event.CLOSED): "{name} no longer rejects the portal's credential",
-    (Kind.READ_TOKEN, Event.OPEN): "{name} rejects the portal's read-only token",
-    (Kind.READ_TOKEN, Event.CLOSED): "{name} no longer rejects the portal's read-only token",
-    (Kind.EXPIRY, Event.OPEN): "The portal's access to {name} ends soon",
-    (Kind.EXPIRY, Event.CLOSED): "The portal's access to {name} was prolonged",
-    (Kind.STALE, Event.OPEN): "The machines of {name} are out of date",
-    (Kind.STALE, Event.CLOSED): "The machines of {name} are up to date again",
+    (Kind.DOWN, Event.OPEN): gettext_lazy("%(name)s does not answer"),
+    (Kind.DOWN, Event.CLOSED): gettext_lazy("%(name)s answers again"),
+    (Kind.CERTIFICATE, Event.OPEN): gettext_lazy("%(name)s shows a certificate that is not trusted"),
+    (Kind.CERTIFICATE, Event.CLOSED): gettext_lazy("The certificate of %(name)s is trusted again"),
+    (Kind.CREDENTIAL, Event.OPEN): gettext_lazy("%(name)s rejects the portal's credential"),
+    (Kind.CREDENTIAL, Event.CLOSED): gettext_lazy("%(name)s no longer rejects the portal's credential"),
+    (Kind.READ_TOKEN, Event.OPEN): gettext_lazy("%(name)s rejects the portal's read-only token"),
+    (Kind.READ_TOKEN, Event.CLOSED): gettext_lazy("%(name)s no longer rejects the portal's read-only token"),
+    (Kind.EXPIRY, Event.OPEN): gettext_lazy("The portal's access to %(name)s ends soon"),
+    (Kind.EXPIRY, Event.CLOSED): gettext_lazy("The portal's access to %(name)s was prolonged"),
+    (Kind.STALE, Event.OPEN): gettext_lazy("The machines of %(name)s are out of date"),
+    (Kind.STALE, Event.CLOSED): gettext_lazy("The machines of %(name)s are up to date again"),
 }
 
 
@@ -86,7 +89,7 @@ def _send(message: AlertMessage, now: datetime) -> None:
 
 def headline(message: AlertMessage) -> str:
     name = " ".join(message.alert.cluster.name.split())
-    return HEADLINES[Kind(message.alert.kind), Event(message.event)].format(name=name)
+    return str(HEADLINES[Kind(message.alert.kind), Event(message.event)] % {"name": name})
 
 
 def page() -> str:
@@ -119,16 +122,19 @@ def _body(message: AlertMessage) -> str:
     alert, over = message.alert, message.event == Event.CLOSED
     lines = [f"{headline(message)}.", ""]
     if over:
-        lines += [f"It began: {_moment(alert.since)}", f"It ended: {_moment(alert.quiet_since or timezone.now())}"]
-        lines += ["", "Nothing has to be done."]
+        lines += [
+            _("It began: %(moment)s") % {"moment": _moment(alert.since)},
+            _("It ended: %(moment)s") % {"moment": _moment(alert.quiet_since or timezone.now())},
+        ]
+        lines += ["", _("Nothing has to be done.")]
     else:
-        lines += [alert.text, "", f"Since: {_moment(alert.since)}"]
-        lines += ["", "You get one more mail when it is over."]
+        lines += [telling.told(alert.text), "", _("Since: %(moment)s") % {"moment": _moment(alert.since)}]
+        lines += ["", _("You get one more mail when it is over.")]
     return "\n".join([*lines, *(["", page()] if page() else [])]) + "\n"
 
 
 def _moment(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "j F Y, H:i e")
+    return date_format(timezone.localtime(moment), _("j F Y, H:i e"))
 
 
 # Webhook

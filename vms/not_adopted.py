@@ -1,7 +1,7 @@
 """Before the first cluster is saved: staff see the old file's machines, live and read-only, and import them."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -9,8 +9,10 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts import telling
 from clusters import importing, proxmox
 from clusters.config import ClusterConfig, ClusterFileError
 from vms import registry
@@ -32,6 +34,7 @@ def page(request: HttpRequest) -> HttpResponse:
     configs = registry.clusters()
     with ThreadPoolExecutor(max_workers=8) as pool:
         glimpses = list(pool.map(_look, configs))
+    glimpses = [replace(glimpse, problem=telling.told(glimpse.problem)) for glimpse in glimpses]  # not in their threads
     context = {"state": registry.state(), "glimpses": glimpses, "file": settings.CLUSTER_CONFIG_FILE}
     return render(request, "vms/not_adopted.html", context)
 
@@ -53,9 +56,9 @@ def import_now(request: HttpRequest) -> HttpResponse:
     try:
         plan = importing.import_file(path)
     except FileNotFoundError:
-        messages.error(request, f"There is no file {path}.")
+        messages.error(request, _("There is no file %(path)s.") % {"path": path})
     except ClusterFileError as error:
-        messages.error(request, f"Nothing was imported. {error}")
+        messages.error(request, _("Nothing was imported. %(error)s") % {"error": error})
     else:
         _tell(request, plan)
     return redirect("vms-list")
@@ -65,9 +68,11 @@ def _tell(request: HttpRequest, plan: importing.Plan) -> None:
     for problem in plan.problems:
         messages.error(request, f"{plan.source}: {problem}")
     if plan.is_refused:
-        messages.error(request, "Nothing was imported. Correct the file and try again.")
+        messages.error(request, _("Nothing was imported. Correct the file and try again."))
         return
     count = len(plan.ids(importing.Verdict.NEW))
-    messages.success(request, f"{count} clusters imported. The file was kept: it still holds their passwords.")
+    messages.success(
+        request, _("%(count)s clusters imported. The file was kept: it still holds their passwords.") % {"count": count}
+    )
     for notice in plan.notices:
         messages.warning(request, notice)

@@ -18,6 +18,8 @@ from django.conf import settings
 from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.db.utils import InterfaceError
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from clusters.config import ClusterConfig, ClusterFileError, parse_entries, read_file, settle_default
 from clusters.models import Adoption, Cluster
@@ -33,12 +35,16 @@ class Source(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the database is not the source."""
+    """Why the database is not the source, in English; a page says `label`."""
 
     NONE = ""
-    NO_CONNECTION = "the database cannot be reached"
-    NO_TABLE = "the database has no clusters table: run manage.py migrate"
-    NOT_ADOPTED = "no cluster was ever saved in the database: run manage.py import_clusters"
+    NO_CONNECTION = gettext_noop("the database cannot be reached")
+    NO_TABLE = gettext_noop("the database has no clusters table: run manage.py migrate")
+    NOT_ADOPTED = gettext_noop("no cluster was ever saved in the database: run manage.py import_clusters")
+
+    @property
+    def label(self) -> str:
+        return _(self.value) if self else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from clusters.models import ClusterHealth
@@ -32,14 +33,14 @@ SAVE_POINT = "my-save-point"
 QEMU_ONLY = {Action.RESET, Action.SUSPEND, Action.RESUME}
 
 LOCKS = {
-    "backup": "being backed up",
-    "snapshot": "being saved as a snapshot",
-    "snapshot-delete": "being cleared of a snapshot",
-    "rollback": "being reverted",
-    "clone": "being copied",
-    "migrate": "being moved to another node",
-    "create": "being created",
-    "suspending": "being suspended",
+    "backup": gettext_lazy("being backed up"),
+    "snapshot": gettext_lazy("being saved as a snapshot"),
+    "snapshot-delete": gettext_lazy("being cleared of a snapshot"),
+    "rollback": gettext_lazy("being reverted"),
+    "clone": gettext_lazy("being copied"),
+    "migrate": gettext_lazy("being moved to another node"),
+    "create": gettext_lazy("being created"),
+    "suspending": gettext_lazy("being suspended"),
 }
 
 
@@ -76,7 +77,7 @@ Rule = Callable[[Situation, str], str | None]
 def person_may_operate(now: Situation, action: str) -> str | None:
     if now.may_operate:
         return None
-    return "This machine is not assigned to this account, nor looked after by it. Ask your teacher."
+    return _("This machine is not assigned to this account, nor looked after by it. Ask your teacher.")
 
 
 def person_is_granted_the_cluster(now: Situation, action: str) -> str | None:
@@ -86,61 +87,74 @@ def person_is_granted_the_cluster(now: Situation, action: str) -> str | None:
 
 
 def cluster_is_active(now: Situation, action: str) -> str | None:
-    return None if now.machine.cluster.is_active else "This cluster is switched off. Ask an administrator."
+    return None if now.machine.cluster.is_active else _("This cluster is switched off. Ask an administrator.")
 
 
 def cluster_answers(now: Situation, action: str) -> str | None:
     if now.health and now.health.ok:
         return None
-    return "The cluster does not answer at the moment. The portal keeps asking; the buttons come back by themselves."
+    return _("The cluster does not answer at the moment. The portal keeps asking; the buttons come back by themselves.")
 
 
 def machine_is_there(now: Situation, action: str) -> str | None:
     if now.machine.gone_at:
-        return "The cluster does not have this machine any more. Ask your teacher."
-    return "The cluster does not list this machine any more. Ask your teacher." if now.machine.missing_since else None
+        return _("The cluster does not have this machine any more. Ask your teacher.")
+    return (
+        _("The cluster does not list this machine any more. Ask your teacher.") if now.machine.missing_since else None
+    )
 
 
 def node_answers(now: Situation, action: str) -> str | None:
     if not now.machine.silent_since:
         return None
-    return "The machine's node does not answer. The buttons come back by themselves when it does."
+    return _("The machine's node does not answer. The buttons come back by themselves when it does.")
 
 
 def machine_is_no_template(now: Situation, action: str) -> str | None:
-    return "This is a template: it is copied, never started." if now.machine.template else None
+    return _("This is a template: it is copied, never started.") if now.machine.template else None
 
 
 def nothing_under_way(now: Situation, action: str) -> str | None:
     if not now.open_operation or action == Action.CONSOLE:
         return None
-    return f"“{now.open_operation.get_action_display()}” is under way. Wait until it is finished."
+    return _("“%(action)s” is under way. Wait until it is finished.") % {
+        "action": now.open_operation.get_action_display()
+    }
 
 
 def machine_is_not_locked(now: Situation, action: str) -> str | None:
     lock = "" if action == Action.CONSOLE else now.machine.lock  # looking on disturbs nothing
-    return f"The machine is {LOCKS.get(lock, f'busy ({lock})')}. This usually takes minutes." if lock else None
+    if not lock:
+        return None
+    doing = LOCKS.get(lock) or _("busy (%(lock)s)") % {"lock": lock}
+    return _("The machine is %(doing)s. This usually takes minutes.") % {"doing": doing}
 
 
 def kind_fits(now: Situation, action: str) -> str | None:
     if action in QEMU_ONLY and now.machine.kind != VirtualMachine.Kind.QEMU:
-        return "Containers cannot do this. Reboot it, or shut it down, instead."
+        return _("Containers cannot do this. Reboot it, or shut it down, instead.")
     return None
 
 
 def status_fits(now: Situation, action: str) -> str | None:
     status, needed = now.machine.status, NEEDED.get(Action(action))
     if needed:
-        return None if status == needed else f"The machine is {status}, not {needed}."
+        return (
+            None
+            if status == needed
+            else _("The machine is %(status)s, not %(needed)s.") % {"status": _(status), "needed": _(needed)}
+        )
     if action == Action.STOP:
-        return None if status not in OFF else f"The machine is {status}."
-    return None if status != "unknown" else "The state of the machine is unknown. Wait until its node answers again."
+        return None if status not in OFF else _("The machine is %(status)s.") % {"status": _(status)}
+    return None if status != "unknown" else _("The state of the machine is unknown. Wait until its node answers again.")
 
 
 def snapshot_may_be_changed(now: Situation, action: str) -> str | None:
     if action not in {Action.SNAPSHOT, Action.DELETE_SNAPSHOT} or now.keeps or now.snapshot in {"", SAVE_POINT}:
         return None
-    return f"You may save and delete “{SAVE_POINT}”. Ask your teacher about other snapshots."
+    return _("You may save and delete “%(save_point)s”. Ask your teacher about other snapshots.") % {
+        "save_point": SAVE_POINT
+    }
 
 
 RULES: list[Rule] = [

@@ -9,6 +9,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
+from accounts import telling
 from accounts.models import User
 from vms import cards, connecting, rules
 from vms.models import Assignment, HelpRequest, Operation, Snapshot, VirtualMachine
@@ -151,7 +152,7 @@ def done(operation: Operation, *, for_staff: bool) -> Done:
         at=operation.requested_at,
         state=operation.state,
         result=operation.get_state_display(),
-        outcome=operation.outcome if told else "",
+        outcome=telling.told(operation.outcome) if told else "",
         duration=duration(ended - operation.requested_at) if ended else "",
     )
 

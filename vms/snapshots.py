@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from vms import access, operations, rules
@@ -20,12 +20,12 @@ Action = Operation.Action
 
 class SnapshotForm(forms.Form):
     name = forms.CharField(
-        label=lazy("Name"),
+        label=gettext_lazy("Name"),
         max_length=40,
-        help_text=lazy("Begins with a letter; letters, digits, hyphens and underscores."),
+        help_text=gettext_lazy("Begins with a letter; letters, digits, hyphens and underscores."),
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
-    description = forms.CharField(label=lazy("What is it?"), max_length=LONGEST_DESCRIPTION, required=False)
+    description = forms.CharField(label=gettext_lazy("What is it?"), max_length=LONGEST_DESCRIPTION, required=False)
 
 
 @require_http_methods(["GET", "POST"])

@@ -15,8 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import telling
 from clusters.models import Cluster
 from clusters.templatetags.ages import age
 from vms import conditions, registry
@@ -95,7 +98,7 @@ def sync_now(request: HttpRequest, cluster_id: str) -> HttpResponse:
     cluster = get_object_or_404(Cluster.objects.active(), cluster_id=cluster_id)
     ClusterSync.hurry(cluster.cluster_id)
     if not _worker(timezone.now()):
-        messages.info(request, f"{cluster.name} is read as soon as a worker runs.")
+        messages.info(request, _("%(name)s is read as soon as a worker runs.") % {"name": cluster.name})
     query = urlencode({"asked": cluster.cluster_id, "at": int(timezone.now().timestamp() * 1000)})
     return redirect(f"{reverse('vms-clusters')}?{query}#cluster-{cluster.pk}")
 
@@ -124,20 +127,26 @@ def look(now: datetime, *, asked: str = "", asked_at: datetime | None = None) ->
 def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: tuple[int, int], now: datetime) -> Row:
     cluster, health, sync = facts.cluster, facts.health, facts.sync
     # What is told of a cluster that is silent is how it was.
-    then = "" if facts.answers or health is None else ", when it answered last"
+    then = "" if facts.answers or health is None else _(", when it answered last")
     told = {
-        "Version": f"Proxmox VE {health.version}" if health and health.version else "not known",
-        "Nodes": _node_words(nodes) + (then if nodes else ""),
-        "Quorum": {True: "yes", False: "no: nothing can be started", None: "not known"}[sync.quorate if sync else None],
-        "Latency": f"{sync.milliseconds} ms" if sync and sync.milliseconds is not None else "not known",
-        "Machines": (", ".join(f"{n} {status}" for status, n in sorted(machines.items())) or "none") + then,
-        "Operations": _operation_words(*operations),
-        "Last success": f"{age(facts.synced_at)} ago" if facts.synced_at else "never",
-        "Breaker": _breaker(sync),
-        "Next try": _next_try(facts, now),
-        "Credential": _credential(facts),
+        _("Version"): _("Proxmox VE %(version)s") % {"version": health.version}
+        if health and health.version
+        else _("not known"),
+        _("Nodes"): _node_words(nodes) + (then if nodes else ""),
+        _("Quorum"): {True: _("yes"), False: _("no: nothing can be started"), None: _("not known")}[
+            sync.quorate if sync else None
+        ],
+        _("Latency"): _("%(milliseconds)s ms") % {"milliseconds": sync.milliseconds}
+        if sync and sync.milliseconds is not None
+        else _("not known"),
+        _("Machines"): (", ".join(f"{n} {_(status)}" for status, n in sorted(machines.items())) or _("none")) + then,
+        _("Operations"): _operation_words(*operations),
+        _("Last success"): _("%(age)s ago") % {"age": age(facts.synced_at)} if facts.synced_at else _("never"),
+        _("Breaker"): _breaker(sync),
+        _("Next try"): _next_try(facts, now),
+        _("Credential"): _credential(facts),
     }
-    problem = health.problem if health and not health.ok else sync.notice if sync else ""
+    problem = telling.told(health.problem if health and not health.ok else sync.notice if sync else "")
     return Row(
         cluster.pk, cluster.cluster_id, cluster.name, cluster.is_default, _badge(facts, now), problem,
         tuple(told.items()), (),
@@ -147,67 +156,78 @@ def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: 
 def _badge(facts: Facts, now: datetime) -> Badge:
     health = facts.health
     if health is None:
-        return Badge("unknown", "Never asked")
+        return Badge("unknown", _("Never asked"))
     if health.ok:
-        return Badge("paused", "Out of date") if facts.late_since(now) else Badge("running", "Reachable")
-    return Badge("failed", f"Not reachable for {age(health.failing_since or health.checked_at)}")
+        return Badge("paused", _("Out of date")) if facts.late_since(now) else Badge("running", _("Reachable"))
+    return Badge("failed", _("Not reachable for %(age)s") % {"age": age(health.failing_since or health.checked_at)})
 
 
 def _node_words(nodes: list[Node]) -> str:
     if not nodes:
-        return "not known"
+        return _("not known")
     online = sum(node.online for node in nodes)
-    names = ", ".join(node.name if node.online else f"{node.name} (offline for {age(node.since)})" for node in nodes)
-    return f"{online} of {len(nodes)} online: {names}"
+    names = ", ".join(
+        node.name if node.online else _("%(name)s (offline for %(age)s)") % {"name": node.name, "age": age(node.since)}
+        for node in nodes
+    )
+    return _("%(online)s of %(all)s online: %(names)s") % {
+        "online": online,
+        "all": len(nodes),
+        "names": names,
+    }
 
 
 def _operation_words(under_way: int, waiting: int) -> str:
-    return f"{under_way} under way, {waiting} waiting" if under_way or waiting else "none"
+    return (
+        _("%(under_way)s under way, %(waiting)s waiting") % {"under_way": under_way, "waiting": waiting}
+        if under_way or waiting
+        else _("none")
+    )
 
 
 def _breaker(sync: ClusterSync | None) -> str:
     if sync and sync.is_broken:
-        return f"open: {sync.failures} failures in a row, so it is tried more seldom"
-    return "closed"
+        return _("open: %(failures)s failures in a row, so it is tried more seldom") % {"failures": sync.failures}
+    return _("closed")
 
 
 def _next_try(facts: Facts, now: datetime) -> str:
     sync = facts.sync
     if sync is None or sync.due_at < now - OVERDUE:
-        return "as soon as a worker is free"
+        return _("as soon as a worker is free")
     if facts.answers:
-        return f"every {facts.every.total_seconds():.0f} s"
+        return _("every %(seconds)s s") % {"seconds": f"{facts.every.total_seconds():.0f}"}
     if sync.is_being_read or sync.due_at <= now:
-        return "now"
-    return f"at {timezone.localtime(sync.due_at):%H:%M:%S}"
+        return _("now")
+    return _("at %(time)s") % {"time": f"{timezone.localtime(sync.due_at):%H:%M:%S}"}
 
 
 def _credential(facts: Facts) -> str:
     if facts.rejected or facts.read_token_rejected:
-        return "rejected: enter a valid one in the settings"
+        return _("rejected: enter a valid one in the settings")
     if not (end := facts.known_end):
-        return "not known until when it is good"
+        return _("not known until when it is good")
     if end.problem:
-        return "the cluster does not say until when it is good; that needs Sys.Audit on /access/groups"
+        return _("the cluster does not say until when it is good; that needs Sys.Audit on /access/groups")
     return _end_words(end)
 
 
 def _end_words(end: CredentialEnd) -> str:
-    return f"good until {conditions.day(end.first)}" if end.first else "good without an end"
+    return _("good until %(day)s") % {"day": conditions.day(end.first)} if end.first else _("good without an end")
 
 
 def _asked(facts: Facts, asked_at: datetime) -> str:
     """First somebody wants it, then a worker has the turn, and then there is a result."""
     sync = facts.sync
     if sync is None or sync.asked_at is None or sync.asked_at < asked_at or sync.is_being_read:
-        return "Asked just now…"
-    return "It answered just now." if facts.answers else "It was asked just now and did not answer."
+        return _("Asked just now…")
+    return _("It answered just now.") if facts.answers else _("It was asked just now and did not answer.")
 
 
 def _worker(now: datetime) -> str:
     """How many work, or nothing."""
     alive = WorkerBeat.objects.filter(seen_at__gt=now - WorkerBeat.DEAD_AFTER).count()
-    return f"{alive} {'worker runs' if alive == 1 else 'workers run'}" if alive else ""
+    return ngettext("%(alive)s worker runs", "%(alive)s workers run", alive) % {"alive": alive} if alive else ""
 
 
 # The rest of the facts, by cluster, each in one query.
@@ -245,5 +265,7 @@ def _alerts() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for alert in Alert.objects.open():
         told = age(alert.opened_at or alert.seen_at)
-        found.setdefault(alert.cluster_id, []).append(f"{alert.get_kind_display()}: told {told} ago")
+        found.setdefault(alert.cluster_id, []).append(
+            _("%(trouble)s: told %(age)s ago") % {"trouble": alert.get_kind_display(), "age": told}
+        )
     return found

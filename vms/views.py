@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
@@ -137,7 +138,7 @@ def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
         messages.error(request, f"{machine.display_name}: {refusal}")
     else:
         if not new:
-            messages.info(request, f"{machine.display_name}: this is under way already.")
+            messages.info(request, _("%(name)s: this is under way already.") % {"name": machine.display_name})
     return redirect(back)
 
 

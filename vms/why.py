@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
@@ -44,5 +45,5 @@ def _table(machine: VirtualMachine, person: User) -> dict[str, object]:
         Column(action.label, next((one.text for one in verdicts if not one.ok), ""))
         for action, verdicts in said.items()
     ]
-    rows = [(verdicts[0].rule, [one.ok for one in verdicts]) for verdicts in zip(*said.values(), strict=True)]
+    rows = [(_(verdicts[0].rule), [one.ok for one in verdicts]) for verdicts in zip(*said.values(), strict=True)]
     return {"columns": columns, "rows": rows, "sees": access.visible_to(person).filter(pk=machine.pk).exists()}

@@ -7,6 +7,9 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import importing, previews, spreadsheet
@@ -19,31 +22,40 @@ Admin = admin.ModelAdmin[Any]
 
 
 class ImportForm(forms.Form):
-    upload = forms.FileField(label="CSV file", required=False)
+    upload = forms.FileField(label=gettext_lazy("CSV file"), required=False)
     text = forms.CharField(
-        label="Or paste it",
+        label=gettext_lazy("Or paste it"),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="Lines of username,first name,last name,email and, if you like, a group. Commas, semicolons or tabs; "
-        "a heading is passed over; at most 5,000 lines.",
+        help_text=gettext_lazy(
+            "Lines of username,first name,last name,email and, if you like, a group. Commas, "
+            "semicolons or tabs; a heading is passed over; at most 5,000 lines."
+        ),
     )
     update = forms.BooleanField(
-        label="Change people who exist already",
+        label=gettext_lazy("Change people who exist already"),
         required=False,
-        help_text="Otherwise they are left alone. Their passwords stay in any case, and so does what is empty here.",
+        help_text=gettext_lazy(
+            "Otherwise they are left alone. Their passwords stay in any case, and so does what is empty here."
+        ),
     )
     no_passwords = forms.BooleanField(
-        label="Set no passwords",
+        label=gettext_lazy("Set no passwords"),
         required=False,
-        help_text="For people who log in by other means. Otherwise everybody who is new gets a first password, which "
-        f"you see once; at most {importing.MOST_PASSWORDS} people at a time.",
+        help_text=format_lazy(
+            gettext_lazy(
+                "For people who log in by other means. Otherwise everybody who is new gets a first "
+                "password, which you see once; at most {most} people at a time."
+            ),
+            most=importing.MOST_PASSWORDS,
+        ),
     )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
-            raise forms.ValidationError("Choose a file or paste its text, one of both.")
+            raise forms.ValidationError(_("Choose a file or paste its text, one of both."))
         return data
 
     @property
@@ -86,7 +98,7 @@ def _shown(request: HttpRequest, text: str, options: Options) -> dict[str, Any]:
 def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
     kept = previews.unseal(PURPOSE, request, request.POST["shown"])
     if kept is None:
-        messages.error(request, "This preview is too old. Choose the file again.")
+        messages.error(request, _("This preview is too old. Choose the file again."))
         return redirect("admin:accounts_user_import")
     options = _options(request, update=kept["update"], passwords=kept["passwords"])
     try:
@@ -100,17 +112,17 @@ def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
     messages.success(request, _summary(done))
     if not (made and options.passwords):
         return redirect("admin:accounts_user_changelist")
-    return _page(request, model_admin, {"made": made, "title": "First passwords"})
+    return _page(request, model_admin, {"made": made, "title": _("First passwords")})
 
 
 def _summary(done: Plan) -> str:
     new, updated = (len(done.of(verdict)) for verdict in (importing.Verdict.NEW, importing.Verdict.UPDATE))
-    return f"{new} accounts created, {updated} changed."
+    return _("%(new)s accounts created, %(updated)s changed.") % {"new": new, "updated": updated}
 
 
 def _page(request: HttpRequest, model_admin: Admin, context: dict[str, Any]) -> HttpResponse:
     opts = model_admin.model._meta
-    common = {**model_admin.admin_site.each_context(request), "opts": opts, "title": "Import accounts"}
+    common = {**model_admin.admin_site.each_context(request), "opts": opts, "title": _("Import accounts")}
     response = render(request, "admin/accounts/user/import.html", common | context)
     response["Cache-Control"] = "private, no-store"  # names, and once passwords
     return response

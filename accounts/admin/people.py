@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy
 
 from accounts.admin import importing
 from accounts.models import User
@@ -22,7 +23,7 @@ RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 class PersonAdmin(UserAdmin[User]):
     fieldsets = (
         *(UserAdmin.fieldsets or ()),
-        ("Preferences", {"fields": ("time_zone", "language", "theme")}),
+        (gettext_lazy("Preferences"), {"fields": ("time_zone", "language", "theme")}),
     )
 
     list_per_page = 50

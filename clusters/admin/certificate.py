@@ -17,7 +17,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from accounts import telling
 from clusters import proxmox, trust
 from clusters.config import pins
 from clusters.forms import STORED_AS, SecretInput
@@ -36,11 +39,11 @@ TypedForm = forms.modelform_factory(Cluster, fields=("cluster_id", "name", "host
 class ReplacesForm(forms.Form):
     """Where several fingerprints are pinned, only a person knows which of them this one follows."""
 
-    replaces = forms.ChoiceField(label="It replaces", widget=forms.RadioSelect)
+    replaces = forms.ChoiceField(label=gettext_lazy("It replaces"), widget=forms.RadioSelect)
 
     def __init__(self, pinned: tuple[str, ...], data: Any = None) -> None:
         super().__init__(data)
-        none = (NOT_REPLACED, "none of them: it belongs to another node")
+        none = (NOT_REPLACED, _("none of them: it belongs to another node"))
         self.fields["replaces"].choices = [*zip(pinned, pinned, strict=True), none]  # type: ignore[attr-defined]
 
 
@@ -73,14 +76,14 @@ def accept(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     place = {"host": stored.host, "port": stored.port}
     shown = _shown(request.POST.get("shown", ""))
     if shown is None or {**shown, "pk": pk, **place} != shown:
-        note = "That page was too old, or the cluster was changed meanwhile. Look again."
+        note = _("That page was too old, or the cluster was changed meanwhile. Look again.")
         return _page(model_admin, request, stored, place, note=note)
     try:
         there = proxmox.fetch_certificate(stored.host, stored.port)
     except proxmox.ProxmoxError as error:
-        return _render(model_admin, request, stored, {"problem": error.plain})
+        return _render(model_admin, request, stored, {"problem": telling.told(error.plain)})
     if there.fingerprint != shown["fingerprint"]:
-        note = "Another certificate is shown now than the one you decided about. Nothing was saved. Look again."
+        note = _("Another certificate is shown now than the one you decided about. Nothing was saved. Look again.")
         return _page(model_admin, request, stored, place, note=note, there=there)
     return _pin(model_admin, request, pk, there, seen=shown["seen"])
 
@@ -123,7 +126,9 @@ def _pin(model_admin: Admin, request: HttpRequest, pk: int, there: proxmox.Certi
             obj = form.save(commit=False)
             model_admin.save_model(request, obj, form, change=True)
             model_admin.log_change(request, obj, f"Accepted a certificate. Pinned was {before}; now {obj.fingerprint}.")
-            messages.success(request, f"The certificate of {obj.name} is pinned. Test the connection.")
+            messages.success(
+                request, _("The certificate of %(name)s is pinned. Test the connection.") % {"name": obj.name}
+            )
             return redirect("admin:clusters_cluster_change", pk)
     # What was filled in is not in the row, and the one at hand has it.
     stored = _stored(model_admin, request, pk)
@@ -181,7 +186,7 @@ def _page(
     try:
         there = there or proxmox.fetch_certificate(host, port)
     except proxmox.ProxmoxError as error:
-        return _render(model_admin, request, stored, {"problem": error.plain, "note": note})
+        return _render(model_admin, request, stored, {"problem": telling.told(error.plain), "note": note})
     pinned = _pinned(stored)
     context = {
         "certificate": there,
@@ -213,7 +218,7 @@ def _render(model_admin: Admin, request: HttpRequest, stored: Cluster | None, co
     common = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.model._meta,
-        "title": f"Certificate of {stored.name}" if stored else "Certificate of a new cluster",
+        "title": _("Certificate of %(name)s") % {"name": stored.name} if stored else _("Certificate of a new cluster"),
         "cluster": stored,
     }
     return render(request, "admin/clusters/cluster/certificate.html", common | context)

@@ -12,7 +12,10 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from accounts import telling
 from clusters import addresses
 from clusters.admin import certificate, importing, privileges, usage
 from clusters.admin.filters import HealthFilter, TrustFilter
@@ -31,7 +34,9 @@ LATER = {
     "remove_read_token", "used_by", "health_in_words", "created_at", "updated_at",
 }  # fmt: skip
 
-PROTECTED = "Somebody was given one of its machines at the same moment. Nothing was deleted: end the assignments first."
+PROTECTED = gettext_lazy(
+    "Somebody was given one of its machines at the same moment. Nothing was deleted: end the assignments first."
+)
 
 
 @admin.register(Cluster)
@@ -44,25 +49,29 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     actions = ("try_connection", "activate", "deactivate", "make_default", "delete_selected")
     fieldsets = (
         (None, {"fields": ("cluster_id", "name", "is_active", "default_in_words", "is_restricted")}),
-        ("Connection", {"fields": CONNECTION}),
+        (gettext_lazy("Connection"), {"fields": CONNECTION}),
         (
-            "Credential",
+            gettext_lazy("Credential"),
             {
                 "fields": ("user", "new_password", "token_in_words", "new_token", "remove_token"),
-                "description": "Stored encrypted and never shown again. Whoever changes addresses, user or "
-                "certificate settings enters the credential again. A token wins over the password.",
+                "description": gettext_lazy(
+                    "Stored encrypted and never shown again. Whoever changes addresses, user or certificate "
+                    "settings enters the credential again. A token wins over the password."
+                ),
             },
         ),
         (
-            "Read-only token",
+            gettext_lazy("Read-only token"),
             {
                 "fields": ("read_token_in_words", "new_read_token", "remove_read_token"),
-                "description": "Optional. With it the portal looks at the cluster, and uses the credential above only "
-                "to change something. The lines on the page “Add cluster” make one.",
+                "description": gettext_lazy(
+                    "Optional. With it the portal looks at the cluster, and uses the credential above only "
+                    "to change something. The lines on the page “Add cluster” make one."
+                ),
             },
         ),
-        ("Use", {"fields": ("used_by",)}),
-        ("State", {"fields": ("health_in_words", "created_at", "updated_at")}),
+        (gettext_lazy("Use"), {"fields": ("used_by",)}),
+        (gettext_lazy("State"), {"fields": ("health_in_words", "created_at", "updated_at")}),
     )
     readonly_fields = (
         "default_in_words", "learned_in_words", "token_in_words", "read_token_in_words", "used_by", "health_in_words",
@@ -88,57 +97,60 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
 
     # Columns
 
-    @admin.display(description="address", ordering="host")
+    @admin.display(description=gettext_lazy("address"), ordering="host")
     def address(self, cluster: Cluster) -> str:
         return f"{cluster.host}:{cluster.port}"
 
-    @admin.display(description="health", ordering="health__failing_since")
+    @admin.display(description=gettext_lazy("health"), ordering="health__failing_since")
     def health_in_short(self, cluster: Cluster) -> str:
         health = getattr(cluster, "health", None)
         if health is None:
-            return "not asked yet"
-        return "reachable" if health.ok else f"not reachable for {age(health.failing_since)}"
+            return _("not asked yet")
+        return _("reachable") if health.ok else _("not reachable for %(age)s") % {"age": age(health.failing_since)}
 
-    @admin.display(description="health")
+    @admin.display(description=gettext_lazy("health"))
     def health_in_words(self, cluster: Cluster) -> str:
         health = getattr(cluster, "health", None)
         if health is None:
-            return "not asked yet"
-        return f"{self.health_in_short(cluster)}. {health.problem or f'Asked {age(health.checked_at)} ago.'}"
+            return _("not asked yet")
+        asked = _("Asked %(age)s ago.") % {"age": age(health.checked_at)}
+        return f"{self.health_in_short(cluster)}. {telling.told(health.problem) or asked}"
 
-    @admin.display(description="certificate")
+    @admin.display(description=gettext_lazy("certificate"))
     def certificate(self, cluster: Cluster) -> SafeString | str:
         if cluster.trust is Trust.NONE:
-            return format_html("<strong>{}</strong>", cluster.trust)
-        return cluster.trust
+            return format_html("<strong>{}</strong>", cluster.trust.label)
+        return cluster.trust.label
 
-    @admin.display(description="use", ordering="is_active")
+    @admin.display(description=gettext_lazy("use"), ordering="is_active")
     def use(self, cluster: Cluster) -> str:
         if not cluster.is_active:
-            return "switched off"
+            return _("switched off")
         return "active, default" if cluster.is_default else "active"
 
-    @admin.display(description="used by")
+    @admin.display(description=gettext_lazy("used by"))
     def used_by(self, cluster: Cluster) -> str:
         return usage.in_words(cluster)
 
-    @admin.display(description="default")
+    @admin.display(description=gettext_lazy("default"))
     def default_in_words(self, cluster: Cluster) -> str:
-        return "yes" if cluster.is_default else "no; the list's action “Make default” changes it"
+        return _("yes") if cluster.is_default else _("no; the list's action “Make default” changes it")
 
-    @admin.display(description="learned addresses")
+    @admin.display(description=gettext_lazy("learned addresses"))
     def learned_in_words(self, cluster: Cluster) -> str:
         """Of the page for a new cluster, too."""
         if cluster.trust is Trust.NONE:
-            return "none: only a cluster whose certificate is verified is believed where its nodes are"
-        known = ", ".join(cluster.learned_addresses) or "none yet"
-        return f"{known}. The portal asks the cluster for its nodes' addresses; they are tried after those above."
+            return _("none: only a cluster whose certificate is verified is believed where its nodes are")
+        known = ", ".join(cluster.learned_addresses) or _("none yet")
+        return _(
+            "%(known)s. The portal asks the cluster for its nodes' addresses; they are tried after those above."
+        ) % {"known": known}
 
-    @admin.display(description="API token")
+    @admin.display(description=gettext_lazy("API token"))
     def token_in_words(self, cluster: Cluster) -> str:
         return cluster.token_id or "none"
 
-    @admin.display(description="read-only token")
+    @admin.display(description=gettext_lazy("read-only token"))
     def read_token_in_words(self, cluster: Cluster) -> str:
         return cluster.read_token_id or "none"
 
@@ -155,7 +167,10 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         if fields:
             obj.save(update_fields=[*fields, "updated_at"])
         if obj.trust is Trust.NONE:
-            messages.warning(request, f"The certificate of {obj.name} is not verified. Enter its CA certificate.")
+            messages.warning(
+                request,
+                _("The certificate of %(name)s is not verified. Enter its CA certificate.") % {"name": obj.name},
+            )
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """A form that changed nothing leaves nothing in the history."""
@@ -205,7 +220,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         finding = self._examined(form.instance.config, known=not form.has_changed()) if form.is_valid() else None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Test connection",
+            "title": _("Test connection"),
             "form": form,
             "finding": finding,
         }
@@ -244,36 +259,40 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     def has_test_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("clusters.test_cluster")
 
-    @admin.action(description="Test connection", permissions=["test"])
+    @admin.action(description=gettext_lazy("Test connection"), permissions=["test"])
     def try_connection(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
         for cluster in queryset:
             finding = self._examined(cluster.config, known=True)
             level = messages.SUCCESS if finding.ok else messages.ERROR
-            messages.add_message(request, level, f"{cluster.name}: {finding.text}")
+            messages.add_message(request, level, f"{cluster.name}: {telling.told(finding.text)}")
             for warning in finding.warnings:
                 messages.warning(request, f"{cluster.name}: {warning}")
 
     # Each is one transaction that begins with locking the rows: who is second finds that it was done already.
 
-    @admin.action(description="Activate", permissions=["change"])
+    @admin.action(description=gettext_lazy("Activate"), permissions=["change"])
     @transaction.atomic
     def activate(self, request: HttpRequest, queryset: Any) -> None:
         for cluster in queryset.filter(is_active=False).locked():
             cluster.activate()
             self.log_change(request, cluster, "Activated.")
-            messages.success(request, f"{cluster.name} is active.")
+            messages.success(request, _("%(name)s is active.") % {"name": cluster.name})
 
-    @admin.action(description="Deactivate", permissions=["change"])
+    @admin.action(description=gettext_lazy("Deactivate"), permissions=["change"])
     @transaction.atomic
     def deactivate(self, request: HttpRequest, queryset: Any) -> None:
         for cluster in queryset.filter(is_active=True).locked():
             was_default = cluster.deactivate()
             self.log_change(request, cluster, "Deactivated.")
-            messages.success(request, f"{cluster.name} is not active any more. Nobody can use its machines.")
+            messages.success(
+                request, _("%(name)s is not active any more. Nobody can use its machines.") % {"name": cluster.name}
+            )
             if was_default:
-                messages.warning(request, f"{cluster.name} was the default. There is no default cluster now.")
+                messages.warning(
+                    request, _("%(name)s was the default. There is no default cluster now.") % {"name": cluster.name}
+                )
 
-    @admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
+    @admin.action(description=gettext_lazy("Delete selected %(verbose_name_plural)s"), permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: Any) -> Any:
         try:
             with transaction.atomic():
@@ -282,10 +301,10 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
             messages.error(request, PROTECTED)
             return None
 
-    @admin.action(description="Make default", permissions=["change"])
+    @admin.action(description=gettext_lazy("Make default"), permissions=["change"])
     def make_default(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
         if len(chosen := list(queryset[:2])) != 1:
-            messages.error(request, "Choose exactly one cluster: there is one default.")
+            messages.error(request, _("Choose exactly one cluster: there is one default."))
             return
         try:
             with transaction.atomic():
@@ -294,4 +313,4 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         except NotActive as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"{chosen[0].name} is the default cluster.")
+            messages.success(request, _("%(name)s is the default cluster.") % {"name": chosen[0].name})

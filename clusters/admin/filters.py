@@ -5,16 +5,18 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from clusters.models import Cluster
 
 
 class TrustFilter(admin.SimpleListFilter):
-    title = "certificate"
+    title = gettext_lazy("certificate")
     parameter_name = "trust"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("none", "not verified"), ("verified", "verified")]
+        return [("none", _("not verified")), ("verified", _("verified"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
         blind = {"verify_ssl": False, "ca_certificate": "", "fingerprint": ""}
@@ -24,11 +26,11 @@ class TrustFilter(admin.SimpleListFilter):
 
 
 class HealthFilter(admin.SimpleListFilter):
-    title = "health"
+    title = gettext_lazy("health")
     parameter_name = "health"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("ok", "reachable"), ("failing", "not reachable"), ("unasked", "not asked yet")]
+        return [("ok", _("reachable")), ("failing", _("not reachable")), ("unasked", _("not asked yet"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
         wanted: dict[str, dict[str, Any]] = {

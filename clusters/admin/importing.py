@@ -11,6 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from clusters import importing
 from clusters.config import MAX_BYTES, ClusterFileError, inspect, read_bytes
@@ -21,25 +23,29 @@ from clusters.models import PendingImport
 KEPT = timedelta(minutes=15)
 
 # Sealed text fits every cluster of this portal, so whoever found some in a backup could send it to a host of his own.
-NOT_UPLOADED = (
-    "Sealed passwords are not taken from an upload. Put the file on the server and import it there, here or with "
-    "manage.py import_clusters; or enter the passwords."
+NOT_UPLOADED = gettext_lazy(
+    "Sealed passwords are not taken from an upload. Put the file on the server and import it "
+    "there, here or with manage.py import_clusters; or enter the passwords."
 )
 
 
 class ImportForm(forms.Form):
-    upload = forms.FileField(label="File", required=False, help_text="Empty: the file on the server, named above.")
-    restore = forms.BooleanField(label="Bring back clusters that were deleted here", required=False)
-    update = forms.BooleanField(label="Apply differences to existing clusters", required=False)
-    update_secrets = forms.BooleanField(
-        label="Also where addresses, user, trust or the credential differ", required=False
+    upload = forms.FileField(
+        label=gettext_lazy("File"),
+        required=False,
+        help_text=gettext_lazy("Empty: the file on the server, named above."),
     )
-    partial = forms.BooleanField(label="Import the valid entries if some are wrong", required=False)
+    restore = forms.BooleanField(label=gettext_lazy("Bring back clusters that were deleted here"), required=False)
+    update = forms.BooleanField(label=gettext_lazy("Apply differences to existing clusters"), required=False)
+    update_secrets = forms.BooleanField(
+        label=gettext_lazy("Also where addresses, user, trust or the credential differ"), required=False
+    )
+    partial = forms.BooleanField(label=gettext_lazy("Import the valid entries if some are wrong"), required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("update_secrets") and not data.get("update"):
-            self.add_error("update_secrets", "This goes with applying differences to existing clusters.")
+            self.add_error("update_secrets", _("This goes with applying differences to existing clusters."))
         return data
 
     @property
@@ -68,7 +74,10 @@ def _preview(request: HttpRequest, form: ImportForm) -> dict[str, Any]:
         content, source = (upload.read(MAX_BYTES + 1), upload.name) if upload else _server_file()
         file = inspect(content, source=source)
     except FileNotFoundError as error:
-        form.add_error("upload", f"There is no file {error.filename} on the server. Choose one to upload.")
+        form.add_error(
+            "upload",
+            _("There is no file %(path)s on the server. Choose one to upload.") % {"path": error.filename},
+        )
         return {}
     except ClusterFileError as error:
         for problem in error.problems:
@@ -100,7 +109,7 @@ def _server_file() -> tuple[bytes, str]:
 def _apply(request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> HttpResponse:
     pending = PendingImport.objects.filter(pk=_number(request.POST["pending"]), user=request.user.pk).first()
     if pending is None:
-        messages.error(request, "This preview is too old. Choose the file again.")
+        messages.error(request, _("This preview is too old. Choose the file again."))
         return redirect("admin:clusters_cluster_import")
     content, options = pending.content.reveal().encode(), Options(**pending.options)
     try:
@@ -119,7 +128,9 @@ def _apply(request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> HttpResp
 def _tell(request: HttpRequest, plan: Plan) -> None:
     created = len(plan.ids(importing.Verdict.NEW))
     updated = len(plan.ids(importing.Verdict.DIFFERS, written=True))
-    messages.success(request, f"{created} clusters created, {updated} updated.")
+    messages.success(
+        request, _("%(created)s clusters created, %(updated)s updated.") % {"created": created, "updated": updated}
+    )
     for notice in plan.notices:
         messages.warning(request, notice)
 
@@ -130,5 +141,5 @@ def _number(text: str) -> int:
 
 def _page(request: HttpRequest, model_admin: admin.ModelAdmin[Any], context: dict[str, Any]) -> HttpResponse:
     opts = model_admin.model._meta
-    common = {**model_admin.admin_site.each_context(request), "opts": opts, "title": "Import clusters"}
+    common = {**model_admin.admin_site.each_context(request), "opts": opts, "title": _("Import clusters")}
     return render(request, "admin/clusters/cluster/import.html", common | context)

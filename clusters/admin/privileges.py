@@ -8,7 +8,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 
+from accounts import telling
 from clusters import privileges, proxmox
 from clusters.gate import DatabaseGate
 from clusters.models import Cluster
@@ -31,13 +33,13 @@ def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.model._meta,
-        "title": f"Privileges at {stored.name}",
+        "title": _("Privileges at %(name)s") % {"name": stored.name},
         "cluster": stored,
     }
     try:
         context["report"] = privileges.check(stored.config, gate=DatabaseGate())
     except proxmox.ProxmoxError as error:
-        context["problem"] = error.plain
+        context["problem"] = telling.told(error.plain)
     return render(request, "admin/clusters/cluster/privileges.html", context)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from auditlog.models import LogEntry
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.downloads import Downloadable
 from clusters.models import SECRETS
@@ -25,11 +27,11 @@ class TrailAdmin(Downloadable[LogEntry]):
     fields = ("timestamp", "who", "remote_addr", "action", "object_repr", "what")
     download_columns = ("timestamp", "who", "remote_addr", "action", "content_type", "object_repr", "what")
 
-    @admin.display(description="who", ordering="actor__username")
+    @admin.display(description=gettext_lazy("who"), ordering="actor__username")
     def who(self, entry: LogEntry) -> str:
-        return str(entry.actor or entry.actor_email or "the portal itself")
+        return str(entry.actor or entry.actor_email or _("the portal itself"))
 
-    @admin.display(description="what")
+    @admin.display(description=gettext_lazy("what"))
     def what(self, entry: LogEntry) -> str:
         told = [line for field, pair in (entry.changes or {}).items() if (line := _told(field, pair, entry.action))]
         return "; ".join(told) or "-"
@@ -50,17 +52,17 @@ def _told(field: str, pair: Any, action: int) -> str:
         return f"{field}: {done} {', '.join(map(str, pair.get('objects', [])))}"
     before, after = map(str, (*pair, "", "")[:2])
     if field == "credential_version":
-        return "secret changed" if action == LogEntry.Action.UPDATE else ""
+        return _("secret changed") if action == LogEntry.Action.UPDATE else ""
     if field in SECRETS:
-        return {"***": f"{field} set"}.get(after, f"{field} removed")
+        return {"***": _("%(field)s set") % {"field": field}}.get(after, _("%(field)s removed") % {"field": field})
     if field == "ca_certificate":
-        return "" if {before, after} <= NOTHING else "ca_certificate changed"
+        return "" if {before, after} <= NOTHING else _("ca_certificate changed")
     return _in_clear(field, before, after, action)
 
 
 def _in_clear(field: str, before: str, after: str, action: int) -> str:
     if "***" in {before, after}:
-        return f"{field} changed" if action == LogEntry.Action.UPDATE else ""
+        return _("%(field)s changed") % {"field": field} if action == LogEntry.Action.UPDATE else ""
     if action == LogEntry.Action.UPDATE:
         return f"{field}: {before} → {after}"
     value = after if action == LogEntry.Action.CREATE else before

@@ -5,16 +5,23 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from clusters.fields import Secret
 
 
 class Trust(StrEnum):
-    """What vouches for a cluster's certificate."""
+    """What vouches for a cluster's certificate, in English; a page says `label`."""
 
-    FINGERPRINT = "pinned fingerprint"
-    CA = "own CA certificate"
-    SYSTEM = "system authorities"
-    NONE = "not verified"
+    FINGERPRINT = gettext_noop("pinned fingerprint")
+    CA = gettext_noop("own CA certificate")
+    SYSTEM = gettext_noop("system authorities")
+    NONE = gettext_noop("not verified")
+
+    @property
+    def label(self) -> str:
+        return _(self.value)
 
     @classmethod
     def by(cls, fingerprint: str, ca_certificate: str, *, verify_ssl: bool) -> "Trust":
@@ -77,7 +84,7 @@ class ClusterConfig:
     @property
     def credential_name(self) -> str:
         """Of the one that is used, as people know it."""
-        return "read-only token" if self.reads_only else "credential"
+        return gettext_noop("read-only token") if self.reads_only else gettext_noop("credential")
 
     @property
     def trust(self) -> Trust:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from clusters.config import syntax
 from clusters.config.cluster import ClusterConfig
@@ -56,19 +57,25 @@ class Problem:
 
 def problems_of(number: int, entry: object) -> list[Problem]:
     if not isinstance(entry, dict):
-        return [Problem(f"entry {number}", "", "should be an object with id, host, user and password")]
-    label = f"entry {number}"
+        return [
+            Problem(
+                _("entry %(number)s") % {"number": number},
+                "",
+                _("should be an object with id, host, user and password"),
+            )
+        ]
+    label = _("entry %(number)s") % {"number": number}
     if isinstance(entry.get("id"), str) and _CLUSTER_ID.fullmatch(entry["id"]):
         label += f" ({entry['id']})"
     if _depth(entry) > MAX_DEPTH - 1:
-        return [Problem(label, "", f"is nested deeper than {MAX_DEPTH} levels")]
+        return [Problem(label, "", _("is nested deeper than %(most)s levels") % {"most": MAX_DEPTH})]
     found = _unknown_keys(entry)
-    found += [(key, "is missing") for key in ("id", "host", "user") if not entry.get(key)]
+    found += [(key, _("is missing")) for key in ("id", "host", "user") if not entry.get(key)]
     if not entry.get("password") and not entry.get("token_secret"):
-        found.append(("password", "is missing"))
+        found.append(("password", _("is missing")))
     for token in ("token", "read_token"):
         if bool(entry.get(f"{token}_id")) != bool(entry.get(f"{token}_secret")):
-            found.append((f"{token}_id", f"and {token}_secret belong together"))
+            found.append((f"{token}_id", _("and %(token)s_secret belong together") % {"token": token}))
     found += [(key, expected) for key, value in entry.items() if (expected := _expected(key, value))]
     return [Problem(label, key, expected) for key, expected in found]
 
@@ -113,40 +120,42 @@ def _depth(value: object) -> int:
 
 def _unknown_keys(entry: dict[str, Any]) -> list[tuple[str, str]]:
     unknown = [key for key in entry if key not in KNOWN_KEYS | IGNORED_KEYS]
-    told = [(shown(key), f"is not a key of a cluster{_hint(key)}") for key in unknown[:MAX_UNKNOWN]]
+    told = [
+        (shown(key), _("is not a key of a cluster%(hint)s") % {"hint": _hint(key)}) for key in unknown[:MAX_UNKNOWN]
+    ]
     more = len(unknown) - len(told)
-    return [*told, ("", f"has {more} more keys that are none of a cluster's")] if more else told
+    return [*told, ("", _("has %(more)s more keys that are none of a cluster's") % {"more": more})] if more else told
 
 
 def _hint(key: str) -> str:
     close = difflib.get_close_matches(key.lower(), KNOWN_KEYS, n=1) if len(key) <= 40 else []
-    return f" (did you mean “{close[0]}”?)" if close else ""
+    return _(" (did you mean “%(guess)s”?)") % {"guess": close[0]} if close else ""
 
 
 def _expected(key: str, value: object) -> str:
     """What a value should be, or nothing when it is."""
     if key in _FLAGS:
-        return "" if isinstance(value, bool) else "should be true or false"
+        return "" if isinstance(value, bool) else _("should be true or false")
     if key == "port":
-        return "" if _port(value) else "should be a number from 1 to 65535"
+        return "" if _port(value) else _("should be a number from 1 to 65535")
     if key not in KNOWN_KEYS or value is None:  # what may not be missing was told of as missing
         return ""
     if key == "addresses":
         return _expected_addresses(value)
     if key in SECRET_KEYS and isinstance(value, dict):
-        return "" if _is_sealed(value) else 'should be a text or {"sealed": "…"} as the export writes it'
+        return "" if _is_sealed(value) else _('should be a text or {"sealed": "…"} as the export writes it')
     return _expected_text(key, value) if value != "" else ""
 
 
 def _expected_text(key: str, value: object) -> str:
     if not isinstance(value, str):
-        return "should be a text"
+        return _("should be a text")
     if len(value) > (most := _MAX_LENGTHS.get(key, 65536)):
-        return f"should have at most {most} characters"
+        return _("should have at most %(most)s characters") % {"most": most}
     if _UNSTORABLE.search(value):
-        return "should have no null character and no half of a surrogate pair"
+        return _("should have no null character and no half of a surrogate pair")
     if key == "id" and not _CLUSTER_ID.fullmatch(value):
-        return "should be 1 to 50 letters, digits, dots, dashes and underscores"
+        return _("should be 1 to 50 letters, digits, dots, dashes and underscores")
     try:
         if key in _VALIDATORS:
             _VALIDATORS[key](value)
@@ -157,14 +166,14 @@ def _expected_text(key: str, value: object) -> str:
 
 def _expected_addresses(value: object) -> str:
     if not isinstance(value, list) or not all(isinstance(address, str) for address in value):
-        return "should be a list of texts"
+        return _("should be a list of texts")
     if len(value) > syntax.MAX_ADDRESSES:
-        return f"should have at most {syntax.MAX_ADDRESSES} addresses"
+        return _("should have at most %(most)s addresses") % {"most": syntax.MAX_ADDRESSES}
     for number, address in enumerate(value, start=1):
         try:
             syntax.validate_address(address)
         except ValidationError as error:
-            return f"number {number}: {error.messages[0]}"
+            return _("number %(number)s: %(problem)s") % {"number": number, "problem": error.messages[0]}
     return ""
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from clusters.config.cluster import ClusterConfig
 from clusters.config.entry import IGNORED_KEYS, MAX_DEPTH, SECRET_KEYS, Problem, config_of, problems_of, shown
 
@@ -49,7 +51,9 @@ def read_bytes(path: str | Path) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ClusterFileError(str(path), [Problem("", "", f"cannot be read ({error.strerror})")]) from error
+        raise ClusterFileError(
+            str(path), [Problem("", "", _("cannot be read (%(why)s)") % {"why": error.strerror})]
+        ) from error
 
 
 def read_file(path: str | Path) -> list[ClusterConfig]:
@@ -73,7 +77,7 @@ def inspect(content: bytes, *, source: str) -> ClusterFile:
     Raises `ClusterFileError` for what is no list of clusters at all; wrong entries are told in `problems`.
     """
     if len(content) > MAX_BYTES:
-        raise ClusterFileError(source, [Problem("", "", "is larger than 1 MiB")])
+        raise ClusterFileError(source, [Problem("", "", _("is larger than 1 MiB"))])
     document = _decode(content, source)
     if isinstance(document, dict) and set(document) == {"clusters"}:
         document = document["clusters"]
@@ -86,23 +90,27 @@ def _decode(content: bytes, source: str) -> object:
             content.decode("utf-8-sig"), object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant
         )
     except json.JSONDecodeError as error:
-        problem = Problem(f"line {error.lineno}, column {error.colno}", "", f"is not JSON ({error.msg})")
+        problem = Problem(
+            _("line %(line)s, column %(column)s") % {"line": error.lineno, "column": error.colno},
+            "",
+            _("is not JSON (%(msg)s)") % {"msg": error.msg},
+        )
     except UnicodeDecodeError:
-        problem = Problem("", "", "is not UTF-8 text")
+        problem = Problem("", "", _("is not UTF-8 text"))
     except RecursionError:
-        problem = Problem("", "", f"is nested deeper than {MAX_DEPTH} levels")
+        problem = Problem("", "", _("is nested deeper than %(most)s levels") % {"most": MAX_DEPTH})
     except _RefusedError as error:
         problem = Problem("", "", str(error))
     except ValueError:  # a number of thousands of digits
-        problem = Problem("", "", "has a number that is too long")
+        problem = Problem("", "", _("has a number that is too long"))
     raise ClusterFileError(source, [problem])
 
 
 def _inspect_entries(document: object, *, source: str) -> ClusterFile:
     if not isinstance(document, list):
-        raise ClusterFileError(source, [Problem("", "", "should be a list of clusters")])
+        raise ClusterFileError(source, [Problem("", "", _("should be a list of clusters"))])
     if len(document) > MAX_CLUSTERS:
-        raise ClusterFileError(source, [Problem("", "", f"has more than {MAX_CLUSTERS} clusters")])
+        raise ClusterFileError(source, [Problem("", "", _("has more than %(most)s clusters") % {"most": MAX_CLUSTERS})])
     problems: list[Problem] = []
     configs: list[ClusterConfig] = []
     for number, entry in enumerate(document, start=1):
@@ -128,11 +136,14 @@ def settle_default(configs: Iterable[ClusterConfig]) -> tuple[list[ClusterConfig
     wanted = [config.cluster_id for config in configs if config.is_default]
     if len(wanted) > 1:
         notices.append(
-            f"Several entries want to be the default ({', '.join(wanted)}): none is. Choose one in the admin."
+            _("Several entries want to be the default (%(clusters)s): none is. Choose one in the admin.")
+            % {"clusters": ", ".join(wanted)}
         )
     inactive = [config.cluster_id for config in configs if config.is_default and not config.is_active]
     if len(wanted) == 1 and inactive:
-        notices.append(f"{wanted[0]} wants to be the default but is not active, so it is not.")
+        notices.append(
+            _("%(cluster)s wants to be the default but is not active, so it is not.") % {"cluster": wanted[0]}
+        )
     keep = len(wanted) == 1 and not inactive
     return [replace(config, is_default=config.is_default and keep) for config in configs], notices
 
@@ -145,12 +156,12 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         repeated, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise _RefusedError(f"has the key “{shown(repeated)}” twice in one object")
+        raise _RefusedError(_("has the key “%(key)s” twice in one object") % {"key": shown(repeated)})
     return result
 
 
 def _refuse_constant(name: str) -> None:
-    raise _RefusedError(f"has {name}, which is not JSON")
+    raise _RefusedError(_("has %(name)s, which is not JSON") % {"name": name})
 
 
 def _repeated_ids(configs: list[ClusterConfig]) -> dict[str, Problem]:
@@ -159,7 +170,7 @@ def _repeated_ids(configs: list[ClusterConfig]) -> dict[str, Problem]:
     for config in configs:
         spellings.setdefault(config.cluster_id.casefold(), []).append(config.cluster_id)
     return {
-        folded: Problem(ids[-1], "id", f"is there twice (as {ids[0]})")
+        folded: Problem(ids[-1], "id", _("is there twice (as %(other)s)") % {"other": ids[0]})
         for folded, ids in spellings.items()
         if len(ids) > 1
     }

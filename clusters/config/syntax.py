@@ -8,6 +8,7 @@ import re
 
 from cryptography import x509
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 MAX_ADDRESSES = 31  # besides the host
 MAX_PINS = 32
@@ -25,13 +26,13 @@ _PIN = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
 def validate_host(host: str) -> None:
     """Accept an IP address or a DNS name, and nothing that a URL could read otherwise."""
     if not _is_ip(host) and not _is_name(host):
-        raise ValidationError("Enter an IP address or a host name, without https:// and port.")
+        raise ValidationError(_("Enter an IP address or a host name, without https:// and port."))
 
 
 def validate_address(text: str) -> None:
     found = split_address(text)
     if found is None or not (_is_ip(found[0]) or _is_name(found[0])):
-        raise ValidationError("Write host, host:port or [IPv6 address]:port, without https://.")
+        raise ValidationError(_("Write host, host:port or [IPv6 address]:port, without https://."))
 
 
 def validate_addresses(text: str) -> None:
@@ -41,9 +42,9 @@ def validate_addresses(text: str) -> None:
         try:
             validate_address(line.strip() or "localhost")
         except ValidationError as error:
-            problems.append(f"Line {number}: {error.messages[0]}")
+            problems.append(_("Line %(number)s: %(problem)s") % {"number": number, "problem": error.messages[0]})
     if len(address_lines(text)) > MAX_ADDRESSES:
-        problems.append(f"Enter at most {MAX_ADDRESSES} addresses.")
+        problems.append(_("Enter at most %(most)s addresses.") % {"most": MAX_ADDRESSES})
     if problems:
         raise ValidationError(problems)
 
@@ -85,19 +86,21 @@ def _is_name(host: str) -> bool:
 
 def validate_user(user: str) -> None:
     if not _USER.fullmatch(user):
-        raise ValidationError("Write the user with its realm, like portal@pve.")
+        raise ValidationError(_("Write the user with its realm, like portal@pve."))
 
 
 def validate_token_id(token_id: str) -> None:
     if not re.fullmatch(_API_ID, token_id):
-        raise ValidationError("Write it like portal@pve!labs.")
+        raise ValidationError(_("Write it like portal@pve!labs."))
 
 
 def split_token(text: str) -> tuple[str, str]:
     """ID and secret of `user@realm!name=secret`. Also takes a space between them, and the name of the header."""
     match = _WHOLE_TOKEN.fullmatch(text.strip())
     if not match or len(match["id"]) > 140:
-        raise ValidationError("Paste ID and secret as one, like portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef.")
+        raise ValidationError(
+            _("Paste ID and secret as one, like portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef.")
+        )
     return match["id"], match["secret"]
 
 
@@ -112,7 +115,7 @@ def validate_pem(pem: str) -> None:
     try:
         x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
-        raise ValidationError("This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----).") from None
+        raise ValidationError(_("This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----).")) from None
 
 
 def validate_pins(text: str) -> None:
@@ -124,8 +127,8 @@ def pins(text: str) -> tuple[str, ...]:
     found = [part for part in re.split(r"[,\s]+", text) if part]
     for number, part in enumerate(found, start=1):
         if not _PIN.fullmatch(part):  # a shorter one is of MD5 or SHA-1, which can be forged
-            which = f"Number {number}: write" if len(found) > 1 else "Write"
-            raise ValidationError(f"{which} SHA-256 as 32 pairs, like AA:BB:…")
+            which = _("Number %(number)s: write") % {"number": number} if len(found) > 1 else _("Write")
+            raise ValidationError(_("%(which)s SHA-256 as 32 pairs, like AA:BB:…") % {"which": which})
     if not 0 < len(found) <= MAX_PINS:
-        raise ValidationError(f"Enter at least one fingerprint, and at most {MAX_PINS}.")
+        raise ValidationError(_("Enter at least one fingerprint, and at most %(most)s.") % {"most": MAX_PINS})
     return tuple(":".join(re.findall("..", part.replace(":", "").upper())) for part in found)

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from clusters.fields import EncryptedSecretField
 
@@ -26,7 +27,9 @@ class Adoption(models.Model):
     CANARY = "canary"
 
     since = models.DateTimeField(auto_now_add=True)
-    canary = EncryptedSecretField(help_text="A known word: shows whether the key is the one of this database.")
+    canary = EncryptedSecretField(
+        help_text=gettext_lazy("A known word: shows whether the key is the one of this database.")
+    )
 
     objects: ClassVar[AdoptionManager] = AdoptionManager()
 

@@ -7,6 +7,8 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from clusters import audit
 from clusters.config import (
@@ -63,66 +65,80 @@ class Cluster(models.Model):
     """A Proxmox VE cluster, or a standalone node. The table and its columns keep the predecessor's names."""
 
     cluster_id = models.CharField(
-        "cluster ID",
+        gettext_lazy("cluster ID"),
         max_length=50,
         unique=True,
         validators=[
             RegexValidator(
                 r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z",
-                "Use letters, digits, dot, dash and underscore, beginning with a letter or a digit.",
+                gettext_lazy("Use letters, digits, dot, dash and underscore, beginning with a letter or a digit."),
             )
         ],
-        help_text="Short and permanent: it stands in addresses and in clusters.json. It cannot be changed later.",
+        help_text=gettext_lazy(
+            "Short and permanent: it stands in addresses and in clusters.json. It cannot be changed later."
+        ),
     )
-    name = models.CharField(max_length=120, help_text="What people see.")
+    name = models.CharField(max_length=120, help_text=gettext_lazy("What people see."))
     host = models.CharField(
         max_length=255,
         validators=[validate_host],
-        help_text="Name or IP address of a node, without https:// and port.",
+        help_text=gettext_lazy("Name or IP address of a node, without https:// and port."),
     )
     port = models.PositiveIntegerField(default=8006, validators=[MinValueValidator(1), MaxValueValidator(65535)])
     addresses = models.TextField(
-        "further addresses",
+        gettext_lazy("further addresses"),
         blank=True,
         validators=[validate_addresses],
-        help_text="Of other nodes, one a line, like 10.0.0.12 or pve2.school.example:8006. They are asked when the "
-        "host does not answer.",
+        help_text=gettext_lazy(
+            "Of other nodes, one a line, like 10.0.0.12 or pve2.school.example:8006. They are asked "
+            "when the host does not answer."
+        ),
     )
     # What the cluster itself said, so nobody enters it, in a form or in a file.
     learned_addresses = models.JSONField(default=list, blank=True, editable=False)
     user = models.CharField(
         max_length=80,
         validators=[validate_user],
-        help_text="With its realm, like portal@pve. Avoid root@pam.",
+        help_text=gettext_lazy("With its realm, like portal@pve. Avoid root@pam."),
     )
     password = EncryptedSecretField()
     token_id = models.CharField(
-        "API token ID",
+        gettext_lazy("API token ID"),
         max_length=140,
         blank=True,
         validators=[validate_token_id],
-        help_text="Like portal@pve!labs. A token wins over the password.",
+        help_text=gettext_lazy("Like portal@pve!labs. A token wins over the password."),
     )
-    token_secret = EncryptedSecretField("API token secret")
+    token_secret = EncryptedSecretField(gettext_lazy("API token secret"))
     read_token_id = models.CharField(
-        "read-only token ID", max_length=140, blank=True, validators=[validate_token_id], help_text="For looking only."
+        gettext_lazy("read-only token ID"),
+        max_length=140,
+        blank=True,
+        validators=[validate_token_id],
+        help_text=gettext_lazy("For looking only."),
     )
-    read_token_secret = EncryptedSecretField("read-only token secret")
+    read_token_secret = EncryptedSecretField(gettext_lazy("read-only token secret"))
     verify_ssl = models.BooleanField(
-        "verify TLS", default=False, help_text="Check the certificate against the system's authorities."
+        gettext_lazy("verify TLS"),
+        default=False,
+        help_text=gettext_lazy("Check the certificate against the system's authorities."),
     )
     ca_certificate = models.TextField(
-        "CA certificate",
+        gettext_lazy("CA certificate"),
         blank=True,
         validators=[validate_pem],
-        help_text="PEM of the cluster's own authority (/etc/pve/pve-root-ca.pem). Wins over the system's authorities.",
+        help_text=gettext_lazy(
+            "PEM of the cluster's own authority (/etc/pve/pve-root-ca.pem). Wins over the system's authorities."
+        ),
     )
     fingerprint = models.TextField(
-        "certificate fingerprint",
+        gettext_lazy("certificate fingerprint"),
         blank=True,
         validators=[validate_pins],
-        help_text="SHA-256 of this node's certificate, like AA:BB:…; of several nodes one each, with commas between. "
-        "Wins over both; a renewed certificate has to be entered anew.",
+        help_text=gettext_lazy(
+            "SHA-256 of this node's certificate, like AA:BB:…; of several nodes one each, with "
+            "commas between. Wins over both; a renewed certificate has to be entered anew."
+        ),
     )
     is_default = models.BooleanField("default", default=False)
     is_active = models.BooleanField("active", default=True)
@@ -149,23 +165,27 @@ class Cluster(models.Model):
             models.UniqueConstraint(
                 Lower("cluster_id"),
                 name="cluster_id_unique_without_case",
-                violation_error_message="There is a cluster with this ID already, perhaps in other capitals.",
+                violation_error_message=gettext_lazy(
+                    "There is a cluster with this ID already, perhaps in other capitals."
+                ),
             ),
             models.UniqueConstraint(
                 fields=["is_default"],
                 condition=Q(is_default=True),
                 name="one_default_cluster",
-                violation_error_message="There is a default cluster already. Use the action “Make default”.",
+                violation_error_message=gettext_lazy(
+                    "There is a default cluster already. Use the action “Make default”."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(is_default=False) | Q(is_active=True),
                 name="default_cluster_is_active",
-                violation_error_message="The default cluster has to be active.",
+                violation_error_message=gettext_lazy("The default cluster has to be active."),
             ),
             models.CheckConstraint(
                 condition=Q(port__gte=1, port__lte=65535),
                 name="cluster_port_in_range",
-                violation_error_message="A port is a number from 1 to 65535.",
+                violation_error_message=gettext_lazy("A port is a number from 1 to 65535."),
             ),
         ]
 
@@ -277,4 +297,6 @@ class Cluster(models.Model):
 
 class NotActive(Exception):
     def __init__(self, cluster: Cluster) -> None:
-        super().__init__(f"{cluster.name} is not active, so it cannot be the default. Activate it first.")
+        super().__init__(
+            _("%(name)s is not active, so it cannot be the default. Activate it first.") % {"name": cluster.name}
+        )

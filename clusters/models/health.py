@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 if TYPE_CHECKING:
     from clusters.models.cluster import Cluster
@@ -20,11 +21,13 @@ class ClusterHealth(models.Model):
     last_ok_at = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     problem = models.CharField(max_length=300, blank=True)
-    kind = models.CharField(max_length=40, blank=True, help_text="Of the problem: the name of the gateway's error.")
+    kind = models.CharField(
+        max_length=40, blank=True, help_text=gettext_lazy("Of the problem: the name of the gateway's error.")
+    )
     version = models.CharField(max_length=40, blank=True)
 
     class Meta:
-        verbose_name_plural = "cluster health"
+        verbose_name_plural = gettext_lazy("cluster health")
 
     def __str__(self) -> str:
         return "reachable" if self.ok else self.problem

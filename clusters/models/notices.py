@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from clusters.models.cluster import Cluster
 
@@ -20,20 +21,22 @@ class ClusterNotice(models.Model):
     """For everybody who has a machine there, like “Serviced on Friday from 14 to 16”."""
 
     cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="notices")
-    text = models.CharField(max_length=300, help_text="What happens and when, like “Serviced on Friday from 14 to 16”.")
-    shown_from = models.DateTimeField(null=True, blank=True, help_text="Empty: at once.")
-    shown_until = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is deleted.")
+    text = models.CharField(
+        max_length=300, help_text=gettext_lazy("What happens and when, like “Serviced on Friday from 14 to 16”.")
+    )
+    shown_from = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty: at once."))
+    shown_until = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty: until it is deleted."))
 
     objects: ClassVar[Any] = ClusterNoticeQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "notice"
+        verbose_name = gettext_lazy("notice")
         ordering = ["cluster", F("shown_from").asc(nulls_first=True), "pk"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(shown_from=None) | Q(shown_until=None) | Q(shown_until__gt=F("shown_from")),
                 name="notice_ends_after_it_begins",
-                violation_error_message="It has to end after it begins.",
+                violation_error_message=gettext_lazy("It has to end after it begins."),
             )
         ]
 

@@ -4,6 +4,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 # The newest major version that is known here; a newer one is taken for it.
 NEWEST = 9
 MAJORS = (9, 8, 7)
@@ -19,8 +22,12 @@ FAMILY = {
 
 
 class Who(StrEnum):
-    MAIN = "main credential"
-    READER = "read-only token"
+    MAIN = gettext_noop("main credential")
+    READER = gettext_noop("read-only token")
+
+    @property
+    def label(self) -> str:
+        return _(self.value)
 
 
 @dataclass(frozen=True)
@@ -47,22 +54,22 @@ def features(major: int, who: Who = Who.MAIN, *, has_reader: bool = False) -> tu
     agent = "VM.GuestAgent.Audit" if major >= 9 else "VM.Monitor"
     networks = (Need("SDN.Use", NETWORKS, "LabPortalNetwork"),) if major >= 8 else ()
     known = (
-        Feature("See machines", (Need("VM.Audit", MACHINES, audit),), (Who.MAIN, Who.READER)),
-        Feature("Start and stop", (Need("VM.PowerMgmt", MACHINES, "LabPortalOperate"),)),
-        Feature("Console", (Need("VM.Console", MACHINES, "LabPortalOperate"),)),
-        Feature("Snapshots and revert", (Need("VM.Snapshot", MACHINES, "LabPortalOperate"),)),
+        Feature(_("See machines"), (Need("VM.Audit", MACHINES, audit),), (Who.MAIN, Who.READER)),
+        Feature(_("Start and stop"), (Need("VM.PowerMgmt", MACHINES, "LabPortalOperate"),)),
+        Feature(_("Console"), (Need("VM.Console", MACHINES, "LabPortalOperate"),)),
+        Feature(_("Snapshots and revert"), (Need("VM.Snapshot", MACHINES, "LabPortalOperate"),)),
         # Not the read-only token's: until version 8 this privilege also runs commands inside machines.
-        Feature("Guest addresses", (Need(agent, MACHINES, "LabPortalOperate"),)),
+        Feature(_("Guest addresses"), (Need(agent, MACHINES, "LabPortalOperate"),)),
         Feature(
-            "Nodes and quorum",
+            _("Nodes and quorum"),
             (Need("Sys.Audit", CLUSTER, "LabPortalNodes"), Need("Sys.Audit", NODES, "LabPortalNodes")),
             (Who.READER,),
         ),
         # Nobody may look at his own account without it.
-        Feature("Warn before a credential ends", (Need("Sys.Audit", GROUPS, "LabPortalAccounts"),), (Who.READER,)),
-        Feature("Pools", (Need("Pool.Audit", POOLS, "LabPortalPools"),), (Who.READER,)),
+        Feature(_("Warn before a credential ends"), (Need("Sys.Audit", GROUPS, "LabPortalAccounts"),), (Who.READER,)),
+        Feature(_("Pools"), (Need("Pool.Audit", POOLS, "LabPortalPools"),), (Who.READER,)),
         Feature(
-            "Clone machines",
+            _("Clone machines"),
             (
                 Need("VM.Clone", MACHINES, "LabPortalClone"),
                 Need("VM.Allocate", MACHINES, "LabPortalClone"),

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.privileges import excess
@@ -104,18 +106,24 @@ def _verdict(holder: Holder, feature: Feature) -> Verdict:
 def _text(missing: tuple[Need, ...], reach: Mapping[str, Spread]) -> str:
     if missing:
         bases = dict.fromkeys(need.base for need in missing)
-        told = (f"{_listed(n.privilege for n in missing if n.base == base)} on {base}" for base in bases)
-        return f"Missing {'; '.join(told)}."
+        told = (
+            _("%(places)s on %(base)s")
+            % {"places": _listed(n.privilege for n in missing if n.base == base), "base": base}
+            for base in bases
+        )
+        return _("Missing %(rights)s.") % {"rights": "; ".join(told)}
     only = [path for found in reach.values() for path in found.places]
     except_on = [path for found in reach.values() for path in found.not_on]
     if only:
-        return f"Works only on {_listed(only)}."
+        return _("Works only on %(places)s.") % {"places": _listed(only)}
     if except_on:
-        return f"Works everywhere but on {_listed(except_on)}, where an entry of its own replaces what is inherited."
-    return "Works everywhere."
+        return _("Works everywhere but on %(places)s, where an entry of its own replaces what is inherited.") % {
+            "places": _listed(except_on)
+        }
+    return _("Works everywhere.")
 
 
 def _listed(names: Iterable[str]) -> str:
     shown = list(names)
     rest = len(shown) - MOST_NAMED
-    return ", ".join(shown[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(shown[:MOST_NAMED]) + (_(" and %(rest)s more") % {"rest": rest} if rest > 0 else "")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import requests
+from django.utils.translation import gettext_noop
 
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.values import text
@@ -38,7 +39,7 @@ class Serializer:
         """What is under `data`. Raises `ProtocolError`."""
         document = parse(response.content)
         if not isinstance(document, dict) or "data" not in document:
-            raise ProtocolError("no data in it")
+            raise ProtocolError(gettext_noop("no data in it"))
         return document["data"]
 
     def loads_errors(self, response: requests.Response) -> dict[str, str]:
@@ -58,13 +59,13 @@ def parse(content: bytes) -> Any:
     if _weight(content) > MAX_WEIGHT:
         content = _EMOJI.sub(b"?", content) if _has_few_emoji(content) else content
         if _weight(content) > MAX_WEIGHT:
-            raise ProtocolError("too many values")
+            raise ProtocolError(gettext_noop("too many values"))
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise ProtocolError("no readable JSON") from None
+        raise ProtocolError(gettext_noop("no readable JSON")) from None
     if _may_be_deep(document, content) and _is_deep(document):
-        raise ProtocolError(f"JSON nested deeper than {MAX_DEPTH} levels")
+        raise ProtocolError(gettext_noop("JSON nested deeper than %(most)s levels") % {"most": MAX_DEPTH})
     return document
 
 

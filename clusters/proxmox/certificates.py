@@ -10,6 +10,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_noop
 
 from clusters.config import ClusterConfig, Trust
 from clusters.config import pins as agreed_pins
@@ -65,7 +66,9 @@ def read(shown: bytes, *, trusted_by_system: bool = False) -> Certificate:
             trusted_by_system=trusted_by_system,
         )
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm):
-        raise CertificateRejected("The certificate there cannot be read.", presented=fingerprint(shown)) from None
+        raise CertificateRejected(
+            gettext_noop("The certificate there cannot be read."), presented=fingerprint(shown)
+        ) from None
 
 
 def fingerprint(shown: bytes) -> str:
@@ -78,13 +81,20 @@ def pins(config: ClusterConfig) -> frozenset[str]:
     try:
         return frozenset(agreed_pins(config.fingerprint))
     except ValidationError:
-        raise CertificateRejected("The pinned fingerprint is not one of SHA-256.") from None
+        raise CertificateRejected(gettext_noop("The pinned fingerprint is not one of SHA-256.")) from None
 
 
 def changed(pinned: Collection[str], shown: str) -> CertificateRejected:
     """Short enough for where it is kept, which is 300 characters."""
-    was = next(iter(pinned)) if len(pinned) == 1 else f"one of {len(pinned)} pinned ones"
-    return CertificateRejected(f"The certificate changed: was {was}, now {shown}.", presented=shown)
+    was = (
+        next(iter(pinned))
+        if len(pinned) == 1
+        else gettext_noop("one of %(count)s pinned ones") % {"count": len(pinned)}
+    )
+    return CertificateRejected(
+        gettext_noop("The certificate changed: was %(was)s, now %(shown)s.") % {"was": was, "shown": shown},
+        presented=shown,
+    )
 
 
 def context(config: ClusterConfig, deadline: sockets.Deadline) -> sockets.Context:
@@ -99,7 +109,9 @@ def context(config: ClusterConfig, deadline: sockets.Deadline) -> sockets.Contex
     try:
         strict.load_verify_locations(cadata=config.ca_certificate)
     except (ssl.SSLError, ValueError):
-        raise CertificateRejected("The CA certificate in the cluster's settings cannot be read.") from None
+        raise CertificateRejected(
+            gettext_noop("The CA certificate in the cluster's settings cannot be read.")
+        ) from None
     return strict
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import requests
+from django.utils.translation import gettext_noop
 from requests.auth import AuthBase
 
 from clusters.config import ClusterConfig
@@ -20,9 +21,9 @@ TICKET_RENEWAL = 3600.0
 TICKET_END = 7000.0
 RENEWAL_PAUSE = 60.0
 
-TFA_NEEDED = (
-    "The cluster asks this user for a second factor, which the portal cannot give. Enter an API token instead: "
-    "tokens need none."
+TFA_NEEDED = gettext_noop(
+    "The cluster asks this user for a second factor, which the portal cannot give. Enter an "
+    "API token instead: tokens need none."
 )
 
 
@@ -32,7 +33,7 @@ class Token(AuthBase):
     def __init__(self, token_id: str, secret: Secret) -> None:
         self._id, self._secret = token_id, secret
         if not all(re.fullmatch(r"[!-~]+", part) for part in (token_id, reveal(secret))):
-            raise CredentialUnreadable("The API token has characters that no token has. Enter it again.")
+            raise CredentialUnreadable(gettext_noop("The API token has characters that no token has. Enter it again."))
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -98,9 +99,9 @@ class Login:
             raise LoginRejected(TFA_NEEDED)
         text, csrf = found.get("ticket"), found.get("CSRFPreventionToken")
         if not isinstance(text, str) or not isinstance(csrf, str):
-            raise ProtocolError("a login without a ticket")
+            raise ProtocolError(gettext_noop("a login without a ticket"))
         if not text or len(text) > 4096 or not re.fullmatch(r"[!-~]{1,256}", csrf):
-            raise ProtocolError("a login with a strange ticket")
+            raise ProtocolError(gettext_noop("a login with a strange ticket"))
         ticket = Ticket(text, csrf, time.monotonic())
         with self._replacing:
             self.ticket = ticket

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
+from django.utils.translation import gettext_noop
+
 _PRIVILEGE = re.compile(r"\((/[^,()]*), ([^()]+)\)")
 _Failure = TypeVar("_Failure", bound="ProxmoxError")
 
@@ -37,7 +39,9 @@ class NoCredential(ProxmoxError):
     """The configuration has neither token nor password."""
 
     def __init__(self) -> None:
-        super().__init__("This cluster has no credential. Enter an API token, or a password, in its settings.")
+        super().__init__(
+            gettext_noop("This cluster has no credential. Enter an API token, or a password, in its settings.")
+        )
 
 
 class CredentialUnreadable(ProxmoxError):
@@ -53,7 +57,9 @@ class Unreachable(ProxmoxError):
 
 class NameNotFound(Unreachable):
     def __init__(self) -> None:
-        super().__init__("The cluster's host name is not known. Check the host in the cluster's settings.")
+        super().__init__(
+            gettext_noop("The cluster's host name is not known. Check the host in the cluster's settings.")
+        )
 
 
 class HostNotAllowed(Unreachable):
@@ -61,22 +67,27 @@ class HostNotAllowed(Unreachable):
 
     def __init__(self) -> None:
         super().__init__(
-            "The portal may not connect to this host. Check the host in the cluster's settings; which networks are "
-            "allowed is set by CLUSTER_ALLOWED_NETWORKS."
+            gettext_noop(
+                "The portal may not connect to this host. Check the host in the cluster's settings; "
+                "which networks are allowed is set by CLUSTER_ALLOWED_NETWORKS."
+            )
         )
 
 
 class ConnectionRefused(Unreachable):
     def __init__(self) -> None:
         super().__init__(
-            "The cluster refuses connections on its port. Check host and port, and whether pveproxy runs there."
+            gettext_noop(
+                "The cluster refuses connections on its port. Check host and port, and whether pveproxy runs there."
+            )
         )
 
 
 class TimedOut(Unreachable):
     def __init__(self, *, sent: bool) -> None:
         super().__init__(
-            "The cluster did not answer in time. If this goes on, check its load and the network.", sent=sent
+            gettext_noop("The cluster did not answer in time. If this goes on, check its load and the network."),
+            sent=sent,
         )
 
 
@@ -85,7 +96,10 @@ class Dropped(Unreachable):
 
     def __init__(self, *, reused: bool = False) -> None:
         super().__init__(
-            "The cluster closed the connection instead of answering. If this goes on, check pveproxy there.", sent=True
+            gettext_noop(
+                "The cluster closed the connection instead of answering. If this goes on, check pveproxy there."
+            ),
+            sent=True,
         )
         self.reused = reused
 
@@ -97,7 +111,9 @@ class CertificateRejected(ProxmoxError):
     """
 
     def __init__(self, why: str, *, presented: str = "") -> None:
-        super().__init__(f"{why} Nothing was sent. Fetch the certificate in its settings and decide.")
+        super().__init__(
+            gettext_noop("%(why)s Nothing was sent. Fetch the certificate in its settings and decide.") % {"why": why}
+        )
         self.reason, self.presented = why, presented
 
 
@@ -114,9 +130,14 @@ class PermissionMissing(ProxmoxError):
     def __init__(self, *, status: int = 403, reason: str = "") -> None:
         named = _PRIVILEGE.search(reason)
         self.path, self.privilege = (named[1], named[2]) if named else ("", "")
-        missing = f" lacks {self.privilege} on {self.path}" if named else f" is not allowed to do this{quoted(reason)}"
+        missing = (
+            gettext_noop(" lacks %(privilege)s on %(path)s") % {"privilege": self.privilege, "path": self.path}
+            if named
+            else gettext_noop(" is not allowed to do this%(quoted)s") % {"quoted": quoted(reason)}
+        )
         super().__init__(
-            f"The portal's account{missing}. Ask the cluster's administrator for the permission.",
+            gettext_noop("The portal's account%(missing)s. Ask the cluster's administrator for the permission.")
+            % {"missing": missing},
             status=status,
             reason=reason,
         )
@@ -128,7 +149,8 @@ class BadParameter(ProxmoxError):
     def __init__(self, errors: Mapping[str, str], *, status: int | None = None, reason: str = "") -> None:
         details = "; ".join(f"{name}: {text}" for name, text in errors.items())
         super().__init__(
-            f"The cluster cannot do this as asked{quoted(details or reason)}. Report it to those who run the portal.",
+            gettext_noop("The cluster cannot do this as asked%(quoted)s. Report it to those who run the portal.")
+            % {"quoted": quoted(details or reason)},
             status=status,
             reason=reason,
         )
@@ -139,7 +161,9 @@ class NotFound(ProxmoxError):
     """The guest, node, pool or task is not there."""
 
     def __init__(self, plain: str = "", *, status: int | None = None, reason: str = "") -> None:
-        known = "The cluster does not know this machine, node or task (any more). Reload the page and try again."
+        known = gettext_noop(
+            "The cluster does not know this machine, node or task (any more). Reload the page and try again."
+        )
         super().__init__(plain or known, status=status, reason=reason)
 
 
@@ -148,8 +172,10 @@ class GuestGone(NotFound):
 
     def __init__(self, *, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            "The cluster does not know this machine there (any more): it was deleted, or moved to another node. "
-            "Reload the page and try again.",
+            gettext_noop(
+                "The cluster does not know this machine there (any more): it was deleted, or moved to "
+                "another node. Reload the page and try again."
+            ),
             status=status,
             reason=reason,
         )
@@ -164,7 +190,10 @@ class NoQuorum(Refused):
 
     def __init__(self, *, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            f"The cluster has no quorum, so nothing can be started or changed{quoted(reason)}. Bring its nodes back.",
+            gettext_noop(
+                "The cluster has no quorum, so nothing can be started or changed%(quoted)s. Bring its nodes back."
+            )
+            % {"quoted": quoted(reason)},
             status=status,
             reason=reason,
         )
@@ -175,7 +204,8 @@ class Locked(Refused):
 
     def __init__(self, lock: str = "", *, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            f"The machine is locked by something that is under way{quoted(reason)}. Try again in half a minute.",
+            gettext_noop("The machine is locked by something that is under way%(quoted)s. Try again in half a minute.")
+            % {"quoted": quoted(reason)},
             status=status,
             reason=reason,
         )
@@ -186,9 +216,14 @@ class NodeDown(ProxmoxError):
     """595 to 599: the cluster answers, but the node that should act does not. `node` is empty for the entry itself."""
 
     def __init__(self, node: str, *, status: int, reason: str) -> None:
-        who = f"Node {node} of the cluster" if node else "The cluster's own service"
+        who = (
+            gettext_noop("Node %(node)s of the cluster") % {"node": node}
+            if node
+            else gettext_noop("The cluster's own service")
+        )
         super().__init__(
-            f"{who} cannot be reached{quoted(reason)}. Check whether it is running.",
+            gettext_noop("%(who)s cannot be reached%(quoted)s. Check whether it is running.")
+            % {"who": who, "quoted": quoted(reason)},
             # 595 is a connection that never came about; the others leave open how far the request got.
             sent=status != 595,
             status=status,
@@ -202,8 +237,11 @@ class ProtocolError(ProxmoxError):
 
     def __init__(self, what: str, *, sent: bool = True, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            f"The answer is not one of Proxmox VE: {what}. Check host and port, and what stands between the portal "
-            "and the cluster.",
+            gettext_noop(
+                "The answer is not one of Proxmox VE: %(what)s. Check host and port, and what stands "
+                "between the portal and the cluster."
+            )
+            % {"what": what},
             sent=sent,
             status=status,
             reason=reason,
@@ -218,7 +256,8 @@ class OutcomeUnknown(ProxmoxError):
 
     def __init__(self, why: ProxmoxError) -> None:
         super().__init__(
-            f"{why.plain} The request may have been carried out: look before you repeat it.",
+            gettext_noop("%(why)s The request may have been carried out: look before you repeat it.")
+            % {"why": why.plain},
             sent=True,
             status=why.status,
             reason=why.reason,
@@ -230,7 +269,10 @@ class TaskFailed(ProxmoxError):
     """A task that was begun and ended badly; `reason` is its error. `locked`: something else was under way."""
 
     def __init__(self, exit_status: str, *, locked: bool = False) -> None:
-        super().__init__(f"The cluster began it, and the task failed{quoted(exit_status)}.", reason=exit_status)
+        super().__init__(
+            gettext_noop("The cluster began it, and the task failed%(quoted)s.") % {"quoted": quoted(exit_status)},
+            reason=exit_status,
+        )
         self.locked = locked
 
 

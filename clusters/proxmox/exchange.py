@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import requests
+from django.utils.translation import gettext_noop
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
@@ -138,7 +139,7 @@ class Exchange(requests.Session):
         try:
             response = super().request(method, url, **kwargs)
         except (requests.RequestException, HTTPError, UnicodeError):
-            raise errors.ProtocolError("it breaks the rules of HTTP") from None
+            raise errors.ProtocolError(gettext_noop("it breaks the rules of HTTP")) from None
         response._content = self._body(response)
         response.reason = self._redacted(clean_reason(response.reason))[:300]
         return self._checked(response)
@@ -153,7 +154,7 @@ class Exchange(requests.Session):
         except ReadTimeoutError:
             raise errors.TimedOut(sent=True) from None
         except DecodeError:
-            raise errors.ProtocolError("its compression is broken") from None
+            raise errors.ProtocolError(gettext_noop("its compression is broken")) from None
         except (HTTPError, OSError):
             raise errors.Dropped from None
 
@@ -163,7 +164,7 @@ class Exchange(requests.Session):
             parts.append(part)
             size += len(part)
             if size > MAX_BODY:
-                raise errors.ProtocolError(f"more than {MAX_BODY // 2**20} MiB")
+                raise errors.ProtocolError(gettext_noop("more than %(most)s MiB") % {"most": MAX_BODY // 2**20})
         joined = b"".join(parts)
         parts.clear()
         return Body(joined)
@@ -171,10 +172,18 @@ class Exchange(requests.Session):
     def _checked(self, response: requests.Response) -> requests.Response:
         status, reason = response.status_code, response.reason
         if not 200 <= status < 300 and status < 400:
-            what = "a redirect" if status >= 300 else f"HTTP status {status}"
+            what = (
+                gettext_noop("a redirect")
+                if status >= 300
+                else gettext_noop("HTTP status %(status)s") % {"status": status}
+            )
             raise errors.ProtocolError(what, status=status, reason=reason)
         if "html" in response.headers.get("Content-Type", "").lower():
-            raise errors.ProtocolError(f"a web page, with HTTP status {status}", status=status, reason=reason)
+            raise errors.ProtocolError(
+                gettext_noop("a web page, with HTTP status %(status)s") % {"status": status},
+                status=status,
+                reason=reason,
+            )
         if status >= 400:
             response._content = Body(self._redacted(response.content.decode("utf-8", "replace")).encode())
         return response

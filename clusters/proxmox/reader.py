@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext_noop
 from proxmoxer.core import ProxmoxResource, ResourceException
 
 from clusters.proxmox import errors, refusals, results
@@ -14,7 +15,7 @@ from clusters.proxmox.session import Session
 from clusters.proxmox.values import kind_part, node_part, pool_part, vmid_part
 
 MAX_PAGE = 1000
-NO_POOL = "The cluster has no such pool, or the portal's account may not see it."
+NO_POOL = gettext_noop("The cluster has no such pool, or the portal's account may not see it.")
 
 
 class Reader:
@@ -158,7 +159,7 @@ class Reader:
     def _call(self, verb: str, *path: str, node: str = "", **values: str | int) -> Any:
         """`node` is the one that the cluster passes the call on to."""
         if self._is_over:
-            raise RuntimeError("This connection was given back.")
+            raise RuntimeError(gettext_noop("This connection was given back."))
         try:
             return getattr(self._api(path), verb)(**values)
         except ResourceException as refusal:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from django.utils.translation import gettext_noop
+
 from clusters.proxmox import errors
 
 _GUEST_GONE = re.compile(r"Configuration file '.*' does not exist|\b(VM|CT) \d+ does not exist")
@@ -16,8 +18,10 @@ def from_status(
 ) -> errors.ProxmoxError:
     if status == 401:
         return errors.LoginRejected(
-            f"The cluster rejected the portal's {credential}{errors.quoted(reason)}. "
-            "Enter a valid one in its settings.",
+            gettext_noop(
+                "The cluster rejected the portal's %(credential)s%(quoted)s. Enter a valid one in its settings."
+            )
+            % {"credential": credential, "quoted": errors.quoted(reason)},
             status=status,
             reason=reason,
         )
@@ -42,7 +46,9 @@ def _declined(status: int, reason: str, errors_by_name: Mapping[str, str]) -> er
         return errors.NoQuorum(status=status, reason=reason)
     if locked := _LOCKED.search(said):
         return errors.Locked(locked["lock"] or "", status=status, reason=reason)
-    return errors.Refused(f"The cluster refused{errors.quoted(reason)}.", status=status, reason=reason)
+    return errors.Refused(
+        gettext_noop("The cluster refused%(quoted)s.") % {"quoted": errors.quoted(reason)}, status=status, reason=reason
+    )
 
 
 def speaks_of_a_lock(exit_status: str) -> bool:

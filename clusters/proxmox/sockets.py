@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from django.utils.translation import gettext_noop
 from urllib3.exceptions import SSLError
 
 from clusters.proxmox import hosts
@@ -127,22 +128,25 @@ def _not_connected(error: OSError) -> ProxmoxError:
     if isinstance(error, ConnectionRefusedError):
         return ConnectionRefused()
     return Unreachable(
-        f"There is no way to the cluster ({error.strerror or 'network error'}). Check host and port, and the network."
+        gettext_noop("There is no way to the cluster (%(why)s). Check host and port, and the network.")
+        % {"why": error.strerror or gettext_noop("network error")}
     )
 
 
 def not_secured(error: Exception) -> ProxmoxError:
     """What kept a connection from becoming one that can be trusted."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = error.verify_message or "verification failed"
-        return CertificateRejected(f"The cluster's certificate is not trusted ({why}).")
+        why = error.verify_message or gettext_noop("verification failed")
+        return CertificateRejected(gettext_noop("The cluster's certificate is not trusted (%(why)s).") % {"why": why})
     if isinstance(error, SSLError):
-        return CertificateRejected("The cluster's certificate is not trusted.")
+        return CertificateRejected(gettext_noop("The cluster's certificate is not trusted."))
     if isinstance(error, TimeoutError):
         return TimedOut(sent=False)
     if isinstance(error, ssl.SSLEOFError | ConnectionError):
         return Unreachable(
-            "The cluster closed the connection before it was secured. Check whether its ALLOW_FROM or DENY_FROM "
-            "rules keep the portal out."
+            gettext_noop(
+                "The cluster closed the connection before it was secured. Check whether its ALLOW_FROM "
+                "or DENY_FROM rules keep the portal out."
+            )
         )
-    return ProtocolError("it does not speak TLS as expected", sent=False)
+    return ProtocolError(gettext_noop("it does not speak TLS as expected"), sent=False)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from django.utils.translation import gettext_noop
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, SSLError
@@ -78,7 +79,7 @@ class _Connection(HTTPSConnection):
         except (http.client.RemoteDisconnected, OSError):
             raise Dropped(reused=self.answers > 0) from None
         except (http.client.HTTPException, HTTPError):
-            raise ProtocolError("its head is not HTTP") from None
+            raise ProtocolError(gettext_noop("its head is not HTTP")) from None
 
 
 class Pool(HTTPSConnectionPool):

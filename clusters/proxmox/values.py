@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeGuard
 
+from django.utils.translation import gettext_noop
+
 from clusters.proxmox.errors import BadParameter, ProtocolError
 
 MAX_ROWS = 20_000
@@ -60,14 +62,14 @@ def real(value: object) -> float:
     if value is None or value == "":
         return 0.0
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("not a number")
+        raise ValueError(gettext_noop("not a number"))
     try:
         number = float(value)
     except OverflowError:
-        raise ValueError("too large") from None
+        raise ValueError(gettext_noop("too large")) from None
     # NaN is in no range.
     if not 0 <= number <= MAX_NUMBER:
-        raise ValueError("out of range")
+        raise ValueError(gettext_noop("out of range"))
     return number
 
 
@@ -102,15 +104,15 @@ def mac_address(value: object) -> str:
 
 def rows(data: object) -> list[Any]:
     if not isinstance(data, list):
-        raise ProtocolError("a list was expected")
+        raise ProtocolError(gettext_noop("a list was expected"))
     if len(data) > MAX_ROWS:
-        raise ProtocolError(f"a list of more than {MAX_ROWS} entries")
+        raise ProtocolError(gettext_noop("a list of more than %(most)s entries") % {"most": MAX_ROWS})
     return data
 
 
 def row(data: object) -> Row:
     if not isinstance(data, dict):
-        raise ProtocolError("an object was expected")
+        raise ProtocolError(gettext_noop("an object was expected"))
     return data
 
 
@@ -133,19 +135,19 @@ def is_vmid(value: object) -> bool:
 
 def node_part(node: str) -> str:
     if not is_node_name(node):
-        raise BadParameter({"node": "is not the name of a node"})
+        raise BadParameter({"node": gettext_noop("is not the name of a node")})
     return node
 
 
 def vmid_part(vmid: int) -> str:
     if not is_vmid(vmid):
-        raise BadParameter({"vmid": "is not a number from 100 to 999999999"})
+        raise BadParameter({"vmid": gettext_noop("is not a number from 100 to 999999999")})
     return str(vmid)
 
 
 def snapshot_part(name: str) -> str:
     if not isinstance(name, str) or not _SNAPSHOT.fullmatch(name) or name.lower() in ("current", "pending"):
-        raise BadParameter({"snapname": "takes 2 to 40 letters, digits, - and _, the first one a letter"})
+        raise BadParameter({"snapname": gettext_noop("takes 2 to 40 letters, digits, - and _, the first one a letter")})
     return name
 
 
@@ -155,11 +157,11 @@ def is_pool_name(value: object) -> TypeGuard[str]:
 
 def pool_part(name: str) -> str:
     if not is_pool_name(name):
-        raise BadParameter({"poolid": "is not the name of a pool"})
+        raise BadParameter({"poolid": gettext_noop("is not the name of a pool")})
     return name
 
 
 def kind_part(kind: str) -> str:
     if kind not in ("qemu", "lxc"):
-        raise BadParameter({"kind": "is neither qemu nor lxc"})
+        raise BadParameter({"kind": gettext_noop("is neither qemu nor lxc")})
     return kind

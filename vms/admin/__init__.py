@@ -1,6 +1,7 @@
 """Machines, who holds them, what was done to them and how they are read, in the admin."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy
 
 from vms.admin.alerts import AlertAdmin
 from vms.admin.assignments import AssignmentAdmin
@@ -22,6 +23,6 @@ __all__ = [
     "VirtualMachineAdmin",
 ]
 
-admin.site.site_header = "Lab Portal administration"
+admin.site.site_header = gettext_lazy("Lab Portal administration")
 admin.site.site_title = "Lab Portal"
-admin.site.index_title = "Clusters, machines and people"
+admin.site.index_title = gettext_lazy("Clusters, machines and people")

@@ -8,16 +8,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.downloads import Downloadable
 from vms.admin import bulk
 from vms.admin.filters import ClusterOfMachineFilter, LastsFilter
 from vms.models import Assignment
 
-OVERTAKEN = (
-    "Somebody gave this machine away, or deleted it or the person, at the same moment. Nothing was saved: look again "
-    "who holds it."
+OVERTAKEN = gettext_lazy(
+    "Somebody gave this machine away, or deleted it or the person, at the same moment. "
+    "Nothing was saved: look again who holds it."
 )
 
 
@@ -55,7 +55,7 @@ class AssignmentAdmin(Downloadable[Assignment]):
             messages.error(request, OVERTAKEN)
             return redirect(request.path)
 
-    @admin.action(description="End the assignment", permissions=["change"])
+    @admin.action(description=gettext_lazy("End the assignment"), permissions=["change"])
     @transaction.atomic
     def end(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> None:
         # Locked first: whoever ends the same a moment later finds that it was done, and writes nothing down.
@@ -69,18 +69,18 @@ class AssignmentAdmin(Downloadable[Assignment]):
 
     # Columns of the download, named so that it can be read in again
 
-    @admin.display(description="username")
+    @admin.display(description=gettext_lazy("username"))
     def username(self, row: Assignment) -> str:
         return row.user.get_username()
 
-    @admin.display(description="cluster")
+    @admin.display(description=gettext_lazy("cluster"))
     def cluster(self, row: Assignment) -> str:
         return row.vm.cluster_id
 
-    @admin.display(description="vmid")
+    @admin.display(description=gettext_lazy("vmid"))
     def vmid(self, row: Assignment) -> int:
         return row.vm.vmid
 
-    @admin.display(description="machine")
+    @admin.display(description=gettext_lazy("machine"))
     def machine(self, row: Assignment) -> str:
         return row.vm.name

@@ -8,7 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import previews, spreadsheet
 from accounts.spreadsheet import Unreadable
@@ -19,7 +20,7 @@ from vms.assigning.sources import facts_of
 from vms.models import VirtualMachine
 
 PURPOSE = "assignments"
-TOO_OLD = "This preview is too old. Choose again."
+TOO_OLD = gettext_lazy("This preview is too old. Choose again.")
 
 Admin = admin.ModelAdmin[Any]
 
@@ -28,9 +29,9 @@ class WayForm(forms.Form):
     """What every way asks for."""
 
     end_first = forms.BooleanField(
-        label="End existing assignments of these machines first",
+        label=gettext_lazy("End existing assignments of these machines first"),
         required=False,
-        help_text="Otherwise a machine that somebody holds stays with him.",
+        help_text=gettext_lazy("Otherwise a machine that somebody holds stays with him."),
     )
 
     def source(self) -> Source:
@@ -38,21 +39,23 @@ class WayForm(forms.Form):
 
 
 class TableForm(WayForm):
-    upload = forms.FileField(label="CSV file", required=False)
+    upload = forms.FileField(label=gettext_lazy("CSV file"), required=False)
     text = forms.CharField(
-        label="Or paste it",
+        label=gettext_lazy("Or paste it"),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="Lines of username,cluster,vmid or username,machine name. Commas, semicolons or tabs; a heading is "
-        "passed over; at most 5,000 lines.",
+        help_text=gettext_lazy(
+            "Lines of username,cluster,vmid or username,machine name. Commas, semicolons or tabs; a "
+            "heading is passed over; at most 5,000 lines."
+        ),
     )
     field_order = ("upload", "text", "end_first")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
-            raise forms.ValidationError("Choose a file or paste its text, one of both.")
+            raise forms.ValidationError(_("Choose a file or paste its text, one of both."))
         return data
 
     def source(self) -> Source:
@@ -65,7 +68,7 @@ class PeopleForm(WayForm):
     people = forms.CharField(
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="User names, one a line, in this order.",
+        help_text=gettext_lazy("User names, one a line, in this order."),
     )
     cluster = forms.ModelChoiceField(Cluster.objects.none(), to_field_name="cluster_id")
 
@@ -76,17 +79,19 @@ class PeopleForm(WayForm):
 
 class PatternForm(PeopleForm):
     pattern = forms.CharField(
-        label="Names of the machines",
+        label=gettext_lazy("Names of the machines"),
         max_length=255,
-        help_text="Like net101-{n}: net101-1, net101-2 and so on. With {n:02} it is net101-01, net101-02.",
+        help_text=gettext_lazy(
+            "Like net101-{n}: net101-1, net101-2 and so on. With {n:02} it is net101-01, net101-02."
+        ),
     )
-    start = forms.IntegerField(label="First number", initial=1, min_value=0, max_value=999_999)
+    start = forms.IntegerField(label=gettext_lazy("First number"), initial=1, min_value=0, max_value=999_999)
     field_order = ("pattern", "start", "cluster", "people", "end_first")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["cluster"].required = False
-        self.fields["cluster"].empty_label = "all clusters"  # type: ignore[attr-defined]
+        self.fields["cluster"].empty_label = _("all clusters")  # type: ignore[attr-defined]
 
     def source(self) -> Source:
         data = self.cleaned_data
@@ -96,13 +101,15 @@ class PatternForm(PeopleForm):
 
 class ShareForm(PeopleForm):
     pool = forms.CharField(max_length=100, required=False)
-    tag = forms.CharField(max_length=100, required=False, help_text="One of both. The free ones are given, one each.")
+    tag = forms.CharField(
+        max_length=100, required=False, help_text=gettext_lazy("One of both. The free ones are given, one each.")
+    )
     field_order = ("cluster", "pool", "tag", "people", "end_first")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if bool(data.get("pool")) == bool(data.get("tag")):
-            raise forms.ValidationError("Write a pool or a tag, one of both.")
+            raise forms.ValidationError(_("Write a pool or a tag, one of both."))
         return data
 
     def source(self) -> Source:
@@ -112,8 +119,8 @@ class ShareForm(PeopleForm):
 
 WAYS: dict[str, tuple[str, type[WayForm]]] = {
     "table": ("A table", TableForm),
-    "pattern": ("By name", PatternForm),
-    "share": ("From a pool or tag", ShareForm),
+    "pattern": (gettext_lazy("By name"), PatternForm),
+    "share": (gettext_lazy("From a pool or tag"), ShareForm),
 }
 
 
@@ -173,7 +180,7 @@ def _page(request: HttpRequest, model_admin: Admin, context: dict[str, Any]) -> 
     common = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.model._meta,
-        "title": "Assign many machines",
+        "title": _("Assign many machines"),
         "ways": [(name, label) for name, (label, _) in WAYS.items()],
         "pools": _pools() if context["way"] == "share" and "plan" not in context else [],
     }

@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from clusters.models import Cluster
 from vms.models import Assignment, VirtualMachine
@@ -25,7 +27,7 @@ def _clusters_and_pools(request: HttpRequest) -> list[tuple[str, str, str | None
 
 
 class ClusterFilter(admin.SimpleListFilter):
-    title = "cluster"
+    title = gettext_lazy("cluster")
     parameter_name = "cluster"
     column = "cluster_id"
 
@@ -45,11 +47,11 @@ class ClusterOfMachineFilter(ClusterFilter):
 
 
 class StatusFilter(admin.SimpleListFilter):
-    title = "status"
+    title = gettext_lazy("status")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [*((status, status) for status in STATUSES), ("other", "any other")]
+        return [*((status, status) for status in STATUSES), ("other", _("any other"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
         if self.value() == "other":
@@ -58,7 +60,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class PoolFilter(admin.SimpleListFilter):
-    title = "pool"
+    title = gettext_lazy("pool")
     parameter_name = "pool"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -69,11 +71,11 @@ class PoolFilter(admin.SimpleListFilter):
 
 
 class HeldFilter(admin.SimpleListFilter):
-    title = "held"
+    title = gettext_lazy("held")
     parameter_name = "held"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("yes", "by somebody"), ("no", "by nobody")]
+        return [("yes", _("by somebody")), ("no", _("by nobody"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
         held = Exists(Assignment.objects.live().filter(vm=OuterRef("pk")))
@@ -84,11 +86,11 @@ class HeldFilter(admin.SimpleListFilter):
 class PresenceFilter(admin.SimpleListFilter):
     """Those that are gone are history: one asks for them."""
 
-    title = "presence"
+    title = gettext_lazy("presence")
     parameter_name = "presence"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("missing", "missing now"), ("gone", "gone"), ("all", "also what is gone")]
+        return [("missing", _("missing now")), ("gone", _("gone")), ("all", _("also what is gone"))]
 
     def choices(self, changelist: Any) -> Any:
         there, *rest = super().choices(changelist)
@@ -103,7 +105,7 @@ class PresenceFilter(admin.SimpleListFilter):
 
 
 class LastsFilter(admin.SimpleListFilter):
-    title = "lasts"
+    title = gettext_lazy("lasts")
     parameter_name = "lasts"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.downloads import Downloadable
 from clusters.templatetags.ages import age
@@ -35,8 +37,8 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
     list_per_page = 50
     show_full_result_count = False
     fieldsets = (
-        ("For people", {"fields": WRITTEN}),
-        ("As the cluster says", {"fields": OBSERVED}),
+        (gettext_lazy("For people"), {"fields": WRITTEN}),
+        (gettext_lazy("As the cluster says"), {"fields": OBSERVED}),
     )
     readonly_fields = OBSERVED
     download_columns = (
@@ -65,44 +67,49 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
 
     # Columns
 
-    @admin.display(description="name", ordering="name")
+    @admin.display(description=gettext_lazy("name"), ordering="name")
     def display_name(self, machine: VirtualMachine) -> str:
         return machine.display_name
 
-    @admin.display(description="where", ordering=Concat("cluster__cluster_id", "node"))
+    @admin.display(description=gettext_lazy("where"), ordering=Concat("cluster__cluster_id", "node"))
     def where(self, machine: VirtualMachine) -> str:
         return f"{machine.cluster_id}, {machine.node}"
 
-    @admin.display(description="state", ordering="status")
+    @admin.display(description=gettext_lazy("state"), ordering="status")
     def state(self, machine: VirtualMachine) -> str:
         if machine.gone_at:
-            return f"gone for {age(machine.gone_at)}"
+            return _("gone for %(age)s") % {"age": age(machine.gone_at)}
         if machine.missing_since:
-            return f"missing for {age(machine.missing_since)}, was {machine.status}"
+            return _("missing for %(age)s, was %(status)s") % {
+                "age": age(machine.missing_since),
+                "status": machine.status,
+            }
         told = [machine.status]
         if machine.lock:
-            told.append(f"locked: {machine.lock}")
+            told.append(_("locked: %(lock)s") % {"lock": machine.lock})
         if machine.silent_since:
-            told.append(f"its node has been silent for {age(machine.silent_since)}")
+            told.append(_("its node has been silent for %(age)s") % {"age": age(machine.silent_since)})
         if machine.template:
             told.append("template")
         return ", ".join(told)
 
-    @admin.display(description="known", ordering=F("cluster__sync__synced_at"))
+    @admin.display(description=gettext_lazy("known"), ordering=F("cluster__sync__synced_at"))
     def known(self, machine: VirtualMachine) -> str:
         known_at = _known_at(machine)
         if known_at is None:
             return "never"
-        return "now" if timezone.now() - known_at < timedelta(minutes=1) else f"{age(known_at)} ago"
+        return (
+            _("now") if timezone.now() - known_at < timedelta(minutes=1) else _("%(age)s ago") % {"age": age(known_at)}
+        )
 
-    @admin.display(description="held by", ordering="holder_name")
+    @admin.display(description=gettext_lazy("held by"), ordering="holder_name")
     def holder(self, machine: VirtualMachine) -> SafeString | str:
         pk, name = getattr(machine, "holder_pk", None), getattr(machine, "holder_name", None)
         if pk is None:
             return "nobody"
         return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[pk]), name)
 
-    @admin.display(description="held by")
+    @admin.display(description=gettext_lazy("held by"))
     def holder_name(self, machine: VirtualMachine) -> str:
         return getattr(machine, "holder_name", None) or ""
 

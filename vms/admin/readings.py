@@ -3,7 +3,8 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from vms.admin.common import GoesWithItsCluster
 from vms.models import ClusterSync, Node, SyncRun
@@ -30,24 +31,28 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
     def has_change_permission(self, request: HttpRequest, obj: ClusterSync | None = None) -> bool:
         return request.user.has_perm("vms.change_clustersync")
 
-    @admin.display(description="every")
+    @admin.display(description=gettext_lazy("every"))
     def seconds_between(self, sync: ClusterSync) -> str:
         return f"{int(sync.every.total_seconds())} s"
 
-    @admin.action(description="Read now", permissions=["change"])
+    @admin.action(description=gettext_lazy("Read now"), permissions=["change"])
     def read_now(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
         for sync in queryset:
             ClusterSync.hurry(sync.cluster_id)
         text = ngettext("%(n)d cluster is read next.", "%(n)d clusters are read next.", len(queryset))
         messages.success(request, text % {"n": len(queryset)})
 
-    @admin.action(description="Believe the last answer", permissions=["change"])
+    @admin.action(description=gettext_lazy("Believe the last answer"), permissions=["change"])
     def believe(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
         """The next one is believed about what it leaves out, if it does not list even less."""
         for sync in queryset.select_related("cluster"):
             seen = sync.believe_last_answer()
             if seen is None:
-                messages.info(request, f"{sync.cluster}: the last answer was not doubted, so nothing was changed.")
+                messages.info(
+                    request,
+                    _("%(cluster)s: the last answer was not doubted, so nothing was changed.")
+                    % {"cluster": sync.cluster},
+                )
                 continue
             self.log_change(request, sync, f"Believed an answer of {seen} machines.")
             text = ngettext(

@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from vms.models import MachineSet
 
@@ -39,24 +40,24 @@ class MachineSetAdmin(admin.ModelAdmin[MachineSet]):
         )
         return counted.prefetch_related("stewards")
 
-    @admin.display(description="machines", ordering="machine_total")
+    @admin.display(description=gettext_lazy("machines"), ordering="machine_total")
     def machine_count(self, group: MachineSet) -> int:
         return int(getattr(group, "machine_total", 0))
 
-    @admin.display(description="of these gone", ordering="gone_total")
+    @admin.display(description=gettext_lazy("of these gone"), ordering="gone_total")
     def gone_count(self, group: MachineSet) -> int:
         return int(getattr(group, "gone_total", 0))
 
-    @admin.display(description="stewards")
+    @admin.display(description=gettext_lazy("stewards"))
     def led_by(self, group: MachineSet) -> str:
         return ", ".join(person.get_username() for person in group.stewards.all()) or "nobody"
 
-    @admin.display(description="machines that are gone")
+    @admin.display(description=gettext_lazy("machines that are gone"))
     def gone(self, group: MachineSet) -> str:
         names = [str(machine) for machine in group.machines.exclude(gone_at=None)] if group.pk else []
-        return f"{', '.join(names)}. The list's action takes them out." if names else "none"
+        return _("%(names)s. The list's action takes them out.") % {"names": ", ".join(names)} if names else _("none")
 
-    @admin.action(description="Take out machines that are gone", permissions=["change"])
+    @admin.action(description=gettext_lazy("Take out machines that are gone"), permissions=["change"])
     def drop_gone(self, request: HttpRequest, queryset: QuerySet[MachineSet]) -> None:
         dropped = sum(group.drop_gone() for group in queryset.filter(is_managed=False))
         text = ngettext("%(n)d machine was taken out.", "%(n)d machines were taken out.", dropped)

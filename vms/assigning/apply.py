@@ -3,6 +3,7 @@
 from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import trail
 from vms.assigning.lookup import Scope
@@ -15,7 +16,7 @@ class PlanChanged(Exception):
     """What the plan rests on changed between the preview and now."""
 
     def __init__(self) -> None:
-        super().__init__("People, machines or assignments changed after this preview. Look at the new one.")
+        super().__init__(_("People, machines or assignments changed after this preview. Look at the new one."))
 
 
 class Overtaken(PlanChanged):
@@ -23,8 +24,10 @@ class Overtaken(PlanChanged):
 
     def __init__(self) -> None:
         Exception.__init__(
-            self, "Somebody assigned one of these machines at the same moment. Nothing was changed: look at the new "
-            "preview."
+            self, _(
+                "Somebody assigned one of these machines at the same moment. Nothing was changed: look "
+                "at the new preview."
+            )
         )  # fmt: skip
 
 

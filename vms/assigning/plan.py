@@ -6,26 +6,35 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from vms.assigning.lookup import Holding, Machine, Machines, People, Scope, holdings, shared
 from vms.assigning.sources import Share, Source, Wish
 from vms.models import people_without_grant
 
 
 class Verdict(StrEnum):
-    ASSIGN = "assign"
-    HOLDS = "already holds it"
-    TAKEN = "held by somebody else"
-    NO_PERSON = "unknown person"
-    DISABLED = "account is disabled"
-    NO_MACHINE = "unknown machine"
-    AMBIGUOUS = "ambiguous name"
-    TEMPLATE = "template"
-    GONE = "gone"
-    NO_GRANT = "not granted the cluster"
-    NONE_LEFT = "no machine left"
-    CONFLICT = "lines disagree"
-    REPEATED = "repeated"
-    WRONG = "not understood"
+    """In English; a page says `label`."""
+
+    ASSIGN = gettext_noop("assign")
+    HOLDS = gettext_noop("already holds it")
+    TAKEN = gettext_noop("held by somebody else")
+    NO_PERSON = gettext_noop("unknown person")
+    DISABLED = gettext_noop("account is disabled")
+    NO_MACHINE = gettext_noop("unknown machine")
+    AMBIGUOUS = gettext_noop("ambiguous name")
+    TEMPLATE = gettext_noop("template")
+    GONE = gettext_noop("gone")
+    NO_GRANT = gettext_noop("not granted the cluster")
+    NONE_LEFT = gettext_noop("no machine left")
+    CONFLICT = gettext_noop("lines disagree")
+    REPEATED = gettext_noop("repeated")
+    WRONG = gettext_noop("not understood")
+
+    @property
+    def label(self) -> str:
+        return _(self.value)
 
 
 @dataclass(frozen=True)
@@ -106,14 +115,14 @@ def _person(wish: Wish, people: People) -> Row:
 
 def _machine(wish: Wish, machines: Machines) -> tuple[Verdict, str, Machine | None]:
     if wish.cluster and machines.cluster(wish.cluster) is None:
-        return Verdict.NO_MACHINE, f"there is no cluster {wish.cluster}", None
+        return Verdict.NO_MACHINE, _("there is no cluster %(cluster)s") % {"cluster": wish.cluster}, None
     named = machines.named(wish)
     there = [machine for machine in named if not machine.is_gone]
     usable = [machine for machine in there if not machine.template]
     if len(usable) > 1:
         return Verdict.AMBIGUOUS, ", ".join(f"{m.cluster_id}/{m.vmid}" for m in usable[:5]), None
     if usable:
-        note = "missing on the cluster at the moment" if usable[0].is_missing else ""
+        note = _("missing on the cluster at the moment") if usable[0].is_missing else ""
         return Verdict.ASSIGN, note, usable[0]
     if there:
         return Verdict.TEMPLATE, "", there[0]
@@ -132,7 +141,7 @@ def _shared_out(share: Share, wishes: Iterable[Wish], people: People, *, end_fir
         if row.verdict is not Verdict.ASSIGN:
             yield row
         elif (first := lines.setdefault(row.user, row.line)) != row.line:
-            yield replace(row, verdict=Verdict.REPEATED, note=f"line {first} says it already")
+            yield replace(row, verdict=Verdict.REPEATED, note=_("line %(line)s says it already") % {"line": first})
         elif machine := already.get(row.user):
             yield replace(row, verdict=Verdict.HOLDS, machine=str(machine), vm=machine.pk)
         elif machine := next(free, None):
@@ -165,9 +174,15 @@ def _checked(row: Row, wanted: dict[int, int], lines: dict[int, int], *, one_eac
         return row
     others = [line for user, line in wanted.items() if user != row.user]
     if others:
-        return replace(row, verdict=Verdict.CONFLICT, note=f"line {others[0]} gives it to somebody else")
+        return replace(
+            row, verdict=Verdict.CONFLICT, note=_("line %(line)s gives it to somebody else") % {"line": others[0]}
+        )
     first = lines.setdefault(row.user, row.line) if one_each else wanted.get(row.user, row.line)
-    return row if first == row.line else replace(row, verdict=Verdict.REPEATED, note=f"line {first} says it already")
+    return (
+        row
+        if first == row.line
+        else replace(row, verdict=Verdict.REPEATED, note=_("line %(line)s says it already") % {"line": first})
+    )
 
 
 def _against_holders(rows: list[Row], *, end_first: bool) -> Iterator[Row]:
@@ -181,5 +196,7 @@ def _against(row: Row, holding: Holding, *, end_first: bool) -> Row:
     if holding.user == row.user:
         return replace(row, verdict=Verdict.HOLDS)
     if end_first:
-        return replace(row, ends=holding.pk, note=f"ends the assignment to {holding.username}")
+        return replace(
+            row, ends=holding.pk, note=_("ends the assignment to %(username)s") % {"username": holding.username}
+        )
     return replace(row, verdict=Verdict.TAKEN, note=holding.username)

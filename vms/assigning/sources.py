@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts import spreadsheet
 from accounts.spreadsheet import Unreadable
 
@@ -57,7 +59,7 @@ class Pattern:
     def wishes(self) -> list[Wish]:
         parts = PATTERN.fullmatch(self.pattern.strip())
         if not parts:
-            raise Unreadable("Write {n} or {n:02} once where the number stands, like net101-{n:02}.")
+            raise Unreadable(_("Write {n} or {n:02} once where the number stands, like net101-{n:02}."))
         before, width, after = parts.groups()
         return [
             Wish(line, person, cluster=self.cluster, name=f"{before}{n:0{width or 1}}{after}")
@@ -114,4 +116,4 @@ def _wish(line: spreadsheet.Line) -> Wish:
             return Wish(line.number, person, name=name)
         case [person, cluster, vmid, *_] if person and cluster and vmid.isascii() and vmid.isdigit() and len(vmid) < 10:
             return Wish(line.number, person, cluster=cluster, vmid=vmid)
-    return Wish(line.number, line.cell(0), problem="write username,cluster,vmid or username,machine name")
+    return Wish(line.number, line.cell(0), problem=_("write username,cluster,vmid or username,machine name"))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
@@ -25,8 +26,8 @@ HEALTH_PRECISION = timedelta(minutes=1)
 # So long ago a status was asked for directly that a read has looked at the machine since the list was newer.
 OBSERVED = table.LIST_LAG + timedelta(seconds=memory.LIFE)
 
-LATE = "Another worker has read this cluster since; what this one brought was dropped."
-DELETED = "The cluster was deleted meanwhile."
+LATE = gettext_noop("Another worker has read this cluster since; what this one brought was dropped.")
+DELETED = gettext_noop("The cluster was deleted meanwhile.")
 
 
 def sync(config: ClusterConfig, *, attempt: int | None = None) -> Outcome:

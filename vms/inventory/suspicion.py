@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+from django.utils.translation import gettext_noop
+
 from clusters import proxmox
 from vms.inventory.table import Row
 from vms.models import ClusterSync, Node
@@ -9,7 +11,9 @@ from vms.models import ClusterSync, Node
 # More than this share of the machines gone at once is taken for a partial answer. One of one or two may vanish.
 SUSPICIOUS_LOSS = 0.3
 
-HINT = "If they are really gone, choose “Believe the last answer” in the admin, at the readings of clusters."
+HINT = gettext_noop(
+    "If they are really gone, choose “Believe the last answer” in the admin, at the readings of clusters."
+)
 
 
 def of(answer: proxmox.Resources, state: ClusterSync, *, known: Mapping[int, Row], lost: Collection[Row]) -> str:
@@ -23,24 +27,31 @@ def of(answer: proxmox.Resources, state: ClusterSync, *, known: Mapping[int, Row
 
 def _partial(answer: proxmox.Resources, state: ClusterSync, present: int) -> str:
     if answer.rejected:
-        return f"{answer.rejected} entries of the answer were not understood; nothing was taken for missing."
+        return gettext_noop(
+            "%(rejected)s entries of the answer were not understood; nothing was taken for missing."
+        ) % {"rejected": answer.rejected}
     if not answer.guests and not present:
         return ""
     if answer.guests and not answer.nodes and Node.objects.present().filter(cluster_id=state.cluster_id).exists():
-        return "The cluster listed none of its nodes; nothing was taken for missing."
+        return gettext_noop("The cluster listed none of its nodes; nothing was taken for missing.")
     online = sum(node.online for node in answer.nodes)
     if answer.nodes and 2 * online <= len(answer.nodes):
-        return f"Only {online} of {len(answer.nodes)} nodes are online; nothing was taken for missing."
+        return gettext_noop("Only %(online)s of %(all)s nodes are online; nothing was taken for missing.") % {
+            "online": online,
+            "all": len(answer.nodes),
+        }
     if state.quorate is False:
-        return "The cluster has no quorum; nothing was taken for missing. Bring its nodes back."
+        return gettext_noop("The cluster has no quorum; nothing was taken for missing. Bring its nodes back.")
     return ""
 
 
 def _shrunken(seen: int, present: int, missed: int) -> str:
     if present and not seen:
-        return (
-            f"The cluster listed no machine at all. Has its user or token lost its rights? Nothing was removed. {HINT}"
-        )
+        return gettext_noop(
+            "The cluster listed no machine at all. Has its user or token lost its rights? Nothing was removed. %(hint)s"
+        ) % {"hint": HINT}
     if missed > max(1, SUSPICIOUS_LOSS * present):
-        return f"The cluster listed {missed} machines fewer than before; nothing was taken for missing. {HINT}"
+        return gettext_noop(
+            "The cluster listed %(missed)s machines fewer than before; nothing was taken for missing. %(hint)s"
+        ) % {"missed": missed, "hint": HINT}
     return ""

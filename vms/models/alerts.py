@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from clusters.models import Cluster
 
@@ -26,12 +27,12 @@ class Alert(models.Model):
     """A trouble of a cluster: seen → open → closed. It is told when it has lasted, and over when that has lasted."""
 
     class Kind(models.TextChoices):
-        DOWN = "cluster_down", "cluster does not answer"
-        CERTIFICATE = "certificate_changed", "certificate changed"
-        CREDENTIAL = "credential_rejected", "credential rejected"
-        READ_TOKEN = "read_token_rejected", "read-only token rejected"
-        EXPIRY = "token_expires", "token expires"
-        STALE = "sync_stale", "machines out of date"
+        DOWN = "cluster_down", gettext_lazy("cluster does not answer")
+        CERTIFICATE = "certificate_changed", gettext_lazy("certificate changed")
+        CREDENTIAL = "credential_rejected", gettext_lazy("credential rejected")
+        READ_TOKEN = "read_token_rejected", gettext_lazy("read-only token rejected")
+        EXPIRY = "token_expires", gettext_lazy("token expires")
+        STALE = "sync_stale", gettext_lazy("machines out of date")
 
     KEPT = timedelta(days=90)
 
@@ -39,12 +40,16 @@ class Alert(models.Model):
         Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="alerts"
     )
     kind = models.CharField(max_length=20, choices=Kind)
-    text = models.CharField(max_length=500, help_text="What is the matter, and what to do.")
-    since = models.DateTimeField(help_text="Since when it is so.")
-    seen_at = models.DateTimeField(help_text="When it was noticed.")
-    opened_at = models.DateTimeField(null=True, help_text="When it had lasted long enough to tell. Empty: not yet.")
-    quiet_since = models.DateTimeField(null=True, help_text="Since when it is over, but perhaps comes back.")
-    closed_at = models.DateTimeField(null=True, help_text="Empty while it lasts.")
+    text = models.CharField(max_length=500, help_text=gettext_lazy("What is the matter, and what to do."))
+    since = models.DateTimeField(help_text=gettext_lazy("Since when it is so."))
+    seen_at = models.DateTimeField(help_text=gettext_lazy("When it was noticed."))
+    opened_at = models.DateTimeField(
+        null=True, help_text=gettext_lazy("When it had lasted long enough to tell. Empty: not yet.")
+    )
+    quiet_since = models.DateTimeField(
+        null=True, help_text=gettext_lazy("Since when it is over, but perhaps comes back.")
+    )
+    closed_at = models.DateTimeField(null=True, help_text=gettext_lazy("Empty while it lasts."))
 
     objects: ClassVar[Any] = AlertQuerySet.as_manager()
 
@@ -98,19 +103,19 @@ class AlertMessage(models.Model):
     """
 
     class Event(models.TextChoices):
-        OPEN = "open", "it began"
-        CLOSED = "closed", "it is over"
+        OPEN = "open", gettext_lazy("it began")
+        CLOSED = "closed", gettext_lazy("it is over")
 
     class Channel(models.TextChoices):
-        MAIL = "mail", "mail"
-        WEBHOOK = "webhook", "webhook"
+        MAIL = "mail", gettext_lazy("mail")
+        WEBHOOK = "webhook", gettext_lazy("webhook")
 
     class State(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        SENDING = "sending", "being sent"
-        SENT = "sent", "sent"
-        UNKNOWN = "unknown", "not known whether it arrived"
-        FAILED = "failed", "given up"
+        WAITING = "waiting", gettext_lazy("waiting")
+        SENDING = "sending", gettext_lazy("being sent")
+        SENT = "sent", gettext_lazy("sent")
+        UNKNOWN = "unknown", gettext_lazy("not known whether it arrived")
+        FAILED = "failed", gettext_lazy("given up")
 
     # A minute, two, four, … : the eighth try is two hours after the first.
     TRIES = 8
@@ -127,8 +132,8 @@ class AlertMessage(models.Model):
     objects: ClassVar[Any] = AlertMessageQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "message about an alert"
-        verbose_name_plural = "messages about alerts"
+        verbose_name = gettext_lazy("message about an alert")
+        verbose_name_plural = gettext_lazy("messages about alerts")
         constraints = [
             models.UniqueConstraint(
                 fields=["alert", "event", "channel"], name="one_message_per_alert_event_and_channel"
@@ -175,15 +180,17 @@ class CredentialEnd(models.Model):
         primary_key=True,
         related_name="credential_end",
     )
-    credential_version = models.PositiveIntegerField(help_text="Of the credentials that were asked about.")
+    credential_version = models.PositiveIntegerField(
+        help_text=gettext_lazy("Of the credentials that were asked about.")
+    )
     asked_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, help_text="Empty: never, or the cluster did not say.")
+    ends_at = models.DateTimeField(null=True, help_text=gettext_lazy("Empty: never, or the cluster did not say."))
     read_token_ends_at = models.DateTimeField(null=True)
-    problem = models.CharField(max_length=300, blank=True, help_text="Why the cluster did not say.")
+    problem = models.CharField(max_length=300, blank=True, help_text=gettext_lazy("Why the cluster did not say."))
 
     class Meta:
-        verbose_name = "end of a credential"
-        verbose_name_plural = "ends of credentials"
+        verbose_name = gettext_lazy("end of a credential")
+        verbose_name_plural = gettext_lazy("ends of credentials")
 
     def __str__(self) -> str:
         return f"{self.cluster_id}: {self.first or 'never'}"

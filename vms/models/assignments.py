@@ -8,14 +8,15 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.deletion import CASCADE, ProtectedError
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import trail
 from vms.models.grants import people_without_grant
 from vms.models.machines import VirtualMachine
 from vms.models.operations import Operation
 
-NOT_GRANTED = lazy(
+NOT_GRANTED = gettext_lazy(
     "The cluster of this machine is only for people who were granted it. Give this person, or the class, a grant first."
 )
 
@@ -24,7 +25,7 @@ def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: s
     """Refuse to delete a machine that somebody holds now; what was held once does not protect."""
     live = list(sub_objs.defer(None).filter(ended_at=None))
     if live:
-        raise ProtectedError("Somebody holds these machines. End the assignments first.", set(live))
+        raise ProtectedError(_("Somebody holds these machines. End the assignments first."), set(live))
     CASCADE(collector, field, sub_objs, using)
 
 
@@ -55,12 +56,12 @@ class Assignment(models.Model):
         VirtualMachine,
         protect_live_assignments,
         related_name="assignments",
-        verbose_name="machine",
+        verbose_name=gettext_lazy("machine"),
         limit_choices_to={"gone_at": None, "template": False},
     )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assignments")
     assigned_at = models.DateTimeField(default=timezone.now, editable=False)
-    ended_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it lasts.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty while it lasts."))
 
     objects: ClassVar[Any] = AssignmentQuerySet.as_manager()
 
@@ -71,7 +72,7 @@ class Assignment(models.Model):
                 fields=["vm"],
                 condition=Q(ended_at=None),
                 name="one_live_assignment_per_machine",
-                violation_error_message="Somebody holds this machine already. End that assignment first.",
+                violation_error_message=gettext_lazy("Somebody holds this machine already. End that assignment first."),
             )
         ]
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AnonymousUser
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from clusters import audit
@@ -69,8 +70,8 @@ class VirtualMachine(models.Model):
     """
 
     class Kind(models.TextChoices):
-        QEMU = "qemu", "virtual machine"
-        LXC = "lxc", "container"
+        QEMU = "qemu", gettext_lazy("virtual machine")
+        LXC = "lxc", gettext_lazy("container")
 
     cluster = models.ForeignKey(
         Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="machines"
@@ -79,47 +80,67 @@ class VirtualMachine(models.Model):
     kind = models.CharField(max_length=4, choices=Kind, default=Kind.QEMU)
     name = models.CharField(max_length=255, blank=True)
     node = models.CharField(max_length=63)
-    status = models.CharField(max_length=20, help_text="As the cluster says it.")
+    status = models.CharField(max_length=20, help_text=gettext_lazy("As the cluster says it."))
     lock = models.CharField(max_length=20, blank=True)
-    ha_state = models.CharField("HA state", max_length=20, blank=True, help_text="Empty: not managed by HA.")
+    ha_state = models.CharField(
+        gettext_lazy("HA state"), max_length=20, blank=True, help_text=gettext_lazy("Empty: not managed by HA.")
+    )
     template = models.BooleanField(default=False)
     pool = models.CharField(max_length=100, blank=True)
-    tags = models.CharField(max_length=500, blank=True, help_text="Separated by semicolons.")
+    tags = models.CharField(max_length=500, blank=True, help_text=gettext_lazy("Separated by semicolons."))
     cpus = models.FloatField(default=0)
-    memory = models.BigIntegerField(default=0, help_text="Bytes.")
-    disk = models.BigIntegerField(default=0, help_text="Bytes.")
-    booted_at = models.DateTimeField(null=True, help_text="When it was started, to the minute; empty while it is off.")
-    status_at = models.DateTimeField(null=True, help_text="When the status was asked for directly; a list is older.")
-    silent_since = models.DateTimeField(
-        null=True, help_text="Since when its node does not answer; the status is older."
+    memory = models.BigIntegerField(default=0, help_text=gettext_lazy("Bytes."))
+    disk = models.BigIntegerField(default=0, help_text=gettext_lazy("Bytes."))
+    booted_at = models.DateTimeField(
+        null=True, help_text=gettext_lazy("When it was started, to the minute; empty while it is off.")
     )
-    missing_since = models.DateTimeField(null=True, help_text="Since when complete answers lack it.")
-    missed = models.PositiveSmallIntegerField(default=0, help_text="How many complete answers in a row lacked it.")
-    gone_at = models.DateTimeField(null=True, help_text="When it was taken for gone. It does not come back.")
+    status_at = models.DateTimeField(
+        null=True, help_text=gettext_lazy("When the status was asked for directly; a list is older.")
+    )
+    silent_since = models.DateTimeField(
+        null=True, help_text=gettext_lazy("Since when its node does not answer; the status is older.")
+    )
+    missing_since = models.DateTimeField(null=True, help_text=gettext_lazy("Since when complete answers lack it."))
+    missed = models.PositiveSmallIntegerField(
+        default=0, help_text=gettext_lazy("How many complete answers in a row lacked it.")
+    )
+    gone_at = models.DateTimeField(
+        null=True, help_text=gettext_lazy("When it was taken for gone. It does not come back.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     # What is asked for one machine at a time, a few in a cycle.
-    hardware_id = models.CharField(max_length=64, blank=True, help_text="SMBIOS UUID: tells a new machine by it.")
-    addresses = models.JSONField(default=list, help_text="IP addresses, by the guest's own account.")
+    hardware_id = models.CharField(
+        max_length=64, blank=True, help_text=gettext_lazy("SMBIOS UUID: tells a new machine by it.")
+    )
+    addresses = models.JSONField(default=list, help_text=gettext_lazy("IP addresses, by the guest's own account."))
     mac_addresses = models.JSONField(default=list)
-    details_due_at = models.DateTimeField(null=True, help_text="When details are asked for next; empty: never asked.")
+    details_due_at = models.DateTimeField(
+        null=True, help_text=gettext_lazy("When details are asked for next; empty: never asked.")
+    )
     details_at = models.DateTimeField(null=True)
-    details_failures = models.PositiveSmallIntegerField(default=0, help_text="In a row: it is asked ever more seldom.")
+    details_failures = models.PositiveSmallIntegerField(
+        default=0, help_text=gettext_lazy("In a row: it is asked ever more seldom.")
+    )
 
     # What people write, and no cluster says.
     note = models.TextField(
-        max_length=2000, blank=True, help_text="For whoever holds or looks after the machine. No passwords."
+        max_length=2000,
+        blank=True,
+        help_text=gettext_lazy("For whoever holds or looks after the machine. No passwords."),
     )
     guest_login = models.CharField(
         max_length=200,
         blank=True,
-        help_text="How to log in inside, like “student, the password is on the board”. Who sees the machine sees it.",
+        help_text=gettext_lazy(
+            "How to log in inside, like “student, the password is on the board”. Who sees the machine sees it."
+        ),
     )
 
     objects: ClassVar[Any] = VirtualMachineQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "machine"
+        verbose_name = gettext_lazy("machine")
         ordering = ["cluster_id", "vmid"]
         permissions = [("operate_virtualmachine", "Can operate every machine")]
         constraints = [

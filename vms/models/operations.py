@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext_lazy
 
 from vms.models.machines import VirtualMachine
 
@@ -56,54 +57,58 @@ class Operation(models.Model):
     """
 
     class Action(models.TextChoices):
-        START = "start", "Start"
-        SHUTDOWN = "shutdown", "Shut down"
-        STOP = "stop", "Force stop"
-        REBOOT = "reboot", "Reboot"
-        RESET = "reset", "Reset"
-        SUSPEND = "suspend", "Pause"
-        RESUME = "resume", "Resume"
-        SNAPSHOT = "snapshot", "Save a snapshot"
-        ROLLBACK = "rollback", "Revert to a snapshot"
-        DELETE_SNAPSHOT = "delete-snapshot", "Delete a snapshot"
-        CONSOLE = "console", "Console"
+        START = "start", gettext_lazy("Start")
+        SHUTDOWN = "shutdown", gettext_lazy("Shut down")
+        STOP = "stop", gettext_lazy("Force stop")
+        REBOOT = "reboot", gettext_lazy("Reboot")
+        RESET = "reset", gettext_lazy("Reset")
+        SUSPEND = "suspend", gettext_lazy("Pause")
+        RESUME = "resume", gettext_lazy("Resume")
+        SNAPSHOT = "snapshot", gettext_lazy("Save a snapshot")
+        ROLLBACK = "rollback", gettext_lazy("Revert to a snapshot")
+        DELETE_SNAPSHOT = "delete-snapshot", gettext_lazy("Delete a snapshot")
+        CONSOLE = "console", gettext_lazy("Console")
 
     class State(models.TextChoices):
-        REQUESTED = "requested", "waiting"
-        SENT = "sent", "sent"
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
-        CANCELLED = "cancelled", "cancelled"
-        UNKNOWN = "unknown", "outcome unknown"
+        REQUESTED = "requested", gettext_lazy("waiting")
+        SENT = "sent", gettext_lazy("sent")
+        RUNNING = "running", pgettext_lazy("operation", "running")
+        DONE = "done", gettext_lazy("done")
+        FAILED = "failed", gettext_lazy("failed")
+        CANCELLED = "cancelled", gettext_lazy("cancelled")
+        UNKNOWN = "unknown", gettext_lazy("outcome unknown")
 
     OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
-    TAKEN = "The machine was taken from this person before it could be sent."
-    CANCELLED_BY = "Cancelled by %(name)s while it waited for its turn."
+    TAKEN = gettext_noop("The machine was taken from this person before it could be sent.")
+    CANCELLED_BY = gettext_noop("Cancelled by %(name)s while it waited for its turn.")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     vm = models.ForeignKey(
-        VirtualMachine, models.SET_NULL, null=True, related_name="operations", verbose_name="machine"
+        VirtualMachine, models.SET_NULL, null=True, related_name="operations", verbose_name=gettext_lazy("machine")
     )
     cluster_id = models.CharField("cluster", max_length=50)
     vmid = models.PositiveIntegerField("VMID")
-    vm_name = models.CharField("machine name", max_length=255, blank=True)
-    node = models.CharField(max_length=63, blank=True, help_text="Where the machine was when this was let through.")
+    vm_name = models.CharField(gettext_lazy("machine name"), max_length=255, blank=True)
+    node = models.CharField(
+        max_length=63, blank=True, help_text=gettext_lazy("Where the machine was when this was let through.")
+    )
     action = models.CharField(max_length=20, choices=Action)
     snapshot = models.CharField(max_length=40, blank=True)
     description = models.CharField(max_length=500, blank=True)
     then = models.CharField(
-        max_length=20, choices=Action, blank=True, help_text="Requested by itself when this is done."
+        max_length=20, choices=Action, blank=True, help_text=gettext_lazy("Requested by itself when this is done.")
     )
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    requested_by_name = models.CharField("requested by", max_length=150)
+    requested_by_name = models.CharField(gettext_lazy("requested by"), max_length=150)
     requested_at = models.DateTimeField(default=timezone.now)
-    admitted_at = models.DateTimeField(null=True, help_text="When it was its turn.")
+    admitted_at = models.DateTimeField(null=True, help_text=gettext_lazy("When it was its turn."))
     sent_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     upid = models.CharField("UPID", max_length=250, blank=True)
-    outcome = models.CharField(max_length=500, blank=True, help_text="What the cluster or the portal said at the end.")
+    outcome = models.CharField(
+        max_length=500, blank=True, help_text=gettext_lazy("What the cluster or the portal said at the end.")
+    )
     leased_until = models.DateTimeField(null=True)
     next_look_at = models.DateTimeField(null=True)
     attempt = models.PositiveIntegerField(default=0)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -24,7 +25,7 @@ class MachineSet(models.Model):
         settings.AUTH_USER_MODEL,
         blank=True,
         related_name="stewarded_sets",
-        help_text="They see and operate every machine of the set, and write its note and guest login.",
+        help_text=gettext_lazy("They see and operate every machine of the set, and write its note and guest login."),
     )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
@@ -37,13 +38,13 @@ class MachineSet(models.Model):
     )
 
     class Meta:
-        verbose_name = "machine set"
+        verbose_name = gettext_lazy("machine set")
         ordering = [Lower("name")]
         constraints = [
             models.UniqueConstraint(
                 Lower("name"),
                 name="machine_set_name_unique_without_case",
-                violation_error_message="There is a set of this name already, perhaps in other capitals.",
+                violation_error_message=gettext_lazy("There is a set of this name already, perhaps in other capitals."),
             )
         ]
 

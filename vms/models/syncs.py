@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from clusters.models import Cluster
 
@@ -32,40 +33,48 @@ class ClusterSync(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(2), MaxValueValidator(3600)],
-        help_text="Seconds between two reads. Empty: as everywhere.",
+        help_text=gettext_lazy("Seconds between two reads. Empty: as everywhere."),
     )
     deadline = models.PositiveSmallIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(2), MaxValueValidator(30)],
-        help_text="Seconds that one read may take. Empty: as everywhere.",
+        help_text=gettext_lazy("Seconds that one read may take. Empty: as everywhere."),
     )
     node_limit = models.PositiveSmallIntegerField(
-        "operations at a time on a node", null=True, blank=True, validators=[MinValueValidator(1)]
+        gettext_lazy("operations at a time on a node"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     cluster_limit = models.PositiveSmallIntegerField(
-        "operations at a time on the cluster", null=True, blank=True, validators=[MinValueValidator(1)]
+        gettext_lazy("operations at a time on the cluster"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     due_at = models.DateTimeField(default=timezone.now, editable=False)
     attempt = models.PositiveIntegerField(default=0, editable=False)
-    failures = models.PositiveIntegerField(default=0, editable=False, help_text="In a row.")
-    asked_at = models.DateTimeField(null=True, editable=False, help_text="Begin of the last try.")
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text=gettext_lazy("In a row."))
+    asked_at = models.DateTimeField(null=True, editable=False, help_text=gettext_lazy("Begin of the last try."))
     synced_at = models.DateTimeField(
-        null=True, editable=False, help_text="Begin of the last read that was complete, or listed every machine."
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("Begin of the last read that was complete, or listed every machine."),
     )
-    milliseconds = models.PositiveIntegerField(null=True, editable=False, help_text="That the last answer took.")
-    quorate = models.BooleanField(null=True, editable=False, help_text="Empty: not known.")
+    milliseconds = models.PositiveIntegerField(
+        null=True, editable=False, help_text=gettext_lazy("That the last answer took.")
+    )
+    quorate = models.BooleanField(null=True, editable=False, help_text=gettext_lazy("Empty: not known."))
     notice = models.CharField(max_length=300, blank=True, editable=False)
     believe_down_to = models.PositiveIntegerField(
-        null=True, editable=False, help_text="A person believes the next answer if it has at least so many machines."
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("A person believes the next answer if it has at least so many machines."),
     )
     followed_until = models.DateTimeField(
-        null=True, editable=False, help_text="Until then somebody looks at its operations, or died over it."
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("Until then somebody looks at its operations, or died over it."),
     )
 
     class Meta:
-        verbose_name = "reading of a cluster"
-        verbose_name_plural = "readings of clusters"
+        verbose_name = gettext_lazy("reading of a cluster")
+        verbose_name_plural = gettext_lazy("readings of clusters")
 
     def __str__(self) -> str:
         return f"{self.cluster_id}: {self.synced_at or 'never'}"
@@ -137,9 +146,9 @@ class SyncRun(models.Model):
     """Reads of a cluster. Those in a row that brought nothing new are one row, with their number."""
 
     class Outcome(models.TextChoices):
-        OK = "ok", "taken over"
-        SUSPICIOUS = "suspicious", "not believed about what it leaves out"
-        FAILED = "failed", "failed"
+        OK = "ok", gettext_lazy("taken over")
+        SUSPICIOUS = "suspicious", gettext_lazy("not believed about what it leaves out")
+        FAILED = "failed", gettext_lazy("failed")
 
     KEPT = timedelta(days=14)
 
@@ -151,7 +160,9 @@ class SyncRun(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     runs = models.PositiveIntegerField(default=1)
-    milliseconds = models.PositiveIntegerField(default=0, help_text="Of the last one, answer and writing.")
+    milliseconds = models.PositiveIntegerField(
+        default=0, help_text=gettext_lazy("Of the last one, answer and writing.")
+    )
     seen = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
@@ -161,7 +172,7 @@ class SyncRun(models.Model):
     objects: ClassVar[Any] = SyncRunQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "reading"
+        verbose_name = gettext_lazy("reading")
         ordering = ["-last_at", "-pk"]
         indexes = [models.Index(fields=["cluster", "-last_at"], name="sync_runs_by_cluster")]
 
@@ -182,7 +193,7 @@ class Node(models.Model):
     )
     name = models.CharField(max_length=63)
     online = models.BooleanField()
-    since = models.DateTimeField(help_text="Since when it is online, or is not.")
+    since = models.DateTimeField(help_text=gettext_lazy("Since when it is online, or is not."))
     missing_since = models.DateTimeField(null=True)
 
     objects: ClassVar[Any] = NodeQuerySet.as_manager()

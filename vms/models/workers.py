@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 
 class WorkerBeat(models.Model):
@@ -12,7 +13,9 @@ class WorkerBeat(models.Model):
     EVERY = timedelta(seconds=5)
     DEAD_AFTER = timedelta(seconds=60)
 
-    name = models.CharField(max_length=100, unique=True, help_text="Host, process number and a random part.")
+    name = models.CharField(
+        max_length=100, unique=True, help_text=gettext_lazy("Host, process number and a random part.")
+    )
     version = models.CharField(max_length=40, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)

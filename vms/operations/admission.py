@@ -9,6 +9,7 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from vms.models import ClusterSync, Operation
 from vms.operations import handing
@@ -43,7 +44,7 @@ def admit(cluster_id: str, *, without: uuid.UUID | None = None) -> int:
 
 def _drop_stale(cluster_id: str, now: datetime) -> None:
     stale = Operation.objects.waiting().filter(cluster_id=cluster_id, requested_at__lt=now - WAIT_FOR)
-    outcome = "It waited too long for its turn, so it was dropped. Try again."
+    outcome = gettext_noop("It waited too long for its turn, so it was dropped. Try again.")
     stale.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=now)
 
 

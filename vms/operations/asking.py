@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from vms import rules
@@ -53,7 +54,7 @@ def request(
     if reason := rules.why_not(now, action):
         raise Refused(reason)
     if not unlimited and _asks_too_much(by):
-        raise Refused("You have asked for very much within a minute. Wait a moment.")
+        raise Refused(_("You have asked for very much within a minute. Wait a moment."))
     wanted = row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
@@ -108,24 +109,24 @@ def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
     if first := Operation.objects.open().filter(**same).first():
         return first
     reason = rules.why_not(rules.situation(machine), wanted.action)
-    raise Refused(reason or "The machine has just changed. Look at it again.") from None
+    raise Refused(reason or _("The machine has just changed. Look at it again.")) from None
 
 
 def wrong_words(action: str, snapshot: str, description: str) -> str:
     """Why this cannot be the name or the description of a snapshot, or nothing."""
     if action == Action.CONSOLE:
-        return "A console is opened, not requested."
+        return _("A console is opened, not requested.")
     if action not in ABOUT_SNAPSHOTS:
-        return "This action has no snapshot." if snapshot or description else ""
+        return _("This action has no snapshot.") if snapshot or description else ""
     if not SNAPSHOT_NAME.fullmatch(snapshot):
-        return (
-            "A snapshot's name begins with a letter and has 2 to 40 letters, digits, hyphens and underscores. "
-            "Choose another name."
+        return _(
+            "A snapshot's name begins with a letter and has 2 to 40 letters, digits, hyphens and "
+            "underscores. Choose another name."
         )
     if snapshot in RESERVED:
-        return f"The name “{snapshot}” is reserved. Choose another name."
+        return _("The name “%(snapshot)s” is reserved. Choose another name.") % {"snapshot": snapshot}
     if len(description) > LONGEST_DESCRIPTION:
-        return f"The description is longer than {LONGEST_DESCRIPTION} characters. Shorten it."
+        return _("The description is longer than %(most)s characters. Shorten it.") % {"most": LONGEST_DESCRIPTION}
     return ""
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
@@ -19,7 +20,7 @@ SETTLE_WITHIN = timedelta(minutes=1)
 # By so much the clocks of the portal and of a node may differ.
 SKEW = timedelta(minutes=2)
 
-LOOK = "Look at the machine before you try again."
+LOOK = gettext_noop("%(why)s Look at the machine before you try again.")
 
 
 def follow(operation: Operation, config: ClusterConfig) -> None:
@@ -27,10 +28,10 @@ def follow(operation: Operation, config: ClusterConfig) -> None:
         try:
             task = pve.task_status(operation.upid)
         except proxmox.NotFound:
-            _settle(operation, pve, "The cluster does not know the task any more.")
+            _settle(operation, pve, gettext_noop("The cluster does not know the task any more."))
             return
         if task.running:
-            give_up_late(operation, "The task still runs on the cluster.")
+            give_up_late(operation, gettext_noop("The task still runs on the cluster."))
         elif task.succeeded:
             _settle_done(operation, pve, task)
         else:
@@ -44,13 +45,13 @@ def look(operation: Operation, config: ClusterConfig) -> None:
         if upid := _lost_task(operation, config, pve):
             operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
         else:
-            _settle(operation, pve, "It is not known whether the cluster received this.")
+            _settle(operation, pve, gettext_noop("It is not known whether the cluster received this."))
 
 
 def give_up_late(operation: Operation, why: str) -> None:
     since = operation.sent_at or operation.admitted_at
     if operation.is_open and since and since < timezone.now() - _kind(operation).patience:
-        _end(operation, State.UNKNOWN, f"{why} {LOOK}")
+        _end(operation, State.UNKNOWN, LOOK % {"why": why})
 
 
 def _kind(operation: Operation) -> Kind:
@@ -70,9 +71,17 @@ def _settle_done(operation: Operation, pve: proxmox.Client, task: proxmox.TaskSt
     kind, status = _kind(operation), _observe(operation, pve)
     later = kind.later or proxmox.parse_upid(operation.upid).type.startswith("ha")
     if later and status != kind.status:
-        give_up_late(operation, f"The cluster took the task as done, but the machine is {status or 'not there'}.")
+        give_up_late(
+            operation,
+            gettext_noop("The cluster took the task as done, but the machine is %(status)s.")
+            % {"status": status or gettext_noop("not there")},
+        )
     else:
-        warned = "" if task.exit_status == "OK" else "It was done, with warnings: the task's log on the cluster tells."
+        warned = (
+            ""
+            if task.exit_status == "OK"
+            else gettext_noop("It was done, with warnings: the task's log on the cluster tells.")
+        )
         _end(operation, State.DONE, warned)
 
 
@@ -99,9 +108,9 @@ def _lost_task(operation: Operation, config: ClusterConfig, pve: proxmox.Client)
 def _settle(operation: Operation, pve: proxmox.Client, why: str) -> None:
     """Nobody can tell what became of it, but the machine's state may show that the goal was reached."""
     if _goal_shows(operation, pve):
-        _end(operation, State.DONE, f"{why} The machine's state shows that it was done.")
+        _end(operation, State.DONE, gettext_noop("%(why)s The machine's state shows that it was done.") % {"why": why})
     elif operation.sent_at is None or operation.sent_at < timezone.now() - SETTLE_WITHIN:
-        _end(operation, State.UNKNOWN, f"{why} {LOOK}")
+        _end(operation, State.UNKNOWN, LOOK % {"why": why})
 
 
 def _goal_shows(operation: Operation, pve: proxmox.Client) -> bool:

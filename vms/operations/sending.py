@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from clusters import gate, proxmox
@@ -24,8 +25,8 @@ SEND_WITHIN = timedelta(minutes=5)
 # The lease has to last for the call (seconds), or another worker looks for what is not there yet.
 NEEDED = DEADLINE + 2
 
-HELD_UP = "The portal was held up, and sent nothing. Try again."
-ANOTHER = "Another machine has this number now. Ask your teacher."
+HELD_UP = gettext_noop("The portal was held up, and sent nothing. Try again.")
+ANOTHER = gettext_noop("Another machine has this number now. Ask your teacher.")
 
 
 def send(operation: Operation, config: ClusterConfig) -> None:
@@ -87,7 +88,7 @@ def _is_still_allowed(operation: Operation) -> bool:
 def _why_not(operation: Operation) -> str:
     now = timezone.now()
     if (operation.admitted_at or now) < now - SEND_WITHIN:
-        return "It could not be sent for too long, so it was dropped. Try again."
+        return gettext_noop("It could not be sent for too long, so it was dropped. Try again.")
     person = User.objects.filter(pk=operation.requested_by_id or 0, is_active=True).first()
     vm = VirtualMachine.objects.select_related("cluster").filter(pk=operation.vm_id or 0).first()
     if person is None or vm is None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
@@ -37,7 +38,7 @@ def work_on(operation: Operation) -> proxmox.ProxmoxError | None:
         STEPS[operation.state](operation, config)
     except registry.UnknownCluster:
         end = State.CANCELLED if operation.state == State.REQUESTED else State.UNKNOWN
-        operation.finish(end, "The cluster was switched off meanwhile.", expected=operation.state)
+        operation.finish(end, gettext_noop("The cluster was switched off meanwhile."), expected=operation.state)
     except proxmox.ProxmoxError as error:
         # The step only looked; another one looks again, until patience is over.
         logger.warning("%s: %s", operation, error.plain)

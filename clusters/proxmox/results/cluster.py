@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.utils.translation import gettext_noop
+
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.values import Row, flag, ip_address, is_node_name, real, row, rows, text, whole
 
@@ -100,7 +102,7 @@ def learned_addresses(status: ClusterStatus) -> tuple[str, ...]:
 def version(data: object) -> Version:
     found = row(data)
     if not text(found.get("version")):
-        raise ProtocolError("no version in it")
+        raise ProtocolError(gettext_noop("no version in it"))
     return Version(version=text(found["version"], 40), release=text(found.get("release"), 40))
 
 
@@ -108,7 +110,7 @@ def cluster_status(data: object) -> ClusterStatus:
     found = [row(entry) for entry in rows(data)]
     nodes = tuple(_member(entry) for entry in found if entry.get("type") == "node")
     if not nodes:
-        raise ProtocolError("a cluster without nodes")
+        raise ProtocolError(gettext_noop("a cluster without nodes"))
     for entry in found:
         if entry.get("type") == "cluster":
             return ClusterStatus(text(entry.get("name"), 100), flag(entry.get("quorate")), nodes)
@@ -140,7 +142,7 @@ def node_status(data: object) -> NodeStatus:
             kernel=text(found.get("kversion"), 200),
         )
     except ValueError:
-        raise ProtocolError("a number was expected") from None
+        raise ProtocolError(gettext_noop("a number was expected")) from None
 
 
 def ha_status(data: object) -> HaStatus:
@@ -190,14 +192,14 @@ def _end(found: Row) -> datetime | None:
     try:
         seconds = whole(found.get("expire"))
     except ValueError:
-        raise ProtocolError("a time was expected") from None
+        raise ProtocolError(gettext_noop("a time was expected")) from None
     # What lies beyond this century is for ever, and beyond what a date can be.
     return datetime.fromtimestamp(seconds, tz=UTC) if 0 < seconds < 2**32 else None
 
 
 def node_name(value: object) -> str:
     if not is_node_name(value):
-        raise ProtocolError("a node without a proper name")
+        raise ProtocolError(gettext_noop("a node without a proper name"))
     return value
 
 

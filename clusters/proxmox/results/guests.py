@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from django.utils.translation import gettext_noop
+
 from clusters.proxmox.errors import ProtocolError, Refused
 from clusters.proxmox.results.inventory import tags
 from clusters.proxmox.results.tasks import parse_upid
@@ -162,7 +164,7 @@ def pending(data: object) -> tuple[PendingChange, ...]:
 def next_id(data: object) -> int:
     vmid = _or_bad(whole, data)
     if not is_vmid(vmid):
-        raise ProtocolError(f"no number from 100 to {MAX_VMID}")
+        raise ProtocolError(gettext_noop("no number from 100 to %(most)s") % {"most": MAX_VMID})
     return vmid
 
 
@@ -175,7 +177,9 @@ def interfaces(data: object) -> tuple[Interface, ...]:
         data = data.get("result")
         if isinstance(data, dict) and isinstance(data.get("error"), dict):
             reason = text(data["error"].get("desc"), 300)
-            raise Refused(f"The machine's guest agent refused ({reason}).", reason=reason)
+            raise Refused(
+                gettext_noop("The machine's guest agent refused (%(reason)s).") % {"reason": reason}, reason=reason
+            )
     found = [entry for entry in rows(data or [])[:MAX_INTERFACES] if isinstance(entry, dict)]
     return tuple(_interface(entry) for entry in found)
 
@@ -198,11 +202,11 @@ def console(data: object, *, entry: str) -> Console:
     found = row(data)
     ticket, password, upid = found.get("ticket"), found.get("password"), found.get("upid")
     if not isinstance(ticket, str) or not re.fullmatch(r"[ -~]{8,4096}", ticket):
-        raise ProtocolError("a console without a ticket")
+        raise ProtocolError(gettext_noop("a console without a ticket"))
     parse_upid(upid, sent=True)
     port = _or_bad(whole, found.get("port"))
     if not 1 <= port <= 65535:
-        raise ProtocolError("a console without a port")
+        raise ProtocolError(gettext_noop("a console without a port"))
     own = isinstance(password, str) and re.fullmatch(r"[ -~]{1,64}", password)
     return Console(
         entry=entry,
@@ -218,4 +222,4 @@ def _or_bad(convert: Callable[[object], int], value: object) -> int:
     try:
         return convert(value)
     except ValueError:
-        raise ProtocolError("a number was expected") from None
+        raise ProtocolError(gettext_noop("a number was expected")) from None

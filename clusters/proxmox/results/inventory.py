@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.results import traces
 from clusters.proxmox.results.cluster import NodeState, node_name
@@ -111,7 +113,7 @@ def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools
     if kind in ("qemu", "lxc"):
         guest = _guest(entry)
         if guests.setdefault(guest.vmid, guest) is not guest:
-            raise ValueError("a VMID twice")
+            raise ValueError(gettext_noop("a VMID twice"))
     elif kind == "node":
         nodes.append(NodeState(node_name(entry.get("node")), entry.get("status") == "online"))
     elif kind == "pool" and is_pool_name(entry.get("pool")):
@@ -122,7 +124,7 @@ def _guest(entry: Row) -> Guest:
     get = entry.get
     vmid = whole(get("vmid"))
     if not is_vmid(vmid):
-        raise ValueError("vmid out of range")
+        raise ValueError(gettext_noop("vmid out of range"))
     return Guest(
         vmid,
         entry["type"],

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from clusters.proxmox.errors import BadParameter, ProtocolError
 from clusters.proxmox.values import Row, flag, lines, row, rows, snapshot_part, text, whole
 
@@ -44,7 +46,7 @@ def snapshots(data: object) -> Snapshots:
             name = snapshot_part(entry.get("name"))
             whole(entry.get("snaptime"))
             if len(found) >= MAX_SNAPSHOTS or found.setdefault(name, entry) is not entry:
-                raise ValueError("too many, or one twice")
+                raise ValueError(gettext_noop("too many, or one twice"))
         except (ValueError, ProtocolError, BadParameter):
             rejected += 1
     return Snapshots(tuple(_in_order(found)), current if current in found else "", rejected)

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext_noop
+
 from clusters.proxmox.errors import ProtocolError, TaskFailed
 from clusters.proxmox.refusals import speaks_of_a_lock
 from clusters.proxmox.values import Row, row, rows, text, whole
@@ -13,7 +15,7 @@ _UPID = re.compile(
     r"(?P<type>[A-Za-z0-9_-]{1,40}):(?P<guest_id>[^:\s/\\]{0,64}):(?P<user>[^:\s/\\]{1,140}):"
 )
 _WARNINGS = re.compile(r"WARNINGS: \d+")
-_NOTHING_YET = "no content"
+_NOTHING_YET = gettext_noop("no content")
 
 
 class Power(StrEnum):
@@ -79,7 +81,7 @@ def parse_upid(upid: object, *, sent: bool = False) -> Upid:
     """Take a task's identifier apart. Raises `ProtocolError`."""
     match = _UPID.fullmatch(upid) if isinstance(upid, str) else None
     if not match:
-        raise ProtocolError("no task identifier", sent=sent)
+        raise ProtocolError(gettext_noop("no task identifier"), sent=sent)
     return Upid(**match.groupdict())
 
 
@@ -89,9 +91,11 @@ def parse_upid(upid: object, *, sent: bool = False) -> Upid:
 def task_status(data: object) -> TaskStatus:
     found = row(data)
     if found.get("status") not in ("running", "stopped"):
-        raise ProtocolError("a task that neither runs nor has ended")
+        raise ProtocolError(gettext_noop("a task that neither runs nor has ended"))
     running = found["status"] == "running"
-    return TaskStatus(running, "" if running else text(found.get("exitstatus"), 500) or "unexpected status")
+    return TaskStatus(
+        running, "" if running else text(found.get("exitstatus"), 500) or gettext_noop("unexpected status")
+    )
 
 
 def task_log(data: object) -> tuple[str, ...]:
@@ -126,5 +130,5 @@ def _task(entry: Row) -> Task:
         user=upid.user,
         started=whole(entry.get("starttime")),
         ended=ended,
-        status=TaskStatus(running, "" if running else status or "unexpected status"),
+        status=TaskStatus(running, "" if running else status or gettext_noop("unexpected status")),
     )

@@ -6,9 +6,9 @@ const copy = async (button) => {
   getSelection().selectAllChildren(box);
   try {
     await navigator.clipboard.writeText(`${box.textContent}\n`);
-    button.textContent = "Copied";
+    button.textContent = button.dataset.copied;
   } catch {
-    button.textContent = "Selected: press Ctrl+C";
+    button.textContent = button.dataset.selected;
   }
 };
 
