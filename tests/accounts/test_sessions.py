@@ -1,0 +1,60 @@
+"""The person comes with the session in one query, and is never older than that query."""
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from tests.labs import queries
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/accounts/profile/"
+
+
+@pytest.fixture
+def logged_in(client: Client, ana: User) -> Client:
+    client.force_login(ana)
+    assert client.get(PAGE).status_code == 200
+    return client
+
+
+def test_session_and_person_are_one_query(logged_in: Client) -> None:
+    with queries() as seen:
+        assert logged_in.get("/vms/").status_code == 200
+    reads = [q["sql"] for q in seen if "session_data" in q["sql"] or "FROM \"accounts_user\"" in q["sql"]]
+    assert len(reads) == 1
+
+
+def test_who_is_switched_off_is_out_at_once(logged_in: Client, ana: User) -> None:
+    User.objects.filter(pk=ana.pk).update(is_active=False)
+    assert logged_in.get(PAGE).status_code == 302
+
+
+def test_a_new_password_elsewhere_ends_the_session(logged_in: Client, ana: User) -> None:
+    ana.set_password("another correct horse")
+    ana.save()
+    assert logged_in.get(PAGE).status_code == 302
+
+
+def test_a_session_that_was_ended_elsewhere_is_over(logged_in: Client) -> None:
+    Session.objects.all().delete()
+    assert logged_in.get(PAGE).status_code == 302
+
+
+def test_a_session_that_has_expired_is_over(logged_in: Client) -> None:
+    Session.objects.update(expire_date=timezone.now())
+    assert logged_in.get(PAGE).status_code == 302
+
+
+def test_somebody_who_was_deleted_is_out(logged_in: Client, ana: User) -> None:
+    ana.delete()
+    assert logged_in.get(PAGE).status_code == 302
+
+
+def test_the_next_person_at_the_computer_is_himself(logged_in: Client, ben: User) -> None:
+    logged_in.logout()
+    logged_in.force_login(ben)
+    for _ in range(2):
+        assert logged_in.get(PAGE).wsgi_request.user == ben
