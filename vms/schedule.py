@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from clusters.models import PendingImport
 from vms import alerts, credential_ends, inventory, jobs
 from vms.jobs import job
 from vms.models import ConsoleGrant, ConsoleSession, Schedule, WorkerBeat
@@ -40,6 +41,7 @@ LINES = {
         Line("forget finished jobs", timedelta(minutes=10), engines.forget_finished),
         Line("end dead consoles", timedelta(seconds=30), end_dead_consoles),
         Line("forget permits of consoles", timedelta(hours=1), ConsoleGrant.forget_old),
+        Line("forget old previews", timedelta(minutes=5), PendingImport.forget_old),
         Line("forget dead workers", timedelta(hours=1), forget_workers),
         Line("review alerts", timedelta(seconds=10), alerts.review),
         Line("ask until when credentials are good", timedelta(minutes=5), credential_ends.ask),

@@ -19,6 +19,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from accounts import telling
 from clusters import proxmox, trust
@@ -49,10 +50,11 @@ class ReplacesForm(forms.Form):
 
 def urls(model_admin: Admin) -> list[URLPattern]:
     wrap = model_admin.admin_site.admin_view
+    look, decide = wrap(require_POST(partial(fetch, model_admin))), wrap(require_POST(partial(accept, model_admin)))
     return [
-        path("add/certificate/", wrap(partial(fetch, model_admin)), name="clusters_cluster_certificate_new"),
-        path("<int:pk>/certificate/", wrap(partial(fetch, model_admin)), name="clusters_cluster_certificate"),
-        path("<int:pk>/certificate/accept/", wrap(partial(accept, model_admin)), name="clusters_cluster_accept"),
+        path("add/certificate/", look, name="clusters_cluster_certificate_new"),
+        path("<int:pk>/certificate/", look, name="clusters_cluster_certificate"),
+        path("<int:pk>/certificate/accept/", decide, name="clusters_cluster_accept"),
     ]
 
 
@@ -89,15 +91,13 @@ def accept(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _check_adding(model_admin: Admin, request: HttpRequest) -> None:
-    if request.method != "POST":
-        raise Http404
     if not model_admin.has_add_permission(request):
         raise PermissionDenied
 
 
 def _stored(model_admin: Admin, request: HttpRequest, pk: int) -> Cluster:
     stored = model_admin.get_object(request, str(pk))
-    if request.method != "POST" or stored is None:
+    if stored is None:
         raise Http404
     if not model_admin.has_change_permission(request, stored):
         raise PermissionDenied

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from accounts import telling
 from clusters import addresses
@@ -199,8 +200,8 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         wrap = self.admin_site.admin_view
         return [
             path("import/", wrap(self.import_view), name="clusters_cluster_import"),
-            path("add/test/", wrap(self.test_view), name="clusters_cluster_test_new"),
-            path("<int:pk>/test/", wrap(self.test_view), name="clusters_cluster_test"),
+            path("add/test/", wrap(require_POST(self.test_view)), name="clusters_cluster_test_new"),
+            path("<int:pk>/test/", wrap(require_POST(self.test_view)), name="clusters_cluster_test"),
             *certificate.urls(self),
             *privileges.urls(self),
             *super().get_urls(),
@@ -212,7 +213,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     def test_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """Examine what the form says, without saving it. A stored secret is used only where the target is the same."""
         stored = self.get_object(request, str(pk)) if pk else None
-        if request.method != "POST" or (pk and stored is None):
+        if pk and stored is None:
             raise Http404
         if not (self.has_change_permission(request, stored) if pk else self.has_add_permission(request)):
             raise PermissionDenied

@@ -1,7 +1,6 @@
 """The import in the admin: a preview of what would happen, then exactly that."""
 
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,9 +16,6 @@ from clusters import importing
 from clusters.config import MAX_BYTES, ClusterFileError, inspect, read_bytes
 from clusters.importing import Options, Plan, PlanChanged
 from clusters.models import PendingImport
-
-# A preview that nobody confirmed is forgotten after this long: it holds the file, sealed.
-KEPT = timedelta(minutes=15)
 
 # Sealed text fits every cluster of this portal, so whoever found some in a backup could send it to a host of his own.
 NOT_UPLOADED = gettext_lazy(
@@ -58,7 +53,8 @@ def view(request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> HttpRespon
     """GET: the form. POST: the preview. POST with `pending`: import what the preview showed."""
     if not (model_admin.has_add_permission(request) and model_admin.has_change_permission(request)):
         raise PermissionDenied
-    PendingImport.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+    if request.method == "POST":
+        PendingImport.forget_old()
     if "pending" in request.POST:
         return _apply(request, model_admin)
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from accounts import telling
 from clusters import privileges, proxmox
@@ -20,13 +21,14 @@ Admin = admin.ModelAdmin[Cluster]
 
 def urls(model_admin: Admin) -> list[URLPattern]:
     wrap = model_admin.admin_site.admin_view
-    return [path("<int:pk>/privileges/", wrap(partial(view, model_admin)), name="clusters_cluster_privileges")]
+    check = wrap(require_POST(partial(view, model_admin)))
+    return [path("<int:pk>/privileges/", check, name="clusters_cluster_privileges")]
 
 
 def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     """Ask the cluster with what is stored. Nothing is changed here or there, but a login is, so it takes a POST."""
     stored = model_admin.get_object(request, str(pk))
-    if request.method != "POST" or stored is None:
+    if stored is None:
         raise Http404
     if not request.user.has_perm("clusters.test_cluster"):
         raise PermissionDenied

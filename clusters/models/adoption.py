@@ -1,5 +1,6 @@
 """Since when the database is the source of clusters, what was deleted from it, and what waits to come in."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.conf import settings
@@ -59,6 +60,8 @@ class DeletedCluster(models.Model):
 class PendingImport(models.Model):
     """A file whose preview waits for a yes: sealed, because it may hold passwords, and forgotten soon."""
 
+    KEPT = timedelta(minutes=15)
+
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     source = models.CharField(max_length=255)
     content = EncryptedSecretField()
@@ -68,3 +71,8 @@ class PendingImport(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+    @classmethod
+    def forget_old(cls) -> int:
+        """Those that nobody confirmed in time. Returns how many."""
+        return cls.objects.filter(created_at__lt=timezone.now() - cls.KEPT).delete()[0]

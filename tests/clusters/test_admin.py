@@ -420,7 +420,7 @@ def test_what_is_wrong_is_said_in_plain_words(lena: Client, target: Target, said
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_nothing_is_tried_by_looking(lena: Client, target: Target, method: str) -> None:
     answer = getattr(lena, method)(reverse("admin:clusters_cluster_test", args=[target.row.pk]))
-    assert answer.status_code == 404
+    assert answer.status_code == 405
     assert target.pve.requests == []
 
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import User
 from clusters.models import Cluster, DeletedCluster, PendingImport
 from tests.clusters.files import CANARY, CORE, PEM, entry
+from vms import schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -228,6 +229,15 @@ def test_a_preview_of_sixteen_minutes_ago_is_too_old(lena):
     PendingImport.objects.update(created_at=timezone.now() - timedelta(minutes=16))
     assert "too old" in said(confirm(lena, page))
     assert ids() == []
+    assert not PendingImport.objects.exists()
+
+
+def test_a_preview_of_sixteen_minutes_ago_is_forgotten_by_a_worker(lena):
+    upload(lena, [entry("new")])
+    schedule.LINES["forget old previews"].work()
+    assert PendingImport.objects.exists()
+    PendingImport.objects.update(created_at=timezone.now() - timedelta(minutes=16))
+    schedule.LINES["forget old previews"].work()
     assert not PendingImport.objects.exists()
 
 

@@ -323,8 +323,8 @@ def test_a_cluster_that_is_not_there_is_not_found(page: Page, view: str) -> None
 
 @pytest.mark.parametrize("view", ["certificate", "accept"])
 def test_nothing_is_looked_at_by_following_a_link(page: Page, view: str) -> None:
-    assert page.client.get(reverse(f"admin:clusters_cluster_{view}", args=[page.row.pk])).status_code == 404
-    assert page.client.get(reverse("admin:clusters_cluster_certificate_new")).status_code == 404
+    assert page.client.get(reverse(f"admin:clusters_cluster_{view}", args=[page.row.pk])).status_code == 405
+    assert page.client.get(reverse("admin:clusters_cluster_certificate_new")).status_code == 405
 
 
 @pytest.mark.parametrize("view", ["certificate", "accept"])

@@ -118,7 +118,7 @@ def test_a_cluster_that_is_not_there_is_not_found(lena: Client) -> None:
 
 
 def test_nothing_is_checked_by_following_a_link(lena: Client, building_a: Lab) -> None:
-    assert lena.get(url(building_a)).status_code == 404
+    assert lena.get(url(building_a)).status_code == 405
     assert building_a.pve.requests == []
 
 

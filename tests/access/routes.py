@@ -1,0 +1,79 @@
+"""Every route of the site as the URL configuration has it, and an address for each."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
+from django.urls import get_resolver
+
+from accounts.models import User
+from tests.access.world import World
+
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+REGEX = re.compile(r"\^?\(\?P<(\w+)>.*?\)(/?)\$")
+PAGES = ("", "add/", "<path:object_id>/change/", "<path:object_id>/delete/", "<path:object_id>/history/")
+
+
+def routes() -> list[str]:
+    """As they are written in the `urls` modules, like `vms/<int:pk>/note/`; of a regular expression its names."""
+    return list(_walk(get_resolver()))
+
+
+def _walk(resolver: Any, prefix: str = "") -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        route = prefix + str(entry.pattern)
+        if hasattr(entry, "url_patterns"):
+            yield from _walk(entry, route)
+        else:
+            yield REGEX.sub(r"<\1>\2", route)
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    """One of the five pages that the admin has for a model, and a sixth that leads to the third."""
+
+    model: str
+    page: str
+
+
+@cache
+def model_pages() -> dict[str, ModelPage]:
+    """By route."""
+    return {
+        f"admin/{model._meta.app_label}/{model._meta.model_name}/{page}": ModelPage(model._meta.label_lower, page)
+        for model in admin.site._registry
+        for page in (*PAGES, "<path:object_id>/")
+    }
+
+
+def values(world: World, route: str) -> dict[str, Any]:
+    """What stands for the parameters of a route: the holder's machine, its cluster, its snapshot. Add yours here."""
+    cluster = world.rows["clusters.cluster"]
+    found = {
+        "pk": cluster if route.startswith("admin/clusters/") else world.machine.pk,
+        "name": "lesson-1",
+        "action": "start",
+        "cluster_id": "building-1",
+        "id": world.rows["accounts.user"],
+        "content_type_id": ContentType.objects.get_for_model(User).pk,
+        "object_id": world.rows["accounts.user"],
+        "app_label": "vms",
+        "url": "nothing/of/this/name",
+    }
+    if page := model_pages().get(route):
+        found["object_id"] = world.rows[page.model]
+    return found
+
+
+def address(world: World, route: str) -> str:
+    return f"/{fill(route, values(world, route))}"
+
+
+def fill(route: str, found: dict[str, Any]) -> str:
+    """Put values in the place of parameters. One without a value is an error that names it."""
+    return PARAMETER.sub(lambda match: quote(str(found[match[1]]), safe=""), route)

@@ -1,0 +1,152 @@
+"""Who gets what: a row for each route.
+
+Columns: anonymous, the student who holds the machine, another student, the steward of the machine's set, staff
+without a permission, auditor, lab administrator, superuser. First for GET, then for POST with a CSRF token. `in` is the
+way to the login page. One answer stands for all eight.
+
+A new route needs a row here; what its POST needs to be meant stands in BODIES, and the values of its parameters come
+from `routes.values`.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tests.access import routes
+from tests.access.world import PEOPLE
+
+ROWS = """
+/                                                   | 302                             | 302
+portal                                              | 302                             | 302
+healthz                                             | 200                             | 405
+metrics                                             | 404                             | 405
+accounts/login/                                     | 200 302 302 302 302 302 302 302 | 200 302 302 302 302 302 302 302
+accounts/logout/                                    | 405                             | 302
+accounts/profile/                                   |  in 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302
+accounts/password/                                  |  in 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200
+vms/                                                |  in 200 200 200 200 200 200 200 | 405
+vms/switch-cluster/                                 | 405                             |  in 302 302 302 404 302 302 302
+vms/import-clusters/                                | 405                             |  in 403 403 403 403 403 302 302
+vms/<int:pk>/                                       |  in 200 404 200 404 200 200 200 | 405
+vms/<int:pk>/rdp                                    |  in 409 404 409 404 409 409 409 | 405
+vms/<int:pk>/note/                                  | 405                             |  in 404 404 302 404 404 302 302
+vms/<int:pk>/why/                                   |  in 404 404 404 404 200 200 200 | 405
+vms/<int:pk>/save-point/                            |  in 200 404 200 404 404 200 200 |  in 302 404 302 404 404 302 302
+vms/<int:pk>/snapshots/                             |  in 404 404 200 404 404 200 200 |  in 404 404 302 404 404 302 302
+vms/<int:pk>/snapshots/<slug:name>/revert/          |  in 200 404 200 404 404 200 200 |  in 302 404 302 404 404 302 302
+vms/<int:pk>/snapshots/<slug:name>/delete/          |  in 409 404 200 404 404 200 200 |  in 302 404 302 404 404 302 302
+vms/<int:pk>/<slug:action>/                         |  in 200 404 200 404 404 200 200 |  in 302 404 302 404 404 302 302
+clusters/                                           |  in 403 403 403 403 200 200 200 | 405
+clusters/<str:cluster_id>/sync/                     | 405                             |  in 403 403 403 403 403 302 302
+api/clusters                                        | 401 200 200 200 200 200 200 200 | 405
+api/switch-cluster                                  | 405                             | 401 200 200 200 400 200 200 200
+admin/clusters/                                     | 302                             | 302
+admin/                                              |  in  in  in  in 200 200 200 200 |  in  in  in  in 200 200 200 200
+admin/login/                                        | 200 200 200 200 302 302 302 302 | 200
+admin/logout/                                       | 302 302 302 302 405 405 405 405 | 302
+admin/password_change/                              |  in  in  in  in 200 200 200 200 |  in  in  in  in 200 200 200 200
+admin/password_change/done/                         |  in  in  in  in 200 200 200 200 |  in  in  in  in 405 405 405 405
+admin/autocomplete/                                 |  in  in  in  in 403 200 200 200 |  in  in  in  in 405 405 405 405
+admin/jsi18n/                                       |  in  in  in  in 200 200 200 200 |  in  in  in  in 405 405 405 405
+admin/r/<path:content_type_id>/<path:object_id>/    |  in  in  in  in 404 404 404 404 |  in  in  in  in 404 404 404 404
+admin/accounts/user/import/                         |  in  in  in  in 403 403 200 200 |  in  in  in  in 403 403 200 200
+admin/accounts/user/<id>/password/                  |  in  in  in  in 403 403 200 200 |  in  in  in  in 403 403 200 200
+admin/clusters/cluster/import/                      |  in  in  in  in 403 403 200 200 |  in  in  in  in 403 403 200 200
+admin/clusters/cluster/add/test/                    |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
+admin/clusters/cluster/<int:pk>/test/               |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
+admin/clusters/cluster/add/certificate/             |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
+admin/clusters/cluster/<int:pk>/certificate/        |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
+admin/clusters/cluster/<int:pk>/certificate/accept/ |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
+admin/clusters/cluster/<int:pk>/privileges/         |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
+admin/auditlog/logentry/download/                   |  in  in  in  in 403 200 200 200 |  in  in  in  in 403 200 200 200
+admin/vms/assignment/bulk/                          |  in  in  in  in 403 403 200 200 |  in  in  in  in 403 403 200 200
+admin/vms/assignment/download/                      |  in  in  in  in 403 200 200 200 |  in  in  in  in 403 200 200 200
+admin/vms/virtualmachine/download/                  |  in  in  in  in 403 200 200 200 |  in  in  in  in 403 200 200 200
+admin/vms/operation/download/                       |  in  in  in  in 403 200 200 200 |  in  in  in  in 403 200 200 200
+admin/<app_label>/                                  |  in  in  in  in 404 200 200 200 |  in  in  in  in 404 200 200 200
+admin/<url>                                         |  in  in  in  in 404 404 404 404 |  in  in  in  in 404 404 404 404
+"""
+
+# The pages that the admin has for each model: who may look, add, change and delete, of staff without a permission (f),
+# auditor (a), lab administrator (l) and superuser (s). The others are led to the login.
+MODELS = """
+auth.group                              ...s  ...s  ...s  ...s
+axes.accessattempt                      ...s  ....  ...s  ...s
+accounts.user                           .als  ..ls  ..ls  ...s
+clusters.cluster                        .als  ..ls  ..ls  ..ls
+clusters.deletedcluster                 .als  ....  ....  ..ls
+clusters.clusternotice                  .als  ..ls  ..ls  ..ls
+auditlog.logentry                       .als  ....  ....  ....
+vms.alert                               .als  ....  ....  ....
+vms.assignment                          .als  ..ls  ..ls  ..ls
+vms.virtualmachine                      .als  ....  ..ls  ....
+vms.operation                           .als  ....  ....  ....
+vms.clustersync                         .als  ....  ..ls  ....
+vms.syncrun                             .als  ....  ....  ....
+vms.node                                .als  ....  ....  ....
+vms.machineset                          .als  ..ls  ..ls  ..ls
+django_tasks_database.dbtaskresult      ...s  ....  ....  ....
+"""
+
+EXTRA: dict[str, "Row"] = {}
+QUERIES: dict[str, dict[str, str]] = {
+    "admin/autocomplete/": {"app_label": "vms", "model_name": "assignment", "field_name": "vm", "term": ""},
+}
+BODIES: dict[str, Any] = {
+    "accounts/profile/": {"theme": "dark"},
+    "vms/switch-cluster/": {"cluster": "building-1"},
+    "vms/<int:pk>/note/": {"note": "Kept until May."},
+    "vms/<int:pk>/snapshots/": {"name": "lesson-2"},
+    "vms/<int:pk>/snapshots/<slug:name>/revert/": {"sure": "yes"},
+    "vms/<int:pk>/snapshots/<slug:name>/delete/": {"sure": "yes"},
+    "api/switch-cluster": '{"cluster_id": "building-1"}',
+    **{route: {"post": "yes"} for route, page in routes.model_pages().items() if page.page.endswith("delete/")},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """The expected answers by person; `ok` is 200 or 302, as a form may be right or not."""
+
+    get: dict[str, str]
+    post: dict[str, str]
+
+
+def rows() -> dict[str, Row]:
+    """The whole table by route."""
+    return {**_written(), **_of_models(), **EXTRA}
+
+
+@cache
+def _written() -> dict[str, Row]:
+    found = {}
+    for line in ROWS.strip().splitlines():
+        route, get, post = (part.strip() for part in line.split(" | "))
+        found["" if route == "/" else route] = Row(_by_person(get.split()), _by_person(post.split()))
+    return found
+
+
+def _by_person(codes: list[str]) -> dict[str, str]:
+    return dict(zip(PEOPLE, codes * len(PEOPLE) if len(codes) == 1 else codes, strict=True))
+
+
+@cache
+def _of_models() -> dict[str, Row]:
+    found = {}
+    for line in MODELS.strip().splitlines():
+        name, look, add, change, delete = line.split()
+        for page, get, post in (
+            ("", look, look),
+            ("add/", add, add),
+            ("<path:object_id>/change/", look, change),
+            ("<path:object_id>/delete/", delete, delete),
+            ("<path:object_id>/history/", look, look),
+        ):
+            found[f"admin/{name.replace('.', '/')}/{page}"] = Row(_staff(get), _staff(post))
+        leads_on = _by_person(["in"] * 4 + ["302"] * 4)
+        found[f"admin/{name.replace('.', '/')}/<path:object_id>/"] = Row(leads_on, leads_on)
+    return found
+
+
+def _staff(allowed: str) -> dict[str, str]:
+    return _by_person(["in"] * 4 + ["403" if mark == "." else "ok" for mark in allowed])
