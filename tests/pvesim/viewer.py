@@ -33,7 +33,13 @@ class Viewer:
         headers = {name: str(api.session.headers[name]) for name in ("Authorization",) if name in api.session.headers}
         tls = ssl.create_default_context(cafile=str(api.session.verify))
         url = f"{api.url.replace('https', 'wss')}/api2/json{path}/vncwebsocket?{query}"
-        defaults: dict[str, Any] = {"compression": None, "proxy": None, "ping_interval": None, "close_timeout": 0.1}
+        defaults: dict[str, Any] = {
+            "compression": None,
+            "proxy": None,
+            "ping_interval": None,
+            "close_timeout": 0.1,
+            "legacy": True,
+        }
         self.websocket: ClientConnection = connect(
             url, ssl=tls, additional_headers=headers, **{"subprotocols": ["binary"], **defaults, **options}
         )
@@ -57,6 +63,11 @@ class Viewer:
             self._kept += message
         result, self._kept = self._kept[:count], self._kept[count:]
         return result
+
+    def drain(self) -> None:
+        """Read on until the connection ends."""
+        while True:
+            self.receive(1)
 
     def send(self, layout: str, *values: Any) -> None:
         self.websocket.send(struct.pack(layout, *values))
