@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from pvesim import Cluster, ManualClock, Simulator
+from pvesim.console import vncauth
 
 from .conftest import Api, Clients
 from .viewer import DELETE, RETURN, SHIFT, Viewer, proxy
@@ -313,16 +314,19 @@ def test_the_display_outlives_a_reset_and_not_a_reboot(boss: Api, lab: Cluster, 
 
 
 @contextmanager
-def vnc_server(said: list[bytes]) -> Iterator[tuple[str, int]]:
-    """Speaks VNC without a password for one client, and says its first words again."""
+def vnc_server(said: list[bytes], password: str | None = None) -> Iterator[tuple[str, int]]:
+    """Speaks VNC for one client, and says its first words twice."""
 
     def serve() -> None:
         client, _ = listener.accept()
         with client:
             client.sendall(b"RFB 003.008\n")
             said.append(client.recv(12))
-            client.sendall(b"\x01\x01")
+            client.sendall(b"\x01\x02" if password else b"\x01\x01")
             said.append(client.recv(1))
+            if password:
+                client.sendall(b"sixteen letters!")
+                assert client.recv(16) == vncauth.response(b"sixteen letters!", password)
             client.sendall(bytes(4))
             client.sendall(client.recv(100) * 2)
             said.append(client.recv(100))
@@ -334,16 +338,17 @@ def vnc_server(said: list[bytes]) -> Iterator[tuple[str, int]]:
         thread.join(5)
 
 
-def test_a_real_server_may_stand_behind_a_console(boss: Api, lab: Cluster) -> None:
+@pytest.mark.parametrize(("password", "security"), [(None, b"\x01"), ("its own", b"\x02")])
+def test_a_real_server_may_stand_behind(boss: Api, lab: Cluster, password: str | None, security: bytes) -> None:
     said: list[bytes] = []
-    with vnc_server(said) as place:
-        lab.guest(101).vnc_backend = place
+    with vnc_server(said, password) as place:
+        lab.guest(101).vnc_backend, lab.guest(101).vnc_password = place, password
         with Viewer(boss, WEB) as viewer:
             assert viewer.log_in() == 0
             viewer.websocket.send(b"\x01")
             assert viewer.receive(2) == b"\x01\x01"
             viewer.websocket.send(b"more")
-    assert said == [b"RFB 003.008\n", b"\x01", b"more"]
+    assert said == [b"RFB 003.008\n", security, b"more"]
 
 
 # --- SPICE ---
