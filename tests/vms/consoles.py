@@ -47,6 +47,7 @@ class Portal:
             compression=None,
             proxy=None,
             close_timeout=1,
+            legacy=True,
         )
 
     def view(self, path: str, client: Client) -> "Viewer":
