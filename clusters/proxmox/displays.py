@@ -128,7 +128,10 @@ async def _log_in(shown: Display, password: str) -> None:
         async with asyncio.timeout(OPEN_WITHIN):
             await rfb.log_in(shown.exactly, shown.send, password)
     except TimeoutError:
-        raise errors.TimedOut(sent=True) from None
+        failure = errors.TimedOut(sent=True)
+    else:
+        return
+    raise failure
 
 
 async def _opened(way: Way) -> ClientConnection:

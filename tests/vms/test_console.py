@@ -9,13 +9,12 @@ from django.test import Client
 from django.urls import reverse
 from websockets.exceptions import InvalidStatus
 
-import pvesim
 from accounts.models import User
 from clusters.models import Cluster
 from clusters.proxmox import displays
 from tests.labs import Lab, ago
 from tests.vms.consoles import Portal, browser_of, end_of, eventually, key, permit, portal
-from vms.console import door, socket
+from vms.console import socket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Operation, VirtualMachine
 
 __all__ = ["portal"]
@@ -87,7 +86,9 @@ def test_without_a_login_there_is_none(portal: Portal, running: VirtualMachine, 
     assert end_of(portal.open(permit(of_ana, running.pk), None)) == 4401
 
 
-@pytest.mark.parametrize("origin", [None, "http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1", "null"])
+@pytest.mark.parametrize(
+    "origin", [None, "http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1", "null"]
+)
 def test_another_site_is_turned_away_before_anything_else(
     portal: Portal, running: VirtualMachine, of_ana: Client, origin: str | None
 ):
@@ -157,9 +158,9 @@ def test_whose_login_ends_is_shown_out(
 
 
 def test_the_same_number_on_another_cluster_is_another_machine(
-    portal: Portal, building_a: Lab, building_b: Lab, of_ana: Client, ana: User, ben: User
+    portal: Portal, building_a: Lab, building_b: Lab, of_ana: Client, ana: User
 ):
-    mine, foreign = building_b.give(102, ana), building_a.give(102, ben)
+    mine, foreign = building_b.give(102, ana), building_a.machine(102)
     assert of_ana.post(f"/vms/{foreign.pk}/console/grant/", {"mode": "view"}).status_code == 404
     assert portal.view(permit(of_ana, mine.pk), of_ana).name == "QEMU (db-02)"
     assert building_a.pve.consoles_opened() == 0
@@ -220,7 +221,7 @@ def test_no_secret_is_in_the_log_or_the_database(
         viewer.sees_something()
         building_a.pve.drop_consoles(102)
         end_of(viewer.websocket)
-    assert eventually(lambda: Operation.objects.exists())
+    assert eventually(Operation.objects.exists)
     written = caplog.text + str([vars(row) for row in Operation.objects.all()])
     for secret in ("PVEVNC", "PVEAPIToken", "vncticket", f"{building_a.pve.host}:{building_a.pve.port}"):
         assert secret not in written
@@ -234,4 +235,3 @@ def test_a_display_that_says_nothing_any_more_is_noticed(
     viewer = portal.view(permit(of_ana, running.pk), of_ana)
     building_a.pve.consoles.mute = True
     assert end_of(viewer.websocket) == 4408
-
