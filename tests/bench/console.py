@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +97,10 @@ class Portal:
 
 
 def run() -> None:
-    with displays.begun(CONSOLES) as place, served() as portal:
+    with displays.begun(CONSOLES) as place:
         people = enter(place)
-        uvloop.run(measure(portal, people))
+        with served() as portal:
+            uvloop.run(measure(portal, people))
 
 
 @contextmanager
@@ -213,19 +214,33 @@ async def stalled(portal: Portal, client: Client, machine: VirtualMachine) -> No
 
 async def many(portal: Portal, people: list[tuple[Client, VirtualMachine]]) -> None:
     async with AsyncExitStack() as stack:
-        pages = []
+        pages, directs = [], []
         for client, machine in people:
+            way = await asyncio.to_thread(direct_way, machine)
+            directs.append(await stack.enter_async_context(proxmox.display(way)))
+            await directs[-1].send(b"\x01")
+            await directs[-1].exactly(29)
             url = await asyncio.to_thread(portal.permit, client, machine.pk)
             pages.append(await stack.enter_async_context(portal.page(url, client)))
-        rounds = [sorted(itertools.chain(*await asyncio.gather(*map(typing, pages)))) for _ in range(TURNS)]
+        plain, carried = [], []
+        for _ in range(TURNS):
+            plain.append(await together(directs))
+            carried.append(await together(pages))
         report.tell(f"resident with {len(pages)} consoles", f"{portal.resident():.0f} MiB")
     report.count("consoles at once in one process", len(pages), CONSOLES)
-    slow = [took[int(len(took) * 0.99)] for took in rounds]
+    slow = [took[int(len(took) * 0.99)] for took in carried]
     report.goal(f"p99 of {len(pages)} who type", statistics.median(slow), 20.0, unit=" ms", best=min(slow))
-    report.tell("median of them", f"{statistics.median(itertools.chain(*rounds)):.2f} ms")
+    report.tell("the same directly", f"{statistics.median(took[int(len(took) * 0.99)] for took in plain):.2f} ms")
+    middle = statistics.median(itertools.chain(*carried)), statistics.median(itertools.chain(*plain))
+    report.tell("median of them, and directly", "{:.2f} ms, {:.2f} ms".format(*middle))
 
 
-async def typing(page: Page) -> list[float]:
+async def together(ways: Sequence[Way]) -> list[float]:
+    """The round trips of all of them, in order."""
+    return sorted(itertools.chain(*await asyncio.gather(*map(typing, ways))))
+
+
+async def typing(page: Way) -> list[float]:
     took, end = [], time.monotonic() + TYPING
     while time.monotonic() < end:
         took.append(await echo(page))
