@@ -12,6 +12,7 @@ from vms import (
     not_adopted,
     set_pages,
     snapshots,
+    spice,
     status,
     views,
     why,
@@ -35,6 +36,7 @@ machines = [
     path("<int:pk>/console/", console_page.console, name="vms-console"),
     path("<int:pk>/console/grant/", consoles.grant, name="vms-console-grant"),
     path("<int:pk>/console/state/", consoles.state, name="vms-console-state"),
+    path("<int:pk>/spice/", spice.spice, name="vms-spice"),
     path("<int:pk>/<slug:action>/", views.act, name="vms-act"),
 ]
 

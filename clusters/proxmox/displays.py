@@ -101,7 +101,14 @@ class _Pinned(ClientConnection):
         presented = certificates.fingerprint(shown)
         if self.pins and presented not in self.pins:
             raise certificates.changed(self.pins, presented)
-        await super().handshake(*args, **kwargs)
+        try:
+            await super().handshake(*args, **kwargs)
+        except InvalidStatus as refused:
+            # Here already, because the library would follow a redirect, with the credential.
+            failure = _refusal(refused.response.status_code)
+        else:
+            return
+        raise failure
 
 
 @asynccontextmanager
@@ -121,7 +128,10 @@ async def _log_in(shown: Display, password: str) -> None:
         async with asyncio.timeout(OPEN_WITHIN):
             await rfb.log_in(shown.exactly, shown.send, password)
     except TimeoutError:
-        raise errors.TimedOut(sent=True) from None
+        failure = errors.TimedOut(sent=True)
+    else:
+        return
+    raise failure
 
 
 async def _opened(way: Way) -> ClientConnection:
@@ -172,13 +182,14 @@ def _socket_to(address: Address, deadline: sockets.Deadline) -> socket.socket:
 def _explained(error: BaseException) -> errors.ProxmoxError:
     if isinstance(error, errors.ProxmoxError):
         return error
-    if isinstance(error, InvalidStatus):
-        status = error.response.status_code
-        if status >= 400:
-            return refusals.from_status(status, reason="", errors_by_name={})
-        return errors.ProtocolError(f"HTTP status {status} where a display was expected", status=status)
     if isinstance(error, ssl.SSLError | TimeoutError):
         return sockets.not_secured(error)
     if isinstance(error, OSError | ConnectionClosed | EOFError | InvalidMessage):
         return errors.Dropped()
     return errors.ProtocolError("its websocket breaks the rules")
+
+
+def _refusal(status: int) -> errors.ProxmoxError:
+    if status >= 400:
+        return refusals.from_status(status, reason="", errors_by_name={})
+    return errors.ProtocolError(f"HTTP status {status} where a display was expected", status=status)

@@ -47,6 +47,7 @@ class Portal:
             compression=None,
             proxy=None,
             close_timeout=1,
+            legacy=True,
         )
 
     def view(self, path: str, client: Client) -> "Viewer":
@@ -118,8 +119,7 @@ def end_of(websocket: ClientConnection, *, within: float = 10) -> int:
         while time.monotonic() < until:
             websocket.recv(timeout=within)
     except ConnectionClosed as closed:
-        assert closed.rcvd, "it broke off"
-        return closed.rcvd.code
+        return closed.rcvd.code if closed.rcvd else 1006
     raise TimeoutError
 
 
