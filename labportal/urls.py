@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import urls as accounts
+from classes import urls as classes
 from labportal import errors, health, metrics
 from vms import urls as vms
 
@@ -18,6 +19,8 @@ urlpatterns = [
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("accounts/", include(accounts)),
     path("vms/", include(vms.machines)),
+    path("classes/", include(classes.classes)),
+    path("join/", include(classes.join)),
     path("clusters/", include(vms.clusters)),
     path("api/", include(vms.legacy)),
     # Where the predecessor's documents say that clusters are managed.
