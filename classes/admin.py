@@ -90,7 +90,7 @@ class LabClassAdmin(admin.ModelAdmin[LabClass]):
         grants = ClusterGrant.objects.filter(machine_set=row.machine_set_id).select_related("cluster")
         words = "; ".join(grant.where for grant in grants) or _("none")
         url = f"{reverse('admin:vms_clustergrant_add')}?{urlencode({'machine_set': row.machine_set_id})}"
-        return format_html('{} – <a href="{}">{}</a>', words, url, _("Grant another"))
+        return format_html('{}. <a href="{}">{}</a>', words, url, _("Grant another"))
 
     def save_model(self, request: HttpRequest, obj: LabClass, form: Any, change: bool) -> None:
         if change:

@@ -6,7 +6,7 @@ from django.db.models import Count, Q
 from django.utils.translation import ngettext
 
 from classes.models import LabClass
-from clusters.admin import usage
+from clusters import usage
 from clusters.models import Cluster
 
 
