@@ -27,9 +27,7 @@ def test_o8_the_same_number_elsewhere_stays_foreign(networks: LabClass, building
     assert (building_a.commands(), building_b.commands()) == (1, 0)
 
 
-def test_o9_an_action_goes_to_the_machines_own_cluster(
-    networks: LabClass, building_a: Lab, building_b: Lab, tess: User
-):
+def test_o9_an_action_goes_to_its_machines_cluster(networks: LabClass, building_a: Lab, building_b: Lab, tess: User):
     building_b.give(101, tess)
     client = logged_in(tess)
     client.post("/vms/switch-cluster/", {"cluster": "building-b"})

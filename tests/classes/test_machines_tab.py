@@ -40,7 +40,7 @@ def test_taking_machines_brings_them_to_who_waits(client: Client, networks: LabC
     assert holders()["cyd"] == "net-04"
 
 
-@pytest.mark.parametrize("ticked", [["x"], ["-1"], ["9" * 30], ["١"]])
+@pytest.mark.parametrize("ticked", [["x"], ["-1"], ["9" * 30], ["\u0661"]])
 def test_what_is_no_machine_is_passed_over(client: Client, networks: LabClass, ticked: list[str]):
     assert client.post(where(networks, "adopt/"), {"vm": ticked}).status_code == 302
     assert networks.class_machines.count() == 2

@@ -53,16 +53,16 @@ def test_a_stale_preview_writes_nothing(client: Client, networks: LabClass, ana:
     assert not Membership.objects.filter(user=ana).exists()
 
 
-@pytest.mark.parametrize(("choice", "kept", "commands"), [("keep", 1, 0), ("unassign", 0, 0), ("shut-down", 0, 1)])
+@pytest.mark.parametrize(("choice", "outcome"), [("keep", (1, 0)), ("unassign", (0, 0)), ("shut-down", (0, 1))])
 def test_who_goes_keeps_or_loses_the_machine(
-    client: Client, networks: LabClass, building_a: Lab, ana: User, choice: str, kept: int, commands: int
+    client: Client, networks: LabClass, building_a: Lab, choice: str, outcome: tuple[int, int]
 ):
+    ana = User.objects.create_user("ana")
     building_a.give(101, User.objects.create_user("eve"))
     assert enrolling.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
     client.post(where(networks, f"{Membership.objects.get().pk}/remove/"), {"machine": choice})
     carry_out()
-    assert Assignment.objects.live().filter(user=ana).count() == kept
-    assert building_a.commands("/status/shutdown$") == commands
+    assert (Assignment.objects.live().filter(user=ana).count(), building_a.commands("/status/shutdown$")) == outcome
     assert not Membership.objects.live().exists()
 
 

@@ -1,6 +1,7 @@
 """Teachers are people of the portal, not of the administration."""
 
 import pytest
+from django.contrib.auth.models import Group
 
 from accounts import importing
 from accounts.importing import Options
@@ -22,6 +23,11 @@ def test_an_imported_teacher_is_no_staff():
 
 def test_an_imported_auditor_is_staff():
     assert bring("Auditor").is_staff
+
+
+def test_one_more_right_makes_staff_of_who_is_imported_into_the_group(auditor: User):
+    Group.objects.get(name="Teacher").permissions.add(auditor.groups.get().permissions.first())
+    assert bring("Teacher").is_staff
 
 
 def test_the_right_to_make_classes_is_none_of_staff(tess: User, auditor: User):
