@@ -5,11 +5,16 @@ the class. So one at a time looks at the queue and nobody is overlooked; what ha
 an assignment) the worker finds with `sweep`. That two people never get one machine is the database's constraint.
 """
 
+from collections.abc import Iterator
+from itertools import chain
+
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
 from classes.models import ClassMachine, LabClass, Membership
 from vms.models import Assignment, VirtualMachine
+
+AT_ONCE = 500
 
 
 def hold(lab_class: LabClass) -> LabClass:
@@ -26,19 +31,17 @@ def settle(lab_class: LabClass) -> None:
 
 def fill(lab_class: LabClass) -> int:
     """Give free machines to those who wait. Returns how many. In a transaction that holds the class."""
-    settle(lab_class)
-    waiting = list(Membership.objects.waiting().filter(lab_class=lab_class)[:500])
-    if not waiting:
+    free = iter(list(ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")[:AT_ONCE]))
+    if (first := next(free, None)) is None:
         return 0
-    free = iter(list(ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")[: len(waiting) + 50]))
+    settle(lab_class)
+    waiting = list(Membership.objects.waiting().filter(lab_class=lab_class)[:AT_ONCE])
+    free = chain([first], free)
     return sum(_give_next(membership, free) for membership in waiting)
 
 
-def _give_next(membership: Membership, free: "object") -> bool:
-    for machine in free:  # type: ignore[attr-defined]
-        if give(membership, machine.vm):
-            return True
-    return False
+def _give_next(membership: Membership, free: Iterator[ClassMachine]) -> bool:
+    return any(give(membership, machine.vm) for machine in free)
 
 
 def give(membership: Membership, vm: VirtualMachine) -> bool:

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts import telling
-from clusters import addresses
-from clusters.admin import certificate, importing, privileges, usage
+from clusters import addresses, usage
+from clusters.admin import certificate, importing, privileges
 from clusters.admin.filters import HealthFilter, TrustFilter
 from clusters.config import ClusterConfig, Trust
 from clusters.examine import Finding, examine
