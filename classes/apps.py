@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.apps import AppConfig
 
 
@@ -8,8 +10,13 @@ class ClassesConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
 
-        from classes.models import Invite, LabClass, Membership  # noqa: PLC0415
+        from classes import queue, usage  # noqa: PLC0415
+        from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
+        from vms import schedule  # noqa: PLC0415
 
+        usage.register()
+        schedule.register(schedule.Line("give free machines to who waits", timedelta(seconds=15), queue.sweep))
+        schedule.register(schedule.Line("forget tries to join", timedelta(hours=1), JoinTries.prune))
         auditlog.register(
             LabClass,
             include_fields=["name", "owner", "starts_on", "ends_on", "baseline"],

@@ -5,6 +5,8 @@ the class. So one at a time looks at the queue and nobody is overlooked; what ha
 an assignment) the worker finds with `sweep`. That two people never get one machine is the database's constraint.
 """
 
+from collections.abc import Iterator
+
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
@@ -34,11 +36,8 @@ def fill(lab_class: LabClass) -> int:
     return sum(_give_next(membership, free) for membership in waiting)
 
 
-def _give_next(membership: Membership, free: "object") -> bool:
-    for machine in free:  # type: ignore[attr-defined]
-        if give(membership, machine.vm):
-            return True
-    return False
+def _give_next(membership: Membership, free: Iterator[ClassMachine]) -> bool:
+    return any(give(membership, machine.vm) for machine in free)
 
 
 def give(membership: Membership, vm: VirtualMachine) -> bool:

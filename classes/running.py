@@ -23,7 +23,7 @@ def create(lab_class: LabClass, *, owner: User, grants: Iterable[ClusterGrant]) 
         lab_class.machine_set = MachineSet.objects.create(name=_set_name(lab_class), is_managed=True)
         lab_class.save()
         hand_on(lab_class, grants, by=owner)
-        _follow(lab_class)
+        follow(lab_class)
     return lab_class
 
 
@@ -55,7 +55,7 @@ def hand_on(lab_class: LabClass, grants: Iterable[ClusterGrant], *, by: User) ->
         queue.fill(queue.hold(lab_class))
 
 
-def _follow(lab_class: LabClass) -> None:
+def follow(lab_class: LabClass) -> None:
     """The set's stewards are the owner and the co-owners: nobody else, nobody less."""
     lab_class.machine_set.stewards.set([lab_class.owner, *lab_class.co_owners.all()])
 
@@ -128,7 +128,7 @@ def add_co_owner(lab_class: LabClass, person: User) -> bool:
         if person.pk == held.owner_id or held.co_owners.filter(pk=person.pk).exists():
             return False
         held.co_owners.add(person)
-        _follow(held)
+        follow(held)
     return True
 
 
@@ -138,7 +138,7 @@ def remove_co_owner(lab_class: LabClass, person: User) -> bool:
         if not held.co_owners.filter(pk=person.pk).exists():
             return False
         held.co_owners.remove(person)
-        _follow(held)
+        follow(held)
     return True
 
 
@@ -152,7 +152,7 @@ def transfer(lab_class: LabClass, person: User) -> None:
         held.save(update_fields=["owner"])
         held.co_owners.remove(person)
         held.co_owners.add(before)
-        _follow(held)
+        follow(held)
     lab_class.owner = person
 
 

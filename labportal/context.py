@@ -5,9 +5,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from classes import access
 from labportal.version import VERSION
 from vms import registry
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    return {"cluster_state": SimpleLazyObject(registry.state), "version": VERSION}
+    return {
+        "cluster_state": SimpleLazyObject(registry.state),
+        "shows_classes": SimpleLazyObject(lambda: access.has_classes(request.user)),  # type: ignore[arg-type]
+        "version": VERSION,
+    }

@@ -320,7 +320,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"without invites": {"()": "labportal.logs.WithoutInvites"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without invites"]},
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes", "django_tasks", "rq")

@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import urls as accounts
+from classes import urls as classes
 from labportal import errors, health, metrics
 from vms import urls as vms
 
@@ -20,6 +21,8 @@ urlpatterns = [
     path("vms/", include(vms.machines)),
     path("sets/", include(vms.sets)),
     path("batches/", include(vms.batches)),
+    path("classes/", include(classes.classes)),
+    path("join/", include(classes.join)),
     path("clusters/", include(vms.clusters)),
     path("api/", include(vms.legacy)),
     # Where the predecessor's documents say that clusters are managed.

@@ -41,6 +41,11 @@ LINES = {
 }
 
 
+def register(line: Line) -> None:
+    """Add what a room above does regularly."""
+    LINES[line.name] = line
+
+
 @job(queue="clusters")
 def regular(name: str) -> None:
     """Do one line."""

@@ -54,6 +54,7 @@ class Invite(models.Model):
     """A way into a class. What it is, the portal says once and then forgets: it keeps hashes."""
 
     LASTS = timedelta(days=7)
+    OLD_LASTS = timedelta(days=180)
 
     lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="invites", verbose_name=lazy("class"))
     token_hash = models.CharField(max_length=64, unique=True, editable=False)

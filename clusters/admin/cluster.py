@@ -13,8 +13,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from clusters import addresses
-from clusters.admin import certificate, importing, privileges, usage
+from clusters import addresses, usage
+from clusters.admin import certificate, importing, privileges
 from clusters.admin.filters import HealthFilter, TrustFilter
 from clusters.config import ClusterConfig, Trust
 from clusters.examine import Finding, examine

@@ -1,0 +1,121 @@
+"""Classes in the admin. Machines, people and invites have pages of their own in the portal."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.debug import sensitive_variables
+
+from classes import inviting, running
+from classes.models import Invite, LabClass, Membership
+from vms.admin.common import ReadOnly
+from vms.models import ClusterGrant
+
+
+class LabClassAdminForm(forms.ModelForm[LabClass]):
+    old_link = forms.CharField(
+        label=lazy("honour an old link"),
+        max_length=300,
+        required=False,
+        help_text=lazy(
+            "A join link of the predecessor, or its last part. It can be guessed, so it lets in only people on the "
+            "list of the class. It is not shown again."
+        ),
+    )
+
+    class Meta:
+        model = LabClass
+        fields = (
+            "name", "description", "lesson", "links", "starts_on", "ends_on", "time_zone", "baseline", "owner",
+            "co_owners",
+        )  # fmt: skip
+
+    def clean_old_link(self) -> str:
+        token = str(self.cleaned_data["old_link"]).rstrip("/").rpartition("/")[2]
+        if token and Invite.objects.by_token(token):
+            raise forms.ValidationError(_("This link opens a class already."))
+        return token
+
+
+class MembershipInline(ReadOnly, admin.TabularInline[Membership, LabClass]):
+    model = Membership
+    fields = ("user", "joined_at", "left_at", "waiting_since")
+    readonly_fields = fields
+    extra = 0
+    show_change_link = False
+
+
+@admin.register(LabClass)
+class LabClassAdmin(admin.ModelAdmin[LabClass]):
+    form = LabClassAdminForm
+    list_display = ("name", "owner", "starts_on", "ends_on", "machine_count", "member_count")
+    list_filter = ("starts_on", "ends_on")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username", "co_owners__username")
+    autocomplete_fields = ("owner", "co_owners")
+    readonly_fields = ("granted",)
+    inlines = (MembershipInline,)
+    list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LabClass]:
+        joined = Q(memberships__left_at=None, memberships__joined_at__isnull=False)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                machine_total=Count("class_machines", distinct=True),
+                member_total=Count("memberships", filter=joined, distinct=True),
+            )
+        )
+
+    @admin.display(description=lazy("machines"), ordering="machine_total")
+    def machine_count(self, row: LabClass) -> int:
+        return int(getattr(row, "machine_total", 0))
+
+    @admin.display(description=lazy("members"), ordering="member_total")
+    def member_count(self, row: LabClass) -> int:
+        return int(getattr(row, "member_total", 0))
+
+    @admin.display(description=lazy("granted clusters and pools"))
+    def granted(self, row: LabClass) -> str:
+        if not row.pk:
+            return _("Save the class first.")
+        grants = ClusterGrant.objects.filter(machine_set=row.machine_set_id).select_related("cluster")
+        words = "; ".join(grant.where for grant in grants) or _("none")
+        url = f"{reverse('admin:vms_clustergrant_add')}?{urlencode({'machine_set': row.machine_set_id})}"
+        return format_html('{}. <a href="{}">{}</a>', words, url, _("Grant another"))
+
+    def save_model(self, request: HttpRequest, obj: LabClass, form: Any, change: bool) -> None:
+        if change:
+            running.save(obj)
+        else:
+            running.create(obj, owner=obj.owner, grants=())
+
+    @sensitive_variables("form")
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The set's stewards follow the people chosen here."""
+        super().save_related(request, form, formsets, change)
+        form.instance.co_owners.remove(form.instance.owner)
+        running.follow(form.instance)
+        if token := form.cleaned_data.get("old_link"):
+            person: Any = request.user
+            inviting.honour(form.instance, token, by=person)
+
+    def delete_model(self, request: HttpRequest, obj: LabClass) -> None:
+        running.delete(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LabClass]) -> None:
+        for lab_class in queryset:
+            running.delete(lab_class)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with a class needs no permission of its own."""
+        objects, counts, _perms, protected = super().get_deleted_objects(objs, request)
+        return objects, counts, set(), protected

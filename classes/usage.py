@@ -1,0 +1,29 @@
+"""Which classes use a cluster, for its page in the admin."""
+
+from collections.abc import Iterator
+
+from django.db.models import Count, Q
+from django.utils.translation import ngettext
+
+from classes.models import LabClass
+from clusters import usage
+from clusters.models import Cluster
+
+
+def of(cluster: Cluster) -> Iterator[str]:
+    """A line a class that has machines or a grant there."""
+    there = Q(class_machines__vm__cluster=cluster)
+    joined = Q(memberships__left_at=None, memberships__joined_at__isnull=False)
+    classes = LabClass.objects.filter(there | Q(machine_set__cluster_grants__cluster=cluster)).distinct()
+    counted = LabClass.objects.filter(pk__in=classes.order_by().values("pk")).annotate(
+        machines=Count("class_machines", filter=there, distinct=True),
+        members=Count("memberships", filter=joined, distinct=True),
+    )
+    for row in counted.select_related("owner"):
+        machines = ngettext("%(n)d machine", "%(n)d machines", row.machines) % {"n": row.machines}
+        members = ngettext("%(n)d member", "%(n)d members", row.members) % {"n": row.members}
+        yield f"{row.name} ({row.owner.get_username()}): {machines}, {members}"
+
+
+def register() -> None:
+    usage.register(of)

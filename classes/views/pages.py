@@ -1,0 +1,131 @@
+"""My classes, one of them, and what it is."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from classes import access, queue, running
+from classes.access import Right
+from classes.forms import GrantsForm, LabClassForm
+from classes.models import ClassMachine, LabClass, Membership
+from vms import cards
+from vms.access import operable_among
+from vms.access import visible_to as machines_visible_to
+from vms.models import Assignment, ClusterGrant
+from vms.views import PersonRequest, login_needed
+
+
+def tabs(request: PersonRequest, lab_class: LabClass, tab: str, **more: Any) -> dict[str, Any]:
+    """What every page of a teacher says."""
+    decides = access.may(request.user, lab_class, Right.PEOPLE)
+    return {"lab_class": lab_class, "tab": tab, "decides": decides, **more}
+
+
+@require_GET
+@login_needed
+def class_list(request: PersonRequest) -> HttpResponse:
+    user = request.user
+    taught = LabClass.objects.taught_by(user).select_related("owner")
+    taken = LabClass.objects.joined_by(user).select_related("owner")
+    everything = access.is_administrator(user)
+    others = LabClass.objects.exclude(pk__in=taught.values("pk")).select_related("owner") if everything else ()
+    context = {"taught": taught, "taken": taken, "others": others, "may_create": access.may_create(user)}
+    return render(request, "classes/list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def create(request: PersonRequest) -> HttpResponse:
+    if not access.may_create(request.user):
+        raise PermissionDenied
+    form = LabClassForm(request.POST or None)
+    places_form = GrantsForm(request.POST or None, teacher=request.user)
+    if request.method == "POST" and form.is_valid() and places_form.is_valid():
+        grants = places_form.cleaned_data["grants"]
+        lab_class = running.create(form.save(commit=False), owner=request.user, grants=grants)
+        messages.success(request, _("The class is there. Take machines into it next, then invite people."))
+        return redirect("classes-machines", lab_class.pk)
+    may_choose = access.own_grants(request.user).exists()
+    context = {"form": form, "places": places_form, "may_choose": may_choose}
+    return render(request, "classes/create.html", context, status=400 if form.errors or places_form.errors else 200)
+
+
+@require_GET
+@login_needed
+def page(request: PersonRequest, pk: int) -> HttpResponse:
+    """What everybody in the class sees: the lesson, and the machine that one has in it."""
+    lab_class = access.find(request.user, pk, Right.SEE)
+    mine = Assignment.objects.live().filter(user=request.user, vm__class_machine__lab_class=lab_class).values("vm")
+    machines = list(
+        machines_visible_to(request.user).filter(pk__in=mine).select_related("cluster__health", "cluster__sync")
+    )
+    operable = operable_among(request.user, machines)
+    member = Membership.objects.joined().filter(lab_class=lab_class, user=request.user).first()
+    waits = bool(member and member.waiting_since and not machines)
+    context = {
+        "lab_class": lab_class,
+        "groups": cards.groups(machines, operable=operable, for_staff=request.user.is_staff),
+        "member": member,
+        "waits": waits,
+        "before": queue.before(member) if member and waits else 0,
+        "runs": access.may(request.user, lab_class, Right.RUN),
+        "origin": "all",
+    }
+    return render(request, "classes/page.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def settings(request: PersonRequest, pk: int) -> HttpResponse:
+    lab_class = access.find(request.user, pk, Right.RUN)
+    name = lab_class.name  # a form that is refused leaves its values in the object
+    form = LabClassForm(request.POST or None, instance=lab_class)
+    if request.method == "POST" and form.is_valid():
+        running.save(form.save(commit=False))
+        messages.success(request, _("Saved."))
+        return redirect("classes-settings", pk)
+    lab_class.name = name
+    hands_on = access.may(request.user, lab_class, Right.HAND_ON)
+    granted = ClusterGrant.objects.filter(machine_set=lab_class.machine_set_id).select_related("cluster")
+    places_form = GrantsForm(teacher=request.user) if hands_on and access.own_grants(request.user).exists() else None
+    more = {"form": form, "granted": granted, "places": places_form}
+    context = tabs(request, lab_class, "settings", **more)
+    return render(request, "classes/settings.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+@login_needed
+def places(request: PersonRequest, pk: int) -> HttpResponse:
+    """The owner hands on grants of his own."""
+    lab_class = access.find(request.user, pk, Right.HAND_ON)
+    form = GrantsForm(request.POST, teacher=request.user)
+    if form.is_valid():
+        running.hand_on(lab_class, form.cleaned_data["grants"], by=request.user)
+        messages.success(request, _("The class may use these places now."))
+    else:
+        messages.error(request, _("Choose at least one of the places."))
+    return redirect("classes-settings", pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def delete(request: PersonRequest, pk: int) -> HttpResponse:
+    """GET says what is lost, POST does it."""
+    lab_class = access.find(request.user, pk, Right.PEOPLE)
+    if request.method == "POST":
+        running.delete(lab_class)
+        messages.success(request, _("The class “%(name)s” is deleted. Its machines are as they were.") % {
+            "name": lab_class.name
+        })  # fmt: skip
+        return redirect("classes-list")
+    counts = {
+        "people": Membership.objects.joined().filter(lab_class=lab_class).count(),
+        "machines": ClassMachine.objects.filter(lab_class=lab_class).count(),
+        "held": Assignment.objects.live().filter(vm__class_machine__lab_class=lab_class).count(),
+    }
+    return render(request, "classes/delete.html", tabs(request, lab_class, "settings", **counts))
