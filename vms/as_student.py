@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
-from vms import access, cards, rules
+from vms import access, cards, homes, rules
 from vms.models import Assignment, Operation
 from vms.set_pages import set_or_404
 from vms.views import PersonRequest, login_needed
@@ -40,7 +40,8 @@ def as_student(request: PersonRequest, pk: int, person_pk: int) -> HttpResponse:
     groups = cards.groups(machines, operable=access.operable_among(person, machines), for_staff=False)
     now = rules.situations(machines, person=person)
     seen = [_seen(card, now[card.pk]) for group in groups for card in group.cards]
-    return render(request, "vms/as_student.html", {"set": found, "person": person, "groups": groups, "seen": seen})
+    context = {"set": found, "person": person, "groups": groups, "seen": seen, "back": homes.of(found, request.user)}
+    return render(request, "vms/as_student.html", context)
 
 
 def _seen(card: cards.Card, now: rules.Situation) -> Seen:

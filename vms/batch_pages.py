@@ -5,11 +5,12 @@ import uuid
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from vms import access, asking_for_many, progress
+from vms import access, asking_for_many, homes, progress
 from vms.models import Batch, VirtualMachine
 from vms.views import PersonRequest, login_needed
 
@@ -34,6 +35,7 @@ def batch(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
     if request.htmx:
         status = STOP_POLLING if shown.is_finished else 200
         return render(request, "vms/_batch.html", context, status=status)
+    context["back"] = homes.of(found.machine_set, request.user) if found.machine_set else reverse("vms-list")
     return render(request, "vms/batch.html", context)
 
 
