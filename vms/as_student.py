@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
@@ -27,10 +27,11 @@ class Seen:
 def as_student(request: PersonRequest, pk: int, person_pk: int) -> HttpResponse:
     """For a steward, about somebody who holds machines of his set, and about these machines alone. Changes nothing."""
     found = set_or_404(request, pk)
-    held = Assignment.objects.live().filter(
-        user=person_pk, vm__in=access.machines_of(found, request.user).order_by().values("pk")
-    )
-    person = get_object_or_404(User.objects.filter(pk__in=held.order_by().values("user")))
+    person = get_object_or_404(User, pk=person_pk)
+    ours = access.machines_of(found, request.user).order_by().values("pk")
+    held = Assignment.objects.live().filter(user=person, vm__in=ours)
+    if not held.exists():
+        raise Http404
     machines = list(
         access.visible_to(person)
         .filter(pk__in=held.order_by().values("vm"))

@@ -51,7 +51,7 @@ def ask(request: PersonRequest, wanted: Wanted, *, back: str) -> HttpResponse:
     wanted = replace(
         wanted,
         snapshot=posted.get("snapshot", wanted.snapshot).strip(),
-        description=posted.get("description", "").strip(),
+        description=" ".join(posted.get("description", "").replace("\0", " ").split()),
     )
     if wanted.action != Action.START and not _is_confirmed(request, wanted.action):
         return _confirm(request, wanted, back=back)

@@ -57,13 +57,23 @@ def cancel(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
 @login_needed
 def retry(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask again for what failed or was not possible, in a batch of its own."""
+    return _again(request, pk, {progress.FAILED, progress.REFUSED})
+
+
+@require_POST
+@login_needed
+def resume(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+    """Ask again for what was taken back, or waited too long."""
+    return _again(request, pk, {progress.CANCELLED})
+
+
+def _again(request: PersonRequest, pk: uuid.UUID, states: set[str]) -> HttpResponse:
     found = _operable_or_404(request, pk)
     items = found.items.select_related("operation").order_by("position")
-    failed = [item.machine_id for item in items if progress.state_of(item) in progress.TO_RETRY]
-    machines = VirtualMachine.objects.filter(pk__in=[machine for machine in failed if machine])
+    chosen = [item.machine_id for item in items if item.machine_id and progress.state_of(item) in states]
     wanted = asking_for_many.Wanted(
         action=found.action,
-        machines=list(asking_for_many.operable(machines, request.user)),
+        machines=list(asking_for_many.operable(VirtualMachine.objects.filter(pk__in=chosen), request.user)),
         machine_set=found.machine_set,
         snapshot=found.snapshot,
     )
