@@ -10,9 +10,9 @@ class ClassesConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
 
-        from classes import queue, usage  # noqa: PLC0415
+        from classes import live, queue, usage  # noqa: PLC0415
         from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
-        from vms import schedule  # noqa: PLC0415
+        from vms import homes, schedule  # noqa: PLC0415
 
         usage.register()
         schedule.register(schedule.Line("give free machines to who waits", timedelta(seconds=15), queue.sweep))
@@ -24,3 +24,4 @@ class ClassesConfig(AppConfig):
         )
         auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
         auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
+        homes.register(live.home)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classes.views import invites, joining, machines, pages, people, sharing, teachers
+from classes.views import invites, joining, live, machines, pages, people, sharing, teachers
 
 classes = [
     path("", pages.class_list, name="classes-list"),
@@ -18,6 +18,7 @@ classes = [
     path("<int:pk>/machines/table/", sharing.table, name="classes-table"),
     path("<int:pk>/machines/<int:vm>/unassign/", machines.unassign, name="classes-unassign"),
     path("<int:pk>/machines/<int:vm>/drop/", machines.drop, name="classes-drop"),
+    path("<int:pk>/live/", live.tab, name="classes-live"),
     path("<int:pk>/people/", people.tab, name="classes-people"),
     path("<int:pk>/people/add/", people.add, name="classes-add-people"),
     path("<int:pk>/people/export/", people.export, name="classes-export"),

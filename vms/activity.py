@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from accounts import spreadsheet
 from accounts.models import User
-from vms import access, sheets
+from vms import access, homes, sheets
 from vms.models import MachineSet, Operation
 from vms.set_pages import set_or_404
 from vms.views import PersonRequest, login_needed
@@ -28,7 +28,8 @@ def activity(request: PersonRequest, pk: int) -> HttpResponse:
     found = set_or_404(request, pk)
     page = Paginator(_operations(found, request.user), PER_PAGE).get_page(request.GET.get("page"))
     rows = [(one, sheets.done(one, for_staff=request.user.is_staff)) for one in page]
-    return render(request, "vms/activity.html", {"set": found, "page": page, "rows": rows})
+    context = {"set": found, "page": page, "rows": rows, "back": homes.of(found, request.user)}
+    return render(request, "vms/activity.html", context)
 
 
 @require_GET

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
-from vms import access, cards, rules
+from vms import access, cards, homes, rules
 from vms.models import Assignment, Operation
 from vms.set_pages import set_or_404
 from vms.views import PersonRequest, login_needed
@@ -27,10 +27,11 @@ class Seen:
 def as_student(request: PersonRequest, pk: int, person_pk: int) -> HttpResponse:
     """For a steward, about somebody who holds machines of his set, and about these machines alone. Changes nothing."""
     found = set_or_404(request, pk)
-    held = Assignment.objects.live().filter(
-        user=person_pk, vm__in=access.machines_of(found, request.user).order_by().values("pk")
-    )
-    person = get_object_or_404(User.objects.filter(pk__in=held.order_by().values("user")))
+    person = get_object_or_404(User, pk=person_pk)
+    ours = access.machines_of(found, request.user).order_by().values("pk")
+    held = Assignment.objects.live().filter(user=person, vm__in=ours)
+    if not held.exists():
+        raise Http404
     machines = list(
         access.visible_to(person)
         .filter(pk__in=held.order_by().values("vm"))
@@ -40,7 +41,8 @@ def as_student(request: PersonRequest, pk: int, person_pk: int) -> HttpResponse:
     groups = cards.groups(machines, operable=access.operable_among(person, machines), for_staff=False)
     now = rules.situations(machines, person=person)
     seen = [_seen(card, now[card.pk]) for group in groups for card in group.cards]
-    return render(request, "vms/as_student.html", {"set": found, "person": person, "groups": groups, "seen": seen})
+    context = {"set": found, "person": person, "groups": groups, "seen": seen, "back": homes.of(found, request.user)}
+    return render(request, "vms/as_student.html", context)
 
 
 def _seen(card: cards.Card, now: rules.Situation) -> Seen:

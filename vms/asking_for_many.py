@@ -51,7 +51,7 @@ def ask(request: PersonRequest, wanted: Wanted, *, back: str) -> HttpResponse:
     wanted = replace(
         wanted,
         snapshot=posted.get("snapshot", wanted.snapshot).strip(),
-        description=posted.get("description", "").strip(),
+        description=" ".join(posted.get("description", "").replace("\0", " ").split()),
     )
     if wanted.action != Action.START and not _is_confirmed(request, wanted.action):
         return _confirm(request, wanted, back=back)
@@ -84,7 +84,7 @@ def _confirm(request: PersonRequest, wanted: Wanted, *, back: str, refusal: str 
         "names": ", ".join(machine.display_name for machine in wanted.machines),
         "running": sum(machine.status == "running" for machine in wanted.machines),
         "snapshots": _snapshots(wanted) if wanted.action == Action.ROLLBACK else [],
-        "proposed": wanted.snapshot or BASELINE,
+        "proposed": wanted.snapshot or request.POST.get("baseline") or BASELINE,
         "name": wanted.snapshot or f"class-{timezone.localtime():%Y%m%d-%H%M}",
         "longest": LONGEST_DESCRIPTION,
         "ticked": wanted.action in TICKED,

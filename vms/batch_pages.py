@@ -5,11 +5,12 @@ import uuid
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from vms import access, asking_for_many, progress
+from vms import access, asking_for_many, homes, progress
 from vms.models import Batch, VirtualMachine
 from vms.views import PersonRequest, login_needed
 
@@ -34,6 +35,7 @@ def batch(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
     if request.htmx:
         status = STOP_POLLING if shown.is_finished else 200
         return render(request, "vms/_batch.html", context, status=status)
+    context["back"] = homes.of(found.machine_set, request.user) if found.machine_set else reverse("vms-list")
     return render(request, "vms/batch.html", context)
 
 
@@ -55,13 +57,23 @@ def cancel(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
 @login_needed
 def retry(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask again for what failed or was not possible, in a batch of its own."""
+    return _again(request, pk, {progress.FAILED, progress.REFUSED})
+
+
+@require_POST
+@login_needed
+def resume(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+    """Ask again for what was taken back, or waited too long."""
+    return _again(request, pk, {progress.CANCELLED})
+
+
+def _again(request: PersonRequest, pk: uuid.UUID, states: set[str]) -> HttpResponse:
     found = _operable_or_404(request, pk)
     items = found.items.select_related("operation").order_by("position")
-    failed = [item.machine_id for item in items if progress.state_of(item) in progress.TO_RETRY]
-    machines = VirtualMachine.objects.filter(pk__in=[machine for machine in failed if machine])
+    chosen = [item.machine_id for item in items if item.machine_id and progress.state_of(item) in states]
     wanted = asking_for_many.Wanted(
         action=found.action,
-        machines=list(asking_for_many.operable(machines, request.user)),
+        machines=list(asking_for_many.operable(VirtualMachine.objects.filter(pk__in=chosen), request.user)),
         machine_set=found.machine_set,
         snapshot=found.snapshot,
     )

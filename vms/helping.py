@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from vms import access
+from vms import access, homes
 from vms.models import Assignment, HelpRequest, VirtualMachine
 from vms.set_pages import set_or_404
 from vms.views import PersonRequest, login_needed
@@ -46,7 +46,7 @@ def done(request: PersonRequest, pk: int, help_pk: int) -> HttpResponse:
     asked = HelpRequest.objects.filter(assignment__vm__in=access.machines_of(found, request.user).values("pk"))
     get_object_or_404(asked, pk=help_pk)
     HelpRequest.objects.filter(pk=help_pk).close(by=request.user)
-    return redirect("vms-set", pk)
+    return redirect(homes.of(found, request.user))
 
 
 def _held_or_404(request: PersonRequest, pk: int) -> tuple[VirtualMachine, Assignment]:

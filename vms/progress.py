@@ -13,7 +13,6 @@ State = Operation.State
 
 DONE, FAILED, RUNNING, WAITING, REFUSED, CANCELLED = "done", "failed", "running", "waiting", "refused", "cancelled"
 UNFINISHED = {RUNNING, WAITING}
-TO_RETRY = {FAILED, REFUSED}
 
 TONES = {
     DONE: "running",
@@ -63,7 +62,11 @@ class Progress:
 
     @property
     def to_retry(self) -> int:
-        return self.count(*TO_RETRY)
+        return self.count(FAILED, REFUSED)
+
+    @property
+    def cancelled(self) -> int:
+        return self.count(CANCELLED)
 
     @property
     def summary(self) -> str:

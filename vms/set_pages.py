@@ -1,12 +1,13 @@
 """The pages of a set of machines, for its stewards."""
 
+from typing import Any
+
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from vms import access, asking_for_many, dashboards, operations
+from vms import access, asking_for_many, dashboards, homes, operations
 from vms.models import MachineSet, VirtualMachine
 from vms.views import PersonRequest, login_needed
 
@@ -23,8 +24,16 @@ def sets(request: PersonRequest) -> HttpResponse:
 @require_GET
 @login_needed
 def machine_set(request: PersonRequest, pk: int) -> HttpResponse:
-    """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
-    found = set_or_404(request, pk)
+    return page(request, set_or_404(request, pk))
+
+
+def page(
+    request: PersonRequest, found: MachineSet, *, template: str = "vms/set.html", more: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The whole page, or to htmx what changes of it, or 204 when it would say the same.
+
+    Whoever calls this has found that the person may see the set. `more` is for a template that extends the page.
+    """
     shown = dashboards.of(found, request.user)
     seen = shown.fingerprint
     if request.htmx and request.GET.get("seen") == seen:
@@ -37,8 +46,9 @@ def machine_set(request: PersonRequest, pk: int) -> HttpResponse:
         "may_ask": access.operates_set(request.user, found),
         "all_chosen": request.GET.get("choose") == "all",
         "poll": f"{request.path}?seen={seen}",
+        **(more or {}),
     }
-    return render(request, "vms/_set.html" if request.htmx else "vms/set.html", context)
+    return render(request, "vms/_set.html" if request.htmx else template, context)
 
 
 @require_POST
@@ -51,7 +61,7 @@ def ask(request: PersonRequest, pk: int) -> HttpResponse:
         raise Http404
     machines = asking_for_many.operable(_chosen(request, found), request.user)
     wanted = asking_for_many.Wanted(action=action, machines=list(machines), machine_set=found)
-    return asking_for_many.ask(request, wanted, back=reverse("vms-set", args=[pk]))
+    return asking_for_many.ask(request, wanted, back=homes.of(found, request.user))
 
 
 def set_or_404(request: PersonRequest, pk: int) -> MachineSet:

@@ -59,6 +59,7 @@ batches = [
     path("<uuid:pk>/", batch_pages.batch, name="vms-batch"),
     path("<uuid:pk>/cancel/", batch_pages.cancel, name="vms-batch-cancel"),
     path("<uuid:pk>/retry/", batch_pages.retry, name="vms-batch-retry"),
+    path("<uuid:pk>/resume/", batch_pages.resume, name="vms-batch-resume"),
 ]
 
 legacy = [

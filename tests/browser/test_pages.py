@@ -252,3 +252,35 @@ def test_a_lost_connection_is_said(window: Browser, the_demo: Demo) -> None:
     page.context.set_offline(True)
     expect(page.locator("#connection")).to_be_visible(timeout=20_000)
     page.context.close()
+
+
+def a_set(page: Page, demo: Demo) -> None:
+    """Open the page of a new set with every machine of the list."""
+    page.goto(demo.address + "vms/?cluster=")
+    pks = [str(line.get_attribute("id")).removeprefix("machine-") for line in page.locator("li.machine").all()]
+    page.goto(demo.address + "admin/vms/machineset/add/")
+    page.locator("#id_name").fill("All of them")
+    page.evaluate("pks => pks.forEach(pk => id_machines.add(new Option(pk, pk, true, true)))", pks)
+    page.locator("input[name=_save]").click()
+    page.goto(demo.address + "sets/")
+    page.get_by_role("link", name="All of them").click()
+    page.locator(".tile").first.wait_for()
+
+
+def test_what_is_chosen_in_a_set_stays_chosen_while_the_page_refreshes(window: Browser, the_demo: Demo) -> None:
+    page, other = open_page(window, the_demo, "admin"), open_page(window, the_demo, "admin")
+    complaints = watched(page)
+    a_set(page, the_demo)
+    assert violations(page) == []
+    page.locator(".tile input").nth(1).check()
+    before = page.locator("#set").get_attribute("hx-get")
+    other.goto(page.url)
+    other.get_by_role("button", name="Start all stopped").click()
+    expect(other.locator("progress")).to_be_visible()
+    expect(page.locator("#set")).not_to_have_attribute("hx-get", str(before), timeout=20_000)
+    expect(page.locator(".tile input:checked")).to_have_count(1)
+    expect(other.locator("p[role=status]")).not_to_contain_text("waiting", timeout=30_000)
+    assert violations(other) == []
+    assert complaints == []
+    for one in (page, other):
+        one.context.close()

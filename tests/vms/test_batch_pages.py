@@ -167,6 +167,14 @@ def test_what_failed_is_asked_for_again_in_another_batch(tess: Client, batch: Ba
     assert Batch.objects.count() == 2
 
 
+def test_what_was_taken_back_is_asked_for_again(tess: Client, batch: Batch):
+    end(101, State.FAILED)
+    batch.cancel_waiting(by=batch.requested_by)
+    assert "Ask again for the cancelled (2)" in text(tess.get(url(batch)))
+    tess.post(url(batch, "vms-batch-resume"))
+    assert sorted(Operation.objects.open().values_list("vmid", flat=True)) == [103, 104]
+
+
 def test_what_loses_work_is_asked_first_also_the_second_time(
     tess: Client, networks: MachineSet, building_a: Lab, steward: User
 ):

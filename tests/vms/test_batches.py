@@ -6,10 +6,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
+from clusters.models import Cluster
 from tests.labs import Lab, carry_out, queries
 from tests.vms.sets import many
-from vms import operations
-from vms.models import Batch, ClusterSync, MachineSet, Operation, Snapshot
+from vms import operations, rules
+from vms.models import Batch, ClusterSync, MachineSet, Operation, Snapshot, VirtualMachine
 from vms.operations.many import MOST_IN_A_MINUTE
 
 pytestmark = pytest.mark.django_db
@@ -174,3 +175,19 @@ def test_what_somebody_else_had_asked_for_is_not_taken_back(
     batch = ask(networks, steward)
     batch.cancel_waiting(by=steward)
     assert Operation.objects.open().get().requested_by == ben
+
+
+# The rules
+
+
+@pytest.mark.parametrize("who", ["steward", "ana", "ben", "lab_admin", "auditor"])
+@pytest.mark.parametrize("restricted", [False, True])
+def test_many_are_judged_as_each_would_be(
+    networks: MachineSet, building_a: Lab, ana: User, request: pytest.FixtureRequest, who: str, *, restricted: bool
+):
+    person = request.getfixturevalue(who)
+    operations.request(building_a.give(101, ana), "start", by=ana)
+    Cluster.objects.update(is_restricted=restricted)
+    machines = list(VirtualMachine.objects.select_related("cluster__health"))
+    together = rules.situations(machines, person=person, snapshot="base")
+    assert together == {one.pk: rules.situation(one, person=person, snapshot="base") for one in machines}

@@ -81,6 +81,21 @@ def test_another_action_is_not_found(tess: Client, networks: MachineSet, action:
     assert ask(tess, networks, action, whose="all").status_code == 404
 
 
+@pytest.mark.parametrize("number", [0, 2**63, 10**30])
+def test_a_number_beyond_all_measure_is_not_found(tess: Client, networks: MachineSet, number: int):
+    assert tess.get(reverse("vms-set", args=[number])).status_code == 404
+    assert tess.get(url(networks, "vms-set-as", number)).status_code == 404
+    assert tess.post(url(networks, "vms-help-done", number)).status_code == 404
+
+
+def test_a_forged_form_is_no_accident(tess: Client, networks: MachineSet):
+    odd = {"machine": ["x", "-1", "9" * 30, "\0"], "snapshot": "a\0b", "description": "\0", "asked": "yes"}
+    assert ask(tess, networks, "start", **odd).status_code == 302
+    assert ask(tess, networks, "snapshot", **odd | {"whose": "all"}).status_code == 400
+    assert ask(tess, networks, "snapshot", **odd | {"whose": "all", "snapshot": "fine"}).status_code == 302
+    assert asked() == [101, 102, 103, 104]
+
+
 def test_it_takes_the_token_of_the_form(networks: MachineSet, steward: User):
     client = Client(enforce_csrf_checks=True)
     client.force_login(steward)

@@ -1,0 +1,19 @@
+"""The page on which a class is run during the lesson."""
+
+from django.urls import reverse
+
+from accounts.models import User
+from classes import access
+from classes.access import Right
+from classes.models import LabClass
+from vms.models import MachineSet
+
+
+def home(machine_set: MachineSet, user: User) -> str | None:
+    """Its address, for whoever runs the class that keeps this set."""
+    if not machine_set.is_managed:
+        return None
+    lab_class = LabClass.objects.filter(machine_set=machine_set).first()
+    if lab_class is None or not access.may(user, lab_class, Right.RUN):
+        return None
+    return reverse("classes-live", args=[lab_class.pk])

@@ -1,0 +1,21 @@
+"""The machines of a class during the lesson: at a glance, all at once, and who asks for help."""
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from classes import access
+from classes.access import Right
+from classes.views.pages import tabs
+from vms import set_pages
+from vms.views import PersonRequest, login_needed
+
+
+@require_GET
+@login_needed
+def tab(request: PersonRequest, pk: int) -> HttpResponse:
+    lab_class = access.find(request.user, pk, Right.RUN)
+    found = set_pages.set_or_404(request, lab_class.machine_set_id)
+    empty = _("The class has no machines yet. Take some on the page “Machines”.")
+    more = tabs(request, lab_class, "live", baseline=lab_class.baseline, empty=empty)
+    return set_pages.page(request, found, template="classes/live.html", more=more)
