@@ -22,6 +22,9 @@ GRACE = 45
 # So many failures of one program within so many seconds are no accident.
 FAILURES, WITHIN = 5, 60
 
+# The memory of a password's hash goes back at once. What glibc does of itself, by thread, keeps 16 MiB for each of many.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "2"}
+
 UVICORN = [
     "-m", "uvicorn", "labportal.asgi:application", "--host", "127.0.0.1", "--port", "8000",
     "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false",
@@ -41,7 +44,8 @@ class Program:
 
     def start(self) -> None:
         leash = ["-m", "labportal.leash", str(os.getpid()), sys.executable]
-        self.process = subprocess.Popen([sys.executable, *leash, *self.arguments], start_new_session=True)
+        command = [sys.executable, *leash, *self.arguments]
+        self.process = subprocess.Popen(command, start_new_session=True, env={**MEMORY, **os.environ})
 
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None

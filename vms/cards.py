@@ -160,7 +160,8 @@ def _card(
     silent = situation.health is not None and not situation.health.ok
     stale = silent or bool(machine.silent_since)
     fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
-    offered = [action for action in _offered(machine) if not busy and not rules.why_not(situation, action)]
+    wanted = [Action.STOP] if busy else _offered(machine)
+    offered = [action for action in wanted if not rules.why_not(situation, action)]
     no_console = rules.why_not(situation, Action.CONSOLE) or ""
     return Card(
         pk=machine.pk,

@@ -1,10 +1,13 @@
 """May this be done to this machine, and if not, why not: the ordered rules behind refusals and disabled buttons."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -25,6 +28,10 @@ NEEDED = {
     Action.CONSOLE: "running",
 }
 OFF = {"stopped", "unknown"}
+
+# A shutdown that takes longer may be cut short by a forced stop, from this Proxmox VE on.
+CUT_SHORT_AFTER = timedelta(seconds=60)
+CUT_SHORT_SINCE = (8, 2)
 
 # The one snapshot that whoever holds a machine may save, replace and delete.
 SAVE_POINT = "my-save-point"
@@ -115,7 +122,8 @@ def machine_is_no_template(now: Situation, action: str) -> str | None:
 
 
 def nothing_under_way(now: Situation, action: str) -> str | None:
-    if not now.open_operation or action == Action.CONSOLE:
+    cuts_short = action == Action.STOP and may_be_cut_short(now)
+    if not now.open_operation or action == Action.CONSOLE or cuts_short:
         return None
     return _("“%(action)s” is under way. Wait until it is finished.") % {
         "action": now.open_operation.get_action_display()
@@ -187,6 +195,21 @@ def register(rule: Rule) -> Rule:
     """Add a rule, the last to be asked. Its name in words is what it asks for, like `machine_is_there`."""
     RULES.append(rule)
     return rule
+
+
+def may_be_cut_short(now: Situation) -> bool:
+    """Whether a shutdown is under way for so long that a forced stop may end it."""
+    under_way = now.open_operation
+    if under_way is None or under_way.action != Action.SHUTDOWN or under_way.state != Operation.State.RUNNING:
+        return False
+    is_late = under_way.sent_at is not None and under_way.sent_at < timezone.now() - CUT_SHORT_AFTER
+    return is_late and cuts_short(now.machine, now.health)
+
+
+def cuts_short(machine: VirtualMachine, health: ClusterHealth | None) -> bool:
+    """Whether the cluster ends a shutdown when it is told to stop a machine. High availability decides for itself."""
+    found = re.match(r"(\d+)\.(\d+)", health.version if health else "")
+    return bool(found and (int(found[1]), int(found[2])) >= CUT_SHORT_SINCE and not machine.ha_state)
 
 
 def situation(machine: VirtualMachine, *, person: User | None = None, snapshot: str = "") -> Situation:

@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 from labportal.demo.world import World
+from pvesim.tls import Authority
 
-KNOWN = "Type: down CLUSTER, up CLUSTER, or drop CLUSTER, with building-a, building-b or annex."
+KNOWN = "Type: down, up, slow, renew or drop, and one of building-a, building-b and annex."
+
+# Seconds that every answer of a slow cluster takes: more than it may.
+SLOW = 6.0
 
 
 def listen(world: World) -> None:
@@ -25,11 +29,19 @@ def obey(world: World, words: list[str]) -> str:
             clusters[name].stop()
             return f"{name} does not answer any more."
         case ["up", name] if name in clusters:
+            clusters[name].faults.clear()
             clusters[name].start()
             return f"{name} answers again."
         case ["drop", name] if name in clusters:
             clusters[name].drop_consoles()
             return f"The consoles of {name} that were open broke off."
+        case ["slow", name] if name in clusters:
+            clusters[name].faults.delay(".", SLOW)
+            return f"{name} takes {SLOW:.0f} seconds for every answer."
+        case ["renew", name] if name in clusters:
+            for node in clusters[name].nodes.values():
+                node.present(Authority(f"{name} made anew").issue(node.name))
+            return f"{name} shows another certificate."
     return KNOWN
 
 

@@ -1,14 +1,15 @@
 """Password hashing is scrypt, and a class that logs in at once does not exhaust the machine."""
 
 import os
-from threading import Barrier, BrokenBarrierError
+from threading import Barrier, BrokenBarrierError, Timer
 
 import pytest
 from django.contrib.auth.hashers import ScryptPasswordHasher, check_password, make_password
+from django.db import connection, connections
 
 from accounts.hashers import CappedScryptPasswordHasher
 from labportal import settings as product
-from tests.own_database import run_in_threads
+from tests.own_database import migrated_template, own_database, run_in_threads  # noqa: F401
 
 TOO_MANY = (os.cpu_count() or 1) + 1
 
@@ -68,3 +69,17 @@ def test_checking_passwords_is_limited_alike(met):
 def test_hashing_without_the_cap_would_be_noticed(met):
     assert run_in_threads(*[lambda: ScryptPasswordHasher().encode("x", "salt")] * TOO_MANY) == []
     assert len(met) == TOO_MANY
+
+
+def test_who_waits_gives_his_database_connection_back(met, own_database):
+    open_ones: list[bool] = []
+
+    def wait_and_look() -> None:
+        connection.ensure_connection()
+        watcher = Timer(0.1, lambda held=connections["default"]: open_ones.append(held.connection is not None))
+        watcher.start()
+        CappedScryptPasswordHasher().encode("x", "salt")
+        watcher.join()
+
+    assert run_in_threads(*[wait_and_look] * TOO_MANY) == []
+    assert open_ones.count(False) == 1

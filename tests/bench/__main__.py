@@ -18,6 +18,7 @@ from django.test.utils import setup_test_environment
 
 from tests.bench import report
 
+OPTIONS = ("rounds", "seed", "students")
 NAMES = tuple(
     path.stem
     for path in sorted(Path(__file__).parent.glob("*.py"))
@@ -29,9 +30,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; without one, all of them")
     parser.add_argument("--rounds", help="how many processes `kill` kills (50)")
-    parser.add_argument("--seed", help="of the random moments of `kill` (the time of day)")
+    parser.add_argument("--seed", help="of the random moments of `kill` (the time of day) and of `bell` (1)")
+    parser.add_argument("--students", help="how many log in at the `bell` (300); fewer come as close together")
     options = parser.parse_args()
-    os.environ |= {f"BENCH_{name.upper()}": value for name in ("rounds", "seed") if (value := getattr(options, name))}
+    os.environ |= {f"BENCH_{name.upper()}": value for name in OPTIONS if (value := getattr(options, name))}
     names = options.names or NAMES
     if unknown := set(names) - set(NAMES):
         parser.error(f"There is no {', '.join(sorted(unknown))}. Choose from {', '.join(NAMES)}.")

@@ -1,6 +1,11 @@
-"""Make the README's pictures: start the demo, log in, look. `bin/screenshots [FOLDER]`."""
+"""Pictures of a running demo.
 
-import sys
+`bin/screenshots [FOLDER]` makes the README's. `bin/screenshots --all FOLDER` takes every page and state, on a desk and
+on a phone, light and dark: with all clusters well but one, and with one dead, one slow and one with another certificate.
+"""
+
+import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -29,6 +34,45 @@ SHOTS: dict[str, tuple[str, str, bool, bool]] = {
     "admin-cluster-dark": ("admin", "admin/clusters/cluster/2/change/", True, False),
 }
 
+# Every page, by the person who looks at it. {pk} is a machine of his.
+PAGES: dict[str, dict[str, str]] = {
+    "": {"login": "accounts/login/", "login-ended": "accounts/login/?next=/vms/&ended=1"},
+    "ana": {
+        "list": "vms/?cluster=",
+        "list-of-one-cluster": "vms/?cluster=building-b",
+        "list-filtered-to-nothing": "vms/?cluster=&q=nothing",
+        "machine": "vms/{pk}/",
+        "confirm-shutdown": "vms/{pk}/shutdown/",
+        "confirm-stop": "vms/{pk}/stop/",
+        "save-point": "vms/{pk}/save-point/",
+        "no-address": "vms/3/rdp",
+        "profile": "accounts/profile/",
+        "password": "accounts/password/",
+        "not-found": "nothing-here/",
+    },
+    "chen": {"list-single": "vms/?cluster="},
+    "admin": {
+        "staff-list": "vms/?cluster=",
+        "staff-list-stopped": "vms/?cluster=building-a&status=stopped",
+        "staff-machine": "vms/{pk}/",
+        "staff-why": "vms/{pk}/why/?person=chen",
+        "staff-snapshot": "vms/{pk}/snapshots/",
+        "staff-clusters": "clusters/",
+        "admin-index": "admin/",
+        "admin-clusters": "admin/clusters/cluster/",
+        "admin-cluster": "admin/clusters/cluster/2/change/",
+        "admin-cluster-add": "admin/clusters/cluster/add/",
+        "admin-machines": "admin/vms/virtualmachine/",
+        "admin-machine": "admin/vms/virtualmachine/{pk}/change/",
+        "admin-operations": "admin/vms/operation/",
+        "admin-assignments": "admin/vms/assignment/",
+        "admin-people": "admin/accounts/user/",
+        "admin-trail": "admin/auditlog/logentry/",
+    },
+}
+# What faults change.
+CHANGED = {"list", "machine", "list-single", "staff-list", "staff-machine", "staff-clusters", "admin-clusters"}
+
 
 def open_page(chromium: Browser, demo: Demo, name: str = "", *, dark: bool = False, phone: bool = False) -> Page:
     """A page of its own session, logged in as `name`."""
@@ -53,24 +97,104 @@ def show_screen(page: Page) -> None:
     page.wait_for_timeout(1000)
 
 
-def main(folder: Path) -> None:
+def start_a_machine(chromium: Browser, demo: Demo) -> None:
+    ana = open_page(chromium, demo, "ana")
+    ana.get_by_role("button", name="Start net101-01").click(timeout=90_000)
+    ana.get_by_role("link", name="Reboot net101-01").wait_for(timeout=90_000)
+    ana.get_by_text("10.88.").first.wait_for(timeout=90_000)  # its agent was asked
+    ana.context.close()
+    chen = open_page(chromium, demo, "chen")
+    chen.get_by_role("button", name="Start and open").click(timeout=90_000)
+    chen.context.close()
+
+
+def take(page: Page, file: Path) -> None:
+    page.screenshot(path=file, full_page=True)
+    print(file, flush=True)
+
+
+def for_the_readme(chromium: Browser, demo: Demo, folder: Path) -> None:
+    start_a_machine(chromium, demo)
+    for file, (name, path, dark, phone) in SHOTS.items():
+        page = open_page(chromium, demo, name, dark=dark, phone=phone)
+        page.goto(demo.address + path)
+        if path.endswith("console/"):
+            show_screen(page)
+        take(page, folder / f"{file}.png")
+        page.context.close()
+
+
+def everything(chromium: Browser, demo: Demo, folder: Path) -> None:
+    start_a_machine(chromium, demo)
+    every_look(chromium, demo, folder, lambda name: True)
+    for line in ("renew building-a", "slow building-b", "down annex"):
+        demo.type(line)
+    admin = open_page(chromium, demo, "admin")
+    admin.goto(f"{demo.address}clusters/")
+    admin.get_by_text("Not reachable for").nth(2).wait_for(timeout=60_000)
+    admin.context.close()
+    every_look(chromium, demo, folder / "faults", CHANGED.__contains__)
+    demo.type("up building-b")
+    moments(chromium, demo, folder)
+
+
+def every_look(chromium: Browser, demo: Demo, folder: Path, wanted: Callable[[str], bool]) -> None:
+    """Each page by each person, on both sizes in both colours. Who logged in once stays so."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name, pages in PAGES.items():
+        shots = {file: path for file, path in pages.items() if wanted(file)}
+        if not shots:
+            continue
+        page = open_page(chromium, demo, name)
+        first = page.locator("li.machine").first if name else None
+        pk = str(first.get_attribute("id")).removeprefix("machine-") if first else ""
+        for look, size in (("desk", DESKTOP), ("phone", PHONE)):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            for colours in ("light", "dark"):
+                page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
+                for file, path in shots.items():
+                    page.goto(demo.address + path.format(pk=pk))
+                    take(page, folder / f"{file}-{look}-{colours}.png")
+        page.context.close()
+
+
+def moments(chromium: Browser, demo: Demo, folder: Path) -> None:
+    """What passes by: a wrong password, a machine that stops, the print, and a lost connection."""
+    page = open_page(chromium, demo)
+    page.get_by_label("User name").fill("ana")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    take(page, folder / "login-wrong.png")
+    page.context.close()
+    page = open_page(chromium, demo, "ben")
+    page.goto(f"{demo.address}vms/?cluster=building-b")
+    page.get_by_role("button", name="Start db-02").click(timeout=60_000)
+    take(page, folder / "starting.png")
+    page.get_by_role("link", name="Shut down db-02").click(timeout=60_000)
+    page.get_by_role("button", name="Shut down").click()
+    take(page, folder / "shutting-down.png")
+    page.emulate_media(media="print")
+    take(page, folder / "print.png")
+    page.emulate_media(media="screen")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    take(page, folder / "focus.png")
+    page.context.set_offline(True)
+    page.locator("#connection").wait_for(timeout=30_000)
+    take(page, folder / "lost.png")
+    page.context.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bin/screenshots", description="Pictures of a demo that it starts.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/screenshots"))
+    parser.add_argument("--all", action="store_true", help="every page and state, not only the README's pictures")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     with running() as demo, browser() as chromium:
-        ana = open_page(chromium, demo, "ana")
-        ana.get_by_role("button", name="Start net101-01").click()
-        ana.get_by_role("link", name="Reboot net101-01").wait_for()
-        chen = open_page(chromium, demo, "chen")
-        chen.get_by_role("button", name="Start and open").click()
-        ana.get_by_text("10.88.").first.wait_for(timeout=90_000)  # its agent was asked
-        for file, (name, path, dark, phone) in SHOTS.items():
-            page = open_page(chromium, demo, name, dark=dark, phone=phone)
-            page.goto(demo.address + path)
-            if path.endswith("console/"):
-                show_screen(page)
-            page.screenshot(path=folder / f"{file}.png", full_page=True)
-            page.context.close()
-            print(folder / f"{file}.png")
+        (everything if options.all else for_the_readme)(chromium, demo, options.folder)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/screenshots"))
+    main()

@@ -21,6 +21,8 @@ SNAPSHOT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
 RESERVED = {"current", "pending"}
 LONGEST_DESCRIPTION = 500
 
+CUT_SHORT = "It took too long and was cut short by a forced stop."
+
 # By one person. Nobody clicks as fast, and everybody else's requests wait behind these.
 MOST_IN_A_MINUTE = 30
 
@@ -58,6 +60,8 @@ def request(
     wanted = row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
+            if now.open_operation:
+                now.open_operation.finish(State.CANCELLED, CUT_SHORT, expected=State.RUNNING)
             wanted.save(force_insert=True)
             transaction.on_commit(partial(handing.operation, wanted), robust=True)
             return wanted, True

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from clusters import proxmox
+from vms import rules
 from vms.models import Operation, VirtualMachine
 
 Action = Operation.Action
@@ -61,5 +62,7 @@ def begin(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> str:
             return pve.roll_back(*place, operation.snapshot)
         case Action.DELETE_SNAPSHOT:
             return pve.delete_snapshot(*place, operation.snapshot)
+        case Action.STOP if rules.cuts_short(vm, getattr(vm.cluster, "health", None)):
+            return pve.stop_at_once(*place)
         case _:
             return pve.power(*place, proxmox.Power(operation.action))
