@@ -11,7 +11,18 @@ from accounts import spreadsheet
 from accounts.spreadsheet import Unreadable
 
 PERSON_WORDS = {"username", "user name", "user", "login", "account", "person", "student", "usuario", "persona"}
-MACHINE_WORDS = {"cluster", "machine", "machine name", "vm", "vm name", "name", "vmid", "clúster", "máquina", "nombre de la máquina"}
+MACHINE_WORDS = {
+    "cluster",
+    "machine",
+    "machine name",
+    "vm",
+    "vm name",
+    "name",
+    "vmid",
+    "clúster",
+    "máquina",
+    "nombre de la máquina",
+}
 
 PATTERN = re.compile(r"([^{}]*)\{n(?::0([1-9]))?\}([^{}]*)")
 
