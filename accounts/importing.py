@@ -27,7 +27,10 @@ from accounts.models import User, rights_of_staff
 from accounts.spreadsheet import Line, Unreadable
 
 COLUMNS = ("username", "first_name", "last_name", "email")
-HEADERS = {"username", "user name", "user", "login", "account"}, {"first name", "first_name", "firstname", "given name"}
+HEADERS = (
+    {"username", "user name", "user", "login", "account", "usuario", "nombre de usuario", "cuenta"},
+    {"first name", "first_name", "firstname", "given name", "nombre"},
+)
 
 # Each takes a processor a twentieth of a second, and the person waits for all of them.
 MOST_PASSWORDS = 200

@@ -237,7 +237,7 @@ def _secret_changes(config: ClusterConfig, stored: Cluster, *, moved: bool) -> l
     found = []
     for token_id, secret in TOKENS.items():
         if moved and getattr(stored, token_id) and not getattr(config, secret):
-            found.append(Change(token_id, getattr(stored, token_id), "none"))
+            found.append(Change(token_id, getattr(stored, token_id), _("none")))
     for name in SECRETS:
         new, old = getattr(config, name), getattr(stored, name)
         if new and not new.matches(old):
@@ -249,9 +249,9 @@ def _secret_changes(config: ClusterConfig, stored: Cluster, *, moved: bool) -> l
 
 def _shown(name: str, value: object) -> str:
     if name == "ca_certificate":
-        return "a certificate" if value else "none"
+        return _("a certificate") if value else _("none")
     text = ", ".join(address_lines(str(value))) if name == "addresses" else str(value)
-    return (text if text.isprintable() else repr(text)) if text else "none"
+    return (text if text.isprintable() else repr(text)) if text else _("none")
 
 
 def _yield_default(rows: list[Row], present: Cluster | None) -> tuple[list[Row], list[str]]:

@@ -190,7 +190,7 @@ def _card(
 
 
 def _buttons(actions: Iterable[Operation.Action]) -> tuple[Button, ...]:
-    return tuple(Button(action, action.label, action in CONFIRMED) for action in actions)
+    return tuple(Button(action, str(action.label), action in CONFIRMED) for action in actions)
 
 
 def _fresh_for(cluster: Cluster) -> timedelta:

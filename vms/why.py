@@ -42,7 +42,7 @@ def _table(machine: VirtualMachine, person: User) -> dict[str, object]:
     now = rules.situation(machine, person=person)
     said = {action: rules.verdicts(now, action) for action in Operation.Action}
     columns = [
-        Column(action.label, next((one.text for one in verdicts if not one.ok), ""))
+        Column(str(action.label), next((one.text for one in verdicts if not one.ok), ""))
         for action, verdicts in said.items()
     ]
     rows = [(_(verdicts[0].rule), [one.ok for one in verdicts]) for verdicts in zip(*said.values(), strict=True)]

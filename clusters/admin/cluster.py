@@ -127,7 +127,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     def use(self, cluster: Cluster) -> str:
         if not cluster.is_active:
             return _("switched off")
-        return "active, default" if cluster.is_default else "active"
+        return _("active, default") if cluster.is_default else _("active")
 
     @admin.display(description=gettext_lazy("used by"))
     def used_by(self, cluster: Cluster) -> str:
@@ -149,11 +149,11 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
 
     @admin.display(description=gettext_lazy("API token"))
     def token_in_words(self, cluster: Cluster) -> str:
-        return cluster.token_id or "none"
+        return cluster.token_id or _("none")
 
     @admin.display(description=gettext_lazy("read-only token"))
     def read_token_in_words(self, cluster: Cluster) -> str:
-        return cluster.read_token_id or "none"
+        return cluster.read_token_id or _("none")
 
     # Saving. Only what was changed is written: a stale form must not undo what somebody else decided meanwhile.
 

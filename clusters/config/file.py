@@ -155,7 +155,7 @@ class _RefusedError(ValueError):
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        repeated, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        repeated = Counter(key for key, _value in pairs).most_common(1)[0][0]
         raise _RefusedError(_("has the key “%(key)s” twice in one object") % {"key": shown(repeated)})
     return result
 

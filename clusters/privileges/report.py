@@ -88,7 +88,7 @@ def _report(version: str, holders: list[Holder], known: dict[str, frozenset[str]
         major=major_of(version),
         verdicts=tuple(verdict for _, judged in verdicts for verdict in judged),
         lines=found,
-        cautions=(excess.MONITOR,) if any("VM.Monitor" in line for line in found) else (),
+        cautions=(str(excess.MONITOR),) if any("VM.Monitor" in line for line in found) else (),
         warnings=tuple(text for one in holders for text in excess.warnings(one.who, one.token or one.user, one.flags)),
     )
 

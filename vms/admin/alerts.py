@@ -4,7 +4,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
+from accounts import telling
 from vms.admin.common import GoesWithItsCluster, ReadOnly
 from vms.models import Alert, AlertMessage
 
@@ -20,10 +22,15 @@ class MessageInline(ReadOnly, admin.TabularInline[AlertMessage, Alert]):
 
 @admin.register(Alert)
 class AlertAdmin(GoesWithItsCluster, admin.ModelAdmin[Alert]):
-    list_display = ("since", "cluster", "kind", "text", "opened_at", "closed_at")
+    list_display = ("since", "cluster", "kind", "told", "opened_at", "closed_at")
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter), "cluster")
     list_select_related = ("cluster",)
     list_per_page = 50
     show_full_result_count = False
-    fields = ("cluster", "kind", "text", "since", "seen_at", "opened_at", "quiet_since", "closed_at")
+    fields = ("cluster", "kind", "told", "since", "seen_at", "opened_at", "quiet_since", "closed_at")
+    readonly_fields = ("told",)
     inlines = (MessageInline,)
+
+    @admin.display(description=gettext_lazy("text"))
+    def told(self, alert: Alert) -> str:
+        return telling.told(alert.text)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django_stubs_ext import StrOrPromise
 
 from accounts import previews, spreadsheet
 from accounts.spreadsheet import Unreadable
@@ -117,8 +118,8 @@ class ShareForm(PeopleForm):
         return Share(data["cluster"].cluster_id, data["people"], pool=data["pool"], tag=data["tag"])
 
 
-WAYS: dict[str, tuple[str, type[WayForm]]] = {
-    "table": ("A table", TableForm),
+WAYS: dict[str, tuple[StrOrPromise, type[WayForm]]] = {
+    "table": (gettext_lazy("A table"), TableForm),
     "pattern": (gettext_lazy("By name"), PatternForm),
     "share": (gettext_lazy("From a pool or tag"), ShareForm),
 }

@@ -1,7 +1,9 @@
 """What was done to machines, in the admin: to look at and to download."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy
 
+from accounts import telling
 from accounts.downloads import Downloadable
 from vms.admin.common import ReadOnly
 from vms.admin.filters import ClusterNameFilter
@@ -10,16 +12,21 @@ from vms.models import Operation
 
 @admin.register(Operation)
 class OperationAdmin(ReadOnly, Downloadable[Operation]):
-    list_display = ("requested_at", "action", "vm_name", "vmid", "cluster_id", "requested_by_name", "state", "outcome")
+    list_display = ("requested_at", "action", "vm_name", "vmid", "cluster_id", "requested_by_name", "state", "told")
     list_filter = ("state", "action", "requested_at", ClusterNameFilter)
     search_fields = ("vm_name", "vmid", "requested_by_name", "upid")
     list_per_page = 50
     show_full_result_count = False
     fields = (
         "action", "snapshot", "vm_name", "vmid", "cluster_id", "node", "requested_by_name", "requested_at",
-        "admitted_at", "sent_at", "finished_at", "state", "outcome", "upid",
+        "admitted_at", "sent_at", "finished_at", "state", "told", "upid",
     )  # fmt: skip
+    readonly_fields = ("told",)
     download_columns = (
         "requested_at", "action", "snapshot", "vm_name", "vmid", "cluster_id", "node", "requested_by_name", "state",
-        "outcome", "admitted_at", "sent_at", "finished_at", "upid",
+        "told", "admitted_at", "sent_at", "finished_at", "upid",
     )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
+    def told(self, operation: Operation) -> str:
+        return telling.told(operation.outcome)

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts import telling
 from vms.admin.common import GoesWithItsCluster
 from vms.models import ClusterSync, Node, SyncRun
 
@@ -14,16 +15,16 @@ from vms.models import ClusterSync, Node, SyncRun
 class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
     """How often a cluster is read is changed here; the rest is looked at."""
 
-    list_display = ("cluster", "synced_at", "seconds_between", "milliseconds", "failures", "quorate", "notice")
+    list_display = ("cluster", "synced_at", "seconds_between", "milliseconds", "failures", "quorate", "told")
     list_filter = (("notice", admin.EmptyFieldListFilter), "quorate")
     list_select_related = ("cluster",)
     search_fields = ("cluster__cluster_id", "cluster__name")
     fields = (
         "cluster", "interval", "deadline", "node_limit", "cluster_limit", "synced_at", "asked_at", "due_at",
-        "milliseconds", "failures", "quorate", "notice", "believe_down_to",
+        "milliseconds", "failures", "quorate", "told", "believe_down_to",
     )  # fmt: skip
     readonly_fields = (
-        "cluster", "synced_at", "asked_at", "due_at", "milliseconds", "failures", "quorate", "notice",
+        "cluster", "synced_at", "asked_at", "due_at", "milliseconds", "failures", "quorate", "told",
         "believe_down_to",
     )  # fmt: skip
     actions = ("read_now", "believe")
@@ -34,6 +35,10 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
     @admin.display(description=gettext_lazy("every"))
     def seconds_between(self, sync: ClusterSync) -> str:
         return f"{int(sync.every.total_seconds())} s"
+
+    @admin.display(description=gettext_lazy("notice"), ordering="notice")
+    def told(self, sync: ClusterSync) -> str:
+        return telling.told(sync.notice)
 
     @admin.action(description=gettext_lazy("Read now"), permissions=["change"])
     def read_now(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:

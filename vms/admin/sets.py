@@ -50,7 +50,7 @@ class MachineSetAdmin(admin.ModelAdmin[MachineSet]):
 
     @admin.display(description=gettext_lazy("stewards"))
     def led_by(self, group: MachineSet) -> str:
-        return ", ".join(person.get_username() for person in group.stewards.all()) or "nobody"
+        return ", ".join(person.get_username() for person in group.stewards.all()) or _("nobody")
 
     @admin.display(description=gettext_lazy("machines that are gone"))
     def gone(self, group: MachineSet) -> str:

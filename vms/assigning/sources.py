@@ -10,8 +10,19 @@ from django.utils.translation import gettext as _
 from accounts import spreadsheet
 from accounts.spreadsheet import Unreadable
 
-PERSON_WORDS = {"username", "user name", "user", "login", "account", "person", "student"}
-MACHINE_WORDS = {"cluster", "machine", "machine name", "vm", "vm name", "name", "vmid"}
+PERSON_WORDS = {"username", "user name", "user", "login", "account", "person", "student", "usuario", "persona"}
+MACHINE_WORDS = {
+    "cluster",
+    "machine",
+    "machine name",
+    "vm",
+    "vm name",
+    "name",
+    "vmid",
+    "clúster",
+    "máquina",
+    "nombre de la máquina",
+}
 
 PATTERN = re.compile(r"([^{}]*)\{n(?::0([1-9]))?\}([^{}]*)")
 
@@ -98,7 +109,7 @@ def facts_of(source: Source) -> dict[str, Any]:
 def people_in(text: str) -> list[tuple[int, str]]:
     """User names, one a line, with the number of the line."""
     lines = spreadsheet.read(text)
-    if lines and lines[0].cell(0).lower() in {"username", "user name"}:
+    if lines and lines[0].cell(0).lower() in {"username", "user name", "usuario", "nombre de usuario"}:
         lines = lines[1:]
     return [(line.number, line.cell(0)) for line in lines]
 

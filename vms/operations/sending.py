@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext_noop
 
 from accounts.models import User
@@ -79,7 +79,8 @@ def _not_answered(operation: Operation, error: proxmox.ProxmoxError) -> None:
 
 def _is_still_allowed(operation: Operation) -> bool:
     """The rules are asked again when it is sent: much may have changed since the click. Who may not is cancelled."""
-    reason = _why_not(operation)
+    with translation.override(None):  # it is stored
+        reason = _why_not(operation)
     if reason:
         operation.finish(State.CANCELLED, reason, expected=State.REQUESTED)
     return not reason
