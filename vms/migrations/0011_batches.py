@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                             ("snapshot", "Save a snapshot"),
                             ("rollback", "Revert to a snapshot"),
                             ("delete-snapshot", "Delete a snapshot"),
+                            ("console", "Console"),
                         ],
                         max_length=20,
                     ),
