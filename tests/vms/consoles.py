@@ -58,8 +58,9 @@ class Portal:
 def served(**more: Any) -> Iterator[Portal]:
     from labportal.asgi import application  # noqa: PLC0415 - needs the test's settings
 
-    options: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "ws": "websockets-sansio", "log_config": None, **more}
-    config = uvicorn.Config(application, ws_per_message_deflate=False, lifespan="off", **options)
+    flags = {"loop": "uvloop", "http": "httptools", "ws": "websockets-sansio", "ws_per_message_deflate": False}
+    options: dict[str, Any] = {**flags, "log_config": None, "lifespan": "off", **more}
+    config = uvicorn.Config(application, **options)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
