@@ -61,17 +61,23 @@ def _serve(ready: threading.Event, place: list[tuple[str, int]]) -> None:
     asyncio.run(serve())
 
 
-def main() -> None:
+def stand() -> tuple[str, int]:
+    """Begin to serve such displays, until the process ends. Returns where."""
     ready, place = threading.Event(), list[tuple[str, int]]()
     threading.Thread(target=_serve, args=(ready, place), daemon=True).start()
     ready.wait()
+    return place[0]
+
+
+def main() -> None:
+    place = stand()
     with Simulator() as simulator:
         lab = simulator.add_cluster("bench", statd_interval=0.0)
         lab.add_user("portal@pve", password="only-for-this-run", acl={"/": "Administrator"})
         token = lab.add_token("portal@pve", "labs", privsep=False)
         for number in range(guests := int(sys.argv[1])):
             lab.add_guest(FIRST + number, name=f"display-{number}", status="running")
-            lab.guest(FIRST + number).vnc_backend = place[0]
+            lab.guest(FIRST + number).vnc_backend = place
         answer = {
             "host": lab.host, "port": lab.port, "token_id": token.full_id, "token_secret": token.secret,
             "fingerprint": lab.fingerprint("pve1"), "guests": guests,

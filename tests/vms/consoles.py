@@ -55,11 +55,12 @@ class Portal:
 
 
 @contextmanager
-def served() -> Iterator[Portal]:
+def served(**more: Any) -> Iterator[Portal]:
     from labportal.asgi import application  # noqa: PLC0415 - needs the test's settings
 
-    options: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "ws": "websockets-sansio", "log_config": None}
-    config = uvicorn.Config(application, ws_per_message_deflate=False, lifespan="off", **options)
+    flags = {"loop": "uvloop", "http": "httptools", "ws": "websockets-sansio", "ws_per_message_deflate": False}
+    options: dict[str, Any] = {**flags, "log_config": None, "lifespan": "off", **more}
+    config = uvicorn.Config(application, **options)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -73,8 +74,9 @@ def served() -> Iterator[Portal]:
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
-    with served() as portal:
+def portal(request: pytest.FixtureRequest) -> Iterator[Portal]:
+    """Its parameter, if it has one, has more options of the server."""
+    with served(**getattr(request, "param", {})) as portal:
         yield portal
 
 

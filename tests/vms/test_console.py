@@ -1,6 +1,7 @@
 """Consoles from a browser's websocket to a simulated display, over real TLS."""
 
 import logging
+import socket as socketlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,10 @@ from websockets.exceptions import InvalidStatus
 from accounts.models import User
 from clusters.models import Cluster
 from clusters.proxmox import displays
+from tests.bench import displays as bench_displays
 from tests.labs import Lab, ago
 from tests.vms.consoles import Portal, browser_of, end_of, eventually, key, permit, portal
-from vms.console import socket
+from vms.console import pipe, socket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Operation, VirtualMachine
 
 __all__ = ["portal"]
@@ -230,8 +232,45 @@ def test_no_secret_is_in_the_log_or_the_database(
 def test_a_display_that_says_nothing_any_more_is_noticed(
     portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(displays, "PING_EVERY", 0.2)
-    monkeypatch.setattr(displays, "PING_PATIENCE", 0.2)
+    monkeypatch.setattr(displays, "LOOK_EVERY", 0.2)
     viewer = portal.view(permit(of_ana, running.pk), of_ana)
     building_a.pve.consoles.mute = True
     assert end_of(viewer.websocket) == 4408
+
+
+def frame(data: bytes) -> bytes:
+    """As a browser sends it, masked with zeros."""
+    return bytes([0x82, 0x80 | len(data)]) + b"\0\0\0\0" + data
+
+
+def silent_browser(portal: Portal, path: str, client: Client) -> socketlib.socket:
+    """One that greets, asks for pictures, and is never heard of again: it takes nothing and answers no ping."""
+    sock = socketlib.create_connection(("127.0.0.1", portal.port))
+    sock.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{portal.port}\r\nOrigin: {portal.origin}\r\n"
+        f"Cookie: sessionid={client.cookies['sessionid'].value}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    assert b" 101 " in sock.recv(15)
+    sock.sendall(frame(b"RFB 003.008\n") + frame(b"\x01") + frame(b"\0"))
+    return sock
+
+
+@pytest.mark.parametrize("portal", [{"ws_ping_interval": 0.2, "ws_ping_timeout": 0.2}], indirect=True)
+def test_a_browser_that_is_gone_without_a_word_is_noticed(portal: Portal, running: VirtualMachine, of_ana: Client):
+    with silent_browser(portal, permit(of_ana, running.pk), of_ana):
+        assert eventually(ConsoleSession.objects.exists)
+        assert eventually(lambda: not ConsoleSession.objects.exists())
+
+
+@pytest.mark.parametrize("portal", [{"ws_ping_interval": None}], indirect=True)
+def test_a_browser_that_takes_no_pictures_is_gone(
+    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, monkeypatch: pytest.MonkeyPatch
+):
+    building_a.pve.guest(102).vnc_backend = bench_displays.stand()
+    monkeypatch.setattr(pipe, "TAKE_WITHIN", 0.5)
+    with silent_browser(portal, permit(of_ana, running.pk), of_ana) as sock:
+        sock.sendall(frame(bench_displays.ASK.pack(64 * 1024, 1000)))
+        assert eventually(ConsoleSession.objects.exists)
+        assert eventually(lambda: not ConsoleSession.objects.exists(), within=15)
+    assert "the browser is gone" in Operation.objects.get().outcome
