@@ -35,6 +35,7 @@ def open_page(chromium: Browser, demo: Demo, name: str = "", *, dark: bool = Fal
     page = chromium.new_page(
         viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]
         color_scheme="dark" if dark else "light",
+        has_touch=phone,
     )
     page.goto(demo.address)
     if name:
@@ -45,11 +46,13 @@ def open_page(chromium: Browser, demo: Demo, name: str = "", *, dark: bool = Fal
     return page
 
 
-def show_screen(page: Page) -> None:
+def show_screen(page: Page, *, phone: bool) -> None:
     """A console in use."""
     page.locator("#word").get_by_text("Connected").wait_for(timeout=30_000)
-    page.locator("#picture canvas").click()
-    page.keyboard.type("ip address")
+    if phone:
+        page.get_by_role("button", name="Keyboard").click()
+    else:
+        page.keyboard.type("ip address")
     page.wait_for_timeout(1000)
 
 
@@ -66,7 +69,7 @@ def main(folder: Path) -> None:
             page = open_page(chromium, demo, name, dark=dark, phone=phone)
             page.goto(demo.address + path)
             if path.endswith("console/"):
-                show_screen(page)
+                show_screen(page, phone=phone)
             page.screenshot(path=folder / f"{file}.png", full_page=True)
             page.context.close()
             print(folder / f"{file}.png")
