@@ -1,5 +1,6 @@
 """The ASGI application that the server runs."""
 
+import logging
 import os
 from typing import Any
 
@@ -10,6 +11,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
 pages = get_asgi_application()
 
 from vms import console  # noqa: E402 - its models need Django to be set up
+
+# The server writes the paths of websockets into its log, and a console's path is a permit.
+logging.getLogger("uvicorn.error").addFilter(lambda record: "/ws/console/" not in record.getMessage())
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from vms import api, console_page, machine_page, not_adopted, snapshots, status, views, why
+from vms import api, console_page, machine_page, not_adopted, snapshots, spice, status, views, why
 from vms.console import views as consoles
 
 machines = [
@@ -19,6 +19,7 @@ machines = [
     path("<int:pk>/console/", console_page.console, name="vms-console"),
     path("<int:pk>/console/grant/", consoles.grant, name="vms-console-grant"),
     path("<int:pk>/console/state/", consoles.state, name="vms-console-state"),
+    path("<int:pk>/spice/", spice.spice, name="vms-spice"),
     path("<int:pk>/<slug:action>/", views.act, name="vms-act"),
 ]
 

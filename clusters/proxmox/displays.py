@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
@@ -24,9 +24,8 @@ MAX_FRAME = 64 * 1024
 MAX_MESSAGE = 2 * 1024 * 1024
 MAX_WAITING = 2
 
-# A peer that is dead without a word is noticed within the sum of these.
-PING_EVERY = 8.0
-PING_PATIENCE = 8.0
+# How often it is looked whether the cluster says anything, in seconds. In the third look without a word it is dead.
+LOOK_EVERY = 6.0
 
 OPEN_WITHIN = 8.0  # a display waits ten seconds for its one connection
 
@@ -91,28 +90,56 @@ class Display:
         raise failure
 
 
-class _Pinned(ClientConnection):
-    """Compares the certificate before the credential is sent."""
+class _Connection(ClientConnection):
+    """Compares the certificate before the credential is sent, and knows when it heard anything last."""
 
     pins: frozenset[str] = frozenset()
+    heard = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = self.loop.time()
+        super().data_received(data)
+
+    async def end_when_dead(self) -> None:
+        """Pictures are a sign of life like the answer to a ping, which may stand in line behind many of them."""
+        self.heard = self.loop.time()
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            silence = self.loop.time() - self.heard
+            if self.recv_messages.paused:
+                self.heard = self.loop.time()  # it is the browser that makes it wait
+            elif silence > 1.5 * LOOK_EVERY:
+                self.transport.abort()
+            elif silence > 0.5 * LOOK_EVERY:
+                await self.ping()
 
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
         shown = self.transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
         presented = certificates.fingerprint(shown)
         if self.pins and presented not in self.pins:
             raise certificates.changed(self.pins, presented)
-        await super().handshake(*args, **kwargs)
+        try:
+            await super().handshake(*args, **kwargs)
+        except InvalidStatus as refused:
+            # Here already, because the library would follow a redirect, with the credential.
+            failure = _refusal(refused.response.status_code)
+        else:
+            return
+        raise failure
 
 
 @asynccontextmanager
 async def display(way: Way) -> AsyncIterator[Display]:
     """Open it and answer its password. Raises a `ProxmoxError` of whatever kind fits."""
     connection = await _opened(way)
+    alive = asyncio.ensure_future(connection.end_when_dead())
     try:
         shown = Display(connection)
         await _log_in(shown, way.password)
         yield shown
     finally:
+        alive.cancel()
+        await asyncio.gather(alive, return_exceptions=True)
         await connection.close()
 
 
@@ -121,10 +148,13 @@ async def _log_in(shown: Display, password: str) -> None:
         async with asyncio.timeout(OPEN_WITHIN):
             await rfb.log_in(shown.exactly, shown.send, password)
     except TimeoutError:
-        raise errors.TimedOut(sent=True) from None
+        failure = errors.TimedOut(sent=True)
+    else:
+        return
+    raise failure
 
 
-async def _opened(way: Way) -> ClientConnection:
+async def _opened(way: Way) -> _Connection:
     try:
         async with asyncio.timeout(OPEN_WITHIN):
             return await _connect(way)
@@ -133,7 +163,7 @@ async def _opened(way: Way) -> ClientConnection:
     raise errors.bare(failure)  # outside, because what was caught holds headers
 
 
-async def _connect(way: Way) -> ClientConnection:
+async def _connect(way: Way) -> _Connection:
     deadline = sockets.Deadline(OPEN_WITHIN)
     deadline.restart()
     pins = certificates.pins(way.config) if way.config.fingerprint else frozenset()
@@ -141,26 +171,25 @@ async def _connect(way: Way) -> ClientConnection:
     address = way.address
     loop = asyncio.get_running_loop()
     sock = await loop.run_in_executor(_openers, _socket_to, address, deadline)
-    return await connect(
+    opened = await connect(
         f"wss://{address}{way.path}",
         sock=sock,
         ssl=trusted,
         server_hostname=address.host,
-        create_connection=type("_Connection", (_Pinned,), {"pins": pins}),
+        create_connection=type("_Pinned", (_Connection,), {"pins": pins}),
         additional_headers=way.headers,
         user_agent_header=None,
         subprotocols=[Subprotocol("binary")],
         compression=None,
         proxy=None,
         open_timeout=None,
-        ping_interval=PING_EVERY,
-        ping_timeout=PING_PATIENCE,
+        ping_interval=None,
         close_timeout=2,
         max_size=MAX_MESSAGE,
         max_queue=MAX_WAITING,
         logger=_silent,
-        process_exception=lambda error: error,
     )
+    return cast("_Connection", opened)
 
 
 def _socket_to(address: Address, deadline: sockets.Deadline) -> socket.socket:
@@ -172,13 +201,14 @@ def _socket_to(address: Address, deadline: sockets.Deadline) -> socket.socket:
 def _explained(error: BaseException) -> errors.ProxmoxError:
     if isinstance(error, errors.ProxmoxError):
         return error
-    if isinstance(error, InvalidStatus):
-        status = error.response.status_code
-        if status >= 400:
-            return refusals.from_status(status, reason="", errors_by_name={})
-        return errors.ProtocolError(f"HTTP status {status} where a display was expected", status=status)
     if isinstance(error, ssl.SSLError | TimeoutError):
         return sockets.not_secured(error)
     if isinstance(error, OSError | ConnectionClosed | EOFError | InvalidMessage):
         return errors.Dropped()
     return errors.ProtocolError("its websocket breaks the rules")
+
+
+def _refusal(status: int) -> errors.ProxmoxError:
+    if status >= 400:
+        return refusals.from_status(status, reason="", errors_by_name={})
+    return errors.ProtocolError(f"HTTP status {status} where a display was expected", status=status)

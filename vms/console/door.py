@@ -56,8 +56,8 @@ def enter(token: str, key: str) -> Visitor:
     grant = ConsoleGrant.redeem(token, user=user, session_key=key)
     if grant is None:
         raise Ended(ends.DENIED, "this permit is used, too old or not yours")
-    machine = VirtualMachine.objects.select_related("cluster").get(pk=grant.vm_id)
-    if machine.gone_at:
+    machine = VirtualMachine.objects.select_related("cluster").filter(pk=grant.vm_id).first()
+    if machine is None or machine.gone_at:
         raise Ended(ends.NOT_THERE, "the machine is gone")
     if refused := ends.refusal(rules.situation(machine, person=user)):
         raise Ended(ends.CODES[refused[0]], refused[0])

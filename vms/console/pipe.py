@@ -15,6 +15,10 @@ NO_PASSWORD = b"\x01\x01"  # one security type: none
 ACCEPTED = b"\0\0\0\0"
 SHARED = b"\x01"
 GREET_WITHIN = 10.0
+SERVICE_RESTART = 1012
+
+# A browser that takes nothing for so long is gone, although nobody said so. Seconds.
+TAKE_WITHIN = 18.0
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -34,7 +38,8 @@ class Browser:
             return data
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
-            raise Ended(ends.NORMAL, "closed by the person")
+            restarted = message.get("code") == SERVICE_RESTART
+            raise Ended(ends.NORMAL, "the portal was stopped" if restarted else "closed by the person")
         came = message.get("bytes")
         if came is None:
             raise Ended(ends.BAD_MESSAGE, "text instead of bytes")
@@ -48,7 +53,12 @@ class Browser:
         return found[:count]
 
     async def send(self, data: bytes) -> None:
-        await self._send({"type": "websocket.send", "bytes": data})
+        """Returns when the browser is ready for more."""
+        try:
+            async with asyncio.timeout(TAKE_WITHIN):
+                await self._send({"type": "websocket.send", "bytes": data})
+        except (OSError, RuntimeError):  # a timeout; closed; closed by the server, which waits for the end of it
+            raise Ended(ends.NORMAL, "the browser is gone") from None
 
 
 async def greet(browser: Browser) -> None:
@@ -67,10 +77,10 @@ async def greet(browser: Browser) -> None:
         raise Ended(ends.BAD_MESSAGE, "no greeting in time") from None
 
 
-async def carry(browser: Browser, display: proxmox.Display, *, mode: str, watch: Awaitable[None]) -> None:
+async def carry(browser: Browser, display: proxmox.Display, *, mode: str, watch: Callable[[], Awaitable[None]]) -> None:
     """Both ways at once and the watch, until one of them ends. Always raises: `Ended`, or a `ProxmoxError`."""
     await display.send(SHARED)  # whatever the browser wished: nobody throws the others out
-    ways = (_pictures(browser, display), _input(browser, display, mode), watch)
+    ways = (_pictures(browser, display), _input(browser, display, mode), watch())
     tasks = [asyncio.ensure_future(way) for way in ways]
     try:
         done, _others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -23,6 +24,7 @@ SUBPROTOCOL = "binary"
 
 # How often it is asked whether somebody may stay.
 CHECK_EVERY = 30.0
+CLOSE_WITHIN = 2.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +72,7 @@ async def _console(scope: door.Scope, browser: pipe.Browser) -> None:
     try:
         async with proxmox.display(visitor.way) as display:
             await pipe.greet(browser)
-            await pipe.carry(browser, display, mode=visitor.row.mode, watch=_watch(visitor))
+            await pipe.carry(browser, display, mode=visitor.row.mode, watch=partial(_watch, visitor))
     except Ended as reason:
         ended = reason
     except proxmox.ProxmoxError as failure:
@@ -102,6 +104,7 @@ async def apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 async def _close(send: Send, ended: Ended) -> None:
     try:
-        await send({"type": "websocket.close", "code": ended.code, "reason": ended.reason})
-    except (OSError, RuntimeError):  # it is closed already
+        async with asyncio.timeout(CLOSE_WITHIN):
+            await send({"type": "websocket.close", "code": ended.code, "reason": ended.reason})
+    except (OSError, RuntimeError):  # it is closed already, or nobody takes anything there
         return

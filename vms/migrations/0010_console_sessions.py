@@ -9,57 +9,119 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('vms', '0009_operations_by_person'),
+        ("vms", "0009_operations_by_person"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='operation',
-            name='action',
-            field=models.CharField(choices=[('start', 'Start'), ('shutdown', 'Shut down'), ('stop', 'Force stop'), ('reboot', 'Reboot'), ('reset', 'Reset'), ('suspend', 'Pause'), ('resume', 'Resume'), ('snapshot', 'Save a snapshot'), ('rollback', 'Revert to a snapshot'), ('delete-snapshot', 'Delete a snapshot'), ('console', 'Console')], max_length=20),
+            model_name="operation",
+            name="action",
+            field=models.CharField(
+                choices=[
+                    ("start", "Start"),
+                    ("shutdown", "Shut down"),
+                    ("stop", "Force stop"),
+                    ("reboot", "Reboot"),
+                    ("reset", "Reset"),
+                    ("suspend", "Pause"),
+                    ("resume", "Resume"),
+                    ("snapshot", "Save a snapshot"),
+                    ("rollback", "Revert to a snapshot"),
+                    ("delete-snapshot", "Delete a snapshot"),
+                    ("console", "Console"),
+                ],
+                max_length=20,
+            ),
         ),
         migrations.AlterField(
-            model_name='operation',
-            name='then',
-            field=models.CharField(blank=True, choices=[('start', 'Start'), ('shutdown', 'Shut down'), ('stop', 'Force stop'), ('reboot', 'Reboot'), ('reset', 'Reset'), ('suspend', 'Pause'), ('resume', 'Resume'), ('snapshot', 'Save a snapshot'), ('rollback', 'Revert to a snapshot'), ('delete-snapshot', 'Delete a snapshot'), ('console', 'Console')], help_text='Requested by itself when this is done.', max_length=20),
+            model_name="operation",
+            name="then",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("start", "Start"),
+                    ("shutdown", "Shut down"),
+                    ("stop", "Force stop"),
+                    ("reboot", "Reboot"),
+                    ("reset", "Reset"),
+                    ("suspend", "Pause"),
+                    ("resume", "Resume"),
+                    ("snapshot", "Save a snapshot"),
+                    ("rollback", "Revert to a snapshot"),
+                    ("delete-snapshot", "Delete a snapshot"),
+                    ("console", "Console"),
+                ],
+                help_text="Requested by itself when this is done.",
+                max_length=20,
+            ),
         ),
         migrations.CreateModel(
-            name='ConsoleGrant',
+            name="ConsoleGrant",
             fields=[
-                ('token_hash', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('session_hash', models.CharField(max_length=64)),
-                ('mode', models.CharField(choices=[('control', 'control'), ('view', 'view only')], max_length=10)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('used_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('vm', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='vms.virtualmachine')),
+                ("token_hash", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("session_hash", models.CharField(max_length=64)),
+                ("mode", models.CharField(choices=[("control", "control"), ("view", "view only")], max_length=10)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("used_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "vm",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="vms.virtualmachine"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['user', 'created_at'], name='grants_by_person')],
+                "indexes": [models.Index(fields=["user", "created_at"], name="grants_by_person")],
             },
         ),
         migrations.CreateModel(
-            name='ConsoleSession',
+            name="ConsoleSession",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('user_name', models.CharField(max_length=150)),
-                ('cluster_id', models.CharField(max_length=50, verbose_name='cluster')),
-                ('vmid', models.PositiveIntegerField(verbose_name='VMID')),
-                ('vm_name', models.CharField(blank=True, max_length=255)),
-                ('node', models.CharField(blank=True, max_length=63)),
-                ('mode', models.CharField(choices=[('control', 'control'), ('view', 'view only')], max_length=10)),
-                ('place', models.PositiveSmallIntegerField()),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('leased_until', models.DateTimeField()),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('vm', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='consoles', to='vms.virtualmachine')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("user_name", models.CharField(max_length=150)),
+                ("cluster_id", models.CharField(max_length=50, verbose_name="cluster")),
+                ("vmid", models.PositiveIntegerField(verbose_name="VMID")),
+                ("vm_name", models.CharField(blank=True, max_length=255)),
+                ("node", models.CharField(blank=True, max_length=63)),
+                ("mode", models.CharField(choices=[("control", "control"), ("view", "view only")], max_length=10)),
+                ("place", models.PositiveSmallIntegerField()),
+                ("opened_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("leased_until", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "vm",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="consoles",
+                        to="vms.virtualmachine",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['opened_at'],
-                'constraints': [models.UniqueConstraint(fields=('user', 'place'), name='one_console_per_person_and_place'), models.CheckConstraint(condition=models.Q(('place__gte', 1), ('place__lte', 2)), name='console_places')],
+                "ordering": ["opened_at"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "place"), name="one_console_per_person_and_place"),
+                    models.CheckConstraint(
+                        condition=models.Q(("place__gte", 1), ("place__lte", 2)), name="console_places"
+                    ),
+                ],
             },
         ),
     ]
