@@ -8,7 +8,7 @@ _SHAPES = """
 A ehhvhhh B uhhuhhu C ehggghe D uhhhhhu E vgguggv
 F vgguggg G ehgnhhf H hhhvhhh I e44444e J 72222ic
 K hikokih L ggggggv M hrllhhh N hhpljhh O ehhhhhe P uhhuggg Q ehhhlid R uhhukih S fgge11u T v444444
-U hhhhhhe V hhhhha4 W hhhllla X hha4ahh Y hhha444 Z v1248gv
+U hhhhhhe V hhhhaa4 W hhhllla X hha4ahh Y hhha444 Z v1248gv
 0 ehjlphe 1 4c4444e 2 eh1248v 3 v2421he 4 26aiv22 5 vgu11he 6 68guhhe 7 v124888 8 ehhehhe 9 ehhf12c
 ! 4444404 " aaa0000 # aavavaa $ 4fke5u4 % op248j3 & cik8lid ' 4480000 ( 2488842 ) 8422248 * 04lel40
 + 044v440 , 0000c48 - 000v000 . 00000cc / 01248g0 : 0cc0cc0 ; 0cc0c48 < 248g842 = 00v0v00 > 8421248

@@ -106,7 +106,7 @@ class Display:
                     self._take_request(await self._fields(">?HHHH"))
                 case 4:
                     down, keysym = await self._fields(">?2xI")
-                    self._source.screen.press(keysym, down)
+                    self._source.screen.press(keysym, bool(down))
                 case 5:
                     buttons, x, y = await self._fields(">BHH")
                     self._source.screen.point(Pointer(x, y, buttons))
