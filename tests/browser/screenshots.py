@@ -22,7 +22,6 @@ SHOTS: dict[str, tuple[str, str, bool, bool]] = {
     "console": ("chen", "vms/3/console/", False, False),
     "console-phone": ("chen", "vms/3/console/", False, True),
     "one-machine": ("chen", "vms/", False, False),
-    "one-machine-phone-dark": ("chen", "vms/", True, True),
     "clusters": ("admin", "clusters/", False, False),
     "admin-clusters": ("admin", "admin/clusters/cluster/", False, False),
     "admin-cluster": ("admin", "admin/clusters/cluster/2/change/", False, False),
