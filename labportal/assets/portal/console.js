@@ -103,7 +103,7 @@ function lost(why) {
   since = 0;
   hangUp();
   if (tries >= PAUSES.length) {
-    show("lost", say.givenUp.replace("{all}", PAUSES.length));
+    show("lost", why === say.lost ? say.givenUp.replace("{all}", PAUSES.length) : why);
     return;
   }
   retry = setTimeout(connect, PAUSES[tries]);
