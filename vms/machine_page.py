@@ -1,6 +1,7 @@
 """The page of one machine, its note, and the file that opens its desktop."""
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -46,6 +47,7 @@ def _page(request: PersonRequest, found: VirtualMachine, form: NoteForm | None =
         "poll": f"{request.path}?page={history.number}&seen={sheet.fingerprint}",
         "form": form or (NoteForm(instance=found) if sheet.keeps else None),
         "may_ask_for_help": bool(sheet.help and not sheet.help.asked_at),
+        "offers_spice": settings.SPICE_FILES,
         "may_explain": access.sees_all(request.user),
     }
     template = "vms/_sheet.html" if request.htmx else "vms/machine.html"

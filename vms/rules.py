@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -144,6 +145,12 @@ def kind_fits(now: Situation, action: str) -> str | None:
     return None
 
 
+def consoles_are_offered(now: Situation, action: str) -> str | None:
+    if action != Action.CONSOLE or settings.CONSOLES_PER_PROCESS:
+        return None
+    return "This portal shows no screens in the browser. Use a remote desktop or SSH instead."
+
+
 def status_fits(now: Situation, action: str) -> str | None:
     status, needed = now.machine.status, NEEDED.get(Action(action))
     if needed:
@@ -176,6 +183,7 @@ RULES: list[Rule] = [
     kind_fits,
     nothing_under_way,
     machine_is_not_locked,
+    consoles_are_offered,
     status_fits,
     snapshot_may_be_changed,
 ]

@@ -27,7 +27,6 @@ SHOTS: dict[str, tuple[str, str, bool, bool]] = {
     "console": ("chen", "vms/3/console/", False, False),
     "console-phone": ("chen", "vms/3/console/", False, True),
     "one-machine": ("chen", "vms/", False, False),
-    "one-machine-phone-dark": ("chen", "vms/", True, True),
     "clusters": ("admin", "clusters/", False, False),
     "admin-clusters": ("admin", "admin/clusters/cluster/", False, False),
     "admin-cluster": ("admin", "admin/clusters/cluster/2/change/", False, False),
@@ -79,6 +78,7 @@ def open_page(chromium: Browser, demo: Demo, name: str = "", *, dark: bool = Fal
     page = chromium.new_page(
         viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]
         color_scheme="dark" if dark else "light",
+        has_touch=phone,
     )
     page.goto(demo.address)
     if name:
@@ -89,11 +89,13 @@ def open_page(chromium: Browser, demo: Demo, name: str = "", *, dark: bool = Fal
     return page
 
 
-def show_screen(page: Page) -> None:
+def show_screen(page: Page, *, phone: bool) -> None:
     """A console in use."""
     page.locator("#word").get_by_text("Connected").wait_for(timeout=30_000)
-    page.locator("#picture canvas").click()
-    page.keyboard.type("ip address")
+    if phone:
+        page.get_by_role("button", name="Keyboard").click()
+    else:
+        page.keyboard.type("ip address")
     page.wait_for_timeout(1000)
 
 
@@ -119,7 +121,7 @@ def for_the_readme(chromium: Browser, demo: Demo, folder: Path) -> None:
         page = open_page(chromium, demo, name, dark=dark, phone=phone)
         page.goto(demo.address + path)
         if path.endswith("console/"):
-            show_screen(page)
+            show_screen(page, phone=phone)
         take(page, folder / f"{file}.png")
         page.context.close()
 

@@ -1,7 +1,6 @@
 """The console as a person meets it: the picture, not only the word *Connected*; typing; and what goes wrong."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -15,7 +14,9 @@ pytestmark = pytest.mark.browser
 # How many pixels the canvas has of each colour.
 COLOURS = """() => {
   const canvas = document.querySelector("#picture canvas");
-  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
   const found = {};
   for (let at = 0; at < data.length; at += 4) {
     const colour = `${data[at]},${data[at + 1]},${data[at + 2]}`;
@@ -26,8 +27,9 @@ COLOURS = """() => {
 PAPER, INK, NAME = "16,24,40", "203,213,225", "255,255,255"
 
 
-def word(page: Page) -> Any:
-    return expect(page.locator("#word"))
+def expect_word(page: Page, text: str) -> None:
+    """Wait until the page says in a word how things are."""
+    expect(page.locator("#word")).to_have_text(text, timeout=45_000)
 
 
 def colours(page: Page) -> dict[str, int]:
@@ -51,8 +53,8 @@ def opened(window: Browser, the_demo: Demo) -> Iterator[Page]:
     with portal.context.expect_page() as popup:
         portal.get_by_role("button", name="Start and open").click()
     page = popup.value
-    word(page).to_have_text("Starting")
-    word(page).to_have_text("Connected", timeout=30_000)
+    expect_word(page, "Starting")
+    expect_word(page, "Connected")
     yield page
     portal.context.close()
 
@@ -61,7 +63,7 @@ def opened(window: Browser, the_demo: Demo) -> Iterator[Page]:
 def console(opened: Page) -> Page:
     opened.set_viewport_size({"width": 1280, "height": 720})
     opened.reload()
-    word(opened).to_have_text("Connected")
+    expect_word(opened, "Connected")
     until_ink(opened, 0)
     return opened
 
@@ -110,20 +112,20 @@ def test_what_a_phone_types_arrives(console: Page) -> None:
 
 def test_it_breaks_off_and_connects_again_by_itself(console: Page, the_demo: Demo) -> None:
     the_demo.type("drop building-a")
-    word(console).to_have_text("Connection lost")
+    expect_word(console, "Connection lost")
     expect(console.get_by_text("Try 1 of 3")).to_be_visible()
-    word(console).to_have_text("Connected")
+    expect_word(console, "Connected")
     until_ink(console, 0)
     console.get_by_role("button", name="Disconnect").click()
-    word(console).to_have_text("Disconnected")
+    expect_word(console, "Disconnected")
     console.get_by_role("button", name="Connect again").click()
-    word(console).to_have_text("Connected")
+    expect_word(console, "Connected")
 
 
 def test_it_fits_a_phone_breaks_no_policy_and_axe_finds_nothing(console: Page) -> None:
     complaints = watched(console)
     console.reload()
-    word(console).to_have_text("Connected")
+    expect_word(console, "Connected")
     console.get_by_role("button", name="Keyboard").click()
     console.get_by_role("button", name="Paste text").click()
     for width in (1280, 390, 320):
@@ -140,10 +142,10 @@ def test_a_machine_that_is_off_is_started_from_its_console(window: Browser, the_
     complaints = watched(page)
     page.get_by_role("link", name="net101-02", exact=True).click()
     page.goto(f"{page.url}console/")
-    word(page).to_have_text("Stopped")
+    expect_word(page, "Stopped")
     page.get_by_role("button", name="Start").click()
-    word(page).to_have_text("Starting")
-    word(page).to_have_text("Connected", timeout=30_000)
+    expect_word(page, "Starting")
+    expect_word(page, "Connected")
     until_ink(page, 0)
     assert complaints == []
     page.context.close()
@@ -152,7 +154,7 @@ def test_a_machine_that_is_off_is_started_from_its_console(window: Browser, the_
 def test_an_administrator_watches_first_and_is_seen(window: Browser, the_demo: Demo, console: Page) -> None:
     page = open_page(window, the_demo, "admin")
     page.goto(console.url)
-    word(page).to_have_text("Connected, only watching")
+    expect_word(page, "Connected, only watching")
     expect(console.get_by_text("admin is watching")).to_be_visible(timeout=10_000)
     ink = until_ink(page, 0)
     page.keyboard.type("MMM")
@@ -160,7 +162,7 @@ def test_an_administrator_watches_first_and_is_seen(window: Browser, the_demo: D
     page.wait_for_timeout(300)
     assert colours(page)[INK] == pytest.approx(ink, abs=ink // 20)
     page.get_by_role("button", name="Take control").click()
-    word(page).to_have_text("Connected")
+    expect_word(page, "Connected")
     page.locator("#picture canvas").click()
     page.keyboard.type("MMM")
     until_ink(page, ink)
@@ -173,11 +175,11 @@ def test_a_session_that_ends_leads_to_the_login(window: Browser, the_demo: Demo)
     with page.expect_popup() as popup:
         page.get_by_role("link", name="Open the screen of net101-08").click()
     page = popup.value
-    word(page).to_have_text("Connected")
+    expect_word(page, "Connected")
     page.context.clear_cookies()
     page.get_by_role("button", name="Disconnect").click()
     page.get_by_role("button", name="Connect again").click()
-    word(page).to_have_text("Session ended")
+    expect_word(page, "Session ended")
     page.get_by_role("link", name="Log in").click()
     expect(page.get_by_label("User name")).to_be_visible()
     page.context.close()

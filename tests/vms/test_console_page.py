@@ -158,6 +158,25 @@ def test_a_page_says_why_the_screen_cannot_be_opened(as_ana: Client, hers: Virtu
     assert "The screen cannot be opened: The cluster does not answer" in page
 
 
+def test_a_file_for_another_viewer_is_offered_where_that_is_allowed(
+    as_ana: Client, hers: VirtualMachine, settings: Any
+) -> None:
+    page, to_file = reverse("vms-machine", args=[hers.pk]), reverse("vms-spice", args=[hers.pk])
+    assert to_file not in as_ana.get(page).content.decode()
+    settings.SPICE_FILES = True
+    assert to_file in as_ana.get(page).content.decode()
+
+
+def test_where_consoles_are_switched_off_nothing_leads_to_them(
+    as_ana: Client, hers: VirtualMachine, settings: Any
+) -> None:
+    settings.CONSOLES_PER_PROCESS = 0
+    page = as_ana.get(reverse("vms-machine", args=[hers.pk])).content.decode()
+    assert reverse("vms-console", args=[hers.pk]) not in page
+    assert "This portal shows no screens in the browser" in page
+    assert 'data-state="refused"' in page_of(as_ana, hers)
+
+
 def test_who_has_one_machine_starts_and_opens_it_at_once(as_ana: Client, stopped: VirtualMachine) -> None:
     page = as_ana.get("/vms/?cluster=").content.decode()
     form = page[page.index('target="_blank"') - 200 :]

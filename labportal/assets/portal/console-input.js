@@ -46,12 +46,13 @@ export function mirror(field, link, typed) {
   reset();
   field.addEventListener("focus", reset);
   field.addEventListener("keydown", (event) => {
-    if (!event.key.startsWith("Arrow") && event.key !== "Escape") return;
+    if (!link() || (!event.key.startsWith("Arrow") && event.key !== "Escape")) return;
     event.preventDefault();
     press(link(), event.key);
     typed();
   });
   field.addEventListener("input", (event) => {
+    if (!link()) return;
     const value = field.value;
     let same = 0;
     while (same < last.length && last[same] === value[same]) same += 1;

@@ -19,6 +19,8 @@ let link = null; // noVNC's, from the first moment of a connection to its last
 let since = 0; // when it was connected
 let tries = 0;
 let retry = 0;
+let attempt = 0; // counts clicks and tries: what answers an earlier one is for nobody
+let typing = false;
 let running = page.state === "connecting";
 let mode = page.mode;
 let startedWaiting = Date.now() - seconds(at("elapsed").textContent) * 1000;
@@ -39,7 +41,10 @@ function show(state, sentence = "", word = "") {
   for (const tool of document.querySelectorAll("[data-needs]")) {
     tool.disabled = !connected || (tool.dataset.needs === "control" && mode !== "control");
   }
-  if (!connected) for (const id of ["paste", "board"]) open(id, false);
+  if (connected) return;
+  for (const id of ["paste", "board"]) open(id, false);
+  for (const button of document.querySelectorAll("[data-hold]")) button.setAttribute("aria-pressed", "false");
+  if (document.activeElement === document.body && !at("again").hidden) at("again").focus();
 }
 
 // Connecting
@@ -47,9 +52,9 @@ function show(state, sentence = "", word = "") {
 async function connect() {
   hangUp();
   show("connecting");
-  const asked = (connect.asked = {}); // what comes after another click is for nobody
+  const mine = (attempt += 1);
   const answer = await talk.grant(page.grant, mode);
-  if (asked !== connect.asked || page.state !== "connecting") return;
+  if (mine !== attempt || page.state !== "connecting") return;
   if (answer.socket) dial(answer);
   else refused(answer);
 }
@@ -79,7 +84,9 @@ function connected() {
   canvas.setAttribute("aria-label", say.label);
   canvas.setAttribute("aria-describedby", "hint");
   if (at("mode")) at("mode").textContent = mode === "view" ? at("mode").dataset.control : at("mode").dataset.watch;
-  if (!coarse) link.focus({ preventScroll: true });
+  // Only who was nowhere, or waited for just this, is taken there.
+  const focused = document.activeElement;
+  if (!coarse && (focused === document.body || at("panel").contains(focused))) link.focus({ preventScroll: true });
 }
 
 function hangUp() {
@@ -96,7 +103,7 @@ function lost(why) {
   since = 0;
   hangUp();
   if (tries >= PAUSES.length) {
-    show("lost", say.givenUp.replace("{all}", PAUSES.length));
+    show("lost", why === say.lost ? say.givenUp.replace("{all}", PAUSES.length) : why);
     return;
   }
   retry = setTimeout(connect, PAUSES[tries]);
@@ -193,18 +200,18 @@ async function paste(event) {
   at("text").toggleAttribute("aria-invalid", Boolean(error.textContent));
   if (error.textContent) return at("text").focus();
   const mine = link;
-  paste.stopped = false;
-  typing(true, signs.length);
+  showTyping(true, signs.length);
   const count = await input.typeText(mine, signs, (typed) => {
     at("typed").value = typed;
-    return !paste.stopped && mine === link && page.state === "connected";
+    return typing && mine === link && page.state === "connected";
   });
-  typing(false);
+  showTyping(false);
   const words = at("typed-words").dataset;
   at("typed-words").textContent = (count < signs.length ? words.stopped : words.done).replace("{n}", count).replace("{all}", signs.length);
 }
 
-function typing(busy, all = 1) {
+function showTyping(busy, all = 1) {
+  typing = busy;
   at("type").disabled = busy;
   at("type-stop").hidden = at("typed").hidden = !busy;
   at("typed").max = all;
@@ -225,7 +232,7 @@ const CLICKS = {
   secure: () => { link.sendCtrlAltDel(); link.focus(); },
   "paste-open": () => toggle("paste", "text"),
   "paste-close": () => { open("paste", false); at("paste-open").focus(); },
-  "type-stop": () => { paste.stopped = true; },
+  "type-stop": () => { typing = false; },
   "board-open": () => toggle("board", "keys"),
   fit: () => {
     at("fit").setAttribute("aria-pressed", String(at("fit").getAttribute("aria-pressed") !== "true"));
