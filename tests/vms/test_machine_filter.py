@@ -136,7 +136,7 @@ def test_fifty_machines_cost_five_queries_and_an_unchanged_refresh_one_of_its_ow
         page = get(as_ana, cluster="")
     with queries() as again:
         assert refresh(as_ana, page).status_code == 204
-    assert (len(page.names), selects(seen), selects(again)) == (50, 5, 3)  # two of them tell who asks, one whether he has classes
+    assert (len(page.names), selects(seen), selects(again)) == (50, 5, 3)  # three tell who asks
 
 
 def selects(seen: Any) -> int:
