@@ -29,8 +29,8 @@ class LabClassForm(forms.ModelForm[LabClass]):
         }
 
 
-class GrantChoice(forms.ModelMultipleChoiceField):
-    def label_from_instance(self, grant: Any) -> str:
+class GrantChoice(forms.ModelMultipleChoiceField[ClusterGrant]):
+    def label_from_instance(self, grant: ClusterGrant) -> str:
         return str(grant.where)
 
 

@@ -1,6 +1,7 @@
 """Which classes use a cluster, for its page in the admin."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Count, Q
 from django.utils.translation import ngettext
@@ -15,7 +16,7 @@ def of(cluster: Cluster) -> Iterator[str]:
     there = Q(class_machines__vm__cluster=cluster)
     joined = Q(memberships__left_at=None, memberships__joined_at__isnull=False)
     classes = LabClass.objects.filter(there | Q(machine_set__cluster_grants__cluster=cluster)).distinct()
-    counted = LabClass.objects.filter(pk__in=classes.order_by().values("pk")).annotate(
+    counted: Any = LabClass.objects.filter(pk__in=classes.order_by().values("pk")).annotate(
         machines=Count("class_machines", filter=there, distinct=True),
         members=Count("memberships", filter=joined, distinct=True),
     )

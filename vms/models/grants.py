@@ -106,7 +106,7 @@ class ClusterGrant(models.Model):
     def lets(cls, user: "User | AnonymousUser") -> Q:
         """Of machines: those whose cluster needs no grant, and those that he has one for."""
         own = cls.objects.of_person(user).covering(OuterRef("cluster_id"), OuterRef("pool"))
-        return Q(cluster__is_restricted=False) | Exists(own)
+        return Q(cluster__is_restricted=False) | Q(Exists(own))
 
 
 def people_without_grant(pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
