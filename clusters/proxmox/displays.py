@@ -21,8 +21,8 @@ from clusters.proxmox.entries import Address
 # A cluster ends a connection whose frames are larger than 128 KiB, fragmented or compressed.
 MAX_FRAME = 64 * 1024
 # What a cluster may send in one piece, and how many pieces wait here for a browser that is slow.
-MAX_MESSAGE = 2 * 1024 * 1024
-MAX_WAITING = 2
+MAX_MESSAGE = 512 * 1024
+MAX_WAITING = 16
 
 # How often it is looked whether the cluster says anything, in seconds. In the third look without a word it is dead.
 LOOK_EVERY = 6.0

@@ -99,7 +99,7 @@ class Portal:
 def run() -> None:
     with displays.begun(CONSOLES) as place:
         people = enter(place)
-        with served() as portal:
+        with served() as portal:  # a third process beside display and page: on two cores they share
             uvloop.run(measure(portal, people))
 
 
