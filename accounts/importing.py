@@ -21,7 +21,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import Lower
 
 from accounts import spreadsheet, trail
-from accounts.models import User
+from accounts.models import User, rights_of_staff
 from accounts.spreadsheet import Line, Unreadable
 
 COLUMNS = ("username", "first_name", "last_name", "email")
@@ -222,8 +222,9 @@ def _people(lines: list[Line]) -> dict[str, User]:
 
 
 def _groups() -> dict[str, tuple[str, bool]]:
-    rows = Group.objects.annotate(rights=Count("permissions")).values_list("name", "rights")
-    return {name.lower(): (name, rights > 0) for name, rights in rows}
+    rights = Count("permissions", filter=rights_of_staff("permissions__"))
+    rows = Group.objects.annotate(rights=rights).values_list("name", "rights")
+    return {name.lower(): (name, count > 0) for name, count in rows}
 
 
 def _write(fresh: Plan, hashes: dict[int, str]) -> None:

@@ -10,6 +10,9 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 
+# What people do in the portal's own pages: it makes nobody staff, and is no way to anybody's data.
+PORTAL_RIGHTS = [("classes", "add_labclass")]
+
 MAX_NAME = 150  # characters, as Django's own column
 
 
@@ -23,6 +26,14 @@ def validate_language(code: str) -> None:
         raise ValidationError("“%(code)s” is not a language of the portal.", params={"code": code})
 
 
+def rights_of_staff(path: str = "") -> Q:
+    """Of permissions, or of rows that reach them by this path: all but those of the portal's own pages."""
+    wanted = Q()
+    for label, codename in PORTAL_RIGHTS:
+        wanted &= ~Q(**{f"{path}content_type__app_label": label, f"{path}codename": codename})
+    return wanted
+
+
 class CaseInsensitiveUserManager(UserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         """Anna logs in as anna, ANNA or Anna; the constraint below keeps that one person."""
@@ -32,8 +43,8 @@ class CaseInsensitiveUserManager(UserManager["User"]):
 
     def with_rights(self) -> models.QuerySet["User"]:
         """Staff, and whoever has rights by name or by a group: staff at the next tick of a box."""
-        by_name = Permission.objects.filter(user=OuterRef("pk"))
-        by_group = Permission.objects.filter(group__user=OuterRef("pk"))
+        by_name = Permission.objects.filter(rights_of_staff(), user=OuterRef("pk"))
+        by_group = Permission.objects.filter(rights_of_staff(), group__user=OuterRef("pk"))
         return self.filter(Q(is_staff=True) | Q(is_superuser=True) | Exists(by_name) | Exists(by_group))
 
 

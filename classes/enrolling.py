@@ -1,9 +1,11 @@
 """Coming into a class, and going: by an invite, by its list, and out again."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import Lock
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -12,9 +14,7 @@ from classes.models import Invite, LabClass, Membership
 from vms import operations
 from vms.models import Assignment, VirtualMachine
 
-
-# How often a join is begun when a whole school presses the button at once.
-TURNS = 4
+DOOR = Lock()
 
 
 class NotInvited(Exception):
@@ -45,27 +45,27 @@ def join(invite: Invite, user: User) -> Joined:
 
     Raises `NotInvited`.
     """
-    for patience in reversed(range(TURNS)):
-        try:
-            return _join(invite, user)
-        except OperationalError:  # SQLite lets nobody in who waited for long; nothing was written
-            if not patience or connection.in_atomic_block:
-                raise
-    raise AssertionError
+    with _turn():
+        row, is_new = _join(invite, user)
+    return _joined(row, is_new=is_new)
 
 
-def _join(invite: Invite, user: User) -> Joined:
+def _turn() -> AbstractContextManager[object]:
+    """SQLite has one writer, and who waits for it sleeps and looks again: in a crowd somebody sleeps for too long."""
+    return DOOR if connection.vendor == "sqlite" else nullcontext()
+
+
+def _join(invite: Invite, user: User) -> tuple[Membership, bool]:
     with transaction.atomic():
         lab_class = queue.hold(invite.lab_class)
         row = Membership.objects.live().filter(lab_class=lab_class, user=user).first()
         if row and row.joined_at:
-            return _joined(row, lab_class, is_new=False)
+            return row, False
         if lab_class.is_over or (invite.restricted_to_roster and row is None) or not invite.use():
             raise NotInvited
         row = _enrol(lab_class, user, row)
         queue.fill(lab_class)
-        row.refresh_from_db()
-        return _joined(row, lab_class, is_new=True)
+    return row, True
 
 
 def _enrol(lab_class: LabClass, user: User, listed: Membership | None) -> Membership:
@@ -77,10 +77,11 @@ def _enrol(lab_class: LabClass, user: User, listed: Membership | None) -> Member
     return row
 
 
-def _joined(row: Membership, lab_class: LabClass, *, is_new: bool) -> Joined:
+def _joined(row: Membership, *, is_new: bool) -> Joined:
+    row.refresh_from_db()
     held = row.assignments.select_related("vm").order_by("pk").first()
     waits = row.waiting_since is not None
-    return Joined(lab_class, is_new, held.vm if held else None, waits, queue.before(row) if waits else 0)
+    return Joined(row.lab_class, is_new, held.vm if held else None, waits, queue.before(row) if waits else 0)
 
 
 def put_on_list(lab_class: LabClass, people: list[User], *, at_once: bool) -> int:

@@ -10,6 +10,7 @@ from classes.models import ClassMachine, LabClass, Membership
 from classes.running import granted_machines
 from vms import assigning
 from vms.assigning import Plan, PlanChanged, Scope, Table
+from vms.models import VirtualMachine
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def share_out(lab_class: LabClass, *, expected: str) -> Sharing:
         if fresh.digest != expected:
             raise PlanChanged
         rows = Membership.objects.in_bulk([pair.membership for pair in fresh.pairs])
-        machines = ClassMachine.objects.select_related("vm").in_bulk([pair.vm for pair in fresh.pairs], field_name="vm")
+        machines = VirtualMachine.objects.in_bulk([pair.vm for pair in fresh.pairs])
         for pair in fresh.pairs:
-            if not queue.give(rows[pair.membership], machines[pair.vm].vm):
+            if not queue.give(rows[pair.membership], machines[pair.vm]):
                 raise PlanChanged
     return fresh
 

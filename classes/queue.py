@@ -6,12 +6,15 @@ an assignment) the worker finds with `sweep`. That two people never get one mach
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
 from classes.models import ClassMachine, LabClass, Membership
 from vms.models import Assignment, VirtualMachine
+
+AT_ONCE = 500
 
 
 def hold(lab_class: LabClass) -> LabClass:
@@ -28,11 +31,12 @@ def settle(lab_class: LabClass) -> None:
 
 def fill(lab_class: LabClass) -> int:
     """Give free machines to those who wait. Returns how many. In a transaction that holds the class."""
-    settle(lab_class)
-    waiting = list(Membership.objects.waiting().filter(lab_class=lab_class)[:500])
-    if not waiting:
+    free = iter(list(ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")[:AT_ONCE]))
+    if (first := next(free, None)) is None:
         return 0
-    free = iter(list(ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")[: len(waiting) + 50]))
+    settle(lab_class)
+    waiting = list(Membership.objects.waiting().filter(lab_class=lab_class)[:AT_ONCE])
+    free = chain([first], free)
     return sum(_give_next(membership, free) for membership in waiting)
 
 

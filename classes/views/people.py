@@ -104,7 +104,7 @@ def remove(request: PersonRequest, pk: int, member: int) -> HttpResponse:
     """GET asks what becomes of the machine, POST ends the membership."""
     lab_class = access.find(request.user, pk, Right.RUN)
     leaving = _member(lab_class, member)
-    form = RemovalForm(request.POST or None)
+    form = RemovalForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         choice = enrolling.Machine(form.cleaned_data["machine"])
         for trouble in enrolling.remove(leaving, machine=choice, by=request.user):

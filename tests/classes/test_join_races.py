@@ -1,4 +1,4 @@
-"""Many join at the same moment: `bin/test [--postgres] -n0 -s tests/classes/test_join_races.py` prints what came of it."""
+"""Many join at the same moment. What came of it: bin/test [--postgres] -n0 -s tests/classes/test_join_races.py"""
 
 from collections import Counter
 from typing import Any
@@ -71,7 +71,7 @@ def test_one_person_who_presses_ten_times_is_in_once(building_a: Lab):
 
 def test_machines_that_are_freed_while_people_join_are_not_forgotten(building_a: Lab):
     made = lab_class(teacher("tess"), building_a, 101, 102)
-    row, token, _code = invite(made)
+    row, _token, _code = invite(made)
     first, second, *rest = crowd(6)
     for person in (first, second):
         enrolling.join(row, person)

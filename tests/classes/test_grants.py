@@ -1,0 +1,166 @@
+"""Clusters that need a grant: who sees, gets and operates machines there."""
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+
+from accounts.models import User
+from classes import enrolling, running
+from classes.models import LabClass
+from clusters.models import Cluster
+from tests.classes.conftest import grant, invite, lab_class, logged_in
+from tests.labs import Lab
+from vms import assigning, operations, rules
+from vms.assigning import Table
+from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def restricted(building_a: Lab) -> Lab:
+    Cluster.objects.filter(pk=building_a.row.pk).update(is_restricted=True)
+    building_a.row.refresh_from_db()
+    return building_a
+
+
+def pooled(lab: Lab, vmid: int, pool: str) -> VirtualMachine:
+    VirtualMachine.objects.filter(cluster=lab.row, vmid=vmid).update(pool=pool)
+    return lab.machine(vmid)
+
+
+def seen(user: User) -> set[int]:
+    visible = set(VirtualMachine.objects.visible_to(user).values_list("vmid", flat=True))
+    assert visible == set(VirtualMachine.objects.operable_by(user).values_list("vmid", flat=True))
+    return visible
+
+
+def test_a_cluster_needs_no_grant_unless_it_says_so(building_a: Lab, ana: User):
+    building_a.give(101, ana)
+    assert not building_a.row.is_restricted
+    assert seen(ana) == {101}
+
+
+def test_a_machine_is_not_there_without_a_grant(restricted: Lab, ana: User):
+    machine = restricted.give(101, ana)
+    client = logged_in(ana)
+    assert seen(ana) == set()
+    assert client.get(f"/vms/{machine.pk}/").status_code == 404
+    assert client.post(f"/vms/{machine.pk}/start/").status_code == 404
+    grant(ana, restricted)
+    assert seen(ana) == {101}
+    assert client.get(f"/vms/{machine.pk}/").status_code == 200
+
+
+def test_a_grant_of_a_pool_is_none_of_its_neighbour(restricted: Lab, ana: User):
+    for vmid, pool in (101, "net"), (102, "db"), (103, ""):
+        pooled(restricted, vmid, pool)
+        restricted.give(vmid, ana)
+    grant(ana, restricted, "net")
+    assert seen(ana) == {101}
+
+
+def test_a_grant_on_one_cluster_is_none_on_another(restricted: Lab, building_b: Lab, ana: User):
+    Cluster.objects.update(is_restricted=True)
+    restricted.give(101, ana)
+    building_b.give(101, ana)
+    grant(ana, building_b)
+    assert [machine.cluster_id for machine in VirtualMachine.objects.visible_to(ana)] == ["building-b"]
+
+
+def test_a_class_lets_its_members_in_as_long_as_they_are_in_it(restricted: Lab, tess: User, ana: User, ben: User):
+    made = lab_class(tess, restricted, 101)
+    enrolling.join(invite(made)[0], ana)
+    restricted.give(102, ben)
+    assert (seen(ana), seen(tess), seen(ben)) == ({101}, {101}, set())
+    member = made.memberships.get()
+    enrolling.remove(member, machine=enrolling.Machine.KEEP, by=tess)
+    assert seen(ana) == set()
+
+
+def test_taking_a_teachers_grant_takes_what_was_handed_on(restricted: Lab, tess: User, ana: User):
+    made = lab_class(tess, restricted, 101)
+    enrolling.join(invite(made)[0], ana)
+    ClusterGrant.objects.get(user=tess).delete()
+    assert not ClusterGrant.objects.exists()
+    assert (seen(ana), seen(tess)) == (set(), set())
+
+
+def test_administrators_need_no_grant(restricted: Lab, lab_admin: User):
+    assert 101 in seen(lab_admin)
+
+
+def test_the_switcher_leaves_the_cluster_out(restricted: Lab, building_b: Lab, ana: User):
+    restricted.give(101, ana)
+    building_b.give(101, ana)
+    page = logged_in(ana).get("/vms/?cluster=")
+    assert [place.cluster_id for place in page.context["places"]] == ["building-b"]
+
+
+def test_nobody_is_assigned_a_machine_that_he_may_not_use(restricted: Lab, ana: User):
+    wanted = Assignment(vm=restricted.machine(101), user=ana)
+    with pytest.raises(ValidationError, match="only for people who were granted it"):
+        wanted.full_clean()
+    plan = assigning.plan(Table("ana,net-01"))
+    assert [row.verdict for row in plan.rows] == [assigning.Verdict.NO_GRANT]
+    grant(ana, restricted)
+    wanted.full_clean()
+    assert assigning.plan(Table("ana,net-01")).given
+
+
+def test_what_was_asked_for_before_the_grant_was_taken_is_not_sent(restricted: Lab, ana: User):
+    machine, given = restricted.give(101, ana), grant(ana, restricted)
+    operations.request(machine, "start", by=ana)
+    given.delete()
+    now = rules.situation(restricted.machine(101), person=ana)
+    assert rules.person_is_granted_the_cluster(now, "start")
+    assert rules.why_not_send(now, "start")
+
+
+@pytest.mark.parametrize("people", [{}, {"user": 1, "machine_set": 1}])
+def test_a_grant_is_to_one_person_or_one_set(building_a: Lab, ana: User, people: dict[str, Any]):
+    known = {"user": ana, "machine_set": MachineSet.objects.create(name="x")}
+    with pytest.raises(IntegrityError):
+        ClusterGrant.objects.create(cluster=building_a.row, **{name: known[name] for name in people})
+
+
+def test_administrators_give_grants_in_the_admin(building_a: Lab, lab_admin: User, ana: User):
+    client, where = logged_in(lab_admin), "/admin/vms/clustergrant/add/"
+    assert (
+        "no pool of this name"
+        in client.post(where, {"user": ana.pk, "cluster": "building-a", "pool": "typo"}).content.decode()
+    )
+    client.post(where, {"user": ana.pk, "cluster": "building-a", "pool": ""})
+    assert ClusterGrant.objects.get().user == ana
+
+
+def test_a_clusters_page_says_which_classes_use_it(networks: LabClass, building_b: Lab, lab_admin: User, ana: User):
+    enrolling.join(invite(networks)[0], ana)
+    client = logged_in(lab_admin)
+    pages = [
+        client.get(f"/admin/clusters/cluster/{pk}/change/").content.decode()
+        for pk in (Cluster.objects.get(cluster_id="building-a").pk, building_b.row.pk)
+    ]
+    assert "Networks 101 (tess): 2 machines, 1 member" in pages[0]
+    assert "Networks 101" not in pages[1]
+
+
+def test_a_set_that_a_class_keeps_is_not_edited_in_the_admin(networks: LabClass, lab_admin: User, ben: User):
+    where = f"/admin/vms/machineset/{networks.machine_set_id}/change/"
+    logged_in(lab_admin).post(where, {"name": "mine", "stewards": [ben.pk], "machines": []})
+    networks.machine_set.refresh_from_db()
+    assert networks.machine_set.name != "mine"
+    assert not networks.machine_set.stewards.filter(pk=ben.pk).exists()
+    assert logged_in(lab_admin).post(where.replace("change", "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_a_handed_on_grant_comes_only_from_ones_own(networks: LabClass, theo: User, building_b: Lab, tess: User):
+    foreign = grant(theo, building_b)
+    logged_in(tess).post(f"/classes/{networks.pk}/settings/places/", {"grants": [foreign.pk]})
+    running.hand_on(networks, [foreign], by=tess)
+    assert not networks.machine_set.cluster_grants.filter(cluster=building_b.row).exists()
+    own = grant(tess, building_b)
+    logged_in(tess).post(f"/classes/{networks.pk}/settings/places/", {"grants": [own.pk]})
+    assert networks.machine_set.cluster_grants.filter(cluster=building_b.row).exists()

@@ -1,0 +1,126 @@
+"""The machines of a class: taking, giving by hand, by themselves and by a table, and giving back."""
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from classes import enrolling, running
+from classes.models import ClassMachine, LabClass, Membership
+from tests.classes.conftest import invite, logged_in
+from tests.labs import Lab, queries
+from vms.models import Assignment, VirtualMachine
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client(tess: User) -> Client:
+    return logged_in(tess)
+
+
+def where(made: LabClass, end: str = "") -> str:
+    return f"/classes/{made.pk}/machines/{end}"
+
+
+def holders() -> dict[str, str]:
+    return dict(Assignment.objects.live().values_list("user__username", "vm__name"))
+
+
+def test_the_page_offers_free_machines_of_the_granted_places(client: Client, networks: LabClass, building_b: Lab):
+    offered = client.get(where(networks)).context["adoptable"]
+    assert [machine.name for machine in offered] == ["net-03", "net-04"]
+    assert [machine.name for machine in client.get(where(networks, "?q=04")).context["adoptable"]] == ["net-04"]
+
+
+def test_taking_machines_brings_them_to_who_waits(client: Client, networks: LabClass, building_a: Lab):
+    people = [User.objects.create_user(name) for name in ("ann", "bob", "cyd")]
+    enrolling.put_on_list(networks, people, at_once=True)
+    assert holders() == {"ann": "net-01", "bob": "net-02"}
+    client.post(where(networks, "adopt/"), {"vm": [building_a.machine(104).pk]})
+    assert holders()["cyd"] == "net-04"
+
+
+@pytest.mark.parametrize("ticked", [["x"], ["-1"], ["9" * 30], ["\u0661"]])
+def test_what_is_no_machine_is_passed_over(client: Client, networks: LabClass, ticked: list[str]):
+    assert client.post(where(networks, "adopt/"), {"vm": ticked}).status_code == 302
+    assert networks.class_machines.count() == 2
+
+
+def test_one_machine_by_hand(client: Client, networks: LabClass, building_a: Lab, ana: User):
+    ClassMachine.objects.update(is_kept_back=True)
+    enrolling.put_on_list(networks, [ana], at_once=True)
+    assert holders() == {}
+    client.post(where(networks, "assign/"), {"vm": building_a.machine(102).pk, "person": ana.pk})
+    assert holders() == {"ana": "net-02"}
+    assert not Membership.objects.waiting().exists()
+
+
+def test_by_hand_only_to_people_of_the_class(client: Client, networks: LabClass, building_a: Lab, ben: User):
+    answer = client.post(where(networks, "assign/"), {"vm": building_a.machine(101).pk, "person": ben.pk})
+    assert answer.status_code == 400
+    assert holders() == {}
+
+
+def without_queue(networks: LabClass, *names: str) -> None:
+    """People who are in the class and neither have a machine nor wait."""
+    people = [User.objects.create_user(name) for name in names]
+    ClassMachine.objects.update(is_kept_back=True)
+    enrolling.put_on_list(networks, people, at_once=True)
+    Membership.objects.update(waiting_since=None)
+    ClassMachine.objects.update(is_kept_back=False)
+
+
+def test_everybody_gets_what_the_preview_showed(client: Client, networks: LabClass):
+    without_queue(networks, "ann", "bob", "cyd")
+    page = client.get(where(networks, "share/"))
+    assert (page.context["people"], page.context["machines"], len(page.context["plan"].pairs)) == (3, 2, 2)
+    client.post(where(networks, "share/"), {"shown": page.context["shown"]})
+    assert holders() == {"ann": "net-01", "bob": "net-02"}
+
+
+def test_what_changed_after_the_preview_is_not_done(client: Client, networks: LabClass, building_a: Lab, ben: User):
+    without_queue(networks, "ann", "bob")
+    shown = client.get(where(networks, "share/")).context["shown"]
+    building_a.give(101, ben)
+    client.post(where(networks, "share/"), {"shown": shown})
+    assert holders() == {"ben": "net-01"}
+
+
+def test_a_table_gives_what_its_preview_showed(client: Client, networks: LabClass):
+    without_queue(networks, "ann", "bob")
+    page = client.post(where(networks, "table/"), {"text": "ann,net-02\nbob,building-a,101"})
+    assert holders() == {}
+    client.post(where(networks, "table/"), {"shown": page.context["shown"]})
+    assert holders() == {"ann": "net-02", "bob": "net-01"}
+
+
+def test_a_table_that_cannot_be_read_says_the_line(client: Client, networks: LabClass):
+    answer = client.post(where(networks, "table/"), {"text": 'ann,"net-02'})
+    assert answer.status_code == 400
+    assert "Line 1 cannot be read" in answer.content.decode()
+
+
+def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabClass, building_a: Lab, ana: User):
+    enrolling.join(invite(networks)[0], ana)
+    machine = building_a.machine(101)
+    assert "ana loses this machine" in client.get(where(networks, f"{machine.pk}/drop/")).content.decode()
+    client.post(where(networks, f"{machine.pk}/drop/"))
+    assert holders() == {}
+    assert not VirtualMachine.objects.operable_by(networks.owner).filter(pk=machine.pk).exists()
+
+
+def test_a_machine_whose_grant_is_gone_goes_to_nobody(networks: LabClass, ana: User):
+    networks.machine_set.cluster_grants.all().delete()
+    assert enrolling.join(invite(networks)[0], ana).machine is None
+    assert not running.adoptable(networks).exists()
+
+
+def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, building_a: Lab, tess: User):
+    client.get(where(networks))
+    with queries() as few:
+        client.get(where(networks))
+    running.adopt(networks, [building_a.machine(103).pk, building_a.machine(104).pk], by=tess)
+    enrolling.put_on_list(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
+    with queries() as many:
+        client.get(where(networks))
+    assert len(many) <= len(few)

@@ -1,0 +1,119 @@
+"""The people of a class: its list, who goes, and the table of both."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from classes import enrolling
+from classes.models import LabClass, Membership
+from tests.classes.conftest import invite, logged_in
+from tests.labs import Lab, carry_out, queries
+from vms.models import Assignment
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client(tess: User) -> Client:
+    return logged_in(tess)
+
+
+def where(made: LabClass, end: str = "") -> str:
+    return f"/classes/{made.pk}/people/{end}"
+
+
+def verdicts(page: Any) -> list[str]:
+    return [row.verdict.value for row in page.context["plan"].rows]
+
+
+def test_the_preview_says_what_becomes_of_each_line(client: Client, networks: LabClass, ana: User, ben: User):
+    User.objects.create_user("off", is_active=False)
+    enrolling.put_on_list(networks, [ben], at_once=True)
+    page = client.post(where(networks, "add/"), {"text": "username\nANA\nben\nnobody\noff\ntess\nana", "at_once": "on"})
+    assert verdicts(page) == ["new", "member", "unknown", "disabled", "teacher", "repeated"]
+    client.post(where(networks, "add/"), {"shown": page.context["shown"]})
+    assert set(Membership.objects.joined().values_list("user__username", flat=True)) == {"ana", "ben"}
+
+
+def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass, ana: User):
+    page = client.post(where(networks, "add/"), {"text": "ana"})
+    client.post(where(networks, "add/"), {"shown": page.context["shown"]})
+    assert Membership.objects.get().joined_at is None
+    assert logged_in(ana).get(f"/classes/{networks.pk}/").status_code == 404
+    assert not Assignment.objects.exists()
+
+
+def test_a_stale_preview_writes_nothing(client: Client, networks: LabClass, ana: User, ben: User):
+    page = client.post(where(networks, "add/"), {"text": "ana\nben", "at_once": "on"})
+    enrolling.put_on_list(networks, [ben], at_once=True)
+    again = client.post(where(networks, "add/"), {"shown": page.context["shown"]})
+    assert verdicts(again) == ["new", "member"]
+    assert not Membership.objects.filter(user=ana).exists()
+
+
+@pytest.mark.parametrize(("choice", "outcome"), [("keep", (1, 0)), ("unassign", (0, 0)), ("shut-down", (0, 1))])
+def test_who_goes_keeps_or_loses_the_machine(
+    client: Client, networks: LabClass, building_a: Lab, choice: str, outcome: tuple[int, int]
+):
+    ana = User.objects.create_user("ana")
+    building_a.give(101, User.objects.create_user("eve"))
+    assert enrolling.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
+    client.post(where(networks, f"{Membership.objects.get().pk}/remove/"), {"machine": choice})
+    carry_out()
+    assert (Assignment.objects.live().filter(user=ana).count(), building_a.commands("/status/shutdown$")) == outcome
+    assert not Membership.objects.live().exists()
+
+
+def test_leaving_needs_a_choice(client: Client, networks: LabClass, ana: User):
+    enrolling.join(invite(networks)[0], ana)
+    assert client.post(where(networks, f"{Membership.objects.get().pk}/remove/")).status_code == 400
+    assert Membership.objects.live().exists()
+
+
+def test_who_left_may_come_back(networks: LabClass, tess: User, ana: User):
+    row = invite(networks)[0]
+    enrolling.join(row, ana)
+    enrolling.remove(Membership.objects.get(), machine=enrolling.Machine.UNASSIGN, by=tess)
+    assert enrolling.join(row, ana).is_new
+    assert Membership.objects.count() == 2
+
+
+def test_who_lost_a_machine_waits_again_when_a_teacher_says_so(client: Client, networks: LabClass, ana: User):
+    enrolling.join(invite(networks)[0], ana)
+    held = Assignment.objects.get()
+    client.post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/")
+    assert not Assignment.objects.live().exists()
+    client.post(where(networks, f"{Membership.objects.get().pk}/wait/"))
+    assert Assignment.objects.live().get().user == ana
+
+
+def test_the_table_has_no_formulas(client: Client, networks: LabClass, ana: User):
+    User.objects.filter(pk=ana.pk).update(first_name="=HYPERLINK(1)")
+    enrolling.join(invite(networks)[0], ana)
+    answer = client.get(where(networks, "export/"))
+    text = answer.content.decode("utf-8-sig")
+    assert "ana,'=HYPERLINK(1)," in text
+    assert "net-01,building-a,101" in text
+    assert "networks-101-people.csv" in answer["Content-Disposition"]
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "{{ 7|add:7 }}"])
+def test_names_are_text(client: Client, networks: LabClass, ana: User, name: str):
+    User.objects.filter(pk=ana.pk).update(first_name=name)
+    enrolling.join(invite(networks)[0], ana)
+    page = client.get(where(networks)).content.decode()
+    assert "<script>alert" not in page
+    assert "alert(1)" in page or "{{ 7|add:7 }}" in page
+
+
+def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, ana: User):
+    enrolling.join(invite(networks)[0], ana)
+    client.get(where(networks))
+    with queries() as few:
+        client.get(where(networks))
+    enrolling.put_on_list(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
+    with queries() as many:
+        client.get(where(networks))
+    assert len(many) == len(few)
