@@ -15,7 +15,10 @@ from vms.models.machines import VirtualMachine
 from vms.models.operations import Operation
 from vms.models.sets import MachineSet
 
-State = Operation.State
+State, Action = Operation.State, Operation.Action
+
+# What may be asked for many machines at once.
+FOR_MANY = (Action.START, Action.SHUTDOWN, Action.STOP, Action.ROLLBACK, Action.SNAPSHOT)
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -43,7 +46,7 @@ class Batch(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     machine_set = models.ForeignKey(MachineSet, models.SET_NULL, null=True, related_name="batches")
     set_name = models.CharField(max_length=100, blank=True)
-    action = models.CharField(max_length=20, choices=Operation.Action)
+    action = models.CharField(max_length=20, choices=[(action.value, action.label) for action in FOR_MANY])
     snapshot = models.CharField(max_length=40, blank=True)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     requested_by_name = models.CharField(max_length=150)

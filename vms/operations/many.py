@@ -11,13 +11,11 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from vms import rules
 from vms.models import Batch, BatchItem, MachineSet, Operation, Snapshot, VirtualMachine
+from vms.models.batches import FOR_MANY
 from vms.operations import asking, handing
 from vms.operations.asking import Refused
 
 Action = Operation.Action
-
-# What may be asked for many machines at once.
-FOR_MANY = (Action.START, Action.SHUTDOWN, Action.STOP, Action.ROLLBACK, Action.SNAPSHOT)
 
 MOST_MACHINES = 500
 
