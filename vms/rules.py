@@ -35,6 +35,9 @@ SAVE_POINT = "my-save-point"
 # What Proxmox VE does with virtual machines alone, or with containers as an experiment.
 QEMU_ONLY = {Action.RESET, Action.SUSPEND, Action.RESUME}
 
+# The lock of a machine whose memory was written to its disk.
+ASLEEP = "suspended"
+
 LOCKS = {
     "backup": "being backed up",
     "snapshot": "being saved as a snapshot",
@@ -44,6 +47,10 @@ LOCKS = {
     "migrate": "being moved to another node",
     "create": "being created",
     "suspending": "being suspended",
+    "disk": "getting another disk",
+    "fstrim": "being cleared of unused space",
+    "mounted": "open on its node for repairs",
+    "destroyed": "being deleted",
 }
 
 
@@ -115,6 +122,8 @@ def nothing_under_way(now: Situation, action: str) -> str | None:
 
 def machine_is_not_locked(now: Situation, action: str) -> str | None:
     lock = now.machine.lock
+    if lock == ASLEEP:
+        return None if action == Action.START else "The machine sleeps. Start it, and it goes on where it was."
     return f"The machine is {LOCKS.get(lock, f'busy ({lock})')}. This usually takes minutes." if lock else None
 
 
