@@ -33,6 +33,9 @@ CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT, Action.RESET}
 # What is seldom wanted stands behind “More”.
 SELDOM = {Action.SUSPEND, Action.RESET}
 
+# What ends a machine that runs is not beside what shuts it down.
+SELDOM_OF_RUNNING = SELDOM | {Action.STOP}
+
 
 @dataclass(frozen=True)
 class Button:
@@ -150,6 +153,7 @@ def _card(
     stale = silent or bool(machine.silent_since)
     fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
     wanted = [Action.STOP] if busy else _offered(machine)
+    seldom = SELDOM_OF_RUNNING if machine.status == "running" and not busy else SELDOM
     offered = [action for action in wanted if not rules.why_not(situation, action)]
     return Card(
         pk=machine.pk,
@@ -165,8 +169,8 @@ def _card(
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
-        buttons=_buttons(action for action in offered if action not in SELDOM),
-        more=_buttons(action for action in offered if action in SELDOM),
+        buttons=_buttons(action for action in offered if action not in seldom),
+        more=_buttons(action for action in offered if action in seldom),
         reason=""
         if busy or offered or silent or not may_operate
         else (rules.why_not(situation, _offered(machine)[0]) or ""),
@@ -190,6 +194,8 @@ def _tone(machine: VirtualMachine, busy: Operation | None, *, silent: bool) -> s
         return "busy"
     if silent:
         return "stale"
+    if machine.missing_since or machine.gone_at:
+        return "unknown"
     return machine.status if machine.status in {"running", "stopped", "paused"} else "unknown"
 
 
