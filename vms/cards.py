@@ -165,7 +165,7 @@ def _card(
         busy=bool(busy),
         elapsed=_clock(now - busy.requested_at) if busy else "",
         address=connecting.address_of(machine),
-        address_note="" if stale else connecting.why_no_address(machine, now),
+        address_note="" if stale or busy else connecting.why_no_address(machine, now),
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,

@@ -27,7 +27,9 @@ class Client(Reader):
 
     def stop_at_once(self, node: str, kind: str, vmid: int) -> str:
         """Pull the plug, also while the guest shuts down; returns the task's UPID. Since Proxmox VE 8.2, without HA."""
-        return self._begin("post", *guest_path(node, kind, vmid), "status", "stop", node=node, **{"overrule-shutdown": 1})
+        return self._begin(
+            "post", *guest_path(node, kind, vmid), "status", "stop", node=node, **{"overrule-shutdown": 1}
+        )
 
     def create_snapshot(
         self, node: str, kind: str, vmid: int, name: str, *, description: str = "", with_memory: bool = False

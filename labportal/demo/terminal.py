@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from labportal.demo.world import World
-from pvesim.tls import Authority
 
 KNOWN = "Type: down, up, slow or renew, and one of building-a, building-b and annex."
 
@@ -36,10 +35,7 @@ def obey(world: World, words: list[str]) -> str:
             clusters[name].faults.delay(".", SLOW)
             return f"{name} takes {SLOW:.0f} seconds for every answer."
         case ["renew", name] if name in clusters:
-            clusters[name].stop()  # an open connection would go on
-            for node in clusters[name].nodes.values():
-                node.present(Authority(f"{name} made anew").issue(node.name))
-            clusters[name].start()
+            world.change_certificates(clusters[name])
             return f"{name} shows another certificate."
     return KNOWN
 

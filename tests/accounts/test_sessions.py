@@ -23,7 +23,7 @@ def logged_in(client: Client, ana: User) -> Client:
 def test_session_and_person_are_one_query(logged_in: Client) -> None:
     with queries() as seen:
         assert logged_in.get("/vms/").status_code == 200
-    reads = [q["sql"] for q in seen if "session_data" in q["sql"] or "FROM \"accounts_user\"" in q["sql"]]
+    reads = [q["sql"] for q in seen if "session_data" in q["sql"] or 'FROM "accounts_user"' in q["sql"]]
     assert len(reads) == 1
 
 

@@ -39,7 +39,7 @@ STUDENTS, WITHIN, PROCESSES = 300, 60, 2  # WITHIN in seconds, for so many stude
 P95, MEMORY = 2.0, 400  # seconds; MiB of all processes of the web server
 CONNECTIONS = 90  # PostgreSQL lets in 100 by default, a few of them only administrators
 TYPO = 10  # one student of so many types a wrong password first
-PASSWORD = "correct horse battery"  # noqa: S105 - of people who exist for a minute
+PASSWORD = "correct horse battery"  # of people who exist for a minute
 QUICK = pvesim.Durations(start=2.0)
 
 
@@ -85,9 +85,7 @@ class Student:
         """And the list, to which the answer leads."""
         return self._ask("POST", "/accounts/login/", username=name, password=password)
 
-    def _ask(
-        self, method: str, path: str, headers: dict[str, str] | None = None, **form: str
-    ) -> requests.Response:
+    def _ask(self, method: str, path: str, headers: dict[str, str] | None = None, **form: str) -> requests.Response:
         if method == "POST":
             form["csrfmiddlewaretoken"] = self._session.cookies["csrftoken"]
         begun = time.monotonic()
