@@ -47,11 +47,18 @@ class SessionStore(db.SessionStore):
         if fetched is not None and owner is not None and (data := self._load_with(owner, fetched)):
             return data
         data = super().load()
-        if SESSION_KEY in data:
+        self._remember(data.get(SESSION_KEY))
+        return data
+
+    def save(self, must_create: bool = False) -> None:
+        super().save(must_create=must_create)
+        self._remember(self.get(SESSION_KEY))
+
+    def _remember(self, owner: str | None) -> None:
+        if owner:
             if len(_owners) >= REMEMBERED:
                 _owners.clear()
-            _owners[self._digest()] = int(data[SESSION_KEY])
-        return data
+            _owners[self._digest()] = int(owner)
 
     def _load_with(self, owner: int, fetched: dict[int, Any]) -> dict[str, Any]:
         """Nothing where the person or a session in force is not there: the way of two queries says what is wrong."""

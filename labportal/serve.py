@@ -22,7 +22,7 @@ GRACE = 45
 # So many failures of one program within so many seconds are no accident.
 FAILURES, WITHIN = 5, 60
 
-# The memory of a password's hash goes back at once. What glibc does of itself, by thread, keeps 16 MiB for each of many.
+# The memory of a password's hash goes back at once. By itself glibc keeps 16 MiB for each of many threads.
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "2"}
 
 UVICORN = [

@@ -34,6 +34,9 @@ CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT, Action.RESET}
 # What is seldom wanted stands behind “More”.
 SELDOM = {Action.SUSPEND, Action.RESET}
 
+# What ends a machine that runs is not beside what shuts it down.
+SELDOM_OF_RUNNING = SELDOM | {Action.STOP}
+
 
 @dataclass(frozen=True)
 class Button:
@@ -161,6 +164,7 @@ def _card(
     stale = silent or bool(machine.silent_since)
     fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
     wanted = [Action.STOP] if busy else _offered(machine)
+    seldom = SELDOM_OF_RUNNING if machine.status == "running" and not busy else SELDOM
     offered = [action for action in wanted if not rules.why_not(situation, action)]
     no_console = rules.why_not(situation, Action.CONSOLE) or ""
     return Card(
@@ -173,7 +177,7 @@ def _card(
         busy=bool(busy),
         elapsed=_clock(now - busy.requested_at) if busy else "",
         address=connecting.address_of(machine),
-        address_note="" if stale else connecting.why_no_address(machine, now),
+        address_note="" if stale or busy else connecting.why_no_address(machine, now),
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
@@ -181,6 +185,8 @@ def _card(
         more=_buttons(action for action in offered if action in SELDOM),
         may_open=not no_console,
         no_console=no_console if may_operate and machine.status == "running" else "",
+        buttons=_buttons(action for action in offered if action not in seldom),
+        more=_buttons(action for action in offered if action in seldom),
         reason=""
         if busy or offered or silent or not may_operate
         else (rules.why_not(situation, _offered(machine)[0]) or ""),
@@ -204,6 +210,8 @@ def _tone(machine: VirtualMachine, busy: Operation | None, *, silent: bool) -> s
         return "busy"
     if silent:
         return "stale"
+    if machine.missing_since or machine.gone_at:
+        return "unknown"
     return machine.status if machine.status in {"running", "stopped", "paused"} else "unknown"
 
 

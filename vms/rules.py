@@ -40,6 +40,9 @@ SAVE_POINT = "my-save-point"
 # What Proxmox VE does with virtual machines alone, or with containers as an experiment.
 QEMU_ONLY = {Action.RESET, Action.SUSPEND, Action.RESUME}
 
+# The lock of a machine whose memory was written to its disk.
+ASLEEP = "suspended"
+
 LOCKS = {
     "backup": gettext_lazy("being backed up"),
     "snapshot": gettext_lazy("being saved as a snapshot"),
@@ -49,6 +52,10 @@ LOCKS = {
     "migrate": gettext_lazy("being moved to another node"),
     "create": gettext_lazy("being created"),
     "suspending": gettext_lazy("being suspended"),
+    "disk": gettext_lazy("getting another disk"),
+    "fstrim": gettext_lazy("being cleared of unused space"),
+    "mounted": gettext_lazy("open on its node for repairs"),
+    "destroyed": gettext_lazy("being deleted"),
 }
 
 
@@ -135,6 +142,8 @@ def machine_is_not_locked(now: Situation, action: str) -> str | None:
     lock = "" if action == Action.CONSOLE else now.machine.lock  # looking on disturbs nothing
     if not lock:
         return None
+    if lock == ASLEEP:
+        return None if action == Action.START else _("The machine sleeps. Start it, and it goes on where it was.")
     doing = LOCKS.get(lock) or _("busy (%(lock)s)") % {"lock": lock}
     return _("The machine is %(doing)s. This usually takes minutes.") % {"doing": doing}
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.core.paginator import Page, Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import telling
@@ -126,9 +127,17 @@ def _facts(machine: VirtualMachine) -> tuple[tuple[str, str], ...]:
         ("CPUs", f"{machine.cpus:g}"),
         (_("Memory"), filesizeformat(machine.memory)),
         (_("Disk"), filesizeformat(machine.disk)),
+        (_("Runs since"), _since(machine)),
         (_("Tags"), ", ".join(tag for tag in machine.tags.split(";") if tag)),
     )
     return tuple(fact for fact in facts if fact[1])
+
+
+def _since(machine: VirtualMachine) -> str:
+    """To the minute: each read finds it out anew, and not to the second."""
+    if machine.status != "running" or not machine.booted_at:
+        return ""
+    return f"{timezone.localtime(machine.booted_at):%Y-%m-%d %H:%M}"
 
 
 def _saved(snapshot: Snapshot, *, keeps: bool) -> Saved:

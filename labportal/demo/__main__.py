@@ -156,6 +156,7 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
   Type here, and watch badges, ages and buttons follow; the mail to administrators appears here:
     down building-b      a cluster is gone           up building-b, up annex      it is back
     drop building-a      its consoles break off, and their pages connect again by themselves
+    slow building-a      it answers too slowly       renew building-b             another certificate
   Log file: {log}
   Ctrl-C stops everything and throws the folder away.
 """

@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 
 from labportal.demo.world import World
-from pvesim.tls import Authority
 
 KNOWN = "Type: down, up, slow, renew or drop, and one of building-a, building-b and annex."
 
 # Seconds that every answer of a slow cluster takes: more than it may.
-SLOW = 6.0
+SLOW = 15.0
 
 
 def listen(world: World) -> None:
@@ -39,8 +38,7 @@ def obey(world: World, words: list[str]) -> str:
             clusters[name].faults.delay(".", SLOW)
             return f"{name} takes {SLOW:.0f} seconds for every answer."
         case ["renew", name] if name in clusters:
-            for node in clusters[name].nodes.values():
-                node.present(Authority(f"{name} made anew").issue(node.name))
+            world.change_certificates(clusters[name])
             return f"{name} shows another certificate."
     return KNOWN
 

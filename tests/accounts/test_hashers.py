@@ -9,7 +9,7 @@ from django.db import connection, connections
 
 from accounts.hashers import CappedScryptPasswordHasher
 from labportal import settings as product
-from tests.own_database import migrated_template, own_database, run_in_threads  # noqa: F401
+from tests.own_database import run_in_threads
 
 TOO_MANY = (os.cpu_count() or 1) + 1
 

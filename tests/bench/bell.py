@@ -39,7 +39,7 @@ STUDENTS, WITHIN, PROCESSES = 300, 60, 2  # WITHIN in seconds, for so many stude
 P95, MEMORY = 2.0, 400  # seconds; MiB of all processes of the web server
 CONNECTIONS = 90  # PostgreSQL lets in 100 by default, a few of them only administrators
 TYPO = 10  # one student of so many types a wrong password first
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # of people who exist for a minute
 QUICK = pvesim.Durations(start=2.0)
 
 

@@ -8,6 +8,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -159,13 +160,12 @@ def weight(client: Client) -> None:
     page = client.get(PAGE).content
     text = page.decode()
     addresses = set(re.findall(r'(?:src|href|data-running)="([^"#]+\.(?:css|js|svg|png|ico|woff2?))"', text))
-    hosts = [address for address in re.findall(r'(?:src|href|action|url)="(\w*:?//[^"]+)"', text)]
+    hosts = re.findall(r'(?:src|href|action|url)="(\w*:?//[^"]+)"', text)
     size = len(gzip.compress(page, 6))
     report.tell("HTML, compressed", f"{size / 1024:8.1f} KiB  ({len(page) / 1024:.0f} KiB before)")
     for address in sorted(addresses):
         file = finders.find(address.removeprefix("/").removeprefix(settings.STATIC_URL.strip("/") + "/"))
-        with open(str(file), "rb") as opened:
-            part = len(gzip.compress(opened.read(), 6))
+        part = len(gzip.compress(Path(str(file)).read_bytes(), 6))
         report.tell(f"  {address.rpartition('/')[2]}", f"{part / 1024:8.1f} KiB")
         size += part
     report.goal("all that the page needs, compressed", size / 1024, WEIGHT / 1024, unit=" KiB")

@@ -1,7 +1,7 @@
 """Pictures of a running demo.
 
 `bin/screenshots [FOLDER]` makes the README's. `bin/screenshots --all FOLDER` takes every page and state, on a desk and
-on a phone, light and dark: with all clusters well but one, and with one dead, one slow and one with another certificate.
+on a phone, light and dark: with one cluster away, and with one dead, one slow and one with another certificate.
 """
 
 import argparse
@@ -129,14 +129,14 @@ def for_the_readme(chromium: Browser, demo: Demo, folder: Path) -> None:
 def everything(chromium: Browser, demo: Demo, folder: Path) -> None:
     start_a_machine(chromium, demo)
     every_look(chromium, demo, folder, lambda name: True)
-    for line in ("renew building-a", "slow building-b", "down annex"):
+    for line in ("renew building-b", "slow building-a", "down annex"):
         demo.type(line)
     admin = open_page(chromium, demo, "admin")
     admin.goto(f"{demo.address}clusters/")
     admin.get_by_text("Not reachable for").nth(2).wait_for(timeout=60_000)
     admin.context.close()
     every_look(chromium, demo, folder / "faults", CHANGED.__contains__)
-    demo.type("up building-b")
+    demo.type("up building-a")
     moments(chromium, demo, folder)
 
 
@@ -169,10 +169,10 @@ def moments(chromium: Browser, demo: Demo, folder: Path) -> None:
     take(page, folder / "login-wrong.png")
     page.context.close()
     page = open_page(chromium, demo, "ben")
-    page.goto(f"{demo.address}vms/?cluster=building-b")
-    page.get_by_role("button", name="Start db-02").click(timeout=60_000)
+    page.goto(f"{demo.address}vms/?cluster=building-a")
+    page.get_by_role("button", name="Start net101-02").click(timeout=60_000)
     take(page, folder / "starting.png")
-    page.get_by_role("link", name="Shut down db-02").click(timeout=60_000)
+    page.get_by_role("link", name="Shut down net101-02").click(timeout=60_000)
     page.get_by_role("button", name="Shut down").click()
     take(page, folder / "shutting-down.png")
     page.emulate_media(media="print")

@@ -94,8 +94,9 @@ def test_a_machine_is_started_and_stopped_without_reloading(window: Browser, the
     page.goto(the_demo.address + "vms/?cluster=")
     page.get_by_role("button", name="Start net101-02").click()
     expect(page.get_by_text("Starting")).to_be_visible()
-    expect(page.get_by_role("link", name="Force stop net101-02")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("link", name="Shut down net101-02")).to_be_visible(timeout=20_000)
     assert page.title().startswith("1 running")
+    page.locator("summary", has_text="More net101-02").click()
     page.get_by_role("link", name="Force stop net101-02").click()
     page.get_by_role("button", name="Force stop").click()
     expect(page.get_by_role("button", name="Start net101-02")).to_be_visible(timeout=20_000)
@@ -251,6 +252,7 @@ def test_a_lost_connection_is_said(window: Browser, the_demo: Demo) -> None:
     expect(page.locator("#connection")).to_be_hidden()
     page.context.set_offline(True)
     expect(page.locator("#connection")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Not updated since")).to_be_visible()
     page.context.close()
 
 

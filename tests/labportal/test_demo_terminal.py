@@ -39,6 +39,21 @@ def test_consoles_break_off(world: World):
     assert "broke off" in terminal.obey(world, ["drop", "building-a"])
 
 
+def test_a_slow_cluster_is_quick_again_when_it_is_up(world: World):
+    assert "seconds for every answer" in terminal.obey(world, ["slow", "building-b"])
+    with pytest.raises(requests.Timeout):
+        requests.get(f"https://{world.b.host}:{world.b.port}/", verify=False, timeout=1)
+    terminal.obey(world, ["up", "building-b"])
+    assert answers(world)
+
+
+def test_a_cluster_shows_another_certificate(world: World):
+    before = world.b.fingerprint()
+    assert "another certificate" in terminal.obey(world, ["renew", "building-b"])
+    assert answers(world)
+    assert world.b.fingerprint() != before
+
+
 @pytest.mark.parametrize("line", ["down", "drop nowhere", "down nowhere", "help", "up building-b now"])
 def test_what_is_not_understood_changes_nothing_and_says_what_is(world: World, line: str):
     assert terminal.obey(world, line.split()) == terminal.KNOWN

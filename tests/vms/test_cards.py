@@ -56,3 +56,34 @@ def test_what_is_older_than_an_hour_is_not_told(building_a: Lab):
     past(machine, count=1)
     Operation.objects.update(requested_at=timezone.now() - timedelta(minutes=61))
     assert [card.trouble for card in shown([machine])] == [""]
+
+
+def seen(lab: Lab, **facts: Any) -> cards.Card:
+    """The card of a machine about which these facts are known."""
+    VirtualMachine.objects.filter(vmid=102, cluster=lab.row).update(**facts)
+    machine = VirtualMachine.objects.select_related("cluster__health", "cluster__sync").get(vmid=102, cluster=lab.row)
+    return shown([machine])[0]
+
+
+def test_what_ends_a_running_machine_at_once_is_behind_more(building_a: Lab):
+    card = seen(building_a, status="running")
+    assert "stop" not in [button.action for button in card.buttons]
+    assert "stop" in [button.action for button in card.more]
+
+
+def test_what_ends_a_paused_machine_is_beside_resume(building_a: Lab):
+    assert [button.action for button in seen(building_a, status="paused").buttons] == ["resume", "stop"]
+
+
+def test_a_missing_machine_does_not_shine_like_one_that_runs(building_a: Lab):
+    assert seen(building_a, status="running").tone == "running"
+    card = seen(building_a, status="running", missing_since=timezone.now())
+    assert (card.tone, card.status) == ("unknown", "Not found on the cluster")
+
+
+def test_who_shuts_down_waits_for_no_address(building_a: Lab):
+    assert seen(building_a, status="running", addresses=[]).address_note
+    Operation.objects.create(
+        vm=building_a.machine(102), cluster_id="building-a", vmid=102, action="shutdown", requested_by_name="ana"
+    )
+    assert seen(building_a).address_note == ""

@@ -36,9 +36,22 @@ let focused = "";
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden) event.preventDefault();
 });
-document.body.addEventListener("htmx:sendError", () => { lost.hidden = false; });
-document.body.addEventListener("htmx:responseError", () => { lost.hidden = false; });
-document.body.addEventListener("htmx:afterOnLoad", () => { lost.hidden = true; });
+let updated = new Date();
+
+function tellLost() {
+  const since = lost.querySelector("span");
+  since.querySelector("time").textContent = updated.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  since.hidden = false;
+  lost.hidden = false;
+}
+
+document.body.addEventListener("htmx:sendError", tellLost);
+document.body.addEventListener("htmx:responseError", tellLost);
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  if (!event.detail.successful) return;
+  updated = new Date();
+  lost.hidden = true;
+});
 document.body.addEventListener("htmx:beforeSwap", () => {
   opened = [...document.querySelectorAll("details[open][id]")].map((element) => element.id);
   ticked = new Map([...document.querySelectorAll("input[type=checkbox][id]")].map((box) => [box.id, box.checked]));
