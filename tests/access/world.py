@@ -79,7 +79,7 @@ def build(sim: pvesim.Simulator, *, clusters: int = 1) -> World:
     kept = MachineSet.objects.create(name="Monday")
     kept.machines.add(machine)
     kept.stewards.add(people["steward"])
-    WorkerBeat.objects.create(name="worker-1")
+    WorkerBeat.objects.create(name="worker-1", seen_at=timezone.now() + timedelta(hours=1))  # however long tests take
     world = World(people, sims, machine, foreign, _rows(people, machine))
     for name, person in people.items():
         world.client.cookies.clear()  # a login ends the session that the browser had
