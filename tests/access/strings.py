@@ -1,0 +1,96 @@
+"""Strings that are not what they seem, put into every row of the database."""
+
+from collections import Counter
+from html.parser import HTMLParser
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+
+from clusters.fields import EncryptedSecretField
+from tests.admin_pages import XSS
+
+# Those that a browser follows where they begin an address, and what gets around filters rather than escaping.
+SCHEMES = [
+    "javascript:alert(1)//", "JaVaScRiPt:alert(1)//", "java\tscript:alert(1)//", "\x01javascript:alert(1)//",
+    "data:text/html,<script>alert(1)</script>", "vbscript:msgbox(1)//", "//evil.test/x.js", "https://evil.test/<b>",
+    "\u2028<script>alert(1)</script>\u2029", "\u0130<img src=x onerror=alert(1)>\ufeff",
+]  # fmt: skip
+PAYLOADS = SCHEMES + XSS[:-10]
+# Each page is shown with five of them in a row, of which one that needs to stands first.
+GROUPS = [" ".join(PAYLOADS[number :: len(SCHEMES)]) for number in range(len(SCHEMES))]
+HARMLESS = "harmless words"
+
+APPS = ("accounts", "clusters", "vms", "auditlog", "axes", "admin", "django_tasks_database")
+# Keys, what is chosen from a list, and what the product itself makes and reads.
+KEPT = {"cluster_id", "password", "time_zone", "language", "object_pk", "object_id", "session_hash", "args_kwargs"}
+ADDRESSING = {"href", "src", "action", "formaction", "poster", "data", "hx-get", "hx-post", "srcset", "background"}
+
+
+def put_everywhere(text: str) -> int:
+    """Write it into each column of each row, past what forms would refuse. Returns how many columns that are."""
+    columns = 0
+    for model in apps.get_models():
+        if model._meta.app_label in APPS or model._meta.label == "auth.Group":
+            fields = [field for field in model._meta.concrete_fields if _is_written(field)]
+            columns += len(fields)
+            _write(model, fields, text)
+    return columns
+
+
+def _is_written(field: models.Field[Any, Any]) -> bool:
+    is_text = isinstance(field, models.CharField | models.TextField | models.JSONField)
+    is_fixed = field.primary_key or field.choices or field.name in KEPT or isinstance(field, EncryptedSecretField)
+    return is_text and not is_fixed
+
+
+def _write(model: type[models.Model], fields: list[Any], text: str) -> None:
+    for row in model._base_manager.all():
+        values = {field.name: _value(row, field, text) for field in fields}
+        if values:
+            model._base_manager.filter(pk=row.pk).update(**values)
+
+
+def _value(row: Any, field: Any, text: str) -> Any:
+    if field.name == "tags":
+        text = text.replace(";", ",")  # of which each more would be a tag more
+    if isinstance(field, models.JSONField):
+        return {text: [text, text]} if isinstance(getattr(row, field.name), dict) else [text]
+    text = text[: field.max_length - 4] if field.max_length and field.max_length > 60 else text
+    return f"{row.pk} {text}"[:150] if field.name == "username" or field.unique else text
+
+
+class Structure(HTMLParser):
+    """What a page is made of, without its words: elements, handlers of events, and schemes of addresses."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.parts: Counter[str] = Counter()
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.parts[f"<{tag}>"] += 1
+        for name, value in attrs:
+            if name.startswith("on"):
+                self.parts[f"<{tag} {name}>"] += 1
+            if name in ADDRESSING:
+                self.parts[f"<{tag} {name}={_scheme(value or '')}>"] += 1
+
+    def handle_comment(self, data: str) -> None:
+        self.parts["comment"] += 1
+
+    def unknown_decl(self, data: str) -> None:
+        self.parts["declaration"] += 1
+
+
+def _scheme(address: str) -> str:
+    plain = "".join(letter for letter in address if letter > " ").lower()
+    if plain.startswith("//"):
+        return "//"
+    head, colon, _ = plain.partition(":")
+    return head if colon and not set(head) & set("/?#") else "here"
+
+
+def structure(page: Any) -> Counter[str]:
+    return Structure(page.content.decode()).parts
