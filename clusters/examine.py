@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts import telling
 from clusters import proxmox
 from clusters.config import ClusterConfig, Trust
 
@@ -26,6 +27,11 @@ class Finding:
     warnings: tuple[str, ...] = ()
     accepted: tuple[ClusterConfig, ...] = ()
     status: proxmox.ClusterStatus | None = None
+
+    @property
+    def told(self) -> str:
+        """`text` in the language of whoever reads it; a problem is stored in English."""
+        return telling.told(self.text)
 
 
 def examine(config: ClusterConfig) -> Finding:

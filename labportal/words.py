@@ -1,4 +1,4 @@
-"""Names that come from attributes and functions, for the translators: fields, models, and rules of `vms.rules`."""
+"""Names that come from attributes and functions, for the translators: fields, models, rules, states of machines."""
 
 from django.utils.translation import gettext_noop
 
@@ -193,4 +193,11 @@ RULES = [
     gettext_noop("machine is not locked"),
     gettext_noop("status fits"),
     gettext_noop("snapshot may be changed"),
+]
+
+STATES = [
+    gettext_noop("running"),
+    gettext_noop("stopped"),
+    gettext_noop("paused"),
+    gettext_noop("unknown"),
 ]

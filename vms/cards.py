@@ -256,7 +256,7 @@ def _trouble(last: Operation | None, now: datetime) -> str:
     if last.state == Operation.State.FAILED:
         return _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
     if last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
-        return f"“{label}”: {telling.told(last.outcome)}"
+        return _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": telling.told(last.outcome)}
     return ""
 
 

@@ -153,7 +153,7 @@ def _saved(snapshot: Snapshot, *, keeps: bool) -> Saved:
 def done(operation: Operation, *, for_staff: bool) -> Done:
     """What a cluster says of a failure is for staff."""
     told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
-    name = f" “{operation.snapshot}”" if operation.snapshot else ""
+    name = _(" “%(snapshot)s”") % {"snapshot": operation.snapshot} if operation.snapshot else ""
     ended = operation.finished_at
     return Done(
         what=f"{operation.get_action_display()}{name}",

@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, npgettext, pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import telling
@@ -139,7 +139,7 @@ def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: 
         _("Latency"): _("%(milliseconds)s ms") % {"milliseconds": sync.milliseconds}
         if sync and sync.milliseconds is not None
         else _("not known"),
-        _("Machines"): (", ".join(f"{n} {_(status)}" for status, n in sorted(machines.items())) or _("none")) + then,
+        _("Machines"): _machine_words(machines) + then,
         _("Operations"): _operation_words(*operations),
         _("Last success"): _("%(age)s ago") % {"age": age(facts.synced_at)} if facts.synced_at else _("never"),
         _("Breaker"): _breaker(sync),
@@ -181,8 +181,23 @@ def _operation_words(under_way: int, waiting: int) -> str:
     return (
         _("%(under_way)s under way, %(waiting)s waiting") % {"under_way": under_way, "waiting": waiting}
         if under_way or waiting
-        else _("none")
+        else pgettext("operations", "none")
     )
+
+
+def _machine_words(machines: dict[str, int]) -> str:
+    told = (f"{count} {_state_of(count, status)}" for status, count in sorted(machines.items()))
+    return ", ".join(told) or pgettext("machines", "none")
+
+
+def _state_of(count: int, status: str) -> str:
+    words = {
+        "running": npgettext("machines", "running", "running", count),
+        "stopped": npgettext("machines", "stopped", "stopped", count),
+        "paused": npgettext("machines", "paused", "paused", count),
+        "unknown": npgettext("machines", "unknown", "unknown", count),
+    }
+    return words.get(status, status)
 
 
 def _breaker(sync: ClusterSync | None) -> str:

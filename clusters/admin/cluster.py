@@ -265,7 +265,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         for cluster in queryset:
             finding = self._examined(cluster.config, known=True)
             level = messages.SUCCESS if finding.ok else messages.ERROR
-            messages.add_message(request, level, f"{cluster.name}: {telling.told(finding.text)}")
+            messages.add_message(request, level, f"{cluster.name}: {finding.told}")
             for warning in finding.warnings:
                 messages.warning(request, f"{cluster.name}: {warning}")
 

@@ -3,18 +3,21 @@
 import re
 from collections.abc import Iterable
 from html import unescape
+from typing import Any
 
 import pytest
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
 from accounts import telling
 from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labportal import catalogues
-from tests.labs import Lab, building_a, clock, sim
-from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
+from tests.labs import Lab, building_a, carry_out, clock, sim
+from vms import messenger, operations
+from vms.models import Alert, AlertMessage, MachineSet, Operation, Snapshot, VirtualMachine
 
 __all__ = ["building_a", "clock", "sim"]
 
@@ -31,7 +34,8 @@ ADMIN = (
     "admin:index", "admin:clusters_cluster_changelist", "admin:clusters_cluster_add", "admin:clusters_cluster_import",
     "admin:accounts_user_changelist", "admin:accounts_user_import", "admin:vms_virtualmachine_changelist",
     "admin:vms_operation_changelist", "admin:vms_assignment_changelist", "admin:vms_assignment_bulk",
-    "admin:vms_alert_changelist", "admin:vms_clustersync_changelist", "admin:vms_machineset_add",
+    "admin:vms_alert_changelist", "admin:vms_clustersync_changelist", "admin:vms_syncrun_changelist",
+    "admin:vms_machineset_add",
 )  # fmt: skip
 
 
@@ -178,3 +182,26 @@ def test_a_stored_sentence_is_told_in_the_readers_language(stored: str, said: st
         assert said in telling.told(stored)
     with translation.override("en"):
         assert telling.told(stored) == stored
+
+
+def test_what_is_stored_is_english_whoever_is_at_work(machine: VirtualMachine, ana: User):
+    operation = operations.request(machine, "shutdown", by=ana)[0]
+    VirtualMachine.objects.update(template=True)
+    with translation.override("es"):
+        carry_out()
+        operation.refresh_from_db()
+        assert operation.outcome == "This is a template: it is copied, never started."
+        assert telling.told(operation.outcome) == "Esto es una plantilla: se copia, nunca se inicia."
+
+
+def test_mail_is_in_the_language_of_the_portal(machine: VirtualMachine, settings: Any):
+    settings.ALERT_MAIL_TO = ["lab@school.example"]
+    now = timezone.now()
+    alert = Alert.objects.create(
+        cluster=machine.cluster, kind="credential_rejected", text=REJECTED, since=now, seen_at=now, opened_at=now
+    )
+    AlertMessage.objects.create(alert=alert, channel="mail", event="open", next_at=now)
+    with translation.override("es"):
+        messenger.send_due(now)
+    assert "rechaza la credencial del portal" in mail.outbox[0].subject
+    assert "Introduce uno válido en sus ajustes." in mail.outbox[0].body

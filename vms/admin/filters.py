@@ -51,7 +51,7 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [*((status, status) for status in STATUSES), ("other", _("any other"))]
+        return [*((status, _(status)) for status in STATUSES), ("other", _("any other"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
         if self.value() == "other":
@@ -94,7 +94,7 @@ class PresenceFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: Any) -> Any:
         there, *rest = super().choices(changelist)
-        return iter([{**there, "display": "there"}, *rest])
+        return iter([{**there, "display": _("there")}, *rest])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
         if self.value() == "missing":
@@ -109,7 +109,7 @@ class LastsFilter(admin.SimpleListFilter):
     parameter_name = "lasts"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("yes", "yes"), ("no", "ended")]
+        return [("yes", _("yes")), ("no", _("ended"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> QuerySet[Assignment]:
         wanted: dict[str, dict[str, Any]] = {"yes": {"ended_at": None}, "no": {"ended_at__isnull": False}}

@@ -82,22 +82,22 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
         if machine.missing_since:
             return _("missing for %(age)s, was %(status)s") % {
                 "age": age(machine.missing_since),
-                "status": machine.status,
+                "status": _(machine.status),
             }
-        told = [machine.status]
+        told = [_(machine.status)]
         if machine.lock:
             told.append(_("locked: %(lock)s") % {"lock": machine.lock})
         if machine.silent_since:
             told.append(_("its node has been silent for %(age)s") % {"age": age(machine.silent_since)})
         if machine.template:
-            told.append("template")
+            told.append(_("template"))
         return ", ".join(told)
 
     @admin.display(description=gettext_lazy("known"), ordering=F("cluster__sync__synced_at"))
     def known(self, machine: VirtualMachine) -> str:
         known_at = _known_at(machine)
         if known_at is None:
-            return "never"
+            return _("never")
         return (
             _("now") if timezone.now() - known_at < timedelta(minutes=1) else _("%(age)s ago") % {"age": age(known_at)}
         )
@@ -106,7 +106,7 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
     def holder(self, machine: VirtualMachine) -> SafeString | str:
         pk, name = getattr(machine, "holder_pk", None), getattr(machine, "holder_name", None)
         if pk is None:
-            return "nobody"
+            return _("nobody")
         return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[pk]), name)
 
     @admin.display(description=gettext_lazy("held by"))

@@ -72,12 +72,16 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
 class SyncRunAdmin(GoesWithItsCluster, admin.ModelAdmin[SyncRun]):
     list_display = (
         "last_at", "cluster", "outcome", "runs", "milliseconds", "seen", "created", "changed", "missing", "gone",
-        "problem",
+        "told",
     )  # fmt: skip
     list_filter = ("cluster", "outcome", "last_at")
     list_select_related = ("cluster",)
     list_per_page = 50
     show_full_result_count = False
+
+    @admin.display(description=gettext_lazy("problem"), ordering="problem")
+    def told(self, run: SyncRun) -> str:
+        return telling.told(run.problem)
 
 
 @admin.register(Node)
