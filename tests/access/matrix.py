@@ -27,6 +27,8 @@ class Answer:
 def ask(world: World, route: str, who: str, method: str, **how: Any) -> Answer:
     url = routes.address(world, route)
     data = {"GET": table.QUERIES, "HEAD": table.QUERIES, "POST": table.BODIES}.get(method, {}).get(route)
+    if isinstance(data, dict):
+        data = {name: routes.fill(value, routes.values(world, route)) for name, value in data.items()}
     with rolled_back(), writes() as wrote:
         page = world.ask(who, method, url, data, **how)
     sent_to = page.headers.get("Location", "").partition("?")[0] if page.status_code == 302 else ""

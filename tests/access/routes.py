@@ -12,10 +12,18 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import get_resolver
 
 from accounts.models import User
+from tests.access.schools import LINK
 from tests.access.world import World
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 REGEX = re.compile(r"\^?\(\?P<(\w+)>.*?\)(/?)\$")
+# Whose primary key `pk` is, by the beginning of the route; otherwise it is the machine's.
+PKS = {
+    "admin/clusters/": "clusters.cluster",
+    "sets/": "classes.set",
+    "batches/": "vms.batch",
+    "classes/": "classes.labclass",
+}
 PAGES = ("", "add/", "<path:object_id>/change/", "<path:object_id>/delete/", "<path:object_id>/history/")
 
 
@@ -53,9 +61,8 @@ def model_pages() -> dict[str, ModelPage]:
 
 def values(world: World, route: str) -> dict[str, Any]:
     """What stands for the parameters of a route: the holder's machine, its cluster, its snapshot. Add yours here."""
-    cluster = world.rows["clusters.cluster"]
     found = {
-        "pk": cluster if route.startswith("admin/clusters/") else world.machine.pk,
+        "pk": _pk(world, route),
         "name": "lesson-1",
         "action": "start",
         "cluster_id": "building-1",
@@ -64,10 +71,30 @@ def values(world: World, route: str) -> dict[str, Any]:
         "object_id": world.rows["accounts.user"],
         "app_label": "vms",
         "url": "nothing/of/this/name",
+        "token": LINK,
+        **of_class(world.rows),
     }
     if page := model_pages().get(route):
         found["object_id"] = world.rows[page.model]
     return found
+
+
+def _pk(world: World, route: str) -> Any:
+    return world.rows[next((row for start, row in PKS.items() if route.startswith(start)), "vms.virtualmachine")]
+
+
+def of_class(rows: dict[str, Any]) -> dict[str, Any]:
+    """What stands for the parameters that name something of a class."""
+    return {
+        "vm": rows["classes.machine"],
+        "member": rows["classes.membership"],
+        "invite": rows["classes.invite"],
+        "person": rows["classes.co_owner"],
+        "person_pk": rows["classes.member"],
+        "help_pk": rows["vms.helprequest"],
+        "free": rows["classes.free"],
+        "grant": rows["vms.clustergrant"],
+    }
 
 
 def address(world: World, route: str) -> str:

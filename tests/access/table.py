@@ -1,11 +1,12 @@
 """Who gets what: a row for each route.
 
-Columns: anonymous, the student who holds the machine, another student, the steward of the machine's set, staff
-without a permission, auditor, lab administrator, superuser. First for GET, then for POST with a CSRF token. `in` is the
-way to the login page. One answer stands for all eight.
+Columns: anonymous, the student who holds the machine, another student, the steward of the machine's set, a co-owner,
+staff without a permission, auditor, lab administrator, superuser. First for GET, then for POST with a CSRF token. `in`
+is the way to the login page. One answer stands for all nine. The holder takes part in a class of the steward's, which
+has the machine, and which he runs with the co-owner.
 
-A new route needs a row here; what its POST needs to be meant stands in BODIES, and the values of its parameters come
-from `routes.values`.
+A new route needs a row here; what its POST needs to be meant stands in BODIES, and the values of its parameters, and of those that a
+body names like `<vm>`, come from `routes.values`.
 """
 
 from dataclasses import dataclass
@@ -13,58 +14,102 @@ from functools import cache
 from typing import Any
 
 from tests.access import routes
+from tests.access.schools import CODE
 from tests.access.world import PEOPLE
 
 ROWS = """
-/                                                   | 302                             | 302
-portal                                              | 302                             | 302
-healthz                                             | 200                             | 405
-metrics                                             | 404                             | 405
-accounts/login/                                     | 200 302 302 302 302 302 302 302 | 200 302 302 302 302 302 302 302
-accounts/logout/                                    | 405                             | 302
-accounts/profile/                                   |  in 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302
-accounts/password/                                  |  in 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200
-vms/                                                |  in 200 200 200 200 200 200 200 | 405
-vms/switch-cluster/                                 | 405                             |  in 302 302 302 404 302 302 302
-vms/import-clusters/                                | 405                             |  in 403 403 403 403 403 302 302
-vms/<int:pk>/                                       |  in 200 404 200 404 200 200 200 | 405
-vms/<int:pk>/rdp                                    |  in 409 404 409 404 409 409 409 | 405
-vms/<int:pk>/note/                                  | 405                             |  in 404 404 302 404 404 302 302
-vms/<int:pk>/why/                                   |  in 404 404 404 404 200 200 200 | 405
-vms/<int:pk>/save-point/                            |  in 200 404 200 404 404 200 200 |  in 302 404 302 404 404 302 302
-vms/<int:pk>/snapshots/                             |  in 404 404 200 404 404 200 200 |  in 404 404 302 404 404 302 302
-vms/<int:pk>/snapshots/<slug:name>/revert/          |  in 200 404 200 404 404 200 200 |  in 302 404 302 404 404 302 302
-vms/<int:pk>/snapshots/<slug:name>/delete/          |  in 409 404 200 404 404 200 200 |  in 302 404 302 404 404 302 302
-vms/<int:pk>/<slug:action>/                         |  in 200 404 200 404 404 200 200 |  in 302 404 302 404 404 302 302
-clusters/                                           |  in 403 403 403 403 200 200 200 | 405
-clusters/<str:cluster_id>/sync/                     | 405                             |  in 403 403 403 403 403 302 302
-api/clusters                                        | 401 200 200 200 200 200 200 200 | 405
-api/switch-cluster                                  | 405                             | 401 200 200 200 400 200 200 200
-admin/clusters/                                     | 302                             | 302
-admin/                                              |  in  in  in  in 200 200 200 200 |  in  in  in  in 200 200 200 200
-admin/login/                                        | 200 200 200 200 302 302 302 302 | 200
-admin/logout/                                       | 302 302 302 302 405 405 405 405 | 302
-admin/password_change/                              |  in  in  in  in 200 200 200 200 |  in  in  in  in 200 200 200 200
-admin/password_change/done/                         |  in  in  in  in 200 200 200 200 |  in  in  in  in 405 405 405 405
-admin/autocomplete/                                 |  in  in  in  in 403 200 200 200 |  in  in  in  in 405 405 405 405
-admin/jsi18n/                                       |  in  in  in  in 200 200 200 200 |  in  in  in  in 405 405 405 405
-admin/r/<path:content_type_id>/<path:object_id>/    |  in  in  in  in 404 404 404 404 |  in  in  in  in 404 404 404 404
-admin/accounts/user/import/                         |  in  in  in  in 403 403 200 200 |  in  in  in  in 403 403 200 200
-admin/accounts/user/<id>/password/                  |  in  in  in  in 403 403 200 200 |  in  in  in  in 403 403 200 200
-admin/clusters/cluster/import/                      |  in  in  in  in 403 403 200 200 |  in  in  in  in 403 403 200 200
-admin/clusters/cluster/add/test/                    |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
-admin/clusters/cluster/<int:pk>/test/               |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
-admin/clusters/cluster/add/certificate/             |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
-admin/clusters/cluster/<int:pk>/certificate/        |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
-admin/clusters/cluster/<int:pk>/certificate/accept/ |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
-admin/clusters/cluster/<int:pk>/privileges/         |  in  in  in  in 405 405 405 405 |  in  in  in  in 403 403 200 200
-admin/auditlog/logentry/download/                   |  in  in  in  in 403 200 200 200 |  in  in  in  in 403 200 200 200
-admin/vms/assignment/bulk/                          |  in  in  in  in 403 403 200 200 |  in  in  in  in 403 403 200 200
-admin/vms/assignment/download/                      |  in  in  in  in 403 200 200 200 |  in  in  in  in 403 200 200 200
-admin/vms/virtualmachine/download/                  |  in  in  in  in 403 200 200 200 |  in  in  in  in 403 200 200 200
-admin/vms/operation/download/                       |  in  in  in  in 403 200 200 200 |  in  in  in  in 403 200 200 200
-admin/<app_label>/                                  |  in  in  in  in 404 200 200 200 |  in  in  in  in 404 200 200 200
-admin/<url>                                         |  in  in  in  in 404 404 404 404 |  in  in  in  in 404 404 404 404
+/                                                   | 302                                 | 302
+portal                                              | 302                                 | 302
+healthz                                             | 200                                 | 405
+metrics                                             | 404                                 | 405
+accounts/login/                                     | 200 302 302 302 302 302 302 302 302 | 200 302 302 302 302 302 302 302 302
+accounts/logout/                                    | 405                                 | 302
+accounts/profile/                                   |  in 200 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302 302
+accounts/password/                                  |  in 200 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200 200
+vms/                                                |  in 200 200 200 200 200 200 200 200 | 405
+vms/switch-cluster/                                 | 405                                 |  in 302 302 302 302 404 302 302 302
+vms/import-clusters/                                | 405                                 |  in 403 403 403 403 403 403 302 302
+vms/<int:pk>/                                       |  in 200 404 200 200 404 200 200 200 | 405
+vms/<int:pk>/rdp                                    |  in 409 404 409 409 404 409 409 409 | 405
+vms/<int:pk>/note/                                  | 405                                 |  in 404 404 302 302 404 404 302 302
+vms/<int:pk>/why/                                   |  in 404 404 404 404 404 200 200 200 | 405
+vms/<int:pk>/save-point/                            |  in 200 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302
+vms/<int:pk>/snapshots/                             |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+vms/<int:pk>/snapshots/<slug:name>/revert/          |  in 200 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302
+vms/<int:pk>/snapshots/<slug:name>/delete/          |  in 409 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302
+vms/<int:pk>/help/                                  | 405                                 |  in 302 404 404 404 404 404 404 404
+vms/<int:pk>/help/back/                             | 405                                 |  in 302 404 404 404 404 404 404 404
+vms/<int:pk>/console/                               |  in 200 404 200 200 404 200 200 200 | 405
+vms/<int:pk>/console/grant/                         | 405                                 | 401 409 404 409 409 404 403 409 409
+vms/<int:pk>/console/state/                         | 401 200 404 200 200 404 404 200 200 | 405
+vms/<int:pk>/spice/                                 | 405                                 |  in 409 404 409 409 404 403 409 409
+vms/<int:pk>/<slug:action>/                         |  in 200 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302
+sets/                                               |  in 200 200 200 200 200 200 200 200 | 405
+sets/<int:pk>/                                      |  in 404 404 200 200 404 200 200 200 | 405
+sets/<int:pk>/ask/                                  | 405                                 |  in 404 404 302 302 404 404 302 302
+sets/<int:pk>/activity/                             |  in 404 404 200 200 404 200 200 200 | 405
+sets/<int:pk>/activity.csv                          |  in 404 404 200 200 404 200 200 200 | 405
+sets/<int:pk>/as/<int:person_pk>/                   |  in 404 404 200 200 404 200 200 200 | 405
+sets/<int:pk>/help/<int:help_pk>/done/              | 405                                 |  in 404 404 302 302 404 404 302 302
+batches/<uuid:pk>/                                  |  in 404 404 200 200 404 200 200 200 | 405
+batches/<uuid:pk>/cancel/                           | 405                                 |  in 404 404 302 302 404 404 302 302
+batches/<uuid:pk>/retry/                            | 405                                 |  in 404 404 302 302 404 404 302 302
+batches/<uuid:pk>/resume/                           | 405                                 |  in 404 404 302 302 404 404 302 302
+classes/                                            |  in 200 200 200 200 200 200 200 200 | 405
+classes/new/                                        |  in 403 403 200 403 403 403 200 200 |  in 403 403 302 403 403 403 400 400
+classes/<int:pk>/                                   |  in 200 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/settings/                          |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/settings/places/                   | 405                                 |  in 404 404 302 403 404 404 403 403
+classes/<int:pk>/delete/                            |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
+classes/<int:pk>/machines/                          |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/machines/adopt/                    | 405                                 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/machines/assign/                   | 405                                 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/machines/share/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/machines/table/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/machines/<int:vm>/unassign/        |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/machines/<int:vm>/drop/            |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/live/                              |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/people/                            |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/people/add/                        |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/people/export/                     |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/people/<int:member>/remove/        |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/people/<int:member>/wait/          | 405                                 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/invite/                            |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/invite/<int:invite>/revoke/        | 405                                 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/co-owners/                         |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 403 404 404 302 302
+classes/<int:pk>/co-owners/<int:person>/remove/     |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
+classes/<int:pk>/co-owners/<int:person>/transfer/   |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
+join/                                               |  in 200 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200 200
+join/<str:token>/                                   |  in 200 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302 302
+clusters/                                           |  in 403 403 403 403 403 200 200 200 | 405
+clusters/<str:cluster_id>/sync/                     | 405                                 |  in 403 403 403 403 403 403 302 302
+api/clusters                                        | 401 200 200 200 200 200 200 200 200 | 405
+api/switch-cluster                                  | 405                                 | 401 200 200 200 200 400 200 200 200
+admin/clusters/                                     | 302                                 | 302
+admin/                                              |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 200 200 200 200
+admin/login/                                        | 200 200 200 200 200 302 302 302 302 | 200
+admin/logout/                                       | 302 302 302 302 302 405 405 405 405 | 302
+admin/password_change/                              |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 200 200 200 200
+admin/password_change/done/                         |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 405 405 405 405
+admin/autocomplete/                                 |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 405 405 405 405
+admin/jsi18n/                                       |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 405 405 405 405
+admin/r/<path:content_type_id>/<path:object_id>/    |  in  in  in  in  in 404 404 404 404 |  in  in  in  in  in 404 404 404 404
+admin/accounts/user/import/                         |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/accounts/user/<id>/password/                  |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/clusters/cluster/import/                      |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/clusters/cluster/add/test/                    |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
+admin/clusters/cluster/<int:pk>/test/               |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
+admin/clusters/cluster/add/certificate/             |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
+admin/clusters/cluster/<int:pk>/certificate/        |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
+admin/clusters/cluster/<int:pk>/certificate/accept/ |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
+admin/clusters/cluster/<int:pk>/privileges/         |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
+admin/auditlog/logentry/download/                   |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
+admin/vms/assignment/bulk/                          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/vms/assignment/download/                      |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
+admin/vms/virtualmachine/download/                  |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
+admin/vms/operation/download/                       |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
+admin/<app_label>/                                  |  in  in  in  in  in 404 200 200 200 |  in  in  in  in  in 404 200 200 200
+admin/<url>                                         |  in  in  in  in  in 404 404 404 404 |  in  in  in  in  in 404 404 404 404
 """
 
 # The pages that the admin has for each model: who may look, add, change and delete, of staff without a permission (f),
@@ -85,6 +130,8 @@ vms.clustersync                         .als  ....  ..ls  ....
 vms.syncrun                             .als  ....  ....  ....
 vms.node                                .als  ....  ....  ....
 vms.machineset                          .als  ..ls  ..ls  ..ls
+vms.clustergrant                        .als  ..ls  ....  ..ls
+classes.labclass                        .als  ..ls  ..ls  ..ls
 django_tasks_database.dbtaskresult      ...s  ....  ....  ....
 """
 
@@ -99,6 +146,18 @@ BODIES: dict[str, Any] = {
     "vms/<int:pk>/snapshots/": {"name": "lesson-2"},
     "vms/<int:pk>/snapshots/<slug:name>/revert/": {"sure": "yes"},
     "vms/<int:pk>/snapshots/<slug:name>/delete/": {"sure": "yes"},
+    "vms/<int:pk>/console/grant/": {"mode": "view"},
+    "sets/<int:pk>/ask/": {"action": "start", "whose": "all"},
+    "classes/new/": {"name": "Databases", "grants": "<grant>"},
+    "classes/<int:pk>/settings/": {"name": "Networks 2"},
+    "classes/<int:pk>/settings/places/": {"grants": "<grant>"},
+    "classes/<int:pk>/machines/assign/": {"vm": "<free>", "person": "<person_pk>"},
+    "classes/<int:pk>/machines/table/": {"text": "holder,building-1,103"},
+    "classes/<int:pk>/people/add/": {"text": "other"},
+    "classes/<int:pk>/people/<int:member>/remove/": {"machine": "unassign"},
+    "classes/<int:pk>/invite/": {"expires_at": "2099-01-01T10:00", "max_uses": "9"},
+    "classes/<int:pk>/co-owners/": {"username": "other"},
+    "join/": {"code": CODE},
     "api/switch-cluster": '{"cluster_id": "building-1"}',
     **{route: {"post": "yes"} for route, page in routes.model_pages().items() if page.page.endswith("delete/")},
 }
@@ -143,10 +202,10 @@ def _of_models() -> dict[str, Row]:
             ("<path:object_id>/history/", look, look),
         ):
             found[f"admin/{name.replace('.', '/')}/{page}"] = Row(_staff(get), _staff(post))
-        leads_on = _by_person(["in"] * 4 + ["302"] * 4)
+        leads_on = _by_person(["in"] * 5 + ["302"] * 4)
         found[f"admin/{name.replace('.', '/')}/<path:object_id>/"] = Row(leads_on, leads_on)
     return found
 
 
 def _staff(allowed: str) -> dict[str, str]:
-    return _by_person(["in"] * 4 + ["403" if mark == "." else "ok" for mark in allowed])
+    return _by_person(["in"] * 5 + ["403" if mark == "." else "ok" for mark in allowed])

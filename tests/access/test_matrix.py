@@ -15,6 +15,8 @@ from vms.models.machines import VirtualMachineQuerySet
 
 pytestmark = pytest.mark.django_db
 
+CLUSTERS = 2
+
 ALL = routes.routes()
 MACHINE = "vms/<int:pk>/"
 
@@ -38,6 +40,7 @@ REFUSED_BY = {
     "holder": {"snapshot may be changed"},
     "other": {"person may operate", "snapshot may be changed"},
     "steward": set(),
+    "co_owner": set(),
     "staff": {"person may operate", "snapshot may be changed"},
     "auditor": {"person may operate", "snapshot may be changed"},
     "lab_admin": set(),

@@ -22,13 +22,15 @@ from django_tasks_db.models import DBTaskResult
 
 import pvesim
 from accounts.models import User
+from classes.models import LabClass
 from clusters.models import Cluster, ClusterNotice, DeletedCluster
+from tests.access import schools
 from tests.conftest import join
 from tests.labs import enter, simulated
 from vms import inventory
 from vms.models import Alert, Assignment, MachineSet, Node, Operation, Snapshot, SyncRun, VirtualMachine, WorkerBeat
 
-PEOPLE = ("anonymous", "holder", "other", "steward", "staff", "auditor", "lab_admin", "superuser")
+PEOPLE = ("anonymous", "holder", "other", "steward", "co_owner", "staff", "auditor", "lab_admin", "superuser")
 READING = {"SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK"}
 TOKEN = "t" * 32  # a CSRF token as the cookie has it
 
@@ -42,12 +44,17 @@ class Asking(Client):
 
 @dataclass
 class World:
-    """`machine` is the holder's and in the steward's set; `foreign` is the other student's."""
+    """`machine` is the holder's, in the steward's set and in his class; `foreign` is the other student's.
+
+    The holder takes part in `lab_class`, the other student in `foreign_class`, which is on the last cluster.
+    """
 
     people: dict[str, User]
     sims: list[pvesim.Cluster]
     machine: VirtualMachine
     foreign: VirtualMachine
+    lab_class: LabClass
+    foreign_class: LabClass
     rows: dict[str, Any]  # for each model with pages in the admin, by "app.model": the primary key of a row
     sessions: dict[str, str] = field(default_factory=dict)
     client: Client = field(default_factory=lambda: Asking(enforce_csrf_checks=True))
@@ -73,14 +80,15 @@ def build(sim: pvesim.Simulator, *, clusters: int = 1) -> World:
         row = enter(pve, f"building-{number}", is_default=number == 1)
         inventory.sync(row.config)
     machine, foreign = (VirtualMachine.objects.get(cluster="building-1", vmid=vmid) for vmid in (101, 102))
+    ours, theirs = schools.lab_classes(people, clusters)
     for vmid, name in ((101, "holder"), (102, "other")):
-        for found in VirtualMachine.objects.filter(vmid=vmid):
+        for found in VirtualMachine.objects.filter(vmid=vmid).exclude(assignments__user=people[name]):
             Assignment.objects.create(vm=found, user=people[name])
     kept = MachineSet.objects.create(name="Monday")
     kept.machines.add(machine)
     kept.stewards.add(people["steward"])
     WorkerBeat.objects.create(name="worker-1", seen_at=timezone.now() + timedelta(hours=1))  # however long tests take
-    world = World(people, sims, machine, foreign, _rows(people, machine))
+    world = World(people, sims, machine, foreign, ours, theirs, _rows(people, machine) | schools.rows(ours))
     for name, person in people.items():
         world.client.cookies.clear()  # a login ends the session that the browser had
         world.client.force_login(person)
@@ -98,7 +106,10 @@ def _simulated(sim: pvesim.Simulator) -> pvesim.Cluster:
 
 
 def _people() -> dict[str, User]:
-    users = {name: User.objects.create_user(name, first_name="Kim") for name in ("holder", "other", "steward")}
+    plain = ("holder", "other", "steward", "co_owner", "stranger")
+    users = {name: User.objects.create_user(name, first_name="Kim") for name in plain}
+    for name in ("steward", "stranger"):
+        users[name].groups.add(Group.objects.get(name="Teacher"))
     users["staff"] = User.objects.create_user("staff", is_staff=True)
     users["auditor"], users["lab_admin"] = join("auditor", "Auditor"), join("lab_admin", "Lab administrator")
     return users | {"superuser": User.objects.create_superuser("superuser")}
@@ -117,7 +128,7 @@ def _rows(people: dict[str, User], machine: VirtualMachine) -> dict[str, Any]:
     )  # fmt: skip
     made = [
         cluster, people["holder"], machine, Group.objects.get(name="Auditor"),
-        Assignment.objects.get(vm=machine), MachineSet.objects.get(), cluster.sync,
+        Assignment.objects.get(vm=machine), MachineSet.objects.get(name="Monday"), cluster.sync,
         ClusterNotice.objects.create(cluster=cluster, text="Serviced on Friday"),
         DeletedCluster.objects.create(cluster_id="old", deleted_by="superuser", deleted_at=now),
         Alert.objects.create(cluster=cluster, kind="cluster_down", text="It is silent.", opened_at=now, **since),

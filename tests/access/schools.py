@@ -1,0 +1,67 @@
+"""Two classes: the steward's, and one of a stranger on another cluster with the same VMIDs."""
+
+from typing import Any
+
+from accounts.models import User
+from classes import enrolling, running
+from classes.models import Invite, LabClass, Membership
+from classes.models.invites import code_hash, token_hash
+from vms import operations
+from vms.models import Assignment, Batch, ClusterGrant, HelpRequest, Operation, VirtualMachine
+
+# A class's primary key is nobody else's.
+OURS, THEIRS = 900_001, 900_002
+LINK, CODE = "kF3-way-in-to-networks", "ABCDE-FGHJK"  # of the invite to the steward's class
+
+
+def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabClass]:
+    """The steward's with 101 and 103 of the first cluster, the stranger's with what is free of 102 and 103 of the last."""
+    ours = _lab_class(OURS, "Networks", people["steward"], people["holder"], 1, (101, 103))
+    theirs = _lab_class(THEIRS, "Databases", people["stranger"], people["other"], clusters, (102, 103))
+    running.add_co_owner(ours, people["co_owner"])
+    running.add_co_owner(theirs, User.objects.create_user("strangers_friend"))
+    for made in (ours, theirs):
+        _in_use(made)
+    Invite.objects.filter(lab_class=ours).update(token_hash=token_hash(LINK), code_hash=code_hash(CODE))
+    return ours, theirs
+
+
+def _lab_class(pk: int, name: str, owner: User, member: User, cluster: int, vmids: tuple[int, ...]) -> LabClass:
+    grant = ClusterGrant.objects.create(user=owner, cluster_id=f"building-{cluster}")
+    made = running.create(LabClass(pk=pk, name=name), owner=owner, grants=[grant])
+    free = running.adoptable(made).filter(cluster=f"building-{cluster}", vmid__in=vmids)
+    running.adopt(made, free.values_list("pk", flat=True), by=owner)
+    enrolling.put_on_list(made, [member], at_once=True)
+    return made
+
+
+def _in_use(made: LabClass) -> None:
+    """Somebody asks for help, there is a way in, and a batch was taken back."""
+    held = Assignment.objects.get(vm__class_machine__lab_class=made, ended_at=None)
+    HelpRequest.objects.create(assignment=held, text="Lost.")
+    Invite.objects.create(
+        lab_class=made, created_by=made.owner, token_hash=f"link {made.pk}", code_hash=f"code {made.pk}"
+    )
+    machines = list(VirtualMachine.objects.filter(pk=held.vm_id).select_related("cluster__health"))
+    operations.request_many(machines, "start", by=made.owner, machine_set=made.machine_set)
+    Operation.objects.filter(batch_items__batch__machine_set=made.machine_set).update(
+        state="cancelled", outcome="It was too late.", finished_at=held.assigned_at
+    )
+
+
+def rows(made: LabClass) -> dict[str, Any]:
+    """Primary keys of what belongs to a class, by "app.model"; `classes.set` is its machine set."""
+    member = Membership.objects.get(lab_class=made)
+    return {
+        "classes.labclass": made.pk,
+        "classes.set": made.machine_set_id,
+        "classes.membership": member.pk,
+        "classes.member": member.user_id,
+        "classes.co_owner": made.co_owners.get().pk,
+        "classes.invite": made.invites.get().pk,
+        "classes.machine": member.assignments.get().vm_id,
+        "vms.batch": Batch.objects.get(machine_set=made.machine_set).pk,
+        "vms.helprequest": HelpRequest.objects.get(assignment__vm__class_machine__lab_class=made).pk,
+        "vms.clustergrant": ClusterGrant.objects.get(user=made.owner).pk,
+        "classes.free": made.class_machines.free().get().vm_id,
+    }
