@@ -181,8 +181,6 @@ def _card(
         age="fresh" if fresh else "old" if known_at else "never",
         age_at=None if fresh else known_at,
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
-        buttons=_buttons(action for action in offered if action not in SELDOM),
-        more=_buttons(action for action in offered if action in SELDOM),
         may_open=not no_console,
         no_console=no_console if may_operate and machine.status == "running" else "",
         buttons=_buttons(action for action in offered if action not in seldom),
