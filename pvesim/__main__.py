@@ -60,6 +60,7 @@ def main() -> int:
         statd_interval=options.statd_interval,
         unauthorized_delay=options.unauthorized_delay,
         agent_delay=3.0,
+        console_delay=5.0,
         durations=Durations(abort=5.0, account_lock=10.0, cleanup_lock=options.cleanup_lock),
         release=options.release,
     )

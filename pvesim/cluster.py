@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from pvesim.accounts import Accounts
 from pvesim.acl import AccessList
+from pvesim.console.consoles import Consoles
 from pvesim.guests import Guest
-from pvesim.handles import AccountHandles, GuestHandles
+from pvesim.handles import AccountHandles, ConsoleHandles, GuestHandles
 from pvesim.journal import Journal, Request
 from pvesim.mischief import Mischief
 from pvesim.nodes import Node
@@ -27,7 +28,7 @@ from pvesim.tls import Authority
 HOST = "127.0.0.1"
 
 
-class Cluster(AccountHandles, GuestHandles, Outages):
+class Cluster(AccountHandles, GuestHandles, ConsoleHandles, Outages):
     def __init__(
         self,
         name: str,
@@ -41,6 +42,7 @@ class Cluster(AccountHandles, GuestHandles, Outages):
         statd_interval: float = 10.0,
         unauthorized_delay: float = 0.0,
         agent_delay: float = 0.0,
+        console_delay: float = 0.0,
         durations: Durations | None = None,
         release: str = NEWEST,
     ) -> None:
@@ -50,6 +52,7 @@ class Cluster(AccountHandles, GuestHandles, Outages):
         self.standalone = standalone
         self.unauthorized_delay = unauthorized_delay
         self.agent_delay = agent_delay
+        self.console_delay = console_delay
         self.durations = durations or Durations()
         self.release = release_named(release)
         self.timeline = timeline
@@ -66,6 +69,7 @@ class Cluster(AccountHandles, GuestHandles, Outages):
         self.tasks = Tasks(timeline, self.rng)
         self.statd = Statd(timeline, statd_interval)
         self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
+        self.consoles = Consoles(self)
         self.faults = Mischief(self)
         self.journal = Journal()
         self.shelf = Shelf()

@@ -9,6 +9,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pvesim.console.screen import Screen, Size
 from pvesim.timeline import Timeline
 
 Kind = Literal["qemu", "lxc"]
@@ -45,7 +46,8 @@ RESTORED = ("name", "tags", "agent", "maxcpu", "maxmem", "maxdisk", "options")
 class Guest:
     """One guest. Tests may set any attribute; `status` follows the simulated time.
 
-    `ha` is the state in which high availability keeps it, and None when that does not care.
+    `ha` is the state in which high availability keeps it, and None when that does not care. `vnc_backend` is the
+    address of a real VNC server to which its consoles lead, and `vnc_password` the password of that one, if any.
     """
 
     timeline: Timeline = field(repr=False)
@@ -72,6 +74,10 @@ class Guest:
     holder: str | None = field(default=None, repr=False)
     ha: str | None = None
     pending: dict[str, object] = field(default_factory=dict, repr=False)
+    resolution: Size = (640, 400)
+    screen: Screen = field(default_factory=Screen, repr=False)
+    vnc_backend: tuple[str, int] | None = None
+    vnc_password: str | None = field(default=None, repr=False)
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -93,6 +99,7 @@ class Guest:
     def status(self, status: Status) -> None:
         if self._status == "stopped" and status != "stopped":
             self._take_over()
+            self.screen.clear()
             self._since = self.timeline.now()
             self.pid = 1000 + zlib.crc32(f"{self.vmid}:{self._since}".encode()) % 4_000_000
         elif self._status != "stopped" and status == "stopped":
@@ -102,6 +109,18 @@ class Guest:
     @property
     def is_up(self) -> bool:
         return self.status != "stopped"
+
+    @property
+    def has_spice(self) -> bool:
+        vga = str(self.options.get("vga", "")).removeprefix("type=")
+        return self.kind == "qemu" and re.match(r"qxl[234]?(,|$)|virtio", vga) is not None
+
+    def reset(self) -> None:
+        """It begins anew without having ended: whoever looks at it sees that."""
+        ended = self.ended
+        self.status = "stopped"
+        self.status = "running"
+        self.ended = ended
 
     @property
     def uptime(self) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pvesim import totp
 from pvesim.accounts import Accounts, Realm, Token, User
 from pvesim.acl import AccessList, Grants
+from pvesim.console.consoles import Consoles
+from pvesim.console.screen import Pointer
 from pvesim.guests import GIB, Agent, Guest, Kind, Status
 from pvesim.nodes import Node
 from pvesim.statd import Statd
@@ -176,3 +178,37 @@ class GuestHandles:
         with self.timeline.lock:
             self.timeline.settle()
             return [self.statd.guests[vmid] for vmid in sorted(self.statd.guests)]
+
+
+class ConsoleHandles:
+    """What tests ask about consoles; without a number, of all guests together."""
+
+    consoles: Consoles
+    statd: Statd
+
+    def consoles_open(self, vmid: int | None = None) -> int:
+        return self.consoles.count(vmid)
+
+    def consoles_opened(self, vmid: int | None = None) -> int:
+        """How many there have been, those included which are open."""
+        opened = self.consoles.opened
+        return opened.total() if vmid is None else opened[vmid]
+
+    def drop_consoles(self, vmid: int | None = None) -> None:
+        self.consoles.drop(vmid)
+
+    def keys_typed(self, vmid: int) -> str:
+        """As text: "\\n" for Return, "[Del]" for a key with a name, nothing for modifiers."""
+        return self.statd.guests[vmid].screen.typed
+
+    def key_events(self, vmid: int) -> list[tuple[int, bool]]:
+        """Keysyms, and whether the key went down."""
+        return list(self.statd.guests[vmid].screen.keys)
+
+    def text_pasted(self, vmid: int) -> str:
+        """What clients put on the clipboard."""
+        return self.statd.guests[vmid].screen.pasted
+
+    def pointer(self, vmid: int) -> Pointer | None:
+        """Where it was last, since the guest started."""
+        return self.statd.guests[vmid].screen.pointer

@@ -84,6 +84,8 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     delay: float = 0.0
     document: Document | None = field(default=None, repr=False)
+    # The port of the node to which a websocket leads from here.
+    tunnel: int | None = None
 
     @property
     def is_error(self) -> bool:

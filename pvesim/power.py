@@ -101,8 +101,7 @@ class Power:
 
     def reset(self, task: Task) -> Steps:
         yield from self._at_once(task, self.durations.reset)
-        self.guest.status = "stopped"
-        self.guest.status = "running"
+        self.guest.reset()
 
     def suspend(self, task: Task) -> Steps:
         yield from self._at_once(task, self.durations.suspend)

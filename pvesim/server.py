@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from pvesim.api.dispatch import answer, api_path, claimed_identity
 from pvesim.clock import Clock
+from pvesim.console import websocket
+from pvesim.console.consoles import Listener
+from pvesim.console.session import Session
 from pvesim.faults import Delay, Drip, Fault, Hang, Reply, Reset, Rewrite, Then, Truncate
 from pvesim.http import (
     LARGEST_BODY,
@@ -18,6 +21,7 @@ from pvesim.http import (
     UnreadableError,
     read_head,
     refusal,
+    text_response,
     write_head,
 )
 from pvesim.journal import Request, without_secrets
@@ -36,6 +40,16 @@ BROKEN_OFF = (
     TimeoutError,
     UnreadableError,
 )
+
+
+@dataclass(frozen=True)
+class Upgrade(Response):
+    """The connection becomes a websocket, and leads to a display."""
+
+    listener: Listener | None = None
+
+    def head(self) -> bytes:
+        return write_head(self.status, self.reason, list(self.headers))
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,28 @@ class Server:
             last = served == MOST_REQUESTS or message.wants_close
             if last:
                 response = response.closing()
+            if isinstance(response, Upgrade):
+                return await self._open_console(reader, writer, response, fault, arrived)
             if not await self._send(writer, response, fault, arrived) or last or response.is_error:
-                return
+                return None
+        return None
+
+    async def _open_console(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        response: Upgrade,
+        fault: Fault | None,
+        arrived: float,
+    ) -> None:
+        if response.listener is None:
+            return await self.clock.wait_until(arrived + response.delay)
+        try:
+            if await self._send(writer, response, fault, arrived):
+                await Session(self.cluster, response.listener, reader, writer).run()
+        finally:
+            self.cluster.consoles.end(response.listener)
+        return None
 
     def _answer(self, message: Message, fault: Fault | None, arrived: float) -> Response:
         """The honest answer, whatever becomes of it; a fault may keep the work from being done."""
@@ -88,7 +122,21 @@ class Server:
         timeline = self.cluster.timeline
         with timeline.lock:
             timeline.settle()
-            return answer(self.cluster, self.node, message)
+            response = answer(self.cluster, self.node, message)
+            if response.tunnel is None or not websocket.is_wanted(message.headers):
+                return response
+            return self._upgrade(message, response.tunnel)
+
+    def _upgrade(self, message: Message, port: int) -> Response:
+        """Where nothing listens any more, the connection ends after a while without an answer."""
+        complaint = websocket.complaint(message.headers)
+        if complaint:
+            return text_response(500, complaint)
+        listener = self.cluster.consoles.take(self.node.name, port)
+        if listener is None:
+            return Upgrade(0, "", delay=self.cluster.console_delay)
+        headers = tuple(websocket.handshake(message.headers))
+        return Upgrade(101, "Switching Protocols", headers=headers, listener=listener)
 
     def _record(self, message: Message, status: int, arrived: float) -> None:
         form = "" if message.is_json else message.body.decode("utf-8", "replace")

@@ -77,6 +77,7 @@ class Simulator:
         statd_interval: float = 10.0,
         unauthorized_delay: float = 0.0,
         agent_delay: float = 0.0,
+        console_delay: float = 0.0,
         durations: Durations | None = None,
         release: str = NEWEST,
     ) -> Cluster:
@@ -92,6 +93,7 @@ class Simulator:
             statd_interval=statd_interval,
             unauthorized_delay=unauthorized_delay,
             agent_delay=agent_delay,
+            console_delay=console_delay,
             durations=durations,
             release=release,
         )

@@ -9,6 +9,8 @@ from hmac import compare_digest
 
 LIFE = 7200
 EARLY = 300
+VNC_LIFE = 40
+VNC_EARLY = 20
 CHALLENGE = '!tfa!{"totp"%3Atrue}'
 
 
@@ -20,6 +22,8 @@ class Tickets:
         self.csrf_salt = "csrf"
         # By how many seconds the clocks of the nodes go wrong.
         self.drift = 0.0
+        # For how many seconds a ticket opens a console.
+        self.vnc_life = VNC_LIFE
 
     def ticket(self, user: str, now: float) -> str:
         plain = f"PVE:{user}:{_stamp(now + self.drift)}"
@@ -48,17 +52,29 @@ class Tickets:
         genuine = compare_digest(self._long_signature(plain).encode(), signature.encode())
         return parts[1] if genuine and self._is_current(parts[2], now) else None
 
+    def vnc_ticket(self, identity: str, path: str, now: float) -> str:
+        """Opens the console at a path, which is more than one when it names the port, too."""
+        plain = f"PVEVNC:{_stamp(now + self.drift)}"
+        return f"{plain}::{self._long_signature(f'{plain}:{identity}:{path}')}"
+
+    def is_vnc_ticket_of(self, identity: str, path: str, ticket: str, now: float) -> bool:
+        """Whatever stands before the ticket itself is of no importance."""
+        plain, _, signature = ticket[ticket.rfind("PVEVNC:") :].partition("::")
+        wanted = self._long_signature(f"{plain}:{identity}:{path}")
+        genuine = plain.startswith("PVEVNC:") and compare_digest(wanted.encode(), signature.encode())
+        return genuine and self._is_current(plain[-8:], now, VNC_EARLY, self.vnc_life)
+
     def is_csrf_token_of(self, user: str, token: str, now: float) -> bool:
         stamp, _, signature = token.partition(":")
         wanted = self._short_signature(f"{stamp}:{user}")
         return compare_digest(wanted.encode(), signature.encode()) and self._is_current(stamp, now)
 
-    def _is_current(self, stamp: str, now: float) -> bool:
+    def _is_current(self, stamp: str, now: float, early: int = EARLY, life: int = LIFE) -> bool:
         try:
             age = now + self.drift - int(stamp, 16)
         except ValueError:
             return False
-        return -EARLY <= age <= LIFE
+        return -early <= age <= life
 
     def _digest(self, text: str) -> bytes:
         return hmac.digest(self.key, text.encode(), "sha256")

@@ -22,11 +22,12 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Result:
-    """Data with something beside it in the envelope, or data which takes its time."""
+    """Data with something beside it in the envelope; it may take its time, or be the way of a websocket to a port."""
 
     data: object
     extra: Mapping[str, object] = field(default_factory=dict)
     delay: float = 0.0
+    tunnel: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,10 @@ class Need:
 
 @dataclass(frozen=True)
 class Route:
-    """`public` needs no login; `protected` work is done by the privileged daemon of the node."""
+    """`public` needs no login; `protected` work is done by the privileged daemon of the node.
+
+    What is `local` stays on the node which was asked, whatever node the path names.
+    """
 
     method: str
     path: str
@@ -120,6 +124,7 @@ class Route:
     protected: bool
     for_tokens: bool
     since: Number = (0, 0)
+    local: bool = False
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -144,13 +149,14 @@ class Routes:
         protected: bool = False,
         for_tokens: bool = True,
         since: Number = (0, 0),
+        local: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Parameters which stand in braces in the path need no other declaration."""
         places = {name: PLACES.get(name, required(TEXT)) for name in re.findall(r"\{(\w+)\}", path)}
 
         def register(handler: Handler) -> Handler:
             schema = {**places, **(params or {})}
-            route = Route(method, path, handler, schema, need, public, protected, for_tokens, since)
+            route = Route(method, path, handler, schema, need, public, protected, for_tokens, since, local)
             self._routes.append((route.pattern, route))
             return handler
 

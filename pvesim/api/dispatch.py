@@ -13,6 +13,7 @@ from pvesim.api import (
     agent,
     clusters,
     config,
+    consoles,
     guests,
     ha,
     metrics,
@@ -43,7 +44,7 @@ from pvesim.parameters import verify
 ROUTES = Routes()
 MODULES = (
     *(access, people, clusters, ha, nodes, pools, tasks),
-    *(guests, config, provision, migrate, snapshots, agent, metrics),
+    *(guests, config, provision, migrate, snapshots, agent, metrics, consoles),
 )
 ROUTES.include(module.ROUTES for module in MODULES)
 
@@ -73,7 +74,8 @@ def answer(cluster: Cluster, asked: Node, message: Message) -> Response:
         if isinstance(result.data, Document) and not is_extjs:
             return replace(document_response(result.data), connections=connections)
         envelope = {"data": _content(result.data), **result.extra, **({"success": 1} if is_extjs else {})}
-        return replace(json_response(200, "OK", envelope), connections=connections, delay=result.delay)
+        response = json_response(200, "OK", envelope)
+        return replace(response, connections=connections, delay=result.delay, tunnel=result.tunnel)
     except MalformedJsonError as problem:
         return problem.response
     except ApiError as error:
@@ -112,9 +114,10 @@ def _perform(cluster: Cluster, asked: Node, message: Message, path: str) -> tupl
     identity = _authenticate(cluster, message, path)
     route, places = ROUTES.find(message.verb, path, cluster.release)
     _authorize(cluster, route, identity, places, path)
-    target = _target(cluster, asked, places)
+    target = _local(cluster, asked, places) if route.local else _target(cluster, asked, places)
+    worker = asked if route.local else target or asked
     if route.protected:
-        _meet((target or asked).daemon_trouble)
+        _meet(worker.daemon_trouble)
     given = {**message.parameters(), **places}
     if target is not None:
         given["node"] = target.name
@@ -123,7 +126,7 @@ def _perform(cluster: Cluster, asked: Node, message: Message, path: str) -> tupl
     result = route.handler(call)
     if not isinstance(result, Result):
         result = Result(result)
-    return result, _connections(route, asked, target)
+    return result, _connections(route, asked, worker)
 
 
 def _authenticate(cluster: Cluster, message: Message, path: str) -> Identity:
@@ -178,10 +181,7 @@ def _target(cluster: Cluster, asked: Node, places: Mapping[str, str]) -> Node | 
         return None
     if name == "localhost":
         return asked
-    node = cluster.nodes.get(name)
-    if node is None:
-        problem = f"failed to get address info for: {name}: Name or service not known"
-        raise failed(f"hostname lookup '{name}' failed - {problem}")
+    node = _node_named(cluster, name)
     if not cluster.sees(asked, node):
         away = node if asked.online else asked
         raise ApiError(595, away.unreachable, bare=True, delay=away.patience)
@@ -190,14 +190,28 @@ def _target(cluster: Cluster, asked: Node, places: Mapping[str, str]) -> Node | 
     return node
 
 
+def _local(cluster: Cluster, asked: Node, places: Mapping[str, str]) -> Node:
+    """The node which the path names, be it within reach or not."""
+    name = places["node"]
+    return asked if name == "localhost" else _node_named(cluster, name)
+
+
+def _node_named(cluster: Cluster, name: str) -> Node:
+    node = cluster.nodes.get(name)
+    if node is None:
+        problem = f"failed to get address info for: {name}: Name or service not known"
+        raise failed(f"hostname lookup '{name}' failed - {problem}")
+    return node
+
+
 def _meet(trouble: Trouble | None) -> None:
     if trouble is not None:
         raise ApiError(trouble.status, trouble.reason, bare=True, delay=trouble.patience)
 
 
-def _connections(route: Route, asked: Node, target: Node | None) -> tuple[str, ...]:
+def _connections(route: Route, asked: Node, worker: Node) -> tuple[str, ...]:
     """Whatever passes through a second daemon comes back with that one's header beside the own one."""
-    if target is not None and target is not asked:
+    if worker is not asked:
         return ("close,Keep-Alive" if route.protected else "Keep-Alive", "Keep-Alive")
     return ("close", "Keep-Alive") if route.protected else ("Keep-Alive",)
 

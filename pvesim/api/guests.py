@@ -124,6 +124,8 @@ def _machine(guest: Guest) -> Json:
     extra: Json = {"qmpstatus": guest.status}
     if guest.agent != "off":
         extra["agent"] = 1
+    if guest.has_spice:
+        extra["spice"] = 1
     if guest.is_up:
         card = f"tap{guest.vmid}i0"
         traffic = {"netin": guest.traffic("netin", 2000), "netout": guest.traffic("netout", 1000)}

@@ -40,6 +40,7 @@ SAMPLES = {
     "userid": "guest@pve",
     "path": "/vms",
     "roles": "PVEAuditor",
+    "port": "5900",
 }
 # A stopped container has no addresses, not even an empty list of them; the descriptions do not say so.
 NULLABLE = {"GET /nodes/{node}/lxc/{vmid}/interfaces"}
@@ -123,6 +124,7 @@ def put_back(lab: Cluster) -> None:
         for number, status in enumerate(states.split()):
             more: dict[str, Any] = {"pool": "labs", "tags": ["lab"], "agent": "alive", "ha": number == 2}
             guest = lab.add_guest(first + number, kind=kind, status=status, **more)  # type: ignore[arg-type]
+            guest.options.update({"vga": "qxl"} if kind == "qemu" else {})
             for name in ("first", "second"):
                 guest.snapshots[name] = Snapshot(name, "", lab.timeline.now(), None, False, {}, guest.settings())
     lab.add_guest(110, template=True, lock="backup", node="pve2")
@@ -138,6 +140,10 @@ def api(lab: Cluster, clients: Clients, clock: ManualClock) -> Api:
 
 
 def send(api: Api, route: Route, path: str, given: dict[str, str]) -> requests.Response:
+    if path.endswith("/vncwebsocket"):
+        place = path.removesuffix("/vncwebsocket")
+        opened = api.post(f"{place}/vncproxy", websocket=1).json()["data"]
+        given = {**given, "port": opened["port"], "vncticket": opened["ticket"]}
     where = {"params" if route.method in ("GET", "DELETE") else "data": given}
     headers = {"Authorization": None} if route.public else {}
     return api.call(route.method, path, **where, headers=headers)
