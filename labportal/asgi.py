@@ -1,5 +1,6 @@
 """The ASGI application that the server runs."""
 
+import logging
 import os
 from typing import Any
 
@@ -9,11 +10,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
 
 pages = get_asgi_application()
 
+from vms import console  # noqa: E402 - its models need Django to be set up
+
+# The server writes the paths of websockets into its log, and a console's path is a permit.
+logging.getLogger("uvicorn.error").addFilter(lambda record: "/ws/console/" not in record.getMessage())
+
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Pages over HTTP. There is no websocket yet, and asking for one is no fault of the portal."""
+    """Pages over HTTP, and consoles over websockets."""
     if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 4404})
+        await console.serve(scope, receive, send)
         return
     await pages(scope, receive, send)

@@ -104,7 +104,7 @@ def _operations(now: datetime) -> Iterator[Metric]:
     by_state = Operation.objects.open().values_list("state", "action").annotate(n=Count("pk")).order_by()
     yield _gauge("operations_open", "Operations that are not finished.", ["state", "action"],
                  (([state, action], n) for state, action, n in by_state))  # fmt: skip
-    recent = Operation.objects.filter(finished_at__gt=now - timedelta(hours=1))
+    recent = Operation.objects.commands().filter(finished_at__gt=now - timedelta(hours=1))
     by_outcome = recent.values_list("state").annotate(n=Count("pk")).order_by()
     yield _gauge("operations_finished_last_hour", "Operations by how they ended.", ["outcome"],
                  (([state], n) for state, n in by_outcome))  # fmt: skip

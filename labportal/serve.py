@@ -25,6 +25,7 @@ FAILURES, WITHIN = 5, 60
 UVICORN = [
     "-m", "uvicorn", "labportal.asgi:application", "--host", "127.0.0.1", "--port", "8000",
     "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false",
+    "--ws-max-size", "1048576", "--ws-ping-interval", "8", "--ws-ping-timeout", "10",
     "--timeout-graceful-shutdown", "5", "--no-server-header",
 ]  # fmt: skip
 

@@ -130,6 +130,11 @@ RQ_SHOW_ADMIN_LINK = False  # its pages in the admin are for everybody who is st
 # Seconds for which a worker has an operation to itself. Another takes it up when it died meanwhile.
 OPERATION_LEASE = number("OPERATION_LEASE", 45, least=15, most=300)
 
+# How many consoles one web process serves at once.
+CONSOLES_PER_PROCESS = number("CONSOLES_PER_PROCESS", 100, least=0, most=1000)
+# Whether people may download files that open SPICE in virt-viewer; these name the cluster. See SECURITY.md.
+SPICE_FILES = truth("SPICE_FILES", default=False)
+
 # Where people reach the portal, for links in messages; empty: messages have none.
 PORTAL_URL = web_address("PORTAL_URL").rstrip("/")
 

@@ -111,7 +111,7 @@ def fingerprint(shown: list[Group]) -> str:
 def _latest_operations(machines: list[VirtualMachine], now: datetime) -> dict[int, Operation]:
     if not machines:
         return {}
-    recent = Operation.objects.filter(vm=OuterRef("pk"), requested_at__gt=now - RECENT)
+    recent = Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=now - RECENT)
     newest = recent.order_by("-requested_at", "-pk").values("pk")[:1]
     wanted = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines]).values(newest=Subquery(newest))
     return {op.vm_id: op for op in Operation.objects.filter(pk__in=wanted).order_by() if op.vm_id}

@@ -120,7 +120,8 @@ class Asked:
 
 
 def _operations() -> QuerySet[Operation]:
-    return Operation.objects.filter(vm=OuterRef("pk"), requested_at__gt=timezone.now() - cards.RECENT)
+    recent = timezone.now() - cards.RECENT
+    return Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=recent)
 
 
 def _notices() -> QuerySet[ClusterNotice]:

@@ -18,6 +18,7 @@ NEEDED = {
     Action.RESET: "running",
     Action.SUSPEND: "running",
     Action.RESUME: "paused",
+    Action.CONSOLE: "running",
 }
 OFF = {"stopped", "unknown"}
 
@@ -100,13 +101,13 @@ def machine_is_no_template(now: Situation, action: str) -> str | None:
 
 
 def nothing_under_way(now: Situation, action: str) -> str | None:
-    if not now.open_operation:
+    if not now.open_operation or action == Action.CONSOLE:
         return None
     return f"“{now.open_operation.get_action_display()}” is under way. Wait until it is finished."
 
 
 def machine_is_not_locked(now: Situation, action: str) -> str | None:
-    lock = now.machine.lock
+    lock = "" if action == Action.CONSOLE else now.machine.lock  # looking on disturbs nothing
     return f"The machine is {LOCKS.get(lock, f'busy ({lock})')}. This usually takes minutes." if lock else None
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from vms import alerts, credential_ends, inventory, jobs
 from vms.jobs import job
-from vms.models import Schedule, WorkerBeat
+from vms.models import ConsoleGrant, ConsoleSession, Schedule, WorkerBeat
 from vms.worker import engines
 
 
@@ -26,6 +26,11 @@ def forget_workers() -> None:
     WorkerBeat.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
 
 
+def end_dead_consoles() -> None:
+    """Write down those whose web process died."""
+    ConsoleSession.objects.all().end_dead()
+
+
 LINES = {
     line.name: line
     for line in (
@@ -33,6 +38,8 @@ LINES = {
         Line("ask clusters for facts", timedelta(minutes=5), jobs.ask_facts_everywhere),
         Line("forget old readings", timedelta(hours=1), inventory.prune),
         Line("forget finished jobs", timedelta(minutes=10), engines.forget_finished),
+        Line("end dead consoles", timedelta(seconds=30), end_dead_consoles),
+        Line("forget permits of consoles", timedelta(hours=1), ConsoleGrant.forget_old),
         Line("forget dead workers", timedelta(hours=1), forget_workers),
         Line("review alerts", timedelta(seconds=10), alerts.review),
         Line("ask until when credentials are good", timedelta(minutes=5), credential_ends.ask),

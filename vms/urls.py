@@ -1,7 +1,8 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from vms import api, machine_page, not_adopted, snapshots, status, views, why
+from vms import api, machine_page, not_adopted, snapshots, spice, status, views, why
+from vms.console import views as consoles
 
 machines = [
     path("", views.machine_list, name="vms-list"),
@@ -15,6 +16,9 @@ machines = [
     path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),
     path("<int:pk>/snapshots/<slug:name>/revert/", snapshots.revert, name="vms-revert"),
     path("<int:pk>/snapshots/<slug:name>/delete/", snapshots.delete, name="vms-delete-snapshot"),
+    path("<int:pk>/console/grant/", consoles.grant, name="vms-console-grant"),
+    path("<int:pk>/console/state/", consoles.state, name="vms-console-state"),
+    path("<int:pk>/spice/", spice.spice, name="vms-spice"),
     path("<int:pk>/<slug:action>/", views.act, name="vms-act"),
 ]
 

@@ -6,6 +6,7 @@ with proxmox.connect(config, deadline=10.0) as pve:
 
 from clusters.proxmox.certificates import Certificate, fetch_certificate
 from clusters.proxmox.client import DEADLINE, Client, connect, diagnose, forget, read
+from clusters.proxmox.displays import Display, Way, display
 from clusters.proxmox.errors import (
     BadAnswer,
     BadParameter,
@@ -57,6 +58,7 @@ from clusters.proxmox.results import (
     Resources,
     Snapshot,
     Snapshots,
+    Spice,
     Task,
     TaskStatus,
     Trace,
@@ -79,6 +81,7 @@ __all__ = [
     "Console",
     "CredentialUnreadable",
     "Diagnosis",
+    "Display",
     "Dropped",
     "Forbidden",
     "Guest",
@@ -114,6 +117,7 @@ __all__ = [
     "Resources",
     "Snapshot",
     "Snapshots",
+    "Spice",
     "Task",
     "TaskFailed",
     "TaskStatus",
@@ -123,8 +127,10 @@ __all__ = [
     "Untrusted",
     "Upid",
     "Version",
+    "Way",
     "connect",
     "diagnose",
+    "display",
     "fetch_certificate",
     "forget",
     "learned_addresses",

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlencode
 
 from clusters.config import ClusterConfig
-from clusters.proxmox import errors, results
+from clusters.proxmox import displays, errors, results
 from clusters.proxmox.gate import LoginGate
 from clusters.proxmox.keeper import keeper
 from clusters.proxmox.reader import Reader, guest_path
@@ -77,6 +78,28 @@ class Client(Reader):
         found = self._call("post", *guest_path(node, kind, vmid), "vncproxy", node="", websocket=1)
         try:
             return results.console(found, entry=self.entry)
+        except errors.ProtocolError as error:
+            raise errors.OutcomeUnknown(error) from None
+
+    def display(self, node: str, kind: str, vmid: int) -> displays.Way:
+        """The same, as what `displays.display` opens: at the entry that answered, as whom it was asked."""
+        console = self.vnc(node, kind, vmid)
+        query = urlencode({"port": console.port, "vncticket": console.ticket})
+        return displays.Way(
+            config=self._session.config,
+            address=self._session.entries.current.address,
+            path=f"/api2/json/{'/'.join(guest_path(node, kind, vmid))}/vncwebsocket?{query}",
+            headers=self._session.identity(),
+            password=console.password,
+        )
+
+    def spice(self, node: str, kind: str, vmid: int) -> results.Spice:
+        """Open a display for a SPICE viewer, for half a minute and one connection. Needs VM.Console."""
+        proxy = self._session.entries.current.address.host
+        path = (*guest_path(node, kind, vmid), "spiceproxy")
+        found = self._call("post", *path, node=node, proxy=proxy)
+        try:
+            return results.spice(found)
         except errors.ProtocolError as error:
             raise errors.OutcomeUnknown(error) from None
 

@@ -44,6 +44,18 @@ class Session(Exchange):
         used = (self._ticket.text, self._ticket.csrf) if self._ticket else ()
         return (*self.credential.secrets, *used, *credentials.readable(self._config.secrets))
 
+    @property
+    def config(self) -> ClusterConfig:
+        return self._config
+
+    def identity(self) -> dict[str, str]:
+        """The headers that say who the last call was made as, for a connection of another kind."""
+        request = requests.Request("GET", self.base_url).prepare()
+        auth = self._ticket or self.credential
+        if isinstance(auth, Login):
+            raise errors.NoCredential
+        return {name: value for name, value in auth(request).headers.items() if name in {"Authorization", "Cookie"}}
+
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """Called by proxmoxer for each call. Writes a change exactly once."""
         self.deadline.restart()

@@ -103,6 +103,7 @@ def _server(port: int) -> list[str]:
     return [
         "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools",
         "--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--no-proxy-headers", "--no-access-log",
+        "--ws-max-size", "1048576", "--ws-ping-interval", "8", "--ws-ping-timeout", "10",
         "--timeout-graceful-shutdown", "3",
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
+from vms.models.consoles import ConsoleGrant, ConsoleSession, Mode
 from vms.models.machines import Snapshot, VirtualMachine
 from vms.models.operations import Operation
 from vms.models.sets import MachineSet
@@ -13,8 +14,11 @@ __all__ = [
     "AlertMessage",
     "Assignment",
     "ClusterSync",
+    "ConsoleGrant",
+    "ConsoleSession",
     "CredentialEnd",
     "MachineSet",
+    "Mode",
     "Node",
     "Operation",
     "Pool",

@@ -17,6 +17,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def open(self) -> Self:
         return self.filter(state__in=Operation.OPEN)
 
+    def commands(self) -> Self:
+        """Without consoles, which change nothing by themselves."""
+        return self.exclude(action=Operation.Action.CONSOLE)
+
     def waiting(self) -> Self:
         """Not yet let through, in the order in which they will be."""
         return self.filter(state=Operation.State.REQUESTED, admitted_at=None).order_by("requested_at", "pk")
@@ -47,7 +51,8 @@ class Operation(models.Model):
 
     requested → sent → running → done, failed, cancelled or unknown. Every step is committed before the next one
     is taken, and nothing is sent twice. A requested operation waits until it is admitted: only so many are under
-    way at once on a node and on a cluster.
+    way at once on a node and on a cluster. A console is recorded here when it was closed, and never open: while it
+    is, it is a `ConsoleSession`.
     """
 
     class Action(models.TextChoices):
@@ -61,6 +66,7 @@ class Operation(models.Model):
         SNAPSHOT = "snapshot", "Save a snapshot"
         ROLLBACK = "rollback", "Revert to a snapshot"
         DELETE_SNAPSHOT = "delete-snapshot", "Delete a snapshot"
+        CONSOLE = "console", "Console"
 
     class State(models.TextChoices):
         REQUESTED = "requested", "waiting"

@@ -95,7 +95,8 @@ def _asks_too_much(by: User) -> bool:
     """Two requests at the same moment may both be the last one: this is against floods, and not a quota."""
     if by.is_staff:
         return False
-    lately = Operation.objects.filter(requested_by=by, requested_at__gt=timezone.now() - timedelta(minutes=1))
+    since = timezone.now() - timedelta(minutes=1)
+    lately = Operation.objects.commands().filter(requested_by=by, requested_at__gt=since)
     return bool(lately.order_by()[:MOST_IN_A_MINUTE].count() >= MOST_IN_A_MINUTE)
 
 
@@ -109,6 +110,8 @@ def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
 
 def _wrong_words(action: str, snapshot: str, description: str) -> str:
     """Why this cannot be the name or the description of a snapshot, or nothing."""
+    if action == Action.CONSOLE:
+        return "A console is opened, not requested."
     if action not in ABOUT_SNAPSHOTS:
         return "This action has no snapshot." if snapshot or description else ""
     if not SNAPSHOT_NAME.fullmatch(snapshot):

@@ -43,6 +43,7 @@ from clusters.proxmox.results.inventory import (
     resources_since,
 )
 from clusters.proxmox.results.snapshots import Snapshot, Snapshots, snapshots
+from clusters.proxmox.results.spice import Spice, spice
 from clusters.proxmox.results.tasks import (
     LogPage,
     Power,
@@ -78,6 +79,7 @@ __all__ = [
     "Resources",
     "Snapshot",
     "Snapshots",
+    "Spice",
     "Task",
     "TaskStatus",
     "Trace",
@@ -104,6 +106,7 @@ __all__ = [
     "resources_since",
     "roles",
     "snapshots",
+    "spice",
     "task_log",
     "task_status",
     "tasks",

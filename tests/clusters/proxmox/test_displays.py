@@ -1,0 +1,136 @@
+"""The way to a display: the same address, trust and credential as the call that opened it, and what may go wrong."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from clusters import proxmox
+from clusters.config import ClusterConfig, Trust
+from clusters.proxmox import displays, rfb
+from pvesim.cluster import Cluster
+
+UPDATE = b"\x03\0\0\0\0\0\0\x08\0\x08"
+
+
+def way_to(config: ClusterConfig, vmid: int = 101, kind: str = "qemu") -> proxmox.Way:
+    with proxmox.connect(config, deadline=5.0) as pve:
+        return pve.display("pve1", kind, vmid)
+
+
+def seen(way: proxmox.Way) -> bytes:
+    """The size and the name, as the display says them."""
+
+    async def look() -> bytes:
+        async with proxmox.display(way) as display:
+            await display.send(b"\x01")
+            return await display.exactly(24)
+
+    return asyncio.run(look())
+
+
+@pytest.mark.parametrize("which", ["config", "by_password"])
+def test_a_display_opens_by_token_and_by_password(which: str, request: pytest.FixtureRequest) -> None:
+    assert len(seen(way_to(request.getfixturevalue(which)))) == 24
+
+
+def test_a_containers_too(config: ClusterConfig, lab: Cluster) -> None:
+    lab.guest(200).status = "running"
+    assert len(seen(way_to(config, 200, "lxc"))) == 24
+
+
+def test_by_an_authority(config: ClusterConfig, lab: Cluster) -> None:
+    by_ca = replace(config, fingerprint="", ca_certificate=lab.ca_pem)
+    assert by_ca.trust is Trust.CA
+    assert len(seen(way_to(by_ca))) == 24
+
+
+@pytest.mark.parametrize("trust", ["pin", "ca"])
+def test_a_certificate_that_changed_meanwhile_gets_no_credential(
+    config: ClusterConfig, lab: Cluster, trust: str
+) -> None:
+    if trust == "ca":
+        config = replace(config, fingerprint="", ca_certificate=lab.ca_pem)
+    way = way_to(config)
+    lab.faults.certificate_of_another_authority()
+    with pytest.raises(proxmox.CertificateRejected):
+        seen(way)
+    assert lab.count("GET", "vncwebsocket") == 0
+
+
+def test_a_host_that_is_not_allowed_any_more_is_not_connected_to(config: ClusterConfig, settings: Any) -> None:
+    way = way_to(config)
+    settings.CLUSTER_ALLOWED_NETWORKS = ["private"]
+    with pytest.raises(proxmox.HostNotAllowed):
+        seen(way)
+
+
+def test_a_way_shows_nothing_of_itself(config: ClusterConfig) -> None:
+    assert repr(way_to(config)) == "Way()"
+
+
+def test_a_way_is_good_once(config: ClusterConfig) -> None:
+    way = way_to(config)
+    seen(way)
+    with pytest.raises(proxmox.ProxmoxError):
+        seen(way)
+
+
+FAULTS: dict[str, tuple[Callable[[Any], object], type[Exception]]] = {
+    "refused": (lambda faults: faults.console_refused(), proxmox.Refused),
+    "redirect": (lambda faults: faults.console_refused(302, "Found"), proxmox.ProtocolError),
+    "unanswered": (lambda faults: faults.console_unanswered(), proxmox.Dropped),
+    "silent": (lambda faults: faults.console_stalled(), proxmox.TimedOut),
+    "password": (lambda faults: faults.console_password_wrong(), proxmox.Refused),
+    "late": (lambda faults: faults.console_ticket_expired(), proxmox.LoginRejected),
+    "oversized": (lambda faults: faults.console_oversized(), proxmox.Dropped),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_goes_wrong_is_an_error_of_ours(
+    config: ClusterConfig, lab: Cluster, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fault == "silent":
+        monkeypatch.setattr(displays, "OPEN_WITHIN", 0.5)
+    begin, expected = FAULTS[fault]
+    way = way_to(config)
+    begin(lab.faults)
+    with pytest.raises(expected) as caught:
+        seen(way)
+    assert caught.value.__context__ is None, "what it came from holds headers"
+
+
+def offering(*said: bytes) -> Callable[[int], Any]:
+    stream = bytearray(b"".join(said))
+
+    async def exactly(count: int) -> bytes:
+        data = bytes(stream[:count])
+        del stream[:count]
+        return data
+
+    return exactly
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ((b"RFB 003.003\n",), "another protocol"),
+        ((rfb.VERSION, b"\x02\x01\x13"), "security types 1, 19"),
+        ((rfb.VERSION, b"\0", b"\0\0\0\x04", b"busy"), "busy"),
+    ],
+)
+def test_a_display_without_its_password_is_none(said: tuple[bytes, ...], named: str) -> None:
+    async def nowhere(data: bytes) -> None:
+        pass
+
+    with pytest.raises(proxmox.ProxmoxError, match=named):
+        asyncio.run(rfb.log_in(offering(*said), nowhere, "secret"))
+
+
+def test_the_answer_is_that_of_every_vnc_client() -> None:
+    answer = rfb.answer(bytes(range(16)), "password1")
+    assert answer == rfb.answer(bytes(range(16)), "password"), "eight characters count"
+    assert answer.hex() == "b866924125c8eebb9debc1db61c538e2"

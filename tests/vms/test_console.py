@@ -1,0 +1,276 @@
+"""Consoles from a browser's websocket to a simulated display, over real TLS."""
+
+import logging
+import socket as socketlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from websockets.exceptions import InvalidStatus
+
+from accounts.models import User
+from clusters.models import Cluster
+from clusters.proxmox import displays
+from tests.bench import displays as bench_displays
+from tests.labs import Lab, ago
+from tests.vms.consoles import Portal, browser_of, end_of, eventually, key, permit, portal
+from vms.console import pipe, socket
+from vms.models import Assignment, ConsoleGrant, ConsoleSession, Operation, VirtualMachine
+
+__all__ = ["portal"]
+
+pytestmark = pytest.mark.usefixtures("own_database")
+
+Code = Callable[[], int]
+
+
+@pytest.fixture
+def running(building_a: Lab, ana: User) -> VirtualMachine:
+    return building_a.give(102, ana)
+
+
+@pytest.fixture
+def of_ana(ana: User) -> Client:
+    return browser_of(ana)
+
+
+@pytest.fixture
+def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked ten times a second who may stay."""
+    monkeypatch.setattr(socket, "CHECK_EVERY", 0.1)
+
+
+def test_what_is_typed_arrives_and_the_display_is_seen(
+    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab
+):
+    viewer = portal.view(permit(of_ana, running.pk), of_ana)
+    assert viewer.websocket.subprotocol == "binary"
+    assert viewer.types == b"\x01", "no password reaches a browser"
+    assert viewer.name == "QEMU (net-02)"
+    viewer.send(key(ord("h")) + key(ord("i")))
+    assert viewer.sees_something()
+    assert building_a.pve.keys_typed(102) == "hi"
+
+
+def test_a_container_has_one_too(portal: Portal, building_a: Lab, of_ana: Client, ana: User):
+    building_a.pve.guest(103).status = "running"
+    building_a.sync()
+    viewer = portal.view(permit(of_ana, building_a.give(103, ana).pk), of_ana)
+    assert viewer.sees_something()
+
+
+def test_an_end_is_recorded(portal: Portal, running: VirtualMachine, of_ana: Client):
+    viewer = portal.view(permit(of_ana, running.pk), of_ana)
+    assert ConsoleSession.objects.get().user_name == "ana"
+    viewer.close()
+    assert eventually(lambda: not ConsoleSession.objects.exists())
+    assert Operation.objects.get().outcome == "Control. Ended: closed by the person."
+
+
+def test_who_may_only_look_types_nothing(portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab):
+    viewer = portal.view(permit(of_ana, running.pk, "view"), of_ana)
+    viewer.send(key(ord("x")) * 10 + b"\x06\0\0\0\0\0\0\x03abc")
+    assert viewer.sees_something()
+    assert building_a.pve.key_events(102) == []
+    assert building_a.pve.text_pasted(102) == ""
+    other = portal.view(permit(of_ana, running.pk, "control"), of_ana)
+    other.send(key(ord("y")))
+    assert other.sees_something()
+    assert building_a.pve.keys_typed(102) == "y"
+
+
+# Who is turned away. Each has its counterpart above, where the same is let in.
+
+
+def test_without_a_login_there_is_none(portal: Portal, running: VirtualMachine, of_ana: Client):
+    assert end_of(portal.open(permit(of_ana, running.pk), None)) == 4401
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1", "null"]
+)
+def test_another_site_is_turned_away_before_anything_else(
+    portal: Portal, running: VirtualMachine, of_ana: Client, origin: str | None
+):
+    path = permit(of_ana, running.pk)
+    with pytest.raises(InvalidStatus) as refused:
+        portal.open(path, of_ana, origin=origin and origin.format(port=portal.port))
+    assert refused.value.response.status_code == 403
+    portal.view(path, of_ana).close()
+
+
+def test_a_permit_is_of_one_person(portal: Portal, running: VirtualMachine, of_ana: Client, admin: User):
+    path = permit(of_ana, running.pk)
+    assert end_of(portal.open(path, browser_of(admin))) == 4403
+    portal.view(path, of_ana).close()
+
+
+def test_a_permit_is_of_one_login(portal: Portal, running: VirtualMachine, of_ana: Client, ana: User):
+    assert end_of(portal.open(permit(of_ana, running.pk), browser_of(ana))) == 4403
+
+
+def test_a_permit_is_good_once(portal: Portal, running: VirtualMachine, of_ana: Client):
+    path = permit(of_ana, running.pk)
+    portal.view(path, of_ana).close()
+    assert end_of(portal.open(path, of_ana)) == 4403
+
+
+def test_an_old_permit_is_none(portal: Portal, running: VirtualMachine, of_ana: Client):
+    path = permit(of_ana, running.pk)
+    ConsoleGrant.objects.update(created_at=ago(seconds=21))
+    assert end_of(portal.open(path, of_ana)) == 4403
+
+
+@pytest.mark.parametrize("path", ["/ws/console/x/", "/ws/other/", "/ws/console/" + "a" * 43 + "/x"])
+def test_what_is_no_console_is_not_there(portal: Portal, running: VirtualMachine, of_ana: Client, path: str):
+    assert end_of(portal.open(path, of_ana)) == 4404
+
+
+def test_whose_machine_was_taken_meanwhile_gets_none(
+    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab
+):
+    path = permit(of_ana, running.pk)
+    Assignment.objects.live().end()
+    assert end_of(portal.open(path, of_ana)) == 4403
+    assert building_a.pve.count("POST", "vncproxy$") == 0
+
+
+def test_whose_machine_is_taken_while_he_looks_is_shown_out(
+    portal: Portal, running: VirtualMachine, of_ana: Client, watchful: None
+):
+    viewer = portal.view(permit(of_ana, running.pk), of_ana)
+    assert viewer.sees_something()
+    Assignment.objects.live().end()
+    assert end_of(viewer.websocket) == 4410
+
+
+@pytest.mark.parametrize("leave", ["logout", "deactivation"])
+def test_whose_login_ends_is_shown_out(
+    portal: Portal, running: VirtualMachine, of_ana: Client, watchful: None, leave: str
+):
+    viewer = portal.view(permit(of_ana, running.pk), of_ana)
+    assert viewer.sees_something()
+    if leave == "logout":
+        of_ana.post(reverse("logout"))
+    else:
+        User.objects.update(is_active=False)
+    assert end_of(viewer.websocket) == 4401
+
+
+def test_the_same_number_on_another_cluster_is_another_machine(
+    portal: Portal, building_a: Lab, building_b: Lab, of_ana: Client, ana: User
+):
+    mine, foreign = building_b.give(102, ana), building_a.machine(102)
+    assert of_ana.post(f"/vms/{foreign.pk}/console/grant/", {"mode": "view"}).status_code == 404
+    assert portal.view(permit(of_ana, mine.pk), of_ana).name == "QEMU (db-02)"
+    assert building_a.pve.consoles_opened() == 0
+
+
+def test_the_third_console_waits_for_an_end(portal: Portal, running: VirtualMachine, of_ana: Client):
+    paths = [permit(of_ana, running.pk) for _ in range(3)]
+    first, _second = (portal.view(path, of_ana) for path in paths[:2])
+    assert end_of(portal.open(paths[2], of_ana)) == 4429
+    first.close()
+    assert eventually(lambda: ConsoleSession.objects.count() == 1)
+    assert portal.view(permit(of_ana, running.pk), of_ana).sees_something()
+
+
+def test_a_process_that_is_full_says_so(portal: Portal, running: VirtualMachine, of_ana: Client, settings: Any):
+    path = permit(of_ana, running.pk)
+    settings.CONSOLES_PER_PROCESS = 0
+    assert end_of(portal.open(path, of_ana)) == 4429
+
+
+# What goes wrong at the cluster.
+
+
+def test_a_machine_that_is_off_by_now(portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab):
+    path = permit(of_ana, running.pk)
+    building_a.pve.guest(102).status = "stopped"
+    assert end_of(portal.open(path, of_ana)) == 4409
+
+
+def test_a_machine_that_is_switched_off_meanwhile(
+    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab
+):
+    viewer = portal.view(permit(of_ana, running.pk), of_ana)
+    building_a.pve.guest(102).status = "stopped"
+    assert end_of(viewer.websocket) == 4409
+
+
+def test_a_display_that_breaks_off(portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab):
+    viewer = portal.view(permit(of_ana, running.pk), of_ana)
+    building_a.pve.drop_consoles(102)
+    assert end_of(viewer.websocket) == 4408
+
+
+def test_a_certificate_that_is_another_one_is_told_nothing(
+    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab
+):
+    path = permit(of_ana, running.pk)
+    Cluster.objects.update(fingerprint=":".join(["AB"] * 32))
+    assert end_of(portal.open(path, of_ana)) == 4408
+    assert building_a.pve.count("POST", "vncproxy$") == 0
+
+
+def test_no_secret_is_in_the_log_or_the_database(
+    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.DEBUG):
+        viewer = portal.view(permit(of_ana, running.pk), of_ana)
+        viewer.sees_something()
+        building_a.pve.drop_consoles(102)
+        end_of(viewer.websocket)
+    assert eventually(Operation.objects.exists)
+    written = caplog.text + str([vars(row) for row in Operation.objects.all()])
+    for secret in ("PVEVNC", "PVEAPIToken", "vncticket", f"{building_a.pve.host}:{building_a.pve.port}"):
+        assert secret not in written
+
+
+def test_a_display_that_says_nothing_any_more_is_noticed(
+    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(displays, "LOOK_EVERY", 0.2)
+    viewer = portal.view(permit(of_ana, running.pk), of_ana)
+    building_a.pve.consoles.mute = True
+    assert end_of(viewer.websocket) == 4408
+
+
+def frame(data: bytes) -> bytes:
+    """As a browser sends it, masked with zeros."""
+    return bytes([0x82, 0x80 | len(data)]) + b"\0\0\0\0" + data
+
+
+def silent_browser(portal: Portal, path: str, client: Client) -> socketlib.socket:
+    """One that greets, asks for pictures, and is never heard of again: it takes nothing and answers no ping."""
+    sock = socketlib.create_connection(("127.0.0.1", portal.port))
+    sock.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{portal.port}\r\nOrigin: {portal.origin}\r\n"
+        f"Cookie: sessionid={client.cookies['sessionid'].value}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    assert b" 101 " in sock.recv(15)
+    sock.sendall(frame(b"RFB 003.008\n") + frame(b"\x01") + frame(b"\0"))
+    return sock
+
+
+@pytest.mark.parametrize("portal", [{"ws_ping_interval": 0.2, "ws_ping_timeout": 0.2}], indirect=True)
+def test_a_browser_that_is_gone_without_a_word_is_noticed(portal: Portal, running: VirtualMachine, of_ana: Client):
+    with silent_browser(portal, permit(of_ana, running.pk), of_ana):
+        assert eventually(ConsoleSession.objects.exists)
+        assert eventually(lambda: not ConsoleSession.objects.exists())
+
+
+@pytest.mark.parametrize("portal", [{"ws_ping_interval": None}], indirect=True)
+def test_a_browser_that_takes_no_pictures_is_gone(
+    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, monkeypatch: pytest.MonkeyPatch
+):
+    building_a.pve.guest(102).vnc_backend = bench_displays.stand()
+    monkeypatch.setattr(pipe, "TAKE_WITHIN", 0.5)
+    with silent_browser(portal, permit(of_ana, running.pk), of_ana) as sock:
+        sock.sendall(frame(bench_displays.ASK.pack(64 * 1024, 1000)))
+        assert eventually(ConsoleSession.objects.exists)
+        assert eventually(lambda: not ConsoleSession.objects.exists(), within=15)
+    assert "the browser is gone" in Operation.objects.get().outcome

@@ -1,0 +1,69 @@
+"""What passes of a browser's messages when somebody may only look."""
+
+import random
+import struct
+
+import pytest
+
+from tests.vms.consoles import key, update
+from vms.console.ends import Ended
+from vms.console.messages import Viewing
+
+FORMAT = b"\0" * 4 + b"\x20\x18\0\1" + b"\0\xff" * 3 + b"\x10\x08\0" + b"\0" * 3
+POINTER = struct.pack(">BBHH", 5, 1, 10, 10)
+CUT = struct.pack(">BxxxI", 6, 5) + b"hello"
+BIG_CUT = struct.pack(">Bxxxi", 6, -70_000) + b"\x04" * 70_000
+QEMU_KEY = struct.pack(">BBHII", 255, 0, 1, 97, 30)
+SOUND = struct.pack(">BBH", 255, 1, 0)
+SIZE = struct.pack(">BxHHBx", 251, 800, 600, 1) + b"\0" * 16
+FENCE = struct.pack(">BxxxIB", 248, 1, 3) + b"abc"
+CONTINUOUS = struct.pack(">BBHHHH", 150, 1, 0, 0, 9, 9)
+POWER = bytes([250, 0, 1, 2])
+
+
+def encodings(*numbers: int) -> bytes:
+    return struct.pack(f">BxH{len(numbers)}i", 2, len(numbers), *numbers)
+
+
+PASSING = [FORMAT, update(), encodings(0, 7), FENCE, CONTINUOUS]
+KEPT_OUT = [key(97), POINTER, CUT, BIG_CUT, QEMU_KEY, SOUND, SIZE, POWER]
+
+
+@pytest.mark.parametrize("message", PASSING)
+def test_what_asks_for_pictures_passes(message: bytes):
+    assert Viewing().feed(message) == message
+
+
+@pytest.mark.parametrize("message", KEPT_OUT)
+def test_what_acts_does_not(message: bytes):
+    assert Viewing().feed(message + update()) == update()
+
+
+def test_it_does_not_matter_how_the_messages_are_cut():
+    dice = random.Random(5)  # noqa: S311 - for a test
+    for _ in range(20):
+        messages = dice.choices(PASSING + KEPT_OUT, k=12)
+        stream, viewing, passed = b"".join(messages), Viewing(), b""
+        while stream:
+            size = dice.choice([1, 3, 7, 50, 100_000])
+            passed += viewing.feed(stream[:size])
+            stream = stream[size:]
+        assert passed == b"".join(one for one in messages if one in PASSING)
+
+
+def test_encodings_that_change_how_input_looks_are_left_out():
+    assert Viewing().feed(encodings(7, -316, 0, -258)) == encodings(7, 0)
+
+
+@pytest.mark.parametrize("message", [b"\x07rest", b"\xff\x02\0\0", b"\x02\0\xff\xff", FENCE[:8] + b"\xff"])
+def test_what_nobody_knows_ends_the_console(message: bytes):
+    with pytest.raises(Ended):
+        Viewing().feed(message)
+
+
+def test_what_is_kept_out_is_not_kept():
+    viewing = Viewing()
+    viewing.feed(struct.pack(">BxxxI", 6, 2**31 - 1))
+    for _ in range(100):
+        assert viewing.feed(b"\0" * 100_000) == b""
+    assert viewing._rest == b""

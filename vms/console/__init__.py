@@ -1,0 +1,8 @@
+"""Consoles in the browser: bytes of the VNC protocol, passed on by a websocket that knows who is behind it.
+
+The browser meets the portal alone: no address, ticket or password of a cluster reaches it.
+"""
+
+from vms.console.socket import serve
+
+__all__ = ["serve"]

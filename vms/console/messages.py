@@ -1,0 +1,89 @@
+"""What a browser says to a display (RFC 6143 and its extensions), and what of it passes when one may only look."""
+
+from collections.abc import Iterator
+
+from vms.console import ends
+from vms.console.ends import Ended
+
+SET_PIXEL_FORMAT, SET_ENCODINGS, UPDATE_REQUEST = 0, 2, 3
+KEY, POINTER, CUT_TEXT = 4, 5, 6
+CONTINUOUS_UPDATES, XVP, FENCE, SET_DESKTOP_SIZE, QEMU = 150, 250, 248, 251, 255
+
+# Messages of one length.
+LENGTHS = {SET_PIXEL_FORMAT: 20, UPDATE_REQUEST: 10, KEY: 8, POINTER: 6, CONTINUOUS_UPDATES: 10, XVP: 4}
+HARMLESS = {SET_PIXEL_FORMAT, SET_ENCODINGS, UPDATE_REQUEST, CONTINUOUS_UPDATES, FENCE}
+# How much of the others tells their length.
+HEADS = {SET_ENCODINGS: 4, CUT_TEXT: 8, FENCE: 9, SET_DESKTOP_SIZE: 8, QEMU: 4}
+
+MAX_ENCODINGS = 1000
+MAX_FENCE = 64
+# Encodings after which messages of input have other lengths. Who may only look needs none of them.
+INPUT_ENCODINGS = {-316, -258}
+
+
+class Viewing:
+    """Lets through what asks for pictures. Whole messages alone pass, so whatever passes is understood as it was here.
+
+    What is left out is counted, not kept, however long it is.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._to_skip = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """What of it passes. Raises `Ended` for what nobody knows."""
+        skipped = min(self._to_skip, len(data))
+        self._to_skip -= skipped
+        self._rest += data[skipped:]
+        return b"".join(self._passing())
+
+    def _passing(self) -> Iterator[bytes]:
+        while self._rest and (length := self._length()):
+            kind = self._rest[0]
+            if kind in HARMLESS and len(self._rest) < length:
+                return
+            message, self._rest = self._rest[:length], self._rest[length:]
+            if kind in HARMLESS:
+                yield _without_input(message) if kind == SET_ENCODINGS else message
+            else:
+                self._to_skip = length - len(message)
+
+    def _length(self) -> int:
+        """Of the message that begins here. 0 when that cannot be told yet."""
+        kind = self._rest[0]
+        if fixed := LENGTHS.get(kind):
+            return fixed
+        head = HEADS.get(kind)
+        if head is None:
+            raise Ended(ends.BAD_MESSAGE, f"message {kind} is not known")
+        return _length_by(kind, self._rest[:head]) if len(self._rest) >= head else 0
+
+
+def _length_by(kind: int, head: bytes) -> int:
+    if kind == CUT_TEXT:
+        return 8 + abs(int.from_bytes(head[4:8], signed=True))
+    if kind == SET_DESKTOP_SIZE:
+        return 8 + 16 * head[6]
+    if kind == QEMU:
+        return _length_of_qemu(head)
+    count = head[8] if kind == FENCE else int.from_bytes(head[2:4])
+    if count > (MAX_FENCE if kind == FENCE else MAX_ENCODINGS):
+        raise Ended(ends.BAD_MESSAGE, "a message is too long")
+    return 9 + count if kind == FENCE else 4 + 4 * count
+
+
+def _length_of_qemu(head: bytes) -> int:
+    kind, operation = head[1], int.from_bytes(head[2:4])
+    if kind == 0:
+        return 12  # a key with its code
+    if kind == 1 and operation <= 2:
+        return 10 if operation == 2 else 4  # sound
+    raise Ended(ends.BAD_MESSAGE, "a message of QEMU is not known")
+
+
+def _without_input(message: bytes) -> bytes:
+    """SetEncodings without those of input."""
+    each = [message[start : start + 4] for start in range(4, len(message), 4)]
+    kept = [one for one in each if int.from_bytes(one, signed=True) not in INPUT_ENCODINGS]
+    return message[:2] + len(kept).to_bytes(2) + b"".join(kept)

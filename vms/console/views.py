@@ -1,0 +1,107 @@
+"""What the page of a console asks: a permit to open it, and how the machine is."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from django.http import Http404, HttpRequest, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import User
+from vms import access, rules
+from vms.console import ends, socket
+from vms.models import ConsoleGrant, ConsoleSession, Mode, Operation, VirtualMachine
+from vms.views import PersonRequest
+
+# By one person. A page that cannot connect tries again, and slower each time.
+MOST_GRANTS_IN_A_MINUTE = 30
+
+JsonView = Callable[..., JsonResponse]
+
+
+def login_needed(view: JsonView) -> JsonView:
+    """A program asks, and a login page is no answer to it."""
+
+    @wraps(view)
+    @never_cache
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
+        if not request.user.is_authenticated:
+            text = _("You are not logged in any more. Log in and open the console again.")
+            return JsonResponse({"state": "login", "text": text}, status=401)
+        return view(request, *args, **kwargs)
+
+    return wrapper
+
+
+@require_POST
+@login_needed
+def grant(request: PersonRequest, pk: int) -> JsonResponse:
+    """A permit for one websocket, or why there is none. The cluster is asked by the websocket alone."""
+    machine = access.visible_or_404(request.user, pk)
+    mode = request.POST.get("mode", "")
+    if mode not in Mode.values:
+        return JsonResponse({"state": "busy", "text": _("The mode must be control or view.")}, status=400)
+    if refused := ends.refusal(rules.situation(machine, person=request.user)) or _too_many(request.user):
+        return _no(*refused)
+    token = ConsoleGrant.issue(machine, user=request.user, session_key=_key(request), mode=mode)
+    return JsonResponse({"socket": f"/ws/console/{token}/", "mode": mode})
+
+
+@require_GET
+@login_needed
+def state(request: PersonRequest, pk: int) -> JsonResponse:
+    """The machine's status, and who else has its console open."""
+    machines = VirtualMachine.objects.operable_by(request.user).on_active_clusters().present()
+    busy = Operation.objects.open().filter(vm=OuterRef("pk"))
+    machine = get_object_or_404(machines.select_related("cluster__health").annotate(is_busy=Exists(busy)), pk=pk)
+    others = ConsoleSession.objects.alive().filter(vm=machine).exclude(user=request.user)
+    return JsonResponse(
+        {
+            "status": machine.status,
+            "words": _words(machine.status),
+            "may_start": _may_start(machine),
+            "others": [{"name": row.user_name, "mode": row.mode} for row in others],
+        }
+    )
+
+
+def _too_many(user: User) -> tuple[str, str] | None:
+    if ConsoleSession.objects.alive().filter(user=user).count() >= ConsoleSession.PER_PERSON:
+        text = _("You have %(count)d consoles open already. Close one of them, or wait a minute after a crash.")
+        return "limit", text % {"count": ConsoleSession.PER_PERSON}
+    lately = ConsoleGrant.objects.filter(user=user, created_at__gt=timezone.now() - timedelta(minutes=1))
+    if lately.count() >= MOST_GRANTS_IN_A_MINUTE:
+        return "limit", _("You have opened very many consoles within a minute. Wait a moment.")
+    if socket.is_full():
+        return "busy", _("The portal serves as many consoles as it can. Try again in some minutes.")
+    return None
+
+
+def _no(state: str, text: str) -> JsonResponse:
+    return JsonResponse({"state": state, "text": text}, status=ends.STATUSES[state])
+
+
+def _key(request: PersonRequest) -> str:
+    key = request.session.session_key
+    if not key:
+        raise Http404  # no login without a session
+    return str(key)
+
+
+def _may_start(machine: Any) -> bool:
+    """Given that the person may operate it."""
+    if machine.is_busy or machine.status not in rules.OFF:
+        return False
+    now = rules.Situation(machine, getattr(machine.cluster, "health", None), None)
+    return rules.why_not(now, rules.Action.START) is None
+
+
+def _words(status: str) -> str:
+    words = {"running": _("Running"), "stopped": _("Stopped"), "paused": _("Paused"), "unknown": _("Unknown")}
+    return words.get(status, status)

@@ -1,0 +1,173 @@
+"""Consoles that are open now, and the permits to open one. What was open is an `Operation` afterwards."""
+
+import secrets
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from accounts.models import User
+from vms.models.machines import VirtualMachine
+from vms.models.operations import Operation
+
+
+class Mode(models.TextChoices):
+    CONTROL = "control", "control"
+    VIEW = "view", "view only"
+
+
+class ConsoleGrant(models.Model):
+    """A permit to open one console once: good for this person, login, machine and mode, and for seconds.
+
+    Neither the token nor the session's key can be told from what is stored.
+    """
+
+    LIFE = timedelta(seconds=20)
+
+    token_hash = models.CharField(max_length=64, primary_key=True)
+    session_hash = models.CharField(max_length=64)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    vm = models.ForeignKey(VirtualMachine, models.CASCADE, related_name="+")
+    mode = models.CharField(max_length=10, choices=Mode)
+    created_at = models.DateTimeField(default=timezone.now)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "created_at"], name="grants_by_person")]
+
+    def __str__(self) -> str:
+        return f"{self.mode} for {self.user_id}"
+
+    @classmethod
+    def issue(cls, machine: VirtualMachine, *, user: User, session_key: str, mode: str) -> str:
+        """Returns the token."""
+        token = secrets.token_urlsafe(32)
+        cls.objects.create(
+            token_hash=_hash(token), session_hash=_hash(session_key), user=user, vm=machine, mode=Mode(mode).value
+        )
+        return token
+
+    @classmethod
+    def forget_old(cls) -> None:
+        cls.objects.filter(created_at__lt=timezone.now() - timedelta(hours=1)).delete()
+
+    @classmethod
+    def redeem(cls, token: str, *, user: User, session_key: str) -> Self | None:
+        """Use it up. None when it is not his, of another login, used before, too old, or none at all."""
+        now = timezone.now()
+        mine = cls.objects.filter(token_hash=_hash(token), session_hash=_hash(session_key), user=user)
+        if not mine.filter(used_at=None, created_at__gt=now - cls.LIFE).update(used_at=now):
+            return None
+        return mine.get()
+
+
+def _hash(secret: str) -> str:
+    return salted_hmac("vms.console", secret, algorithm="sha256").hexdigest()
+
+
+class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
+    def alive(self) -> Self:
+        """Without those whose process died."""
+        return self.filter(leased_until__gt=timezone.now())
+
+    def end_dead(self) -> int:
+        """Write down the end of those whose process died. Returns how many."""
+        dead = self.filter(leased_until__lte=timezone.now())
+        return sum(row.end("The portal's process ended.", at=row.leased_until) for row in dead)
+
+
+class ConsoleSession(models.Model):
+    """A console that is open now. It is deleted at its end, and an `Operation` written instead.
+
+    Its process renews the lease; what was not renewed is nobody's any more. A person has so many places, each once.
+    """
+
+    PER_PERSON = 2
+    LEASE = timedelta(seconds=75)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    user_name = models.CharField(max_length=150)
+    vm = models.ForeignKey(VirtualMachine, models.SET_NULL, null=True, related_name="consoles")
+    cluster_id = models.CharField("cluster", max_length=50)
+    vmid = models.PositiveIntegerField("VMID")
+    vm_name = models.CharField(max_length=255, blank=True)
+    node = models.CharField(max_length=63, blank=True)
+    mode = models.CharField(max_length=10, choices=Mode)
+    place = models.PositiveSmallIntegerField()
+    opened_at = models.DateTimeField(default=timezone.now)
+    leased_until = models.DateTimeField()
+
+    objects: ClassVar[Any] = ConsoleSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["opened_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "place"], name="one_console_per_person_and_place"),
+            models.CheckConstraint(condition=Q(place__gte=1, place__lte=2), name="console_places"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_name} at {self.vm_name or self.vmid} ({self.cluster_id}/{self.vmid})"
+
+    @classmethod
+    def begin(cls, machine: VirtualMachine, *, user: User, mode: str) -> Self | None:
+        """Take a free place of this person; None when there is none."""
+        cls.objects.filter(user=user).end_dead()
+        for place in range(1, cls.PER_PERSON + 1):
+            try:
+                with transaction.atomic():
+                    return cls._begin_at(place, machine, user, mode)
+            except IntegrityError:
+                continue
+        return None
+
+    @classmethod
+    def _begin_at(cls, place: int, machine: VirtualMachine, user: User, mode: str) -> Self:
+        found = cls(
+            user=user,
+            user_name=user.get_username(),
+            vm=machine,
+            cluster_id=machine.cluster_id,
+            vmid=machine.vmid,
+            vm_name=machine.name,
+            node=machine.node,
+            mode=mode,
+            place=place,
+            leased_until=timezone.now() + cls.LEASE,
+        )
+        found.save(force_insert=True)
+        return found
+
+    def renew(self) -> bool:
+        """False when somebody took it for dead."""
+        return bool(ConsoleSession.objects.filter(pk=self.pk).update(leased_until=timezone.now() + self.LEASE))
+
+    def end(self, outcome: str, *, at: datetime | None = None) -> bool:
+        """Write it down, once. False when that was done already."""
+        with transaction.atomic():
+            row = ConsoleSession.objects.filter(pk=self.pk).select_for_update(of=("self",)).first()
+            if row is None or not ConsoleSession.objects.filter(pk=self.pk).delete()[0]:
+                return False
+            Operation.objects.create(
+                vm_id=row.vm_id,
+                cluster_id=row.cluster_id,
+                vmid=row.vmid,
+                vm_name=row.vm_name,
+                node=row.node,
+                action=Operation.Action.CONSOLE,
+                state=Operation.State.DONE,
+                requested_by_id=row.user_id,
+                requested_by_name=row.user_name,
+                requested_at=row.opened_at,
+                admitted_at=row.opened_at,
+                sent_at=row.opened_at,
+                finished_at=at or timezone.now(),
+                outcome=f"{Mode(row.mode).label.capitalize()}. {outcome}"[:500],
+            )
+        return True
