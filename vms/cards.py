@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -43,7 +43,10 @@ class Button:
 
 @dataclass(frozen=True)
 class Card:
-    """One machine on a page. `tone` is for the style sheet; `status` says the same in words."""
+    """One machine on a page. `tone` is for the style sheet; `status` says the same in words.
+
+    `may_open`: its console. `no_console` says why not, when one would expect that it can be opened.
+    """
 
     pk: int
     name: str
@@ -60,6 +63,8 @@ class Card:
     node_is_silent: bool
     buttons: tuple[Button, ...]
     more: tuple[Button, ...]
+    may_open: bool
+    no_console: str
     reason: str
     trouble: str
     detail: str
@@ -108,11 +113,16 @@ def fingerprint(shown: list[Group]) -> str:
     return hashlib.sha256(f"{shown!r}{minute}".encode()).hexdigest()[:16]
 
 
+def recent_operations(now: datetime | None = None) -> QuerySet[Operation]:
+    """Those of the machine of an outer query that a card may tell of."""
+    since = (now or timezone.now()) - RECENT
+    return Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=since)
+
+
 def _latest_operations(machines: list[VirtualMachine], now: datetime) -> dict[int, Operation]:
     if not machines:
         return {}
-    recent = Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=now - RECENT)
-    newest = recent.order_by("-requested_at", "-pk").values("pk")[:1]
+    newest = recent_operations(now).order_by("-requested_at", "-pk").values("pk")[:1]
     wanted = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines]).values(newest=Subquery(newest))
     return {op.vm_id: op for op in Operation.objects.filter(pk__in=wanted).order_by() if op.vm_id}
 
@@ -150,6 +160,7 @@ def _card(
     stale = silent or bool(machine.silent_since)
     fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
     offered = [action for action in _offered(machine) if not busy and not rules.why_not(situation, action)]
+    no_console = rules.why_not(situation, Action.CONSOLE) or ""
     return Card(
         pk=machine.pk,
         name=machine.display_name,
@@ -166,6 +177,8 @@ def _card(
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
         buttons=_buttons(action for action in offered if action not in SELDOM),
         more=_buttons(action for action in offered if action in SELDOM),
+        may_open=not no_console,
+        no_console=no_console if may_operate and machine.status == "running" else "",
         reason=""
         if busy or offered or silent or not may_operate
         else (rules.why_not(situation, _offered(machine)[0]) or ""),

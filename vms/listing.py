@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from clusters.models import Cluster, ClusterNotice
 from vms import access, cards
-from vms.models import Operation, VirtualMachine
+from vms.models import VirtualMachine
 
 PER_PAGE = 50
 
@@ -101,7 +100,7 @@ class Asked:
             machines = machines.filter(cluster_id=self.cluster.replace("\0", ""))
         return (
             machines.filter(self._filter())
-            .annotate(is_active=Exists(_operations()), is_noticed=Exists(_notices()))
+            .annotate(is_active=Exists(cards.recent_operations()), is_noticed=Exists(_notices()))
             .select_related("cluster__health", "cluster__sync")
             .order_by("-cluster__is_default", "cluster__name", "cluster", "name", "vmid")
         )
@@ -117,11 +116,6 @@ class Asked:
             is_number = self.text.isascii() and self.text.isdigit() and len(self.text) <= 9
             wanted &= words | Q(vmid=int(self.text)) if is_number else words
         return wanted
-
-
-def _operations() -> QuerySet[Operation]:
-    recent = timezone.now() - cards.RECENT
-    return Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=recent)
 
 
 def _notices() -> QuerySet[ClusterNotice]:

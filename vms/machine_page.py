@@ -1,6 +1,7 @@
 """The page of one machine, its note, and the file that opens its desktop."""
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -45,6 +46,7 @@ def _page(request: PersonRequest, found: VirtualMachine, form: NoteForm | None =
         "running": int(sheet.card.tone == "running"),
         "poll": f"{request.path}?page={history.number}&seen={sheet.fingerprint}",
         "form": form or (NoteForm(instance=found) if sheet.keeps else None),
+        "offers_spice": settings.SPICE_FILES,
         "may_explain": access.sees_all(request.user),
     }
     template = "vms/_sheet.html" if request.htmx else "vms/machine.html"

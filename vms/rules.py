@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.conf import settings
+
 from accounts.models import User
 from clusters.models import ClusterHealth
 from vms.models import Operation, VirtualMachine
@@ -117,6 +119,12 @@ def kind_fits(now: Situation, action: str) -> str | None:
     return None
 
 
+def consoles_are_offered(now: Situation, action: str) -> str | None:
+    if action != Action.CONSOLE or settings.CONSOLES_PER_PROCESS:
+        return None
+    return "This portal shows no screens in the browser. Use a remote desktop or SSH instead."
+
+
 def status_fits(now: Situation, action: str) -> str | None:
     status, needed = now.machine.status, NEEDED.get(Action(action))
     if needed:
@@ -142,6 +150,7 @@ RULES: list[Rule] = [
     kind_fits,
     nothing_under_way,
     machine_is_not_locked,
+    consoles_are_offered,
     status_fits,
     snapshot_may_be_changed,
 ]

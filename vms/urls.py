@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from vms import api, machine_page, not_adopted, snapshots, spice, status, views, why
+from vms import api, console_page, machine_page, not_adopted, snapshots, spice, status, views, why
 from vms.console import views as consoles
 
 machines = [
@@ -16,6 +16,7 @@ machines = [
     path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),
     path("<int:pk>/snapshots/<slug:name>/revert/", snapshots.revert, name="vms-revert"),
     path("<int:pk>/snapshots/<slug:name>/delete/", snapshots.delete, name="vms-delete-snapshot"),
+    path("<int:pk>/console/", console_page.console, name="vms-console"),
     path("<int:pk>/console/grant/", consoles.grant, name="vms-console-grant"),
     path("<int:pk>/console/state/", consoles.state, name="vms-console-state"),
     path("<int:pk>/spice/", spice.spice, name="vms-spice"),

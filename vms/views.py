@@ -27,6 +27,9 @@ View = Callable[..., HttpResponse]
 # What people may ask for here.
 OFFERED = {"start", "shutdown", "stop", "reboot", "reset", "suspend", "resume"}
 
+# Pages of one machine to which an action leads back.
+PAGES = {"machine": "vms-machine", "console": "vms-console"}
+
 
 class PersonRequest(HttpRequest):
     """A request of somebody who is logged in."""
@@ -138,17 +141,17 @@ def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
 
 
 def _way_back(request: PersonRequest, machine: VirtualMachine) -> str:
-    """To the page that the person came from: the machine's own, the list of all clusters, or of the machine's."""
+    """To where the person came from: the machine's page or console, the list of all clusters, or of the machine's."""
     origin = _origin(request)
-    if origin == "machine":
-        return reverse("vms-machine", args=[machine.pk])
+    if origin in PAGES:
+        return reverse(PAGES[origin], args=[machine.pk])
     cluster = "" if origin == "all" else machine.cluster_id
     return f"{reverse('vms-list')}?{urlencode({'cluster': cluster})}#machine-{machine.pk}"
 
 
 def _origin(request: PersonRequest) -> str:
     origin = request.GET.get("from", request.POST.get("from", ""))
-    return origin if origin in {"all", "machine"} else ""
+    return origin if origin == "all" or origin in PAGES else ""
 
 
 def _confirm(request: PersonRequest, machine: VirtualMachine, action: Operation.Action, back: str) -> HttpResponse:

@@ -149,11 +149,13 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
     ana    opens on the default cluster. Choose "All my clusters": three machines on three
            clusters. Two of them are VM 101: start one, and the other stays off.
            The Annex does not answer; its machine shows its last status with its age.
+    chen   has one machine: one button starts it and opens its screen, on which one can type.
     admin  everything: {address}clusters/ shows how the clusters are,
            {address}admin/clusters/ is where they are kept.
 
   Type here, and watch badges, ages and buttons follow; the mail to administrators appears here:
     down building-b      a cluster is gone           up building-b, up annex      it is back
+    drop building-a      its consoles break off, and their pages connect again by themselves
   Log file: {log}
   Ctrl-C stops everything and throws the folder away.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labportal.demo.world import World
 
-KNOWN = "Type: down CLUSTER, or up CLUSTER, with building-a, building-b or annex."
+KNOWN = "Type: down CLUSTER, up CLUSTER, or drop CLUSTER, with building-a, building-b or annex."
 
 
 def listen(world: World) -> None:
@@ -27,6 +27,9 @@ def obey(world: World, words: list[str]) -> str:
         case ["up", name] if name in clusters:
             clusters[name].start()
             return f"{name} answers again."
+        case ["drop", name] if name in clusters:
+            clusters[name].drop_consoles()
+            return f"The consoles of {name} that were open broke off."
     return KNOWN
 
 

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,9 @@ from tests.browser import chromium, demo
 
 @pytest.fixture(scope="module")  # while Chromium is driven, a thread cannot use the database
 def the_demo() -> Iterator[demo.Demo]:
-    with demo.running() as started:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    # Two that start at the same moment would take the same port for free.
+    with demo.running(8100 + 100 * int(worker)) as started:
         yield started
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -15,13 +16,21 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Demo:
     address: str
     passwords: dict[str, str]
+    keyboard: IO[str]
+
+    def type(self, line: str) -> None:
+        """At the terminal from which it was started."""
+        self.keyboard.write(f"{line}\n")
+        self.keyboard.flush()
 
 
 @contextmanager
 def running(first_port: int = 8100) -> Iterator[Demo]:
     """Start the demo, read address and logins from what it prints, and stop it at the end."""
     command = [sys.executable, "-m", "labportal.demo", "--port", str(first_port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
         printed = ""
         for line in process.stdout or ():
@@ -33,9 +42,11 @@ def running(first_port: int = 8100) -> Iterator[Demo]:
         address = re.search(r"http://\S+/", printed)
         logins = re.findall(r"^    (\w+) +([a-z]+-[a-z]+-\d+)$", printed, re.MULTILINE)
         assert address
-        yield Demo(address[0], dict(logins))
+        assert process.stdin
+        yield Demo(address[0], dict(logins), process.stdin)
     finally:
         process.terminate()
         process.wait(timeout=20)
-        if process.stdout:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()

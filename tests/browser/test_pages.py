@@ -196,7 +196,11 @@ def test_everything_works_without_javascript(window: Browser, the_demo: Demo) ->
     page.get_by_label("User name").fill("chen")
     page.get_by_label("Password").fill(the_demo.passwords["chen"])
     page.get_by_role("button", name="Log in").click()
-    page.get_by_role("button", name="Start net101-03").click()
+    with page.expect_popup() as console:
+        page.get_by_role("button", name="Start and open the screen of net101-03").click()
+    expect(console.value.get_by_text("Starting… ")).to_be_visible()
+    assert "The console needs JavaScript" in console.value.content()
+    page.reload()
     # Chromium does not act on <noscript> when only its debugger switched scripts off, so the reload is done by hand.
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page.content()
     running = page.get_by_role("link", name="Reboot net101-03")

@@ -35,7 +35,11 @@ def test_a_cluster_goes_and_comes_back(world: World):
     assert answers(world)
 
 
-@pytest.mark.parametrize("line", ["down", "down nowhere", "help", "up building-b now"])
+def test_consoles_break_off(world: World):
+    assert "broke off" in terminal.obey(world, ["drop", "building-a"])
+
+
+@pytest.mark.parametrize("line", ["down", "drop nowhere", "down nowhere", "help", "up building-b now"])
 def test_what_is_not_understood_changes_nothing_and_says_what_is(world: World, line: str):
     assert terminal.obey(world, line.split()) == terminal.KNOWN
     assert answers(world)

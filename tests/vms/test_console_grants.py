@@ -132,7 +132,7 @@ def test_a_steward_may_join_and_sees_who_else_is_there(running: VirtualMachine, 
 
 def test_the_state_says_whether_the_machine_may_be_started(building_a: Lab, ana: User):
     off, browser = building_a.give(101, ana), browser_of(ana)
-    expected = {"status": "stopped", "words": "Stopped", "may_start": True, "others": []}
+    expected = {"status": "stopped", "words": "Stopped", "busy": False, "text": "", "may_start": True, "others": []}
     assert state_of(browser, off.pk).json() == expected
     Operation.objects.create(vm=off, cluster_id=off.cluster_id, vmid=101, action="start", requested_by=ana)
     assert not state_of(browser, off.pk).json()["may_start"]

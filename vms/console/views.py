@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Value
 from django.http import Http404, HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -14,9 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
-from vms import access, rules
+from vms import access, cards, rules
 from vms.console import ends, socket
-from vms.models import ConsoleGrant, ConsoleSession, Mode, Operation, VirtualMachine
+from vms.models import ConsoleGrant, ConsoleSession, Mode, VirtualMachine
 from vms.views import PersonRequest
 
 # By one person. A page that cannot connect tries again, and slower each time.
@@ -56,16 +56,19 @@ def grant(request: PersonRequest, pk: int) -> JsonResponse:
 @require_GET
 @login_needed
 def state(request: PersonRequest, pk: int) -> JsonResponse:
-    """The machine's status, and who else has its console open."""
+    """How the machine is, as its card says it, and who else has its console open."""
     machines = VirtualMachine.objects.operable_by(request.user).on_active_clusters().present()
-    busy = Operation.objects.open().filter(vm=OuterRef("pk"))
-    machine = get_object_or_404(machines.select_related("cluster__health").annotate(is_busy=Exists(busy)), pk=pk)
+    annotated = machines.annotate(is_active=Exists(cards.recent_operations()), is_noticed=Value(value=False))
+    machine = get_object_or_404(annotated.select_related("cluster__health", "cluster__sync"), pk=pk)
+    card = cards.groups([machine], operable={machine.pk}, for_staff=False)[0].cards[0]
     others = ConsoleSession.objects.alive().filter(vm=machine).exclude(user=request.user)
     return JsonResponse(
         {
             "status": machine.status,
-            "words": _words(machine.status),
-            "may_start": _may_start(machine),
+            "words": card.status,
+            "busy": card.busy,
+            "text": card.trouble or card.reason,
+            "may_start": any(button.action == rules.Action.START for button in card.buttons),
             "others": [{"name": row.user_name, "mode": row.mode} for row in others],
         }
     )
@@ -92,16 +95,3 @@ def _key(request: PersonRequest) -> str:
     if not key:
         raise Http404  # no login without a session
     return str(key)
-
-
-def _may_start(machine: Any) -> bool:
-    """Given that the person may operate it."""
-    if machine.is_busy or machine.status not in rules.OFF:
-        return False
-    now = rules.Situation(machine, getattr(machine.cluster, "health", None), None)
-    return rules.why_not(now, rules.Action.START) is None
-
-
-def _words(status: str) -> str:
-    words = {"running": _("Running"), "stopped": _("Stopped"), "paused": _("Paused"), "unknown": _("Unknown")}
-    return words.get(status, status)

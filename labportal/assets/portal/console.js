@@ -1,0 +1,275 @@
+// The console: one connection by noVNC, and in words how it is. Sentences come from the page, so they are translated.
+import RFB from "../vendor/novnc-1.7.0/core/rfb.js";
+import * as input from "./console-input.js";
+import * as talk from "./console-talk.js";
+
+const PAUSES = [1000, 3000, 8000]; // milliseconds before each try to connect again
+const STEADY = 10_000; // a connection that lasted this long has all tries again when it is lost
+const POLL = 5000;
+const WAITING = 2000; // while the machine is about to run
+
+const at = (id) => document.getElementById(id);
+// What says the same again is not read out again.
+const put = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
+const page = document.body.dataset;
+const say = at("screen").dataset;
+const coarse = matchMedia("(pointer: coarse)").matches;
+
+let link = null; // noVNC's, from the first moment of a connection to its last
+let since = 0; // when it was connected
+let tries = 0;
+let retry = 0;
+let attempt = 0; // counts clicks and tries: what answers an earlier one is for nobody
+let typing = false;
+let running = page.state === "connecting";
+let mode = page.mode;
+let startedWaiting = Date.now() - seconds(at("elapsed").textContent) * 1000;
+
+function show(state, sentence = "", word = "") {
+  page.state = state;
+  const connected = state === "connected";
+  put("word", word || say[`word${state[0].toUpperCase()}${state.slice(1)}`]);
+  put("sentence", connected ? "" : sentence || say[state]);
+  at("panel").hidden = connected;
+  at("clock").hidden = state !== "waiting";
+  at("again").hidden = !["lost", "refused", "closed"].includes(state);
+  at("login").hidden = state !== "ended";
+  if (state !== "off") at("start").hidden = true;
+  at("hint").hidden = !(connected && mode === "control") || coarse;
+  at("link").textContent = at("link").dataset[connected || state === "connecting" ? "disconnect" : "connect"];
+  at("link").disabled = ["off", "waiting", "ended"].includes(state);
+  for (const tool of document.querySelectorAll("[data-needs]")) {
+    tool.disabled = !connected || (tool.dataset.needs === "control" && mode !== "control");
+  }
+  if (connected) return;
+  for (const id of ["paste", "board"]) open(id, false);
+  for (const button of document.querySelectorAll("[data-hold]")) button.setAttribute("aria-pressed", "false");
+  if (document.activeElement === document.body && !at("again").hidden) at("again").focus();
+}
+
+// Connecting
+
+async function connect() {
+  hangUp();
+  show("connecting");
+  const mine = (attempt += 1);
+  const answer = await talk.grant(page.grant, mode);
+  if (mine !== attempt || page.state !== "connecting") return;
+  if (answer.socket) dial(answer);
+  else refused(answer);
+}
+
+function dial({ socket, mode: granted }) {
+  const address = new URL(socket, location.href);
+  address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  mode = granted;
+  const mine = (link = new RFB(at("picture"), address.href, { shared: true, wsProtocols: ["binary"] }));
+  mine.background = "#0b0e13";
+  mine.viewOnly = mode === "view";
+  mine.addEventListener("connect", () => { if (mine === link) connected(); });
+  mine.addEventListener("disconnect", () => {
+    if (mine !== link) return;
+    link = null;
+    lost(say.lost);
+  });
+  scale();
+}
+
+function connected() {
+  since = Date.now();
+  show("connected", "", mode === "view" ? say.wordWatching : "");
+  const canvas = at("picture").querySelector("canvas");
+  canvas.tabIndex = 0;
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute("aria-label", say.label);
+  canvas.setAttribute("aria-describedby", "hint");
+  if (at("mode")) at("mode").textContent = mode === "view" ? at("mode").dataset.control : at("mode").dataset.watch;
+  // Only who was nowhere, or waited for just this, is taken there.
+  const focused = document.activeElement;
+  if (!coarse && (focused === document.body || at("panel").contains(focused))) link.focus({ preventScroll: true });
+}
+
+function hangUp() {
+  clearTimeout(retry);
+  const old = link;
+  link = null;
+  old?.disconnect();
+  at("picture").replaceChildren();
+}
+
+/** Try again after a while, a few times; `why` says what happened. */
+function lost(why) {
+  if (since && Date.now() - since > STEADY) tries = 0;
+  since = 0;
+  hangUp();
+  if (tries >= PAUSES.length) {
+    show("lost", why === say.lost ? say.givenUp.replace("{all}", PAUSES.length) : why);
+    return;
+  }
+  retry = setTimeout(connect, PAUSES[tries]);
+  tries += 1;
+  show("lost", why.replace("{n}", tries).replace("{all}", PAUSES.length));
+}
+
+/** There is no connection, and the portal said why. */
+function refused({ state, text }) {
+  if (state === "silent") lost(say.silent);
+  else if (state === "ended") show("ended");
+  else if (state === "unreachable" && tries) lost(text);
+  else if (state === "off") {
+    running = false;
+    show("off", text);
+    look();
+  } else show("refused", state === "gone" ? say.gone : text);
+}
+
+function again() {
+  tries = 0;
+  connect();
+}
+
+// How the machine is, and who else looks at it
+
+async function look() {
+  const now = await talk.stateOf(page.stateOf);
+  if (now.status) take(now);
+  else if (now.state === "ended" && page.state !== "connected") show("ended");
+}
+
+function take(now) {
+  const told = { view: say.watches, control: say.controls };
+  put("others", now.others.map((one) => told[one.mode].replace("{name}", one.name)).join(" · "));
+  if (!["off", "waiting"].includes(page.state)) return;
+  const ready = now.status === "running" && !now.busy;
+  if (ready && !running) return again();
+  running = ready;
+  if (now.busy) waiting(now.words);
+  else if (!ready) {
+    at("start").hidden = !now.may_start;
+    show("off", now.text, now.words);
+  }
+}
+
+function waiting(words) {
+  if (page.state !== "waiting") startedWaiting = Date.now();
+  show("waiting", "", words);
+  at("clock").firstChild.data = `${words}… `;
+}
+
+function tick() {
+  const passed = Math.floor((Date.now() - startedWaiting) / 1000);
+  at("elapsed").textContent = [Math.floor(passed / 60), passed % 60].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+function seconds(clock) {
+  return clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+}
+
+async function keepLooking() {
+  if (!document.hidden && page.state !== "ended") await look();
+  setTimeout(keepLooking, ["off", "waiting"].includes(page.state) ? WAITING : POLL);
+}
+
+// The tools
+
+function open(id, wanted) {
+  at(id).hidden = !wanted;
+  at(`${id}-open`).setAttribute("aria-expanded", String(wanted));
+}
+
+function toggle(id, field) {
+  open(id, at(id).hidden);
+  if (!at(id).hidden) at(field).focus();
+  else link?.focus();
+}
+
+function scale() {
+  const fit = at("fit").getAttribute("aria-pressed") === "true";
+  link.scaleViewport = fit;
+  // A finger has no scroll bars: it moves the picture, and a tap still clicks.
+  link.clipViewport = link.dragViewport = coarse && !fit;
+}
+
+async function paste(event) {
+  event.preventDefault();
+  const signs = [...at("text").value.replace(/\r\n?/g, "\n")];
+  const most = Number(at("text").dataset.most);
+  const error = at("text-error");
+  error.textContent = !signs.length ? error.dataset.empty : "";
+  if (signs.length > most) error.textContent = error.dataset.long.replace("{n}", signs.length).replace("{most}", most);
+  at("text").toggleAttribute("aria-invalid", Boolean(error.textContent));
+  if (error.textContent) return at("text").focus();
+  const mine = link;
+  showTyping(true, signs.length);
+  const count = await input.typeText(mine, signs, (typed) => {
+    at("typed").value = typed;
+    return typing && mine === link && page.state === "connected";
+  });
+  showTyping(false);
+  const words = at("typed-words").dataset;
+  at("typed-words").textContent = (count < signs.length ? words.stopped : words.done).replace("{n}", count).replace("{all}", signs.length);
+}
+
+function showTyping(busy, all = 1) {
+  typing = busy;
+  at("type").disabled = busy;
+  at("type-stop").hidden = at("typed").hidden = !busy;
+  at("typed").max = all;
+  if (busy) at("typed-words").textContent = "";
+}
+
+function letGo() {
+  for (const button of document.querySelectorAll("[data-hold][aria-pressed=true]")) hold(button, false);
+}
+
+function hold(button, down) {
+  button.setAttribute("aria-pressed", String(down));
+  input.press(link, button.dataset.hold, down);
+}
+
+const CLICKS = {
+  mode: () => { mode = mode === "view" ? "control" : "view"; again(); },
+  secure: () => { link.sendCtrlAltDel(); link.focus(); },
+  "paste-open": () => toggle("paste", "text"),
+  "paste-close": () => { open("paste", false); at("paste-open").focus(); },
+  "type-stop": () => { typing = false; },
+  "board-open": () => toggle("board", "keys"),
+  fit: () => {
+    at("fit").setAttribute("aria-pressed", String(at("fit").getAttribute("aria-pressed") !== "true"));
+    scale();
+  },
+  full: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+  link: () => {
+    if (!["connected", "connecting"].includes(page.state)) return again();
+    hangUp();
+    show("closed");
+  },
+  again,
+};
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.hold) hold(button, button.getAttribute("aria-pressed") !== "true");
+  else if (button?.dataset.key) {
+    input.press(link, button.dataset.key);
+    letGo();
+  } else CLICKS[button?.id]?.();
+});
+at("paste").addEventListener("submit", paste);
+input.mirror(at("keys"), () => link, letGo);
+input.wayOut(at("picture"), () => {
+  at("left").textContent = say.left;
+  setTimeout(() => { at("left").textContent = ""; }, 2000);
+  document.querySelector("#tools button:not(:disabled)").focus();
+});
+if (!document.fullscreenEnabled) at("full").hidden = true; // phones of one maker
+document.addEventListener("fullscreenchange", () => {
+  at("full").setAttribute("aria-pressed", String(Boolean(document.fullscreenElement)));
+});
+document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+
+at("tools").hidden = false;
+setInterval(tick, 1000);
+setTimeout(keepLooking, WAITING);
+if (running) connect();
+else show(page.state, at("sentence").textContent, at("word").textContent);

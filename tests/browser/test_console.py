@@ -1,0 +1,185 @@
+"""The console as a person meets it: the picture, not only the word *Connected*; typing; and what goes wrong."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.demo import Demo
+from tests.browser.screenshots import open_page
+from tests.browser.test_pages import violations, watched
+
+pytestmark = pytest.mark.browser
+
+# How many pixels the canvas has of each colour.
+COLOURS = """() => {
+  const canvas = document.querySelector("#picture canvas");
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
+  const found = {};
+  for (let at = 0; at < data.length; at += 4) {
+    const colour = `${data[at]},${data[at + 1]},${data[at + 2]}`;
+    found[colour] = (found[colour] ?? 0) + 1;
+  }
+  return found;
+}"""
+PAPER, INK, NAME = "16,24,40", "203,213,225", "255,255,255"
+
+
+def expect_word(page: Page, text: str) -> None:
+    """Wait until the page says in a word how things are."""
+    expect(page.locator("#word")).to_have_text(text, timeout=45_000)
+
+
+def colours(page: Page) -> dict[str, int]:
+    found: dict[str, int] = page.evaluate(COLOURS)
+    return found
+
+
+def until_ink(page: Page, more_than: int) -> int:
+    """How much ink there is, once there is more than so many pixels of it."""
+    for _ in range(50):
+        if (ink := colours(page).get(INK, 0)) > more_than:
+            return ink
+        page.wait_for_timeout(100)
+    raise AssertionError("no more ink came")
+
+
+@pytest.fixture(scope="module")
+def opened(window: Browser, the_demo: Demo) -> Iterator[Page]:
+    """Chen's only machine, started and opened by the one button that there is."""
+    portal = open_page(window, the_demo, "chen")
+    with portal.context.expect_page() as popup:
+        portal.get_by_role("button", name="Start and open").click()
+    page = popup.value
+    expect_word(page, "Starting")
+    expect_word(page, "Connected")
+    yield page
+    portal.context.close()
+
+
+@pytest.fixture
+def console(opened: Page) -> Page:
+    opened.set_viewport_size({"width": 1280, "height": 720})
+    opened.reload()
+    expect_word(opened, "Connected")
+    until_ink(opened, 0)
+    return opened
+
+
+def test_the_picture_is_painted_and_follows_the_keys(console: Page) -> None:
+    before = colours(console)
+    assert before[PAPER] > before[INK] > 0
+    assert before[NAME] > 0
+    expect(console.locator("#picture canvas")).to_be_focused()
+    console.keyboard.type("WWW")
+    ink = until_ink(console, before[INK])
+    console.get_by_role("button", name="Paste text").click()
+    console.get_by_label("Text that is typed").fill("x" * 2001)
+    console.get_by_role("button", name="Type it").click()
+    expect(console.get_by_role("alert")).to_contain_text("Nothing was typed")
+    console.get_by_label("Text that is typed").fill("Hello!\nWorld")
+    console.get_by_role("button", name="Type it").click()
+    expect(console.get_by_text("12 characters are typed.")).to_be_visible()
+    until_ink(console, ink)
+
+
+def test_the_keyboard_gets_out_of_the_picture_and_in_again(console: Page) -> None:
+    canvas, keys = console.locator("#picture canvas"), ("Control", "Alt", "Shift")
+    console.keyboard.press("Tab")  # is the machine's
+    expect(canvas).to_be_focused()
+    for key in keys:
+        console.keyboard.down(key)
+    for key in keys:
+        console.keyboard.up(key)
+    expect(console.get_by_role("button", name="Ctrl-Alt-Del")).to_be_focused()
+    for _ in range(6):
+        console.keyboard.press("Tab")
+    expect(canvas).to_be_focused()
+
+
+def test_what_a_phone_types_arrives(console: Page) -> None:
+    ink = colours(console)[INK]
+    console.get_by_role("button", name="Keyboard").click()
+    console.keyboard.insert_text("MMM")  # as a phone does: no keys, only what became of the text
+    more = until_ink(console, ink)
+    console.keyboard.press("Backspace")
+    console.keyboard.press("Backspace")
+    console.wait_for_timeout(500)
+    assert colours(console)[INK] < more
+
+
+def test_it_breaks_off_and_connects_again_by_itself(console: Page, the_demo: Demo) -> None:
+    the_demo.type("drop building-a")
+    expect_word(console, "Connection lost")
+    expect(console.get_by_text("Try 1 of 3")).to_be_visible()
+    expect_word(console, "Connected")
+    until_ink(console, 0)
+    console.get_by_role("button", name="Disconnect").click()
+    expect_word(console, "Disconnected")
+    console.get_by_role("button", name="Connect again").click()
+    expect_word(console, "Connected")
+
+
+def test_it_fits_a_phone_breaks_no_policy_and_axe_finds_nothing(console: Page) -> None:
+    complaints = watched(console)
+    console.reload()
+    expect_word(console, "Connected")
+    console.get_by_role("button", name="Keyboard").click()
+    console.get_by_role("button", name="Paste text").click()
+    for width in (1280, 390, 320):
+        console.set_viewport_size({"width": width, "height": 800})
+        assert console.evaluate("document.documentElement.scrollWidth") == width
+        assert complaints == []  # axe breaks the policy itself
+    assert violations(console) == []
+    console.get_by_role("button", name="Disconnect").click()
+    assert violations(console) == []
+
+
+def test_a_machine_that_is_off_is_started_from_its_console(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "ben")
+    complaints = watched(page)
+    page.get_by_role("link", name="net101-02", exact=True).click()
+    page.goto(f"{page.url}console/")
+    expect_word(page, "Stopped")
+    page.get_by_role("button", name="Start").click()
+    expect_word(page, "Starting")
+    expect_word(page, "Connected")
+    until_ink(page, 0)
+    assert complaints == []
+    page.context.close()
+
+
+def test_an_administrator_watches_first_and_is_seen(window: Browser, the_demo: Demo, console: Page) -> None:
+    page = open_page(window, the_demo, "admin")
+    page.goto(console.url)
+    expect_word(page, "Connected, only watching")
+    expect(console.get_by_text("admin is watching")).to_be_visible(timeout=10_000)
+    ink = until_ink(page, 0)
+    page.keyboard.type("MMM")
+    expect(page.get_by_role("button", name="Ctrl-Alt-Del")).to_be_disabled()
+    page.wait_for_timeout(300)
+    assert colours(page)[INK] == pytest.approx(ink, abs=ink // 20)
+    page.get_by_role("button", name="Take control").click()
+    expect_word(page, "Connected")
+    page.locator("#picture canvas").click()
+    page.keyboard.type("MMM")
+    until_ink(page, ink)
+    page.context.close()
+
+
+def test_a_session_that_ends_leads_to_the_login(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "admin")
+    page.goto(f"{the_demo.address}vms/?cluster=building-a&q=net101-08")
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="Open the screen of net101-08").click()
+    page = popup.value
+    expect_word(page, "Connected")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Disconnect").click()
+    page.get_by_role("button", name="Connect again").click()
+    expect_word(page, "Session ended")
+    page.get_by_role("link", name="Log in").click()
+    expect(page.get_by_label("User name")).to_be_visible()
+    page.context.close()
