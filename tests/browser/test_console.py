@@ -103,7 +103,9 @@ def test_what_a_phone_types_arrives(console: Page) -> None:
     ink = colours(console)[INK]
     console.get_by_role("button", name="Keyboard").click()
     console.keyboard.insert_text("MMM")  # as a phone does: no keys, only what became of the text
-    more = until_ink(console, ink)
+    until_ink(console, ink)
+    console.wait_for_timeout(500)  # the other letters
+    more = colours(console)[INK]
     console.keyboard.press("Backspace")
     console.keyboard.press("Backspace")
     console.wait_for_timeout(500)

@@ -119,7 +119,7 @@ def _who(key: str) -> User:
 
 
 def _headers(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    return [value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name]
 
 
 def _allowed_hosts() -> list[str]:
