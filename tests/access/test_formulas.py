@@ -45,7 +45,9 @@ def test_no_download_has_a_formula(world: World):
         count, found = live(world)
         looked_at += count
         formulas += found
-    print(f"\n{len(FORMULAS)} formulas in {len(downloads())} downloads: {looked_at} cells, {len(formulas)} live formulas")
+    print(
+        f"\n{len(FORMULAS)} formulas in {len(downloads())} downloads: {looked_at} cells, {len(formulas)} live formulas"
+    )
     assert (len(set(FORMULAS)), formulas) == (50, [])
     assert set(downloads()) <= set(table.rows())
 

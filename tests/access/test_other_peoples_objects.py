@@ -23,7 +23,18 @@ SEED = 20261126
 
 # Whom the table's column of this name is about: to each other, students are other students.
 COLUMNS = {"anonymous": "anonymous", "holder": "other", "other": "other", "staff": "staff", "auditor": "auditor"}
-ACTIONS = ("start", "stop", "shutdown", "reboot", "reset", "suspend", "resume", "rollback", "delete-snapshot", "destroy")
+ACTIONS = (
+    "start",
+    "stop",
+    "shutdown",
+    "reboot",
+    "reset",
+    "suspend",
+    "resume",
+    "rollback",
+    "delete-snapshot",
+    "destroy",
+)
 HUGE = ("0", str(2**31), str(2**63), "9" * 40, "9" * 5000)
 NO_NUMBERS = ("-1", "１０１", "1e3", "0x65", "building-2", "../1", "")  # noqa: RUF001 - digits, of a kind
 
