@@ -1,0 +1,99 @@
+"""What clusters and people write never becomes a part of a page: bin/test -n0 -s THIS FILE."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.template import engines
+
+from tests.access import routes, strings, table
+from tests.access.world import World, rolled_back
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = ("superuser", "steward", "holder")
+FRAGMENTS = ("vms/", "vms/<int:pk>/", "clusters/")
+TYPED = ("name", "description", "note", "username", "text", "host", "cluster_id", "first_name", "guest_login")
+ASKED = ("q", "person", "from", "cluster", "status", "asked")
+
+# What pages say more of when what was typed is wrong. No payload consists of these alone.
+COMPLAINTS = {"<ul>", "<li>", "<p>", "<strong>", "<form>", "<input>"}
+
+Pages = dict[str, Counter[str]]
+
+
+def pages(world: World) -> Pages:
+    """The structure of every page that is shown to these three."""
+    found: Pages = {}
+    for route, row in table.rows().items():
+        url = routes.address(world, route)
+        for who in PEOPLE:
+            if row.get[who] in {"200", "409", "ok"}:
+                _add(found, f"{route} as {who}", world.ask(who, "GET", url, table.QUERIES.get(route)))
+    for route in FRAGMENTS:
+        answer = world.ask("superuser", "GET", routes.address(world, route), **{"HX-Request": "true"})
+        _add(found, f"{route} as a fragment", answer)
+    return found
+
+
+def answers(world: World, text: str) -> Pages:
+    """The same of pages that answer to a text in their address or form."""
+    found: Pages = {}
+    for route, row in table.rows().items():
+        url = routes.address(world, route)
+        if route in FRAGMENTS or route.endswith("/why/") or route in routes.model_pages():
+            asked = dict.fromkeys(("q",) if route.startswith("admin/") else ASKED, text)
+            _add(found, f"{route} asked", world.ask("superuser", "GET", url, asked))
+        if row.post["superuser"] in {"200", "302", "ok"}:
+            with rolled_back():
+                _add(found, f"{route} told", world.ask("superuser", "POST", url, dict.fromkeys(TYPED, text)))
+    return found
+
+
+def _add(found: Pages, name: str, page: Any) -> None:
+    if page.status_code != 302 and page.headers.get("Content-Type", "").startswith("text/html"):
+        assert page.status_code < 500, name
+        found[name] = strings.structure(page)
+
+
+@pytest.fixture(scope="module")
+def harmless(world: World) -> tuple[Pages, Pages]:
+    with rolled_back():
+        strings.put_everywhere(strings.HARMLESS)
+        return pages(world), answers(world, strings.HARMLESS)
+
+
+def changed(usual: Pages, shown: Pages) -> list[str]:
+    """Pages that are not made of the same parts; all are there."""
+    assert usual.keys() == shown.keys()
+    return [f"{name}: {dict(shown[name] - usual[name])}" for name in shown if shown[name] != usual[name]]
+
+
+def added(usual: Pages, shown: Pages) -> list[str]:
+    """Answers with parts that are new. One that refuses what was harmless before is compared with its empty form."""
+    empty = {name: usual.get(name.removesuffix(" told") + " as superuser", Counter()) for name in shown}
+    new = {name: set(parts - usual.get(name, empty[name])) - COMPLAINTS for name, parts in shown.items()}
+    return [f"{name}: {parts}" for name, parts in new.items() if parts]
+
+
+@pytest.mark.parametrize("group", strings.GROUPS)
+def test_no_string_becomes_a_part_of_a_page(world: World, harmless: tuple[Pages, Pages], group: str):
+    columns = strings.put_everywhere(group)
+    shown, answered = pages(world), answers(world, group)
+    found = changed(harmless[0], shown) + added(harmless[0] | harmless[1], answered)
+    print(f"\n5 payloads in {columns} columns: {len(shown) + len(answered)} pages, {len(found)} with something new")
+    assert not found, "\n".join(found)
+
+
+def test_there_are_fifty_payloads():
+    assert len(set(strings.PAYLOADS)) == 50
+
+
+def test_a_page_without_escaping_is_noticed(world: World, harmless: tuple[Pages, Pages], monkeypatch: Any):
+    name, url = "vms/<int:pk>/ as holder", routes.address(world, "vms/<int:pk>/")
+    monkeypatch.setattr(engines["django"].engine, "autoescape", False)  # type: ignore[union-attr]
+    for group in strings.GROUPS:
+        strings.put_everywhere(group)
+        page = {name: strings.structure(world.ask("holder", "GET", url))}
+        assert changed({name: harmless[0][name]}, page)
+        assert added({name: harmless[0][name]}, page)
