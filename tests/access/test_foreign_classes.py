@@ -35,9 +35,8 @@ def methods(route: str) -> Iterator[tuple[str, Any]]:
 def answers(world: World, route: str, values: dict[str, Any], who: tuple[str, ...]) -> list[tuple[str, str, int]]:
     url = f"/{routes.fill(route, values)}"
     found = []
-    for method, data in methods(route):
-        if data:
-            data = {name: routes.fill(value, values) for name, value in data.items()}
+    for method, body in methods(route):
+        data = {name: routes.fill(value, values) for name, value in body.items()} if body else None
         for person in who:
             with rolled_back():
                 found.append((person, method, world.ask(person, method, url, data).status_code))
