@@ -15,9 +15,9 @@ LINK, CODE = "kF3-way-in-to-networks", "ABCDE-FGHJK"  # of the invite to the ste
 
 
 def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabClass]:
-    """The steward's with 101 and 103 of the first cluster, the stranger's with what is free of 102 and 103 of the last."""
-    ours = _lab_class(OURS, "Networks", people["steward"], people["holder"], 1, (101, 103))
-    theirs = _lab_class(THEIRS, "Databases", people["stranger"], people["other"], clusters, (102, 103))
+    """The steward's: 101 and 103 of the first cluster. The stranger's: what is free of 102 and 103 of the last."""
+    ours = _lab_class(OURS, people["steward"], people["holder"], 1, (101, 103))
+    theirs = _lab_class(THEIRS, people["stranger"], people["other"], clusters, (102, 103))
     running.add_co_owner(ours, people["co_owner"])
     running.add_co_owner(theirs, User.objects.create_user("strangers_friend"))
     for made in (ours, theirs):
@@ -26,9 +26,9 @@ def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabCl
     return ours, theirs
 
 
-def _lab_class(pk: int, name: str, owner: User, member: User, cluster: int, vmids: tuple[int, ...]) -> LabClass:
+def _lab_class(pk: int, owner: User, member: User, cluster: int, vmids: tuple[int, ...]) -> LabClass:
     grant = ClusterGrant.objects.create(user=owner, cluster_id=f"building-{cluster}")
-    made = running.create(LabClass(pk=pk, name=name), owner=owner, grants=[grant])
+    made = running.create(LabClass(pk=pk, name="Networks" if pk == OURS else "Databases"), owner=owner, grants=[grant])
     free = running.adoptable(made).filter(cluster=f"building-{cluster}", vmid__in=vmids)
     running.adopt(made, free.values_list("pk", flat=True), by=owner)
     enrolling.put_on_list(made, [member], at_once=True)

@@ -5,8 +5,8 @@ staff without a permission, auditor, lab administrator, superuser. First for GET
 is the way to the login page. One answer stands for all nine. The holder takes part in a class of the steward's, which
 has the machine, and which he runs with the co-owner.
 
-A new route needs a row here; what its POST needs to be meant stands in BODIES, and the values of its parameters, and of those that a
-body names like `<vm>`, come from `routes.values`.
+A new route needs a row here; what its POST needs to be meant stands in BODIES, and the values of its parameters, and of
+what a body names like `<vm>`, come from `routes.values`.
 """
 
 from dataclasses import dataclass
@@ -110,7 +110,7 @@ admin/vms/virtualmachine/download/                  |  in  in  in  in  in 403 20
 admin/vms/operation/download/                       |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
 admin/<app_label>/                                  |  in  in  in  in  in 404 200 200 200 |  in  in  in  in  in 404 200 200 200
 admin/<url>                                         |  in  in  in  in  in 404 404 404 404 |  in  in  in  in  in 404 404 404 404
-"""
+"""  # noqa: E501 - as wide as there are people
 
 # The pages that the admin has for each model: who may look, add, change and delete, of staff without a permission (f),
 # auditor (a), lab administrator (l) and superuser (s). The others are led to the login.
