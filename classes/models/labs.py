@@ -150,7 +150,8 @@ class LabClass(models.Model):
 
     @property
     def link_list(self) -> list[Link]:
-        return links_in(self.links)
+        """What got in past the form and is no address on the web is left out: a browser might run it."""
+        return [link for link in links_in(self.links) if link.url.startswith(("https://", "http://"))]
 
     @property
     def teachers(self) -> "list[User]":

@@ -43,7 +43,8 @@ def _in_use(made: LabClass) -> None:
         lab_class=made, created_by=made.owner, token_hash=f"link {made.pk}", code_hash=f"code {made.pk}"
     )
     machines = list(VirtualMachine.objects.filter(pk=held.vm_id).select_related("cluster__health"))
-    operations.request_many(machines, "start", by=made.owner, machine_set=made.machine_set)
+    for action in ("start", "shutdown"):  # of which the second is refused, for the first is not over
+        operations.request_many(machines, action, by=made.owner, machine_set=made.machine_set)
     Operation.objects.filter(batch_items__batch__machine_set=made.machine_set).update(
         state="cancelled", outcome="It was too late.", finished_at=held.assigned_at
     )
@@ -60,7 +61,7 @@ def rows(made: LabClass) -> dict[str, Any]:
         "classes.co_owner": made.co_owners.get().pk,
         "classes.invite": made.invites.get().pk,
         "classes.machine": member.assignments.get().vm_id,
-        "vms.batch": Batch.objects.get(machine_set=made.machine_set).pk,
+        "vms.batch": Batch.objects.filter(machine_set=made.machine_set).earliest("pk").pk,
         "vms.helprequest": HelpRequest.objects.get(assignment__vm__class_machine__lab_class=made).pk,
         "vms.clustergrant": ClusterGrant.objects.get(user=made.owner).pk,
         "classes.free": made.class_machines.free().get().vm_id,

@@ -1,5 +1,6 @@
 """Strings that are not what they seem, put into every row of the database."""
 
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from typing import Any
@@ -21,7 +22,7 @@ PAYLOADS = SCHEMES + XSS[:-10]
 GROUPS = [" ".join(PAYLOADS[number :: len(SCHEMES)]) for number in range(len(SCHEMES))]
 HARMLESS = "harmless words"
 
-APPS = ("accounts", "clusters", "vms", "auditlog", "axes", "admin", "django_tasks_database")
+APPS = ("accounts", "clusters", "vms", "classes", "auditlog", "axes", "admin", "django_tasks_database")
 # Keys, what is chosen from a list, and what the product itself makes and reads.
 KEPT = {"cluster_id", "password", "time_zone", "language", "object_pk", "object_id", "session_hash", "args_kwargs"}
 ADDRESSING = {"href", "src", "action", "formaction", "poster", "data", "hx-get", "hx-post", "srcset", "background"}
@@ -46,7 +47,8 @@ def _is_written(field: models.Field[Any, Any]) -> bool:
 
 def _write(model: type[models.Model], fields: list[Any], text: str) -> None:
     for row in model._base_manager.all():
-        values = {field.name: _value(row, field, text) for field in fields}
+        told = (field for field in fields if field.name != "refusal" or row.refusal)  # or it would have been refused
+        values = {field.name: _value(row, field, text) for field in told}
         if values:
             model._base_manager.filter(pk=row.pk).update(**values)
 
@@ -56,8 +58,14 @@ def _value(row: Any, field: Any, text: str) -> Any:
         text = text.replace(";", ",")  # of which each more would be a tag more
     if isinstance(field, models.JSONField):
         return {text: [text, text]} if isinstance(getattr(row, field.name), dict) else [text]
-    text = text[: field.max_length - 4] if field.max_length and field.max_length > 60 else text
-    return f"{row.pk} {text}"[:150] if field.name == "username" or field.unique else text
+    text = text[: field.max_length - 12] if field.max_length and field.max_length > 60 else text
+    return f"{text} {row.pk}" if _is_unique(field) else text
+
+
+def _is_unique(field: models.Field[Any, Any]) -> bool:
+    rules = (rule for rule in field.model._meta.constraints if isinstance(rule, models.UniqueConstraint))
+    named = (f"{rule.fields} {rule.expressions}" for rule in rules)
+    return field.unique or any(re.search(rf"\b{field.name}\b", names) for names in named)
 
 
 class Structure(HTMLParser):
@@ -66,11 +74,14 @@ class Structure(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.parts: Counter[str] = Counter()
-        self.feed(text)
-        self.close()
+        try:
+            self.feed(text)
+            self.close()
+        except AssertionError:  # Python 3.11's parser gives up at a declaration that is none
+            self.parts["declaration"] += 1
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.parts[f"<{tag}>"] += 1
+        self.parts[f"<{tag}>"] += tag != "span"  # the age of what is shown comes and goes with the time a test takes
         for name, value in attrs:
             if name.startswith("on"):
                 self.parts[f"<{tag} {name}>"] += 1

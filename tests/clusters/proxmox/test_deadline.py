@@ -160,8 +160,8 @@ def test_each_call_has_the_deadline_anew(raw: StartRaw) -> None:
 
 def test_a_call_that_timed_out_leaves_the_next_a_connection_of_its_own(config: ClusterConfig, lab: Cluster) -> None:
     lab.faults.hang("/version", times=1)
-    with proxmox.connect(config, deadline=DEADLINE) as pve:
-        with in_time():
+    with proxmox.connect(config, deadline=1.0) as pve:
+        with in_time(deadline=1.0):
             pve.version()
         assert pve.version().version == "9.2.11"
 
