@@ -56,6 +56,8 @@ def _write(model: type[models.Model], fields: list[Any], text: str) -> None:
 def _value(row: Any, field: Any, text: str) -> Any:
     if field.name == "tags":
         text = text.replace(";", ",")  # of which each more would be a tag more
+    if field.name == "links":
+        text = f"https://school.example/ {text}"  # or it would be none
     if isinstance(field, models.JSONField):
         return {text: [text, text]} if isinstance(getattr(row, field.name), dict) else [text]
     text = text[: field.max_length - 12] if field.max_length and field.max_length > 60 else text
