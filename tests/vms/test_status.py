@@ -153,7 +153,7 @@ def test_a_trouble_that_was_told(staff: Client, building_a: Lab, worker: WorkerB
         cluster=building_a.row, kind="sync_stale", text="x", since=ago(hours=1), seen_at=ago(hours=1),
         opened_at=ago(minutes=30),
     )  # fmt: skip
-    assert "machines out of date: told 30 minutes ago" in words(read(staff)).replace("\xa0", " ")
+    assert "Machines out of date: told 30 minutes ago" in words(read(staff)).replace("\xa0", " ")
 
 
 def test_without_a_worker_the_page_says_what_to_start(staff: Client, building_a: Lab):

@@ -9,7 +9,17 @@ from clusters.config import ClusterConfig
 from clusters.fields import Secret
 from pvesim.cluster import Cluster
 
-WRITE_VERBS = {"power", "create_snapshot", "roll_back", "delete_snapshot", "clone", "vnc", "display", "spice"}
+WRITE_VERBS = {
+    "power",
+    "create_snapshot",
+    "roll_back",
+    "delete_snapshot",
+    "clone",
+    "vnc",
+    "display",
+    "spice",
+    "stop_at_once",
+}
 
 
 @pytest.fixture
