@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.choosing import Choosing
 from classes import inviting, running
 from classes.models import Invite, LabClass, Membership
 from vms.admin.common import ReadOnly
@@ -53,7 +54,7 @@ class MembershipInline(ReadOnly, admin.TabularInline[Membership, LabClass]):
 
 
 @admin.register(LabClass)
-class LabClassAdmin(admin.ModelAdmin[LabClass]):
+class LabClassAdmin(Choosing[LabClass]):
     form = LabClassAdminForm
     list_display = ("name", "owner", "starts_on", "ends_on", "machine_count", "member_count")
     list_filter = ("starts_on", "ends_on")

@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.choosing import Choosing
 from accounts.downloads import Downloadable
 from vms.admin import bulk
 from vms.admin.filters import ClusterOfMachineFilter, LastsFilter
@@ -22,7 +23,7 @@ OVERTAKEN = gettext_lazy(
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(Downloadable[Assignment]):
+class AssignmentAdmin(Choosing[Assignment], Downloadable[Assignment]):
     list_display = ("vm", "user", "assigned_at", "ended_at")
     list_filter = (LastsFilter, ClusterOfMachineFilter, "assigned_at")
     list_select_related = ("vm", "user")

@@ -5,12 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.choosing import Choosing
 from vms.admin.filters import ClusterFilter
 from vms.models import ClusterGrant, Pool
 
 
 @admin.register(ClusterGrant)
-class ClusterGrantAdmin(admin.ModelAdmin[ClusterGrant]):
+class ClusterGrantAdmin(Choosing[ClusterGrant]):
     list_display = ("cluster", "pool", "user", "machine_set", "is_handed_on", "created_at")
     list_filter = (ClusterFilter,)
     list_select_related = ("cluster", "user", "machine_set")

@@ -8,11 +8,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.choosing import Choosing
 from vms.models import MachineSet
 
 
 @admin.register(MachineSet)
-class MachineSetAdmin(admin.ModelAdmin[MachineSet]):
+class MachineSetAdmin(Choosing[MachineSet]):
     list_display = ("name", "machine_count", "gone_count", "led_by")
     search_fields = ("name", "stewards__username", "machines__name")
     autocomplete_fields = ("machines", "stewards")

@@ -1,0 +1,48 @@
+"""Choosing a person or a machine by typing a part of its name, in the admin."""
+
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
+from django.db import models
+from django.http import HttpRequest
+
+M = TypeVar("M", bound=models.Model)
+
+DIGITS = 18  # fewer than the largest number of a database has
+
+
+def _numbers(value: Any) -> list[str]:
+    return [one for one in map(str, value or ()) if one.isdecimal() and len(one) <= DIGITS]
+
+
+class OneByNumber(AutocompleteSelect):
+    """Django 5.2 looks up what was sent before it is known to be a number, and fails where it is none."""
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        return super().optgroups(name, _numbers(value), attr)
+
+
+class ManyByNumber(AutocompleteSelectMultiple):
+    """The same; what is too long for a number of the database is shortened to something that is none."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        sent = super().value_from_datadict(data, files, name)
+        return [one if len(one) <= DIGITS else f"{one[:DIGITS]}…" for one in sent or ()]
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        return super().optgroups(name, _numbers(value), attr)
+
+
+class Choosing(admin.ModelAdmin[M]):
+    """`autocomplete_fields` that answer to nonsense with a message at the field."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", OneByNumber(db_field, self.admin_site, using=kwargs.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", ManyByNumber(db_field, self.admin_site, using=kwargs.get("using")))
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
