@@ -243,6 +243,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.lockout.RecheckingBackend"]
 PASSWORD_HASHERS = [
+    "accounts.hashers.CappedArgon2PasswordHasher",
     "accounts.hashers.CappedScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]

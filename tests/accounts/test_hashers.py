@@ -1,13 +1,13 @@
-"""Password hashing is scrypt, and a class that logs in at once does not exhaust the machine."""
+"""Password hashing is Argon2id, and a class that logs in at once does not exhaust the machine."""
 
 import os
 from threading import Barrier, BrokenBarrierError, Timer
 
 import pytest
-from django.contrib.auth.hashers import ScryptPasswordHasher, check_password, make_password
+from django.contrib.auth.hashers import Argon2PasswordHasher, ScryptPasswordHasher, check_password, make_password
 from django.db import connection, connections
 
-from accounts.hashers import CappedScryptPasswordHasher
+from accounts.hashers import CappedArgon2PasswordHasher, CappedScryptPasswordHasher
 from labportal import settings as product
 from tests.own_database import run_in_threads
 
@@ -19,8 +19,8 @@ def as_in_production(settings):
     settings.PASSWORD_HASHERS = product.PASSWORD_HASHERS
 
 
-def test_passwords_are_hashed_with_scrypt(as_in_production):
-    assert make_password("correct horse").startswith("scrypt$")
+def test_passwords_are_hashed_with_argon2id(as_in_production):
+    assert make_password("correct horse").startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_the_right_password_fits_and_another_does_not(as_in_production):
@@ -29,12 +29,18 @@ def test_the_right_password_fits_and_another_does_not(as_in_production):
     assert not check_password("Correct horse", stored)
 
 
-def test_a_hash_of_djangos_own_scrypt_fits(as_in_production):
-    assert check_password("correct horse", ScryptPasswordHasher().encode("correct horse", "salt"))
+def test_a_hash_of_scrypt_fits_and_is_made_anew(as_in_production):
+    anew: list[str] = []
+    old = CappedScryptPasswordHasher().encode("correct horse", "salt")
+    assert old == ScryptPasswordHasher().encode("correct horse", "salt")
+    assert check_password("correct horse", old, setter=anew.append)
+    assert anew == ["correct horse"]
 
 
-def test_the_cap_changes_no_hash():
-    assert CappedScryptPasswordHasher().encode("x", "salt") == ScryptPasswordHasher().encode("x", "salt")
+def test_a_hash_is_not_made_anew_at_every_login(as_in_production):
+    anew: list[str] = []
+    assert check_password("correct horse", make_password("correct horse"), setter=anew.append)
+    assert anew == []
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def met(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     met: list[bool] = []
     all_there = Barrier(TOO_MANY)
 
-    def encode(*arguments: object) -> str:
+    def compute(*arguments: object) -> str:
         try:
             all_there.wait(timeout=0.3)
             met.append(True)
@@ -51,23 +57,33 @@ def met(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
             pass
         return "scrypt$1$salt$1$1$hash"
 
-    monkeypatch.setattr(ScryptPasswordHasher, "encode", encode)
+    for hasher, verb in (
+        (Argon2PasswordHasher, "encode"),
+        (Argon2PasswordHasher, "verify"),
+        (ScryptPasswordHasher, "encode"),
+    ):
+        monkeypatch.setattr(hasher, verb, compute)
     return met
 
 
-def test_no_more_hashes_than_processors_are_computed_at_once(met):
-    assert run_in_threads(*[lambda: CappedScryptPasswordHasher().encode("x", "salt")] * TOO_MANY) == []
+HASHERS = [CappedArgon2PasswordHasher, CappedScryptPasswordHasher]
+
+
+@pytest.mark.parametrize("hasher", HASHERS)
+def test_no_more_hashes_than_processors_are_computed_at_once(met, hasher):
+    assert run_in_threads(*[lambda: hasher().encode("x", "salt")] * TOO_MANY) == []
     assert met == []
 
 
-def test_checking_passwords_is_limited_alike(met):
-    jobs = [lambda: CappedScryptPasswordHasher().verify("x", "scrypt$1$salt$1$1$hash")] * TOO_MANY
+@pytest.mark.parametrize("hasher", HASHERS)
+def test_checking_passwords_is_limited_alike(met, hasher):
+    jobs = [lambda: hasher().verify("x", "scrypt$1$salt$1$1$hash")] * TOO_MANY
     assert run_in_threads(*jobs) == []
     assert met == []
 
 
 def test_hashing_without_the_cap_would_be_noticed(met):
-    assert run_in_threads(*[lambda: ScryptPasswordHasher().encode("x", "salt")] * TOO_MANY) == []
+    assert run_in_threads(*[lambda: Argon2PasswordHasher().encode("x", "salt")] * TOO_MANY) == []
     assert len(met) == TOO_MANY
 
 
@@ -78,7 +94,7 @@ def test_who_waits_gives_his_database_connection_back(met, own_database):
         connection.ensure_connection()
         watcher = Timer(0.1, lambda held=connections["default"]: open_ones.append(held.connection is not None))
         watcher.start()
-        CappedScryptPasswordHasher().encode("x", "salt")
+        CappedArgon2PasswordHasher().encode("x", "salt")
         watcher.join()
 
     assert run_in_threads(*[wait_and_look] * TOO_MANY) == []

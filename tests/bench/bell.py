@@ -26,7 +26,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 import pvesim
-from accounts.hashers import CappedScryptPasswordHasher
+from accounts.hashers import CappedArgon2PasswordHasher
 from accounts.models import User
 from clusters.models import Cluster
 from tests.bench import database, report
@@ -131,7 +131,7 @@ def school(simulator: pvesim.Simulator, count: int) -> None:
         token_id=token.full_id, token_secret=token.secret, ca_certificate=lab.ca_pem, is_default=True,
     )  # fmt: skip
     inventory.sync(row.config)
-    hasher = CappedScryptPasswordHasher()
+    hasher = CappedArgon2PasswordHasher()
     kept = hasher.encode(PASSWORD, hasher.salt())
     people = User.objects.bulk_create([User(username=f"pupil-{number:03}", password=kept) for number in range(count)])
     machines = VirtualMachine.objects.order_by("vmid")
