@@ -61,7 +61,7 @@ def rows(made: LabClass) -> dict[str, Any]:
         "classes.co_owner": made.co_owners.get().pk,
         "classes.invite": made.invites.get().pk,
         "classes.machine": member.assignments.get().vm_id,
-        "vms.batch": Batch.objects.filter(machine_set=made.machine_set).earliest("pk").pk,
+        "vms.batch": Batch.objects.filter(machine_set=made.machine_set).earliest("requested_at").pk,
         "vms.helprequest": HelpRequest.objects.get(assignment__vm__class_machine__lab_class=made).pk,
         "vms.clustergrant": ClusterGrant.objects.get(user=made.owner).pk,
         "classes.free": made.class_machines.free().get().vm_id,
