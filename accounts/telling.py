@@ -19,7 +19,7 @@ PLACE = re.compile(r"%\((\w+)\)s")
 FORMS = {"quoted": r"(?: \(.*\))?"}
 
 # What has fewer letters of its own would match nearly everything.
-LEAST_LETTERS = 6
+LEAST_LETTERS = 5
 
 
 def told(text: str) -> str:

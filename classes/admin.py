@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.choosing import Choosing
@@ -22,10 +22,10 @@ from vms.models import ClusterGrant
 
 class LabClassAdminForm(forms.ModelForm[LabClass]):
     old_link = forms.CharField(
-        label=lazy("honour an old link"),
+        label=gettext_lazy("honour an old link"),
         max_length=300,
         required=False,
-        help_text=lazy(
+        help_text=gettext_lazy(
             "A join link of the predecessor, or its last part. It can be guessed, so it lets in only people on the "
             "list of the class. It is not shown again."
         ),
@@ -76,15 +76,15 @@ class LabClassAdmin(Choosing[LabClass]):
             )
         )
 
-    @admin.display(description=lazy("machines"), ordering="machine_total")
+    @admin.display(description=gettext_lazy("machines"), ordering="machine_total")
     def machine_count(self, row: LabClass) -> int:
         return int(getattr(row, "machine_total", 0))
 
-    @admin.display(description=lazy("members"), ordering="member_total")
+    @admin.display(description=gettext_lazy("members"), ordering="member_total")
     def member_count(self, row: LabClass) -> int:
         return int(getattr(row, "member_total", 0))
 
-    @admin.display(description=lazy("granted clusters and pools"))
+    @admin.display(description=gettext_lazy("granted clusters and pools"))
     def granted(self, row: LabClass) -> str:
         if not row.pk:
             return _("Save the class first.")

@@ -1,19 +1,22 @@
 from datetime import timedelta
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class ClassesConfig(AppConfig):
     name = "classes"
-    verbose_name = "Classes"
+    verbose_name = gettext_lazy("Classes")
 
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
 
+        from accounts import naming  # noqa: PLC0415
         from classes import live, queue, usage  # noqa: PLC0415
         from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
         from vms import homes, schedule  # noqa: PLC0415
 
+        naming.translate(self.get_models())
         usage.register()
         schedule.register(schedule.Line("give free machines to who waits", timedelta(seconds=15), queue.sweep))
         schedule.register(schedule.Line("forget tries to join", timedelta(hours=1), JoinTries.prune))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from accounts import spreadsheet
 from accounts.models import MAX_NAME, User
@@ -39,10 +39,10 @@ class GrantsForm(forms.Form):
 
     grants = GrantChoice(
         ClusterGrant.objects.none(),
-        label=lazy("Where its machines are"),
+        label=gettext_lazy("Where its machines are"),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": lazy("Choose at least one place.")},
-        help_text=lazy("An administrator decides which places you may choose."),
+        error_messages={"required": gettext_lazy("Choose at least one place.")},
+        help_text=gettext_lazy("An administrator decides which places you may choose."),
     )
 
     def __init__(self, *args: Any, teacher: User, **kwargs: Any) -> None:
@@ -52,7 +52,7 @@ class GrantsForm(forms.Form):
 
 class PersonForm(forms.Form):
     username = forms.CharField(
-        label=lazy("User name"), max_length=MAX_NAME, widget=forms.TextInput(attrs={"autocapitalize": "none"})
+        label=gettext_lazy("User name"), max_length=MAX_NAME, widget=forms.TextInput(attrs={"autocapitalize": "none"})
     )
 
     def clean_username(self) -> User:
@@ -66,9 +66,9 @@ class PersonForm(forms.Form):
 class TableForm(forms.Form):
     """A table as a file or as text, one of both."""
 
-    upload = forms.FileField(label=lazy("CSV file"), required=False)
+    upload = forms.FileField(label=gettext_lazy("CSV file"), required=False)
     text = forms.CharField(
-        label=lazy("Or paste it"),
+        label=gettext_lazy("Or paste it"),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
@@ -89,39 +89,41 @@ class TableForm(forms.Form):
 
 class RosterForm(TableForm):
     at_once = forms.BooleanField(
-        label=lazy("They are in the class at once"),
+        label=gettext_lazy("They are in the class at once"),
         required=False,
         initial=True,
-        help_text=lazy("Otherwise they are only on the list, and join by the invite."),
+        help_text=gettext_lazy("Otherwise they are only on the list, and join by the invite."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["text"].label = lazy("Or write them here")
-        self.fields["text"].help_text = lazy("User names, one a line, or a table with them in the first column.")
+        self.fields["text"].label = gettext_lazy("Or write them here")
+        self.fields["text"].help_text = gettext_lazy(
+            "User names, one a line, or a table with them in the first column."
+        )
 
 
 class AssignmentTableForm(TableForm):
     end_first = forms.BooleanField(
-        label=lazy("Take these machines from who holds them now"),
+        label=gettext_lazy("Take these machines from who holds them now"),
         required=False,
-        help_text=lazy("Otherwise a machine that somebody holds stays with them."),
+        help_text=gettext_lazy("Otherwise a machine that somebody holds stays with them."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["text"].help_text = lazy("Lines of username,cluster,vmid or username,machine name.")
+        self.fields["text"].help_text = gettext_lazy("Lines of username,cluster,vmid or username,machine name.")
 
 
 class RemovalForm(forms.Form):
     machine = forms.ChoiceField(
-        label=lazy("What becomes of the machine"),
+        label=gettext_lazy("What becomes of the machine"),
         widget=forms.RadioSelect,
         initial=Machine.UNASSIGN,
         choices=[
-            (Machine.UNASSIGN, lazy("Unassign it: the next who waits gets it")),
-            (Machine.SHUT_DOWN, lazy("Shut it down and unassign it")),
-            (Machine.KEEP, lazy("The person keeps it")),
+            (Machine.UNASSIGN, gettext_lazy("Unassign it: the next who waits gets it")),
+            (Machine.SHUT_DOWN, gettext_lazy("Shut it down and unassign it")),
+            (Machine.KEEP, gettext_lazy("The person keeps it")),
         ],
     )
 
@@ -135,18 +137,18 @@ class InviteForm(forms.ModelForm[Invite]):
 
 class CodeForm(forms.Form):
     code = forms.CharField(
-        label=lazy("Code"),
+        label=gettext_lazy("Code"),
         max_length=40,
         widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}),
-        help_text=lazy("As your teacher wrote it. Capitals and dashes do not matter."),
+        help_text=gettext_lazy("As your teacher wrote it. Capitals and dashes do not matter."),
     )
 
 
 class AssignForm(forms.Form):
     """One machine to one person, both of the class."""
 
-    vm = forms.ModelChoiceField(VirtualMachine.objects.none(), label=lazy("Machine"))
-    person = forms.ModelChoiceField(User.objects.none(), label=lazy("Person"))
+    vm = forms.ModelChoiceField(VirtualMachine.objects.none(), label=gettext_lazy("Machine"))
+    person = forms.ModelChoiceField(User.objects.none(), label=gettext_lazy("Person"))
 
     def __init__(self, *args: Any, lab_class: LabClass, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

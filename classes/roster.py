@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from accounts import spreadsheet
 from accounts.models import User
@@ -29,13 +29,13 @@ class Verdict(StrEnum):
 
 
 WORDS: dict[Verdict, Any] = {
-    Verdict.NEW: lazy("found, is added"),
-    Verdict.LISTED: lazy("on the list already"),
-    Verdict.MEMBER: lazy("in the class already"),
-    Verdict.UNKNOWN: lazy("no such account: ask an administrator to make one"),
-    Verdict.DISABLED: lazy("the account is switched off"),
-    Verdict.TEACHER: lazy("runs the class"),
-    Verdict.REPEATED: lazy("named before"),
+    Verdict.NEW: gettext_lazy("found, is added"),
+    Verdict.LISTED: gettext_lazy("on the list already"),
+    Verdict.MEMBER: gettext_lazy("in the class already"),
+    Verdict.UNKNOWN: gettext_lazy("no such account: ask an administrator to make one"),
+    Verdict.DISABLED: gettext_lazy("the account is switched off"),
+    Verdict.TEACHER: gettext_lazy("runs the class"),
+    Verdict.REPEATED: gettext_lazy("named before"),
 }
 
 

@@ -157,7 +157,7 @@ def kind_fits(now: Situation, action: str) -> str | None:
 def consoles_are_offered(now: Situation, action: str) -> str | None:
     if action != Action.CONSOLE or settings.CONSOLES_PER_PROCESS:
         return None
-    return "This portal shows no screens in the browser. Use a remote desktop or SSH instead."
+    return _("This portal shows no screens in the browser. Use a remote desktop or SSH instead.")
 
 
 def status_fits(now: Situation, action: str) -> str | None:

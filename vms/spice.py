@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
@@ -78,5 +79,5 @@ def _record(machine: VirtualMachine, user: User) -> None:
         admitted_at=now,
         sent_at=now,
         finished_at=now,
-        outcome="A SPICE file was given out.",
+        outcome=gettext_noop("A SPICE file was given out."),
     )

@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from classes.models.labs import LabClass
 
@@ -56,21 +56,23 @@ class Invite(models.Model):
     LASTS = timedelta(days=7)
     OLD_LASTS = timedelta(days=180)
 
-    lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="invites", verbose_name=lazy("class"))
+    lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="invites", verbose_name=gettext_lazy("class"))
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     code_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001 - unique
-    expires_at = models.DateTimeField(lazy("valid until"), default=in_a_week)
+    expires_at = models.DateTimeField(gettext_lazy("valid until"), default=in_a_week)
     max_uses = models.PositiveIntegerField(
-        lazy("for how many people"), default=30, validators=[MinValueValidator(1), MaxValueValidator(5000)]
+        gettext_lazy("for how many people"), default=30, validators=[MinValueValidator(1), MaxValueValidator(5000)]
     )
     uses = models.PositiveIntegerField(default=0, editable=False)
     restricted_to_roster = models.BooleanField(
-        lazy("only for people on the list"),
+        gettext_lazy("only for people on the list"),
         default=False,
-        help_text=lazy("Who is not on the class's list of people is turned away."),
+        help_text=gettext_lazy("Who is not on the class's list of people is turned away."),
     )
     is_old_link = models.BooleanField(
-        default=False, editable=False, help_text="A link of the predecessor that an administrator honours."
+        default=False,
+        editable=False,
+        help_text=gettext_lazy("A link of the predecessor that an administrator honours."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(
@@ -81,7 +83,7 @@ class Invite(models.Model):
     objects: ClassVar[Any] = InviteQuerySet.as_manager()
 
     class Meta:
-        verbose_name = lazy("invite")
+        verbose_name = gettext_lazy("invite")
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.CheckConstraint(condition=Q(uses__lte=F("max_uses")), name="invite_used_within_its_limit"),

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from accounts.models import validate_time_zone
 from vms.models import MachineSet, VirtualMachine
@@ -74,65 +74,71 @@ class LabClass(models.Model):
     These follow by explicit calls (`classes.running`): nothing else may write them.
     """
 
-    name = models.CharField(lazy("name"), max_length=100)
+    name = models.CharField(gettext_lazy("name"), max_length=100)
     description = models.TextField(
-        lazy("description"), max_length=2000, blank=True, help_text=lazy("What it is about, in a few sentences.")
+        gettext_lazy("description"),
+        max_length=2000,
+        blank=True,
+        help_text=gettext_lazy("What it is about, in a few sentences."),
     )
     lesson = models.TextField(
-        lazy("lesson"), max_length=20_000, blank=True, help_text=lazy("What everybody in the class reads. Plain text.")
+        gettext_lazy("lesson"),
+        max_length=20_000,
+        blank=True,
+        help_text=gettext_lazy("What everybody in the class reads. Plain text."),
     )
     links = models.TextField(
-        lazy("links"),
+        gettext_lazy("links"),
         max_length=5000,
         blank=True,
         validators=[validate_links],
-        help_text=lazy("One a line: the address, a space, and a title if you like."),
+        help_text=gettext_lazy("One a line: the address, a space, and a title if you like."),
     )
-    starts_on = models.DateField(lazy("first day"), null=True, blank=True)
+    starts_on = models.DateField(gettext_lazy("first day"), null=True, blank=True)
     ends_on = models.DateField(
-        lazy("last day"), null=True, blank=True, help_text=lazy("After it nobody joins. Empty: no end.")
+        gettext_lazy("last day"), null=True, blank=True, help_text=gettext_lazy("After it nobody joins. Empty: no end.")
     )
     time_zone = models.CharField(
-        lazy("time zone"),
+        gettext_lazy("time zone"),
         max_length=64,
         blank=True,
         validators=[validate_time_zone],
-        help_text=lazy("Of the lesson's days and hours, like Europe/Madrid. Empty: the portal's."),
+        help_text=gettext_lazy("Of the lesson's days and hours, like Europe/Madrid. Empty: the portal's."),
     )
     baseline = models.CharField(
-        lazy("baseline snapshot"),
+        gettext_lazy("baseline snapshot"),
         max_length=40,
         blank=True,
         validators=[
             RegexValidator(
                 r"\A[A-Za-z][A-Za-z0-9_-]{1,39}\Z",
-                lazy("A snapshot's name begins with a letter and has 2 to 40 letters, digits, - and _."),
+                gettext_lazy("A snapshot's name begins with a letter and has 2 to 40 letters, digits, - and _."),
             )
         ],
-        help_text=lazy("Name of the snapshot to which machines of the class are reverted."),
+        help_text=gettext_lazy("Name of the snapshot to which machines of the class are reverted."),
     )
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_classes", verbose_name=lazy("owner")
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_classes", verbose_name=gettext_lazy("owner")
     )
     co_owners = models.ManyToManyField(
-        settings.AUTH_USER_MODEL, blank=True, related_name="co_owned_classes", verbose_name=lazy("co-owners")
+        settings.AUTH_USER_MODEL, blank=True, related_name="co_owned_classes", verbose_name=gettext_lazy("co-owners")
     )
     machine_set = models.OneToOneField(
-        MachineSet, models.PROTECT, related_name="lab_class", editable=False, verbose_name=lazy("machine set")
+        MachineSet, models.PROTECT, related_name="lab_class", editable=False, verbose_name=gettext_lazy("machine set")
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[Any] = LabClassQuerySet.as_manager()
 
     class Meta:
-        verbose_name = lazy("class")
-        verbose_name_plural = lazy("classes")
+        verbose_name = gettext_lazy("class")
+        verbose_name_plural = gettext_lazy("classes")
         ordering = ["name", "pk"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(starts_on=None) | Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
                 name="class_ends_after_it_begins",
-                violation_error_message=lazy("The last day has to be the first day or later."),
+                violation_error_message=gettext_lazy("The last day has to be the first day or later."),
             )
         ]
 
@@ -182,16 +188,18 @@ class ClassMachine(models.Model):
     """A machine of a class: of one at a time. Its set has the same machines, by explicit calls."""
 
     lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="class_machines")
-    vm = models.OneToOneField(VirtualMachine, models.CASCADE, related_name="class_machine", verbose_name="machine")
-    is_kept_back = models.BooleanField(default=False, help_text="Given by hand only, never by itself.")
+    vm = models.OneToOneField(
+        VirtualMachine, models.CASCADE, related_name="class_machine", verbose_name=gettext_lazy("machine")
+    )
+    is_kept_back = models.BooleanField(default=False, help_text=gettext_lazy("Given by hand only, never by itself."))
     adopted_at = models.DateTimeField(default=timezone.now)
     adopted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
     objects: ClassVar[Any] = ClassMachineQuerySet.as_manager()
 
     class Meta:
-        verbose_name = lazy("machine of a class")
-        verbose_name_plural = lazy("machines of classes")
+        verbose_name = gettext_lazy("machine of a class")
+        verbose_name_plural = gettext_lazy("machines of classes")
         ordering = ["vm__cluster_id", "vm__vmid"]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from classes.models.labs import LabClass
 from vms.models import Assignment
@@ -34,17 +34,25 @@ class Membership(models.Model):
     took it away. What he holds says `vms.Assignment` alone.
     """
 
-    lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="memberships", verbose_name=lazy("class"))
+    lab_class = models.ForeignKey(
+        LabClass, models.CASCADE, related_name="memberships", verbose_name=gettext_lazy("class")
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
-    listed_at = models.DateTimeField(default=timezone.now, help_text="When the person came on the list, or joined.")
-    joined_at = models.DateTimeField(null=True, blank=True, help_text="Empty: on the list, and has not joined yet.")
-    left_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it lasts.")
-    waiting_since = models.DateTimeField(null=True, blank=True, help_text="The place in the queue for a machine.")
+    listed_at = models.DateTimeField(
+        default=timezone.now, help_text=gettext_lazy("When the person came on the list, or joined.")
+    )
+    joined_at = models.DateTimeField(
+        null=True, blank=True, help_text=gettext_lazy("Empty: on the list, and has not joined yet.")
+    )
+    left_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty while it lasts."))
+    waiting_since = models.DateTimeField(
+        null=True, blank=True, help_text=gettext_lazy("The place in the queue for a machine.")
+    )
 
     objects: ClassVar[Any] = MembershipQuerySet.as_manager()
 
     class Meta:
-        verbose_name = lazy("membership")
+        verbose_name = gettext_lazy("membership")
         ordering = ["user__username", "pk"]
         constraints = [
             models.UniqueConstraint(

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.choosing import Choosing
 from vms.admin.filters import ClusterFilter
@@ -20,7 +22,7 @@ class ClusterGrantAdmin(Choosing[ClusterGrant]):
     fields = ("user", "machine_set", "cluster", "pool")
     list_per_page = 50
 
-    @admin.display(description="handed on by its teacher", boolean=True)
+    @admin.display(description=gettext_lazy("handed on by its teacher"), boolean=True)
     def is_handed_on(self, grant: ClusterGrant) -> bool:
         return grant.handed_on_from_id is not None
 
@@ -33,5 +35,6 @@ class ClusterGrantAdmin(Choosing[ClusterGrant]):
         form = super().get_form(request, obj, change, **kwargs)
         if "pool" in form.base_fields:
             known = ", ".join(str(pool) for pool in Pool.objects.filter(missing_since=None)[:100])
-            form.base_fields["pool"].help_text = f"Empty: the whole cluster. Known pools: {known or 'none'}."
+            text = _("Empty: the whole cluster. Known pools: %(pools)s.")
+            form.base_fields["pool"].help_text = text % {"pools": known or pgettext("pools", "none")}
         return form

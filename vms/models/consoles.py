@@ -10,6 +10,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts.models import User
 from vms.models.machines import VirtualMachine
@@ -17,8 +18,14 @@ from vms.models.operations import Operation
 
 
 class Mode(models.TextChoices):
-    CONTROL = "control", "control"
-    VIEW = "view", "view only"
+    CONTROL = "control", gettext_lazy("control")
+    VIEW = "view", gettext_lazy("view only")
+
+
+OUTCOMES: dict[str, str] = {
+    Mode.CONTROL: gettext_noop("Control. %(outcome)s"),
+    Mode.VIEW: gettext_noop("View only. %(outcome)s"),
+}
 
 
 class ConsoleGrant(models.Model):
@@ -78,7 +85,7 @@ class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
     def end_dead(self) -> int:
         """Write down the end of those whose process died. Returns how many."""
         dead = self.filter(leased_until__lte=timezone.now())
-        return sum(row.end("The portal's process ended.", at=row.leased_until) for row in dead)
+        return sum(row.end(gettext_noop("The portal's process ended."), at=row.leased_until) for row in dead)
 
 
 class ConsoleSession(models.Model):
@@ -168,6 +175,6 @@ class ConsoleSession(models.Model):
                 admitted_at=row.opened_at,
                 sent_at=row.opened_at,
                 finished_at=at or timezone.now(),
-                outcome=f"{Mode(row.mode).label.capitalize()}. {outcome}"[:500],
+                outcome=(OUTCOMES[row.mode] % {"outcome": outcome})[:500],
             )
         return True

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from clusters.models import Cluster
 from vms.models.sets import MachineSet
@@ -43,7 +43,7 @@ class ClusterGrant(models.Model):
         null=True,
         blank=True,
         related_name="cluster_grants",
-        verbose_name=lazy("person"),
+        verbose_name=gettext_lazy("person"),
     )
     machine_set = models.ForeignKey(
         MachineSet,
@@ -51,14 +51,16 @@ class ClusterGrant(models.Model):
         null=True,
         blank=True,
         related_name="cluster_grants",
-        verbose_name=lazy("machine set"),
-        help_text=lazy("Its stewards and members may use the cluster, and machines of it may come into the set."),
+        verbose_name=gettext_lazy("machine set"),
+        help_text=gettext_lazy(
+            "Its stewards and members may use the cluster, and machines of it may come into the set."
+        ),
     )
     cluster = models.ForeignKey(
         Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="grants"
     )
     pool = models.CharField(
-        max_length=100, blank=True, help_text=lazy("As the cluster calls it. Empty: the whole cluster.")
+        max_length=100, blank=True, help_text=gettext_lazy("As the cluster calls it. Empty: the whole cluster.")
     )
     handed_on_from = models.ForeignKey(
         "self", models.CASCADE, null=True, blank=True, editable=False, related_name="handed_on"
@@ -68,25 +70,25 @@ class ClusterGrant(models.Model):
     objects: ClassVar[Any] = ClusterGrantQuerySet.as_manager()
 
     class Meta:
-        verbose_name = lazy("cluster grant")
+        verbose_name = gettext_lazy("cluster grant")
         ordering = ["cluster_id", "pool", "pk"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(user=None, machine_set__isnull=False) | Q(user__isnull=False, machine_set=None),
                 name="grant_to_a_person_or_a_set",
-                violation_error_message=lazy("Choose a person or a machine set: exactly one of both."),
+                violation_error_message=gettext_lazy("Choose a person or a machine set: exactly one of both."),
             ),
             models.UniqueConstraint(
                 fields=["user", "cluster", "pool"],
                 condition=Q(machine_set=None),
                 name="one_grant_per_person_and_pool",
-                violation_error_message=lazy("This person has this grant already."),
+                violation_error_message=gettext_lazy("This person has this grant already."),
             ),
             models.UniqueConstraint(
                 fields=["machine_set", "cluster", "pool"],
                 condition=Q(user=None),
                 name="one_grant_per_set_and_pool",
-                violation_error_message=lazy("This set has this grant already."),
+                violation_error_message=gettext_lazy("This set has this grant already."),
             ),
         ]
 

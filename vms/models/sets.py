@@ -31,10 +31,10 @@ class MachineSet(models.Model):
         settings.AUTH_USER_MODEL,
         blank=True,
         related_name="member_of_sets",
-        help_text="They may use what is granted to the set. Which machines are theirs, assignments say.",
+        help_text=gettext_lazy("They may use what is granted to the set. Which machines are theirs, assignments say."),
     )
     is_managed = models.BooleanField(
-        default=False, editable=False, help_text="A class keeps it: it is changed there, and only there."
+        default=False, editable=False, help_text=gettext_lazy("A class keeps it: it is changed there, and only there.")
     )
 
     class Meta:
