@@ -104,7 +104,7 @@ def storm(*, rounds: int, seed: int, environment: Mapping[str, str]) -> Storm:
         with _students(f"http://127.0.0.1:{listener.getsockname()[1]}", seed, happened):
             time.sleep(5)
             for _ in range(rounds):
-                time.sleep(chance.uniform(0.1, 0.9))
+                time.sleep(chance.uniform(0.2, 1.6))  # the time in which a worker starts and does something
                 name = chance.choices(list(programs), weights=[1, 2, 2])[0]
                 programs[name].kill()
                 programs[name].begin()
