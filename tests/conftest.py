@@ -1,11 +1,19 @@
 """The cast: who the tests are about. Each person is made when a test names him."""
 
+import gc
+
 import pytest
 from django.contrib.auth.models import Group
 
 from accounts.models import User
 
 PASSWORD = "correct horse battery"
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: looking through it for garbage again and again takes time."""
+    gc.collect()
+    gc.freeze()
 
 
 def join(username: str, group: str) -> User:

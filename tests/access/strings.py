@@ -20,6 +20,8 @@ SCHEMES = [
 PAYLOADS = SCHEMES + XSS[:-10]
 # Each page is shown with five of them in a row, of which one that needs to stands first.
 GROUPS = [" ".join(PAYLOADS[number :: len(SCHEMES)]) for number in range(len(SCHEMES))]
+# What is asked and typed comes back in words and fields, and never begins an address: half of them at once.
+TEXTS = [" ".join(PAYLOADS[number::2]) for number in range(2)]
 HARMLESS = "harmless words"
 
 APPS = ("accounts", "clusters", "vms", "classes", "auditlog", "axes", "admin", "django_tasks_database")

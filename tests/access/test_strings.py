@@ -22,14 +22,20 @@ COMPLAINTS = {"<ul>", "<li>", "<p>", "<strong>", "<form>", "<input>"}
 Pages = dict[str, Counter[str]]
 
 
-def pages(world: World) -> Pages:
-    """The structure of every page that is shown to these three."""
-    found: Pages = {}
+def visits(turn: int | None = None) -> list[tuple[str, str]]:
+    """Route and person for every page that these three are shown. In a turn, each page is for one of them."""
+    found = []
     for route, row in table.rows().items():
-        url = routes.address(world, route)
-        for who in PEOPLE:
-            if row.get[who] in {"200", "409", "ok"}:
-                _add(found, f"{route} as {who}", world.ask(who, "GET", url, table.QUERIES.get(route)))
+        may = [who for who in PEOPLE if row.get[who] in {"200", "409", "ok"}]
+        found += [(route, who) for who in (may if turn is None or not may else [may[turn % len(may)]])]
+    return found
+
+
+def pages(world: World, turn: int | None = None) -> Pages:
+    """The structure of these pages, by route and person."""
+    found: Pages = {}
+    for route, who in visits(turn):
+        _add(found, f"{route} as {who}", world.ask(who, "GET", routes.address(world, route), table.QUERIES.get(route)))
     for route in FRAGMENTS:
         answer = world.ask("superuser", "GET", routes.address(world, route), **{"HX-Request": "true"})
         _add(found, f"{route} as a fragment", answer)
@@ -71,17 +77,36 @@ def changed(usual: Pages, shown: Pages) -> list[str]:
 
 def added(usual: Pages, shown: Pages) -> list[str]:
     """Answers with parts that are new. One that refuses what was harmless before is compared with its empty form."""
-    empty = {name: usual.get(name.removesuffix(" told") + " as superuser", Counter()) for name in shown}
-    new = {name: set(parts - usual.get(name, empty[name])) - COMPLAINTS for name, parts in shown.items()}
+    new = {name: set(parts - (usual.get(name) or _empty(usual, name))) - COMPLAINTS for name, parts in shown.items()}
     return [f"{name}: {parts}" for name, parts in new.items() if parts]
 
 
-@pytest.mark.parametrize("group", strings.GROUPS)
-def test_no_string_becomes_a_part_of_a_page(world: World, harmless: tuple[Pages, Pages], group: str):
-    columns = strings.put_everywhere(group)
-    shown, answered = pages(world), answers(world, group)
-    found = changed(harmless[0], shown) + added(harmless[0] | harmless[1], answered)
-    print(f"\n5 payloads in {columns} columns: {len(shown) + len(answered)} pages, {len(found)} with something new")
+def _empty(usual: Pages, name: str) -> Counter[str]:
+    """The page with a form of this address, or the page above it of which the form is a part."""
+    route = name.removesuffix(" told")
+    above = f"{route.rsplit('/', 2)[0]}/"
+    return usual.get(f"{route} as superuser") or usual.get(f"{above} as superuser") or Counter()
+
+
+@pytest.mark.parametrize("turn", range(len(strings.GROUPS)))
+def test_no_string_becomes_a_part_of_a_page(world: World, harmless: tuple[Pages, Pages], turn: int):
+    columns = strings.put_everywhere(strings.GROUPS[turn])
+    shown = pages(world, turn)
+    asked = {f"{route} as {who}" for route, who in visits(turn)}
+    usual = {name: parts for name, parts in harmless[0].items() if name in asked or name.endswith(" as a fragment")}
+    found = changed(usual, shown)
+    print(f"\n5 payloads in {columns} columns: {len(shown)} pages, {len(found)} with something new")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("text", strings.TEXTS)
+def test_no_text_that_is_asked_or_typed_becomes_a_part_of_the_answer(
+    world: World, harmless: tuple[Pages, Pages], text: str
+):
+    strings.put_everywhere(strings.HARMLESS)
+    answered = answers(world, text)
+    found = added(harmless[0] | harmless[1], answered)
+    print(f"\n25 payloads in addresses and forms: {len(answered)} answers, {len(found)} with something new")
     assert not found, "\n".join(found)
 
 
