@@ -2,9 +2,9 @@
 
 from enum import StrEnum
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from accounts.models import User
@@ -92,15 +92,13 @@ def has_classes(user: User) -> bool:
         return False
     if user.is_superuser:
         return True
-    right = Q(content_type__app_label="classes", codename="add_labclass")
-    by_group = Permission.objects.filter(right, group__user=OuterRef("pk"))
-    by_name = Permission.objects.filter(right, user=OuterRef("pk"))
-    co_owned = LabClass.co_owners.through.objects.filter(user=OuterRef("pk"))
-    return User.objects.filter(
-        Exists(LabClass.objects.filter(owner=OuterRef("pk")))
-        | Exists(co_owned)
-        | Exists(Membership.objects.joined().filter(user=OuterRef("pk")))
-        | Exists(by_group)
-        | Exists(by_name),
-        pk=user.pk,
-    ).exists()
+    right = {"permission__content_type__app_label": "classes", "permission__codename": "add_labclass"}
+    reasons = [
+        Membership.objects.joined().filter(user=user.pk),
+        LabClass.objects.filter(owner=user.pk),
+        LabClass.co_owners.through.objects.filter(user=user.pk),
+        Group.permissions.through.objects.filter(group__user=user.pk, **right),
+        User.user_permissions.through.objects.filter(user=user.pk, **right),
+    ]
+    first, *others = (reason.order_by().values("pk") for reason in reasons)
+    return first.union(*others, all=True).exists()

@@ -43,7 +43,7 @@ class Place:
 def all_places(user: User) -> list[Place]:
     """Every active cluster, the default first. What the list has besides is missing, or gone."""
     shown = access.visible_to(user)
-    there = VirtualMachine.objects.visible_to(user).present().filter(missing_since=None)
+    there = shown.filter(gone_at=None, missing_since=None)
     clusters: Any = Cluster.objects.active().select_related("health")
     has_sets = Exists(access.sets_of(user))  # here, because a query of its own would be one more for every page
     counted = clusters.annotate(there=_count(there), listed=_count(shown), has_sets=has_sets)
