@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 
 from labportal.demo import terminal, walk
 from labportal.demo.supervisor import ROOT, Supervisor
-from labportal.demo.world import HOLDINGS, World
+from labportal.demo.world import HOLDINGS, PLACE, TEACHERS, World
 
 WORDS = "amber birch cedar delta ember fjord glade heron iris juniper lemur maple north otter pearl quartz".split()
 UNSET = (
@@ -48,14 +48,14 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def run(folder: Path, first_port: int, *, check: bool, outage: bool) -> None:
-    passwords = {name: _password() for name in ("admin", *HOLDINGS)}
+    passwords = {name: _password() for name in ("admin", *TEACHERS, *HOLDINGS)}
     print("Starting three simulated clusters, the portal and its worker …", flush=True)
     world = World()
     port = free_port(first_port)
     log = folder / "demo.log"
     with world.simulator, Supervisor(_environment(folder), log) as programs:
         world.write_clusters_json(folder / "clusters.json")
-        task = json.dumps({"passwords": passwords, "holdings": HOLDINGS})
+        task = json.dumps({"passwords": passwords, "holdings": HOLDINGS, "teachers": TEACHERS, "place": PLACE})
         programs.run("-m", "labportal.demo.prepare", text=task)
         world.annex.stop()
         programs.start("worker", "manage.py", "worker")
@@ -150,6 +150,8 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
            clusters. Two of them are VM 101: start one, and the other stays off.
            The Annex does not answer; its machine shows its last status with its age.
     chen   has one machine: one button starts it and opens its screen, on which one can type.
+    tess   teaches, and runs the class "Web servers 201" with cora: six machines are granted to
+           both, two are in the class, and ana, ben and chen are on its list. Make an invite.
     admin  everything: {address}clusters/ shows how the clusters are,
            {address}admin/clusters/ is where they are kept.
 

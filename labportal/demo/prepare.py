@@ -14,12 +14,18 @@ from django.core.management import call_command
 
 django.setup()
 
+from django.contrib.auth.models import Group  # noqa: E402
+
 from accounts.models import User  # noqa: E402
+from classes import enrolling, running  # noqa: E402
+from classes.models import LabClass  # noqa: E402
 from vms import inventory, registry  # noqa: E402
-from vms.models import Assignment, ClusterSync, VirtualMachine  # noqa: E402
+from vms.models import Assignment, ClusterGrant, ClusterSync, VirtualMachine  # noqa: E402
 
 
-def main(passwords: dict[str, str], holdings: dict[str, list[Any]]) -> None:
+def main(
+    passwords: dict[str, str], holdings: dict[str, list[Any]], teachers: list[str], place: tuple[str, str]
+) -> None:
     call_command("import_clusters")  # migrates first
     call_command("loaddata", "fixtures/demo.json", verbosity=0)
     collect_static()
@@ -35,7 +41,32 @@ def main(passwords: dict[str, str], holdings: dict[str, list[Any]]) -> None:
         for cluster_id, vmid in held:
             machine = VirtualMachine.objects.get(cluster_id=cluster_id, vmid=vmid)
             Assignment.objects.create(vm=machine, user=User.objects.get(username=name))
+    make_a_class([grant_to(name, *place) for name in teachers], students=list(holdings))
     ClusterSync.objects.update(due_at=django.utils.timezone.now())
+
+
+def grant_to(teacher: str, cluster_id: str, pool: str) -> ClusterGrant:
+    person = User.objects.get(username=teacher)
+    person.groups.add(Group.objects.get(name="Teacher"))
+    return ClusterGrant.objects.create(user=person, cluster_id=cluster_id, pool=pool)
+
+
+def make_a_class(grants: list[ClusterGrant], students: list[str]) -> None:
+    """With two machines, the students on its list, and nobody in it."""
+    first, *others = (grant.user for grant in grants if grant.user)
+    wanted = LabClass(
+        name="Web servers 201",
+        description="How a web server answers, and what one sees of it on the wire.",
+        lesson="Install nginx, write a page, and open it from the machine next to yours.",
+        links="https://nginx.org/en/docs/ The manual",
+        baseline="baseline",
+    )
+    made = running.create(wanted, owner=first, grants=grants[:1])
+    for person in others:
+        running.add_co_owner(made, person)
+    last = running.adoptable(made).order_by("-vmid").values_list("pk", flat=True)[:2]
+    running.adopt(made, list(last), by=first)
+    enrolling.put_on_list(made, list(User.objects.filter(username__in=students)), at_once=False)
 
 
 def collect_static() -> None:
@@ -60,4 +91,4 @@ def is_collected(manifest: Path) -> bool:
 
 
 task = json.load(sys.stdin)
-main(task["passwords"], task["holdings"])
+main(**task)

@@ -17,6 +17,10 @@ HOLDINGS = {
     "chen": [("building-a", 103)],
 }
 
+# Who teaches, and the pool that is granted to them: a class takes its machines from there.
+TEACHERS = ("tess", "cora")
+PLACE = ("building-a", "web201")
+
 
 @dataclass
 class World:
@@ -45,6 +49,10 @@ class World:
                 100 + number, name=f"net101-{number:02}", node=f"pve{number % 3 + 1}", pool="net101",
                 status="running" if running else "stopped", tags=("net101",), agent="alive",
             )  # fmt: skip
+        for number in range(1, 7):
+            self.a.add_guest(
+                200 + number, name=f"web201-{number:02}", node=f"pve{number % 3 + 1}", pool=PLACE[1], agent="alive"
+            )
         self.a.add_guest(900, name="debian-template", node="pve1", template=True)
         for number in range(1, 5):
             self.b.add_guest(100 + number, name=f"db-{number:02}", node="lab", kind="qemu" if number < 4 else "lxc")
