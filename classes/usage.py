@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Count, Q
+from django.urls import reverse
 from django.utils.translation import ngettext
 
 from classes.models import LabClass
@@ -11,8 +12,8 @@ from clusters import usage
 from clusters.models import Cluster
 
 
-def of(cluster: Cluster) -> Iterator[str]:
-    """A line a class that has machines or a grant there."""
+def of(cluster: Cluster) -> Iterator[usage.Use]:
+    """A class that has machines or a grant there."""
     there = Q(class_machines__vm__cluster=cluster)
     joined = Q(memberships__left_at=None, memberships__joined_at__isnull=False)
     classes = LabClass.objects.filter(there | Q(machine_set__cluster_grants__cluster=cluster)).distinct()
@@ -23,7 +24,8 @@ def of(cluster: Cluster) -> Iterator[str]:
     for row in counted.select_related("owner"):
         machines = ngettext("%(n)d machine", "%(n)d machines", row.machines) % {"n": row.machines}
         members = ngettext("%(n)d member", "%(n)d members", row.members) % {"n": row.members}
-        yield f"{row.name} ({row.owner.get_username()}): {machines}, {members}"
+        name, url = f"{row.name} ({row.owner.get_username()})", reverse("admin:classes_labclass_change", args=[row.pk])
+        yield usage.Use(name, url, f"{machines}, {members}")
 
 
 def register() -> None:

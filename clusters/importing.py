@@ -20,7 +20,7 @@ from clusters.models import SECRETS, TARGET, Adoption, Cluster, DeletedCluster
 
 PLAIN = (
     "name", "host", "port", "addresses", "user", "token_id", "read_token_id", "verify_ssl", "ca_certificate",
-    "fingerprint", "is_active",
+    "fingerprint", "is_active", "is_restricted",
 )  # fmt: skip
 # The secret that goes with a token's ID: a file that names one without the other says nothing of the token.
 TOKENS = {"token_id": "token_secret", "read_token_id": "read_token_secret"}

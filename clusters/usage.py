@@ -1,20 +1,33 @@
 """Who uses a cluster, by the account of the rooms above."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from django.utils.html import format_html_join
+from django.utils.translation import gettext as _
 
 from clusters.models import Cluster
 
-# Each gives sentences about a cluster.
-SOURCES: list[Callable[[Cluster], Iterable[str]]] = []
+
+@dataclass(frozen=True)
+class Use:
+    """Who uses it, with the address of their page, and how much."""
+
+    name: str
+    url: str
+    how_much: str
 
 
-def register(source: Callable[[Cluster], Iterable[str]]) -> None:
+# Each tells who uses a cluster.
+SOURCES: list[Callable[[Cluster], Iterable[Use]]] = []
+
+
+def register(source: Callable[[Cluster], Iterable[Use]]) -> None:
     if source not in SOURCES:
         SOURCES.append(source)
 
 
 def in_words(cluster: Cluster) -> str:
-    lines = [line for source in SOURCES for line in source(cluster)]
-    return format_html_join("", "{}<br>", ((line,) for line in lines)) or "no class"
+    found = [use for source in SOURCES for use in source(cluster)]
+    lines = ((use.url, use.name, use.how_much) for use in found)
+    return format_html_join("", '<a href="{}">{}</a>: {}<br>', lines) or _("no class")

@@ -49,7 +49,8 @@ class Button:
 class Card:
     """One machine on a page. `tone` is for the style sheet; `status` says the same in words.
 
-    `may_open`: its console. `no_console` says why not, when one would expect that it can be opened.
+    `may_open`: its console. `no_console` says why not, when one would expect that it can be opened. `is_helped`: who
+    sees the card may ask somebody for help.
     """
 
     pk: int
@@ -72,6 +73,7 @@ class Card:
     reason: str
     trouble: str
     detail: str
+    is_helped: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
 
     Who may look at a machine but not operate it, by `operable`, is offered nothing. A query that knows already which
     machines had operations lately (`is_active`) and notices (`is_noticed`) spares two others.
+    One that knows where the person may ask for help (`is_helped`) has that on the cards.
     """
     machines = list(machines)
     now = timezone.now()
@@ -190,6 +193,7 @@ def _card(
         else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
         detail=telling.told(last.outcome) if last and for_staff and _trouble(last, now) else "",
+        is_helped=getattr(machine, "is_helped", False),
     )
 
 

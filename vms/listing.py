@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from clusters.models import Cluster, ClusterNotice
 from vms import access, cards
-from vms.models import VirtualMachine
+from vms.models import HelpRequest, VirtualMachine
 
 PER_PAGE = 50
 
@@ -105,7 +105,11 @@ class Asked:
             machines = machines.filter(cluster_id=self.cluster.replace("\0", ""))
         return (
             machines.filter(self._filter())
-            .annotate(is_active=Exists(cards.recent_operations()), is_noticed=Exists(_notices()))
+            .annotate(
+                is_active=Exists(cards.recent_operations()),
+                is_noticed=Exists(_notices()),
+                is_helped=HelpRequest.offered_to(user),
+            )
             .select_related("cluster__health", "cluster__sync")
             .order_by("-cluster__is_default", "cluster__name", "cluster", "name", "vmid")
         )

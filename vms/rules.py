@@ -64,8 +64,8 @@ class Situation:
     """A machine with what the rules look at: its cluster's health (None: never asked) and its open operation.
 
     `person` is who asks (None: nobody in particular); whether he may operate the machine and keeps it, as its steward
-    or as an administrator, was found out before, and so was whether a grant lets him use its cluster. `snapshot` is
-    the one that is meant, if one is.
+    or as an administrator, was found out before, and so was whether a grant lets him use its cluster, and whether its
+    class may use its pool (`is_in_place`). `snapshot` is the one that is meant, if one is.
     """
 
     machine: VirtualMachine
@@ -75,6 +75,7 @@ class Situation:
     may_operate: bool = True
     keeps: bool = True
     is_granted: bool = True
+    is_in_place: bool = True
     snapshot: str = ""
 
 
@@ -99,6 +100,12 @@ def person_is_granted_the_cluster(now: Situation, action: str) -> str | None:
     if now.is_granted:
         return None
     return _("This cluster is only for people who were granted it. Ask your teacher or an administrator.")
+
+
+def class_is_granted_the_pool(now: Situation, action: str) -> str | None:
+    if now.is_in_place:
+        return None
+    return _("The class that has this machine may not use its pool any more. An administrator can grant it again.")
 
 
 def cluster_is_active(now: Situation, action: str) -> str | None:
@@ -184,6 +191,7 @@ def snapshot_may_be_changed(now: Situation, action: str) -> str | None:
 RULES: list[Rule] = [
     person_may_operate,
     person_is_granted_the_cluster,
+    class_is_granted_the_pool,
     cluster_is_active,
     cluster_answers,
     machine_is_there,
@@ -237,7 +245,8 @@ def situation(machine: VirtualMachine, *, person: User | None = None, snapshot: 
         return Situation(machine, health, busy, snapshot=snapshot)
     same = VirtualMachine.objects.filter(pk=machine.pk)
     operates, keeps = same.operable_by(person).exists(), same.described_by(person).exists()
-    return Situation(machine, health, busy, person, operates, keeps, _is_granted(machine, person), snapshot)
+    granted, in_place = _is_granted(machine, person), operates or not _out_of_place(same)
+    return Situation(machine, health, busy, person, operates, keeps, granted, in_place, snapshot)
 
 
 def _is_granted(machine: VirtualMachine, person: User) -> bool:
@@ -246,13 +255,20 @@ def _is_granted(machine: VirtualMachine, person: User) -> bool:
     return bool(VirtualMachine.objects.filter(ClusterGrant.lets(person), pk=machine.pk).exists())
 
 
+def _out_of_place(machines: QuerySet[VirtualMachine]) -> set[int]:
+    return _keys(machines.filter(ClusterGrant.out_of_place()))
+
+
 def situations(machines: Iterable[VirtualMachine], *, person: User, snapshot: str = "") -> dict[int, Situation]:
-    """The same for many machines, by primary key, in four queries. They come with cluster and health selected."""
+    """The same for many machines, by primary key, in six queries at most. They come with cluster and health."""
     machines = list(machines)
     asked = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines])
     operates, keeps, granted = _keys(asked.operable_by(person)), _keys(asked.described_by(person)), set()
     if restricted := [one.pk for one in machines if one.cluster.is_restricted]:
         granted = _keys(asked.filter(ClusterGrant.lets(person), pk__in=restricted))
+    # What he may operate is where it may be.
+    others = {one.pk for one in machines} - operates
+    astray = _out_of_place(asked.filter(pk__in=others)) if others else set()
     runs_all = person.is_staff and person.has_perm("vms.operate_virtualmachine")
     busy = {one.vm_id: one for one in Operation.objects.open().filter(vm__in=[machine.pk for machine in machines])}
     return {
@@ -264,6 +280,7 @@ def situations(machines: Iterable[VirtualMachine], *, person: User, snapshot: st
             may_operate=one.pk in operates,
             keeps=one.pk in keeps,
             is_granted=runs_all or not one.cluster.is_restricted or one.pk in granted,
+            is_in_place=one.pk not in astray,
             snapshot=snapshot,
         )
         for one in machines

@@ -16,7 +16,7 @@ from classes.models import ClassMachine, LabClass, Membership
 from vms import cards
 from vms.access import operable_among
 from vms.access import visible_to as machines_visible_to
-from vms.models import Assignment, ClusterGrant
+from vms.models import Assignment, ClusterGrant, HelpRequest
 from vms.views import PersonRequest, login_needed
 
 
@@ -61,9 +61,10 @@ def page(request: PersonRequest, pk: int) -> HttpResponse:
     """What everybody in the class sees: the lesson, and the machine that one has in it."""
     lab_class = access.find(request.user, pk, Right.SEE)
     mine = Assignment.objects.live().filter(user=request.user, vm__class_machine__lab_class=lab_class).values("vm")
-    machines = list(
-        machines_visible_to(request.user).filter(pk__in=mine).select_related("cluster__health", "cluster__sync")
+    shown = (
+        machines_visible_to(request.user).filter(pk__in=mine).annotate(is_helped=HelpRequest.offered_to(request.user))
     )
+    machines = list(shown.select_related("cluster__health", "cluster__sync"))
     operable = operable_among(request.user, machines)
     member = Membership.objects.joined().filter(lab_class=lab_class, user=request.user).first()
     waits = bool(member and member.waiting_since and not machines)

@@ -52,6 +52,7 @@ class ClusterConfig:
     fingerprint: str = ""
     is_default: bool = False
     is_active: bool = True
+    is_restricted: bool = False
     credential_version: int = 0
     created_at: datetime | None = field(default=None, compare=False)
     updated_at: datetime | None = field(default=None, compare=False)

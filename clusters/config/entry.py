@@ -30,7 +30,7 @@ IGNORED_KEYS = frozenset(
 # Each may be a text in the clear, or {"sealed": "…"} as export_clusters --sealed writes it.
 SECRET_KEYS = ("password", "token_secret", "read_token_secret")
 _TEXTS = {"id", "name", "host", "user", "token_id", "read_token_id", "ca_certificate", "fingerprint"}
-_FLAGS = {"verify_ssl": False, "is_default": False, "is_active": True}
+_FLAGS = {"verify_ssl": False, "is_default": False, "is_active": True, "is_restricted": False}
 KNOWN_KEYS = frozenset({*_TEXTS, *SECRET_KEYS, *_FLAGS, "port", "addresses"})
 _MAX_LENGTHS = {"name": 120, "host": 255, "user": 80, "token_id": 140, "read_token_id": 140}
 _VALIDATORS = {

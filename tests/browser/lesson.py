@@ -266,7 +266,9 @@ async def end(lesson: Lesson) -> str:
     running = await page.locator("main input[name=machine]").count()
     await lesson.shoot("end", "tess")
     await page.get_by_role("button", name="Shut down").click()
-    await expect(page.locator("#batch p[role=status]")).to_contain_text(f"{running} of {running} done", timeout=PATIENCE)
+    await expect(page.locator("#batch p[role=status]")).to_contain_text(
+        f"{running} of {running} done", timeout=PATIENCE
+    )
     await lesson.shoot("ended", "tess")
     said = await page.locator("#batch p[role=status]").inner_text()
     page = await lesson.open("tess", "invite/")

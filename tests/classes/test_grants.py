@@ -88,6 +88,35 @@ def test_taking_a_teachers_grant_takes_what_was_handed_on(restricted: Lab, tess:
     assert (seen(ana), seen(tess)) == (set(), set())
 
 
+def test_a_machine_out_of_its_classs_places_is_operated_by_administrators_alone(
+    building_a: Lab, tess: User, lab_admin: User, ana: User
+):
+    made = lab_class(tess, building_a, 101)
+    enrolling.join(invite(made)[0], ana)
+    building_a.give(102, ana)
+    assert (seen(ana), seen(tess)) == ({101, 102}, {101})
+    operations.request(building_a.machine(101), "start", by=ana)
+    given = ClusterGrant.objects.get(machine_set=made.machine_set)
+    given.delete()
+    assert (seen(ana), seen(tess), 101 in seen(lab_admin)) == ({102}, set(), True)
+    now = rules.situation(building_a.machine(101), person=ana)
+    assert "may not use its pool" in str(rules.class_is_granted_the_pool(now, "start"))
+    assert rules.why_not_send(now, "start")
+    ClusterGrant.objects.create(machine_set=made.machine_set, cluster=building_a.row)
+    assert seen(ana) == {101, 102}
+
+
+def test_a_machine_that_moves_to_another_pool_is_out_of_place(building_a: Lab, tess: User, ana: User):
+    pooled(building_a, 101, "net")
+    grant(tess, building_a, "net")
+    enrolling.join(invite(lab_class(tess, building_a, 101))[0], ana)
+    assert seen(ana) == {101}
+    machine = pooled(building_a, 101, "db")
+    assert logged_in(ana).post(f"/vms/{machine.pk}/start/").status_code == 404
+    now = rules.situations([machine], person=ana)[machine.pk]
+    assert (now.is_in_place, rules.situations([machine], person=tess)[machine.pk].is_in_place) == (False, False)
+
+
 def test_administrators_need_no_grant(restricted: Lab, lab_admin: User):
     assert 101 in seen(lab_admin)
 
@@ -143,7 +172,10 @@ def test_a_clusters_page_says_which_classes_use_it(networks: LabClass, building_
         client.get(f"/admin/clusters/cluster/{pk}/change/").content.decode()
         for pk in (Cluster.objects.get(cluster_id="building-a").pk, building_b.row.pk)
     ]
-    assert "Networks 101 (tess): 2 machines, 1 member" in pages[0]
+    assert (
+        f'<a href="/admin/classes/labclass/{networks.pk}/change/">Networks 101 (tess)</a>: 2 machines, 1 member'
+        in pages[0]
+    )
     assert "Networks 101" not in pages[1]
 
 

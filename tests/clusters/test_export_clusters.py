@@ -62,7 +62,7 @@ def test_an_export_has_what_the_import_knows_and_no_secret(alpha):
     assert found == {
         "id": "alpha", "name": "Älpha", "host": "pve.test", "port": 443, "user": "portal@pve",
         "token_id": "portal@pve!labs", "verify_ssl": True, "ca_certificate": PEM, "fingerprint": FINGERPRINT,
-        "is_active": True, "is_default": True, "read_token_id": "portal@pve!look",
+        "is_active": True, "is_restricted": False, "is_default": True, "read_token_id": "portal@pve!look",
         "addresses": ["10.0.0.12", "pve3.test:443"],
     }  # fmt: skip
 
@@ -245,6 +245,14 @@ def test_a_sealed_file_comes_into_an_empty_database_of_the_same_key(sealed_file,
     assert "2 created" in done.stdout, done.stderr
     back = json.loads(manage("export_clusters", "--plaintext", "--no-input").stdout)
     assert [(one["password"], one["is_active"]) for one in back] == [(CANARY, True), ("β", False)]
+
+
+def test_a_cluster_only_with_a_grant_comes_back_as_one(alpha, beta, tmp_path, manage):
+    Cluster.objects.filter(pk=beta.pk).update(is_restricted=True)
+    run("--sealed", "--output", tmp_path / "sealed.json")
+    manage("import_clusters")
+    back = json.loads(manage("export_clusters").stdout)
+    assert [(one["id"], one["is_restricted"]) for one in back] == [("alpha", False), ("beta", True)]
 
 
 def test_a_sealed_file_is_refused_under_another_key(sealed_file, manage):

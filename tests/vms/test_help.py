@@ -122,3 +122,13 @@ def test_it_is_asked_only_so_often(as_ana: Client, hers: VirtualMachine, ana: Us
         HelpRequest.objects.all().close(by=ana)
     assert "several times within minutes" in text(ask(as_ana, hers))
     assert not HelpRequest.objects.open().exists()
+
+
+def test_the_card_in_the_list_offers_it_to_who_holds_the_machine(
+    tess: Client, as_ana: Client, hers: VirtualMachine, networks: MachineSet
+):
+    offer = f"{reverse('vms-machine', args=[hers.pk])}?help=yes#help-form"
+    assert offer in text(as_ana.get("/vms/?cluster="))
+    assert offer not in text(tess.get("/vms/?cluster="))
+    networks.stewards.clear()
+    assert offer not in text(as_ana.get("/vms/?cluster="))

@@ -106,9 +106,17 @@ class ClusterGrant(models.Model):
 
     @classmethod
     def lets(cls, user: "User | AnonymousUser") -> Q:
-        """Of machines: those whose cluster needs no grant, and those that he has one for."""
+        """Of machines: those whose cluster needs no grant, and those that he has one for. None that is out of place."""
         own = cls.objects.of_person(user).covering(OuterRef("cluster_id"), OuterRef("pool"))
-        return Q(cluster__is_restricted=False) | Q(Exists(own))
+        return (Q(cluster__is_restricted=False) | Q(Exists(own))) & ~cls.out_of_place()
+
+    @classmethod
+    def out_of_place(cls) -> Q:
+        """Of machines: those of a class whose pool is not, or not any more, granted to this class."""
+        kept = MachineSet.machines.through.objects.filter(virtualmachine=OuterRef("pk"), machineset__is_managed=True)
+        place = OuterRef(OuterRef("cluster_id")), OuterRef(OuterRef("pool"))
+        granted = cls.objects.covering(*place).filter(machine_set=OuterRef("machineset"))
+        return Q(Exists(kept.filter(~Exists(granted))))
 
 
 def people_without_grant(pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:

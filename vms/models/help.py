@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
 from vms.models.assignments import Assignment
+from vms.models.sets import MachineSet
 
 if TYPE_CHECKING:
     from vms.models.machines import VirtualMachine
@@ -64,6 +65,14 @@ class HelpRequest(models.Model):
         except IntegrityError:
             return False
         return True
+
+    @staticmethod
+    def offered_to(person: User) -> Exists:
+        """Of machines: whether he holds it, and anybody else looks after it. For an outer query of machines."""
+        stewards = MachineSet.stewards.through.objects.filter(
+            machineset__machines=OuterRef("vm"), user__is_active=True
+        ).exclude(user=person.pk)
+        return Exists(Assignment.objects.live().filter(Exists(stewards), vm=OuterRef("pk"), user=person.pk))
 
     @staticmethod
     def reaches_somebody(machine: "VirtualMachine", *, besides: User) -> bool:

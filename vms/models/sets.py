@@ -51,6 +51,11 @@ class MachineSet(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def title(self) -> str:
+        """Its name for people. That of a set which a class keeps ends with what makes it unique."""
+        return self.name.rpartition(" · ")[0] if self.is_managed and " · " in self.name else self.name
+
     @classmethod
     def entries_of(cls, steward: "User | AnonymousUser") -> models.QuerySet[Any]:
         """The primary keys of the machines in his sets, as a subquery."""

@@ -45,7 +45,7 @@ def request_many(
     if refusal := _refusal(machines, action, by=by, snapshot=snapshot, description=description):
         raise Refused(refusal)
     batch = Batch(machine_set=machine_set, action=action, snapshot=snapshot, requested_by=by)
-    batch.set_name = machine_set.name if machine_set else ""
+    batch.set_name = machine_set.title if machine_set else ""
     batch.requested_by_name = by.get_username()
     items = _judge(batch, machines, by=by, description=description)
     with transaction.atomic():
