@@ -17,8 +17,8 @@ from pvesim.cluster import Cluster
 from .blackhole import blackhole
 from .rawserver import VERSION, RawServer, Speak, StartRaw, ok
 
-DEADLINE = 0.2
-MARGIN = 0.5
+DEADLINE = 0.5
+MARGIN = 1.5
 
 HEAD, BODY = VERSION.split(b"\r\n\r\n")
 
