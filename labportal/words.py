@@ -245,6 +245,7 @@ RULES = [
     gettext_noop("consoles are offered"),
     gettext_noop("person may operate"),
     gettext_noop("person is granted the cluster"),
+    gettext_noop("class is granted the pool"),
     gettext_noop("cluster is active"),
     gettext_noop("cluster answers"),
     gettext_noop("machine is there"),

@@ -28,6 +28,7 @@ def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabCl
 
 def _lab_class(pk: int, owner: User, member: User, cluster: int, vmids: tuple[int, ...]) -> LabClass:
     grant = ClusterGrant.objects.create(user=owner, cluster_id=f"building-{cluster}")
+    ClusterGrant.objects.create(user=member, cluster_id=f"building-{cluster}", pool="elsewhere")
     made = running.create(LabClass(pk=pk, name="Networks" if pk == OURS else "Databases"), owner=owner, grants=[grant])
     free = running.adoptable(made).filter(cluster=f"building-{cluster}", vmid__in=vmids)
     running.adopt(made, free.values_list("pk", flat=True), by=owner)

@@ -49,10 +49,17 @@ def _is_written(field: models.Field[Any, Any]) -> bool:
 
 def _write(model: type[models.Model], fields: list[Any], text: str) -> None:
     for row in model._base_manager.all():
-        told = (field for field in fields if field.name != "refusal" or row.refusal)  # or it would have been refused
+        told = (field for field in fields if not _would_change_all(model, field.name, row))
         values = {field.name: _value(row, field, text) for field in told}
         if values:
             model._base_manager.filter(pk=row.pk).update(**values)
+
+
+def _would_change_all(model: type[models.Model], name: str, row: Any) -> bool:
+    """A machine of a batch that was asked is not refused, and a grant of a whole cluster is of no pool."""
+    return (model._meta.label, name) in {("vms.BatchItem", "refusal"), ("vms.ClusterGrant", "pool")} and not getattr(
+        row, name
+    )
 
 
 def _value(row: Any, field: Any, text: str) -> Any:
