@@ -1,12 +1,14 @@
-"""What a person may choose for himself."""
+"""What a person may choose for himself, and the form of every table that is uploaded or pasted."""
 
 import zoneinfo
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import spreadsheet
 from accounts.models import User
 
 
@@ -31,3 +33,33 @@ class ProfileForm(forms.ModelForm[User]):
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
         field.choices = choices
+
+
+class TableForm(forms.Form):
+    """A table as a file or as text, one of both. `text_help` says what its lines are."""
+
+    text_help: Any = ""
+
+    upload = forms.FileField(label=_("CSV file"), required=False)
+    text = forms.CharField(
+        label=_("Or paste it"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["text"].help_text = self.text_help
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
+            raise forms.ValidationError(gettext("Choose a file or paste its text, one of both."))
+        return data
+
+    @property
+    def table(self) -> str:
+        """Raises `spreadsheet.Unreadable`."""
+        upload = self.cleaned_data["upload"]
+        return spreadsheet.decode(upload.read(spreadsheet.MOST_BYTES + 1)) if upload else self.cleaned_data["text"]

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import spreadsheet
+from accounts.forms import TableForm
 from accounts.models import MAX_NAME, User
 from classes import access
 from classes.enrolling import Machine
@@ -63,31 +63,9 @@ class PersonForm(forms.Form):
         return person
 
 
-class TableForm(forms.Form):
-    """A table as a file or as text, one of both."""
-
-    upload = forms.FileField(label=gettext_lazy("CSV file"), required=False)
-    text = forms.CharField(
-        label=gettext_lazy("Or paste it"),
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
-            raise forms.ValidationError(_("Choose a file or paste its text, one of both."))
-        return data
-
-    @property
-    def table(self) -> str:
-        """Raises `spreadsheet.Unreadable`."""
-        upload = self.cleaned_data["upload"]
-        return spreadsheet.decode(upload.read(spreadsheet.MOST_BYTES + 1)) if upload else self.cleaned_data["text"]
-
-
 class RosterForm(TableForm):
+    text_help = gettext_lazy("User names, one a line, or a table with them in the first column.")
+
     at_once = forms.BooleanField(
         label=gettext_lazy("They are in the class at once"),
         required=False,
@@ -98,21 +76,16 @@ class RosterForm(TableForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["text"].label = gettext_lazy("Or write them here")
-        self.fields["text"].help_text = gettext_lazy(
-            "User names, one a line, or a table with them in the first column."
-        )
 
 
 class AssignmentTableForm(TableForm):
+    text_help = gettext_lazy("Lines of username,cluster,vmid or username,machine name.")
+
     end_first = forms.BooleanField(
         label=gettext_lazy("Take these machines from who holds them now"),
         required=False,
         help_text=gettext_lazy("Otherwise a machine that somebody holds stays with them."),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["text"].help_text = gettext_lazy("Lines of username,cluster,vmid or username,machine name.")
 
 
 class RemovalForm(forms.Form):

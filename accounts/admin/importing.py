@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import importing, previews, spreadsheet
+from accounts import importing, previews
+from accounts.forms import TableForm
 from accounts.importing import Options, Plan, PlanChanged
 from accounts.spreadsheet import Unreadable
 
@@ -21,18 +22,12 @@ PURPOSE = "accounts"
 Admin = admin.ModelAdmin[Any]
 
 
-class ImportForm(forms.Form):
-    upload = forms.FileField(label=gettext_lazy("CSV file"), required=False)
-    text = forms.CharField(
-        label=gettext_lazy("Or paste it"),
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text=gettext_lazy(
-            "Lines of username,first name,last name,email and, if you like, a group. Commas, "
-            "semicolons or tabs; a heading is passed over; at most 5,000 lines."
-        ),
+class ImportForm(TableForm):
+    text_help = gettext_lazy(
+        "Lines of username,first name,last name,email and, if you like, a group. Commas, "
+        "semicolons or tabs; a heading is passed over; at most 5,000 lines."
     )
+
     update = forms.BooleanField(
         label=gettext_lazy("Change people who exist already"),
         required=False,
@@ -51,17 +46,6 @@ class ImportForm(forms.Form):
             most=importing.MOST_PASSWORDS,
         ),
     )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
-            raise forms.ValidationError(_("Choose a file or paste its text, one of both."))
-        return data
-
-    @property
-    def table(self) -> str:
-        upload = self.cleaned_data["upload"]
-        return spreadsheet.decode(upload.read(spreadsheet.MOST_BYTES + 1)) if upload else self.cleaned_data["text"]
 
 
 def view(request: HttpRequest, model_admin: Admin) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import validate_time_zone
-from vms.models import MachineSet, VirtualMachine
+from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -168,8 +168,6 @@ class LabClass(models.Model):
 class ClassMachineQuerySet(models.QuerySet["ClassMachine"]):
     def free(self) -> Self:
         """Those that can be given to somebody: there, no template, held by nobody, and still granted to the class."""
-        from vms.models import Assignment, ClusterGrant  # noqa: PLC0415
-
         held = Assignment.objects.live().filter(vm=OuterRef("vm"))
         granted = ClusterGrant.objects.covering(OuterRef("vm__cluster_id"), OuterRef("vm__pool")).filter(
             machine_set=OuterRef("lab_class__machine_set")

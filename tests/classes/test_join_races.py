@@ -50,7 +50,12 @@ def test_a_hundred_join_and_thirty_machines_go_to_thirty(building_a: Lab):
     assert counted == {"machine": 30, "waits": 70}
     live = Assignment.objects.live()
     assert (live.count(), live.values("vm").distinct().count(), live.values("user").distinct().count()) == (30, 30, 30)
-    assert Membership.objects.waiting().filter(lab_class=made).count() == 70
+    queue = sorted(Membership.objects.waiting().filter(lab_class=made), key=lambda one: (one.waiting_since, one.pk))
+    assert len(queue) == 70
+    freed = Assignment.objects.live().select_related("vm").first()
+    left = Membership.objects.select_related("lab_class__machine_set", "user").get(user=freed.user)
+    enrolling.remove(left, machine=enrolling.Machine.UNASSIGN, by=made.owner)
+    assert Assignment.objects.live().get(vm=freed.vm).user_id == queue[0].user_id
 
 
 def test_of_fifty_ten_use_an_invite_for_ten(building_a: Lab):

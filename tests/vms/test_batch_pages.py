@@ -84,7 +84,7 @@ def test_the_limit_of_this_cluster_is_told(tess: Client, batch: Batch):
 
 
 def test_it_is_asked_again_until_all_is_finished(tess: Client, batch: Batch):
-    poll = re.search(r'hx-get="([^"]+)" hx-trigger="every 2s"', text(tess.get(url(batch))))
+    poll = re.search(r'hx-get="([^"]+)" hx-trigger="every 1s"', text(tess.get(url(batch))))
     assert poll
     assert tess.get(poll[1], **HTMX).status_code == 204
     end(101, State.DONE)

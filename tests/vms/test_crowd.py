@@ -53,8 +53,8 @@ def school() -> Iterator[pvesim.Cluster]:
 
 
 def ask_on(machine: VirtualMachine, by: User, left: Counter[int]) -> None:
-    machine.refresh_from_db()
     if left[machine.pk] and not Operation.objects.open().filter(vm=machine).exists():
+        machine.refresh_from_db()  # after that, or it may be how it was before the last operation was done
         operations.request(machine, "stop" if machine.status == "running" else "start", by=by)
         left[machine.pk] -= 1
 

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrOrPromise
 
-from accounts import previews, spreadsheet
+from accounts import previews
+from accounts.forms import TableForm
 from accounts.spreadsheet import Unreadable
 from clusters.models import Cluster
 from vms import assigning
@@ -39,30 +40,15 @@ class WayForm(forms.Form):
         raise NotImplementedError
 
 
-class TableForm(WayForm):
-    upload = forms.FileField(label=gettext_lazy("CSV file"), required=False)
-    text = forms.CharField(
-        label=gettext_lazy("Or paste it"),
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text=gettext_lazy(
-            "Lines of username,cluster,vmid or username,machine name. Commas, semicolons or tabs; a "
-            "heading is passed over; at most 5,000 lines."
-        ),
+class LinesForm(TableForm, WayForm):
+    text_help = gettext_lazy(
+        "Lines of username,cluster,vmid or username,machine name. Commas, semicolons or tabs; a "
+        "heading is passed over; at most 5,000 lines."
     )
     field_order = ("upload", "text", "end_first")
 
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
-            raise forms.ValidationError(_("Choose a file or paste its text, one of both."))
-        return data
-
     def source(self) -> Source:
-        upload = self.cleaned_data["upload"]
-        text = spreadsheet.decode(upload.read(spreadsheet.MOST_BYTES + 1)) if upload else self.cleaned_data["text"]
-        return Table(text)
+        return Table(self.table)
 
 
 class PeopleForm(WayForm):
@@ -119,7 +105,7 @@ class ShareForm(PeopleForm):
 
 
 WAYS: dict[str, tuple[StrOrPromise, type[WayForm]]] = {
-    "table": (gettext_lazy("A table"), TableForm),
+    "table": (gettext_lazy("A table"), LinesForm),
     "pattern": (gettext_lazy("By name"), PatternForm),
     "share": (gettext_lazy("From a pool or tag"), ShareForm),
 }
