@@ -159,7 +159,7 @@ class Writes:
     statements: list[str] = field(default_factory=list)
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.split(maxsplit=1)[0] not in READING and "django_session" not in sql:
+        if sql.lstrip("(").split(maxsplit=1)[0] not in READING and "django_session" not in sql:
             self.statements.append(sql[:100])
         return execute(sql, params, many, context)
 
