@@ -91,7 +91,7 @@ def open_page(chromium: Browser, demo: Demo, name: str = "", *, dark: bool = Fal
 
 def show_screen(page: Page, *, phone: bool) -> None:
     """A console in use."""
-    page.locator("#word").get_by_text("Connected").wait_for(timeout=30_000)
+    page.locator("#word", has_text="Connected").wait_for(timeout=30_000)
     if phone:
         page.get_by_role("button", name="Keyboard").click()
     else:
