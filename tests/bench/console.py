@@ -24,7 +24,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from accounts.models import User
 from clusters import proxmox
 from clusters.models import Cluster, ClusterHealth
-from labportal.serve import UVICORN
+from labportal.serve import MEMORY, UVICORN
 from tests.bench import database, displays, report
 from vms import inventory
 from vms.models import Assignment, VirtualMachine
@@ -32,7 +32,7 @@ from vms.models import Assignment, VirtualMachine
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONSOLES = 30
 ROUNDS, ECHOES = 8, 60
-PICTURE, PICTURES = 64 * 1024, 256  # 16 MiB
+PICTURE, PICTURES = 64 * 1024, 1024  # 64 MiB
 STALLED = 200 * 1024 * 1024
 TURNS, TYPING, PAUSE = 5, 1.5, 0.05  # the last two in seconds
 MIB = 1 << 20
@@ -90,7 +90,7 @@ class Portal:
         headers = {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
         origin: Any = f"http://127.0.0.1:{self.port}"
         ways = {"origin": origin, "additional_headers": headers, "compression": None, "proxy": None}
-        async with connect(url, max_queue=1, **ways) as websocket:
+        async with connect(url, **ways) as websocket:
             page = Page(websocket)
             await page.greet()
             yield page
@@ -109,7 +109,7 @@ def served() -> Iterator[Portal]:
         number = listener.fileno()
         quiet = ["--no-access-log", "--log-level", "critical", "--fd", str(number)]
         process = subprocess.Popen(
-            [sys.executable, *UVICORN, *quiet], cwd=ROOT, env=database.environment(), pass_fds=[number]
+            [sys.executable, *UVICORN, *quiet], cwd=ROOT, env=database.environment() | MEMORY, pass_fds=[number]
         )
         try:
             port = listener.getsockname()[1]
