@@ -1,12 +1,14 @@
 """The table of rights (docs/classes.md), and who has which of them in a class. What is not his is not there."""
 
 from enum import StrEnum
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
+from accounts import prepared
 from accounts.models import User
 from classes.models import LabClass, Membership
 from vms.models import ClusterGrant
@@ -92,13 +94,20 @@ def has_classes(user: User) -> bool:
         return False
     if user.is_superuser:
         return True
+    return _reasons_for_classes.exists(user.pk)
+
+
+def _why_classes_are_shown(person: int) -> QuerySet[Any, Any]:
     right = {"permission__content_type__app_label": "classes", "permission__codename": "add_labclass"}
     reasons = [
-        Membership.objects.joined().filter(user=user.pk),
-        LabClass.objects.filter(owner=user.pk),
-        LabClass.co_owners.through.objects.filter(user=user.pk),
-        Group.permissions.through.objects.filter(group__user=user.pk, **right),
-        User.user_permissions.through.objects.filter(user=user.pk, **right),
+        Membership.objects.joined().filter(user=person),
+        LabClass.objects.filter(owner=person),
+        LabClass.co_owners.through.objects.filter(user=person),
+        Group.permissions.through.objects.filter(group__user=person, **right),
+        User.user_permissions.through.objects.filter(user=person, **right),
     ]
     first, *others = (reason.order_by().values("pk") for reason in reasons)
-    return first.union(*others, all=True).exists()
+    return first.union(*others, all=True)
+
+
+_reasons_for_classes = prepared.Prepared(_why_classes_are_shown)

@@ -252,7 +252,7 @@ def situation(machine: VirtualMachine, *, person: User | None = None, snapshot: 
 def _is_granted(machine: VirtualMachine, person: User) -> bool:
     if not machine.cluster.is_restricted or (person.is_staff and person.has_perm("vms.operate_virtualmachine")):
         return True
-    return bool(VirtualMachine.objects.filter(ClusterGrant.lets(person), pk=machine.pk).exists())
+    return bool(VirtualMachine.objects.filter(ClusterGrant.lets(person.pk), pk=machine.pk).exists())
 
 
 def _out_of_place(machines: QuerySet[VirtualMachine]) -> set[int]:
@@ -265,7 +265,7 @@ def situations(machines: Iterable[VirtualMachine], *, person: User, snapshot: st
     asked = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines])
     operates, keeps, granted = _keys(asked.operable_by(person)), _keys(asked.described_by(person)), set()
     if restricted := [one.pk for one in machines if one.cluster.is_restricted]:
-        granted = _keys(asked.filter(ClusterGrant.lets(person), pk__in=restricted))
+        granted = _keys(asked.filter(ClusterGrant.lets(person.pk), pk__in=restricted))
     # What he may operate is where it may be.
     others = {one.pk for one in machines} - operates
     astray = _out_of_place(asked.filter(pk__in=others)) if others else set()

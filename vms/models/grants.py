@@ -1,6 +1,6 @@
 """Who may use which cluster, where using it needs a grant."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -13,18 +13,13 @@ from django.utils.translation import gettext_lazy
 from clusters.models import Cluster
 from vms.models.sets import MachineSet
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
-
 
 class ClusterGrantQuerySet(models.QuerySet["ClusterGrant"]):
-    def of_person(self, user: "User | AnonymousUser") -> Self:
+    def of_person(self, person: int) -> Self:
         """His own, and those of the sets that he is steward or member of."""
-        stewarded = MachineSet.stewards.through.objects.filter(user=user.pk).values("machineset")
-        joined = MachineSet.members.through.objects.filter(user=user.pk).values("machineset")
-        return self.filter(Q(user=user.pk) | Q(machine_set__in=stewarded) | Q(machine_set__in=joined))
+        stewarded = MachineSet.stewards.through.objects.filter(user=person).values("machineset")
+        joined = MachineSet.members.through.objects.filter(user=person).values("machineset")
+        return self.filter(Q(user=person) | Q(machine_set__in=stewarded) | Q(machine_set__in=joined))
 
     def covering(self, cluster: Any, pool: Any) -> Self:
         """Those that cover a pool of a cluster (by its ID); both may be references to an outer query."""
@@ -105,9 +100,9 @@ class ClusterGrant(models.Model):
             raise ValidationError({"pool": _("The cluster has no pool of this name, or the portal may not see it.")})
 
     @classmethod
-    def lets(cls, user: "User | AnonymousUser") -> Q:
+    def lets(cls, person: int) -> Q:
         """Of machines: those whose cluster needs no grant, and those that he has one for. None that is out of place."""
-        own = cls.objects.of_person(user).covering(OuterRef("cluster_id"), OuterRef("pool"))
+        own = cls.objects.of_person(person).covering(OuterRef("cluster_id"), OuterRef("pool"))
         return (Q(cluster__is_restricted=False) | Q(Exists(own))) & ~cls.out_of_place()
 
     @classmethod

@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
+from accounts import prepared
 from accounts.models import User
 from clusters import audit
 from clusters.models import Cluster
@@ -17,23 +18,24 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Staff who may look at machines see all that are there, everybody else what he holds or is steward of."""
         if user.is_staff and user.has_perm("vms.view_virtualmachine"):
-            return self.filter(Q(gone_at=None) | self._is_held_by(user))
-        return self._held_by(user)._granted_to(user)
+            return self.filter(Q(gone_at=None) | Q(pk__in=_held.subquery(user.pk)))
+        return self._usable_by(user)
 
     def operable_by(self, user: User | AnonymousUser) -> Self:
         if user.is_staff and user.has_perm("vms.operate_virtualmachine"):
             return self
-        return self._held_by(user)._granted_to(user)
+        return self._usable_by(user)
 
     def described_by(self, user: User | AnonymousUser) -> Self:
         """Those whose note and guest login the person may write: as administrator or as steward."""
-        from vms.models.sets import MachineSet  # noqa: PLC0415 - they know each other
+        from vms.models.grants import ClusterGrant  # noqa: PLC0415 - they know each other
+        from vms.models.sets import MachineSet  # noqa: PLC0415
 
         if user.is_staff and user.has_perm("vms.change_virtualmachine"):
             return self
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        return self.filter(pk__in=MachineSet.entries_of(user))._granted_to(user)
+        return self.filter(ClusterGrant.lets(user.pk), pk__in=MachineSet.entries_of(user.pk))
 
     def on_active_clusters(self) -> Self:
         return self.filter(cluster__is_active=True)
@@ -42,24 +44,30 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
         """Without those that are gone, of which a cluster may have used the number again."""
         return self.filter(gone_at=None)
 
-    def _granted_to(self, user: User | AnonymousUser) -> Self:
-        from vms.models.grants import ClusterGrant  # noqa: PLC0415
-
-        return self.filter(ClusterGrant.lets(user))
-
-    def _held_by(self, user: User | AnonymousUser) -> Self:
+    def _usable_by(self, user: User | AnonymousUser) -> Self:
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        return self.filter(self._is_held_by(user))
+        return self.filter(pk__in=_usable.subquery(user.pk))
 
-    @staticmethod
-    def _is_held_by(user: User | AnonymousUser) -> Q:
-        from vms.models.assignments import Assignment  # noqa: PLC0415 - they know each other
-        from vms.models.sets import MachineSet  # noqa: PLC0415
 
-        # A union, because with an `or` a database reads the whole table of machines.
-        held = Assignment.objects.live().filter(user=user.pk).order_by().values("vm")
-        return Q(pk__in=held.union(MachineSet.entries_of(user)))
+def _held_by(person: int) -> models.QuerySet[Any, Any]:
+    from vms.models.assignments import Assignment  # noqa: PLC0415 - they know each other
+    from vms.models.sets import MachineSet  # noqa: PLC0415
+
+    # A union, because with an `or` a database reads the whole table of machines.
+    held = Assignment.objects.live().filter(user=person).order_by().values("vm")
+    return held.union(MachineSet.entries_of(person))
+
+
+def _usable_by(person: int) -> models.QuerySet[Any, Any]:
+    from vms.models.grants import ClusterGrant  # noqa: PLC0415
+
+    machines: models.QuerySet[Any, Any] = VirtualMachine.objects.filter(ClusterGrant.lets(person))
+    return machines.filter(pk__in=_held_by(person)).order_by().values("pk")
+
+
+_held = prepared.Prepared(_held_by)
+_usable = prepared.Prepared(_usable_by)
 
 
 class VirtualMachine(models.Model):
