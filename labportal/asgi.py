@@ -1,7 +1,9 @@
 """The ASGI application that the server runs."""
 
+import gc
 import logging
 import os
+import sys
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -11,6 +13,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
 pages = get_asgi_application()
 
 from vms import console  # noqa: E402 - its models need Django to be set up
+
+# After each of its queries a page waits for the interpreter, by default 5 ms for every other that computes.
+sys.setswitchinterval(0.001)
+# What is there now stays: no need to look through it again and again.
+gc.collect()
+gc.freeze()
 
 # The server writes the paths of websockets into its log, and a console's path is a permit.
 logging.getLogger("uvicorn.error").addFilter(lambda record: "/ws/console/" not in record.getMessage())

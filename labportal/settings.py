@@ -130,6 +130,8 @@ RQ_SHOW_ADMIN_LINK = False  # its pages in the admin are for everybody who is st
 # Seconds for which a worker has an operation to itself. Another takes it up when it died meanwhile.
 OPERATION_LEASE = number("OPERATION_LEASE", 45, least=15, most=300)
 
+# How many pages one web process makes at once; whoever comes meanwhile waits.
+PAGES_PER_PROCESS = number("PAGES_PER_PROCESS", 6, least=1, most=100)
 # How many consoles one web process serves at once.
 CONSOLES_PER_PROCESS = number("CONSOLES_PER_PROCESS", 100, least=0, most=1000)
 # Whether people may download files that open SPICE in virt-viewer; these name the cluster. See SECURITY.md.
@@ -185,6 +187,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "accounts.turns.in_turn",
     "accounts.sessions.person_along",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -235,6 +238,8 @@ elif database["ENGINE"] == "django.db.backends.postgresql":
     database["CONN_HEALTH_CHECKS"] = True
     database.setdefault("OPTIONS", {}).update(
         connect_timeout=DATABASE_TIMEOUT,
+        server_side_binding=True,
+        prepare_threshold=3,
         pool={"min_size": 1, "max_size": 40, "timeout": DATABASE_TIMEOUT, "reconnect_timeout": 10},
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -60,7 +60,7 @@ class Card:
     status: str
     tone: str
     busy: bool
-    elapsed: str
+    elapsed: str = field(repr=False)  # the page's clock goes on by itself
     address: str
     address_note: str
     age: str

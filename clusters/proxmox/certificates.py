@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_noop
 
+from accounts import turns
 from clusters.config import ClusterConfig, Trust
 from clusters.config import pins as agreed_pins
 from clusters.proxmox import hosts, sockets
@@ -125,13 +126,11 @@ def presented_at(host: str, target: hosts.Target, deadline: sockets.Deadline) ->
 
 def _shown_by(host: str, port: int, deadline: sockets.Deadline) -> tuple[hosts.Target, bytes]:
     try:
-        sock, target = sockets.open_to(host, port, deadline)
-    except TimeoutError as error:
-        raise sockets.not_secured(error) from None
-    sock.close()
-    try:
-        return target, _handshake(host, target, sockets.credulous(deadline))
-    except OSError as error:
+        with turns.aside():
+            sock, target = sockets.open_to(host, port, deadline)
+            sock.close()
+            return target, _handshake(host, target, sockets.credulous(deadline))
+    except OSError as error:  # a timeout is one
         raise sockets.not_secured(error) from None
 
 

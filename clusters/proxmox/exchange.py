@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
+from accounts import turns
 from clusters.config import ClusterConfig
 from clusters.proxmox import errors
 from clusters.proxmox.answers import clean_reason
@@ -136,13 +137,17 @@ class Exchange(requests.Session):
 
     def _send_once(self, method: str, url: str, **kwargs: Any) -> requests.Response:
         kwargs |= {"stream": True, "allow_redirects": False, "timeout": self.deadline.seconds}
+        with turns.aside():
+            return self._checked(self._answer(method, url, **kwargs))
+
+    def _answer(self, method: str, url: str, **kwargs: Any) -> requests.Response:
         try:
             response = super().request(method, url, **kwargs)
         except (requests.RequestException, HTTPError, UnicodeError):
             raise errors.ProtocolError(gettext_noop("it breaks the rules of HTTP")) from None
         response._content = self._body(response)
         response.reason = self._redacted(clean_reason(response.reason))[:300]
-        return self._checked(response)
+        return response
 
     def _body(self, response: requests.Response) -> bytes:
         """All of it, decompressed, as far as it keeps to the limit and the deadline."""

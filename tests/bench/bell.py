@@ -53,6 +53,7 @@ class Seen:
     memory: list[float] = field(default_factory=list)  # MiB
     connections: list[int] = field(default_factory=list)
     cpu: float = 0.0  # of the web server
+    worker_cpu: float = 0.0
 
 
 class Student:
@@ -107,9 +108,9 @@ def run() -> None:
         server = ["-m", "labportal.serve", "--no-worker", "--processes", str(PROCESSES), "--port", str(port)]
         quiet = ["--no-access-log", "--log-level", "warning"]
         web = running.enter_context(program([*server, *quiet], environment))
-        running.enter_context(program(["manage.py", "worker"], environment))
+        worker = running.enter_context(program(["manage.py", "worker"], environment))
         await_port(port)
-        with watched(web.pid, seen):
+        with watched(web.pid, worker.pid, seen):
             ring(f"http://127.0.0.1:{port}", count, seen)
         settled = settle()
     tell(seen, count, settled)
@@ -191,7 +192,7 @@ def attend(address: str, number: int, seen: Seen) -> None:
 
 
 @contextmanager
-def watched(pid: int, seen: Seen) -> Iterator[None]:
+def watched(pid: int, worker: int, seen: Seen) -> Iterator[None]:
     over = threading.Event()
 
     def look() -> None:
@@ -207,7 +208,7 @@ def watched(pid: int, seen: Seen) -> Iterator[None]:
     try:
         yield
     finally:
-        seen.cpu = sum(cpu_of(one) for one in family(pid))
+        seen.cpu, seen.worker_cpu = sum(cpu_of(one) for one in family(pid)), cpu_of(worker)
         over.set()
         thread.join()
 
@@ -260,7 +261,8 @@ def tell(seen: Seen, count: int, settled: float) -> None:
     report.tell("load of the machine at the end", f"{load:.1f}")
     for fault, times in Counter(seen.faults).most_common(10):
         report.tell("  fault", f"{fault} ({times})")
-    report.tell("CPU of the web server for each student", f"{seen.cpu / count * 1000:.0f} ms")
+    each = f"{seen.cpu / count * 1000:.0f} ms and {seen.worker_cpu / count * 1000:.0f} ms"
+    report.tell("CPU of web server and worker for each", each)
     locked = AccessAttempt.objects.filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT).count()
     states = Counter(Operation.objects.values_list("action", "state"))
     report.count("students who are logged in and pressed Start", states.total(), count)

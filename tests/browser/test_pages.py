@@ -94,6 +94,7 @@ def test_a_machine_is_started_and_stopped_without_reloading(window: Browser, the
     page.goto(the_demo.address + "vms/?cluster=")
     page.get_by_role("button", name="Start net101-02").click()
     expect(page.get_by_text("Starting")).to_be_visible()
+    expect(page.locator("span.clock")).to_have_text("00:01")  # between two answers of the portal
     expect(page.get_by_role("link", name="Shut down net101-02")).to_be_visible(timeout=20_000)
     assert page.title().startswith("1 running")
     page.locator("summary", has_text="More net101-02").click()

@@ -386,6 +386,14 @@ def test_a_refresh_has_no_content_while_nothing_changed(as_ana: Client, both: An
     assert (answer.status_code, answer.content) == (204, b"")
 
 
+def test_a_refresh_has_no_content_while_something_goes_on(as_ana: Client, one: VirtualMachine):
+    as_ana.post(reverse("vms-act", args=[one.pk, "start"]))
+    Operation.objects.update(requested_at=ago(seconds=20))
+    page = get(as_ana)
+    Operation.objects.update(requested_at=ago(seconds=22))
+    assert refresh(as_ana, page).status_code == 204
+
+
 def test_a_refresh_brings_the_list_alone_when_something_changed(as_ana: Client, both: Any):
     page = get(as_ana)
     VirtualMachine.objects.update(status="running")

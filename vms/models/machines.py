@@ -1,5 +1,6 @@
 """Guests of clusters, as the last complete answers described them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -28,14 +29,11 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
 
     def described_by(self, user: User | AnonymousUser) -> Self:
         """Those whose note and guest login the person may write: as administrator or as steward."""
-        from vms.models.grants import ClusterGrant  # noqa: PLC0415 - they know each other
-        from vms.models.sets import MachineSet  # noqa: PLC0415
-
         if user.is_staff and user.has_perm("vms.change_virtualmachine"):
             return self
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        return self.filter(ClusterGrant.lets(user.pk), pk__in=MachineSet.entries_of(user.pk))
+        return self.filter(pk__in=_described.subquery(user.pk))
 
     def on_active_clusters(self) -> Self:
         return self.filter(cluster__is_active=True)
@@ -52,22 +50,31 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
 
 def _held_by(person: int) -> models.QuerySet[Any, Any]:
     from vms.models.assignments import Assignment  # noqa: PLC0415 - they know each other
-    from vms.models.sets import MachineSet  # noqa: PLC0415
 
     # A union, because with an `or` a database reads the whole table of machines.
     held = Assignment.objects.live().filter(user=person).order_by().values("vm")
-    return held.union(MachineSet.entries_of(person))
+    return held.union(_entries_of(person))
 
 
-def _usable_by(person: int) -> models.QuerySet[Any, Any]:
-    from vms.models.grants import ClusterGrant  # noqa: PLC0415
+def _entries_of(steward: int) -> models.QuerySet[Any, Any]:
+    from vms.models.sets import MachineSet  # noqa: PLC0415 - they know each other
 
-    machines: models.QuerySet[Any, Any] = VirtualMachine.objects.filter(ClusterGrant.lets(person))
-    return machines.filter(pk__in=_held_by(person)).order_by().values("pk")
+    return MachineSet.entries_of(steward)
+
+
+def _granted(among: Callable[[int], models.QuerySet[Any, Any]]) -> Callable[[int], models.QuerySet[Any, Any]]:
+    def build(person: int) -> models.QuerySet[Any, Any]:
+        from vms.models.grants import ClusterGrant  # noqa: PLC0415 - they know each other
+
+        machines: models.QuerySet[Any, Any] = VirtualMachine.objects.filter(ClusterGrant.lets(person))
+        return machines.filter(pk__in=among(person)).order_by().values("pk")
+
+    return build
 
 
 _held = prepared.Prepared(_held_by)
-_usable = prepared.Prepared(_usable_by)
+_usable = prepared.Prepared(_granted(_held_by))
+_described = prepared.Prepared(_granted(_entries_of))
 
 
 class VirtualMachine(models.Model):

@@ -26,6 +26,19 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// The portal says nothing as long as nothing changes: the clocks of what is under way go on by themselves.
+const begun = new WeakMap();
+function goOn() {
+  for (const clock of document.querySelectorAll("span.clock")) {
+    const [minutes, seconds] = clock.textContent.split(":").map(Number);
+    if (!begun.has(clock)) begun.set(clock, Date.now() - (minutes * 60 + seconds) * 1000);
+    const passed = Math.floor((Date.now() - begun.get(clock)) / 1000);
+    clock.textContent = [Math.floor(passed / 60), passed % 60].map((part) => String(part).padStart(2, "0")).join(":");
+  }
+}
+goOn();
+setInterval(goOn, 1000);
+
 const lost = document.getElementById("connection");
 const icon = document.getElementById("icon");
 const title = document.title.replace(/^\d+ [^·]*· /, "");
@@ -58,6 +71,7 @@ document.body.addEventListener("htmx:beforeSwap", () => {
   focused = document.activeElement?.id;
 });
 document.body.addEventListener("htmx:afterSwap", () => {
+  goOn();
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   for (const [id, checked] of ticked) { const box = document.getElementById(id); if (box) box.checked = checked; }
   // What stood in a closed part could not take the focus back before.

@@ -1,0 +1,85 @@
+"""A process makes a few pages at a time."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+
+from accounts import turns
+from clusters import proxmox
+from tests.labs import Lab, building_a, clock, sim
+
+__all__ = ["building_a", "clock", "sim"]
+
+
+@pytest.fixture(autouse=True)
+def two_at_once(settings: Any) -> None:
+    settings.PAGES_PER_PROCESS = 2
+
+
+def ask_together(view: Callable[[HttpRequest], HttpResponse], count: int) -> list[HttpResponse]:
+    ask = turns.in_turn(view)
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result(timeout=10) for future in [pool.submit(ask, HttpRequest()) for _ in range(count)]]
+
+
+def met(parties: int, within: float) -> Callable[..., bool]:
+    """A place to wait for so many others; false where they do not come."""
+    barrier = threading.Barrier(parties)
+
+    def wait() -> bool:
+        try:
+            barrier.wait(within)
+        except threading.BrokenBarrierError:
+            return False
+        return True
+
+    return wait
+
+
+def test_two_pages_are_made_at_once_and_a_third_waits() -> None:
+    two, three = met(2, 5), met(3, 0.2)
+    assert [a.content for a in ask_together(lambda _: HttpResponse(str(two())), 2)] == [b"True"] * 2
+    assert [a.content for a in ask_together(lambda _: HttpResponse(str(three())), 3)] == [b"False"] * 3
+
+
+def test_a_page_that_waits_for_somebody_else_lets_others_go_on() -> None:
+    three = met(3, 5)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        with turns.aside():
+            return HttpResponse(str(three()))
+
+    assert [answer.content for answer in ask_together(view, 3)] == [b"True"] * 3
+
+
+@pytest.mark.django_db
+def test_a_page_that_waits_for_a_cluster_lets_others_go_on(building_a: Lab) -> None:
+    config = building_a.config
+    building_a.pve.faults.hang("version")
+
+    def view(request: HttpRequest) -> HttpResponse:
+        with proxmox.connect(config, deadline=2.0) as pve, suppress(proxmox.TimedOut):
+            pve.version()
+        return HttpResponse()
+
+    ask = turns.in_turn(view)
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(ask, HttpRequest()) for _ in range(3)]
+        wait(answers, timeout=1.6)
+        assert not any(answer.done() for answer in answers)
+        assert building_a.pve.count("GET", "version") == 3
+
+
+def test_a_page_that_fails_makes_room() -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        raise LookupError
+
+    ask = turns.in_turn(view)
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            ask(HttpRequest())
