@@ -171,6 +171,51 @@ def test_an_administrator_watches_first_and_is_seen(window: Browser, the_demo: D
     page.context.close()
 
 
+def test_a_console_that_an_administrator_closes_says_so_and_stays_closed(
+    window: Browser, the_demo: Demo, console: Page
+) -> None:
+    page = open_page(window, the_demo, "admin")
+    page.goto(f"{the_demo.address}admin/vms/consolesession/?q=chen")
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option("close")
+    page.get_by_role("button", name="Go", exact=True).click()
+    page.get_by_role("button", name="Yes, close them").click()
+    expect(page.get_by_text("1 console is closed within seconds.")).to_be_visible()
+    expect(console.get_by_text("An administrator has closed this console.")).to_be_visible(timeout=10_000)
+    console.wait_for_timeout(1500)  # a lost connection would be back
+    expect_word(console, "Disconnected")
+    console.get_by_role("button", name="Connect again").click()
+    expect_word(console, "Connected")
+    page.context.close()
+
+
+SILENT = {"state": "unreachable", "text": "The cluster does not answer."}
+HIDDEN = "Object.defineProperty(document, 'hidden', {{ value: {}, configurable: true }})"
+
+
+def test_after_the_last_try_it_goes_on_slowly_while_somebody_looks(
+    window: Browser, the_demo: Demo, console: Page
+) -> None:
+    page = open_page(window, the_demo, "chen")
+    page.clock.install()
+    asked: list[str] = []
+    page.route("**/console/grant/", lambda route: (asked.append(route.request.url), route.fulfill(json=SILENT))[1])
+    page.goto(console.url)
+    expect(page.get_by_text("The cluster does not answer. It is tried again every 30 seconds")).to_be_visible()
+    expect(page.get_by_role("button", name="Connect again")).to_be_visible()
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#word")).to_have_text("Not connected")
+    page.evaluate(HIDDEN.format("true"))
+    page.clock.fast_forward(31_000)
+    page.clock.fast_forward(31_000)
+    page.wait_for_timeout(200)
+    assert len(asked) == 2
+    page.unroute("**/console/grant/")
+    page.evaluate(f"{HIDDEN.format('false')}; document.dispatchEvent(new Event('visibilitychange'))")
+    expect_word(page, "Connected")
+    page.context.close()
+
+
 def test_a_session_that_ends_leads_to_the_login(window: Browser, the_demo: Demo) -> None:
     page = open_page(window, the_demo, "admin")
     page.goto(f"{the_demo.address}vms/?cluster=building-a&q=net101-08")
