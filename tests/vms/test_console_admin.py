@@ -7,10 +7,10 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from websockets.exceptions import ConnectionClosed
 
 from accounts.models import User
 from tests.labs import Lab, ago, queries
+from tests.vms import consoles
 from tests.vms.consoles import Portal, Viewer, browser_of, eventually, permit, portal
 from vms.console import closing
 from vms.models import ConsoleSession, Operation, VirtualMachine
@@ -45,11 +45,8 @@ def open_of(machine: VirtualMachine, user: User, mode: str = "control") -> Conso
 
 
 def end_of(viewer: Viewer) -> tuple[int, str]:
-    with pytest.raises(ConnectionClosed) as closed:
-        while True:
-            viewer.websocket.recv(timeout=10)
-    assert closed.value.rcvd
-    return closed.value.rcvd.code, closed.value.rcvd.reason
+    code = consoles.end_of(viewer.websocket)
+    return code, viewer.websocket.close_reason or ""
 
 
 # What a browser notices
