@@ -72,9 +72,11 @@ def test_the_picture_is_painted_and_follows_the_keys(console: Page) -> None:
     before = colours(console)
     assert before[PAPER] > before[INK] > 0
     assert before[NAME] > 0
+    print(f"\npicture: {before[PAPER]} pixels of paper, {before[INK]} of text, {before[NAME]} of the name")
     expect(console.locator("#picture canvas")).to_be_focused()
     console.keyboard.type("WWW")
     ink = until_ink(console, before[INK])
+    print(f"echo: {ink - before[INK]} pixels of text more after WWW")
     console.get_by_role("button", name="Paste text").click()
     console.get_by_label("Text that is typed").fill("x" * 2001)
     console.get_by_role("button", name="Type it").click()
@@ -117,7 +119,7 @@ def test_it_breaks_off_and_connects_again_by_itself(console: Page, the_demo: Dem
     expect_word(console, "Connection lost")
     expect(console.get_by_text("Try 1 of 3")).to_be_visible()
     expect_word(console, "Connected")
-    until_ink(console, 0)
+    print(f"\nreconnected after a drop: {until_ink(console, 0)} pixels of text")
     console.get_by_role("button", name="Disconnect").click()
     expect_word(console, "Disconnected")
     console.get_by_role("button", name="Connect again").click()
@@ -134,6 +136,7 @@ def test_it_fits_a_phone_breaks_no_policy_and_axe_finds_nothing(console: Page) -
         console.set_viewport_size({"width": width, "height": 800})
         assert console.evaluate("document.documentElement.scrollWidth") == width
         assert complaints == []  # axe breaks the policy itself
+    print(f"\nviolations of the content security policy: {len(complaints)}")
     assert violations(console) == []
     console.get_by_role("button", name="Disconnect").click()
     assert violations(console) == []
