@@ -6,44 +6,25 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.demo import Demo
+from tests.browser.screens import (
+    ALT,
+    CTRL,
+    DELETE,
+    INK,
+    NAME,
+    PAPER,
+    RETURN,
+    SHIFT,
+    colours,
+    expect_word,
+    frames_of,
+    until_ink,
+    until_pressed,
+)
 from tests.browser.screenshots import open_page
 from tests.browser.test_pages import violations, watched
 
 pytestmark = pytest.mark.browser
-
-# How many pixels the canvas has of each colour.
-COLOURS = """() => {
-  const canvas = document.querySelector("#picture canvas");
-  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
-  copy.drawImage(canvas, 0, 0);
-  const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
-  const found = {};
-  for (let at = 0; at < data.length; at += 4) {
-    const colour = `${data[at]},${data[at + 1]},${data[at + 2]}`;
-    found[colour] = (found[colour] ?? 0) + 1;
-  }
-  return found;
-}"""
-PAPER, INK, NAME = "16,24,40", "203,213,225", "255,255,255"
-
-
-def expect_word(page: Page, text: str) -> None:
-    """Wait until the page says in a word how things are."""
-    expect(page.locator("#word")).to_have_text(text, timeout=45_000)
-
-
-def colours(page: Page) -> dict[str, int]:
-    found: dict[str, int] = page.evaluate(COLOURS)
-    return found
-
-
-def until_ink(page: Page, more_than: int) -> int:
-    """How much ink there is, once there is more than so many pixels of it."""
-    for _ in range(50):
-        if (ink := colours(page).get(INK, 0)) > more_than:
-            return ink
-        page.wait_for_timeout(100)
-    raise AssertionError("no more ink came")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +66,60 @@ def test_the_picture_is_painted_and_follows_the_keys(console: Page) -> None:
     console.get_by_role("button", name="Type it").click()
     expect(console.get_by_text("12 characters are typed.")).to_be_visible()
     until_ink(console, ink)
+
+
+def test_the_tools_press_exactly_the_keys_that_they_say(console: Page) -> None:
+    frames = frames_of(console)
+    console.reload()
+    expect_word(console, "Connected")
+    console.get_by_role("button", name="Ctrl-Alt-Del").click()
+    until_pressed(console, frames, [CTRL, ALT, DELETE])
+    frames.clear()
+    console.get_by_role("button", name="Paste text").click()
+    console.get_by_label("Text that is typed").fill("Aa!\nä")
+    console.get_by_role("button", name="Type it").click()
+    until_pressed(console, frames, [SHIFT, ord("A"), ord("a"), SHIFT, ord("!"), RETURN, 0xE4])
+
+
+def test_the_picture_fits_is_of_its_own_size_or_fills_the_screen(console: Page) -> None:
+    size = "(() => { const one = document.querySelector('#picture canvas'); return [one.width, one.clientWidth]; })()"
+    console.set_viewport_size({"width": 500, "height": 500})
+    console.wait_for_function(f"{size}[1] <= 500")
+    own, fitted = console.evaluate(size)
+    assert fitted < own
+    console.get_by_role("button", name="Fit to the window").click()
+    console.wait_for_function(f"{size}[1] === {own}")
+    console.get_by_role("button", name="Fit to the window").click()
+    console.wait_for_function(f"{size}[1] === {fitted}")
+    full = console.get_by_role("button", name="Full screen")
+    full.click()
+    console.wait_for_function("document.fullscreenElement && document.querySelector('#full[aria-pressed=true]')")
+    full.click()
+    console.wait_for_function("!document.fullscreenElement")
+
+
+STORED = "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])"
+SECRETS = ("PVEVNC", "PVEAPIToken", "vncticket", "vncproxy")
+
+
+def test_a_browser_that_has_a_console_keeps_nothing_of_a_cluster(
+    window: Browser, the_demo: Demo, console: Page
+) -> None:
+    staff = open_page(window, the_demo, "admin")
+    staff.goto(f"{the_demo.address}admin/clusters/cluster/")
+    staff.locator("#result_list tr", has_text="building-a").locator("th a").click()
+    place = staff.locator("#id_port").input_value()
+    assert f'value="{place}"' in staff.content(), "it is found where it is"
+    staff.context.close()
+    texts: list[str] = []
+    console.on("websocket", lambda socket: texts.append(socket.url))
+    console.on("request", lambda request: texts.extend((request.url, str(request.headers), request.post_data or "")))
+    console.reload()
+    expect_word(console, "Connected")
+    texts += [console.content(), console.evaluate(STORED)]
+    assert any(text.startswith("ws://") for text in texts)
+    assert [secret for secret in (*SECRETS, place) for text in texts if secret in text] == []
+    print(f"\npage, storage and {len(texts)} addresses and headers searched for a cluster's: 0 found")
 
 
 def test_the_keyboard_gets_out_of_the_picture_and_in_again(console: Page) -> None:

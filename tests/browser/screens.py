@@ -1,0 +1,69 @@
+"""What a console in a browser shows, and which keys it sends."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+# How many pixels the canvas has of each colour.
+COLOURS = """() => {
+  const canvas = document.querySelector("#picture canvas");
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
+  const found = {};
+  for (let at = 0; at < data.length; at += 4) {
+    const colour = `${data[at]},${data[at + 1]},${data[at + 2]}`;
+    found[colour] = (found[colour] ?? 0) + 1;
+  }
+  return found;
+}"""
+PAPER, INK, NAME = "16,24,40", "203,213,225", "255,255,255"
+
+
+def expect_word(page: Page, text: str) -> None:
+    """Wait until the page says in a word how things are."""
+    expect(page.locator("#word")).to_have_text(text, timeout=45_000)
+
+
+def colours(page: Page) -> dict[str, int]:
+    found: dict[str, int] = page.evaluate(COLOURS)
+    return found
+
+
+def until_ink(page: Page, more_than: int) -> int:
+    """How much ink there is, once there is more than so many pixels of it."""
+    for _ in range(50):
+        if (ink := colours(page).get(INK, 0)) > more_than:
+            return ink
+        page.wait_for_timeout(100)
+    raise AssertionError("no more ink came")
+
+
+# Keys as a browser sends them: pressed or let go, and which.
+KEYS = re.compile(rb"(?:\x04([\0\x01])\0\0|\xff\0\0([\0\x01]))(....)", re.DOTALL)
+CTRL, ALT, SHIFT, DELETE, RETURN = 0xFFE3, 0xFFE9, 0xFFE1, 0xFFFF, 0xFF0D
+
+
+def pressed(frames: list[bytes | str]) -> list[int]:
+    sent = b"".join(frame for frame in frames if isinstance(frame, bytes))
+    found = [(down or down_too, keysym) for down, down_too, keysym in KEYS.findall(sent)]
+    return [int.from_bytes(keysym) for down, keysym in found if down == b"\x01"]
+
+
+def frames_of(page: Page) -> list[bytes | str]:
+    """What a page sends by websockets that it opens from now on."""
+    frames: list[bytes | str] = []
+
+    def note(frame: bytes | str) -> None:
+        frames.append(frame)
+
+    page.on("websocket", lambda socket: socket.on("framesent", note))
+    return frames
+
+
+def until_pressed(page: Page, frames: list[bytes | str], wanted: list[int]) -> None:
+    for _ in range(50):
+        if pressed(frames) == wanted:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{[hex(key) for key in pressed(frames)]} instead")
