@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -167,7 +168,7 @@ class ConsoleSession(models.Model):
         """False when somebody took it for dead."""
         return bool(ConsoleSession.objects.filter(pk=self.pk).update(leased_until=timezone.now() + self.LEASE))
 
-    def close(self, *, by: User) -> bool:
+    def close(self, *, by: User | AnonymousUser) -> bool:
         """Have its process end it within seconds. False when somebody did so already, or it is over."""
         open_now = ConsoleSession.objects.alive().filter(pk=self.pk, closed_by_name="")
         return bool(open_now.update(closed_by_name=by.get_username()))
