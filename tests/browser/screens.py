@@ -1,6 +1,7 @@
 """What a console in a browser shows, and which keys it sends."""
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
@@ -50,6 +51,21 @@ def pressed(frames: list[bytes | str]) -> list[int]:
     return [int.from_bytes(keysym) for down, keysym in found if down == b"\x01"]
 
 
+def width_of(page: Page) -> tuple[int, int]:
+    """Of the picture: what the machine paints, and what the page shows, in pixels."""
+    own, shown = page.evaluate("(one => [one.width, one.clientWidth])(document.querySelector('#picture canvas'))")
+    return int(own), int(shown)
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """By asking again: a page with this policy evaluates no condition of its own."""
+    for _ in range(50):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not become so")
+
+
 def frames_of(page: Page) -> list[bytes | str]:
     """What a page sends by websockets that it opens from now on."""
     frames: list[bytes | str] = []
@@ -62,8 +78,5 @@ def frames_of(page: Page) -> list[bytes | str]:
 
 
 def until_pressed(page: Page, frames: list[bytes | str], wanted: list[int]) -> None:
-    for _ in range(50):
-        if pressed(frames) == wanted:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{[hex(key) for key in pressed(frames)]} instead")
+    until(page, lambda: len(pressed(frames)) >= len(wanted))
+    assert pressed(frames) == wanted

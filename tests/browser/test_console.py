@@ -18,8 +18,10 @@ from tests.browser.screens import (
     colours,
     expect_word,
     frames_of,
+    until,
     until_ink,
     until_pressed,
+    width_of,
 )
 from tests.browser.screenshots import open_page
 from tests.browser.test_pages import violations, watched
@@ -82,20 +84,19 @@ def test_the_tools_press_exactly_the_keys_that_they_say(console: Page) -> None:
 
 
 def test_the_picture_fits_is_of_its_own_size_or_fills_the_screen(console: Page) -> None:
-    size = "(() => { const one = document.querySelector('#picture canvas'); return [one.width, one.clientWidth]; })()"
     console.set_viewport_size({"width": 500, "height": 500})
-    console.wait_for_function(f"{size}[1] <= 500")
-    own, fitted = console.evaluate(size)
+    until(console, lambda: width_of(console)[1] <= 500)
+    own, fitted = width_of(console)
     assert fitted < own
-    console.get_by_role("button", name="Fit to the window").click()
-    console.wait_for_function(f"{size}[1] === {own}")
-    console.get_by_role("button", name="Fit to the window").click()
-    console.wait_for_function(f"{size}[1] === {fitted}")
+    fit = console.get_by_role("button", name="Fit to the window")
+    for shown in (own, fitted):
+        fit.click()
+        until(console, lambda shown=shown: width_of(console)[1] == shown)
     full = console.get_by_role("button", name="Full screen")
-    full.click()
-    console.wait_for_function("document.fullscreenElement && document.querySelector('#full[aria-pressed=true]')")
-    full.click()
-    console.wait_for_function("!document.fullscreenElement")
+    for pressed in ("true", "false"):
+        full.click()
+        expect(full).to_have_attribute("aria-pressed", pressed)
+        assert console.evaluate("String(Boolean(document.fullscreenElement))") == pressed
 
 
 STORED = "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])"
