@@ -10,6 +10,7 @@ from tests.browser.screens import (
     ALT,
     CTRL,
     DELETE,
+    ESCAPE,
     INK,
     NAME,
     PAPER,
@@ -81,6 +82,14 @@ def test_the_tools_press_exactly_the_keys_that_they_say(console: Page) -> None:
     console.get_by_label("Text that is typed").fill("Aa!\nä")
     console.get_by_role("button", name="Type it").click()
     until_pressed(console, frames, [SHIFT, ord("A"), ord("a"), SHIFT, ord("!"), RETURN, 0xE4])
+    frames.clear()
+    console.get_by_role("button", name="Keyboard").click()
+    console.get_by_role("button", name="Esc").click()
+    console.get_by_role("button", name="Ctrl", exact=True).click()
+    console.get_by_label("What you type here").focus()
+    console.keyboard.insert_text("c")
+    until_pressed(console, frames, [ESCAPE, CTRL, ord("c")])
+    expect(console.get_by_role("button", name="Ctrl", exact=True)).to_have_attribute("aria-pressed", "false")
 
 
 def test_the_picture_fits_is_of_its_own_size_or_fills_the_screen(console: Page) -> None:
