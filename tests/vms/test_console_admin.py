@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +15,7 @@ from tests.vms import consoles
 from tests.vms.consoles import Portal, Viewer, browser_of, eventually, permit, portal
 from vms.console import closing
 from vms.models import ConsoleSession, Operation, VirtualMachine
+from vms.models.consoles import ConsoleSessionQuerySet
 
 __all__ = ["portal"]
 
@@ -85,6 +87,24 @@ def test_who_was_closed_may_come_again(portal: Portal, running: VirtualMachine, 
     close(browser_of(admin), ConsoleSession.objects.get(), sure="yes")
     end_of(viewer)
     assert portal.view(permit(of_ana, running.pk), of_ana).sees_something()
+
+
+@on_a_server
+def test_a_database_that_fails_for_a_moment_ends_no_console(
+    portal: Portal, running: VirtualMachine, ana: User, admin: User, caplog: pytest.LogCaptureFixture
+):
+    of_ana = browser_of(ana)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(ConsoleSessionQuerySet, "closed", fail)
+        viewer = portal.view(permit(of_ana, running.pk), of_ana)
+        assert eventually(lambda: "could not be asked: OperationalError" in caplog.text)
+        assert viewer.sees_something()
+    close(browser_of(admin), ConsoleSession.objects.get(), sure="yes")
+    assert end_of(viewer)[0] == 4411
+
+
+def fail(*_args: Any) -> None:
+    raise OperationalError
 
 
 # The pages
