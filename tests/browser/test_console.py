@@ -264,6 +264,15 @@ def test_after_the_last_try_it_goes_on_slowly_while_somebody_looks(
     page.context.close()
 
 
+def test_its_own_place_that_is_not_free_yet_is_waited_for(console: Page) -> None:
+    two = {"state": "limit", "text": "Two are open."}
+    console.get_by_role("button", name="Disconnect").click()
+    console.route("**/console/grant/", lambda route: route.fulfill(status=429, json=two), times=1)
+    console.get_by_role("button", name="Connect again").click()
+    expect(console.get_by_text("Two are open.")).to_be_visible()
+    expect_word(console, "Connected")
+
+
 def test_a_session_that_ends_leads_to_the_login(window: Browser, the_demo: Demo) -> None:
     page = open_page(window, the_demo, "admin")
     page.goto(f"{the_demo.address}vms/?cluster=building-a&q=net101-08")

@@ -1,5 +1,6 @@
 // The console: one connection by noVNC, and in words how it is. Sentences come from the page, so they are translated.
 import RFB from "../vendor/novnc-1.7.0/core/rfb.js";
+import * as clock from "./console-clock.js";
 import * as input from "./console-input.js";
 import * as talk from "./console-talk.js";
 
@@ -19,6 +20,7 @@ const coarse = matchMedia("(pointer: coarse)").matches;
 
 let link = null; // noVNC's, from the first moment of a connection to its last
 let since = 0; // when it was connected
+let had = false; // whether it ever was
 let tries = 0;
 let retry = 0;
 let overdue = false; // a slow try whose time came while nobody looked
@@ -26,7 +28,6 @@ let attempt = 0; // counts clicks and tries: what answers an earlier one is for 
 let typing = false;
 let running = page.state === "connecting";
 let mode = page.mode;
-let startedWaiting = Date.now() - seconds(at("elapsed").textContent) * 1000;
 
 function show(state, sentence = "", word = "") {
   page.state = state;
@@ -84,6 +85,7 @@ function dial({ socket, mode: granted }) {
 
 function connected() {
   since = Date.now();
+  had = true;
   show("connected", "", mode === "view" ? say.wordWatching : "");
   const canvas = at("picture").querySelector("canvas");
   canvas.tabIndex = 0;
@@ -138,8 +140,9 @@ function closed(why = "") {
 function refused({ state, text }) {
   if (state === "silent") lost(say.silent);
   else if (state === "ended") show("ended");
-  else if (state === "unreachable" && tries) lost(text);
-  else if (["unreachable", "full"].includes(state)) rest("refused", text);
+  // After a connection its own place may not be free yet.
+  else if (["unreachable", "limit"].includes(state) && (tries || had)) lost(text);
+  else if (["unreachable", "limit", "full"].includes(state)) rest("refused", text);
   else if (state === "off") {
     running = false;
     show("off", text);
@@ -178,18 +181,9 @@ function take(now) {
 }
 
 function waiting(words) {
-  if (page.state !== "waiting") startedWaiting = Date.now();
+  if (page.state !== "waiting") clock.start();
   show("waiting", "", words);
   at("clock").firstChild.data = `${words}… `;
-}
-
-function tick() {
-  const passed = Math.floor((Date.now() - startedWaiting) / 1000);
-  at("elapsed").textContent = [Math.floor(passed / 60), passed % 60].map((part) => String(part).padStart(2, "0")).join(":");
-}
-
-function seconds(clock) {
-  return clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 }
 
 async function keepLooking() {
@@ -266,10 +260,7 @@ const CLICKS = {
     scale();
   },
   full: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
-  link: () => {
-    if (!["connected", "connecting"].includes(page.state)) return again();
-    closed();
-  },
+  link: () => (["connected", "connecting"].includes(page.state) ? closed() : again()),
   again,
 };
 
@@ -299,7 +290,8 @@ document.addEventListener("visibilitychange", () => {
 });
 
 at("tools").hidden = false;
-setInterval(tick, 1000);
+clock.start(at("elapsed").textContent);
+setInterval(() => { at("elapsed").textContent = clock.passed(); }, 1000);
 setTimeout(keepLooking, WAITING);
 if (running) connect();
 else if (page.rest) rest(page.state, at("sentence").textContent);
