@@ -49,8 +49,8 @@ class Button:
 class Card:
     """One machine on a page. `tone` is for the style sheet; `status` says the same in words.
 
-    `may_open`: its console. `no_console` says why not, when one would expect that it can be opened. `is_helped`: who
-    sees the card may ask somebody for help.
+    `may_open`: its console. `no_console` says why not, when one would expect that it can be opened; `has_console`:
+    whether it can be once the machine runs. `is_helped`: who sees the card may ask somebody for help.
     """
 
     pk: int
@@ -70,6 +70,7 @@ class Card:
     more: tuple[Button, ...]
     may_open: bool
     no_console: str
+    has_console: bool
     reason: str
     trouble: str
     detail: str
@@ -186,6 +187,7 @@ def _card(
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
         may_open=not no_console,
         no_console=no_console if may_operate and machine.status == "running" else "",
+        has_console=not rules.why_not_send(situation, Action.CONSOLE),
         buttons=_buttons(action for action in offered if action not in seldom),
         more=_buttons(action for action in offered if action in seldom),
         reason=""

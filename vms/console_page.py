@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from vms import access, cards, rules
+from vms.console import ends
 from vms.models import Assignment, Operation, VirtualMachine
 from vms.views import PersonRequest, login_needed
 
@@ -32,13 +33,15 @@ def console(request: PersonRequest, pk: int) -> HttpResponse:
     now = rules.situation(machine, person=request.user)
     operable = {machine.pk} if now.may_operate else set()
     card = cards.groups([machine], operable=operable, for_staff=False)[0].cards[0]
-    outset = _outset(card, machine, rules.why_not(now, Action.CONSOLE))
+    kind, refusal = ends.refusal(now) or ("", "")
+    outset = _outset(card, machine, kind, refusal)
     context = {
         "machine": machine,
         "card": card,
         "state": outset.state,
         "word": outset.word,
         "sentence": outset.sentence,
+        "rests": outset.state == "refused" and kind == "unreachable",
         "may_start": outset.state == "off" and not rules.why_not(now, Action.START),
         "may_watch": now.keeps and now.may_operate,
         "mode": _mode(machine, request.user, keeps=now.keeps),
@@ -46,9 +49,11 @@ def console(request: PersonRequest, pk: int) -> HttpResponse:
     return render(request, "vms/console.html", context)
 
 
-def _outset(card: cards.Card, machine: VirtualMachine, refusal: str | None) -> Outset:
+def _outset(card: cards.Card, machine: VirtualMachine, kind: str, refusal: str) -> Outset:
     if not refusal:
         return Outset("connecting", _("Connecting"), _("Connecting to the screen of the machine …"))
+    if kind == "denied":  # also when the machine runs
+        return Outset("refused", _("Not connected"), refusal)
     if card.busy and machine.status != "running":
         return Outset("waiting", card.status, _("The screen appears by itself as soon as the machine runs."))
     if machine.status != "running":

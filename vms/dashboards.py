@@ -34,6 +34,7 @@ class Help:
     holder: str
     text: str
     since: datetime
+    has_console: bool
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def of(machine_set: MachineSet, person: User) -> Dashboard:
     # One card after another as they are listed; what is wrong with a cluster is told by its group.
     groups = cards.groups(machines, operable=operable, for_staff=person.is_staff)
     by_machine = {card.pk: card for group in groups for card in group.cards}
-    holders, helps = _holders(machines), _helps(machines)
+    holders, helps = _holders(machines), _helps(by_machine)
     tiles = tuple(Tile(by_machine[one.pk], holders.get(one.pk), helps.get(one.pk)) for one in machines)
     return Dashboard(tuple(groups), tiles, _batches(machine_set))
 
@@ -125,17 +126,17 @@ def _holders(machines: Iterable[VirtualMachine]) -> dict[int, Holder]:
     return {one.vm_id: Holder(one.user.pk, one.user.get_full_name() or one.user.username) for one in live}
 
 
-def _helps(machines: Iterable[VirtualMachine]) -> dict[int, Help]:
-    named = {machine.pk: machine.display_name for machine in machines}
-    asked = HelpRequest.objects.open().filter(assignment__vm__in=named).select_related("assignment__user")
+def _helps(by_machine: dict[int, cards.Card]) -> dict[int, Help]:
+    asked = HelpRequest.objects.open().filter(assignment__vm__in=by_machine).select_related("assignment__user")
     return {
         one.assignment.vm_id: Help(
             pk=one.pk,
             machine=one.assignment.vm_id,
-            machine_name=named[one.assignment.vm_id],
+            machine_name=by_machine[one.assignment.vm_id].name,
             holder=one.assignment.user.get_full_name() or one.assignment.user.username,
             text=one.text,
             since=one.asked_at,
+            has_console=by_machine[one.assignment.vm_id].has_console,
         )
         for one in asked
     }

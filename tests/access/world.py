@@ -28,7 +28,18 @@ from tests.access import schools
 from tests.conftest import join
 from tests.labs import enter, simulated
 from vms import inventory
-from vms.models import Alert, Assignment, MachineSet, Node, Operation, Snapshot, SyncRun, VirtualMachine, WorkerBeat
+from vms.models import (
+    Alert,
+    Assignment,
+    ConsoleSession,
+    MachineSet,
+    Node,
+    Operation,
+    Snapshot,
+    SyncRun,
+    VirtualMachine,
+    WorkerBeat,
+)
 
 PEOPLE = ("anonymous", "holder", "other", "steward", "co_owner", "staff", "auditor", "lab_admin", "superuser")
 READING = {"SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK"}
@@ -121,6 +132,7 @@ def _rows(people: dict[str, User], machine: VirtualMachine) -> dict[str, Any]:
     since = {"since": now, "seen_at": now}
     done = {"state": "failed", "finished_at": now, "admitted_at": now, "outcome": "It said no."}
     told = {"vm": machine, "cluster_id": cluster.cluster_id, "vmid": machine.vmid, "vm_name": machine.name}
+    ends = {"leased_until": now + timedelta(days=1), "closed_by_name": "superuser"}
     asked = {"requested_by": people["holder"], "requested_by_name": "holder", "upid": "UPID:pve1:1"}
     AdminEntry.objects.create(
         user=people["superuser"], content_type=ContentType.objects.get_for_model(Cluster), object_id=str(cluster.pk),
@@ -133,6 +145,7 @@ def _rows(people: dict[str, User], machine: VirtualMachine) -> dict[str, Any]:
         DeletedCluster.objects.create(cluster_id="old", deleted_by="superuser", deleted_at=now),
         Alert.objects.create(cluster=cluster, kind="cluster_down", text="It is silent.", opened_at=now, **since),
         Operation.objects.create(action="start", snapshot="lesson-1", **told, **asked, **done),
+        ConsoleSession.objects.create(user=people["holder"], user_name="holder", mode="view", place=1, **told, **ends),
         SyncRun.objects.filter(cluster=cluster).first(), Node.objects.filter(cluster=cluster).first(),
         LogEntry.objects.order_by("pk").first(),
         AccessAttempt.objects.create(username="holder", ip_address="127.0.0.1", path_info="/", failures_since_start=1),

@@ -18,8 +18,8 @@ from playwright.async_api import Browser, Error, Page, async_playwright, expect
 
 from tests.browser.chromium import FLAGS, executable
 from tests.browser.demo import Demo, running
+from tests.browser.screens import COLOURS, INK, PAPER
 from tests.browser.screenshots import DESKTOP
-from tests.browser.test_console import COLOURS, INK, PAPER
 
 NAME = "Networks, Thursday"
 PEOPLE = ("tess", "cora", "ana", "ben", "chen", "admin")

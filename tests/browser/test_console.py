@@ -6,44 +6,28 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.demo import Demo
+from tests.browser.screens import (
+    ALT,
+    CTRL,
+    DELETE,
+    ESCAPE,
+    INK,
+    NAME,
+    PAPER,
+    RETURN,
+    SHIFT,
+    colours,
+    expect_word,
+    frames_of,
+    until,
+    until_ink,
+    until_pressed,
+    width_of,
+)
 from tests.browser.screenshots import open_page
 from tests.browser.test_pages import violations, watched
 
 pytestmark = pytest.mark.browser
-
-# How many pixels the canvas has of each colour.
-COLOURS = """() => {
-  const canvas = document.querySelector("#picture canvas");
-  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
-  copy.drawImage(canvas, 0, 0);
-  const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
-  const found = {};
-  for (let at = 0; at < data.length; at += 4) {
-    const colour = `${data[at]},${data[at + 1]},${data[at + 2]}`;
-    found[colour] = (found[colour] ?? 0) + 1;
-  }
-  return found;
-}"""
-PAPER, INK, NAME = "16,24,40", "203,213,225", "255,255,255"
-
-
-def expect_word(page: Page, text: str) -> None:
-    """Wait until the page says in a word how things are."""
-    expect(page.locator("#word")).to_have_text(text, timeout=45_000)
-
-
-def colours(page: Page) -> dict[str, int]:
-    found: dict[str, int] = page.evaluate(COLOURS)
-    return found
-
-
-def until_ink(page: Page, more_than: int) -> int:
-    """How much ink there is, once there is more than so many pixels of it."""
-    for _ in range(50):
-        if (ink := colours(page).get(INK, 0)) > more_than:
-            return ink
-        page.wait_for_timeout(100)
-    raise AssertionError("no more ink came")
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +56,11 @@ def test_the_picture_is_painted_and_follows_the_keys(console: Page) -> None:
     before = colours(console)
     assert before[PAPER] > before[INK] > 0
     assert before[NAME] > 0
+    print(f"\npicture: {before[PAPER]} pixels of paper, {before[INK]} of text, {before[NAME]} of the name")
     expect(console.locator("#picture canvas")).to_be_focused()
     console.keyboard.type("WWW")
     ink = until_ink(console, before[INK])
+    print(f"echo: {ink - before[INK]} pixels of text more after WWW")
     console.get_by_role("button", name="Paste text").click()
     console.get_by_label("Text that is typed").fill("x" * 2001)
     console.get_by_role("button", name="Type it").click()
@@ -83,6 +69,67 @@ def test_the_picture_is_painted_and_follows_the_keys(console: Page) -> None:
     console.get_by_role("button", name="Type it").click()
     expect(console.get_by_text("12 characters are typed.")).to_be_visible()
     until_ink(console, ink)
+
+
+def test_the_tools_press_exactly_the_keys_that_they_say(console: Page) -> None:
+    frames = frames_of(console)
+    console.reload()
+    expect_word(console, "Connected")
+    console.get_by_role("button", name="Ctrl-Alt-Del").click()
+    until_pressed(console, frames, [CTRL, ALT, DELETE])
+    frames.clear()
+    console.get_by_role("button", name="Paste text").click()
+    console.get_by_label("Text that is typed").fill("Aa!\nä")
+    console.get_by_role("button", name="Type it").click()
+    until_pressed(console, frames, [SHIFT, ord("A"), ord("a"), SHIFT, ord("!"), RETURN, 0xE4])
+    frames.clear()
+    console.get_by_role("button", name="Keyboard").click()
+    console.get_by_role("button", name="Esc").click()
+    console.get_by_role("button", name="Ctrl", exact=True).click()
+    console.get_by_label("What you type here").focus()
+    console.keyboard.insert_text("c")
+    until_pressed(console, frames, [ESCAPE, CTRL, ord("c")])
+    expect(console.get_by_role("button", name="Ctrl", exact=True)).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_picture_fits_is_of_its_own_size_or_fills_the_screen(console: Page) -> None:
+    console.set_viewport_size({"width": 500, "height": 500})
+    until(console, lambda: width_of(console)[1] <= 500)
+    own, fitted = width_of(console)
+    assert fitted < own
+    fit = console.get_by_role("button", name="Fit to the window")
+    for shown in (own, fitted):
+        fit.click()
+        until(console, lambda shown=shown: width_of(console)[1] == shown)
+    full = console.get_by_role("button", name="Full screen")
+    for pressed in ("true", "false"):
+        full.click()
+        expect(full).to_have_attribute("aria-pressed", pressed)
+        assert console.evaluate("String(Boolean(document.fullscreenElement))") == pressed
+
+
+STORED = "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])"
+SECRETS = ("PVEVNC", "PVEAPIToken", "vncticket", "vncproxy")
+
+
+def test_a_browser_that_has_a_console_keeps_nothing_of_a_cluster(
+    window: Browser, the_demo: Demo, console: Page
+) -> None:
+    staff = open_page(window, the_demo, "admin")
+    staff.goto(f"{the_demo.address}admin/clusters/cluster/")
+    staff.locator("#result_list tr", has_text="building-a").locator("th a").click()
+    place = staff.locator("#id_port").input_value()
+    assert f'value="{place}"' in staff.content(), "it is found where it is"
+    staff.context.close()
+    texts: list[str] = []
+    console.on("websocket", lambda socket: texts.append(socket.url))
+    console.on("request", lambda request: texts.extend((request.url, str(request.headers), request.post_data or "")))
+    console.reload()
+    expect_word(console, "Connected")
+    texts += [console.content(), console.evaluate(STORED)]
+    assert any(text.startswith("ws://") for text in texts)
+    assert [secret for secret in (*SECRETS, place) for text in texts if secret in text] == []
+    print(f"\npage, storage and {len(texts)} addresses and headers searched for a cluster's: 0 found")
 
 
 def test_the_keyboard_gets_out_of_the_picture_and_in_again(console: Page) -> None:
@@ -117,7 +164,7 @@ def test_it_breaks_off_and_connects_again_by_itself(console: Page, the_demo: Dem
     expect_word(console, "Connection lost")
     expect(console.get_by_text("Try 1 of 3")).to_be_visible()
     expect_word(console, "Connected")
-    until_ink(console, 0)
+    print(f"\nreconnected after a drop: {until_ink(console, 0)} pixels of text")
     console.get_by_role("button", name="Disconnect").click()
     expect_word(console, "Disconnected")
     console.get_by_role("button", name="Connect again").click()
@@ -134,6 +181,7 @@ def test_it_fits_a_phone_breaks_no_policy_and_axe_finds_nothing(console: Page) -
         console.set_viewport_size({"width": width, "height": 800})
         assert console.evaluate("document.documentElement.scrollWidth") == width
         assert complaints == []  # axe breaks the policy itself
+    print(f"\nviolations of the content security policy: {len(complaints)}")
     assert violations(console) == []
     console.get_by_role("button", name="Disconnect").click()
     assert violations(console) == []
@@ -169,6 +217,60 @@ def test_an_administrator_watches_first_and_is_seen(window: Browser, the_demo: D
     page.keyboard.type("MMM")
     until_ink(page, ink)
     page.context.close()
+
+
+def test_a_console_that_an_administrator_closes_says_so_and_stays_closed(
+    window: Browser, the_demo: Demo, console: Page
+) -> None:
+    page = open_page(window, the_demo, "admin")
+    page.goto(f"{the_demo.address}admin/vms/consolesession/?q=chen")
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option("close")
+    page.get_by_role("button", name="Go", exact=True).click()
+    page.get_by_role("button", name="Yes, close them").click()
+    expect(page.get_by_text("1 console is closed within seconds.")).to_be_visible()
+    expect(console.get_by_text("An administrator has closed this console.")).to_be_visible(timeout=10_000)
+    console.wait_for_timeout(1500)  # a lost connection would be back
+    expect_word(console, "Disconnected")
+    console.get_by_role("button", name="Connect again").click()
+    expect_word(console, "Connected")
+    page.context.close()
+
+
+SILENT = {"state": "unreachable", "text": "The cluster does not answer."}
+HIDDEN = "Object.defineProperty(document, 'hidden', {{ value: {}, configurable: true }})"
+
+
+def test_after_the_last_try_it_goes_on_slowly_while_somebody_looks(
+    window: Browser, the_demo: Demo, console: Page
+) -> None:
+    page = open_page(window, the_demo, "chen")
+    page.clock.install()
+    asked: list[str] = []
+    page.route("**/console/grant/", lambda route: (asked.append(route.request.url), route.fulfill(json=SILENT))[1])
+    page.goto(console.url)
+    expect(page.get_by_text("The cluster does not answer. It is tried again every 30 seconds")).to_be_visible()
+    expect(page.get_by_role("button", name="Connect again")).to_be_visible()
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#word")).to_have_text("Not connected")
+    page.evaluate(HIDDEN.format("true"))
+    page.clock.fast_forward(31_000)
+    page.clock.fast_forward(31_000)
+    page.wait_for_timeout(200)
+    assert len(asked) == 2
+    page.unroute("**/console/grant/")
+    page.evaluate(f"{HIDDEN.format('false')}; document.dispatchEvent(new Event('visibilitychange'))")
+    expect_word(page, "Connected")
+    page.context.close()
+
+
+def test_its_own_place_that_is_not_free_yet_is_waited_for(console: Page) -> None:
+    two = {"state": "limit", "text": "Two are open."}
+    console.get_by_role("button", name="Disconnect").click()
+    console.route("**/console/grant/", lambda route: route.fulfill(status=429, json=two), times=1)
+    console.get_by_role("button", name="Connect again").click()
+    expect(console.get_by_text("Two are open.")).to_be_visible()
+    expect_word(console, "Connected")
 
 
 def test_a_session_that_ends_leads_to_the_login(window: Browser, the_demo: Demo) -> None:

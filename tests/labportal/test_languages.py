@@ -35,7 +35,7 @@ ADMIN = (
     "admin:accounts_user_changelist", "admin:accounts_user_import", "admin:vms_virtualmachine_changelist",
     "admin:vms_operation_changelist", "admin:vms_assignment_changelist", "admin:vms_assignment_bulk",
     "admin:vms_alert_changelist", "admin:vms_clustersync_changelist", "admin:vms_syncrun_changelist",
-    "admin:vms_machineset_add",
+    "admin:vms_machineset_add", "admin:vms_consolesession_changelist",
 )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """Consoles from a browser's websocket to a simulated display, over real TLS."""
 
-import logging
 import socket as socketlib
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +7,15 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
-from websockets.exceptions import InvalidStatus
 
 from accounts.models import User
 from clusters.models import Cluster
 from clusters.proxmox import displays
 from tests.bench import displays as bench_displays
-from tests.labs import Lab, ago
+from tests.labs import Lab
 from tests.vms.consoles import Portal, browser_of, end_of, eventually, key, permit, portal
 from vms.console import pipe, socket
-from vms.models import Assignment, ConsoleGrant, ConsoleSession, Operation, VirtualMachine
+from vms.models import Assignment, ConsoleSession, Operation, VirtualMachine
 
 __all__ = ["portal"]
 
@@ -81,60 +79,12 @@ def test_who_may_only_look_types_nothing(portal: Portal, running: VirtualMachine
     assert building_a.pve.keys_typed(102) == "y"
 
 
-# Who is turned away. Each has its counterpart above, where the same is let in.
-
-
-def test_without_a_login_there_is_none(portal: Portal, running: VirtualMachine, of_ana: Client):
-    assert end_of(portal.open(permit(of_ana, running.pk), None)) == 4401
-
-
-@pytest.mark.parametrize(
-    "origin", [None, "http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1", "null"]
-)
-def test_another_site_is_turned_away_before_anything_else(
-    portal: Portal, running: VirtualMachine, of_ana: Client, origin: str | None
-):
-    path = permit(of_ana, running.pk)
-    with pytest.raises(InvalidStatus) as refused:
-        portal.open(path, of_ana, origin=origin and origin.format(port=portal.port))
-    assert refused.value.response.status_code == 403
-    portal.view(path, of_ana).close()
-
-
-def test_a_permit_is_of_one_person(portal: Portal, running: VirtualMachine, of_ana: Client, admin: User):
-    path = permit(of_ana, running.pk)
-    assert end_of(portal.open(path, browser_of(admin))) == 4403
-    portal.view(path, of_ana).close()
-
-
-def test_a_permit_is_of_one_login(portal: Portal, running: VirtualMachine, of_ana: Client, ana: User):
-    assert end_of(portal.open(permit(of_ana, running.pk), browser_of(ana))) == 4403
-
-
-def test_a_permit_is_good_once(portal: Portal, running: VirtualMachine, of_ana: Client):
-    path = permit(of_ana, running.pk)
-    portal.view(path, of_ana).close()
-    assert end_of(portal.open(path, of_ana)) == 4403
-
-
-def test_an_old_permit_is_none(portal: Portal, running: VirtualMachine, of_ana: Client):
-    path = permit(of_ana, running.pk)
-    ConsoleGrant.objects.update(created_at=ago(seconds=21))
-    assert end_of(portal.open(path, of_ana)) == 4403
+# Who is turned away, and shown out. The rest is in `test_console_refusals`.
 
 
 @pytest.mark.parametrize("path", ["/ws/console/x/", "/ws/other/", "/ws/console/" + "a" * 43 + "/x"])
 def test_what_is_no_console_is_not_there(portal: Portal, running: VirtualMachine, of_ana: Client, path: str):
     assert end_of(portal.open(path, of_ana)) == 4404
-
-
-def test_whose_machine_was_taken_meanwhile_gets_none(
-    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab
-):
-    path = permit(of_ana, running.pk)
-    Assignment.objects.live().end()
-    assert end_of(portal.open(path, of_ana)) == 4403
-    assert building_a.pve.count("POST", "vncproxy$") == 0
 
 
 def test_whose_machine_is_taken_while_he_looks_is_shown_out(
@@ -157,24 +107,6 @@ def test_whose_login_ends_is_shown_out(
     else:
         User.objects.update(is_active=False)
     assert end_of(viewer.websocket) == 4401
-
-
-def test_the_same_number_on_another_cluster_is_another_machine(
-    portal: Portal, building_a: Lab, building_b: Lab, of_ana: Client, ana: User
-):
-    mine, foreign = building_b.give(102, ana), building_a.machine(102)
-    assert of_ana.post(f"/vms/{foreign.pk}/console/grant/", {"mode": "view"}).status_code == 404
-    assert portal.view(permit(of_ana, mine.pk), of_ana).name == "QEMU (db-02)"
-    assert building_a.pve.consoles_opened() == 0
-
-
-def test_the_third_console_waits_for_an_end(portal: Portal, running: VirtualMachine, of_ana: Client):
-    paths = [permit(of_ana, running.pk) for _ in range(3)]
-    first, _second = (portal.view(path, of_ana) for path in paths[:2])
-    assert end_of(portal.open(paths[2], of_ana)) == 4429
-    first.close()
-    assert eventually(lambda: ConsoleSession.objects.count() == 1)
-    assert portal.view(permit(of_ana, running.pk), of_ana).sees_something()
 
 
 def test_a_process_that_is_full_says_so(portal: Portal, running: VirtualMachine, of_ana: Client, settings: Any):
@@ -213,20 +145,6 @@ def test_a_certificate_that_is_another_one_is_told_nothing(
     Cluster.objects.update(fingerprint=":".join(["AB"] * 32))
     assert end_of(portal.open(path, of_ana)) == 4408
     assert building_a.pve.count("POST", "vncproxy$") == 0
-
-
-def test_no_secret_is_in_the_log_or_the_database(
-    portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, caplog: pytest.LogCaptureFixture
-):
-    with caplog.at_level(logging.DEBUG):
-        viewer = portal.view(permit(of_ana, running.pk), of_ana)
-        viewer.sees_something()
-        building_a.pve.drop_consoles(102)
-        end_of(viewer.websocket)
-    assert eventually(Operation.objects.exists)
-    written = caplog.text + str([vars(row) for row in Operation.objects.all()])
-    for secret in ("PVEVNC", "PVEAPIToken", "vncticket", f"{building_a.pve.host}:{building_a.pve.port}"):
-        assert secret not in written
 
 
 def test_a_display_that_says_nothing_any_more_is_noticed(

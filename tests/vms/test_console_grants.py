@@ -12,6 +12,7 @@ from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labs import Lab, ago, queries
 from tests.vms.consoles import browser_of, grant, permit
+from vms.console import socket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, MachineSet, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -161,9 +162,16 @@ def test_a_flood_of_permits_ends(running: VirtualMachine, ana: User):
     assert answers == [200] * 30 + [429]
 
 
-def test_a_process_serves_so_many(running: VirtualMachine, ana: User, settings: Any):
+def test_a_process_serves_so_many(running: VirtualMachine, ana: User, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(socket, "_open", 100)
+    assert told(browser_of(ana), running.pk) == (503, "full")
+    monkeypatch.setattr(socket, "_open", 99)
+    assert permit(browser_of(ana), running.pk)
+
+
+def test_where_consoles_are_switched_off_there_is_no_permit(running: VirtualMachine, ana: User, settings: Any):
     settings.CONSOLES_PER_PROCESS = 0
-    assert told(browser_of(ana), running.pk) == (409, "busy")
+    assert told(browser_of(ana), running.pk) == (403, "denied")
 
 
 def test_whose_machine_was_taken_gets_none(running: VirtualMachine, ana: User):

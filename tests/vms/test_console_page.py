@@ -11,7 +11,7 @@ from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labs import Lab, queries
 from vms import operations
-from vms.models import MachineSet, Operation, VirtualMachine
+from vms.models import Assignment, HelpRequest, MachineSet, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
 
@@ -175,6 +175,41 @@ def test_where_consoles_are_switched_off_nothing_leads_to_them(
     assert reverse("vms-console", args=[hers.pk]) not in page
     assert "This portal shows no screens in the browser" in page
     assert 'data-state="refused"' in page_of(as_ana, hers)
+
+
+def test_where_consoles_are_switched_off_a_machine_is_only_started(
+    as_ana: Client, stopped: VirtualMachine, settings: Any
+) -> None:
+    settings.CONSOLES_PER_PROCESS = 0
+    listed = as_ana.get("/vms/?cluster=").content.decode()
+    assert "Start and open" not in listed
+    assert f'id="start-{stopped.pk}"' in listed
+    page = page_of(as_ana, stopped)
+    assert 'data-state="refused"' in page
+    assert "hidden" in starts(page)
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_sets_page_leads_to_consoles_where_there_are_some(
+    client: Client, hers: VirtualMachine, ben: User, settings: Any, most: int
+) -> None:
+    settings.CONSOLES_PER_PROCESS = most
+    theirs = MachineSet.objects.create(name="Networks")
+    theirs.machines.add(hers)
+    theirs.stewards.add(ben)
+    HelpRequest.objects.create(assignment=Assignment.objects.get(vm=hers))
+    client.force_login(ben)
+    page = client.get(reverse("vms-set", args=[theirs.pk])).content.decode()
+    assert "One asks for help" in page
+    assert page.count(reverse("vms-console", args=[hers.pk])) == 2 * most
+
+
+def test_only_what_ends_by_itself_is_tried_again(as_ana: Client, hers: VirtualMachine, settings: Any) -> None:
+    ClusterHealth.objects.update(ok=False)
+    assert 'data-state="refused" data-rest="yes"' in page_of(as_ana, hers)
+    ClusterHealth.objects.update(ok=True)
+    settings.CONSOLES_PER_PROCESS = 0
+    assert 'data-state="refused">' in page_of(as_ana, hers)
 
 
 def test_who_has_one_machine_starts_and_opens_it_at_once(as_ana: Client, stopped: VirtualMachine) -> None:

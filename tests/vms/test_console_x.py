@@ -74,6 +74,7 @@ def test_a_real_screen_appears_and_takes_input(
     assert eventually(lambda: len(set(picture(viewer)[::4])) > 1, within=10), "a screen of one colour shows nothing"
     assert eventually(lambda: typed(viewer, said), within=15)
     assert "hi" in said.read_text()
+    print(f"\na real X screen: {viewer.size}, its terminal heard {said.read_text().strip()!r}")
     viewer.close()
     assert eventually(lambda: building_a.pve.consoles_open() == 0)
 

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy
 
 from vms.admin.alerts import AlertAdmin
 from vms.admin.assignments import AssignmentAdmin
+from vms.admin.consoles import ConsoleSessionAdmin
 from vms.admin.grants import ClusterGrantAdmin
 from vms.admin.machines import VirtualMachineAdmin
 from vms.admin.operations import OperationAdmin
@@ -16,6 +17,7 @@ __all__ = [
     "AssignmentAdmin",
     "ClusterGrantAdmin",
     "ClusterSyncAdmin",
+    "ConsoleSessionAdmin",
     "MachineSetAdmin",
     "NodeAdmin",
     "OperationAdmin",

@@ -3,11 +3,11 @@
 from vms import rules
 
 LOGIN, DENIED, NOT_THERE = 4401, 4403, 4404
-UNREACHABLE, OFF, WITHDRAWN, LIMIT = 4408, 4409, 4410, 4429
+UNREACHABLE, OFF, WITHDRAWN, CLOSED, LIMIT = 4408, 4409, 4410, 4411, 4429
 NORMAL, BAD_MESSAGE = 1000, 1007
 
-CODES = {"off": OFF, "busy": OFF, "limit": LIMIT, "denied": DENIED, "unreachable": UNREACHABLE}
-STATUSES = {"off": 409, "busy": 409, "limit": 429, "denied": 403, "unreachable": 503}
+CODES = {"off": OFF, "busy": OFF, "limit": LIMIT, "denied": DENIED, "unreachable": UNREACHABLE, "full": LIMIT}
+STATUSES = {"off": 409, "busy": 409, "limit": 429, "denied": 403, "unreachable": 503, "full": 503}
 
 # What refusals of rules mean for a console; those of others: the machine is busy.
 _BY_RULE: dict[rules.Rule, str] = {
@@ -15,15 +15,16 @@ _BY_RULE: dict[rules.Rule, str] = {
     rules.cluster_is_active: "unreachable",
     rules.cluster_answers: "unreachable",
     rules.node_answers: "unreachable",
+    rules.consoles_are_offered: "denied",
 }
 
 
 class Ended(Exception):
-    """The console is over, or never began. `reason` has no secret and at most 120 bytes."""
+    """The console is over, or never began. `reason` has no secret and at most 120 bytes; `outcome` is recorded."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, *, outcome: str = "") -> None:
         super().__init__(reason)
-        self.code, self.reason = code, reason
+        self.code, self.reason, self.outcome = code, reason, outcome or f"Ended: {reason}."
 
 
 def refusal(now: rules.Situation) -> tuple[str, str] | None:

@@ -3,19 +3,18 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import ParamSpec, TypeVar
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
-from django.db import connections
 
 from clusters import proxmox
-from vms.console import door, ends, pipe
+from vms.console import closing, door, ends, pipe
 from vms.console.ends import Ended
 from vms.console.pipe import Receive, Send
+from vms.console.threads import apart
+from vms.models.consoles import CLOSED_BY
 
 logger = logging.getLogger("vms.console")
 
@@ -25,9 +24,6 @@ SUBPROTOCOL = "binary"
 # How often it is asked whether somebody may stay.
 CHECK_EVERY = 30.0
 CLOSE_WITHIN = 2.0
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _open = 0
 
@@ -79,27 +75,19 @@ async def _console(scope: door.Scope, browser: pipe.Browser) -> None:
         logger.info("The console of %s/%s: %s", visitor.machine.cluster_id, visitor.machine.vmid, failure.plain)
         ended = await apart(door.why_it_ended, visitor)
     finally:
-        await apart(visitor.row.end, f"Ended: {ended.reason}.")
+        await apart(visitor.row.end, ended.outcome)
     raise ended
 
 
 async def _watch(visitor: door.Visitor) -> None:
     while True:
-        await asyncio.sleep(CHECK_EVERY)
-        await apart(door.stay, visitor)
-
-
-async def apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """On a thread of its own, which leaves no connection to the database behind."""
-
-    def run() -> T:
         try:
-            return work(*args, **kwargs)
-        finally:
-            connections.close_all()
-
-    async with ThreadSensitiveContext():
-        return await sync_to_async(run)()
+            async with asyncio.timeout(CHECK_EVERY):
+                name = await closing.wait(visitor.row.pk)
+        except TimeoutError:
+            await apart(door.stay, visitor)
+        else:
+            raise Ended(ends.CLOSED, "closed by an administrator", outcome=CLOSED_BY % {"name": name})
 
 
 async def _close(send: Send, ended: Ended) -> None:

@@ -82,7 +82,7 @@ def _too_many(user: User) -> tuple[str, str] | None:
     if lately.count() >= MOST_GRANTS_IN_A_MINUTE:
         return "limit", _("You have opened very many consoles within a minute. Wait a moment.")
     if socket.is_full():
-        return "busy", _("The portal serves as many consoles as it can. Try again in some minutes.")
+        return "full", _("The portal serves as many consoles as it can. Try again in some minutes.")
     return None
 
 

@@ -1,11 +1,15 @@
 """Consoles that are open now, and the permits to open one. What was open is an `Operation` afterwards."""
 
+import os
 import secrets
+import socket
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -26,6 +30,7 @@ OUTCOMES: dict[str, str] = {
     Mode.CONTROL: gettext_noop("Control. %(outcome)s"),
     Mode.VIEW: gettext_noop("View only. %(outcome)s"),
 }
+CLOSED_BY = gettext_noop("Closed by %(name)s.")
 
 
 class ConsoleGrant(models.Model):
@@ -82,6 +87,10 @@ class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
         """Without those whose process died."""
         return self.filter(leased_until__gt=timezone.now())
 
+    def closed(self, keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+        """Which of these somebody closes, and who."""
+        return dict(self.filter(pk__in=keys).exclude(closed_by_name="").values_list("pk", "closed_by_name"))
+
     def end_dead(self) -> int:
         """Write down the end of those whose process died. Returns how many."""
         dead = self.filter(leased_until__lte=timezone.now())
@@ -107,12 +116,15 @@ class ConsoleSession(models.Model):
     node = models.CharField(max_length=63, blank=True)
     mode = models.CharField(max_length=10, choices=Mode)
     place = models.PositiveSmallIntegerField()
+    process = models.CharField(max_length=100, blank=True, help_text=gettext_lazy("Which web process carries it."))
     opened_at = models.DateTimeField(default=timezone.now)
     leased_until = models.DateTimeField()
+    closed_by_name = models.CharField(gettext_lazy("closed by"), max_length=150, blank=True)
 
     objects: ClassVar[Any] = ConsoleSessionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "open console"
         ordering = ["opened_at"]
         constraints = [
             models.UniqueConstraint(fields=["user", "place"], name="one_console_per_person_and_place"),
@@ -146,6 +158,7 @@ class ConsoleSession(models.Model):
             node=machine.node,
             mode=mode,
             place=place,
+            process=_this_process(),
             leased_until=timezone.now() + cls.LEASE,
         )
         found.save(force_insert=True)
@@ -154,6 +167,11 @@ class ConsoleSession(models.Model):
     def renew(self) -> bool:
         """False when somebody took it for dead."""
         return bool(ConsoleSession.objects.filter(pk=self.pk).update(leased_until=timezone.now() + self.LEASE))
+
+    def close(self, *, by: User | AnonymousUser) -> bool:
+        """Have its process end it within seconds. False when somebody did so already, or it is over."""
+        open_now = ConsoleSession.objects.alive().filter(pk=self.pk, closed_by_name="")
+        return bool(open_now.update(closed_by_name=by.get_username()))
 
     def end(self, outcome: str, *, at: datetime | None = None) -> bool:
         """Write it down, once. False when that was done already."""
@@ -178,3 +196,7 @@ class ConsoleSession(models.Model):
                 outcome=(OUTCOMES[row.mode] % {"outcome": outcome})[:500],
             )
         return True
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()[:80]}, {os.getpid()}"

@@ -1,9 +1,12 @@
 // The console: one connection by noVNC, and in words how it is. Sentences come from the page, so they are translated.
 import RFB from "../vendor/novnc-1.7.0/core/rfb.js";
+import * as clock from "./console-clock.js";
 import * as input from "./console-input.js";
 import * as talk from "./console-talk.js";
 
 const PAUSES = [1000, 3000, 8000]; // milliseconds before each try to connect again
+const SLOWLY = 30_000; // between tries when those failed
+const CLOSED = 4411; // what a websocket ends with that an administrator closed
 const STEADY = 10_000; // a connection that lasted this long has all tries again when it is lost
 const POLL = 5000;
 const WAITING = 2000; // while the machine is about to run
@@ -17,13 +20,14 @@ const coarse = matchMedia("(pointer: coarse)").matches;
 
 let link = null; // noVNC's, from the first moment of a connection to its last
 let since = 0; // when it was connected
+let had = false; // whether it ever was
 let tries = 0;
 let retry = 0;
+let overdue = false; // a slow try whose time came while nobody looked
 let attempt = 0; // counts clicks and tries: what answers an earlier one is for nobody
 let typing = false;
 let running = page.state === "connecting";
 let mode = page.mode;
-let startedWaiting = Date.now() - seconds(at("elapsed").textContent) * 1000;
 
 function show(state, sentence = "", word = "") {
   page.state = state;
@@ -49,12 +53,12 @@ function show(state, sentence = "", word = "") {
 
 // Connecting
 
-async function connect() {
+async function connect({ quiet = false } = {}) {
   hangUp();
-  show("connecting");
-  const mine = (attempt += 1);
+  if (!quiet) show("connecting");
+  const mine = attempt;
   const answer = await talk.grant(page.grant, mode);
-  if (mine !== attempt || page.state !== "connecting") return;
+  if (mine !== attempt) return;
   if (answer.socket) dial(answer);
   else refused(answer);
 }
@@ -63,7 +67,11 @@ function dial({ socket, mode: granted }) {
   const address = new URL(socket, location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   mode = granted;
-  const mine = (link = new RFB(at("picture"), address.href, { shared: true, wsProtocols: ["binary"] }));
+  show("connecting");
+  const channel = new WebSocket(address, ["binary"]);
+  // Before noVNC, which does not say by which code it ended.
+  channel.addEventListener("close", ({ code }) => { if (mine === link && code === CLOSED) closed(say.closedForYou); });
+  const mine = (link = new RFB(at("picture"), channel, { shared: true }));
   mine.background = "#0b0e13";
   mine.viewOnly = mode === "view";
   mine.addEventListener("connect", () => { if (mine === link) connected(); });
@@ -77,6 +85,7 @@ function dial({ socket, mode: granted }) {
 
 function connected() {
   since = Date.now();
+  had = true;
   show("connected", "", mode === "view" ? say.wordWatching : "");
   const canvas = at("picture").querySelector("canvas");
   canvas.tabIndex = 0;
@@ -91,6 +100,8 @@ function connected() {
 
 function hangUp() {
   clearTimeout(retry);
+  attempt += 1;
+  overdue = false;
   const old = link;
   link = null;
   old?.disconnect();
@@ -103,7 +114,7 @@ function lost(why) {
   since = 0;
   hangUp();
   if (tries >= PAUSES.length) {
-    show("lost", why === say.lost ? say.givenUp.replace("{all}", PAUSES.length) : why);
+    rest("lost", why === say.lost ? say.givenUp.replace("{all}", PAUSES.length) : why);
     return;
   }
   retry = setTimeout(connect, PAUSES[tries]);
@@ -111,11 +122,27 @@ function lost(why) {
   show("lost", why.replace("{n}", tries).replace("{all}", PAUSES.length));
 }
 
+/** Nothing helps at the moment: try again now and then, while somebody looks. */
+function rest(state, why) {
+  show(state, `${why} ${say.slowly}`);
+  retry = setTimeout(() => {
+    if (document.hidden) overdue = true;
+    else connect({ quiet: true });
+  }, SLOWLY);
+}
+
+function closed(why = "") {
+  hangUp();
+  show("closed", why);
+}
+
 /** There is no connection, and the portal said why. */
 function refused({ state, text }) {
   if (state === "silent") lost(say.silent);
   else if (state === "ended") show("ended");
-  else if (state === "unreachable" && tries) lost(text);
+  // After a connection its own place may not be free yet.
+  else if (["unreachable", "limit"].includes(state) && (tries || had)) lost(text);
+  else if (["unreachable", "limit", "full"].includes(state)) rest("refused", text);
   else if (state === "off") {
     running = false;
     show("off", text);
@@ -133,7 +160,10 @@ function again() {
 async function look() {
   const now = await talk.stateOf(page.stateOf);
   if (now.status) take(now);
-  else if (now.state === "ended" && page.state !== "connected") show("ended");
+  else if (now.state === "ended" && page.state !== "connected") {
+    hangUp();
+    show("ended");
+  }
 }
 
 function take(now) {
@@ -151,18 +181,9 @@ function take(now) {
 }
 
 function waiting(words) {
-  if (page.state !== "waiting") startedWaiting = Date.now();
+  if (page.state !== "waiting") clock.start();
   show("waiting", "", words);
   at("clock").firstChild.data = `${words}… `;
-}
-
-function tick() {
-  const passed = Math.floor((Date.now() - startedWaiting) / 1000);
-  at("elapsed").textContent = [Math.floor(passed / 60), passed % 60].map((part) => String(part).padStart(2, "0")).join(":");
-}
-
-function seconds(clock) {
-  return clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 }
 
 async function keepLooking() {
@@ -239,11 +260,7 @@ const CLICKS = {
     scale();
   },
   full: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
-  link: () => {
-    if (!["connected", "connecting"].includes(page.state)) return again();
-    hangUp();
-    show("closed");
-  },
+  link: () => (["connected", "connecting"].includes(page.state) ? closed() : again()),
   again,
 };
 
@@ -266,10 +283,16 @@ if (!document.fullscreenEnabled) at("full").hidden = true; // phones of one make
 document.addEventListener("fullscreenchange", () => {
   at("full").setAttribute("aria-pressed", String(Boolean(document.fullscreenElement)));
 });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  look();
+  if (overdue) connect({ quiet: true });
+});
 
 at("tools").hidden = false;
-setInterval(tick, 1000);
+clock.start(at("elapsed").textContent);
+setInterval(() => { at("elapsed").textContent = clock.passed(); }, 1000);
 setTimeout(keepLooking, WAITING);
 if (running) connect();
+else if (page.rest) rest(page.state, at("sentence").textContent);
 else show(page.state, at("sentence").textContent, at("word").textContent);

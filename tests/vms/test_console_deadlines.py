@@ -1,0 +1,33 @@
+"""Whoever is gone without a word is noticed within twenty seconds, by the figures that the product runs with."""
+
+from clusters.proxmox import displays
+from labportal.serve import UVICORN
+from vms.console import closing, pipe, socket
+from vms.models import ConsoleSession
+
+WITHIN = 20.0
+
+
+def option(name: str) -> float:
+    return float(UVICORN[UVICORN.index(name) + 1])
+
+
+def test_a_browser_that_answers_no_ping_is_noticed():
+    assert option("--ws-ping-interval") + option("--ws-ping-timeout") <= WITHIN
+
+
+def test_a_browser_that_takes_nothing_is_noticed():
+    assert pipe.TAKE_WITHIN <= WITHIN
+
+
+def test_a_cluster_that_says_nothing_is_noticed():
+    assert 3 * displays.LOOK_EVERY <= WITHIN
+
+
+def test_rights_are_asked_every_half_minute_and_a_lease_outlives_two_turns():
+    assert socket.CHECK_EVERY == 30.0
+    assert ConsoleSession.LEASE.total_seconds() > 2 * socket.CHECK_EVERY + 10
+
+
+def test_what_is_closed_is_asked_more_often_than_rights():
+    assert 2 * closing.ASK_EVERY < socket.CHECK_EVERY

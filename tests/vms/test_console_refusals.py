@@ -1,0 +1,135 @@
+"""Who gets no console, each beside the same that does get one: bin/test -n0 -s THIS FILE."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from websockets.exceptions import InvalidStatus
+
+from accounts.models import User
+from tests.labs import Lab, ago
+from tests.vms.consoles import Portal, browser_of, end_of, eventually, permit, portal
+from vms.models import Assignment, ConsoleGrant, ConsoleSession, VirtualMachine
+
+__all__ = ["portal"]
+
+pytestmark = pytest.mark.usefixtures("own_database")
+
+Told = Callable[[str, int], None]
+
+
+@pytest.fixture(scope="module")
+def ways() -> Iterator[list[str]]:
+    found: list[str] = []
+    yield found
+    print(f"{len(found)} ways refused, each beside one that was let in")
+
+
+@pytest.fixture
+def told(ways: list[str]) -> Told:
+    """Called at the end of a test, with the way and by what it was refused."""
+
+    def tell(way: str, code: int) -> None:
+        ways.append(way)
+        print(f"\nrefused with {code}: {way}")
+
+    return tell
+
+
+@pytest.fixture
+def running(building_a: Lab, ana: User) -> VirtualMachine:
+    return building_a.give(102, ana)
+
+
+@pytest.fixture
+def of_ana(ana: User) -> Client:
+    return browser_of(ana)
+
+
+def is_let_in(portal: Portal, path: str, client: Client) -> bool:
+    viewer = portal.view(path, client)
+    try:
+        return viewer.sees_something()
+    finally:
+        viewer.close()
+
+
+def test_no_cookie(portal: Portal, running: VirtualMachine, of_ana: Client, told: Told):
+    path = permit(of_ana, running.pk)
+    assert end_of(portal.open(path, None)) == 4401
+    assert is_let_in(portal, path, of_ana)
+    told("no cookie", 4401)
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1", "null"]
+)
+def test_no_origin_and_a_foreign_one(
+    portal: Portal, running: VirtualMachine, of_ana: Client, told: Told, origin: str | None
+):
+    path = permit(of_ana, running.pk)
+    with pytest.raises(InvalidStatus) as refused:
+        portal.open(path, of_ana, origin=origin and origin.format(port=portal.port))
+    assert refused.value.response.status_code == 403
+    assert is_let_in(portal, path, of_ana)
+    told(f"origin {origin}" if origin else "no origin", 403)
+
+
+def test_a_permit_of_another_person(portal: Portal, running: VirtualMachine, of_ana: Client, admin: User, told: Told):
+    path, of_admin = permit(of_ana, running.pk), browser_of(admin)
+    assert end_of(portal.open(path, of_admin)) == 4403
+    assert is_let_in(portal, path, of_ana)
+    assert is_let_in(portal, permit(of_admin, running.pk), of_admin)
+    told("a permit of another person", 4403)
+
+
+def test_a_permit_of_another_login(portal: Portal, running: VirtualMachine, of_ana: Client, ana: User, told: Told):
+    path = permit(of_ana, running.pk)
+    assert end_of(portal.open(path, browser_of(ana))) == 4403
+    assert is_let_in(portal, path, of_ana)
+    told("a permit of another login of the same person", 4403)
+
+
+def test_a_permit_that_was_used(portal: Portal, running: VirtualMachine, of_ana: Client, told: Told):
+    path = permit(of_ana, running.pk)
+    assert is_let_in(portal, path, of_ana)
+    assert end_of(portal.open(path, of_ana)) == 4403
+    told("a permit that was used", 4403)
+
+
+def test_a_permit_that_is_too_old(portal: Portal, running: VirtualMachine, of_ana: Client, told: Told):
+    path = permit(of_ana, running.pk)
+    ConsoleGrant.objects.update(created_at=ago(seconds=21))
+    assert end_of(portal.open(path, of_ana)) == 4403
+    ConsoleGrant.objects.update(created_at=ago(seconds=10))
+    assert is_let_in(portal, path, of_ana)
+    told("a permit that is too old", 4403)
+
+
+def test_a_machine_that_was_taken_meanwhile(portal: Portal, building_a: Lab, of_ana: Client, ana: User, told: Told):
+    machine = building_a.give(102, ana)
+    path = permit(of_ana, machine.pk)
+    Assignment.objects.live().end()
+    assert end_of(portal.open(path, of_ana)) == 4403
+    assert building_a.pve.count("POST", "vncproxy$") == 0
+    building_a.give(102, ana)
+    assert is_let_in(portal, permit(of_ana, machine.pk), of_ana)
+    told("a machine that was taken meanwhile", 4403)
+
+
+def test_the_same_number_on_another_cluster(portal: Portal, building_a: Lab, building_b: Lab, ana: User, told: Told):
+    mine, foreign, browser = building_b.give(102, ana), building_a.machine(102), browser_of(ana)
+    assert browser.post(f"/vms/{foreign.pk}/console/grant/", {"mode": "view"}).status_code == 404
+    assert portal.view(permit(browser, mine.pk), browser).name == "QEMU (db-02)"
+    assert building_a.pve.consoles_opened() == 0
+    told("the same number on another cluster", 404)
+
+
+def test_a_third_console(portal: Portal, running: VirtualMachine, of_ana: Client, told: Told):
+    paths = [permit(of_ana, running.pk) for _ in range(3)]
+    first, _second = (portal.view(path, of_ana) for path in paths[:2])
+    assert end_of(portal.open(paths[2], of_ana)) == 4429
+    first.close()
+    assert eventually(lambda: ConsoleSession.objects.count() == 1)
+    assert is_let_in(portal, permit(of_ana, running.pk), of_ana)
+    told("a third console", 4429)
