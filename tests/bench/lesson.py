@@ -29,13 +29,15 @@ from pvesim.tasks import Steps, Task
 from tests.bench import database, report
 from tests.bench.bell import await_port, free_port, program
 from tests.bench.pages import queries
+from tests.bench.simulator import cpu_of
 from vms import inventory
 from vms.models import Batch, ClusterGrant, Operation, VirtualMachine
 
 FEW, MANY = 4, 100
 NODES = tuple(f"pve{number}" for number in range(1, 5))
 QUICK = pvesim.Durations(start=1.0)
-MOST_LONGER = 5.0  # seconds, by which some starts take longer than others
+ROUNDS = 3
+MOST_LONGER = 4.0  # seconds, by which some starts take longer than others
 GOAL, EVERY, PATIENCE = 2.0, 1.0, 180.0  # seconds
 CSRF = "k" * 32
 ROW = re.compile(r"<tr><td>(?:<a [^>]*>)?([^<]+)(?:</a>)?</td><td><span class=\"badge (\w+)\"")
@@ -44,17 +46,16 @@ TABS = ("", "live/", "machines/", "machines/share/", "people/", "invite/", "co-o
 
 @dataclass
 class Watched:
-    """What the browser was told. Times as of the simulator's clock."""
+    """What the browser was told: when it first read that a machine had started. The clock is the simulator's."""
 
     done_at: dict[str, float] = field(default_factory=dict)
-    shown: list[tuple[float, int]] = field(default_factory=list)  # when, and how many are done
     answers: list[float] = field(default_factory=list)  # seconds
+    took: float = 0.0
 
-    def note(self, fragment: str, *, at: float) -> None:
-        done = [name for name, tone in ROW.findall(fragment) if tone == "running"]
-        self.shown.append((at, len(done)))
-        for name in done:
-            self.done_at.setdefault(name, at)
+    def read(self, fragment: str, *, at: float) -> None:
+        for name, tone in ROW.findall(fragment):
+            if tone == "running":
+                self.done_at.setdefault(name, at)
 
 
 def run() -> None:
@@ -63,11 +64,16 @@ def run() -> None:
         lab = build(simulator)
         teacher, lab_class = school(lab)
         compare_queries(teacher, lab_class)
-        Batch.objects.all().delete()
-        Operation.objects.all().delete()
-        address = opened.enter_context(portal())
-        watched = start_all(address, teacher, lab_class)
-    tell(watched, ended(lab))
+        stop_all(lab)  # before a worker is there, who would take up what was asked for
+        address, worker = opened.enter_context(portal())
+        rounds = []
+        for number in range(ROUNDS):
+            begun, used = time.time(), cpu_of(worker)
+            watched = start_all(address, teacher, lab_class)
+            rounds.append(Round(watched, ended(lab, since=begun), cpu_of(worker) - used))
+            rounds[-1].tell(number + 1)
+            stop_all(lab)
+    judge(rounds)
     connections.close_all()
 
 
@@ -144,27 +150,36 @@ def seen(client: Client, address: str) -> None:
 
 
 @contextmanager
-def portal() -> Iterator[str]:
-    """The address of a web server that has a worker beside it."""
+def portal() -> Iterator[tuple[str, int]]:
+    """The address of a web server, and the process of the worker beside it."""
     environment, port = database.environment(), free_port()
     server = ["-m", "labportal.serve", "--no-worker", "--port", str(port), "--no-access-log", "--log-level", "warning"]
-    with program(server, environment), program(["manage.py", "worker"], environment):
+    with program(server, environment), program(["manage.py", "worker"], environment) as worker:
         await_port(port)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", worker.pid
+
+
+def stop_all(lab: pvesim.Cluster) -> None:
+    """As if nobody had asked: on the cluster, and in the rows."""
+    Batch.objects.all().delete()
+    Operation.objects.all().delete()
+    for guest in lab.guests:
+        guest.status = "stopped"
+    VirtualMachine.objects.update(status="stopped")
 
 
 def start_all(address: str, teacher: User, lab_class: LabClass) -> Watched:
     """Press the button, and then ask as the page does until it says that all is finished."""
-    watched = Watched()
+    watched, begun = Watched(), time.monotonic()
     with browser(teacher) as session:
         ask = f"{address}/sets/{lab_class.machine_set_id}/ask/"
         page = session.post(ask, data={"action": "start", "whose": "stopped"}, timeout=60)
         page.raise_for_status()
-        deadline = time.monotonic() + PATIENCE
         while (poll := re.search(r'id="batch" hx-get="([^"]+)" hx-trigger="every 1s"', page.text)) is not None:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"The page says after {PATIENCE} s: {watched.shown[-1:]}")
+            if time.monotonic() > begun + PATIENCE:
+                raise RuntimeError(f"After {PATIENCE} s the page says that {len(watched.done_at)} have started.")
             page = await_news(session, address + html.unescape(poll[1]), watched)
+    watched.took = time.monotonic() - begun
     return watched
 
 
@@ -177,7 +192,7 @@ def await_news(session: requests.Session, poll: str, watched: Watched) -> reques
         answer.raise_for_status()
         watched.answers.append(time.monotonic() - begun)
         if answer.status_code != 204:
-            watched.note(answer.text, at=time.time())
+            watched.read(answer.text, at=time.time())
             return answer
 
 
@@ -192,34 +207,41 @@ def browser(person: User) -> Iterator[requests.Session]:
         yield session
 
 
-def ended(lab: pvesim.Cluster) -> dict[str, float]:
+def ended(lab: pvesim.Cluster, *, since: float) -> dict[str, float]:
     """When each machine had really been started: its name, and the time."""
     names = {str(guest.vmid): guest.name for guest in lab.guests}
-    return {names[task.id]: task.endtime for task in lab.tasks if task.type == "qmstart" and task.endtime}
+    return {names[task.id]: task.endtime for task in lab.tasks if task.endtime and task.endtime > since}
 
 
-def behind(watched: Watched, truth: dict[str, float]) -> list[float]:
-    """For each start, the seconds for which the number on the page was smaller than it really was."""
-    lags, shown = [], iter(watched.shown)
-    at, done = next(shown)
-    for number, moment in enumerate(sorted(truth.values()), 1):
-        while done < number:
-            at, done = next(shown)
-        lags.append(max(0.0, at - moment))
-    return lags
+@dataclass(frozen=True)
+class Round:
+    """What the page said, and the truth. `cpu` of the worker, in seconds."""
+
+    watched: Watched
+    truth: dict[str, float]
+    cpu: float
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.truth) == MANY and self.truth.keys() == self.watched.done_at.keys()
+
+    def lags(self) -> list[float]:
+        """For each machine, the seconds from the end of its start until the page said so."""
+        said = self.watched.done_at
+        return [said[name] - moment for name, moment in self.truth.items() if name in said]
+
+    def tell(self, number: int) -> None:
+        lags, answers = self.lags(), self.watched.answers
+        took = f"{self.watched.took:.1f} s at load {os.getloadavg()[0]:.1f}"
+        report.tell(f"round {number}: from click to the last end", took)
+        report.tell("  CPU of the worker", f"{self.cpu:.1f} s")
+        report.tell(
+            "  answers to the page, median, slowest", f"{statistics.median(answers):.2f} s, {max(answers):.2f} s"
+        )
+        report.tell("  behind the truth, median, most", f"{statistics.median(lags):.2f} s, {max(lags):.2f} s")
 
 
-def tell(watched: Watched, truth: dict[str, float]) -> None:
-    report.count("machines that were really started", len(truth), MANY)
-    report.count("machines of which the page says so", len(watched.done_at), MANY)
-    if set(watched.done_at) != set(truth):
-        return
-    span = max(truth.values()) - min(truth.values())
-    report.tell("from the first end of a start to the last", f"{span:.1f} s, at a load of {os.getloadavg()[0]:.1f}")
-    report.tell("answers to the page, median, slowest", f"{statistics.median(watched.answers):.2f} s, {max(watched.answers):.2f} s")
-    for name, lags in (
-        ("the page's number", behind(watched, truth)),
-        ("a machine's line", [watched.done_at[one] - moment for one, moment in truth.items()]),
-    ):
-        report.tell(f"  {name} behind the truth, median", f"{statistics.median(lags):.2f} s")
-        report.goal(f"{name} behind the truth, most", max(lags), GOAL, unit=" s")
+def judge(rounds: list[Round]) -> None:
+    report.count("rounds in which the page named all that started", sum(one.is_whole for one in rounds), ROUNDS)
+    most = [max(one.lags()) for one in rounds]
+    report.goal("progress behind the truth, most", statistics.median(most), GOAL, best=min(most), unit=" s")
