@@ -20,6 +20,7 @@ HEADERS = {"username", "user name", "user", "login", "account", "person", "stude
 
 class Verdict(StrEnum):
     NEW = "new"
+    JOINS = "joins"
     LISTED = "listed"
     MEMBER = "member"
     UNKNOWN = "unknown"
@@ -30,6 +31,7 @@ class Verdict(StrEnum):
 
 WORDS: dict[Verdict, Any] = {
     Verdict.NEW: gettext_lazy("found, is added"),
+    Verdict.JOINS: gettext_lazy("on the list, joins now"),
     Verdict.LISTED: gettext_lazy("on the list already"),
     Verdict.MEMBER: gettext_lazy("in the class already"),
     Verdict.UNKNOWN: gettext_lazy("no such account: ask an administrator to make one"),
@@ -58,8 +60,7 @@ class Plan:
 
     @property
     def added(self) -> list[Row]:
-        also = {Verdict.LISTED} if self.at_once else set()
-        return [row for row in self.rows if row.verdict in {Verdict.NEW, *also}]
+        return [row for row in self.rows if row.verdict in {Verdict.NEW, Verdict.JOINS}]
 
     @property
     def counts(self) -> list[tuple[str, int]]:
@@ -84,10 +85,14 @@ def plan(lab_class: LabClass, text: str, *, at_once: bool) -> Plan:
     joined = dict(Membership.objects.live().filter(lab_class=lab_class).values_list("user", "joined_at"))
     teachers = {person.pk for person in lab_class.teachers}
     seen: set[int] = set()
-    return Plan(tuple(_row(line, people, joined, teachers, seen) for line in lines), at_once)
+    listed = Verdict.JOINS if at_once else Verdict.LISTED
+    return Plan(tuple(_row(line, people, joined, teachers, seen, listed) for line in lines), at_once)
 
 
-def _row(line: Line, people: People, joined: dict[int, Any], teachers: set[int], seen: set[int]) -> Row:
+def _row(
+    line: Line, people: People, joined: dict[int, Any], teachers: set[int], seen: set[int], listed: Verdict
+) -> Row:
+    """`listed` is what becomes of who is on the list and has not joined."""
     person = people.find(line.cell(0))
     if person is None:
         return Row(line.number, line.cell(0), Verdict.UNKNOWN)
@@ -97,7 +102,7 @@ def _row(line: Line, people: People, joined: dict[int, Any], teachers: set[int],
     elif person.pk in teachers:
         verdict = Verdict.TEACHER
     elif person.pk in joined:
-        verdict = Verdict.MEMBER if joined[person.pk] else Verdict.LISTED
+        verdict = Verdict.MEMBER if joined[person.pk] else listed
     elif not person.is_active:
         verdict = Verdict.DISABLED
     seen.add(person.pk)
