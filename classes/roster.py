@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -85,14 +85,13 @@ def plan(lab_class: LabClass, text: str, *, at_once: bool) -> Plan:
     joined = dict(Membership.objects.live().filter(lab_class=lab_class).values_list("user", "joined_at"))
     teachers = {person.pk for person in lab_class.teachers}
     seen: set[int] = set()
-    listed = Verdict.JOINS if at_once else Verdict.LISTED
-    return Plan(tuple(_row(line, people, joined, teachers, seen, listed) for line in lines), at_once)
+    rows = [_row(line, people, joined, teachers, seen) for line in lines]
+    if at_once:
+        rows = [replace(row, verdict=Verdict.JOINS) if row.verdict is Verdict.LISTED else row for row in rows]
+    return Plan(tuple(rows), at_once)
 
 
-def _row(
-    line: Line, people: People, joined: dict[int, Any], teachers: set[int], seen: set[int], listed: Verdict
-) -> Row:
-    """`listed` is what becomes of who is on the list and has not joined."""
+def _row(line: Line, people: People, joined: dict[int, Any], teachers: set[int], seen: set[int]) -> Row:
     person = people.find(line.cell(0))
     if person is None:
         return Row(line.number, line.cell(0), Verdict.UNKNOWN)
@@ -102,7 +101,7 @@ def _row(
     elif person.pk in teachers:
         verdict = Verdict.TEACHER
     elif person.pk in joined:
-        verdict = Verdict.MEMBER if joined[person.pk] else listed
+        verdict = Verdict.MEMBER if joined[person.pk] else Verdict.LISTED
     elif not person.is_active:
         verdict = Verdict.DISABLED
     seen.add(person.pk)

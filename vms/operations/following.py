@@ -154,7 +154,7 @@ def _end(operation: Operation, state: str, outcome: str) -> None:
 
 
 def _note_snapshot(operation: Operation) -> None:
-    """What is listed is asked for machine by machine, and the class that has just saved its machines may go back now."""
+    """Lists are asked for machine by machine, and a class that has just saved its machines may go back at once."""
     there, name = _kind(operation).snapshot, operation.snapshot
     if there is None or not operation.vm_id:
         return

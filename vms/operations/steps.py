@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 State = Operation.State
 
-# Most ends come within seconds, and somebody waits for them in front of his page, which shall not be two seconds behind:
-# it asks every second, and beat and engine take their part. What takes long is looked at less and less often.
+# Most ends come within seconds, and somebody waits for them in front of his page. It shall not be two seconds behind,
+# asks once a second, and beat and engine take their part. What takes long is looked at less and less often.
 SOON, LATER = timedelta(seconds=0.4), timedelta(seconds=3)
 OF_ITS_AGE = 25
 
