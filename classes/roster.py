@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,7 @@ HEADERS = {"username", "user name", "user", "login", "account", "person", "stude
 
 class Verdict(StrEnum):
     NEW = "new"
+    JOINS = "joins"
     LISTED = "listed"
     MEMBER = "member"
     UNKNOWN = "unknown"
@@ -30,6 +31,7 @@ class Verdict(StrEnum):
 
 WORDS: dict[Verdict, Any] = {
     Verdict.NEW: gettext_lazy("found, is added"),
+    Verdict.JOINS: gettext_lazy("on the list, joins now"),
     Verdict.LISTED: gettext_lazy("on the list already"),
     Verdict.MEMBER: gettext_lazy("in the class already"),
     Verdict.UNKNOWN: gettext_lazy("no such account: ask an administrator to make one"),
@@ -58,8 +60,7 @@ class Plan:
 
     @property
     def added(self) -> list[Row]:
-        also = {Verdict.LISTED} if self.at_once else set()
-        return [row for row in self.rows if row.verdict in {Verdict.NEW, *also}]
+        return [row for row in self.rows if row.verdict in {Verdict.NEW, Verdict.JOINS}]
 
     @property
     def counts(self) -> list[tuple[str, int]]:
@@ -84,7 +85,10 @@ def plan(lab_class: LabClass, text: str, *, at_once: bool) -> Plan:
     joined = dict(Membership.objects.live().filter(lab_class=lab_class).values_list("user", "joined_at"))
     teachers = {person.pk for person in lab_class.teachers}
     seen: set[int] = set()
-    return Plan(tuple(_row(line, people, joined, teachers, seen) for line in lines), at_once)
+    rows = [_row(line, people, joined, teachers, seen) for line in lines]
+    if at_once:
+        rows = [replace(row, verdict=Verdict.JOINS) if row.verdict is Verdict.LISTED else row for row in rows]
+    return Plan(tuple(rows), at_once)
 
 
 def _row(line: Line, people: People, joined: dict[int, Any], teachers: set[int], seen: set[int]) -> Row:

@@ -13,7 +13,7 @@ from classes import enrolling
 from classes.models import ClassMachine, Invite, LabClass, Membership
 from tests.classes.conftest import grant, invite, lab_class, logged_in
 from tests.labs import Lab, carry_out
-from vms.models import Assignment, Operation, VirtualMachine
+from vms.models import Assignment, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +127,19 @@ def test_o40_what_one_was_shown_nobody_else_can_use(networks: LabClass, tess: Us
     assert Membership.objects.joined().get().user == ana
 
 
+def test_o40_how_far_a_batch_is_learns_who_runs_the_class(networks: LabClass, tess: User, theo: User, ana: User):
+    enrolling.join(invite(networks)[0], ana)
+    asked = logged_in(tess).post(f"/sets/{networks.machine_set_id}/ask/", {"action": "start", "whose": "all"})
+    for stranger in (theo, ana):
+        client = logged_in(stranger)
+        assert [client.get(asked.url, headers=headers).status_code for headers in ({}, {"HX-Request": "true"})] == [
+            404
+        ] * 2
+        assert client.post(f"{asked.url}cancel/").status_code == 404
+    assert Operation.objects.waiting().count() == 1
+    assert logged_in(tess).get(asked.url).status_code == 200
+
+
 def test_o41_what_takes_machines_is_asked_before_and_written_down(networks: LabClass, tess: User, ana: User):
     enrolling.join(invite(networks)[0], ana)
     held, client = Assignment.objects.live().get(), logged_in(tess)
@@ -140,3 +153,14 @@ def test_o41_what_takes_machines_is_asked_before_and_written_down(networks: LabC
     assert {("assignment", tess), ("labclass", tess), ("machineset", tess)} <= written
     assert not Operation.objects.exists()
     assert VirtualMachine.objects.present().filter(pk=held.vm_id).exists()
+
+
+def test_o41_reverting_all_machines_takes_two_steps_and_names_who_did_it(networks: LabClass, tess: User):
+    Snapshot.objects.bulk_create([Snapshot(vm=vm, name="baseline") for vm in networks.machine_set.machines.all()])
+    where, client = f"/sets/{networks.machine_set_id}/ask/", logged_in(tess)
+    words = {"action": "rollback", "whose": "all", "snapshot": "baseline"}
+    assert client.post(where, words).status_code == 200
+    assert client.post(where, words | {"asked": "yes"}).status_code == 400
+    assert not Operation.objects.exists()
+    assert client.post(where, words | {"asked": "yes", "sure": "yes"}).status_code == 302
+    assert set(Operation.objects.values_list("requested_by_name", "vmid")) == {("tess", 101), ("tess", 102)}

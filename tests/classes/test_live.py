@@ -10,6 +10,7 @@ from accounts.models import User
 from classes import running
 from classes.models import LabClass
 from tests.classes.conftest import logged_in
+from tests.labs import Lab
 from vms.models import Batch, Operation, Snapshot
 
 pytestmark = pytest.mark.django_db
@@ -67,3 +68,16 @@ def test_an_auditor_is_led_to_the_page_of_the_set(networks: LabClass, tess: User
     batch = ask(tess, networks, "start", whose="stopped").url
     answer = text(logged_in(auditor).get(batch))
     assert (live(networks) in answer, reverse("vms-set", args=[networks.machine_set_id]) in answer) == (False, True)
+
+
+def test_as_a_student_sees_it_calls_the_class_by_its_name(networks: LabClass, tess: User, building_a: Lab, ana: User):
+    building_a.give(101, ana)
+    answer = text(logged_in(tess).get(reverse("vms-set-as", args=[networks.machine_set_id, ana.pk])))
+    assert "that are not in “Networks 101” are left out" in answer
+
+
+@pytest.mark.parametrize("end", ["", "live/", "machines/", "people/", "invite/", "co-owners/", "settings/"])
+def test_each_tab_says_which_one_it_is(networks: LabClass, tess: User, end: str):
+    answer = text(logged_in(tess).get(f"/classes/{networks.pk}/{end}"))
+    assert f'href="/classes/{networks.pk}/{end}" aria-current="page"' in answer
+    assert answer.count("aria-current") <= 2  # the portal's own menu has one, too

@@ -45,6 +45,15 @@ def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass,
     assert not Assignment.objects.exists()
 
 
+def test_who_is_on_the_list_joins_if_that_is_wanted(client: Client, networks: LabClass, ana: User):
+    enrolling.put_on_list(networks, [ana], at_once=False)
+    shown = [client.post(where(networks, "add/"), {"text": "ana", **more}) for more in ({}, {"at_once": "on"})]
+    assert [verdicts(page) for page in shown] == [["listed"], ["joins"]]
+    assert not shown[0].context["shown"]
+    client.post(where(networks, "add/"), {"shown": shown[1].context["shown"]})
+    assert Membership.objects.joined().get().user == ana
+
+
 def test_a_stale_preview_writes_nothing(client: Client, networks: LabClass, ana: User, ben: User):
     page = client.post(where(networks, "add/"), {"text": "ana\nben", "at_once": "on"})
     enrolling.put_on_list(networks, [ben], at_once=True)

@@ -78,6 +78,19 @@ def test_four_at_a_time_are_started_on_a_node(tess: Client, networks: MachineSet
     assert "9 of 9 done" in text(tess.get(answer.request["PATH_INFO"]))
 
 
+def test_what_was_saved_at_once_can_be_gone_back_to_at_once(tess: Client, networks: MachineSet, building_a: Lab):
+    where, words = reverse("vms-set-ask", args=[networks.pk]), {"asked": "yes", "snapshot": "before-the-risk"}
+    chosen = [building_a.machine(vmid).pk for vmid in (101, 104)]
+    tess.post(where, {"action": "snapshot", "machine": chosen, **words})
+    settle(building_a)
+    back = {"action": "rollback", "whose": "all"}
+    assert "2 of 4 have it" in text(tess.post(where, back))
+    answer = tess.post(where, {**back, **words, "sure": "yes"}, follow=True)
+    assert "0 of 4 done, 2 waiting, 2 not possible" in text(answer)
+    settle(building_a)
+    assert building_a.pve.count("POST", "/snapshot/before-the-risk/rollback$") == 2
+
+
 def test_the_limit_of_this_cluster_is_told(tess: Client, batch: Batch):
     ClusterSync.objects.update(node_limit=2)
     assert "At most 2 at a time on a node" in text(tess.get(url(batch)))

@@ -71,7 +71,6 @@ def finish(lab: Lab) -> None:
 def test_the_old_save_point_is_deleted_and_the_new_one_saved(as_ana: Client, hers: VirtualMachine, building_a: Lab):
     as_ana.post(url(hers, "save-point"))
     finish(building_a)
-    save(hers, "my-save-point")
     as_ana.post(url(hers, "save-point"), SURE)
     finish(building_a)
     states = Operation.objects.order_by("requested_at").values_list("action", "state", "requested_by__username")
@@ -82,7 +81,6 @@ def test_the_old_save_point_is_deleted_and_the_new_one_saved(as_ana: Client, her
 def test_a_new_save_point_that_is_refused_meanwhile_is_told(as_ana: Client, hers: VirtualMachine, building_a: Lab):
     as_ana.post(url(hers, "save-point"))
     finish(building_a)
-    save(hers, "my-save-point")
     as_ana.post(url(hers, "save-point"), SURE)
     carry_out()
     hers.assignments.end()

@@ -16,7 +16,8 @@ def write_snapshots(machine: int, listed: proxmox.Snapshots) -> None:
         facts = _facts(found)
         row = known.pop(found.name, None)
         if row is None:
-            Snapshot.objects.create(vm_id=machine, name=found.name, **facts)
+            # Whoever follows its task may be writing it down at this moment.
+            Snapshot.objects.update_or_create(vm_id=machine, name=found.name, defaults=facts)
         elif any(getattr(row, name) != value for name, value in facts.items()):
             Snapshot.objects.filter(pk=row.pk).update(**facts)
     if known and not listed.rejected:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop
 
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
-from vms.models import Operation, VirtualMachine
+from vms.models import Operation, Snapshot, VirtualMachine
 from vms.operations import asking
 from vms.operations.kinds import KINDS, Kind
 
@@ -149,4 +149,17 @@ def _end(operation: Operation, state: str, outcome: str) -> None:
         if ended and _kind(operation).renews and operation.vm_id:
             VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
         if ended and state == State.DONE:
+            _note_snapshot(operation)
             asking.go_on(operation)
+
+
+def _note_snapshot(operation: Operation) -> None:
+    """Lists are asked for machine by machine, and a class that has just saved its machines may go back at once."""
+    there, name = _kind(operation).snapshot, operation.snapshot
+    if there is None or not operation.vm_id:
+        return
+    if there:
+        about = {"description": operation.description, "taken_at": operation.sent_at}
+        Snapshot.objects.get_or_create(vm_id=operation.vm_id, name=name, defaults=about)
+    else:
+        Snapshot.objects.filter(vm=operation.vm_id, name=name).delete()

@@ -18,9 +18,10 @@ logger = logging.getLogger(__name__)
 
 State = Operation.State
 
-# Most ends come within seconds, and somebody waits for them in front of his page.
-YOUNG = timedelta(seconds=10)
-SOON, LATER = timedelta(seconds=0.8), timedelta(seconds=3)
+# Most ends come within seconds, and somebody waits for them in front of his page. It shall not be two seconds behind,
+# asks once a second, and beat and engine take their part. What takes long is looked at less and less often.
+SOON, LATER = timedelta(seconds=0.4), timedelta(seconds=3)
+OF_ITS_AGE = 25
 
 STEPS: dict[str, Callable[[Operation, ClusterConfig], None]] = {
     State.REQUESTED: send,
@@ -51,4 +52,4 @@ def work_on(operation: Operation) -> proxmox.ProxmoxError | None:
 
 def _pause(operation: Operation) -> timedelta:
     since = operation.sent_at or operation.requested_at
-    return SOON if timezone.now() - since < YOUNG else LATER
+    return max(SOON, min(LATER, (timezone.now() - since) / OF_ITS_AGE))

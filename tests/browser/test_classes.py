@@ -1,0 +1,65 @@
+"""The pages of a class, by those who run it and by who joins: axe finds nothing, in light and in dark."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.demo import Demo
+from tests.browser.screenshots import open_page
+from tests.browser.test_pages import violations
+
+pytestmark = pytest.mark.browser
+
+TEACHERS = (
+    "classes/", "classes/new/", "classes/1/", "classes/1/machines/", "classes/1/machines/share/",
+    "classes/1/machines/table/", "classes/1/people/", "classes/1/people/add/", "classes/1/people/1/remove/",
+    "classes/1/co-owners/", "classes/1/settings/", "classes/1/delete/",
+)  # fmt: skip
+STUDENTS = ("classes/", "join/", "join/nothing/")
+
+
+def faults(page: Page) -> list[str]:
+    """All of them in light; in dark, those of what is other there."""
+    found = violations(page)
+    page.emulate_media(color_scheme="dark")
+    found += [f"dark {fault}" for fault in violations(page, options={"runOnly": ["color-contrast"]})]
+    page.emulate_media(color_scheme="light")
+    return [f"{page.url}: {fault}" for fault in found]
+
+
+def an_invite(page: Page, demo: Demo) -> str:
+    page.goto(f"{demo.address}classes/1/invite/")
+    page.get_by_role("button", name="Make it").click()
+    return page.locator("#link").inner_text()
+
+
+def change_to(page: Page, demo: Demo, name: str, address: str) -> None:
+    """Somebody else at the same browser, who opens a page before he logs in."""
+    page.get_by_role("button", name="Log out").click()
+    page.goto(address)
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(demo.passwords[name])
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_axe_finds_nothing_on_the_pages_of_a_class(window: Browser, the_demo: Demo) -> None:
+    page, found = open_page(window, the_demo, "tess"), []
+    for path in TEACHERS:
+        page.goto(the_demo.address + path)
+        found += faults(page)
+    link = an_invite(page, the_demo)
+    found += faults(page)
+    page.goto(f"{the_demo.address}classes/1/live/")
+    found += faults(page)
+    page.get_by_role("button", name="Start all stopped").click()
+    expect(page.locator("progress")).to_be_visible()
+    found += faults(page)
+    change_to(page, the_demo, "ana", link)
+    found += faults(page)
+    page.get_by_role("button", name="Join the class").click()
+    expect(page.get_by_text("Your machine is")).to_be_visible()
+    found += faults(page)
+    for path in STUDENTS:
+        page.goto(the_demo.address + path)
+        found += faults(page)
+    assert found == []
+    page.context.close()
