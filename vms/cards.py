@@ -1,6 +1,7 @@
 """What a page says about a machine: one renderer's worth of facts, the same everywhere."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,7 +51,7 @@ class Card:
     """One machine on a page. `tone` is for the style sheet; `status` says the same in words.
 
     `may_open`: its console. `no_console` says why not, when one would expect that it can be opened. `is_helped`: who
-    sees the card may ask somebody for help.
+    sees the card may ask somebody for help. `lock` says what the cluster is busy with.
     """
 
     pk: int
@@ -74,6 +75,7 @@ class Card:
     trouble: str
     detail: str
     is_helped: bool = False
+    lock: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,20 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
         _group(cluster, cards, tuple(notices.get(cluster.pk, ())), for_staff=for_staff)
         for cluster, cards in by_cluster.values()
     ]
+
+
+def summary(shown: Iterable[Card]) -> str:
+    """`18 running, 11 stopped, 1 busy`."""
+    n = Counter(card.tone for card in shown)
+    words = {
+        "running": _("%(n)d running"),
+        "stopped": _("%(n)d stopped"),
+        "paused": _("%(n)d paused"),
+        "busy": _("%(n)d busy"),
+        "stale": _("%(n)d not seen now"),
+        "unknown": _("%(n)d unknown"),
+    }
+    return ", ".join(text % {"n": n[tone]} for tone, text in words.items() if n[tone])
 
 
 def fingerprint(shown: list[Group]) -> str:
@@ -194,6 +210,7 @@ def _card(
         trouble=_trouble(last, now),
         detail=telling.told(last.outcome) if last and for_staff and _trouble(last, now) else "",
         is_helped=getattr(machine, "is_helped", False),
+        lock="" if busy or machine.missing_since or machine.gone_at else _lock(machine),
     )
 
 
@@ -249,6 +266,12 @@ def _words(machine: VirtualMachine, busy: Operation | None, before: int) -> str:
         return _("Not found on the cluster")
     words = {"running": _("Running"), "stopped": _("Stopped"), "paused": _("Paused"), "unknown": _("Unknown")}
     return words.get(machine.status, machine.status)
+
+
+def _lock(machine: VirtualMachine) -> str:
+    if machine.lock == rules.ASLEEP:
+        return _("Asleep")
+    return _("Busy: %(doing)s") % {"doing": rules.LOCKS.get(machine.lock, machine.lock)} if machine.lock else ""
 
 
 def _trouble(last: Operation | None, now: datetime) -> str:
