@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import npgettext
 
 from accounts import telling
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
@@ -119,12 +120,12 @@ def summary(shown: Iterable[Card]) -> str:
     """`18 running, 11 stopped, 1 busy`."""
     n = Counter(card.tone for card in shown)
     words = {
-        "running": _("%(n)d running"),
-        "stopped": _("%(n)d stopped"),
-        "paused": _("%(n)d paused"),
-        "busy": _("%(n)d busy"),
-        "stale": _("%(n)d not seen now"),
-        "unknown": _("%(n)d unknown"),
+        "running": npgettext("machines", "%(n)d running", "%(n)d running", n["running"]),
+        "stopped": npgettext("machines", "%(n)d stopped", "%(n)d stopped", n["stopped"]),
+        "paused": npgettext("machines", "%(n)d paused", "%(n)d paused", n["paused"]),
+        "busy": npgettext("machines", "%(n)d busy", "%(n)d busy", n["busy"]),
+        "stale": npgettext("machines", "%(n)d not seen now", "%(n)d not seen now", n["stale"]),
+        "unknown": npgettext("machines", "%(n)d unknown", "%(n)d unknown", n["unknown"]),
     }
     return ", ".join(text % {"n": n[tone]} for tone, text in words.items() if n[tone])
 
