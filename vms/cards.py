@@ -1,6 +1,7 @@
 """What a page says about a machine: one renderer's worth of facts, the same everywhere."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import npgettext
 
 from accounts import telling
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
@@ -50,7 +52,8 @@ class Card:
     """One machine on a page. `tone` is for the style sheet; `status` says the same in words.
 
     `may_open`: its console. `no_console` says why not, when one would expect that it can be opened; `has_console`:
-    whether it can be once the machine runs. `is_helped`: who sees the card may ask somebody for help.
+    whether it can be once the machine runs. `is_helped`: who sees the card may ask somebody for help. `lock` says what
+    the cluster is busy with.
     """
 
     pk: int
@@ -75,6 +78,7 @@ class Card:
     trouble: str
     detail: str
     is_helped: bool = False
+    lock: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,20 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
         _group(cluster, cards, tuple(notices.get(cluster.pk, ())), for_staff=for_staff)
         for cluster, cards in by_cluster.values()
     ]
+
+
+def summary(shown: Iterable[Card]) -> str:
+    """`18 running, 11 stopped, 1 busy`."""
+    n = Counter(card.tone for card in shown)
+    words = {
+        "running": npgettext("machines", "%(n)d running", "%(n)d running", n["running"]),
+        "stopped": npgettext("machines", "%(n)d stopped", "%(n)d stopped", n["stopped"]),
+        "paused": npgettext("machines", "%(n)d paused", "%(n)d paused", n["paused"]),
+        "busy": npgettext("machines", "%(n)d busy", "%(n)d busy", n["busy"]),
+        "stale": npgettext("machines", "%(n)d not seen now", "%(n)d not seen now", n["stale"]),
+        "unknown": npgettext("machines", "%(n)d unknown", "%(n)d unknown", n["unknown"]),
+    }
+    return ", ".join(text % {"n": n[tone]} for tone, text in words.items() if n[tone])
 
 
 def fingerprint(shown: list[Group]) -> str:
@@ -196,6 +214,7 @@ def _card(
         trouble=_trouble(last, now),
         detail=telling.told(last.outcome) if last and for_staff and _trouble(last, now) else "",
         is_helped=getattr(machine, "is_helped", False),
+        lock="" if busy or machine.missing_since or machine.gone_at else _lock(machine),
     )
 
 
@@ -251,6 +270,12 @@ def _words(machine: VirtualMachine, busy: Operation | None, before: int) -> str:
         return _("Not found on the cluster")
     words = {"running": _("Running"), "stopped": _("Stopped"), "paused": _("Paused"), "unknown": _("Unknown")}
     return words.get(machine.status, machine.status)
+
+
+def _lock(machine: VirtualMachine) -> str:
+    if machine.lock == rules.ASLEEP:
+        return _("Asleep")
+    return _("Busy: %(doing)s") % {"doing": rules.LOCKS.get(machine.lock, machine.lock)} if machine.lock else ""
 
 
 def _trouble(last: Operation | None, now: datetime) -> str:

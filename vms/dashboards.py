@@ -1,13 +1,11 @@
 """What the page of a set says: each machine as a tile, figures in words, who asks for help, what was asked lately."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts.models import User
 from vms import access, cards
@@ -86,17 +84,8 @@ class Dashboard:
 
     @property
     def summary(self) -> str:
-        """`30 machines: 18 running, 11 stopped, 1 busy`."""
-        n = Counter(tile.card.tone for tile in self.tiles)
-        words = {
-            "running": _("%(n)d running"),
-            "stopped": _("%(n)d stopped"),
-            "paused": _("%(n)d paused"),
-            "busy": _("%(n)d busy"),
-            "stale": _("%(n)d not seen now"),
-            "unknown": _("%(n)d unknown"),
-        }
-        return ", ".join(text % {"n": n[tone]} for tone, text in words.items() if n[tone])
+        """`18 running, 11 stopped, 1 busy`."""
+        return cards.summary(tile.card for tile in self.tiles)
 
     @property
     def fingerprint(self) -> str:

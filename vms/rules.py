@@ -43,6 +43,7 @@ QEMU_ONLY = {Action.RESET, Action.SUSPEND, Action.RESUME}
 # The lock of a machine whose memory was written to its disk.
 ASLEEP = "suspended"
 
+# What a lock means, to be said after “the machine is”.
 LOCKS = {
     "backup": gettext_lazy("being backed up"),
     "snapshot": gettext_lazy("being saved as a snapshot"),
@@ -115,7 +116,10 @@ def cluster_is_active(now: Situation, action: str) -> str | None:
 def cluster_answers(now: Situation, action: str) -> str | None:
     if now.health and now.health.ok:
         return None
-    return _("The cluster does not answer at the moment. The portal keeps asking; the buttons come back by themselves.")
+    return _(
+        "The cluster does not answer at the moment. The portal keeps asking, and the administrators see it too; "
+        "the buttons come back by themselves."
+    )
 
 
 def machine_is_there(now: Situation, action: str) -> str | None:
@@ -169,15 +173,17 @@ def consoles_are_offered(now: Situation, action: str) -> str | None:
 
 def status_fits(now: Situation, action: str) -> str | None:
     status, needed = now.machine.status, NEEDED.get(Action(action))
+    if status == "unknown":
+        return _("The state of the machine is unknown. Wait until its node answers again.")
     if needed:
         return (
             None
             if status == needed
             else _("The machine is %(status)s, not %(needed)s.") % {"status": _(status), "needed": _(needed)}
         )
-    if action == Action.STOP:
-        return None if status not in OFF else _("The machine is %(status)s.") % {"status": _(status)}
-    return None if status != "unknown" else _("The state of the machine is unknown. Wait until its node answers again.")
+    if action == Action.STOP and status == "stopped":
+        return _("The machine is %(status)s.") % {"status": _(status)}
+    return None
 
 
 def snapshot_may_be_changed(now: Situation, action: str) -> str | None:

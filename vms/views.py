@@ -85,6 +85,7 @@ def machine_list(request: PersonRequest) -> HttpResponse:
         "offers_filter": asked.is_filtered or count >= listing.FILTERED_FROM,
         "looks_after": any(place.has_sets for place in everywhere),
         "single": count == 1 and len(shown) == 1 and not access.sees_all(request.user),
+        "summary": cards.summary(shown) if 1 < len(shown) == page.paginator.count else "",
         "origin": "" if chosen else "all",
         "poll": f"{request.path}?{asked.query}&{where}",
     }

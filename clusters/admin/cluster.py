@@ -1,6 +1,6 @@
 """A cluster in the admin: list, form, actions, and trying the connection out."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
@@ -42,8 +42,11 @@ PROTECTED = gettext_lazy(
 
 @admin.register(Cluster)
 class ClusterAdmin(admin.ModelAdmin[Cluster]):
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("portal/admin.css",)}
+
     form = ClusterForm
-    list_display = ("name", "cluster_id", "address", "health_in_short", "certificate", "use")
+    list_display = ("name", "cluster_id", "address", "health_badge", "certificate", "use")
     list_filter = ("is_active", "is_default", HealthFilter, TrustFilter)
     list_select_related = ("health",)
     search_fields = ("name", "cluster_id", "host", "user")
@@ -103,6 +106,11 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         return f"{cluster.host}:{cluster.port}"
 
     @admin.display(description=gettext_lazy("health"), ordering="health__failing_since")
+    def health_badge(self, cluster: Cluster) -> SafeString:
+        health = getattr(cluster, "health", None)
+        tone = "unknown" if health is None else "ok" if health.ok else "failing"
+        return format_html('<span class="health {}">{}</span>', tone, self.health_in_short(cluster))
+
     def health_in_short(self, cluster: Cluster) -> str:
         health = getattr(cluster, "health", None)
         if health is None:

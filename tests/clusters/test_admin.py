@@ -356,6 +356,14 @@ def test_a_working_connection_is_described(lena: Client, target: Target) -> None
     assert "1 node (pve1)" in found
 
 
+def test_the_list_has_a_badge_for_the_health(lena: Client, target: Target) -> None:
+    page = lena.get(reverse("admin:clusters_cluster_changelist")).content.decode()
+    assert '<span class="health unknown">not asked yet</span>' in page
+    ClusterHealth.failed(Cluster.objects.get().cluster_id, "It is gone.")
+    page = lena.get(reverse("admin:clusters_cluster_changelist")).content.decode()
+    assert '<span class="health failing">not reachable for' in page
+
+
 def test_trying_saves_nothing_but_the_health_of_what_is_stored(lena: Client, target: Target) -> None:
     target.try_out(lena, name="Typed")
     assert Cluster.objects.get().name == "Live"

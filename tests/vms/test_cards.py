@@ -81,6 +81,12 @@ def test_a_missing_machine_does_not_shine_like_one_that_runs(building_a: Lab):
     assert (card.tone, card.status) == ("unknown", "Not found on the cluster")
 
 
+@pytest.mark.parametrize(("lock", "words"), [("backup", "Busy: being backed up"), ("odd", "Busy: odd"), ("", "")])
+def test_a_lock_is_told_beside_the_status(building_a: Lab, lock: str, words: str):
+    card = seen(building_a, lock=lock)
+    assert (card.status, card.lock) == ("Running", words)
+
+
 def test_who_shuts_down_waits_for_no_address(building_a: Lab):
     assert seen(building_a, status="running", addresses=[]).address_note
     Operation.objects.create(

@@ -402,6 +402,13 @@ def test_a_refresh_brings_the_list_alone_when_something_changed(as_ana: Client, 
     assert not {"html", "body", "header"} & {tag for tag, _ in Page(answer.content.decode()).elements}
 
 
+def test_how_many_are_in_which_state_is_told_and_refreshed(as_ana: Client, both: Any):
+    page = get(as_ana, cluster="")
+    assert 'role="status">2 machines: 2 stopped' in page.text
+    VirtualMachine.objects.update(status="paused")
+    assert '<p hx-swap-oob="innerHTML:#summary">2 machines: 2 paused</p>' in refresh(as_ana, page).content.decode()
+
+
 def test_after_a_change_the_next_refresh_has_no_content_again(as_ana: Client, both: Any):
     page = get(as_ana)
     VirtualMachine.objects.update(status="running")

@@ -46,6 +46,11 @@ def test_snapshots_need_a_known_status(status: str, actions: set[str]):
     assert allowed(situation(status=status)) & SAVED == actions
 
 
+@pytest.mark.parametrize("action", sorted(ALL))
+def test_an_unknown_status_is_called_so(action: str):
+    assert "is unknown. Wait until its node answers" in str(rules.why_not(situation(status="unknown"), action))
+
+
 @pytest.mark.parametrize("status", ["running", "paused"])
 def test_a_container_is_neither_reset_nor_paused(status: str):
     assert not allowed(situation(status=status, kind="lxc")) & {"reset", "suspend", "resume"}

@@ -77,6 +77,6 @@ document.body.addEventListener("htmx:afterSwap", () => {
   // What stood in a closed part could not take the focus back before.
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
   const running = Number(document.querySelector("[data-running][hx-get]")?.dataset.running);
-  document.title = running ? `${running} running · ${title}` : title;
+  document.title = running ? `${running} ${document.querySelector("title").dataset.running} · ${title}` : title;
   icon.href = running ? icon.dataset.running : icon.dataset.calm;
 });
