@@ -51,9 +51,15 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
 });
 let updated = new Date();
 
+// As the portal writes times, in the person's own zone.
+function clockTime(moment) {
+  const { lang, dataset } = document.documentElement;
+  return moment.toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: dataset.zone });
+}
+
 function tellLost() {
   const since = lost.querySelector("span");
-  since.querySelector("time").textContent = updated.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  since.querySelector("time").textContent = clockTime(updated);
   since.hidden = false;
   lost.hidden = false;
 }
