@@ -1,9 +1,11 @@
 """The cast: who the tests are about. Each person is made when a test names him."""
 
 import gc
+from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import Group
+from django.utils import translation
 
 from accounts.models import User
 
@@ -14,6 +16,13 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays to the end: looking through it for garbage again and again takes time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_language_of_others() -> Iterator[None]:
+    """A request leaves its language behind in the thread, for a test that makes none."""
+    yield
+    translation.deactivate()
 
 
 def join(username: str, group: str) -> User:

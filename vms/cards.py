@@ -53,7 +53,7 @@ class Card:
 
     `may_open`: its console. `no_console` says why not, when one would expect that it can be opened; `has_console`:
     whether it can be once the machine runs. `is_helped`: who sees the card may ask somebody for help. `lock` says what
-    the cluster is busy with.
+    the cluster is busy with; `dismiss` names the operation whose trouble he may put away.
     """
 
     pk: int
@@ -77,6 +77,7 @@ class Card:
     reason: str
     trouble: str
     detail: str
+    dismiss: str = ""
     is_helped: bool = False
     lock: str = ""
 
@@ -213,6 +214,7 @@ def _card(
         else (rules.why_not(situation, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
         detail=telling.told(last.outcome) if last and for_staff and _trouble(last, now) else "",
+        dismiss=str(last.pk) if last and may_operate and _trouble(last, now) else "",
         is_helped=getattr(machine, "is_helped", False),
         lock="" if busy or machine.missing_since or machine.gone_at else _lock(machine),
     )
@@ -279,7 +281,7 @@ def _lock(machine: VirtualMachine) -> str:
 
 
 def _trouble(last: Operation | None, now: datetime) -> str:
-    if not last or not last.finished_at or last.finished_at < now - TOLD_FOR:
+    if not last or not last.finished_at or last.finished_at < now - TOLD_FOR or last.dismissed_at:
         return ""
     label = last.get_action_display()
     if last.state == Operation.State.FAILED:

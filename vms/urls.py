@@ -3,6 +3,7 @@ from django.views.generic import RedirectView
 
 from vms import (
     activity,
+    again,
     api,
     as_student,
     batch_pages,
@@ -28,6 +29,7 @@ machines = [
     path("<int:pk>/note/", machine_page.note, name="vms-note"),
     path("<int:pk>/help/", helping.ask, name="vms-help"),
     path("<int:pk>/help/back/", helping.take_back, name="vms-help-back"),
+    path("<int:pk>/dismiss/<uuid:operation>/", again.dismiss, name="vms-dismiss"),
     path("<int:pk>/why/", why.why, name="vms-why"),
     path("<int:pk>/save-point/", snapshots.save_point, name="vms-save-point"),
     path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),
@@ -42,6 +44,7 @@ machines = [
 
 clusters = [
     path("", status.clusters, name="vms-clusters"),
+    path("<str:cluster_id>/again/", again.ask_again, name="vms-ask-again"),
     path("<str:cluster_id>/sync/", status.sync_now, name="vms-sync-now"),
 ]
 

@@ -130,7 +130,7 @@ def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
     if action not in OFFERED:
         raise Http404
     machine = access.operable_or_404(request.user, pk)
-    back = _way_back(request, machine)
+    back = way_back(request, machine)
     if request.method == "GET":
         return _confirm(request, machine, Operation.Action(action), back)
     try:
@@ -143,7 +143,7 @@ def act(request: PersonRequest, pk: int, action: str) -> HttpResponse:
     return redirect(back)
 
 
-def _way_back(request: PersonRequest, machine: VirtualMachine) -> str:
+def way_back(request: PersonRequest, machine: VirtualMachine) -> str:
     """To where the person came from: the machine's page or console, the list of all clusters, or of the machine's."""
     origin = _origin(request)
     if origin in PAGES:

@@ -71,6 +71,7 @@ def values(world: World, route: str) -> dict[str, Any]:
         "object_id": world.rows["accounts.user"],
         "app_label": "vms",
         "url": "nothing/of/this/name",
+        "operation": world.rows["vms.operation"],
         "token": LINK,
         **of_class(world.rows),
     }

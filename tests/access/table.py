@@ -32,6 +32,7 @@ vms/import-clusters/                                | 405                       
 vms/<int:pk>/                                       |  in 200 404 200 200 404 200 200 200 | 405
 vms/<int:pk>/rdp                                    |  in 409 404 409 409 404 409 409 409 | 405
 vms/<int:pk>/note/                                  | 405                                 |  in 404 404 302 302 404 404 302 302
+vms/<int:pk>/dismiss/<uuid:operation>/              | 405                                 |  in 302 404 302 302 404 404 302 302
 vms/<int:pk>/why/                                   |  in 404 404 404 404 404 200 200 200 | 405
 vms/<int:pk>/save-point/                            |  in 200 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302
 vms/<int:pk>/snapshots/                             |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
@@ -82,6 +83,7 @@ classes/<int:pk>/co-owners/<int:person>/transfer/   |  in 404 404 200 403 404 40
 join/                                               |  in 200 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200 200
 join/<str:token>/                                   |  in 200 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302 302
 clusters/                                           |  in 403 403 403 403 403 200 200 200 | 405
+clusters/<str:cluster_id>/again/                    | 405                                 |  in 302 302 302 302 404 302 302 302
 clusters/<str:cluster_id>/sync/                     | 405                                 |  in 403 403 403 403 403 403 302 302
 api/clusters                                        | 401 200 200 200 200 200 200 200 200 | 405
 api/switch-cluster                                  | 405                                 | 401 200 200 200 200 400 200 200 200

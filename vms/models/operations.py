@@ -105,6 +105,9 @@ class Operation(models.Model):
     admitted_at = models.DateTimeField(null=True, help_text=gettext_lazy("When it was its turn."))
     sent_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    dismissed_at = models.DateTimeField(
+        null=True, editable=False, help_text=gettext_lazy("Since when the cards say no more that it failed.")
+    )
     upid = models.CharField("UPID", max_length=250, blank=True)
     outcome = models.CharField(
         max_length=500, blank=True, help_text=gettext_lazy("What the cluster or the portal said at the end.")

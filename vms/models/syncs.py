@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -20,6 +20,8 @@ class ClusterSync(models.Model):
     # So many failures in a row open the breaker: the cluster is then tried ever more seldom.
     BREAKER = 3
     LONGEST_PAUSE = timedelta(minutes=5)
+    # Whoever has a machine there may have it asked again, but all of them together no more often than this.
+    SELDOM = timedelta(seconds=15)
 
     cluster = models.OneToOneField(
         Cluster,
@@ -130,6 +132,13 @@ class ClusterSync(models.Model):
         ClusterSync.objects.filter(pk=self.pk).update(believe_down_to=last.seen)
         ClusterSync.hurry(self.cluster_id)
         return int(last.seen)
+
+    @classmethod
+    def hurry_seldom(cls, cluster_id: str) -> bool:
+        """The same when it was not asked just now, and is not going to be: false where it was."""
+        now = timezone.now()
+        lately = Q(asked_at__gt=now - cls.SELDOM) | Q(due_at__lte=now)
+        return bool(cls.objects.filter(cluster_id=cluster_id).exclude(lately).update(due_at=now))
 
     @classmethod
     def hurry(cls, cluster_id: str) -> None:
