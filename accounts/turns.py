@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 _place: ContextVar[threading.Semaphore | None] = ContextVar("place_among_pages", default=None)
@@ -32,9 +33,11 @@ def in_turn(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """While a page waits for somebody else. Outside of a page nothing happens."""
+    """While a page waits for somebody else. Outside of a page nothing happens, and nothing within a transaction: all
+    places could be taken by pages that wait for the end of it.
+    """
     place = _place.get()
-    if place is None:
+    if place is None or connection.in_atomic_block:
         yield
         return
     place.release()

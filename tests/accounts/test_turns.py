@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts import turns
@@ -55,6 +56,18 @@ def test_a_page_that_waits_for_somebody_else_lets_others_go_on() -> None:
             return HttpResponse(str(three()))
 
     assert [answer.content for answer in ask_together(view, 3)] == [b"True"] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_within_a_transaction_a_page_keeps_its_place(settings: Any) -> None:
+    settings.PAGES_PER_PROCESS = 1
+    two = met(2, 0.2)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        with closing(connection), transaction.atomic(), turns.aside():
+            return HttpResponse(str(two()))
+
+    assert [answer.content for answer in ask_together(view, 2)] == [b"False"] * 2
 
 
 @pytest.mark.django_db
