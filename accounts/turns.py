@@ -32,13 +32,16 @@ def in_turn(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """While a page waits for somebody else. Outside of a page nothing happens."""
+    """While a page waits for somebody else. Outside of a page, and within another one, nothing happens."""
     place = _place.get()
     if place is None:
         yield
         return
+    # Who stands aside already has no place to give away once more.
+    token = _place.set(None)
     place.release()
     try:
         yield
     finally:
         place.acquire()
+        _place.reset(token)

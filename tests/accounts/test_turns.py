@@ -83,3 +83,22 @@ def test_a_page_that_fails_makes_room() -> None:
     for _ in range(3):
         with pytest.raises(LookupError):
             ask(HttpRequest())
+
+
+def test_who_stands_aside_twice_gives_away_one_place() -> None:
+    go, inside = threading.Event(), met(3, 0.3)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        if request.path == "aside":
+            with turns.aside(), turns.aside():
+                return HttpResponse(str(go.wait(5)))
+        return HttpResponse(str(inside()))
+
+    ask = turns.in_turn(view)
+    waits = HttpRequest()
+    waits.path = "aside"
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(ask, waits)
+        others = [pool.submit(ask, HttpRequest()) for _ in range(3)]
+        assert [other.result(timeout=5).content for other in others] == [b"False"] * 3
+        go.set()
