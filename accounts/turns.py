@@ -13,6 +13,9 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
+# What machines ask every few seconds, and shall hear also when every place is taken.
+WATCHED = {"/healthz", "/metrics"}
+
 _place: ContextVar[threading.Semaphore | None] = ContextVar("place_among_pages", default=None)
 
 
@@ -21,6 +24,8 @@ def in_turn(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
     places = threading.Semaphore(settings.PAGES_PER_PROCESS)
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path in WATCHED:
+            return get_response(request)
         with places:
             token = _place.set(places)
             try:
@@ -33,15 +38,18 @@ def in_turn(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """While a page waits for somebody else. Outside of a page nothing happens, and nothing within a transaction: all
-    places could be taken by pages that wait for the end of it.
+    """While a page waits for somebody else. Nothing happens outside of a page, within another `aside`, and within a
+    transaction: all places could be taken by pages that wait for the end of it.
     """
     place = _place.get()
     if place is None or connection.in_atomic_block:
         yield
         return
+    # Who stands aside already has no place to give away once more.
+    token = _place.set(None)
     place.release()
     try:
         yield
     finally:
         place.acquire()
+        _place.reset(token)

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts import turns
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, LoginState
@@ -37,7 +38,8 @@ class DatabaseGate:
         while not self._may_try(config):
             if time.monotonic() >= end:
                 raise proxmox.TimedOut(sent=False)
-            time.sleep(0.1)
+            with turns.aside():
+                time.sleep(0.1)
 
     def _may_try(self, config: ClusterConfig) -> bool:
         state = _state(config)

@@ -138,7 +138,8 @@ def _is_trusted_by_system(host: str, target: hosts.Target, shown: bytes, deadlin
     strict = sockets.new_context(deadline)
     strict.load_default_certs()
     try:
-        return _handshake(host, target, strict) == shown
+        with turns.aside():
+            return _handshake(host, target, strict) == shown
     except OSError:
         return False
 

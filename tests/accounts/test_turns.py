@@ -88,6 +88,19 @@ def test_a_page_that_waits_for_a_cluster_lets_others_go_on(building_a: Lab) -> N
         assert building_a.pve.count("GET", "version") == 3
 
 
+def test_a_watcher_waits_for_nobody(settings: Any) -> None:
+    three = met(3, 5)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(str(three()))
+
+    ask, watcher = turns.in_turn(view), HttpRequest()
+    watcher.path = "/healthz"
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(ask, [HttpRequest(), HttpRequest(), watcher]))
+    assert [answer.content for answer in answers] == [b"True"] * 3
+
+
 def test_a_page_that_fails_makes_room() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         raise LookupError
@@ -96,3 +109,22 @@ def test_a_page_that_fails_makes_room() -> None:
     for _ in range(3):
         with pytest.raises(LookupError):
             ask(HttpRequest())
+
+
+def test_who_stands_aside_twice_gives_away_one_place() -> None:
+    go, inside = threading.Event(), met(3, 0.3)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        if request.path == "aside":
+            with turns.aside(), turns.aside():
+                return HttpResponse(str(go.wait(5)))
+        return HttpResponse(str(inside()))
+
+    ask = turns.in_turn(view)
+    waits = HttpRequest()
+    waits.path = "aside"
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(ask, waits)
+        others = [pool.submit(ask, HttpRequest()) for _ in range(3)]
+        assert [other.result(timeout=5).content for other in others] == [b"False"] * 3
+        go.set()
