@@ -67,6 +67,7 @@ NAMES = [
     gettext_noop("details failures"),
     gettext_noop("digest"),
     gettext_noop("disk"),
+    gettext_noop("dismissed at"),
     gettext_noop("due at"),
     gettext_noop("email address"),
     gettext_noop("end of a credential"),
