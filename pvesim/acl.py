@@ -78,6 +78,13 @@ class AccessList:
         self.roles[name] = named
         self.touch()
 
+    def remove_role(self, name: str) -> None:
+        """Entries with a role that is not there are passed over when the file is read, and left out when written."""
+        del self.roles[name]
+        for entries in self._at.values():
+            entries -= {entry for entry in entries if entry.role == name}
+        self.touch()
+
     def set_group(self, name: str, users: Iterable[str]) -> None:
         self.groups[name] = set(users)
         self.touch()

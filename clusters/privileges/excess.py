@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from clusters.privileges.features import Who
+from clusters.privileges.features import Feature, Who
 from clusters.privileges.spread import Flags
+
+MOST_NAMED = 5
 
 MONITOR = gettext_lazy(
     "Until Proxmox VE 8, VM.Monitor, which guest addresses need, also lets this token run "
@@ -26,9 +28,10 @@ POWERFUL = {
 }
 
 
-def warnings(who: Who, name: str, flags: Flags) -> Iterator[str]:
-    """Sentences about one credential."""
+def warnings(who: Who, name: str, flags: Flags, wanted: tuple[Feature, ...]) -> Iterator[str]:
+    """Sentences about one credential, which is there for these features."""
     held = {privilege for here in flags.values() for privilege in here}
+    more = sorted(held - {need.privilege for feature in wanted for need in feature.needs})
     if name.partition("!")[0] == "root@pam":
         yield _(
             "%(name)s is, or belongs to, root. Use a user of the portal's own, so that it can do only what it needs."
@@ -41,15 +44,18 @@ def warnings(who: Who, name: str, flags: Flags) -> Iterator[str]:
             )
             % {"name": name, "powers": ", ".join(powerful)}
         )
+    elif who is Who.MAIN and more:
+        text = _("%(name)s has rights that the portal does not use (%(shown)s). Take them away from it.")
+        yield text % {"name": name, "shown": _listed(more)}
     if who is Who.READER and (changing := sorted(right for right in held if not right.endswith(".Audit"))):
-        shown = ", ".join(changing[:5]) + (
-            _(" and %(rest)s more") % {"rest": len(changing) - 5} if len(changing) > 5 else ""
-        )
-        yield _("%(name)s is for looking only, and can do more (%(shown)s). Take that away from it.") % {
-            "name": name,
-            "shown": shown,
-        }
+        text = _("%(name)s is for looking only, and can do more (%(shown)s). Take that away from it.")
+        yield text % {"name": name, "shown": _listed(changing)}
         if "VM.Monitor" in held:
             yield _("With VM.Monitor, %(name)s can run commands inside machines that have a guest agent.") % {
                 "name": name
             }
+
+
+def _listed(names: list[str]) -> str:
+    rest = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (_(" and %(rest)s more") % {"rest": rest} if rest > 0 else "")

@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -11,14 +12,14 @@ from django.utils.translation import gettext_noop
 NEWEST = 9
 MAJORS = (9, 8, 7)
 
-CLUSTER, NODES, MACHINES, POOLS, STORAGES, NETWORKS = "/", "/nodes", "/vms", "/pool", "/storage", "/sdn"
+CLUSTER, NODES, MACHINES, POOLS = "/", "/nodes", "/vms", "/pool"
 GROUPS = "/access/groups"
 
 # Of the privileges that count on a path, the beginning of their names.
-FAMILY = {
-    CLUSTER: "Sys.", NODES: "Sys.", GROUPS: "Sys.", MACHINES: "VM.", POOLS: "Pool.", STORAGES: "Datastore.",
-    NETWORKS: "SDN.",
-}  # fmt: skip
+FAMILY = {CLUSTER: "Sys.", NODES: "Sys.", GROUPS: "Sys.", MACHINES: "VM.", POOLS: "Pool."}
+
+# Roles that older versions had made, for what the portal does not do.
+UNUSED_ROLES = ("LabPortalClone", "LabPortalStorage", "LabPortalNetwork")
 
 
 class Who(StrEnum):
@@ -49,14 +50,17 @@ class Feature:
 
 
 def features(major: int, who: Who = Who.MAIN, *, has_reader: bool = False) -> tuple[Feature, ...]:
-    """What this credential has to be able to do. Naming a privilege that a version lacks is an error there."""
+    """What this credential has to be able to do for what the portal offers with its present settings, and no more.
+
+    Naming a privilege that a version lacks is an error there.
+    """
     audit = "LabPortalAudit" if who is Who.READER else "LabPortalOperate"
     agent = "VM.GuestAgent.Audit" if major >= 9 else "VM.Monitor"
-    networks = (Need("SDN.Use", NETWORKS, "LabPortalNetwork"),) if major >= 8 else ()
+    screens = [_("Console")] * bool(settings.CONSOLES_PER_PROCESS) + [_("SPICE files")] * settings.SPICE_FILES
     known = (
         Feature(_("See machines"), (Need("VM.Audit", MACHINES, audit),), (Who.MAIN, Who.READER)),
         Feature(_("Start and stop"), (Need("VM.PowerMgmt", MACHINES, "LabPortalOperate"),)),
-        Feature(_("Console"), (Need("VM.Console", MACHINES, "LabPortalOperate"),)),
+        *(Feature(name, (Need("VM.Console", MACHINES, "LabPortalOperate"),)) for name in screens),
         Feature(_("Snapshots and revert"), (Need("VM.Snapshot", MACHINES, "LabPortalOperate"),)),
         # Not the read-only token's: until version 8 this privilege also runs commands inside machines.
         Feature(_("Guest addresses"), (Need(agent, MACHINES, "LabPortalOperate"),)),
@@ -68,15 +72,6 @@ def features(major: int, who: Who = Who.MAIN, *, has_reader: bool = False) -> tu
         # Nobody may look at his own account without it.
         Feature(_("Warn before a credential ends"), (Need("Sys.Audit", GROUPS, "LabPortalAccounts"),), (Who.READER,)),
         Feature(_("Pools"), (Need("Pool.Audit", POOLS, "LabPortalPools"),), (Who.READER,)),
-        Feature(
-            _("Clone machines"),
-            (
-                Need("VM.Clone", MACHINES, "LabPortalClone"),
-                Need("VM.Allocate", MACHINES, "LabPortalClone"),
-                Need("Datastore.AllocateSpace", STORAGES, "LabPortalStorage"),
-                *networks,
-            ),
-        ),
     )
     return tuple(feature for feature in known if not has_reader or who in feature.is_asked_by)
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.privileges import excess
-from clusters.privileges.features import NEWEST, Feature, Need, Who, features
+from clusters.privileges.features import NEWEST, UNUSED_ROLES, Feature, Need, Who, features
 from clusters.privileges.lines import Holder, lines
 from clusters.privileges.spread import Flags, Spread, spread
 
@@ -31,7 +31,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """`lines` grant what is missing, and nothing else; `cautions` are about doing so, `warnings` about what is."""
+    """`lines` grant what is missing, and nothing else; `cautions` are about doing so, `warnings` about what is.
+
+    `removals` are lines that take away what older versions asked for.
+    """
 
     version: str
     major: int
@@ -39,6 +42,11 @@ class Report:
     lines: tuple[str, ...]
     cautions: tuple[str, ...]
     warnings: tuple[str, ...]
+    removals: tuple[str, ...] = ()
+
+    @property
+    def cleaning(self) -> str:
+        return "\n".join(self.removals)
 
     @property
     def script(self) -> str:
@@ -89,7 +97,10 @@ def _report(version: str, holders: list[Holder], known: dict[str, frozenset[str]
         verdicts=tuple(verdict for _, judged in verdicts for verdict in judged),
         lines=found,
         cautions=(str(excess.MONITOR),) if any("VM.Monitor" in line for line in found) else (),
-        warnings=tuple(text for one in holders for text in excess.warnings(one.who, one.token or one.user, one.flags)),
+        warnings=tuple(
+            text for one in holders for text in excess.warnings(one.who, one.token or one.user, one.flags, one.wanted)
+        ),
+        removals=tuple(f"pveum role delete {role}" for role in UNUSED_ROLES if role in known),
     )
 
 

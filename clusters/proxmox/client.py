@@ -11,7 +11,7 @@ from clusters.proxmox.gate import LoginGate
 from clusters.proxmox.keeper import keeper
 from clusters.proxmox.reader import Reader, guest_path
 from clusters.proxmox.results import Power, parse_upid
-from clusters.proxmox.values import node_part, pool_part, snapshot_part, vmid_part
+from clusters.proxmox.values import snapshot_part
 
 DEADLINE = 10.0
 
@@ -52,32 +52,6 @@ class Client(Reader):
     def delete_snapshot(self, node: str, kind: str, vmid: int, name: str) -> str:
         """Returns the task's UPID."""
         return self._begin("delete", *guest_path(node, kind, vmid), "snapshot", snapshot_part(name), node=node)
-
-    def clone(
-        self,
-        node: str,
-        kind: str,
-        vmid: int,
-        new_id: int,
-        *,
-        full: bool,
-        name: str = "",
-        description: str = "",
-        pool: str = "",
-        target: str = "",
-        storage: str = "",
-    ) -> str:
-        """Copy a guest, or with `full=False` a template by reference. Returns the UPID, with the source's number."""
-        given: dict[str, str] = {
-            "name" if kind == "qemu" else "hostname": name,
-            "description": description,
-            "pool": pool and pool_part(pool),
-            "target": target and node_part(target),
-            "storage": storage,
-        }
-        values = {key: value for key, value in given.items() if value}
-        path = (*guest_path(node, kind, vmid), "clone")
-        return self._begin("post", *path, node=node, newid=int(vmid_part(new_id)), full=int(full), **values)
 
     def vnc(self, node: str, kind: str, vmid: int) -> results.Console:
         """Open a console's port, for ten seconds and one websocket to the same entry. Needs VM.Console."""

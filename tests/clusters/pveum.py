@@ -28,6 +28,8 @@ def _carry_out(pve: pvesim.Cluster, given: argparse.Namespace) -> dict[str, str]
         return {token.full_id: token.secret}
     elif given.command == "acl modify":
         _grant(pve, given)
+    elif given.command == "role delete":
+        pve.access.remove_role(given.role)
     else:
         _role(pve, given)
     return {}
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         role = _verb(nouns["role"], "role", verb, "role")
         role.add_argument("--privs", required=True)
         role.add_argument("--append", type=int, choices=(0, 1), default=0)
+    _verb(nouns["role"], "role", "delete", "role")
     _verb(nouns["user"], "user", "add", "userid").add_argument("--comment")
     tokens = nouns["user"].add_parser("token").add_subparsers(required=True)
     _verb(tokens, "user token", "add", "userid", "tokenid").add_argument("--privsep", type=int, default=1)

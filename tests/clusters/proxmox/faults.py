@@ -34,10 +34,6 @@ def stop_what_was_seen(pve: Client) -> object:
     return stop(pve)
 
 
-def clone(pve: Client) -> object:
-    return pve.clone("pve1", "qemu", 101, 500, full=True)
-
-
 def snapshot(pve: Client) -> object:
     upid = pve.create_snapshot("pve1", "qemu", 101, "before")
     return pve.task_status(upid).raise_if_failed()
@@ -107,7 +103,6 @@ FAULTS = {
         proxmox.NoQuorum,
     ),
     "a question without quorum": Case(lambda lab: lab.faults.quorum_lost(), look, None),
-    "a clone without quorum": Case(lambda lab: lab.faults.quorum_lost(), clone, proxmox.NoQuorum),
     "a snapshot without quorum": Case(lambda lab: lab.faults.quorum_lost(), snapshot, proxmox.TaskFailed),
     "a login without quorum": Case(lambda lab: lab.faults.quorum_lost(), look, None, by="password"),
     "late headers": Case(lambda lab: lab.faults.delay("status", 3600), look, proxmox.TimedOut),

@@ -97,33 +97,6 @@ def test_what_is_no_name_of_a_snapshot_is_not_sent(pve: proxmox.Client, lab: Clu
     assert lab.count() == 0
 
 
-def test_a_clone_has_the_number_of_its_source_in_its_task(pve: proxmox.Client, lab: Cluster, done: object) -> None:
-    new = pve.next_id()
-    upid = pve.clone(*WEB, new, full=True, name="copy", pool="labs", target="pve1")
-    assert proxmox.parse_upid(upid).guest_id == "101"
-    assert done(upid)
-    assert lab.guest(new).name == "copy"
-
-
-def test_a_linked_clone_is_of_a_template(pve: proxmox.Client, lab: Cluster, done: object) -> None:
-    lab.add_guest(900, name="golden", template=True)
-    assert done(pve.clone("pve1", "qemu", 900, 901, full=False))
-    assert "full=0" in lab.requests[-2].form
-
-
-def test_a_container_is_cloned_by_its_host_name(pve: proxmox.Client, lab: Cluster) -> None:
-    pve.clone(*BOX, 201, full=True, name="twin")
-    assert "hostname=twin" in lab.requests[-1].form
-
-
-@pytest.mark.parametrize("changes", [{"new": 99}, {"pool": "../x"}, {"pool": "a b"}, {"target": "pve1/.."}])
-def test_what_no_clone_can_be_is_not_sent(pve: proxmox.Client, lab: Cluster, changes: dict[str, object]) -> None:
-    new = changes.pop("new", 500)
-    with pytest.raises(proxmox.BadParameter):
-        pve.clone(*WEB, new, full=True, **changes)
-    assert lab.count() == 0
-
-
 def test_the_next_number_comes_as_text(pve: proxmox.Client, lab: Cluster) -> None:
     assert pve.next_id() == 100
     lab.faults.reply("/cluster/nextid", body='{"data":"99"}')

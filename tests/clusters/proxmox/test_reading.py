@@ -14,7 +14,6 @@ WRITE_VERBS = {
     "create_snapshot",
     "roll_back",
     "delete_snapshot",
-    "clone",
     "vnc",
     "display",
     "spice",
