@@ -63,6 +63,10 @@ class User(AbstractUser):
         max_length=16, blank=True, validators=[validate_language], help_text=gettext_lazy("Empty: as the browser asks.")
     )
     theme = models.CharField(max_length=8, choices=Theme, default=Theme.AUTO)
+    must_change_password = models.BooleanField(
+        default=False,
+        help_text=gettext_lazy("The password was given by somebody else. The next login leads to a page to change it."),
+    )
 
     objects: ClassVar[CaseInsensitiveUserManager] = CaseInsensitiveUserManager()
 

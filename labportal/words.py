@@ -140,6 +140,7 @@ NAMES = [
     gettext_noop("missing since"),
     gettext_noop("missing"),
     gettext_noop("mode"),
+    gettext_noop("must change password"),
     gettext_noop("name"),
     gettext_noop("next at"),
     gettext_noop("next look at"),
