@@ -85,6 +85,7 @@ SETTINGS = (
 # What the form's boxes for secrets change in the table.
 STORED_AS = {
     "new_password": ("password",),
+    "remove_password": ("password",),
     "new_token": ("token_id", "token_secret"),
     "remove_token": ("token_id", "token_secret"),
     "new_read_token": ("read_token_id", "read_token_secret"),
@@ -111,11 +112,16 @@ class ClusterForm(forms.ModelForm[Cluster]):
         widget=SecretInput(),
         empty_value="",
     )
+    remove_password = forms.BooleanField(
+        label=gettext_lazy("Remove the password"),
+        required=False,
+        help_text=gettext_lazy("It is not used where there is an API token."),
+    )
     new_token = TokenField(gettext_lazy("API token, whole"))
     remove_token = forms.BooleanField(
         label=gettext_lazy("Remove the API token"),
         required=False,
-        help_text=gettext_lazy("The cluster then uses user and password."),
+        help_text=gettext_lazy("The cluster then uses user and password. Enter the password above, also a stored one."),
     )
     new_read_token = TokenField(gettext_lazy("Read-only token, whole"))
     remove_read_token = forms.BooleanField(
@@ -162,9 +168,12 @@ class ClusterForm(forms.ModelForm[Cluster]):
         for token in ("token", "read_token"):
             if data.get(f"new_{token}") and data.get(f"remove_{token}"):
                 self.add_error(f"remove_{token}", _("Paste a new token or remove the stored one, not both."))
+        if data.get("new_password") and data.get("remove_password"):
+            self.add_error("remove_password", _("Enter a new password or remove the stored one, not both."))
         self._fill_in_user(data)
         self._check_present(data)
         self._check_target(data)
+        self._check_unused_password(data)
         return data
 
     def _keeps(self, token: str, data: dict[str, Any]) -> bool:
@@ -181,9 +190,13 @@ class ClusterForm(forms.ModelForm[Cluster]):
         elif "new_token" not in self.errors:
             self.add_error("user", _("Enter the user, or paste an API token below."))
 
+    def _sends_password(self, data: dict[str, Any]) -> bool:
+        """A token wins over it."""
+        return not data.get("new_token") and not self._keeps("token", data) and "new_token" not in self.errors
+
     def _check_present(self, data: dict[str, Any]) -> None:
-        password = data.get("new_password") or self.instance.password
-        if not password and not data.get("new_token") and not self._keeps("token", data) and not self.errors:
+        password = data.get("new_password") or (self.instance.password and not data.get("remove_password"))
+        if not password and self._sends_password(data) and not self.errors:
             self.add_error(
                 "new_password", _("Enter a password or an API token: the portal has to log in with something.")
             )
@@ -197,15 +210,24 @@ class ClusterForm(forms.ModelForm[Cluster]):
         text = _(
             "You changed where the credential is sent or what vouches for the receiver (%(labels)s). Enter it again."
         ) % {"labels": labels}
-        if self.instance.password and not data.get("new_password"):
+        if self.instance.password and not data.get("new_password") and self._sends_password(data):
             self.add_error("new_password", ValidationError(text, code="again"))
         for token in ("token", "read_token"):
             if self._keeps(token, data) and not data.get(f"new_{token}") and f"new_{token}" not in self.errors:
                 self.add_error(f"new_{token}", ValidationError(text, code="again"))
 
+    def _check_unused_password(self, data: dict[str, Any]) -> None:
+        """While a token was used, the cluster may have moved without anybody entering the stored password again."""
+        kept = self.instance.password and not data.get("new_password") and "new_password" not in self.errors
+        if kept and self.instance.token_secret and self._sends_password(data):
+            text = _("Without the token the portal logs in with the password. Enter it again.")
+            self.add_error("new_password", ValidationError(text, code="again"))
+
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         data = self.cleaned_data
+        if data.get("remove_password"):
+            self.instance.password = None  # type: ignore[assignment]
         if data.get("new_password"):
             self.instance.password = data["new_password"]
         for token in ("token", "read_token"):

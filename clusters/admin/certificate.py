@@ -159,9 +159,11 @@ def _form(
 
 
 def _boxes(form: Any, stored: Cluster) -> list[Any]:
-    """The boxes of those secrets that are stored."""
-    needed = [name for name, columns in STORED_AS.items() if any(getattr(stored, c) for c in columns if c in SECRETS)]
-    return [form[name] for name in needed if isinstance(form.fields[name].widget, SecretInput)]
+    """The boxes of those stored secrets that will be sent: no password where there is a token."""
+    unused = {"password"} if stored.token_secret else set()
+    sent = [name for name in SECRETS if getattr(stored, name) and name not in unused]
+    boxes = [name for name, columns in STORED_AS.items() if {*columns} & {*sent}]
+    return [form[name] for name in boxes if name in form.fields and isinstance(form.fields[name].widget, SecretInput)]
 
 
 def _pinned(stored: Cluster | None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """A cluster in the admin: list, form, actions, and trying the connection out."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -31,8 +32,8 @@ CONNECTION = ("host", "port", "addresses", "learned_in_words", "verify_ssl", "ca
 
 # What only a cluster that is there has.
 LATER = {
-    "default_in_words", "learned_in_words", "token_in_words", "remove_token", "read_token_in_words",
-    "remove_read_token", "used_by", "health_in_words", "created_at", "updated_at",
+    "default_in_words", "learned_in_words", "remove_password", "token_in_words", "remove_token",
+    "read_token_in_words", "remove_read_token", "used_by", "health_in_words", "created_at", "updated_at",
 }  # fmt: skip
 
 PROTECTED = gettext_lazy(
@@ -57,10 +58,10 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         (
             gettext_lazy("Credential"),
             {
-                "fields": ("user", "new_password", "token_in_words", "new_token", "remove_token"),
+                "fields": ("user", "new_password", "remove_password", "token_in_words", "new_token", "remove_token"),
                 "description": gettext_lazy(
                     "Stored encrypted and never shown again. Whoever changes addresses, user or certificate "
-                    "settings enters the credential again. A token wins over the password."
+                    "settings enters again what is sent there. A token wins over the password."
                 ),
             },
         ),
@@ -85,11 +86,15 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     def get_fieldsets(self, request: HttpRequest, obj: Cluster | None = None) -> Any:
         """A cluster that is being added has nothing yet that could be shown or removed."""
         if obj:
-            return super().get_fieldsets(request, obj)
-        there = [
-            (name, {**part, "fields": [f for f in part["fields"] if f not in LATER]}) for name, part in self.fieldsets
-        ]
-        return [(name, part) for name, part in there if part["fields"]]
+            return self._fieldsets_without(() if obj.password and obj.token_secret else ("remove_password",))
+        return self._fieldsets_without(LATER)
+
+    def _fieldsets_without(self, left_out: Collection[str]) -> Any:
+        parts = (
+            (name, {**part, "fields": [f for f in part["fields"] if f not in left_out]})
+            for name, part in self.fieldsets
+        )
+        return [(name, part) for name, part in parts if part["fields"]]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         found: Any = super().get_queryset(request).select_related("health")

@@ -201,3 +201,53 @@ def test_without_trust_the_page_says_why_none_is_used(lena: Client, alpha: Clust
     shown = look(lena)
     assert "only a cluster whose certificate is verified" in shown
     assert "10.9.9.9" not in shown
+
+
+# A password that tokens have made superfluous
+
+
+@pytest.fixture
+def both(alpha: Cluster) -> Cluster:
+    alpha.password = "old"
+    alpha.save(update_fields=["password"])
+    return alpha
+
+
+def test_a_password_beside_a_token_is_removed(lena: Client, both: Cluster) -> None:
+    assert "Remove the password" in look(lena)
+    assert change(lena, remove_password="on").status_code == 302
+    gone = Cluster.objects.get()
+    assert (gone.password, gone.token_secret.reveal()) == (None, "kept")
+    assert "password" in LogEntry.objects.first().changes
+    assert "Remove the password" not in look(lena)
+
+
+def test_the_password_of_a_cluster_without_token_cannot_be_removed(lena: Client, both: Cluster) -> None:
+    Cluster.objects.update(token_id="", token_secret=None)
+    assert "Remove the password" not in look(lena)
+    change(lena, remove_password="on")
+    assert Cluster.objects.get().password.reveal() == "old"
+
+
+def test_password_and_token_are_not_removed_together(lena: Client, both: Cluster) -> None:
+    assert "Enter a password or an API token" in page(change(lena, remove_password="on", remove_token="on"))
+    assert Cluster.objects.get().password.reveal() == "old"
+
+
+def test_a_new_place_takes_only_what_will_be_sent_there(lena: Client, both: Cluster) -> None:
+    answer = change(lena, host="b.test")
+    assert answer.context["adminform"].form.errors.keys() == {"new_token", "new_read_token"}
+    tokens = {"new_token": WHOLE, "new_read_token": LOOK}
+    assert change(lena, host="b.test", **tokens).status_code == 302
+    assert Cluster.objects.get().host == "b.test"
+
+
+def test_a_password_that_did_not_move_with_the_cluster_is_not_sent_there_by_removing_the_token(
+    lena: Client, both: Cluster
+) -> None:
+    change(lena, host="evil.test", new_token=WHOLE, new_read_token=LOOK)
+    answer = change(lena, host="evil.test", remove_token="on")
+    assert answer.context["adminform"].form.errors.keys() == {"new_password"}
+    assert Cluster.objects.get().token_secret.reveal() == SECRET
+    assert change(lena, host="evil.test", remove_token="on", new_password="entered").status_code == 302
+    assert Cluster.objects.get().password.reveal() == "entered"

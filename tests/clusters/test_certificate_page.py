@@ -161,11 +161,12 @@ def test_accepting_asks_for_the_credential_again(changed: Page) -> None:
     assert changed.refused(changed.fetch(), "Enter it again")
 
 
-def test_every_stored_credential_is_asked_for(changed: Page) -> None:
-    Cluster.objects.filter(pk=changed.row.pk).update(password="stored")
+def test_every_credential_that_will_be_sent_is_asked_for(changed: Page) -> None:
+    read = {"read_token_id": "portal@pve!look", "read_token_secret": "stored"}
+    Cluster.objects.filter(pk=changed.row.pk).update(password="stored", **read)
     shown = changed.fetch()
-    assert 'name="new_password"' in shown
-    assert 'name="new_read_token"' not in shown
+    assert 'name="new_read_token"' in shown
+    assert 'name="new_password"' not in shown  # a token wins over it
     assert changed.refused(shown, "Enter it again", new_token=changed.token)
 
 
