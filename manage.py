@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Lab Portal's command line."""
 
+import io
 import os
 import sys
 
@@ -8,4 +9,6 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # none where it was closed
+        sys.stdout.reconfigure(line_buffering=True)  # in a log or a pipe, too, what is said is there at once
     execute_from_command_line(sys.argv)

@@ -78,7 +78,7 @@ def main() -> int:
             print(introduction(cluster, options.password, control), flush=True)
             threading.Event().wait()
         except KeyboardInterrupt:
-            print("\nstopped")
+            print("\nstopped", flush=True)
     return 0
 
 

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from django.conf import settings
 from django.db import connections
 
 from tests.own_database import ON_POSTGRES
+from tests.waits import PATIENCE, stop
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = ["-m", "uvicorn", "labportal.asgi:application", "--loop", "uvloop", "--http", "httptools"]
@@ -27,7 +27,8 @@ def database_url() -> str:
 def environment(keys: str | None = None, **more: str) -> dict[str, str]:
     """The surroundings of a process: this one's keys, unless others are wanted."""
     return {
-        **os.environ,
+        # A service has no such variable: what a program does not flush, nobody reads.
+        **{name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         "DJANGO_SETTINGS_MODULE": "tests.process_settings",
         "DATABASE_URL": database_url(),
         "SECRET_KEY": settings.SECRET_KEY,
@@ -43,7 +44,7 @@ def manage(*arguments: str, keys: str | None = None, **more: str) -> subprocess.
         env=environment(keys, **more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -62,11 +63,7 @@ def begun(*arguments: str, keys: str | None = None, **more: str) -> Iterator[sub
         try:
             yield program
         finally:
-            program.terminate()
-            try:
-                program.wait(10)
-            except subprocess.TimeoutExpired:
-                program.kill()
+            stop(program, 10)
 
 
 @contextmanager
@@ -84,17 +81,4 @@ def server(log: Path, keys: str | None = None, **more: str) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            program.terminate()
-            program.wait(10)
-
-
-def line_of(program: subprocess.Popen[str], words: str, seconds: float = 30) -> str:
-    """Wait for a line with these words. Fails when the process ends without it."""
-    ends = time.monotonic() + seconds
-    assert program.stdout is not None
-    seen = []
-    while time.monotonic() < ends and (line := program.stdout.readline()):
-        seen.append(line)
-        if words in line:
-            return line
-    raise AssertionError("".join(seen))
+            stop(program, 10)

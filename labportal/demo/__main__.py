@@ -40,7 +40,7 @@ def main() -> None:
         try:
             run(Path(folder), options.port, check=options.check, outage=options.check_outage)
         except KeyboardInterrupt:
-            print("\nStopped. Nothing is left behind.")
+            print("\nStopped. Nothing is left behind.", flush=True)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -67,7 +67,7 @@ def run(folder: Path, first_port: int, *, check: bool, outage: bool) -> None:
                 walk.through(address, world, passwords)
             if outage:
                 walk.through_an_outage(address, world, passwords, folder / "mail")
-            print("The demo works.")
+            print("The demo works.", flush=True)
             return
         print(greeting(address, passwords, log), flush=True)
         threading.Thread(target=terminal.listen, args=(world,), daemon=True).start()

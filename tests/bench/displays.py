@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pvesim import Simulator
+from tests.waits import PATIENCE, line_of
 
 VERSION = b"RFB 003.008\n"
 ASK = struct.Struct(">II")
@@ -26,9 +27,9 @@ def begun(guests: int) -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.bench.displays", str(guests)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield json.loads(process.stdout.readline() if process.stdout else "")
+            yield json.loads(line_of(process, ""))
         finally:
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE)
 
 
 async def _display(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -65,7 +66,8 @@ def stand() -> tuple[str, int]:
     """Begin to serve such displays, until the process ends. Returns where."""
     ready, place = threading.Event(), list[tuple[str, int]]()
     threading.Thread(target=_serve, args=(ready, place), daemon=True).start()
-    ready.wait()
+    if not ready.wait(PATIENCE):
+        raise TimeoutError("The display did not start.")
     return place[0]
 
 

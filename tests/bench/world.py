@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvesim import Cluster, Simulator, server
+from tests.waits import PATIENCE, line_of
 
 LIST = "^/cluster/resources$"
 NODES = ("pve1", "pve2", "pve3")
@@ -43,13 +44,10 @@ class World:
         return self._answer()
 
     def stop(self) -> None:
-        self._process.communicate()
+        self._process.communicate(timeout=PATIENCE)
 
     def _answer(self) -> Any:
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            raise RuntimeError("The simulator has ended.")
-        return json.loads(line)
+        return json.loads(line_of(self._process, "", 300))
 
 
 def build(simulator: Simulator, name: str, guests: int) -> dict[str, Any]:

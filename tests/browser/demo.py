@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.waits import heard, stop
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -32,21 +34,14 @@ def running(first_port: int = 8100) -> Iterator[Demo]:
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        printed = ""
-        for line in process.stdout or ():
-            printed += line
-            if "Ctrl-C" in line:
-                break
-        else:
-            raise RuntimeError(f"The demo did not start:\n{printed}")
+        printed = heard(process, "Ctrl-C", 120)
         address = re.search(r"http://\S+/", printed)
         logins = re.findall(r"^    (\w+) +([a-z]+-[a-z]+-\d+)$", printed, re.MULTILINE)
         assert address
         assert process.stdin
         yield Demo(address[0], dict(logins), process.stdin)
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        stop(process)
         for pipe in (process.stdin, process.stdout):
             if pipe:
                 pipe.close()

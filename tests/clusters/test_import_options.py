@@ -21,6 +21,7 @@ from clusters.importing import Options
 from clusters.models import SECRETS, Adoption, Cluster, DeletedCluster
 from tests.clusters.files import CANARY, CORE, FINGERPRINT, OTHER_KEY, PEM, entry, fixed_key, raw_rows, sealed
 from tests.own_database import run_in_threads
+from tests.waits import PATIENCE, line_of
 
 __all__ = ["fixed_key"]
 
@@ -325,7 +326,7 @@ def process(*words: object, code: str = "") -> subprocess.Popen[bytes]:
 )  # fmt: skip
 def test_the_exit_code_tells_what_happened(own_database, write, entries, words, code):
     done = process(write(*entries), *words)
-    out, err = done.communicate(timeout=60)
+    out, err = done.communicate(timeout=PATIENCE)
     assert done.returncode == code, err
     assert b"Traceback" not in err
     assert CORE.encode() not in out + err
@@ -333,7 +334,7 @@ def test_the_exit_code_tells_what_happened(own_database, write, entries, words, 
 
 def test_an_absent_file_ends_with_one(own_database, tmp_path):
     done = process(tmp_path / "nothing.json")
-    assert b"There is no file" in done.communicate(timeout=60)[1]
+    assert b"There is no file" in done.communicate(timeout=PATIENCE)[1]
     assert done.returncode == 1
 
 
@@ -360,9 +361,9 @@ call_command("import_clusters", sys.argv[1])
 def test_an_import_that_is_killed_leaves_nothing_half_done(own_database, write, written):
     path, before = write(*[entry(f"c{number}") for number in range(10)]), raw_rows()
     doomed = process(path, written, code=STOPPING)
-    assert doomed.stdout.readline() == b"half\n"
+    line_of(doomed, "half")
     doomed.send_signal(signal.SIGKILL)
-    doomed.communicate(timeout=60)
+    doomed.communicate(timeout=PATIENCE)
     assert raw_rows() == before
     assert "10 created" in run(path)
 
@@ -370,7 +371,7 @@ def test_an_import_that_is_killed_leaves_nothing_half_done(own_database, write, 
 def test_two_processes_at_once_import_each_cluster_once(own_database, write):
     path = write(*[entry(f"c{number}") for number in range(20)])
     both = [process(path), process(path)]
-    said = b"".join(one.communicate(timeout=60)[0] for one in both)
+    said = b"".join(one.communicate(timeout=PATIENCE)[0] for one in both)
     assert [one.returncode for one in both] == [0, 0]
     assert (said.count(b"20 created"), said.count(b"0 created, 0 updated, 20 skipped")) == (1, 1)
     assert Cluster.objects.count() == 20

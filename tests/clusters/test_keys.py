@@ -23,6 +23,7 @@ from encrypted_model_fields import fields as encrypted
 from clusters import checks, keys
 from clusters.fields import SecretUnreadable
 from clusters.models import SECRETS, Cluster
+from tests.waits import PATIENCE, line_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KILLS = int(os.environ.get("KILL_ROUNDS") or 50)
@@ -255,7 +256,7 @@ class Installation:
 
     def run(self, *command: str, key: str) -> tuple[int, str]:
         process = self.start(*command, key=key)
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, printed
 
     def secrets(self) -> list[str]:
@@ -315,11 +316,10 @@ def test_a_rotation_killed_at_any_moment_loses_nothing(installation: Installatio
     for _ in range(KILLS):
         order.reverse()  # there and back again, so that each round has something to do
         process = installation.start(*rotate, key=",".join(order))
-        assert process.stdout
-        process.stdout.readline()
+        line_of(process, "go")
         time.sleep(chance.uniform(0, 0.08))
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=PATIENCE)
         stored = installation.secrets()
         done += all(reads(order[0], text) for text in stored)
         readable += len(stored) == 40 and all(reads(OLD, text) or reads(NEW, text) for text in stored)

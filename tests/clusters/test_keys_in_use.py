@@ -21,6 +21,7 @@ from clusters.models import Cluster
 from tests.canary import Canary
 from tests.labs import Lab, building_a, building_b, clock, sim
 from tests.processes import ROOT, environment, manage
+from tests.waits import PATIENCE, line_of
 from vms import registry
 
 __all__ = ["building_a", "building_b", "clock", "sim"]
@@ -208,13 +209,12 @@ class Running:
 
     def look(self) -> str:
         assert self.program.stdin
-        assert self.program.stdout
         self.program.stdin.write("look\n")
         self.program.stdin.flush()
-        return self.program.stdout.readline().strip()
+        return line_of(self.program, "").strip()
 
     def end(self) -> None:
-        self.program.communicate(timeout=10)
+        self.program.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from typing import Any
 
 import requests
 
+from tests.waits import stop
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FLAGS = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
 
@@ -32,8 +34,7 @@ def portal(database_url: str) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            program.terminate()
-            program.wait(10)
+            stop(program)
 
 
 @contextmanager

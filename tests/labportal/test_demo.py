@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.labportal.servers import ROOT, ended, get, offspring
+from tests.waits import PATIENCE, line_of
 
 
 @dataclass
@@ -36,13 +37,12 @@ def busy() -> Iterator[int]:
 @pytest.fixture
 def demo(busy: int, tmp_path: Path) -> Iterator[Demo]:
     """As it is when it says that it runs."""
-    command = [sys.executable, "-u", "-m", "labportal.demo", "--port", str(busy)]
+    command = [sys.executable, "-m", "labportal.demo", "--port", str(busy)]
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            printed = iter(process.stdout or ())
-            address = next(found[0] for line in printed if (found := re.search(r"http://\S+/", line)))
+            [address] = re.findall(r"http://\S+/", line_of(process, "http://", 120))
             yield Demo(process, address, busy)
         finally:
             process.kill()
@@ -58,7 +58,7 @@ def test_a_demo_that_is_stopped_leaves_no_process_and_no_folder(demo: Demo, tmp_
     programs = offspring(demo.process.pid)
     assert (len(programs) >= 2, len(list(tmp_path.iterdir()))) == (True, 1)
     demo.process.send_signal(number)
-    assert demo.process.wait(20) == 0
+    assert demo.process.wait(PATIENCE) == 0
     assert ended(programs, within=0)
     assert list(tmp_path.iterdir()) == []
 

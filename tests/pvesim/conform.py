@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waits import heard, stop
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The simulator's arguments and the suite's. Before release 9 a user without VM.Monitor hears nothing of an agent.
 RUNS = {
@@ -27,17 +29,12 @@ RUNS = {
 @contextmanager
 def simulator(release: str, options: list[str]) -> Iterator[list[str]]:
     """What the suite has to know of a simulator that runs meanwhile."""
-    command = [sys.executable, "-u", "-m", "pvesim", "--release", release, "--password", "pw", *options]
+    command = [sys.executable, "-m", "pvesim", "--release", release, "--password", "pw", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
-        said = ""
-        for line in program.stdout or []:
-            said += line
-            if line.startswith("stop"):
-                break
         try:
-            yield _described(said)
+            yield _described(heard(program, "stop     Ctrl-C"))
         finally:
-            program.terminate()
+            stop(program)
 
 
 def _described(said: str) -> list[str]:
@@ -57,7 +54,7 @@ def main() -> None:
         with simulator(name.split()[0], simulated) as where:
             command = [options.python, str(options.suite.resolve()), *where, *told, "--settle", "0", *more]
             done = subprocess.run(
-                command, cwd=options.suite.resolve().parent, capture_output=True, text=True, check=False
+                command, cwd=options.suite.resolve().parent, capture_output=True, text=True, check=False, timeout=1800
             )
         *_, last = done.stdout.splitlines() or done.stderr.splitlines() or ["it said nothing"]
         print(f"{name}: {last}", flush=True)

@@ -12,7 +12,8 @@ from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labs import Lab, enter
 from tests.own_database import ON_POSTGRES, run_in_threads
-from tests.processes import begun, line_of
+from tests.processes import begun
+from tests.waits import line_of
 from vms import inventory, operations
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.worker import Worker

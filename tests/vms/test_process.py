@@ -12,7 +12,8 @@ from django.utils import timezone
 import pvesim
 from accounts.models import User
 from tests.labs import Lab, enter
-from tests.processes import begun, line_of
+from tests.processes import begun
+from tests.waits import line_of
 from vms import inventory, operations
 from vms.models import ClusterSync, Operation, VirtualMachine, WorkerBeat
 

@@ -1,0 +1,91 @@
+"""Tests end: whatever a process does not say, and whatever hangs."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT, begun
+from tests.waits import heard, line_of, stop
+
+SOON = 0.3
+SLEEP = "import time; time.sleep(600)"
+
+
+@contextmanager
+def program(code: str) -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen([sys.executable, "-S", "-c", code], stdout=subprocess.PIPE) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def test_a_process_that_says_nothing_is_not_waited_for_any_longer():
+    with program(SLEEP) as silent, pytest.raises(AssertionError, match="in time"):
+        line_of(silent, "ready", SOON)
+
+
+def test_nor_is_one_that_stops_in_the_middle_of_a_line():
+    with program(f"print('first'); print('rea', end='', flush=True); {SLEEP}") as halting:
+        line_of(halting, "first")
+        with pytest.raises(AssertionError, match="in time than this:\nrea"):
+            line_of(halting, "ready", SOON)
+
+
+def test_one_that_talks_of_other_things_has_its_words_told():
+    with program(f"print('up\\nbusy', flush=True); {SLEEP}") as talking:
+        line_of(talking, "up")
+        with pytest.raises(AssertionError, match="busy"):
+            line_of(talking, "ready", SOON)
+
+
+def test_one_that_ends_has_its_last_words_told():
+    with program("print('no database')") as ended, pytest.raises(AssertionError, match=r"(?s)ended .*no database"):
+        line_of(ended, "ready")
+
+
+def test_what_was_not_asked_for_stays_for_the_next_who_reads():
+    with program("print('one'); print('two'); print('three')") as talking:
+        assert heard(talking, "two") == "one\ntwo\n"
+        assert talking.communicate(timeout=10)[0] == b"three\n"
+
+
+def test_one_that_does_not_stop_is_killed():
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True);"
+    with program(f"{deaf} {SLEEP}") as started:
+        line_of(started, "deaf")
+        assert stop(started, SOON) == -9
+
+
+def test_what_a_command_says_is_there_at_once():
+    """Into a pipe, and without PYTHONUNBUFFERED."""
+    said = "import runpy, sys; sys.argv[:] = ['manage.py', 'version']; runpy.run_path('manage.py', run_name='__main__')"
+    with begun("-c", f"{said}; {SLEEP}") as command:
+        assert line_of(command, "").strip()
+
+
+HANGS = f"""
+def test_before(): pass
+def test_that_hangs(): {SLEEP}
+def test_after(): pass
+"""
+
+
+def test_a_test_that_hangs_fails_by_its_name_and_the_next_one_is_run(tmp_path: Path):
+    (tmp_path / "test_planted.py").write_text(HANGS)
+    alone = ["-p", "no:django", "-p", "no:hypothesispytest", "-W", "ignore::pytest.PytestConfigWarning"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", *alone, "-o", "timeout=1", "test_planted.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "::test_that_hangs - Failed: Timeout" in done.stdout
+    assert "1 failed, 2 passed" in done.stdout
+
+
+def test_these_tests_are_run_with_such_a_limit(pytestconfig: pytest.Config):
+    assert 0 < float(pytestconfig.getini("timeout")) < float(pytestconfig.getini("faulthandler_timeout"))
+    assert pytestconfig.getini("faulthandler_exit_on_timeout")

@@ -1,0 +1,50 @@
+"""Waiting for processes, with deadlines that also hold when the process says nothing."""
+
+import os
+import select
+import subprocess
+import time
+from typing import Any
+
+# Protects from a hang and measures nothing: far more than a busy machine needs.
+PATIENCE = 60.0
+
+
+def heard(program: "subprocess.Popen[Any]", words: str, seconds: float = PATIENCE) -> str:
+    """What it says up to the line with these words. Fails when it ends without them, or does not say them in time."""
+    ends, said = time.monotonic() + seconds, ""
+    while line := _line(program, ends, said):
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"It ended and never said {words!r}:\n{said}")
+
+
+def line_of(program: "subprocess.Popen[Any]", words: str, seconds: float = PATIENCE) -> str:
+    """The line with these words, waited for like that."""
+    return heard(program, words, seconds).splitlines(keepends=True)[-1]
+
+
+def _line(program: "subprocess.Popen[Any]", ends: float, before: str) -> str:
+    """Byte by byte, past any buffer: poll() knows of what is in the pipe alone, and the rest stays there for others."""
+    assert program.stdout is not None
+    pipe, said = program.stdout.fileno(), bytearray()
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    while not said.endswith(b"\n"):
+        if not waiting.poll(max(0.0, ends - time.monotonic()) * 1000):
+            raise AssertionError(f"It said no more in time than this:\n{before}{said.decode()}")
+        if not (byte := os.read(pipe, 1)):
+            break
+        said += byte
+    return said.decode()
+
+
+def stop(program: "subprocess.Popen[Any]", seconds: float = PATIENCE) -> int:
+    """Ask it to end, and kill it when it does not. Returns its exit code."""
+    program.terminate()
+    try:
+        return program.wait(seconds)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        return program.wait(PATIENCE)
