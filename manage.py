@@ -5,10 +5,14 @@ import io
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
     if isinstance(sys.stdout, io.TextIOWrapper):  # none where it was closed
         sys.stdout.reconfigure(line_buffering=True)  # in a log or a pipe, too, what is said is there at once
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Lab Portal cannot start: {error}")

@@ -7,12 +7,16 @@ import sys
 from typing import Any
 
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
 
-pages = get_asgi_application()
+try:
+    pages = get_asgi_application()
+except ImproperlyConfigured as error:
+    sys.exit(f"Lab Portal cannot start: {error}")
 
-from vms import console  # noqa: E402 - its models need Django to be set up
+from vms import console  # its models need Django to be set up
 
 # After each of its queries a page waits for the interpreter, by default 5 ms for every other that computes.
 sys.setswitchinterval(0.001)

@@ -3,17 +3,17 @@
 The README's table of variables is the reference; nothing else in the product reads the environment.
 """
 
-import re
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import django_stubs_ext
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from labportal import version
+from labportal import environment, version
+from labportal.environment import number, secret, text, truth, web_address, words
 
 django_stubs_ext.monkeypatch()
 
@@ -21,58 +21,11 @@ VERSION = version.VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()
-environ.Env.read_env(BASE_DIR / ".env")
-
-
-def text(name: str, default: str | None = None) -> str:
-    """A variable, or the file that NAME_FILE points to, without surrounding white space; empty means unset."""
-    value = str(env.str(name, default="")).strip()
-    if value:
-        return value
-    if default is None:
-        raise ImproperlyConfigured(
-            f"Set {name} or {name}_FILE. bin/demo, bin/serve and bin/test make keys by themselves."
-        )
-    return default
-
-
-def words(name: str, default: str) -> list[str]:
-    return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
-
-
-def truth(name: str, *, default: bool) -> bool:
-    """A yes or a no; anything else is an error, because a typo must not switch verification off."""
-    value = text(name, "on" if default else "off").lower()
-    if value in {"1", "true", "yes", "on"}:
-        return True
-    if value in {"0", "false", "no", "off"}:
-        return False
-    raise ImproperlyConfigured(f"{name} must be on or off, not {value!r}.")
-
-
-def number(name: str, default: int, *, least: int, most: int) -> int:
-    value = text(name, str(default))
-    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
-        raise ImproperlyConfigured(f"{name} must be a number from {least} to {most}, not {value!r}.")
-    return int(value)
-
-
-def web_address(name: str, *, loopback_only: bool = False) -> str:
-    """An https:// address, or an http:// one. The value may hold a secret, so no message repeats it."""
-    value = text(name, "")
-    near = r"127\.0\.0\.1|localhost|\[::1\]"
-    http_to = near if loopback_only else r"[a-zA-Z0-9.-]+|\[[0-9a-f:]+\]"
-    where = rf"(https://([a-zA-Z0-9.-]+|\[[0-9a-f:]+\])|http://({http_to}))"
-    if value and not re.fullmatch(rf"{where}(:[0-9]{{1,5}})?([/?][!-~]*)?", value):
-        plain = "http:// only to this machine" if loopback_only else "or http://"
-        raise ImproperlyConfigured(f"{name} must be an address that begins with https:// ({plain}).")
-    return value
-
+environment.read(BASE_DIR / ".env")
 
 # Keys. Neither has a default: a published key is no key.
-SECRET_KEY = text("SECRET_KEY")
-FIELD_ENCRYPTION_KEY = words("FIELD_ENCRYPTION_KEY", text("FIELD_ENCRYPTION_KEY"))
+SECRET_KEY = secret("SECRET_KEY")
+FIELD_ENCRYPTION_KEY = words("FIELD_ENCRYPTION_KEY", secret("FIELD_ENCRYPTION_KEY"))
 KEY_FILES = [path for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEY") if (path := text(f"{name}_FILE", ""))]
 
 DEBUG = truth("DEBUG", default=False)
@@ -93,7 +46,7 @@ CLUSTERS: list[dict[str, Any]] = (
             "name": "Default Cluster",
             "host": PVE_HOST,
             "user": text("PVE_ADMIN_USER", "root@pam"),
-            "password": text("PVE_ADMIN_PASS", ""),
+            "password": secret("PVE_ADMIN_PASS", ""),
             "verify_ssl": truth("PVE_VERIFY", default=False),
             "is_default": True,
         }
@@ -110,7 +63,7 @@ OPERATIONS_PER_NODE = number("OPERATIONS_PER_NODE", 4, least=1, most=100)
 OPERATIONS_PER_CLUSTER = number("OPERATIONS_PER_CLUSTER", 16, least=1, most=1000)
 
 # What carries the jobs: the database, or Redis. Rows are the truth either way; the carrier may lose everything.
-REDIS_URL = text("REDIS_URL", "")
+REDIS_URL = environment.redis("REDIS_URL")
 if REDIS_URL and not find_spec("django_tasks_rq"):
     raise ImproperlyConfigured("REDIS_URL needs more packages: .venv/bin/pip install -r requirements-redis.txt")
 QUEUES = ("operations", "clusters")  # what people wait for is never behind a cluster that does not answer
@@ -142,7 +95,7 @@ PORTAL_URL = web_address("PORTAL_URL").rstrip("/")
 
 # Who is told when a cluster has troubles: by mail, by a call of a webhook, or nobody.
 EMAIL_URL = text("EMAIL_URL", "")
-mail_server = env.email_url_config(EMAIL_URL or "smtp://localhost:25")
+mail_server = environment.mail_server("EMAIL_URL", "smtp://localhost:25")
 EMAIL_BACKEND = mail_server["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = mail_server.get("EMAIL_HOST") or "localhost", mail_server.get("EMAIL_PORT") or 25
 EMAIL_HOST_USER = mail_server.get("EMAIL_HOST_USER") or ""
@@ -152,15 +105,16 @@ EMAIL_USE_TLS = mail_server.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = mail_server.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("ALERT_MAIL_FROM", "Lab Portal <labportal@localhost>")
-ALERT_MAIL_TO = words("ALERT_MAIL_TO", "")
+ALERT_MAIL_TO = environment.recipients("ALERT_MAIL_TO")
 ALERT_HOLD = number("ALERT_HOLD", 60, least=1, most=3600)  # seconds that a trouble, or its end, lasts before it is told
 ALERT_WEBHOOK_URL = web_address("ALERT_WEBHOOK_URL", loopback_only=True)
-ALERT_WEBHOOK_SECRET = text("ALERT_WEBHOOK_SECRET", "")
+ALERT_WEBHOOK_SECRET = secret("ALERT_WEBHOOK_SECRET", "")
 
 # What Prometheus has to say to read /metrics; empty: there are none.
-METRICS_TOKEN = text("METRICS_TOKEN", "")
+METRICS_TOKEN = secret("METRICS_TOKEN", "")
 
 INSTALLED_APPS = [
+    "labportal",
     "auditlog",
     "accounts",
     "clusters",
@@ -224,7 +178,7 @@ TEMPLATES = [
 # Database: SQLite beside manage.py, or PostgreSQL by DATABASE_URL.
 DATABASE_TIMEOUT = 2  # seconds to wait for a PostgreSQL connection, so that an outage is an answer and not a hang
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url_config(text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'lab_portal.db'}"))
+    "default": environment.database("DATABASE_URL", f"sqlite:///{quote(str(BASE_DIR / 'lab_portal.db'))}")
 }
 database = DATABASES["default"]
 if database["ENGINE"] == "django.db.backends.sqlite3":
@@ -306,8 +260,10 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True  # the next class sits at the same comput
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not LOOPBACK_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+# HSTS speaks for this host alone: other names of its domain, and browsers' lists, are not the portal's to decide on.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if LOOPBACK_ONLY:  # what `check --deploy` misses here is for portals that others reach
-    SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
 SECURE_HSTS_SECONDS = 0 if LOOPBACK_ONLY else 31536000
 DEFAULT_EXCEPTION_REPORTER_FILTER = "labportal.errors.WithoutValues"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024

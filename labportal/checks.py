@@ -1,0 +1,85 @@
+"""System checks of the settings: what was written in a way that cannot work, and how to write it."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Tags, register
+
+from labportal import environment
+
+Apps = Sequence[AppConfig] | None
+
+# What Django can match with the Host of a request: a name, .name for all below it, an address, or * for everything.
+HOST = re.compile(r"\*|\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[a-f0-9]*:[a-f0-9.:]+\]")
+
+
+@register(Tags.security, deploy=True)
+def hosts_are_names(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Otherwise every page is "this address is not the portal's"."""
+    if not settings.ALLOWED_HOSTS:
+        hint = "Write the names that people type, like ALLOWED_HOSTS=labs.example.org,127.0.0.1."
+        return [checks.Error("ALLOWED_HOSTS names no host.", hint=hint, id="portal.E001")]
+    wrong = [entry for entry in settings.ALLOWED_HOSTS if not HOST.fullmatch(entry.lower())]
+    if not wrong:
+        return []
+    right = [host for entry in settings.ALLOWED_HOSTS if (host := host_in(entry))]
+    better = ",".join(dict.fromkeys(right)) or "labs.example.org"
+    hint = f"Write ALLOWED_HOSTS={better}: names without https://, port and path."
+    text = f"ALLOWED_HOSTS holds what is not the name of a host: {', '.join(wrong)}."
+    return [checks.Error(text, hint=hint, id="portal.E001")]
+
+
+def host_in(entry: str) -> str:
+    """The name of the host in what was written for one, or nothing."""
+    written = re.sub(r"^[\"']|[\"']$", "", entry.lower())
+    if written.count(":") > 1 and not re.search(r"[/\[]", written):
+        return f"[{written}]"
+    with suppress(ValueError):
+        netloc = urlsplit(written if "://" in written else f"//{written}").netloc.rpartition("@")[2]
+        host = re.sub(r"^\*\.", ".", re.sub(r":[0-9]*$", "", netloc).rstrip("."))
+        host = host if host.isascii() else host.encode("idna").decode()
+        return host if HOST.fullmatch(host) else ""
+    return ""
+
+
+@register(Tags.security, deploy=True)
+def portal_has_a_host_of_its_own(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    parts = urlsplit(settings.PORTAL_URL)
+    if not (parts.path or parts.query):
+        return []
+    hint = f"Write PORTAL_URL={parts.scheme}://{parts.netloc}, and give the portal this name alone in the proxy."
+    return [
+        checks.Error("PORTAL_URL has a path: the portal needs a host name of its own.", hint=hint, id="portal.E002")
+    ]
+
+
+@register()
+def mail_has_addresses(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """What cannot be sent to is noticed here, not when a cluster is down."""
+    given = {"ALERT_MAIL_TO": settings.ALERT_MAIL_TO, "ALERT_MAIL_FROM": [settings.DEFAULT_FROM_EMAIL]}
+    hint = 'Write addresses like it@school.example or "Gil, Ana" <ana@school.example>, separated by commas.'
+    return [
+        checks.Error(f"{name} holds what is no address of mail: {', '.join(wrong)}.", hint=hint, id="portal.E003")
+        for name, written in given.items()
+        if (wrong := [one for one in written if not environment.recipient(one)])
+    ]
+
+
+@register()
+def comments_are_apart(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    hint = "Put comments on lines of their own."
+    found: list[CheckMessage] = []
+    if environment.cut:
+        text = f"What stands behind “ #” was taken for a comment in: {', '.join(sorted(environment.cut))}."
+        found.append(checks.Warning(text, hint=hint, id="portal.W001"))
+    if environment.kept:
+        names = ", ".join(sorted(environment.kept))
+        text = f"What stands behind “ #” belongs to the value, because it may be a secret: {names}."
+        found.append(checks.Warning(text, hint=hint, id="portal.W002"))
+    return found
