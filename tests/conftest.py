@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.utils import translation
 
 from accounts.models import User
+from tests.not_tried import pytest_terminal_summary  # noqa: F401 - pytest calls it
 
 PASSWORD = "correct horse battery"
 

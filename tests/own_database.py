@@ -20,8 +20,10 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 ON_POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
-postgres_only = pytest.mark.skipif(not ON_POSTGRES, reason="allowed: needs PostgreSQL")
-sqlite_only = pytest.mark.skipif(ON_POSTGRES, reason="allowed: needs SQLite")
+postgres_only = pytest.mark.skipif(
+    not ON_POSTGRES, reason="allowed: needs PostgreSQL: bin/test --postgres (apt install postgresql)"
+)
+sqlite_only = pytest.mark.skipif(ON_POSTGRES, reason="allowed: needs SQLite: bin/test without --postgres")
 
 
 @contextmanager

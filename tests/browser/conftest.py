@@ -18,6 +18,6 @@ def the_demo() -> Iterator[demo.Demo]:
 @pytest.fixture(scope="module")  # while Chromium is driven, a thread cannot use the database
 def window() -> Iterator[Browser]:
     if not chromium.executable():
-        pytest.skip("Chromium is not installed: apt install chromium")
+        pytest.skip("needs Chromium: apt install chromium")
     with chromium.browser() as started:
         yield started

@@ -27,7 +27,9 @@ from .conftest import Api, Clients
 FILE = os.environ.get("PVE_API_SCHEMA", "")
 RELEASES = ("7.4", "8.4", "9.2")
 
-pytestmark = pytest.mark.skipif(not FILE, reason="allowed: PVE_API_SCHEMA names no description of the API")
+pytestmark = pytest.mark.skipif(
+    not FILE, reason="allowed: needs Proxmox VE's description of its API: PVE_API_SCHEMA=FILE"
+)
 
 # Words which stand for any value of a kind, where a call wants one.
 SAMPLES = {

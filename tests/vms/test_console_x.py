@@ -17,7 +17,10 @@ __all__ = ["portal"]
 
 pytestmark = [
     pytest.mark.usefixtures("own_database"),
-    pytest.mark.skipif(not (shutil.which("Xvnc") and shutil.which("xterm")), reason="allowed: needs Xvnc and xterm"),
+    pytest.mark.skipif(
+        not (shutil.which("Xvnc") and shutil.which("xterm")),
+        reason="allowed: needs Xvnc and xterm: apt install tigervnc-standalone-server xterm",
+    ),
 ]
 
 RETURN = 0xFF0D

@@ -15,7 +15,9 @@ from vms.worker import Worker, process
 
 pytestmark = [
     pytest.mark.usefixtures("own_database"),
-    pytest.mark.skipif(not settings.REDIS_URL, reason="allowed: needs Redis"),
+    pytest.mark.skipif(
+        not settings.REDIS_URL, reason="allowed: needs Redis: bin/test --redis (apt install redis-server)"
+    ),
 ]
 
 ran: list[str] = []
