@@ -1,10 +1,15 @@
 """What django-axes counts failures by."""
 
+import ipaddress
 from typing import Any
 
+from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
+from django.db import transaction
+from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
@@ -12,9 +17,17 @@ from accounts import sessions
 from accounts.models import MAX_NAME, User
 
 
-def client_address(request: HttpRequest) -> str:
-    """The address that the server vouches for. Headers that a client can write never count."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+def client_address(request: HttpRequest) -> str | None:
+    """The address that the server vouches for; nothing when it is none. Headers that a client can write never count.
+
+    Proxies write `unknown`, `_hidden` or a name where they know or tell no address, and the server passes that on.
+    """
+    given = str(request.META.get("REMOTE_ADDR", "")).partition("%")[0]  # without the zone of fe80::1%eth0
+    try:
+        address = ipaddress.ip_address(given)
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def known_username(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
@@ -28,6 +41,34 @@ def known_username(request: HttpRequest, credentials: dict[str, Any] | None = No
         person
         or "unknown:" + salted_hmac("accounts.lockout", typed.lower(), secret=settings.SECRET_KEY).hexdigest()[:24]
     )
+
+
+class Handler(AxesDatabaseHandler):  # type: ignore[misc]
+    """Counts failures without an address by the name alone: a guesser is slowed down, and nobody else is locked.
+
+    To the database no two missing addresses are the same, so two processes may each make a row of the same failures.
+    """
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+    ) -> None:
+        try:
+            super().user_login_failed(sender, credentials, request, **kwargs)
+        except AccessAttempt.MultipleObjectsReturned:
+            _make_one(known_username(request, credentials) if request else "")
+            super().user_login_failed(sender, credentials, request, **kwargs)
+
+
+def _make_one(username: str) -> None:
+    """Of the rows without an address, one for each browser."""
+    with transaction.atomic():
+        rows = AccessAttempt.objects.select_for_update().filter(username=username, ip_address=None)
+        for agent in set(rows.values_list("user_agent", flat=True)):
+            mine = rows.filter(user_agent=agent).order_by("-attempt_time", "pk")
+            failures = mine.aggregate(total=Sum("failures_since_start"))["total"]
+            first, *others = mine.values_list("pk", flat=True)
+            AccessAttempt.objects.filter(pk=first).update(failures_since_start=failures)
+            AccessAttempt.objects.filter(pk__in=others).delete()
 
 
 class RecheckingBackend(ModelBackend):

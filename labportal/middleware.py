@@ -20,7 +20,7 @@ def audit_trail(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         actor = SimpleLazyObject(lambda: request.user if request.user.is_authenticated else None)
-        with set_extra_data({"actor": actor, "remote_addr": client_address(request) or None}):
+        with set_extra_data({"actor": actor, "remote_addr": client_address(request)}):
             return get_response(request)
 
     return middleware

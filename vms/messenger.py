@@ -57,6 +57,10 @@ class NotSent(Exception):
     """It certainly did not arrive."""
 
 
+class Unsendable(Exception):
+    """It did not arrive, and another try would end the same."""
+
+
 class Unsure(Exception):
     """Nobody can tell whether it arrived."""
 
@@ -83,8 +87,18 @@ def _send(message: AlertMessage, now: datetime) -> None:
     except Unsure as failure:
         logger.warning("Alert %s, %s: perhaps not sent (%s).", message.alert_id, message.channel, failure)
         message.lost(str(failure))
+    except Unsendable as failure:
+        _fail(message, str(failure))
+    except Exception as failure:  # noqa: BLE001 - whatever it is, this message has an end and the next one its turn
+        _fail(message, type(failure).__name__)
     else:
         message.sent()
+
+
+def _fail(message: AlertMessage, reason: str) -> None:
+    """Without the exception itself, which may quote an address and what is secret in it."""
+    logger.error("Alert %s, %s: cannot be sent (%s).", message.alert_id, message.channel, reason)
+    message.failed(reason)
 
 
 def headline(message: AlertMessage) -> str:
@@ -114,6 +128,8 @@ def _mail(message: AlertMessage) -> None:
         raise NotSent(type(failure).__name__) from None
     except (OSError, smtplib.SMTPException) as failure:
         raise Unsure(type(failure).__name__) from None
+    except ValueError:  # before anything is sent; it quotes the address
+        raise Unsendable("ALERT_MAIL_TO or ALERT_MAIL_FROM holds what is no address of mail") from None
     finally:
         server.close()
 

@@ -22,9 +22,13 @@ MOST_BY_PERSON, MOST_FROM_ADDRESS = 10, 200
 
 
 def _keys(request: PersonRequest) -> list[tuple[str, int]]:
-    """What tries are counted by. The address is kept as a digest."""
-    address = salted_hmac("classes.join", client_address(request), algorithm="sha256").hexdigest()[:40]
-    return [(f"person:{request.user.pk}", MOST_BY_PERSON), (f"address:{address}", MOST_FROM_ADDRESS)]
+    """What tries are counted by. The address is kept as a digest; who has none shares no count with others."""
+    address = client_address(request)
+    digest = salted_hmac("classes.join", address or "", algorithm="sha256").hexdigest()[:40]
+    return [
+        (f"person:{request.user.pk}", MOST_BY_PERSON),
+        *([(f"address:{digest}", MOST_FROM_ADDRESS)] if address else []),
+    ]
 
 
 def _take(request: PersonRequest) -> bool:

@@ -10,6 +10,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import F
 from django.test import RequestFactory
 
+from accounts import lockout
 from accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +144,43 @@ def test_a_typed_name_that_is_kept_would_be_noticed(settings):
     settings.AXES_USERNAME_CALLABLE = None
     fail(1, PASSWORD)
     assert PASSWORD in written_down()
+
+
+# Without an address
+
+NONE = ["unknown", "_hidden", "labs.example.org", "192.0.2.7:4711", "", "192.0.2.7, 10.0.0.1", "::1::", "1" * 300]
+ADDRESSES = {
+    "192.0.2.7": "192.0.2.7",
+    "::ffff:192.0.2.7": "192.0.2.7",
+    "2001:DB8:0::1": "2001:db8::1",
+    "fe80::1%eth0": "fe80::1",
+}
+
+
+@pytest.mark.parametrize(("given", "address"), [*ADDRESSES.items(), *((given, None) for given in NONE)])
+def test_what_is_no_address_is_none(given: str, address: str | None):
+    assert lockout.client_address(RequestFactory().get("/", REMOTE_ADDR=given)) == address
+
+
+@pytest.mark.parametrize("given", NONE)
+def test_who_has_no_address_logs_in_and_is_counted(given: str):
+    fail(1, address=given)
+    assert AccessAttempt.objects.get().ip_address is None
+    assert log_in("anna", address=given).username == "anna"
+
+
+def test_without_an_address_a_name_is_locked_and_no_other():
+    for given in NONE[:5]:
+        fail(1, address=given)
+    assert log_in("anna", address="unknown") is None
+    assert log_in("bert", address="unknown")
+    assert log_in("anna", address=HOME)
+
+
+def test_rows_that_two_processes_made_of_the_same_failures_become_one():
+    fail(1, address="unknown")
+    AccessAttempt.objects.create(**{**AccessAttempt.objects.values().get(), "id": None, "failures_since_start": 2})
+    fail(1, address="unknown")
+    assert AccessAttempt.objects.get().failures_since_start == 4
+    fail(1, address="unknown")
+    assert log_in("anna", address="unknown") is None

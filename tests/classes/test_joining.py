@@ -124,6 +124,13 @@ def test_tries_are_counted_by_address(monkeypatch: pytest.MonkeyPatch, networks:
     assert answers == [404, 404, 404, 429]
 
 
+def test_who_has_no_address_shares_no_count(monkeypatch: pytest.MonkeyPatch, networks: LabClass, ana: User, ben: User):
+    monkeypatch.setattr(joining, "MOST_FROM_ADDRESS", 1)
+    monkeypatch.setattr(joining, "MOST_BY_PERSON", 2)
+    answers = [logged_in(who).post("/join/", {"code": "WRONG"}, REMOTE_ADDR="unknown") for who in (ana, ben, ana, ana)]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
+
+
 def test_right_codes_cost_nothing(networks: LabClass, ana: User):
     client, code = logged_in(ana), invite(networks)[2]
     assert {client.post("/join/", {"code": code}).status_code for _ in range(15)} == {200}

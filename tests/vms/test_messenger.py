@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.mail.backends import locmem
+from django.core.mail.backends import locmem, smtp
 from django.utils import timezone
 
 from tests.labs import Lab
@@ -253,6 +253,45 @@ def test_only_a_mail_that_certainly_did_not_arrive_waits(
     message = send()
     assert (message.state, len(mail.outbox)) == (state, state == State.SENT)
     assert "hunter2" not in message.problem
+
+
+UNSENDABLE: list[tuple[dict[str, Exception], str]] = [
+    ({"on_send": ValueError("hunter2")}, "ALERT_MAIL_TO or ALERT_MAIL_FROM holds what is no address of mail"),
+    ({"on_send": LookupError("hunter2")}, "LookupError"),
+    ({"on_open": ValueError("hunter2")}, "ValueError"),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("case", UNSENDABLE)
+def test_what_cannot_be_sent_has_failed_and_the_next_message_is_sent(
+    building_a: Lab, settings: Any, monkeypatch: pytest.MonkeyPatch, receiver: Receiver, case: Any
+):
+    troubles, reason = case
+    settings.ALERT_MAIL_TO = ["boss@school.test"]
+    monkeypatch.setattr(mail, "get_connection", type("Server", (Broken,), troubles))
+    now = timezone.now()
+    alert = Alert.objects.create(cluster_id="building-a", kind="cluster_down", text="x", since=now, seen_at=now)
+    alert.open(now, text="It does not answer.", since=now, channels=["mail", "webhook"])
+    messenger.send_due(now + timedelta(seconds=1))
+    by_mail, by_webhook = AlertMessage.objects.order_by("channel")
+    assert (by_mail.state, by_mail.problem, by_webhook.state) == (State.FAILED, reason, State.SENT)
+
+
+@pytest.mark.django_db
+def test_an_address_that_is_none_is_never_left_being_sent(
+    building_a: Lab, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Django's own server of mail, which refuses it."""
+    settings.ALERT_MAIL_TO = ["IT <it@school.test>; net@school.test"]
+    server = smtp.EmailBackend()
+    server.connection = True
+    monkeypatch.setattr(server, "close", lambda: None)
+    monkeypatch.setattr(mail, "get_connection", lambda: server)
+    begin("mail")
+    message = send()
+    assert (message.state, "ALERT_MAIL_TO" in message.problem) == (State.FAILED, True)
+    assert "net@school.test" not in caplog.text
 
 
 @pytest.mark.django_db

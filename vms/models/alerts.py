@@ -156,6 +156,9 @@ class AlertMessage(models.Model):
     def lost(self, problem: str) -> None:
         self._leave(state=self.State.UNKNOWN, problem=problem[:200])
 
+    def failed(self, problem: str) -> None:
+        self._leave(state=self.State.FAILED, problem=problem[:200])
+
     def not_sent(self, now: datetime, problem: str) -> None:
         """It certainly did not arrive: another try later, or none any more."""
         state = self.State.WAITING if self.tries < self.TRIES else self.State.FAILED
