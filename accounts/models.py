@@ -43,6 +43,16 @@ class CaseInsensitiveUserManager(UserManager["User"]):
             raise self.model.DoesNotExist
         return self.get(username__iexact=username)
 
+    def may_teach(self) -> models.QuerySet["User"]:
+        """Who may be given control over others' machines: staff, and who may make classes."""
+        wanted = Q()
+        for label, codename in PORTAL_RIGHTS:
+            wanted |= Q(content_type__app_label=label, codename=codename)
+        by_name = Permission.objects.filter(wanted, user=OuterRef("pk"))
+        by_group = Permission.objects.filter(wanted, group__user=OuterRef("pk"))
+        able = Q(is_staff=True) | Q(is_superuser=True) | Exists(by_name) | Exists(by_group)
+        return self.filter(able, is_active=True)
+
     def with_rights(self) -> models.QuerySet["User"]:
         """Staff, and whoever has rights by name or by a group: staff at the next tick of a box."""
         by_name = Permission.objects.filter(rights_of_staff(), user=OuterRef("pk"))
@@ -51,6 +61,9 @@ class CaseInsensitiveUserManager(UserManager["User"]):
 
 
 class User(AbstractUser):
+    # Filled in by what signs people in from a directory, of which there is none yet: their passwords are kept there.
+    signs_in_elsewhere = False
+
     class Theme(models.TextChoices):
         AUTO = "auto", gettext_lazy("as the device")
         LIGHT = "light", gettext_lazy("light")
@@ -78,3 +91,13 @@ class User(AbstractUser):
                 violation_error_message=gettext_lazy("A user with this name exists already."),
             )
         ]
+
+    @property
+    def may_teach(self) -> bool:
+        return User.objects.may_teach().filter(pk=self.pk).exists()
+
+    @property
+    def role_in_words(self) -> str:
+        """For whoever decides about this person: what kind of account it is, and its groups."""
+        kind = _("administrator with all rights") if self.is_superuser else _("staff") if self.is_staff else ""
+        return ", ".join(filter(None, [kind, *self.groups.values_list("name", flat=True)])) or _("no group")

@@ -7,8 +7,10 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
 from accounts import prepared
+from accounts.confirming import may_not_teach
 from accounts.models import User
 from classes.models import LabClass, Membership
 from vms.models import ClusterGrant
@@ -76,6 +78,21 @@ def find(user: User, pk: int, right: Right) -> LabClass:
         raise PermissionDenied
     get_object_or_404(LabClass.objects.none(), pk=pk)
     raise AssertionError
+
+
+def is_student(user: User, lab_class: LabClass) -> bool:
+    """Whether somebody takes part in it, or is on its list."""
+    return bool(Membership.objects.live().filter(lab_class=lab_class, user=user).exists())
+
+
+def why_not_lead(person: User, lab_class: LabClass, *, by: User) -> str:
+    """Why this person cannot decide that the other one runs the class, or nothing."""
+    if not person.may_teach:
+        return may_not_teach([person])
+    if is_student(person, lab_class) and not is_administrator(by):
+        text = _("%(person)s is a student of this class. Only an administrator can let a student run it.")
+        return text % {"person": person.get_username()}
+    return ""
 
 
 def may_create(user: User) -> bool:

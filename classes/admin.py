@@ -14,13 +14,17 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.choosing import Choosing
-from classes import inviting, running
+from accounts.confirming import ConfirmedPeopleForm
+from accounts.models import User
+from classes import access, inviting, running
 from classes.models import Invite, LabClass, Membership
 from vms.admin.common import ReadOnly
 from vms.models import ClusterGrant
 
 
-class LabClassAdminForm(forms.ModelForm[LabClass]):
+class LabClassAdminForm(ConfirmedPeopleForm):
+    gives_control = ("owner", "co_owners")
+
     old_link = forms.CharField(
         label=gettext_lazy("honour an old link"),
         max_length=300,
@@ -35,8 +39,13 @@ class LabClassAdminForm(forms.ModelForm[LabClass]):
         model = LabClass
         fields = (
             "name", "description", "lesson", "links", "starts_on", "ends_on", "time_zone", "baseline", "owner",
-            "co_owners",
+            "co_owners", "confirmed",
         )  # fmt: skip
+
+    def introduce(self, person: User) -> str:
+        known = super().introduce(person)
+        is_student = self.instance.pk and access.is_student(person, self.instance)
+        return f"{known} · " + _("a student of this class") if is_student else known
 
     def clean_old_link(self) -> str:
         token = str(self.cleaned_data["old_link"]).rstrip("/").rpartition("/")[2]

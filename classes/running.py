@@ -7,13 +7,17 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
-from classes import queue
+from classes import access, queue
 from classes.models import ClassMachine, LabClass, Membership
 from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
 
 
 class Taken(Exception):
     """Another class was faster, or the machine is not of a granted pool. Nothing was changed."""
+
+
+class NotAllowed(Exception):
+    """This person may not run the class. The text says why."""
 
 
 def create(lab_class: LabClass, *, owner: User, grants: Iterable[ClusterGrant]) -> LabClass:
@@ -122,14 +126,21 @@ def assign(membership: Membership, vm: VirtualMachine) -> None:
 # People who run it
 
 
-def add_co_owner(lab_class: LabClass, person: User) -> bool:
+def add_co_owner(lab_class: LabClass, person: User, *, by: User) -> bool:
+    """False for who runs it already. Raises `NotAllowed`."""
     with transaction.atomic():
         held = queue.hold(lab_class)
+        _check(held, person, by=by)
         if person.pk == held.owner_id or held.co_owners.filter(pk=person.pk).exists():
             return False
         held.co_owners.add(person)
         follow(held)
     return True
+
+
+def _check(lab_class: LabClass, person: User, *, by: User) -> None:
+    if refusal := access.why_not_lead(person, lab_class, by=by):
+        raise NotAllowed(refusal)
 
 
 def remove_co_owner(lab_class: LabClass, person: User) -> bool:
@@ -142,12 +153,16 @@ def remove_co_owner(lab_class: LabClass, person: User) -> bool:
     return True
 
 
-def transfer(lab_class: LabClass, person: User) -> None:
-    """Make a co-owner the owner; the owner becomes a co-owner. What he handed on stays with the class."""
+def transfer(lab_class: LabClass, person: User, *, by: User) -> None:
+    """Make a co-owner the owner; the owner becomes a co-owner. What he handed on stays with the class.
+
+    Raises `NotAllowed`, and `Taken` when the person is no co-owner any more.
+    """
     with transaction.atomic():
         held = queue.hold(lab_class)
         if not held.co_owners.filter(pk=person.pk).exists():
             raise Taken
+        _check(held, person, by=by)
         before, held.owner = held.owner, person
         held.save(update_fields=["owner"])
         held.co_owners.remove(person)

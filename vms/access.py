@@ -1,6 +1,7 @@
 """Who may open the page of which machine: what is not his is not there."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -42,6 +43,13 @@ def sets_of(user: User) -> QuerySet[MachineSet]:
     """The sets whose page he may open: those that he looks after, and to staff who see machines every set."""
     sets: QuerySet[MachineSet] = MachineSet.objects.all()
     return sets if sees_all(user) else sets.filter(stewards=user.pk)
+
+
+def unfit_stewards() -> QuerySet[Any]:
+    """Who looks after a set and would not be chosen for it today, with the set: rows of the table between both."""
+    rows: QuerySet[Any] = MachineSet.stewards.through.objects.filter(user__is_active=True)
+    unfit = rows.exclude(user__in=User.objects.may_teach().values("pk"))
+    return unfit.select_related("user", "machineset").order_by("user__username", "machineset__name")
 
 
 def machines_of(machine_set: MachineSet, user: User) -> QuerySet[VirtualMachine]:

@@ -14,7 +14,7 @@ from classes.access import Right
 from classes.forms import GrantsForm, LabClassForm
 from classes.models import ClassMachine, LabClass, Membership
 from vms import cards
-from vms.access import operable_among
+from vms.access import operable_among, unfit_stewards
 from vms.access import visible_to as machines_visible_to
 from vms.models import Assignment, ClusterGrant, HelpRequest
 from vms.views import PersonRequest, login_needed
@@ -34,7 +34,9 @@ def class_list(request: PersonRequest) -> HttpResponse:
     taken = LabClass.objects.joined_by(user).select_related("owner")
     everything = access.is_administrator(user)
     others = LabClass.objects.exclude(pk__in=taught.values("pk")).select_related("owner") if everything else ()
-    context = {"taught": taught, "taken": taken, "others": others, "may_create": access.may_create(user)}
+    unfit = unfit_stewards().select_related("machineset__lab_class") if everything else ()
+    may_create = access.may_create(user)
+    context = {"taught": taught, "taken": taken, "others": others, "unfit": unfit, "may_create": may_create}
     return render(request, "classes/list.html", context)
 
 

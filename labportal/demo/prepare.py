@@ -63,7 +63,7 @@ def make_a_class(grants: list[ClusterGrant], students: list[str]) -> None:
     )
     made = running.create(wanted, owner=first, grants=grants[:1])
     for person in others:
-        running.add_co_owner(made, person)
+        running.add_co_owner(made, person, by=first)
     last = running.adoptable(made).order_by("-vmid").values_list("pk", flat=True)[:2]
     running.adopt(made, list(last), by=first)
     enrolling.put_on_list(made, list(User.objects.filter(username__in=students)), at_once=False)

@@ -18,8 +18,10 @@ def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabCl
     """The steward's: 101 and 103 of the first cluster. The stranger's: what is free of 102 and 103 of the last."""
     ours = _lab_class(OURS, people["steward"], people["holder"], 1, (101, 103))
     theirs = _lab_class(THEIRS, people["stranger"], people["other"], clusters, (102, 103))
-    running.add_co_owner(ours, people["co_owner"])
-    running.add_co_owner(theirs, User.objects.create_user("strangers_friend"))
+    friend = User.objects.create_user("strangers_friend")
+    friend.groups.add(*people["stranger"].groups.all())
+    running.add_co_owner(ours, people["co_owner"], by=ours.owner)
+    running.add_co_owner(theirs, friend, by=theirs.owner)
     for made in (ours, theirs):
         _in_use(made)
     Invite.objects.filter(lab_class=ours).update(token_hash=token_hash(LINK), code_hash=code_hash(CODE))

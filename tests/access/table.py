@@ -57,7 +57,7 @@ batches/<uuid:pk>/cancel/                           | 405                       
 batches/<uuid:pk>/retry/                            | 405                                 |  in 404 404 302 302 404 404 302 302
 batches/<uuid:pk>/resume/                           | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/                                            |  in 200 200 200 200 200 200 200 200 | 405
-classes/new/                                        |  in 403 403 200 403 403 403 200 200 |  in 403 403 302 403 403 403 400 400
+classes/new/                                        |  in 403 403 200 200 403 403 200 200 |  in 403 403 302 400 403 403 400 400
 classes/<int:pk>/                                   |  in 200 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/settings/                          |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/settings/places/                   | 405                                 |  in 404 404 302 403 404 404 403 403
@@ -77,7 +77,7 @@ classes/<int:pk>/people/<int:member>/remove/        |  in 404 404 200 200 404 40
 classes/<int:pk>/people/<int:member>/wait/          | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/invite/                            |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/invite/<int:invite>/revoke/        | 405                                 |  in 404 404 302 302 404 404 302 302
-classes/<int:pk>/co-owners/                         |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 403 404 404 302 302
+classes/<int:pk>/co-owners/                         |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 403 404 404 200 200
 classes/<int:pk>/co-owners/<int:person>/remove/     |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
 classes/<int:pk>/co-owners/<int:person>/transfer/   |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
 join/                                               |  in 200 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200 200
@@ -159,7 +159,7 @@ BODIES: dict[str, Any] = {
     "classes/<int:pk>/people/add/": {"text": "other"},
     "classes/<int:pk>/people/<int:member>/remove/": {"machine": "unassign"},
     "classes/<int:pk>/invite/": {"expires_at": "2099-01-01T10:00", "max_uses": "9"},
-    "classes/<int:pk>/co-owners/": {"username": "other"},
+    "classes/<int:pk>/co-owners/": {"username": "stranger"},
     "join/": {"code": CODE},
     "api/switch-cluster": '{"cluster_id": "building-1"}',
     **{route: {"post": "yes"} for route, page in routes.model_pages().items() if page.page.endswith("delete/")},

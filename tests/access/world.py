@@ -119,7 +119,7 @@ def _simulated(sim: pvesim.Simulator) -> pvesim.Cluster:
 def _people() -> dict[str, User]:
     plain = ("holder", "other", "steward", "co_owner", "stranger")
     users = {name: User.objects.create_user(name, first_name="Kim") for name in plain}
-    for name in ("steward", "stranger"):
+    for name in ("steward", "co_owner", "stranger"):
         users[name].groups.add(Group.objects.get(name="Teacher"))
     users["staff"] = User.objects.create_user("staff", is_staff=True)
     users["auditor"], users["lab_admin"] = join("auditor", "Auditor"), join("lab_admin", "Lab administrator")

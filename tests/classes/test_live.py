@@ -42,7 +42,7 @@ def test_nobody_else_does(networks: LabClass, theo: User, ben: User):
 
 
 def test_a_co_owner_starts_all_and_an_owner_sees_how_it_goes(networks: LabClass, tess: User, theo: User):
-    running.add_co_owner(networks, theo)
+    running.add_co_owner(networks, theo, by=networks.owner)
     answer = ask(theo, networks, "start", whose="stopped")
     assert Operation.objects.get().requested_by == theo
     assert live(networks) in text(logged_in(tess).get(answer.url))

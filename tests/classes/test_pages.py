@@ -103,7 +103,9 @@ def test_who_waits_reads_it_on_the_page(networks: LabClass, ana: User):
 
 def test_a_co_owner_is_added_removed_and_made_owner(networks: LabClass, tess: User, theo: User):
     client, where = logged_in(tess), f"/classes/{networks.pk}/co-owners/"
-    client.post(where, {"username": "THEO"})
+    shown = client.post(where, {"username": "THEO"}).context["shown"]
+    assert set(networks.machine_set.stewards.all()) == {tess}
+    client.post(where, {"shown": shown})
     assert set(networks.machine_set.stewards.all()) == {tess, theo}
     assert client.get(f"{where}{theo.pk}/transfer/").status_code == 200
     client.post(f"{where}{theo.pk}/transfer/")
@@ -162,12 +164,16 @@ def test_who_is_logged_out_logs_in_first(end: str):
 def test_an_administrator_makes_and_changes_classes_in_the_admin(lab_admin: User, tess: User, theo: User):
     client = logged_in(lab_admin)
     inlines = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
-    client.post("/admin/classes/labclass/add/", {"name": "Made", "owner": tess.pk, "co_owners": [theo.pk], **inlines})
+    wanted = {"name": "Made", "owner": tess.pk, "co_owners": [theo.pk], **inlines}
+    client.post("/admin/classes/labclass/add/", wanted | {"confirmed": [tess.pk, theo.pk]})
     made = LabClass.objects.get()
     assert set(made.machine_set.stewards.all()) == {tess, theo}
     where = f"/admin/classes/labclass/{made.pk}/change/"
     assert client.get(where).status_code == 200
-    client.post(where, {"name": "Made", "owner": theo.pk, "old_link": "https://x.example/join/made-201", **inlines})
+    confirmed = {"confirmed": [theo.pk]}
+    client.post(
+        where, {"name": "Made", "owner": theo.pk, **confirmed, "old_link": "https://x.example/join/made-201", **inlines}
+    )
     assert list(made.machine_set.stewards.all()) == [theo]
     assert Invite.objects.by_token("made-201").restricted_to_roster
     client.post(where.replace("change", "delete"), {"post": "yes"})

@@ -15,7 +15,7 @@ from vms.models import VirtualMachine
 @pytest.fixture
 def people(networks: LabClass, tess: User, lab_admin: User, ana: User) -> dict[Role, User]:
     cora = teacher("cora")
-    running.add_co_owner(networks, cora)
+    running.add_co_owner(networks, cora, by=networks.owner)
     enrolling.join(invite(networks)[0], ana)
     return {Role.OWNER: tess, Role.CO_OWNER: cora, Role.ADMINISTRATOR: lab_admin, Role.MEMBER: ana}
 

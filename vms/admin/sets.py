@@ -9,15 +9,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.choosing import Choosing
+from accounts.confirming import ConfirmedPeopleForm
 from vms.models import MachineSet
+
+
+class MachineSetForm(ConfirmedPeopleForm):
+    gives_control = ("stewards",)
 
 
 @admin.register(MachineSet)
 class MachineSetAdmin(Choosing[MachineSet]):
+    form = MachineSetForm
     list_display = ("name", "machine_count", "gone_count", "led_by")
     search_fields = ("name", "stewards__username", "machines__name")
     autocomplete_fields = ("machines", "stewards")
-    fields = ("name", "stewards", "machines", "gone")
+    fields = ("name", "stewards", "confirmed", "machines", "gone")
     readonly_fields = ("gone",)
     actions = ("drop_gone",)
     list_per_page = 50
@@ -25,7 +31,10 @@ class MachineSetAdmin(Choosing[MachineSet]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: MachineSet | None = None) -> Any:
         """What a class keeps is changed there: it would be undone, or the class would not know."""
-        return self.fields if obj and obj.is_managed else self.readonly_fields
+        return ("name", "stewards", "machines", "gone") if obj and obj.is_managed else self.readonly_fields
+
+    def get_fields(self, request: HttpRequest, obj: MachineSet | None = None) -> Any:
+        return self.get_readonly_fields(request, obj) if obj and obj.is_managed else self.fields
 
     def has_delete_permission(self, request: HttpRequest, obj: MachineSet | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj and obj.is_managed)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from clusters import checks, keys
 from clusters.models import ClusterHealth
-from vms import connectivity, registry
+from vms import access, connectivity, registry
 from vms.models import ClusterSync
 
 # Verdict and text: one line of the report.
@@ -33,6 +33,7 @@ class Command(BaseCommand):
             "files": _files,
             "clusters": _clusters,
             "worker": _worker,
+            "rights": _rights,
             "checks": _checks,
         }
         for name, part in parts.items():
@@ -110,6 +111,16 @@ def _worker() -> Iterator[Line]:
         yield OK, "reads the clusters"
     else:
         yield WARN, "nothing was ever read. Run: manage.py worker"
+
+
+def _rights() -> Iterator[Line]:
+    unfit = list(access.unfit_stewards())
+    for row in unfit:
+        name, where = row.user.get_username(), row.machineset.title
+        told = f"{name} controls the machines of “{where}” and may not make classes"
+        yield WARN, f"{told}. Take {name} out there, or put {name} into the group Teacher."
+    if not unfit:
+        yield OK, "only staff and people who may make classes control others' machines"
 
 
 def _checks() -> Iterator[Line]:
