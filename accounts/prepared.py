@@ -30,6 +30,12 @@ class Prepared:
         """For `…__in`."""
         return RawSQL(*self._for(person))  # noqa: S611 - Django made it, of nobody's words
 
+    def of_each(self, column: str) -> RawSQL:
+        """For `…__in`, about whomever each row of the outer query names in this column, like `"table"."user_id"`."""
+        sql, parameters = self._for(SOMEBODY)
+        places = tuple(column if one == SOMEBODY else "%s" for one in parameters)
+        return RawSQL(sql % places, [one for one in parameters if one != SOMEBODY])  # noqa: S611 - as above
+
     def exists(self, person: int) -> bool:
         """Whether it finds a row."""
         sql, parameters = self._for(person)

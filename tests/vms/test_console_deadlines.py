@@ -29,5 +29,5 @@ def test_rights_are_asked_every_half_minute_and_a_lease_outlives_two_turns():
     assert ConsoleSession.LEASE.total_seconds() > 2 * socket.CHECK_EVERY + 10
 
 
-def test_what_is_closed_is_asked_more_often_than_rights():
-    assert 2 * closing.ASK_EVERY < socket.CHECK_EVERY
+def test_what_is_taken_away_is_seen_within_three_seconds():
+    assert 2 * closing.ASK_EVERY < 3

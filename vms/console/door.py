@@ -74,9 +74,14 @@ def enter(token: str, key: str) -> Visitor:
 def stay(visitor: Visitor) -> None:
     """Renew the lease. Raises `Ended` when the person may not go on."""
     user = _who(visitor.session_key)
-    machines = VirtualMachine.objects.operable_by(user).on_active_clusters().present()
-    if user.pk != visitor.user.pk or not machines.filter(pk=visitor.machine.pk).exists():
+    machines = VirtualMachine.objects.operable_by(user).filter(pk=visitor.machine.pk)
+    machine = machines.select_related("cluster").first()
+    if user.pk != visitor.user.pk or machine is None:
         raise Ended(ends.WITHDRAWN, "the right to this machine was withdrawn")
+    if machine.gone_at:
+        raise Ended(ends.NOT_THERE, "the machine is gone")
+    if not machine.cluster.is_active:
+        raise Ended(ends.CLUSTER_OFF, "the cluster was switched off")
     if not visitor.row.renew():
         raise Ended(ends.UNREACHABLE, "the portal was interrupted")
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from django.conf import settings
@@ -21,7 +21,7 @@ logger = logging.getLogger("vms.console")
 PATH = re.compile(r"/ws/console/([A-Za-z0-9_-]{20,100})/")
 SUBPROTOCOL = "binary"
 
-# How often it is asked whether somebody may stay.
+# How often it is asked whether somebody may stay, by the rules themselves. What changed is seen sooner, by `closing`.
 CHECK_EVERY = 30.0
 CLOSE_WITHIN = 2.0
 
@@ -81,13 +81,13 @@ async def _console(scope: door.Scope, browser: pipe.Browser) -> None:
 
 async def _watch(visitor: door.Visitor) -> None:
     while True:
-        try:
+        name = ""
+        with suppress(TimeoutError):
             async with asyncio.timeout(CHECK_EVERY):
-                name = await closing.wait(visitor.row.pk)
-        except TimeoutError:
-            await apart(door.stay, visitor)
-        else:
+                name = await closing.wait(visitor)
+        if name:
             raise Ended(ends.CLOSED, "closed by an administrator", outcome=CLOSED_BY % {"name": name})
+        await apart(door.stay, visitor)
 
 
 async def _close(send: Send, ended: Ended) -> None:

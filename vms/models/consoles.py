@@ -4,20 +4,22 @@ import os
 import secrets
 import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import Case, CharField, Q, Value, When
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts.models import User
-from vms.models.machines import VirtualMachine
+from vms.models.machines import VirtualMachine, usable_by_each
 from vms.models.operations import Operation
 
 
@@ -30,6 +32,8 @@ OUTCOMES: dict[str, str] = {
     Mode.CONTROL: gettext_noop("Control. %(outcome)s"),
     Mode.VIEW: gettext_noop("View only. %(outcome)s"),
 }
+RIGHTS = "django.contrib.auth.backends.ModelBackend"
+TEXT = CharField()
 CLOSED_BY = gettext_noop("Closed by %(name)s.")
 
 
@@ -82,14 +86,35 @@ def _hash(secret: str) -> str:
     return salted_hmac("vms.console", secret, algorithm="sha256").hexdigest()
 
 
+class Standing(NamedTuple):
+    """`password` is the account's as it is stored: another one ends its logins. None: the account is gone."""
+
+    closed_by: str
+    password: str | None
+    may_stay: bool
+
+
+def _may_stay() -> Case:
+    """As `operable_by` says it, of each console's person and machine."""
+    held = Q(vm__in=usable_by_each('"vms_consolesession"."user_id"'))
+    operators = User.objects.with_perm("vms.operate_virtualmachine", backend=RIGHTS).filter(is_staff=True)
+    is_there = Q(user__is_active=True, vm__gone_at=None, vm__cluster__is_active=True)
+    return Case(When((held | Q(user__in=operators)) & is_there, then=True), default=False)
+
+
 class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
     def alive(self) -> Self:
         """Without those whose process died."""
         return self.filter(leased_until__gt=timezone.now())
 
-    def closed(self, keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
-        """Which of these somebody closes, and who."""
-        return dict(self.filter(pk__in=keys).exclude(closed_by_name="").values_list("pk", "closed_by_name"))
+    def standings(self, keys: Collection[uuid.UUID], logins: Collection[str]) -> dict[uuid.UUID | str, Standing]:
+        """How these consoles stand, and which of these sessions are in force still: one query, whoever wrote there."""
+        consoles = self.filter(pk__in=keys).order_by()
+        found = consoles.values_list(Cast("pk", TEXT), "closed_by_name", "user__password", _may_stay())
+        sessions = Session.objects.filter(session_key__in=logins, expire_date__gt=timezone.now())
+        in_force = sessions.values_list("session_key", Value("", TEXT), Value("", TEXT), Value(value=True))
+        rows = found.union(in_force, all=True)
+        return {key if key in logins else uuid.UUID(key): Standing(*rest) for key, *rest in rows}
 
     def end_dead(self) -> int:
         """Write down the end of those whose process died. Returns how many."""

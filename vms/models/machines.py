@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AnonymousUser
 from django.db import models, transaction
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy
 
 from accounts import prepared
@@ -46,6 +47,11 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
         if not user.is_authenticated or not user.is_active:
             return self.none()
         return self.filter(pk__in=_usable.subquery(user.pk))
+
+
+def usable_by_each(column: str) -> RawSQL:
+    """The primary keys of what those people may use whom an outer query names in this column: not as staff."""
+    return _usable.of_each(column)
 
 
 def _held_by(person: int) -> models.QuerySet[Any, Any]:

@@ -6,7 +6,9 @@ import * as talk from "./console-talk.js";
 
 const PAUSES = [1000, 3000, 8000]; // milliseconds before each try to connect again
 const SLOWLY = 30_000; // between tries when those failed
-const CLOSED = 4411; // what a websocket ends with that an administrator closed
+// Why the portal took the console away, by what it ended with: said at once, and not tried again by itself.
+const TAKEN = { 4401: "ended", 4404: "gone", 4410: "withdrawn", 4411: "closedForYou", 4412: "clusterOff" };
+const SHOWN = { ended: "ended", closedForYou: "closed" }; // the others: refused
 const STEADY = 10_000; // a connection that lasted this long has all tries again when it is lost
 const POLL = 5000;
 const WAITING = 2000; // while the machine is about to run
@@ -70,7 +72,7 @@ function dial({ socket, mode: granted }) {
   show("connecting");
   const channel = new WebSocket(address, ["binary"]);
   // Before noVNC, which does not say by which code it ended.
-  channel.addEventListener("close", ({ code }) => { if (mine === link && code === CLOSED) closed(say.closedForYou); });
+  channel.addEventListener("close", ({ code }) => { if (mine === link && TAKEN[code]) over(SHOWN[TAKEN[code]] ?? "refused", TAKEN[code]); });
   const mine = (link = new RFB(at("picture"), channel, { shared: true }));
   mine.background = "#0b0e13";
   mine.viewOnly = mode === "view";
@@ -131,9 +133,9 @@ function rest(state, why) {
   }, SLOWLY);
 }
 
-function closed(why = "") {
+function over(state, why) {
   hangUp();
-  show("closed", why);
+  show(state, say[why]);
 }
 
 /** There is no connection, and the portal said why. */
@@ -260,7 +262,7 @@ const CLICKS = {
     scale();
   },
   full: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
-  link: () => (["connected", "connecting"].includes(page.state) ? closed() : again()),
+  link: () => (["connected", "connecting"].includes(page.state) ? over("closed") : again()),
   again,
 };
 
