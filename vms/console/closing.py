@@ -33,7 +33,8 @@ async def wait(visitor: Visitor) -> str:
     try:
         while pk not in _ending:
             await asyncio.sleep(ASK_EVERY)
-            await _ask()
+            if pk not in _ending:
+                await _ask()
         return _ending[pk]
     finally:
         _here.pop(pk, None)
