@@ -223,6 +223,15 @@ def test_a_look_is_one_query_however_many_consoles_there_are(building_a: Lab, an
     assert (len(asked), len(found)) == (1, consoles)
 
 
+def test_the_look_says_of_everybody_what_the_rules_say(building_a: Lab, ana: User, ben: User, auditor: User):
+    machine = building_a.give(102, ana)
+    people = [ana, ben, auditor, join("lena", "Lab administrator"), User.objects.create_superuser("root")]
+    opened = {person: ConsoleSession.begin(machine, user=person, mode="view") for person in people}
+    found = ConsoleSession.objects.standings([row.pk for row in opened.values()], set())
+    allowed = [VirtualMachine.objects.operable_by(person).filter(pk=machine.pk).exists() for person in people]
+    assert [found[row.pk].may_stay for row in opened.values()] == allowed == [True, False, False, True, True]
+
+
 @dataclass
 class Looks:
     """Stands in for the database: at the third look, everybody's console is closed."""
