@@ -5,6 +5,8 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.forms.widgets import Script
+from django.utils.functional import lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -35,12 +37,23 @@ class ProfileForm(forms.ModelForm[User]):
         field.choices = choices
 
 
+class Upload(forms.FileInput):
+    """A file, whose size the page can tell before it is sent: a proxy in front may refuse it without a word."""
+
+    class Media:
+        js = [Script("portal/upload.js", defer=True)]
+
+    def __init__(self, *, most_bytes: int) -> None:
+        told = lazy(spreadsheet.too_large, str)(most_bytes)
+        super().__init__({"data-most-bytes": most_bytes, "data-too-large": told})
+
+
 class TableForm(forms.Form):
     """A table as a file or as text, one of both. `text_help` says what its lines are."""
 
     text_help: Any = ""
 
-    upload = forms.FileField(label=_("CSV file"), required=False)
+    upload = forms.FileField(label=_("CSV file"), required=False, widget=Upload(most_bytes=spreadsheet.MOST_BYTES))
     text = forms.CharField(
         label=_("Or paste it"),
         required=False,

@@ -35,9 +35,13 @@ class Line:
         return self.cells[index] if index < len(self.cells) else ""
 
 
+def too_large(most_bytes: int) -> str:
+    return _("This is larger than %(most)s KB. Split it into several.") % {"most": most_bytes // 1024}
+
+
 def decode(content: bytes) -> str:
     if len(content) > MOST_BYTES:
-        raise Unreadable(_("This is larger than %(most)s KB. Split it into several.") % {"most": MOST_BYTES // 1024})
+        raise Unreadable(too_large(MOST_BYTES))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -47,7 +51,7 @@ def decode(content: bytes) -> str:
 def read(text: str) -> list[Line]:
     """The lines of a table whose cells are separated by tabs, semicolons or commas. Raises `Unreadable`."""
     if len(text) > MOST_BYTES:
-        raise Unreadable(_("This is larger than %(most)s KB. Split it into several.") % {"most": MOST_BYTES // 1024})
+        raise Unreadable(too_large(MOST_BYTES))
     if "\0" in text:
         raise Unreadable(_("This is not text: it has a NUL character in it."))
     lines = _lines(text.removeprefix("\N{BYTE ORDER MARK}"))

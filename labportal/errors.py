@@ -6,10 +6,16 @@ from collections.abc import ItemsView
 from types import FrameType
 from typing import Any
 
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+from django.utils import translation
+from django.views import csrf
 from django.views.debug import SafeExceptionReporterFilter
+
+from accounts import spreadsheet
+from labportal import proxies
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -19,8 +25,34 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _static("500.html", status=500)
 
 
-def _static(template: str, *, status: int, headers: dict[str, str] | None = None) -> HttpResponse:
-    return HttpResponse(loader.get_template(template).render(), status=status, headers=headers)
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        # Raised before anybody has looked at the language.
+        with translation.override(translation.get_language_from_request(request)):
+            return _static("400_host.html", status=400)
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent):
+        return _static("413.html", {"most": spreadsheet.MOST_BYTES // 1024}, status=413)
+    return _static("400.html", status=400)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that is too old, or one that comes from another address than the portal was asked at."""
+    browser, portal = proxies.origins(request)
+    if browser == portal:
+        return csrf.csrf_failure(request, reason)
+    return _static("403_origin.html", {"browser": browser, "portal": portal}, status=403)
+
+
+def without_tls(request: HttpRequest) -> HttpResponse:
+    """Instead of leading to the same address for ever."""
+    with translation.override(translation.get_language_from_request(request)):
+        return _static("400_proxy.html", {"protocols": proxies.protocols(request)}, status=400)
+
+
+def _static(
+    template: str, context: dict[str, Any] | None = None, *, status: int, headers: dict[str, str] | None = None
+) -> HttpResponse:
+    return HttpResponse(loader.get_template(template).render(context), status=status, headers=headers)
 
 
 class WithoutValues(SafeExceptionReporterFilter):

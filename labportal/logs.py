@@ -16,5 +16,13 @@ class WithoutInvites(logging.Filter):
         return True
 
 
+class OneLine(logging.Filter):
+    """Of what anybody can cause from outside, as a wrong Host, a traceback says nothing more."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        return True
+
+
 def _masked(value: object) -> object:
     return TOKEN.sub(lambda found: f"{found[1] or found[2]}***", value) if isinstance(value, str) else value

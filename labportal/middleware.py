@@ -6,13 +6,27 @@ from collections.abc import Callable
 from auditlog.context import set_extra_data
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.middleware.security import SecurityMiddleware
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
 from accounts.lockout import client_address
+from labportal import errors, proxies
 from vms import registry
 
 Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def tls_is_seen(get_response: Handler) -> Handler:
+    """Who came by TLS is not sent to the same address once more: the proxy in front is what has to be mended."""
+    security = SecurityMiddleware(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if security.process_request(request) and proxies.came_by_tls(request):
+            return security.process_response(request, errors.without_tls(request))
+        return get_response(request)
+
+    return middleware
 
 
 def audit_trail(get_response: Handler) -> Handler:

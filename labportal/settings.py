@@ -137,9 +137,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "labportal.middleware.tls_is_seen",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.turns.in_turn",
     "accounts.sessions.person_along",
@@ -266,6 +267,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if LOOPBACK_ONLY:  # what `check --deploy` misses here is for portals that others reach
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
 SECURE_HSTS_SECONDS = 0 if LOOPBACK_ONLY else 31536000
+CSRF_FAILURE_VIEW = "labportal.errors.csrf_failure"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "labportal.errors.WithoutValues"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
@@ -296,12 +298,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"without invites": {"()": "labportal.logs.WithoutInvites"}},
+    "filters": {
+        "without invites": {"()": "labportal.logs.WithoutInvites"},
+        "one line": {"()": "labportal.logs.OneLine"},
+    },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without invites"]},
     },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes", "django_tasks", "rq")
+        "django.security.DisallowedHost": {"filters": ["one line"]},
+        **{name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes", "django_tasks", "rq")},
     },
 }

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.forms import Upload
 from clusters import importing
 from clusters.config import MAX_BYTES, ClusterFileError, inspect, read_bytes
 from clusters.importing import Options, Plan, PlanChanged
@@ -28,6 +29,7 @@ class ImportForm(forms.Form):
     upload = forms.FileField(
         label=gettext_lazy("File"),
         required=False,
+        widget=Upload(most_bytes=MAX_BYTES),
         help_text=gettext_lazy("Empty: the file on the server, named above."),
     )
     restore = forms.BooleanField(label=gettext_lazy("Bring back clusters that were deleted here"), required=False)

@@ -290,3 +290,27 @@ def test_what_is_chosen_in_a_set_stays_chosen_while_the_page_refreshes(window: B
     assert complaints == []
     for one in (page, other):
         one.context.close()
+
+
+UPLOADS = ["admin/accounts/user/import/", "admin/clusters/cluster/import/", "admin/vms/assignment/bulk/?way=table"]
+
+
+def test_a_file_that_is_too_large_is_told_before_it_is_sent(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "admin", dark=False)
+    complaints = watched(page)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    for path in UPLOADS:
+        page.goto(the_demo.address + path)
+        field, button = page.locator("input[type=file]"), page.locator("input[type=submit].default")
+        field.set_input_files({"name": "x.csv", "mimeType": "text/csv", "buffer": b"x" * 1_100_000})
+        assert "larger than" in field.evaluate("field => field.validationMessage")
+        button.click()
+        assert (path, sent) == (path, [])
+        field.set_input_files({"name": "x.csv", "mimeType": "text/csv", "buffer": b"x"})
+        button.click()
+        page.wait_for_load_state()
+        assert (len(sent), page.url) == (1, the_demo.address + path)
+        sent.clear()
+    assert complaints == []
+    page.context.close()

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import path
 
 from labportal import urls
-from labportal.urls import handler500
+from labportal.urls import handler400, handler500
 
 SECRET = "6c9a4f0e-canary"
 
@@ -32,4 +32,4 @@ urlpatterns = [
     *urls.urlpatterns,
 ]
 
-__all__ = ["handler500", "urlpatterns"]
+__all__ = ["handler400", "handler500", "urlpatterns"]

@@ -142,3 +142,18 @@ def test_only_a_named_proxy_may_say_who_the_client_is(
 ):
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
     assert (serve._proxy(said) == []) is named_proxy
+
+
+@pytest.mark.parametrize(("said", "environment"), [
+    (["--root-path", "/labs"], {}), (["--root-path=/labs"], {}), ([], {"UVICORN_ROOT_PATH": "/labs"}),
+])  # fmt: skip
+def test_a_path_below_a_host_is_refused(
+    said: list[str], environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys, "argv", ["serve", *said])
+    monkeypatch.setattr(serve.Server, "run", lambda self: 0)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        serve.main()
+    assert (ended.value.code, "needs a host name of its own" in capsys.readouterr().err) == (2, True)
