@@ -178,6 +178,10 @@ TEMPLATES = [
 
 # Database: SQLite beside manage.py, or PostgreSQL by DATABASE_URL.
 DATABASE_TIMEOUT = 2  # seconds to wait for a PostgreSQL connection, so that an outage is an answer and not a hang
+# Whether statements are prepared: "auto" not through a pooler, which may lose them or take one for another.
+DATABASE_PREPARE = text("DATABASE_PREPARE", "auto").lower()
+if DATABASE_PREPARE not in {"auto", "on", "off"}:
+    raise ImproperlyConfigured(f"DATABASE_PREPARE must be auto, on or off, not {DATABASE_PREPARE!r}.")
 DATABASES: dict[str, dict[str, Any]] = {
     "default": environment.database("DATABASE_URL", f"sqlite:///{quote(str(BASE_DIR / 'lab_portal.db'))}")
 }
@@ -194,7 +198,7 @@ elif database["ENGINE"] == "django.db.backends.postgresql":
     database.setdefault("OPTIONS", {}).update(
         connect_timeout=DATABASE_TIMEOUT,
         server_side_binding=True,
-        prepare_threshold=3,
+        prepare_threshold=None if DATABASE_PREPARE == "off" else 3,
         pool={"min_size": 1, "max_size": 40, "timeout": DATABASE_TIMEOUT, "reconnect_timeout": 10},
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -8,12 +8,14 @@ class VmsConfig(AppConfig):
 
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
+        from django.db.backends.signals import connection_created  # noqa: PLC0415
 
         from accounts import naming  # noqa: PLC0415
-        from vms import checks  # noqa: F401, PLC0415
+        from vms import checks, pooler  # noqa: F401, PLC0415
         from vms.models import Assignment, ClusterGrant, MachineSet  # noqa: PLC0415
 
         naming.translate(self.get_models())
+        connection_created.connect(pooler.when_connected, dispatch_uid="pooler")
 
         auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])
         auditlog.register(MachineSet, include_fields=["name"], m2m_fields={"machines", "stewards"})

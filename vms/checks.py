@@ -10,6 +10,8 @@ from django.core.checks import CheckMessage, Tags, register
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from vms import pooler
+
 ROOMS = ("accounts", "clusters", "vms", "classes")
 
 
@@ -31,6 +33,22 @@ def database_is_not_newer(
     hint = "Install that version again, or restore the backup that was made before the upgrade."
     text = f"A newer version of Lab Portal has changed the database ({', '.join(newer)})."
     return [checks.Error(text, hint=hint, id="vms.E001")]
+
+
+@register(Tags.database)
+def no_pooler_is_between(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    if "default" not in (databases or []) or settings.DATABASE_PREPARE != "auto" or not pooler.is_used():
+        return []
+    hint = (
+        "With PgBouncer 1.21 or newer and its max_prepared_statements above 0, or with one in session mode, set "
+        "DATABASE_PREPARE=on; otherwise set it to off, and this is not said again."
+    )
+    text = (
+        "PgBouncer or another pooler stands before PostgreSQL, so no statement is prepared: pages take a little longer."
+    )
+    return [checks.Warning(text, hint=hint, id="vms.W005")]
 
 
 @register()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from clusters import checks, keys
 from clusters.models import ClusterHealth
-from vms import access, connectivity, registry
+from vms import access, connectivity, pooler, registry
 from vms.models import ClusterSync
 
 # Verdict and text: one line of the report.
@@ -57,12 +57,22 @@ def _database() -> Iterator[Line]:
         return
     connection.ensure_connection()
     yield OK, f"{connection.vendor} answers"
+    if pooler.is_used():
+        yield _pooled[settings.DATABASE_PREPARE]
+
+
+THROUGH = "reached through PgBouncer or another pooler;"
+_pooled = {
+    "auto": (WARN, f"{THROUGH} nothing is prepared. With PgBouncer 1.21 or newer: DATABASE_PREPARE=on, else off."),
+    "off": (OK, f"{THROUGH} nothing is prepared, as DATABASE_PREPARE says"),
+    "on": (OK, f"{THROUGH} statements are prepared, as DATABASE_PREPARE says"),
+}
 
 
 def _migrations() -> Iterator[Line]:
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    yield (FAIL, f"{len(missing)} are missing. Run: manage.py migrate") if missing else (OK, "all applied")
+    yield (FAIL, f"{len(missing)} are missing. Run: bin/manage migrate") if missing else (OK, "all applied")
 
 
 def _keys() -> Iterator[Line]:
@@ -72,7 +82,7 @@ def _keys() -> Iterator[Line]:
     elif counts[keys.UNREADABLE]:
         yield FAIL, f"{counts[keys.UNREADABLE]} credentials cannot be read. Enter them again in the admin."
     elif sum(counts.values()) != counts[0]:
-        yield WARN, "older keys are still needed. Run: manage.py rotate_encryption_key"
+        yield WARN, "older keys are still needed. Run: bin/manage rotate_encryption_key"
     else:
         more = f", {len(settings.FIELD_ENCRYPTION_KEY) - 1} older keys are not needed any more"
         yield OK, f"{counts[0]} credentials" + (more if len(settings.FIELD_ENCRYPTION_KEY) > 1 else "")
@@ -97,7 +107,7 @@ def _clusters() -> Iterator[Line]:
     for config in configs:
         row = health.get(config.cluster_id)
         if row is None:
-            yield WARN, f"{config.cluster_id}: never asked. Run: manage.py clusters test {config.cluster_id}"
+            yield WARN, f"{config.cluster_id}: never asked. Run: bin/manage clusters test {config.cluster_id}"
         else:
             yield (OK, f"{config.cluster_id}: reachable") if row.ok else (WARN, f"{config.cluster_id}: {row.problem}")
 
@@ -106,11 +116,11 @@ def _worker() -> Iterator[Line]:
     overdue = timezone.now() - timedelta(minutes=2)
     active = ClusterSync.objects.filter(cluster__is_active=True)
     if active.exists() and not active.filter(due_at__gt=overdue).exists():
-        yield FAIL, "no cluster was read for two minutes. Run: manage.py worker"
+        yield FAIL, "no cluster was read for two minutes. Run: bin/manage worker"
     elif active.exists():
         yield OK, "reads the clusters"
     else:
-        yield WARN, "nothing was ever read. Run: manage.py worker"
+        yield WARN, "nothing was ever read. Run: bin/manage worker"
 
 
 def _rights() -> Iterator[Line]:
@@ -124,7 +134,7 @@ def _rights() -> Iterator[Line]:
 
 
 def _checks() -> Iterator[Line]:
-    told = {"clusters.E002", "clusters.W002", "clusters.W004"}  # the lines above say these
+    told = {"clusters.E002", "clusters.W002", "clusters.W004", "vms.W005"}  # the lines above say these
     messages = [m for m in run_checks(include_deployment_checks=True, databases=["default"]) if m.id not in told]
     shown = [m for m in messages if m.level >= WARNING and not m.is_silenced()]
     for message in shown:
