@@ -1,6 +1,6 @@
 """System checks of the clusters room. Those that read the database run with `check --database default`.
 
-bin/serve, the worker and `manage.py doctor` run them all.
+bin/serve, the worker and `bin/manage doctor` run them all.
 """
 
 import stat
@@ -94,7 +94,7 @@ def no_plaintext_file(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         return []
     if not has_plaintext:
         return []
-    hint = f"After the import: manage.py export_clusters --sealed --output {path}"
+    hint = f"After the import: bin/manage export_clusters --sealed --output {path}"
     return [checks.Warning(f"{path} holds passwords in the clear.", hint=hint, id="clusters.W005")]
 
 

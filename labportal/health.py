@@ -83,7 +83,7 @@ def _working(state: registry.State, now: datetime) -> Body:
     syncs = [facts.synced_at for facts in everything if facts.answers and facts.synced_at]
     reason = str(state.reason)
     if everything and (worker is None or worker >= WorkerBeat.DEAD_AFTER.total_seconds()):
-        reason = "no worker runs: start manage.py worker, or bin/serve"
+        reason = "no worker runs: start bin/manage worker, or bin/serve"
     elif any(facts.late_since(now) for facts in everything):
         reason = "machines of a cluster that answers are out of date: look at the worker's log"
     return _told(

@@ -115,7 +115,7 @@ def main() -> None:
         description="Lab Portal for real use. Other arguments go to uvicorn, for instance --port 8080.",
     )
     parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1), help="of the web server")
-    parser.add_argument("--no-worker", action="store_true", help="the worker runs elsewhere: manage.py worker")
+    parser.add_argument("--no-worker", action="store_true", help="the worker runs elsewhere: bin/manage worker")
     options, others = parser.parse_known_args()
     if any(word.startswith("--root-path") for word in others) or os.environ.get("UVICORN_ROOT_PATH"):
         parser.error("Lab Portal needs a host name of its own: it cannot be served below a path (--root-path).")

@@ -51,7 +51,7 @@ def _look(config: ClusterConfig) -> Glimpse:
 @login_required
 @permission_required("clusters.add_cluster", raise_exception=True)
 def import_now(request: HttpRequest) -> HttpResponse:
-    """The banner's button: what `manage.py import_clusters` does."""
+    """The banner's button: what `bin/manage import_clusters` does."""
     path = importing.find_file()
     try:
         plan = importing.import_file(path)

@@ -39,8 +39,11 @@ class Reason(StrEnum):
 
     NONE = ""
     NO_CONNECTION = gettext_noop("the database cannot be reached")
-    NO_TABLE = gettext_noop("the database has no clusters table: run manage.py migrate")
-    NOT_ADOPTED = gettext_noop("no cluster was ever saved in the database: run manage.py import_clusters")
+    NO_TABLE = gettext_noop("the database has no clusters table: run bin/manage migrate")
+    NOT_ADOPTED = gettext_noop(
+        "no cluster was ever saved in the database: add one under /admin/clusters/, or import an old file with "
+        "bin/manage import_clusters"
+    )
 
     @property
     def label(self) -> str:
@@ -200,12 +203,15 @@ def _complain(which: str, error: ClusterFileError) -> None:
 def _fallback_began(reason: Reason) -> datetime:
     if reason not in _began:
         _began[reason] = timezone.now()
-        logger.error("Clusters do not come from the database: %s.", reason)
+        # A new portal's first minute is nothing to be alarmed at.
+        level = logging.INFO if reason is Reason.NOT_ADOPTED else logging.ERROR
+        logger.log(level, "Clusters do not come from the database: %s.", reason)
     return _began[reason]
 
 
 def _fallback_ended() -> None:
     if _began:
-        logger.warning("Clusters come from the database again.")
+        level = logging.INFO if {*_began} == {Reason.NOT_ADOPTED} else logging.WARNING
+        logger.log(level, "Clusters come from the database again.")
         _began.clear()
         _complaints.clear()

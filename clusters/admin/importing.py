@@ -21,7 +21,7 @@ from clusters.models import PendingImport
 # Sealed text fits every cluster of this portal, so whoever found some in a backup could send it to a host of his own.
 NOT_UPLOADED = gettext_lazy(
     "Sealed passwords are not taken from an upload. Put the file on the server and import it "
-    "there, here or with manage.py import_clusters; or enter the passwords."
+    "there, here or with bin/manage import_clusters; or enter the passwords."
 )
 
 

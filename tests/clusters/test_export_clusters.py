@@ -1,4 +1,4 @@
-"""manage.py export_clusters: the same format without secrets, sealed, or in the clear, and back again."""
+"""bin/manage export_clusters: the same format without secrets, sealed, or in the clear, and back again."""
 
 import json
 import os

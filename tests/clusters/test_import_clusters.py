@@ -1,4 +1,4 @@
-"""manage.py import_clusters: new entries in, everything else left alone, all or nothing."""
+"""bin/manage import_clusters: new entries in, everything else left alone, all or nothing."""
 
 import getpass
 import json

@@ -1,4 +1,4 @@
-"""manage.py import_clusters: the plan, and what each option adds to creating what is new."""
+"""bin/manage import_clusters: the plan, and what each option adds to creating what is new."""
 
 import json
 import os
@@ -285,7 +285,7 @@ def test_an_import_into_an_empty_database_leaves_the_known_word_of_its_key(write
 
 
 def test_plaintext_in_the_file_is_followed_by_how_to_remove_it(write):
-    assert f"manage.py export_clusters --sealed --output {(path := write(entry('new')))}" in run(path)
+    assert f"bin/manage export_clusters --sealed --output {(path := write(entry('new')))}" in run(path)
 
 
 def test_a_sealed_file_needs_no_next_step(write, fixed_key):

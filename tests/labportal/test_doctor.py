@@ -1,4 +1,4 @@
-"""`manage.py doctor`: a line for everything, with the next step."""
+"""`bin/manage doctor`: a line for everything, with the next step."""
 
 import os
 import subprocess
@@ -60,7 +60,7 @@ def test_a_silent_cluster_is_told_with_its_problem(alpha: Cluster, capsys: pytes
 def test_a_cluster_that_was_never_asked_comes_with_the_command(
     alpha: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "manage.py clusters test alpha" in lines(capsys)["clusters"]
+    assert "bin/manage clusters test alpha" in lines(capsys)["clusters"]
 
 
 def test_no_active_cluster_is_told(alpha: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +95,7 @@ def test_an_old_key_that_is_needed_comes_with_the_command(
     use(monkeypatch, settings, Fernet.generate_key().decode(), *settings.FIELD_ENCRYPTION_KEY)
     found = lines(capsys)["keys"]
     assert found.startswith("WARN")
-    assert "manage.py rotate_encryption_key" in found
+    assert "bin/manage rotate_encryption_key" in found
 
 
 def test_an_old_key_that_is_not_needed_is_told(
@@ -174,5 +174,5 @@ def test_without_a_database_everything_else_is_still_told(tmp_path: Path) -> Non
 def test_missing_migrations_come_with_the_command(tmp_path: Path) -> None:
     code, printed = doctor(f"sqlite:///{tmp_path}/lab.db")
     assert code == 1
-    assert "manage.py migrate" in printed
+    assert "bin/manage migrate" in printed
     assert "Traceback" not in printed

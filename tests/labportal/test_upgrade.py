@@ -63,8 +63,8 @@ class Upgrade:
         )  # fmt: skip
 
     def python(self, code: str, **more: str) -> Any:
-        """What a script in `manage.py shell` says last, as JSON."""
-        done = self.sh(f".venv/bin/python manage.py shell -c '{code}'", **more)
+        """What a script in `bin/manage shell` says last, as JSON."""
+        done = self.sh(f"bin/manage shell -c '{code}'", **more)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
@@ -93,8 +93,7 @@ def old_folder(app: Path, pve: pvesim.Cluster) -> Path:
 def new_folder(folder: Path) -> Path:
     """A fresh checkout of this portal, as far as the commands touch it."""
     folder.mkdir()
-    (folder / "manage.py").symlink_to(ROOT / "manage.py")
-    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "bin").symlink_to(ROOT / "bin")
     (folder / "sqlite3").write_text(SQLITE3)
     (folder / "sqlite3").chmod(0o700)
     return folder
@@ -155,7 +154,7 @@ def test_the_old_database_is_left_alone(upgrade):
 
 
 def test_without_the_new_database_the_file_has_the_active_cluster(upgrade):
-    done = upgrade.sh(".venv/bin/python manage.py clusters list", DATABASE_URL="sqlite:////nonexistent/lab_portal.db")
+    done = upgrade.sh("bin/manage clusters list", DATABASE_URL="sqlite:////nonexistent/lab_portal.db")
     assert done.stdout.startswith("Source: clusters.json (the database cannot be reached)\ncluster1")
     assert "cluster2" not in done.stdout
 

@@ -1,4 +1,4 @@
-"""`manage.py worker` as a process: it starts what is asked for, finishes what runs, and its death loses nothing."""
+"""`bin/manage worker` as a process: it starts what is asked for, finishes what runs, and its death loses nothing."""
 
 import signal
 import time

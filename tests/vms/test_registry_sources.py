@@ -273,18 +273,21 @@ def test_a_server_lost_within_a_transaction_is_no_connection(tempting_file):
 # A fallback is never silent.
 
 
-def test_a_fallback_is_logged_as_an_error_once(tempting_file, caplog):
-    for _ in range(3):
-        registry.state()
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert Reason.NOT_ADOPTED in caplog.text
+@pytest.mark.parametrize("reason", FALLBACKS, ids=lambda reason: reason.name)
+def test_a_fallback_is_logged_once_and_as_an_error_unless_the_portal_is_new(tempting_file, caplog, reason):
+    with FALLBACKS[reason]():
+        for _ in range(3):
+            registry.state()
+    level = logging.INFO if reason is Reason.NOT_ADOPTED else logging.ERROR
+    assert [record.levelno for record in caplog.records] == [level]
+    assert reason in caplog.text
 
 
 def test_each_reason_is_logged_by_itself(tempting_file, caplog):
     registry.state()
     with database_states.no_table():
         registry.state()
-    assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
+    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.ERROR]
 
 
 def test_a_fallback_keeps_its_beginning(tempting_file):

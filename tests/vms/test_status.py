@@ -157,9 +157,9 @@ def test_a_trouble_that_was_told(staff: Client, building_a: Lab, worker: WorkerB
 
 
 def test_without_a_worker_the_page_says_what_to_start(staff: Client, building_a: Lab):
-    assert "manage.py worker" in read(staff)
+    assert "bin/manage worker" in read(staff)
     WorkerBeat.objects.create(name="dead", seen_at=ago(minutes=2))
-    assert "manage.py worker" in read(staff)
+    assert "bin/manage worker" in read(staff)
 
 
 def test_a_cluster_that_is_switched_off_is_not_there(staff: Client, building_a: Lab, worker: WorkerBeat):

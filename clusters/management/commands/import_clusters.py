@@ -48,7 +48,7 @@ class Command(BaseCommand):
             self._migrate(dry_run=dry_run)
             plan = importing.plan(read, wanted) if dry_run else self._import(content, path, wanted)
         except FileNotFoundError:
-            raise CommandError(f"There is no file {path}. Name one: manage.py import_clusters FILE") from None
+            raise CommandError(f"There is no file {path}. Name one: bin/manage import_clusters FILE") from None
         except ClusterFileError as error:
             raise CommandError(f"{error}\nNothing was imported. Correct the file and run the command again.") from None
         self._tell(plan, read, dry_run=dry_run)
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         if file.has_plaintext and not dry_run and not plan.problems:
             self.stdout.write(
                 "Next: look at the clusters under /admin/clusters/. Then remove the passwords from the file:\n"
-                f"  manage.py export_clusters --sealed --output {plan.source}"
+                f"  bin/manage export_clusters --sealed --output {plan.source}"
             )
         if plan.problems:
             sys.exit(PARTLY)

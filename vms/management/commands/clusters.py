@@ -55,7 +55,9 @@ class Command(BaseCommand):
             try:
                 return registry.get(cluster_id)
             except registry.UnknownCluster:
-                raise CommandError(f"There is no active cluster “{cluster_id}”. See: manage.py clusters list") from None
+                raise CommandError(
+                    f"There is no active cluster “{cluster_id}”. See: bin/manage clusters list"
+                ) from None
         if default := registry.default():
             return default
-        raise CommandError("There is no default cluster. Name one: manage.py clusters test ID")
+        raise CommandError("There is no default cluster. Name one: bin/manage clusters test ID")
