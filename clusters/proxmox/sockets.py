@@ -142,7 +142,8 @@ def not_secured(error: Exception) -> ProxmoxError:
         return CertificateRejected(gettext_noop("The cluster's certificate is not trusted."))
     if isinstance(error, TimeoutError):
         return TimedOut(sent=False)
-    if isinstance(error, ssl.SSLEOFError | ConnectionError):
+    # Python before 3.11.3 takes an end without a word for one in good order.
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError):
         return Unreachable(
             gettext_noop(
                 "The cluster closed the connection before it was secured. Check whether its ALLOW_FROM "
