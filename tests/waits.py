@@ -4,6 +4,7 @@ import os
 import select
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 # Protects from a hang and measures nothing: far more than a busy machine needs.
@@ -38,6 +39,14 @@ def _line(program: "subprocess.Popen[Any]", ends: float, before: str) -> str:
             break
         said += byte
     return said.decode()
+
+
+def until(fact: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait for it to be true. Fails when that does not come in time."""
+    ends = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < ends, "What was waited for did not come."
+        time.sleep(0.01)
 
 
 def stop(program: "subprocess.Popen[Any]", seconds: float = PATIENCE) -> int:

@@ -98,7 +98,7 @@ def build(sim: pvesim.Simulator, *, clusters: int = 1) -> World:
     kept = MachineSet.objects.create(name="Monday")
     kept.machines.add(machine)
     kept.stewards.add(people["steward"])
-    WorkerBeat.objects.create(name="worker-1", seen_at=timezone.now() + timedelta(hours=1))  # however long tests take
+    WorkerBeat.objects.create(name="worker-1", seen_at=timezone.now())
     world = World(people, sims, machine, foreign, ours, theirs, _rows(people, machine) | schools.rows(ours))
     for name, person in people.items():
         world.client.cookies.clear()  # a login ends the session that the browser had

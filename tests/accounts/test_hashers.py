@@ -10,6 +10,7 @@ from django.db import connection, connections
 from accounts.hashers import CappedArgon2PasswordHasher, CappedScryptPasswordHasher
 from labportal import settings as product
 from tests.own_database import run_in_threads
+from tests.waits import PATIENCE
 
 TOO_MANY = (os.cpu_count() or 1) + 1
 
@@ -95,7 +96,7 @@ def test_who_waits_gives_his_database_connection_back(met, own_database):
         watcher = Timer(0.1, lambda held=connections["default"]: open_ones.append(held.connection is not None))
         watcher.start()
         CappedArgon2PasswordHasher().encode("x", "salt")
-        watcher.join()
+        watcher.join(PATIENCE)
 
     assert run_in_threads(*[wait_and_look] * TOO_MANY) == []
     assert open_ones.count(False) == 1

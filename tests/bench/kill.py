@@ -26,6 +26,7 @@ import pvesim
 from accounts.models import User
 from clusters.models import Cluster
 from tests.bench import report
+from tests.waits import PATIENCE
 from vms import inventory
 from vms.models import Assignment, Operation, VirtualMachine
 
@@ -151,7 +152,7 @@ def _students(url: str, seed: int, happened: Storm) -> Iterator[None]:
     finally:
         over.set()
         for thread in threads:
-            thread.join()
+            thread.join(PATIENCE)
 
 
 def _chance(seed: int) -> random.Random:

@@ -109,7 +109,7 @@ def measure_memory(configs: list[ClusterConfig]) -> None:
 def peak_kib(clusters: int) -> int:
     """Of a process that reads so many clusters, a few times, with the threads of a worker."""
     command = [sys.executable, "-m", "tests.bench.peak", str(clusters)]
-    found = subprocess.run(command, env=database.environment(), check=True, capture_output=True, text=True)
+    found = subprocess.run(command, env=database.environment(), check=True, capture_output=True, text=True, timeout=300)
     return int(found.stdout)
 
 

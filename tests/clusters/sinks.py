@@ -48,6 +48,7 @@ from tests.canary import Canary
 from tests.conftest import PASSWORD, join
 from tests.own_database import ON_POSTGRES, default_connection
 from tests.processes import begun
+from tests.waits import PATIENCE
 from vms import inventory
 from vms.models import Assignment, VirtualMachine
 
@@ -363,14 +364,14 @@ def _(stage: Stage, planted: str) -> Parts:
         found = sorted(name.parent.glob(f"{name.name}*"))
         assert [path.suffix for path in found] == [".db", ".db-shm", ".db-wal"]
         # By another process: whoever closes a file drops the locks that SQLite has on it in his own.
-        return [subprocess.run(["cat", *map(str, found)], capture_output=True, check=True).stdout]
+        return [subprocess.run(["cat", *map(str, found)], capture_output=True, check=True, timeout=PATIENCE).stdout]
     if not shutil.which("pg_dump"):
         return SINKS["every row of every table"](stage, "")
     url = os.environ["DATABASE_URL"]
     host = re.sub(r"^\w+://[^/]*@/?", "/", url).rsplit("/", 1)[0]
     settings = connections.settings["default"]
     where = ["--host", settings["HOST"] or host, "--username", settings["USER"], settings["NAME"]]
-    dump = subprocess.run(["pg_dump", *where], capture_output=True, check=True)
+    dump = subprocess.run(["pg_dump", *where], capture_output=True, check=True, timeout=PATIENCE)
     assert b"COPY public.clusters " in dump.stdout
     return [dump.stdout]
 

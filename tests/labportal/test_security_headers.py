@@ -18,6 +18,7 @@ from accounts.models import User
 from clusters.models import DeletedCluster
 from tests.labportal.servers import ROOT
 from tests.labs import Lab
+from tests.waits import PATIENCE
 from vms import operations
 from vms.models import VirtualMachine
 
@@ -180,7 +181,7 @@ def told(**environment: str) -> dict[str, Any]:
     database = {"DATABASE_URL": "sqlite://:memory:", "DJANGO_SETTINGS_MODULE": "labportal.settings", "DEBUG": "off"}
     done = subprocess.run(
         [sys.executable, "-c", PROBE], cwd=ROOT, env={**os.environ, **keys, **database, **environment},
-        capture_output=True, text=True, check=True,
+        capture_output=True, text=True, check=True, timeout=PATIENCE,
     )  # fmt: skip
     return json.loads(done.stdout)
 

@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from labportal import serve
 from labportal.demo.__main__ import free_port
 from tests.labportal.servers import ROOT, ended, get, offspring
+from tests.waits import PATIENCE
 
 BEAT = "import time\nwhile True: time.sleep(1)"
 
@@ -32,7 +33,7 @@ def settings_of_a_school(tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     }  # fmt: skip
 
 
-def until(fact: Callable[[], object], *, within: float = 30) -> bool:
+def until(fact: Callable[[], object], *, within: float = PATIENCE) -> bool:
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if fact():
@@ -43,7 +44,12 @@ def until(fact: Callable[[], object], *, within: float = 30) -> bool:
 
 def test_a_database_without_its_tables_is_refused_with_the_next_step(settings_of_a_school: dict[str, str]):
     done = subprocess.run(
-        [ROOT / "bin" / "serve"], env=settings_of_a_school, capture_output=True, text=True, check=False, timeout=60
+        [ROOT / "bin" / "serve"],
+        env=settings_of_a_school,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert (done.returncode, "bin/manage migrate" in done.stderr) == (1, True)
 
@@ -52,20 +58,34 @@ def test_a_refusal_says_what_was_found_and_what_to_do(settings_of_a_school: dict
     """A database that a newer version has changed."""
     manage = [sys.executable, "manage.py"]
     newer = "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection; R"
-    subprocess.run([*manage, "migrate", "-v0"], env=settings_of_a_school, cwd=ROOT, check=True)
+    subprocess.run([*manage, "migrate", "-v0"], env=settings_of_a_school, cwd=ROOT, check=True, timeout=PATIENCE)
     for done in ("record_applied", "record_unapplied"):
         said = subprocess.run(
             [ROOT / "bin" / "serve", "--no-such-argument"], env=settings_of_a_school, capture_output=True, text=True,
-            check=False, timeout=60,
+            check=False, timeout=PATIENCE,
         )  # fmt: skip
         assert ("vms.E001" in said.stderr, "restore the backup" in said.stderr) == (done == "record_unapplied",) * 2
         text = f"{newer}(connection).{done}('vms', '9999_of_the_future')"
-        subprocess.run([*manage, "shell", "-v0"], input=text, text=True, env=settings_of_a_school, cwd=ROOT, check=True)
+        subprocess.run(
+            [*manage, "shell", "-v0"],
+            input=text,
+            text=True,
+            env=settings_of_a_school,
+            cwd=ROOT,
+            check=True,
+            timeout=PATIENCE,
+        )
 
 
 @pytest.fixture
 def running(settings_of_a_school: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=settings_of_a_school, cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "-v0"],
+        env=settings_of_a_school,
+        cwd=ROOT,
+        check=True,
+        timeout=PATIENCE,
+    )
     port = free_port(18200 + os.getpid() % 1000)
     program = subprocess.Popen(
         [sys.executable, "-m", "labportal.serve", "--processes", "2", "--port", str(port)],
@@ -75,7 +95,7 @@ def running(settings_of_a_school: dict[str, str]) -> Iterator[tuple[subprocess.P
     assert until(lambda: answers(address))
     yield program, address
     program.kill()
-    program.wait(10)
+    program.wait(PATIENCE)
 
 
 def answers(address: str) -> bool:
@@ -98,8 +118,8 @@ def test_web_processes_and_a_worker_run_and_stop_together(running: tuple[subproc
     assert until(lambda: len(offspring(program.pid)) >= 4)  # uvicorn with two processes, the worker
     below = offspring(program.pid)
     program.send_signal(signal.SIGTERM)
-    assert program.wait(20) == 0
-    assert ended(below, within=1)
+    assert program.wait(PATIENCE) == 0
+    assert ended(below, within=PATIENCE)
 
 
 def test_what_is_killed_comes_back(running: tuple[subprocess.Popen[bytes], str]):

@@ -15,6 +15,7 @@ from django.utils.translation import trans_real
 
 from tests.labportal import catalogues
 from tests.labportal.catalogues import Entry
+from tests.waits import PATIENCE
 from vms import rules
 
 ROOMS = ("accounts", "classes", "clusters", "labportal", "vms")
@@ -95,7 +96,7 @@ def test_every_text_of_the_code_is_in_every_language(tmp_path: Path):
     shutil.copytree(here / "locale", tmp_path / "locale")
     command = [sys.executable, "-m", "django", "makemessages", "--all", "--no-obsolete", "--verbosity=0"]
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=PATIENCE)
     for path in catalogues.files():
         collected = catalogues.read(tmp_path / path.relative_to(here))
         wanted = {one.key for one in collected}

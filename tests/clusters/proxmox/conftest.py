@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
 from pvesim.simulator import Simulator
 
-from .rawserver import RawServer
+from .rawserver import VERSION, RawServer
 
 PASSWORD = "correct-horse-battery"
 NAMES = (f"lab-{number}" for number in itertools.count(1))
@@ -107,3 +108,17 @@ def raw() -> Iterator[Callable[..., RawServer]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def brief(raw: Callable[..., RawServer]) -> float:
+    """A deadline that is over soon, and by far enough for a call on this machine, as busy as it is: measured now."""
+
+    def answer(server: RawServer, conn: socket.socket) -> None:
+        server.read_head(conn)
+        conn.sendall(VERSION)
+
+    began = time.monotonic()
+    with proxmox.connect(raw(answer).config, deadline=60.0) as client:
+        client.version()
+    return max(0.4, 20 * (time.monotonic() - began))

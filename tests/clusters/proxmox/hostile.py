@@ -38,6 +38,7 @@ class Hostile:
     ask: Ask = proxmox.Client.version
     is_clean: Callable[[Any], bool] | None = None
     is_good_row: Callable[[Any], bool] | None = None
+    is_slow: bool = False
 
     def speak(self, server: RawServer, conn: socket.socket) -> None:
         server.read_head(conn)
@@ -245,8 +246,10 @@ def _all() -> Iterator[Hostile]:
     for name, given in NAMES.items():
         body = json.dumps({"data": [{**GUEST, "name": given if given is not None else {}}]}).encode()
         yield Hostile(name, ok(body), "cluster/resources", proxmox.Client.resources, _has_a_clean_name, _is_clean_row)
-    for name, answer in {**WIRE, **SLOW, **LARGE, **REASONS}.items():
+    for name, answer in {**WIRE, **LARGE, **REASONS}.items():
         yield Hostile(name, answer)
+    for name, answer in SLOW.items():
+        yield Hostile(name, answer, is_slow=True)
 
 
 def _has_a_clean_name(found: proxmox.Resources) -> bool:

@@ -65,6 +65,11 @@ class RawServer:
         self.requests.append(head)
         return head
 
+    def await_end(self, conn: socket.socket) -> None:
+        """Say nothing more, until the other side has had enough."""
+        while conn.recv(4096):
+            pass
+
     def stop(self) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,5 @@
 """Looking at a certificate without telling its owner anything, and telling which one was shown instead."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,6 +13,7 @@ from clusters.config import ClusterConfig
 from clusters.proxmox import certificates
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
+from tests.waits import PATIENCE
 
 from .blackhole import blackhole
 from .rawserver import RawServer, StartRaw
@@ -48,7 +48,7 @@ def test_a_look_sends_not_a_byte_of_http(raw: StartRaw) -> None:
         heard.append(conn.recv(1000))
 
     server = raw(listen)
-    proxmox.fetch_certificate("127.0.0.1", server.port, deadline=2.0)
+    proxmox.fetch_certificate("127.0.0.1", server.port, deadline=PATIENCE)
     server.stop()
     assert b"".join(heard) == b""
 
@@ -82,13 +82,13 @@ def test_nobody_is_there(lab: Cluster) -> None:
 def test_something_else_is_there(raw: StartRaw) -> None:
     server = raw(lambda server, conn: conn.sendall(b"220 mail ESMTP\r\n"), tls=False)
     with pytest.raises(proxmox.ProxmoxError) as caught:
-        proxmox.fetch_certificate("127.0.0.1", server.port, deadline=2.0)
+        proxmox.fetch_certificate("127.0.0.1", server.port, deadline=PATIENCE)
     assert not caught.value.sent
 
 
 @pytest.fixture
 def silent(raw: StartRaw) -> int:
-    return raw(lambda server, conn: conn.recv(1) and time.sleep(0.6), tls=False).port
+    return raw(RawServer.await_end, tls=False).port
 
 
 @pytest.fixture
@@ -99,10 +99,9 @@ def dark() -> Iterator[int]:
 
 @pytest.mark.parametrize("where", ["silent", "dark"])
 def test_a_look_ends_in_time(request: pytest.FixtureRequest, where: str) -> None:
-    began = time.monotonic()
+    """Neither of them would ever say anything."""
     with pytest.raises(proxmox.TimedOut):
         proxmox.fetch_certificate("127.0.0.1", request.getfixturevalue(where), deadline=0.3)
-    assert time.monotonic() - began < 1.3
 
 
 @pytest.mark.parametrize("trust", ["pin", "ca", "system"])
