@@ -21,9 +21,9 @@ def unlimited(source: str) -> Iterator[tuple[int, str]]:
     """The number of each line that may wait for ever, and at what."""
     lines = source.splitlines()
     for node in ast.walk(ast.parse(source)):
-        what = _call(node) if isinstance(node, ast.Call) else _loop(node)
-        if what and "# ends:" not in lines[node.lineno - 1]:
-            yield node.lineno, what
+        at, what = (node, _call(node)) if isinstance(node, ast.Call) else _loop(node)
+        if what and "# ends:" not in lines[at.lineno - 1]:
+            yield at.lineno, what
 
 
 def _call(call: ast.Call) -> str:
@@ -36,12 +36,11 @@ def _call(call: ast.Call) -> str:
     return name if name in NEVER or bare or (named and not limited) else ""
 
 
-def _loop(node: ast.AST) -> str:
+def _loop(node: ast.AST) -> tuple[ast.expr, str]:
     """Over the lines of a pipe, also in `for line in program.stdout or ()`."""
-    if not isinstance(node, ast.For | ast.comprehension):
-        return ""
-    parts = node.iter.values if isinstance(node.iter, ast.BoolOp) else [node.iter]
-    return next((part.attr for part in parts if isinstance(part, ast.Attribute) and part.attr in PIPES), "")
+    over = node.iter if isinstance(node, ast.For | ast.comprehension) else ast.Constant("")
+    parts = over.values if isinstance(over, ast.BoolOp) else [over]
+    return over, next((part.attr for part in parts if isinstance(part, ast.Attribute) and part.attr in PIPES), "")
 
 
 def main(files: list[str]) -> int:

@@ -1,5 +1,6 @@
 """Tests end: whatever a process does not say, and whatever hangs."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.labportal.servers import ended, offspring
 from tests.processes import ROOT, begun
-from tests.waits import heard, line_of, stop
+from tests.unlimited import unlimited
+from tests.waits import PATIENCE, heard, line_of, stop
 
 SOON = 0.3
 SLEEP = "import time; time.sleep(600)"
@@ -89,3 +92,37 @@ def test_a_test_that_hangs_fails_by_its_name_and_the_next_one_is_run(tmp_path: P
 def test_these_tests_are_run_with_such_a_limit(pytestconfig: pytest.Config):
     assert 0 < float(pytestconfig.getini("timeout")) < float(pytestconfig.getini("faulthandler_timeout"))
     assert pytestconfig.getini("faulthandler_exit_on_timeout")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "program.stdout.readline()", "program.wait()", "thread.join()", "future.result()", "program.communicate()",
+        "subprocess.run(['x'], check=True)", "for line in program.stdout: pass",
+        "for line in program.stdout or (): pass", "said = [line for line in program.stderr]",
+        "socket.create_connection(('::1', 1))", "websocket.recv()",
+    ],
+)  # fmt: skip
+def test_a_wait_without_a_deadline_is_found(line: str):
+    assert [number for number, _ in unlimited(f"\n{line}\n")] == [2]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "program.wait(5)", "event.wait(timeout=5)", "', '.join(words)", "subprocess.run(['x'], timeout=5)",
+        "for line in done.stdout.splitlines(): pass", "thread.join()  # ends: its event was set",
+    ],
+)  # fmt: skip
+def test_one_with_a_deadline_is_none(line: str):
+    assert list(unlimited(line)) == []
+
+
+def test_busy_processors_are_left_alone_when_the_tests_are_killed():
+    burn = ". bin/_setup; . bin/_busy; keep_busy; echo burning; exec sleep 600"
+    with subprocess.Popen(["sh", "-c", burn, "bin/test"], cwd=ROOT, stdout=subprocess.PIPE) as tests:
+        line_of(tests, "burning")
+        burners = offspring(tests.pid)
+        tests.kill()
+    assert len(burners) == os.sysconf("SC_NPROCESSORS_ONLN")
+    assert ended(burners, within=PATIENCE)

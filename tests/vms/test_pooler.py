@@ -20,7 +20,7 @@ from tests.labs import enter
 from tests.own_database import default_connection, postgres_only, run_in_threads
 from tests.pgbouncer import Pooler, pooler
 from tests.processes import begun, server
-from tests.waits import line_of
+from tests.waits import PATIENCE, line_of
 from vms import inventory
 from vms.models import Assignment, ClusterSync, VirtualMachine
 from vms.pooler import is_used
@@ -85,7 +85,7 @@ def test_statements_that_are_prepared_fail_there(pooler: Pooler, settings: Any, 
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(PATIENCE)
     assert {type(error) for error in errors} <= {ProgrammingError}
     assert bool(errors) is fails
 
