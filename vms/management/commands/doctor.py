@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from clusters import checks, keys
 from clusters.models import ClusterHealth
-from vms import access, connectivity, pooler, registry
+from vms import access, connectivity, entrance, pooler, registry
 from vms.models import ClusterSync
 
 # Verdict and text: one line of the report.
@@ -21,7 +21,7 @@ OK, WARN, FAIL = "ok", "WARN", "FAIL"
 
 
 class Command(BaseCommand):
-    help = "Look at keys, database, migrations, files, clusters and worker: a line each, with the next step."
+    help = "Look at keys, database, files, clusters, worker and the way to the portal: a line each, with the next step."
     requires_system_checks = []
 
     def handle(self, **options: Any) -> None:
@@ -34,6 +34,7 @@ class Command(BaseCommand):
             "clusters": _clusters,
             "worker": _worker,
             "rights": _rights,
+            "entrance": _entrance,
             "checks": _checks,
         }
         for name, part in parts.items():
@@ -131,6 +132,21 @@ def _rights() -> Iterator[Line]:
         yield WARN, f"{told}. Take {name} out there, or put {name} into the group Teacher."
     if not unfit:
         yield OK, "only staff and people who may make classes control others' machines"
+
+
+def _entrance() -> Iterator[Line]:
+    """The way that people take to the portal."""
+    if not settings.PORTAL_URL:
+        yield OK, "not looked at, because PORTAL_URL is empty"
+        return
+    try:
+        faults = list(entrance.faults(settings.PORTAL_URL))
+    except entrance.NotReached as error:
+        yield WARN, f"{settings.PORTAL_URL} cannot be reached from here ({error}). Open it in a browser."
+        return
+    yield from ((FAIL, fault) for fault in faults)
+    if not faults:
+        yield OK, f"{settings.PORTAL_URL} shows the login form and takes it"
 
 
 def _checks() -> Iterator[Line]:
