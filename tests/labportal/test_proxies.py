@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from axes.models import AccessAttempt
 from django.contrib.auth import hashers
 from websockets.exceptions import ConnectionClosed
@@ -66,6 +67,21 @@ def test_a_failure_is_counted_at_the_visitors_own_address(visitor: Visitor):
     claimed = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
     assert visitor.post(LOGIN, {"username": "admin", "password": "wrong"}, **claimed).status == 200
     assert AccessAttempt.objects.get().ip_address == VISITORS
+    AccessAttempt.objects.all().delete()
+
+
+@pytest.mark.parametrize("told", ["unknown", "_hidden", "squid.example", "192.0.2.7:x", "fe80::1%eth0"])
+def test_a_proxy_that_tells_no_address_breaks_no_login(served: int, told: str):
+    """Past nginx and Caddy, which never do: others pass on what they were told."""
+    AccessAttempt.objects.all().delete()
+    said = {"Host": HOST, "X-Forwarded-Proto": "https", "X-Forwarded-For": told, "Origin": f"https://{HOST}"}
+    page = requests.get(f"http://127.0.0.1:{served}{LOGIN}", headers=said, timeout=30)
+    token = page.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    form = {"csrfmiddlewaretoken": token, "username": "admin", "password": "wrong"}
+    said["Cookie"] = f"csrftoken={page.cookies['csrftoken']}"
+    answer = requests.post(f"http://127.0.0.1:{served}{LOGIN}", form, headers=said, timeout=30)
+    assert (answer.status_code, "do not match" in answer.text) == (200, True)
+    assert AccessAttempt.objects.get().ip_address == ("fe80::1" if told.startswith("fe80") else None)
     AccessAttempt.objects.all().delete()
 
 
