@@ -14,7 +14,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 # What machines ask every few seconds, and shall hear also when every place is taken.
-WATCHED = {"/healthz", "/metrics"}
+WATCHED = {"/healthz", "/readyz", "/metrics"}
 
 _place: ContextVar[threading.Semaphore | None] = ContextVar("place_among_pages", default=None)
 

@@ -7,7 +7,6 @@ from types import FrameType
 from typing import Any
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.utils import translation
@@ -16,13 +15,16 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from accounts import spreadsheet
 from labportal import proxies
+from vms import connectivity
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 when the database does not answer, so that a probe and a proxy know that it will pass; else 500."""
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
-        return _static("503.html", status=503, headers={"Retry-After": "10"})
-    return _static("500.html", status=500)
+    return without_database() if connectivity.is_outage(sys.exc_info()[1]) else _static("500.html", status=500)
+
+
+def without_database() -> HttpResponse:
+    return _static("503.html", status=503, headers={"Retry-After": "10"})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

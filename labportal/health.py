@@ -34,8 +34,21 @@ def healthz(request: HttpRequest) -> JsonResponse:
     were read, of the one where that is longest. `clusters_down`: clusters that do not answer, which is their trouble
     and not the portal's.
     """
-    body = _look() if connection.in_atomic_block else _shared_look()
+    body = _now()
     return JsonResponse(body, status=200 if body["ok"] else 503)
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """For load balancers: 200 while pages can be made, which needs no worker; 503 while they cannot."""
+    body = _now()
+    ready = body["clusters_source"] is not None and body["reason"] not in BROKEN
+    return JsonResponse({"ok": ready, "reason": "" if ready else body["reason"]}, status=200 if ready else 503)
+
+
+def _now() -> Body:
+    return _look() if connection.in_atomic_block else _shared_look()
 
 
 # However many probes ask at once, one of them looks, and all hear the same.

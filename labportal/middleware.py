@@ -1,18 +1,23 @@
 """What surrounds every request."""
 
+import logging
 import zoneinfo
 from collections.abc import Callable
 
 from auditlog.context import set_extra_data
 from django.conf import settings
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
 from accounts.lockout import client_address
+from accounts.turns import WATCHED
 from labportal import errors, proxies
-from vms import registry
+from vms import connectivity, registry
+
+logger = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -24,6 +29,23 @@ def tls_is_seen(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         if security.process_request(request) and proxies.came_by_tls(request):
             return security.process_response(request, errors.without_tls(request))
+        return get_response(request)
+
+    return middleware
+
+
+def database_first(get_response: Handler) -> Handler:
+    """While the database is away every page says so, also one that would ask it nothing."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path not in WATCHED:
+            try:
+                connection.ensure_connection()
+            except DatabaseError as error:
+                if not connectivity.is_outage(error):
+                    raise
+                logger.error("The database cannot be opened: %s", type(error).__name__)
+                return errors.without_database()
         return get_response(request)
 
     return middleware

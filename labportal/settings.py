@@ -143,6 +143,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.turns.in_turn",
+    "labportal.middleware.database_first",
     "accounts.sessions.person_along",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -265,7 +266,7 @@ SESSION_COOKIE_AGE = 12 * 60 * 60  # seconds: a school day
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True  # the next class sits at the same computers
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not LOOPBACK_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 # HSTS speaks for this host alone: other names of its domain, and browsers' lists, are not the portal's to decide on.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if LOOPBACK_ONLY:  # what `check --deploy` misses here is for portals that others reach

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from threading import Timer
 from typing import Any
 
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.db import connection as _connection
 from django.db.utils import InterfaceError
 from psycopg.conninfo import make_conninfo
@@ -40,10 +40,23 @@ def was_lost() -> bool:
     return not can_open()
 
 
+def is_outage(error: BaseException | None) -> bool:
+    """Whether an error says that the database is away, busy or ruined, and not that a query is wrong."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    return isinstance(error, DatabaseError) and _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+
+
+def _code(error: BaseException) -> int | None:
+    """SQLite's own, without its details."""
+    code: int | None = getattr(error.__cause__, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
 def _is_unreachable(error: Exception) -> bool:
     if connection.vendor == "sqlite":
         # Locked and corrupt files also fail on opening, in the PRAGMAs. They are there, so they are errors.
-        return getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN
+        return _code(error) == sqlite3.SQLITE_CANTOPEN
     return not _server_answers()
 
 

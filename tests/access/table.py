@@ -21,6 +21,7 @@ ROWS = """
 /                                                   | 302                                 | 302
 portal                                              | 302                                 | 302
 healthz                                             | 200                                 | 405
+readyz                                              | 200                                 | 405
 metrics                                             | 404                                 | 405
 accounts/login/                                     | 200 302 302 302 302 302 302 302 302 | 200 302 302 302 302 302 302 302 302
 accounts/logout/                                    | 405                                 | 302

@@ -1,6 +1,10 @@
 """What a probe is told, and what everybody else is told while there is no database."""
 
+import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +16,12 @@ from clusters.models import Cluster, ClusterHealth
 from labportal import health
 from tests.labportal.servers import get, portal, silence, within
 from tests.labs import Lab, ago
-from tests.own_database import default_connection, postgres_only, run_in_threads, second_connection
+from tests.own_database import default_connection, postgres_only, run_in_threads, second_connection, sqlite_only
 from tests.vms.database_states import NOWHERE, never_adopted, no_table
 from vms import registry
 from vms.models import ClusterSync, WorkerBeat
 
-HEALTH = "/healthz"
+HEALTH, READY = "/healthz", "/readyz"
 PAGES = ["/", "/portal", "/vms/", "/vms/?cluster=building-a", "/vms/1/start/", "/accounts/login/", "/api/clusters",
          "/admin/", "/admin/clusters/", "/admin/vms/operation/"]  # fmt: skip
 LOST = "The portal has lost its database"
@@ -178,6 +182,45 @@ def until(condition: Callable[[], bool]) -> bool:
     return any(condition() for _ in range(20))
 
 
+# A load balancer
+
+
+def readiness(client: Client) -> tuple[int, dict[str, Any]]:
+    answer = client.get(READY)
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.django_db
+def test_without_a_worker_pages_can_be_made(client: Client, building_a: Lab):
+    assert (ask(client)[0], readiness(client)) == (503, (200, {"ok": True, "reason": ""}))
+
+
+@pytest.mark.usefixtures("own_database")
+def test_a_new_portal_can_make_pages(client: Client):
+    assert readiness(client)[0] == 200
+
+
+@pytest.mark.usefixtures("own_database")
+def test_without_a_database_a_load_balancer_goes_elsewhere(client: Client):
+    with default_connection(**NOWHERE):
+        assert readiness(client) == (503, {"ok": False, "reason": "the database cannot be reached"})
+    assert readiness(client)[0] == 200
+
+
+@pytest.mark.usefixtures("own_database")
+def test_without_tables_a_load_balancer_goes_elsewhere(client: Client):
+    with no_table():
+        assert readiness(client)[0] == 503
+
+
+@pytest.mark.django_db
+def test_readiness_asks_no_cluster_is_not_kept_and_changes_nothing(client: Client, building_a: Lab):
+    answer = client.get(READY)
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert building_a.pve.count() == 0
+    assert client.post(READY).status_code == 405
+
+
 # A person
 
 
@@ -195,6 +238,66 @@ def test_without_a_database_every_page_is_503(person: Client, page: str):
         answer = person.get(page)
     assert (answer.status_code, LOST in answer.content.decode()) == (503, True)
     assert answer.headers["Retry-After"] == "10"
+
+
+ANYBODYS = [*PAGES, "/accounts/login/?next=/vms/", "/join/", "/no/such/page"]
+
+
+@pytest.mark.usefixtures("own_database")
+@pytest.mark.parametrize("page", ANYBODYS)
+def test_that_goes_for_who_is_not_logged_in(page: str):
+    with default_connection(**NOWHERE):
+        answer = Client(raise_request_exception=False).get(page)
+    assert (answer.status_code, LOST in answer.content.decode()) == (503, True)
+
+
+def garbage(file: Path) -> None:
+    file.write_bytes(secrets.token_bytes(8192))
+
+
+def half(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def locked(file: Path) -> None:
+    file.parent.chmod(0)
+
+
+RUINS = [garbage, half, folder, locked]
+
+
+@pytest.fixture(params=RUINS, ids=lambda ruin: str(ruin.__name__))
+def ruined(request: pytest.FixtureRequest, own_database: dict[str, Any], tmp_path: Path) -> Iterator[None]:
+    """A file of SQLite that is there and cannot be used."""
+    if request.param is locked and os.geteuid() == 0:
+        pytest.skip("allowed: no folder is closed to root")
+    connection.close()
+    (tmp_path / "closed").mkdir()
+    file = shutil.copy(own_database["NAME"], tmp_path / "closed" / "lab.db")
+    request.param(file)
+    with default_connection(NAME=str(file)):
+        yield
+    (tmp_path / "closed").chmod(0o700)
+
+
+@sqlite_only
+@pytest.mark.usefixtures("ruined")
+def test_with_a_file_that_cannot_be_used_every_page_is_503():
+    client = Client(raise_request_exception=False)
+    told = {page: client.get(page) for page in ANYBODYS}
+    assert {page: answer.status_code for page, answer in told.items()} == dict.fromkeys(ANYBODYS, 503)
+    assert all(LOST in answer.content.decode() for answer in told.values())
+
+
+@sqlite_only
+@pytest.mark.usefixtures("ruined")
+def test_with_a_file_that_cannot_be_used_no_probe_is_content(client: Client):
+    assert (client.get(HEALTH).status_code, client.get(READY).status_code) == (503, 503)
 
 
 @pytest.mark.parametrize("page", ["/vms/1/start/", "/vms/switch-cluster/", "/vms/import-clusters/",
@@ -238,6 +341,7 @@ def test_a_server_without_a_database_answers_503_in_time(server: str):
     with within(3):
         answer = get(f"{server}/vms/", cookies={"sessionid": "x" * 32})
     assert (answer.status_code, LOST in answer.text) == (503, True)
+    assert get(f"{server}/accounts/login/").status_code == 503
 
 
 def test_a_server_without_a_database_tells_a_probe_in_time(server: str):
