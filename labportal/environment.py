@@ -127,6 +127,10 @@ def mail_server(name: str, default: str) -> dict[str, Any]:
     value = text(name, default)
     _server(name, value, environ.Env.EMAIL_SCHEMES, like="smtp+tls://user:password@host:587")
     config: dict[str, Any] = _taken_apart(name, environ.Env.email_url_config, value)
+    if config["EMAIL_PORT"] == 465 and config.get(
+        "EMAIL_USE_TLS"
+    ):  # there TLS comes first, whatever the scheme is called
+        config |= {"EMAIL_USE_TLS": False, "EMAIL_USE_SSL": True}
     return config
 
 

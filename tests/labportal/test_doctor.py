@@ -140,6 +140,13 @@ def test_clusters_from_elsewhere_are_told(db: None, capsys: Any) -> None:
     assert "come from defaults: no cluster was ever saved" in capsys.readouterr().out
 
 
+def test_a_setting_that_cannot_work_comes_with_the_value_to_write(alpha: Cluster, settings: Any, capsys: Any) -> None:
+    settings.ALLOWED_HOSTS = ["https://labs.example.org:8443"]
+    found = lines(capsys)["checks"]
+    assert found.startswith("FAIL")
+    assert "Write ALLOWED_HOSTS=labs.example.org:" in found
+
+
 def test_warnings_alone_are_no_failure(alpha: Cluster, capsys: Any) -> None:
     capsys.readouterr()
     call_command("doctor")

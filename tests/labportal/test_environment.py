@@ -149,6 +149,18 @@ def test_the_address_of_a_mail_server(monkeypatch: pytest.MonkeyPatch, url: str)
     assert (found["EMAIL_HOST"], found["EMAIL_PORT"], found["EMAIL_HOST_PASSWORD"]) == ("mail.example", 25, "pa#ss$")
 
 
+@pytest.mark.parametrize(("url", "by_starttls", "from_the_start"), [
+    ("smtp+tls://h:587", True, False), ("smtps://h:587", True, False), ("smtps://h:465", False, True),
+    ("smtp+tls://h:465", False, True), ("smtp+ssl://h:465", False, True), ("smtp://h:25", False, False),
+])  # fmt: skip
+def test_how_a_mail_server_is_encrypted(
+    monkeypatch: pytest.MonkeyPatch, url: str, by_starttls: bool, from_the_start: bool
+):
+    monkeypatch.setenv("A_MAIL_SERVER", url)
+    found = environment.mail_server("A_MAIL_SERVER", "")
+    assert (found.get("EMAIL_USE_TLS", False), found.get("EMAIL_USE_SSL", False)) == (by_starttls, from_the_start)
+
+
 WRONG = {"EMAIL_URL": "smtp://u:pa/s3cret@h:25", "DATABASE_URL": "/srv/s3cret.db"}
 ENTRIES = {
     "manage": ["manage.py", "check"],
