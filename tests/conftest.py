@@ -9,6 +9,7 @@ from django.utils import translation
 
 from accounts.models import User
 from tests.not_tried import pytest_terminal_summary  # noqa: F401 - pytest calls it
+from tests.samples import pytest_report_header  # noqa: F401 - the same
 
 PASSWORD = "correct horse battery"
 

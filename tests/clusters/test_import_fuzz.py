@@ -1,15 +1,14 @@
-"""Five thousand files (or FUZZ_FILES) that should not be imported, or only in part.
+"""Thousands of files (FUZZ_FILES) that should not be imported, or only in part.
 
 The figure: bin/test tests/clusters/test_import_fuzz.py -s -n0
 """
 
-import os
 from collections import Counter
 from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from clusters import importing
@@ -18,12 +17,12 @@ from clusters.importing import Options, Plan, Verdict
 from clusters.models import Cluster, DeletedCluster
 from tests.clusters.files import CANARY, CORE, fixed_key, raw_rows
 from tests.clusters.mutations import files
+from tests.samples import FUZZ_FILES, SEED
 
 __all__ = ["fixed_key"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fixed_key")]
 
-FILES = int(os.environ.get("FUZZ_FILES") or 5000)
 FIGURE = (
     "{files} files: {refused} refused, {imported} imported, {other errors} other errors, "
     "{partial writes} partial writes, {secrets echoed} secrets echoed"
@@ -100,9 +99,8 @@ def test_of_thousands_of_broken_files_none_is_imported_in_part_and_no_secret_is_
     tally: Counter[str] = Counter()
     offenders: list[bytes] = []
 
-    @settings(
-        max_examples=FILES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    @seed(SEED)
+    @settings(max_examples=FUZZ_FILES, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(content=files(), options=st.sampled_from(OPTIONS))
     def examine(content: bytes, options: Options) -> None:
         found = judge(content, options, before)
@@ -111,10 +109,10 @@ def test_of_thousands_of_broken_files_none_is_imported_in_part_and_no_secret_is_
             offenders.append(content)
 
     examine()
-    print("\n" + FIGURE.format_map(tally))
+    print(f"\nseed {SEED}: {FIGURE.format_map(tally)}")
     assert not offenders, offenders[:3]
-    assert tally["files"] >= FILES
-    assert min(tally["refused"], tally["imported"]) > FILES / 10
+    assert tally["files"] >= FUZZ_FILES
+    assert min(tally["refused"], tally["imported"]) > FUZZ_FILES / 10
 
 
 GOOD = f'[{{"id": "new", "host": "pve.test", "user": "portal@pve", "password": "{CORE}"}}]'.encode()

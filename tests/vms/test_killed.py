@@ -1,21 +1,18 @@
 """Processes that are killed at random moments lose nothing, double nothing and send nothing unrecorded."""
 
-import os
-
 import pytest
 
 from tests.bench import kill
 from tests.processes import environment
+from tests.samples import KILL_ROUNDS, SEED
 
-pytestmark = pytest.mark.usefixtures("own_database")
-
-ROUNDS = int(os.environ.get("KILL_ROUNDS") or 50)
+pytestmark = [pytest.mark.usefixtures("own_database"), pytest.mark.timeout(1800)]
 
 
 def test_killed_processes_lose_and_double_nothing(capsys: pytest.CaptureFixture[str]):
-    happened = kill.storm(rounds=ROUNDS, seed=20261123, environment=environment())
+    happened = kill.storm(rounds=KILL_ROUNDS, seed=SEED, environment=environment())
     with capsys.disabled():
         kill.tell(happened)
     assert happened.faults == []
     assert happened.settled_after < 120
-    assert happened.posts > ROUNDS / 5
+    assert happened.posts > KILL_ROUNDS / 5

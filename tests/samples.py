@@ -1,0 +1,24 @@
+"""How much the tests try at random: an everyday part, or with `bin/test --long` as much as it takes to be sure.
+
+The part is another one each day. The report begins with its seed, and SEED=… bin/test tries the same again.
+"""
+
+import os
+from datetime import UTC, datetime
+
+
+def _number(name: str, everyday: int) -> int:
+    return int(os.environ.get(name) or everyday)
+
+
+SEED = _number("SEED", int(f"{datetime.now(UTC):%Y%m%d}"))
+FUZZ_FILES = _number("FUZZ_FILES", 500)  # broken files that are imported
+KILL_ROUNDS = _number("KILL_ROUNDS", 6)  # kills in each of the tests that kill processes
+TRIES = _number("TRIES", 1300)  # requests for what is somebody else's: each page at least once
+TURNS = _number("TURNS", 2)  # of ten, with five strings each
+
+
+def pytest_report_header() -> str:
+    return (
+        f"samples: seed {SEED}, {FUZZ_FILES} broken files, {KILL_ROUNDS} kills, {TRIES} tries, {TURNS} turns of strings"
+    )
