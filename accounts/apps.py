@@ -19,6 +19,7 @@ class AccountsConfig(AppConfig):
             User,
             include_fields=[
                 "username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "password",
+                "must_change_password",
             ],
             mask_fields=["password"],
             m2m_fields={"groups", "user_permissions"},

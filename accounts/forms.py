@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth.forms import PasswordChangeForm
 from django.forms.widgets import Script
 from django.utils.functional import lazy
 from django.utils.translation import gettext
@@ -12,6 +13,18 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import spreadsheet
 from accounts.models import User
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    def clean_new_password1(self) -> str:
+        new = str(self.cleaned_data.get("new_password1", ""))
+        if new and self.user.check_password(new):
+            raise forms.ValidationError(gettext("This is the password that you have now. Choose another one."))
+        return new
+
+    def save(self, commit: bool = True) -> User:
+        self.user.must_change_password = False
+        return super().save(commit)
 
 
 class ProfileForm(forms.ModelForm[User]):

@@ -5,7 +5,6 @@ column nor by a group that gives rights.
 """
 
 import hashlib
-import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from accounts import spreadsheet, trail
+from accounts import first_passwords, spreadsheet, trail
 from accounts.models import User, rights_of_staff
 from accounts.spreadsheet import Line, Unreadable
 
@@ -34,9 +33,6 @@ HEADERS = (
 
 # Each takes a processor a twentieth of a second, and the person waits for all of them.
 MOST_PASSWORDS = 200
-
-# Without letters and digits that look alike on paper: 59 bits.
-LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class Verdict(StrEnum):
@@ -70,7 +66,6 @@ class Options:
     """`by_superuser` says who imports, and is no choice of his."""
 
     update: bool = False
-    passwords: bool = True
     by_superuser: bool = False
 
 
@@ -113,11 +108,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Made:
-    """Somebody who is new, with his first password: empty if he has none. It is kept nowhere else."""
+    """Somebody who is new, with the first password. It is kept nowhere else."""
 
     username: str
     name: str
-    password: str = field(default="", repr=False)
+    password: str = field(repr=False)
 
 
 class PlanChanged(Exception):
@@ -140,11 +135,8 @@ def plan(text: str, options: Options) -> Plan:
     holders = frozenset(User.objects.with_rights().values_list("pk", flat=True))
     known = _Known(_people(lines), holders, _groups())
     made = Plan(tuple(_rows(lines, known, options)), options)
-    if options.passwords and len(made.of(Verdict.NEW)) > MOST_PASSWORDS:
-        raise Unreadable(
-            _("These are more than %(most)s new people. Split the list, or choose to set no passwords.")
-            % {"most": MOST_PASSWORDS}
-        )
+    if len(made.of(Verdict.NEW)) > MOST_PASSWORDS:
+        raise Unreadable(_("These are more than %(most)s new people. Split the list.") % {"most": MOST_PASSWORDS})
     return made
 
 
@@ -154,7 +146,7 @@ def apply(text: str, options: Options, *, expected: str) -> tuple[Plan, list[Mad
     if now.digest != expected:
         raise PlanChanged
     # Computed before the transaction: nobody else can write while that lasts.
-    passwords = {row.line: _password() for row in now.of(Verdict.NEW) if options.passwords}
+    passwords = {row.line: first_passwords.make() for row in now.of(Verdict.NEW)}
     hashes = {line: make_password(password) for line, password in passwords.items()}
     try:
         with transaction.atomic():
@@ -164,7 +156,7 @@ def apply(text: str, options: Options, *, expected: str) -> tuple[Plan, list[Mad
             _write(fresh, hashes)
     except IntegrityError:  # somebody made one of these accounts at the same moment
         raise PlanChanged from None
-    return fresh, [_made(row, passwords.get(row.line, "")) for row in fresh.of(Verdict.NEW)]
+    return fresh, [_made(row, passwords[row.line]) for row in fresh.of(Verdict.NEW)]
 
 
 def _rows(lines: list[Line], known: _Known, options: Options) -> Iterator[Row]:
@@ -252,8 +244,8 @@ def _write(fresh: Plan, hashes: dict[int, str]) -> None:
     made = User.objects.bulk_create(
         [
             User(
-                username=row.username, password=hashes.get(row.line) or make_password(None), is_staff=row.makes_staff,
-                **dict(row.values),
+                username=row.username, password=hashes[row.line], must_change_password=True,
+                is_staff=row.makes_staff, **dict(row.values),
             )
             for row in new
         ],
@@ -295,10 +287,6 @@ def _told(row: Row, before: User | None) -> trail.Changes:
     if row.makes_staff:
         changes["is_staff"] = (False, True)
     return changes
-
-
-def _password() -> str:
-    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(3))
 
 
 def _made(row: Row, password: str) -> Made:

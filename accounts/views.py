@@ -10,7 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.forms import ProfileForm
+from accounts.forms import OwnPasswordForm, ProfileForm
 from accounts.models import User
 
 
@@ -31,6 +31,7 @@ class ChangePassword(PasswordChangeView):
     """Whoever else is logged in as this person has to log in again."""
 
     template_name = "accounts/password.html"
+    form_class = OwnPasswordForm
     success_url = reverse_lazy("profile")
 
     def form_valid(self, form: object) -> HttpResponse:

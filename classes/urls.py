@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classes.views import invites, joining, live, machines, pages, people, sharing, teachers
+from classes.views import invites, joining, live, logins, machines, pages, people, sharing, teachers
 
 classes = [
     path("", pages.class_list, name="classes-list"),
@@ -23,6 +23,9 @@ classes = [
     path("<int:pk>/people/add/", people.add, name="classes-add-people"),
     path("<int:pk>/people/export/", people.export, name="classes-export"),
     path("<int:pk>/people/<int:member>/remove/", people.remove, name="classes-remove"),
+    path("<int:pk>/people/<int:member>/account/", logins.page, name="classes-login"),
+    path("<int:pk>/people/<int:member>/account/unlock/", logins.unlock, name="classes-unlock"),
+    path("<int:pk>/people/<int:member>/account/password/", logins.new_password, name="classes-new-password"),
     path("<int:pk>/people/<int:member>/wait/", people.wait, name="classes-wait"),
     path("<int:pk>/invite/", invites.tab, name="classes-invite"),
     path("<int:pk>/invite/<int:invite>/revoke/", invites.revoke, name="classes-revoke"),

@@ -154,6 +154,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "labportal.middleware.audit_trail",
     "labportal.middleware.personal_settings",
+    "accounts.first_passwords.insist",
     "labportal.middleware.cluster_registry",
     "axes.middleware.AxesMiddleware",
 ]

@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
@@ -25,7 +24,8 @@ Admin = admin.ModelAdmin[Any]
 class ImportForm(TableForm):
     text_help = gettext_lazy(
         "Lines of username,first name,last name,email and, if you like, a group. Commas, "
-        "semicolons or tabs; a heading is passed over; at most 5,000 lines."
+        "semicolons or tabs; a heading is passed over; at most 5,000 lines. Everybody who is new gets a first "
+        "password, which you see once and the person changes at the first login; at most 200 new people at a time."
     )
 
     update = forms.BooleanField(
@@ -33,17 +33,6 @@ class ImportForm(TableForm):
         required=False,
         help_text=gettext_lazy(
             "Otherwise they are left alone. Their passwords stay in any case, and so does what is empty here."
-        ),
-    )
-    no_passwords = forms.BooleanField(
-        label=gettext_lazy("Set no passwords"),
-        required=False,
-        help_text=format_lazy(
-            gettext_lazy(
-                "For people who log in by other means. Otherwise everybody who is new gets a first "
-                "password, which you see once; at most {most} people at a time."
-            ),
-            most=importing.MOST_PASSWORDS,
         ),
     )
 
@@ -59,22 +48,20 @@ def view(request: HttpRequest, model_admin: Admin) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             text = form.table
-            options = _options(
-                request, update=form.cleaned_data["update"], passwords=not form.cleaned_data["no_passwords"]
-            )
+            options = _options(request, update=form.cleaned_data["update"])
             context |= _shown(request, text, options)
         except Unreadable as error:
             form.add_error(None, str(error))
     return _page(request, model_admin, context)
 
 
-def _options(request: HttpRequest, *, update: bool, passwords: bool) -> Options:
-    return Options(update=update, passwords=passwords, by_superuser=bool(request.user.is_superuser))
+def _options(request: HttpRequest, *, update: bool) -> Options:
+    return Options(update=update, by_superuser=bool(request.user.is_superuser))
 
 
 def _shown(request: HttpRequest, text: str, options: Options) -> dict[str, Any]:
     plan = importing.plan(text, options)
-    kept = {"text": text, "update": options.update, "passwords": options.passwords, "digest": plan.digest}
+    kept = {"text": text, "update": options.update, "digest": plan.digest}
     return {"plan": plan, "shown": "" if plan.is_empty else previews.seal(PURPOSE, request, kept)}
 
 
@@ -84,7 +71,7 @@ def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
     if kept is None:
         messages.error(request, _("This preview is too old. Choose the file again."))
         return redirect("admin:accounts_user_import")
-    options = _options(request, update=kept["update"], passwords=kept["passwords"])
+    options = _options(request, update=kept["update"])
     try:
         done, made = importing.apply(kept["text"], options, expected=kept["digest"])
     except PlanChanged as error:
@@ -94,7 +81,7 @@ def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("admin:accounts_user_import")
     messages.success(request, _summary(done))
-    if not (made and options.passwords):
+    if not made:
         return redirect("admin:accounts_user_changelist")
     return _page(request, model_admin, {"made": made, "title": _("First passwords")})
 

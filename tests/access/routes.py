@@ -23,6 +23,7 @@ PKS = {
     "sets/": "classes.set",
     "batches/": "vms.batch",
     "classes/": "classes.labclass",
+    "admin/accounts/user/": "accounts.user",
 }
 PAGES = ("", "add/", "<path:object_id>/change/", "<path:object_id>/delete/", "<path:object_id>/history/")
 

@@ -75,6 +75,9 @@ classes/<int:pk>/people/                            |  in 404 404 200 200 404 40
 classes/<int:pk>/people/add/                        |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/people/export/                     |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/<int:member>/remove/        |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/people/<int:member>/account/       |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/people/<int:member>/account/unlock/ | 405                                 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/people/<int:member>/account/password/ |  in 404 404 302 302 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/people/<int:member>/wait/          | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/invite/                            |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/invite/<int:invite>/revoke/        | 405                                 |  in 404 404 302 302 404 404 302 302
@@ -98,6 +101,8 @@ admin/autocomplete/                                 |  in  in  in  in  in 403 20
 admin/jsi18n/                                       |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 405 405 405 405
 admin/r/<path:content_type_id>/<path:object_id>/    |  in  in  in  in  in 404 404 404 404 |  in  in  in  in  in 404 404 404 404
 admin/accounts/user/import/                         |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/accounts/user/<int:pk>/unlock/                |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302
+admin/accounts/user/<int:pk>/new-password/          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302
 admin/accounts/user/<id>/password/                  |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/import/                      |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/add/test/                    |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200

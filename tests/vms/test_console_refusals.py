@@ -61,6 +61,15 @@ def test_no_cookie(portal: Portal, running: VirtualMachine, of_ana: Client, told
     told("no cookie", 4401)
 
 
+def test_a_password_that_somebody_else_gave(portal: Portal, running: VirtualMachine, of_ana: Client, told: Told):
+    path = permit(of_ana, running.pk)
+    User.objects.update(must_change_password=True)
+    assert end_of(portal.open(path, of_ana)) == 4401
+    User.objects.update(must_change_password=False)
+    assert is_let_in(portal, path, of_ana)
+    told("a password that has to be changed first", 4401)
+
+
 @pytest.mark.parametrize(
     "origin", [None, "http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1", "null"]
 )

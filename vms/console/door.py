@@ -120,6 +120,8 @@ def _who(key: str) -> User:
     user = auth.get_user(request)
     if not isinstance(user, User) or not user.is_active:
         raise Ended(ends.LOGIN, "nobody is logged in")
+    if user.must_change_password:
+        raise Ended(ends.LOGIN, "the password has to be changed first")
     return user
 
 

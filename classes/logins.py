@@ -1,0 +1,43 @@
+"""A teacher lets students of a class log in again: whom, and whom not."""
+
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from classes.models import LabClass, Membership
+from vms.models import Assignment
+
+
+def why_not(person: User, *, by: User) -> str:
+    """Why this teacher cannot unlock the account or give it a new password, or nothing.
+
+    Whoever gives a password can log in with it, so the account may reach nothing that is not the teacher's anyway.
+    """
+    refusal = _about(person)
+    if refusal or (by.is_staff and by.has_perm("accounts.change_user")):
+        return refusal
+    said = {"person": person.get_username()}
+    taught = LabClass.objects.taught_by(by)
+    if Membership.objects.live().filter(user=person).exclude(lab_class__in=taught.values("pk")).exists():
+        return _("%(person)s is enrolled with another teacher, too. Ask an administrator.") % said
+    held = Assignment.objects.live().filter(user=person)
+    if held.exclude(vm__class_machine__lab_class__in=taught.values("pk")).exists():
+        return _("%(person)s has machines that are not of your classes. Ask an administrator.") % said
+    return ""
+
+
+def _about(person: User) -> str:
+    """What speaks against it whoever asks."""
+    said = {"person": person.get_username()}
+    if not person.is_active:
+        return _("%(person)s is deactivated. Ask an administrator.") % said
+    if person.signs_in_elsewhere:
+        return _("The password of %(person)s is kept elsewhere. Ask an administrator.") % said
+    if _has_rights(person):
+        return _("%(person)s is no plain student: the account has a group or rights. Ask an administrator.") % said
+    return ""
+
+
+def _has_rights(person: User) -> bool:
+    marked = person.is_staff or person.is_superuser
+    listed = person.groups.exists() or person.user_permissions.exists()
+    return marked or listed or person.stewarded_sets.exists()
