@@ -15,10 +15,12 @@ SEED = _number("SEED", int(f"{datetime.now(UTC):%Y%m%d}"))
 FUZZ_FILES = _number("FUZZ_FILES", 500)  # broken files that are imported
 KILL_ROUNDS = _number("KILL_ROUNDS", 6)  # kills in each of the tests that kill processes
 TRIES = _number("TRIES", 1300)  # requests for what is somebody else's: each page at least once
+RACES = _number("RACES", 60)  # rounds of two administrators at once: six of each kind
 TURNS = _number("TURNS", 2)  # of ten, with five strings each
 
 
 def pytest_report_header() -> str:
     return (
-        f"samples: seed {SEED}, {FUZZ_FILES} broken files, {KILL_ROUNDS} kills, {TRIES} tries, {TURNS} turns of strings"
+        f"samples: seed {SEED}, {FUZZ_FILES} broken files, {KILL_ROUNDS} kills, {TRIES} tries, {RACES} races, "
+        f"{TURNS} turns of strings"
     )
