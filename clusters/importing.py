@@ -15,7 +15,16 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from clusters.config import ClusterConfig, ClusterFile, Problem, address_lines, inspect, read_bytes, settle_default
+from clusters.config import (
+    MAX_CLUSTERS,
+    ClusterConfig,
+    ClusterFile,
+    Problem,
+    address_lines,
+    inspect,
+    read_bytes,
+    settle_default,
+)
 from clusters.models import SECRETS, TARGET, Adoption, Cluster, DeletedCluster
 
 PLAIN = (
@@ -109,8 +118,12 @@ class PlanChanged(Exception):
 
 
 def find_file() -> Path:
-    """The configured file, else where the predecessor kept its own. The configured one if none exists."""
-    candidates = [Path(settings.CLUSTER_CONFIG_FILE), Path("clusters.json"), Path("app/clusters.json")]
+    """The configured file, else where the predecessor kept its own. The configured one if none exists.
+
+    An import reads it, and the portal whose database is away: both the same one, from whatever folder they run in.
+    """
+    places = (settings.CLUSTER_CONFIG_FILE, "clusters.json", "app/clusters.json")
+    candidates = [Path(settings.BASE_DIR, place) for place in places]
     return next((path for path in candidates if path.exists()), candidates[0])
 
 
@@ -135,6 +148,7 @@ def plan(file: ClusterFile, options: Options) -> Plan:
     configs, notices = settle_default(config for config in file.configs if config.cluster_id not in hindered)
     buried = {grave.cluster_id: grave for grave in DeletedCluster.objects.all()}
     rows = [_row(config, stored.get(config.cluster_id), buried.get(config.cluster_id), options) for config in configs]
+    rows, surplus = _without_surplus(rows, len(stored))
     rows, decided = _yield_default(rows, next((c for c in stored.values() if c.is_default), None))
     if file.ignored_keys:
         notices.append(
@@ -142,7 +156,7 @@ def plan(file: ClusterFile, options: Options) -> Plan:
         )
     refused = [Problem(row.cluster_id, "", row.note) for row in rows if row.verdict is Verdict.DIFFERS and row.note]
     refused = refused if options.update else []
-    wrong = (*file.problems, *obstacles)
+    wrong = (*file.problems, *obstacles, *surplus)
     invalid = [Row(problem.entry, Verdict.INVALID, note=f"{problem.key} {problem.expected}") for problem in wrong]
     return Plan(
         source=file.source,
@@ -169,6 +183,14 @@ def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[
             if secret and not secret.is_readable
         ]
     return found
+
+
+def _without_surplus(rows: list[Row], stored: int) -> tuple[list[Row], list[Problem]]:
+    """Those for which there is room, and what is said of the others."""
+    room = max(0, MAX_CLUSTERS - stored)
+    surplus = {row.cluster_id for row in [row for row in rows if row.verdict is Verdict.NEW][room:]}
+    told = _("finds no room: the portal holds at most %(most)s clusters") % {"most": MAX_CLUSTERS}
+    return [row for row in rows if row.cluster_id not in surplus], [Problem(one, "id", told) for one in sorted(surplus)]
 
 
 def _plan_and_apply(file: ClusterFile, options: Options, expected: str) -> Plan:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from clusters import importing
 from clusters.config import ClusterConfig, ClusterFileError, parse_entries, read_file, settle_default
 from clusters.models import Adoption, Cluster
 from vms import connectivity
@@ -174,7 +175,7 @@ def _fall_back(reason: Reason) -> _Resolved:
 def _outside_the_database() -> tuple[list[ClusterConfig], Source, list[str]]:
     notices: list[str] = []
     try:
-        return read_file(settings.CLUSTER_CONFIG_FILE), Source.FILE, notices
+        return read_file(importing.find_file()), Source.FILE, notices
     except FileNotFoundError:
         pass
     except ClusterFileError as error:

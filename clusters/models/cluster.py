@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from clusters import audit
 from clusters.config import (
+    MAX_CLUSTERS,
     ClusterConfig,
     Trust,
     address_lines,
@@ -205,16 +207,25 @@ class Cluster(models.Model):
             kwargs["update_fields"] = {*kwargs["update_fields"], "learned_addresses"}
         adding = self._state.adding
         with transaction.atomic():
-            super().save(**kwargs)
             if adding:
-                Adoption.objects.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
-                DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
-            else:
-                LoginState.try_again(self)
-            if moved:
-                ClusterHealth.objects.filter(cluster=self).delete()
+                require_room(wait=True)
+            super().save(**kwargs)
+            self._settle(added=adding, moved=moved)
         for secret in new_secrets:
             secret.is_stored = True
+
+    def clean(self) -> None:
+        super().clean()
+        if self._state.adding:
+            require_room()
+
+    def _settle(self, *, added: bool, moved: bool) -> None:
+        if added:
+            DeletedCluster.objects.filter(cluster_id=self.cluster_id).delete()
+        else:
+            LoginState.try_again(self)
+        if moved:
+            ClusterHealth.objects.filter(cluster=self).delete()
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
@@ -293,6 +304,15 @@ class Cluster(models.Model):
     def to_dict(self) -> dict[str, Any]:
         """The same with the password in the clear. Kept for old scripts; nothing of the portal calls it."""
         return self.config.to_dict()
+
+
+def require_room(*, wait: bool = False) -> None:
+    """As many as a file holds: with more, no export could be read again. Raises `ValidationError`."""
+    if wait:
+        Adoption.objects.wait()
+    if Cluster.objects.count() >= MAX_CLUSTERS:
+        text = _("The portal holds at most %(most)s clusters. Delete one that is not used any more first.")
+        raise ValidationError(text % {"most": MAX_CLUSTERS})
 
 
 class NotActive(Exception):

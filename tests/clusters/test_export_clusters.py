@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -263,7 +264,7 @@ def test_a_sealed_file_is_refused_under_another_key(sealed_file, manage):
 
 def test_without_a_database_the_sealed_file_is_the_source_and_revives_nothing(sealed_file, manage):
     done = manage("clusters", "list", DATABASE_URL="sqlite:////nonexistent/lab_portal.db")
-    assert done.stdout.startswith("Source: clusters.json (the database cannot be reached)\nalpha")
+    assert re.match(r"Source: clusters\.json \(the database cannot be reached\): /.*sealed\.json\nalpha", done.stdout)
     assert "beta" not in done.stdout
 
 

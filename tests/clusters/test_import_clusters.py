@@ -91,11 +91,10 @@ def test_a_file_can_be_named(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["clusters.json", "app/clusters.json"])
-def test_the_predecessors_places_are_searched(tmp_path, monkeypatch, settings, place):
-    settings.CLUSTER_CONFIG_FILE = str(tmp_path / "nothing.json")
-    monkeypatch.chdir(tmp_path)
-    Path("app").mkdir()
-    Path(place).write_text(json.dumps([entry("alpha")]))
+def test_the_predecessors_places_are_searched(tmp_path, settings, place):
+    settings.CLUSTER_CONFIG_FILE, settings.BASE_DIR = "nothing.json", tmp_path
+    (tmp_path / "app").mkdir()
+    (tmp_path / place).write_text(json.dumps([entry("alpha")]))
     run()
     assert ids() == ["alpha"]
 

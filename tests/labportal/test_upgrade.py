@@ -155,7 +155,8 @@ def test_the_old_database_is_left_alone(upgrade):
 
 def test_without_the_new_database_the_file_has_the_active_cluster(upgrade):
     done = upgrade.sh("bin/manage clusters list", DATABASE_URL="sqlite:////nonexistent/lab_portal.db")
-    assert done.stdout.startswith("Source: clusters.json (the database cannot be reached)\ncluster1")
+    told = f"Source: clusters.json (the database cannot be reached): {upgrade.old / 'clusters.json'}\ncluster1"
+    assert done.stdout.startswith(told)
     assert "cluster2" not in done.stdout
 
 

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from clusters import exporting
-from clusters.config import ClusterFileError, parse
+from clusters.config import ClusterFileError, inspect
 from clusters.exporting import Secrecy
 from clusters.fields import SecretUnreadable
 from clusters.models import Cluster
@@ -30,8 +30,10 @@ class Command(BaseCommand):
         clusters = list(Cluster.objects.order_by("cluster_id"))
         try:
             text = exporting.document(clusters, secrecy)
-            if secrecy is not Secrecy.LEFT_OUT:  # what nobody could read back is no second source
-                parse(text.encode(), source="The clusters")
+            # What nobody could read back is no second source. Without secrets, entries lack what an import needs.
+            read = inspect(text.encode(), source="The clusters")
+            if secrecy is not Secrecy.LEFT_OUT:
+                read.strictly()
         except SecretUnreadable as error:
             raise CommandError(str(error)) from error
         except ClusterFileError as error:

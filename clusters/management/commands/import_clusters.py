@@ -1,5 +1,6 @@
 import getpass
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -77,12 +78,19 @@ class Command(BaseCommand):
             raise CommandError("Nothing was imported. Correct the file, or see --partial and --update-secrets.")
         self.stdout.write(_summary(plan, dry_run=dry_run))
         if file.has_plaintext and not dry_run and not plan.problems:
-            self.stdout.write(
-                "Next: look at the clusters under /admin/clusters/. Then remove the passwords from the file:\n"
-                f"  bin/manage export_clusters --sealed --output {plan.source}"
-            )
+            self.stdout.write(_next_step(Path(plan.source).absolute()))
         if plan.problems:
             sys.exit(PARTLY)
+
+
+def _next_step(path: Path) -> str:
+    lines = [
+        "Next: look at the clusters under /admin/clusters/. Then remove the passwords from the file:",
+        f"  bin/manage export_clusters --sealed --output {shlex.quote(str(path))}",
+    ]
+    if path != importing.find_file():
+        lines.append(f"To have it read while the database is away, put CLUSTER_CONFIG_FILE={path} into .env.")
+    return "\n".join(lines)
 
 
 def _summary(plan: Plan, *, dry_run: bool) -> str:

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from clusters import proxmox
+from clusters import importing, proxmox
 from clusters.config import ClusterConfig
 from vms import registry
 
@@ -28,7 +28,8 @@ class Command(BaseCommand):
 
     def _tell_source(self) -> None:
         state = registry.state()
-        self.stdout.write(f"Source: {state.source}" + (f" ({state.reason})" if state.is_fallback else ""))
+        where = f": {importing.find_file()}" if state.source is registry.Source.FILE else ""
+        self.stdout.write(f"Source: {state.source}" + (f" ({state.reason}){where}" if state.is_fallback else ""))
         for notice in state.notices:
             self.stderr.write(f"Notice: {notice}")
 
