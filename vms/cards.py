@@ -285,10 +285,21 @@ def _trouble(last: Operation | None, now: datetime) -> str:
         return ""
     label = last.get_action_display()
     if last.state == Operation.State.FAILED:
-        return _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
-    if last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
-        return _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": telling.told(last.outcome)}
-    return ""
+        said = _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
+    elif last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
+        said = _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": telling.told(last.outcome)}
+    else:
+        return ""
+    return " ".join(filter(None, [said, _what_is_left(last)]))
+
+
+def _what_is_left(last: Operation) -> str:
+    """After a save point that was not saved."""
+    if last.action != Action.SNAPSHOT or last.snapshot not in rules.SAVE_POINTS:
+        return ""
+    if last.then:
+        return _("Your old save point is still there.")
+    return "" if last.state == Operation.State.UNKNOWN else _("There is no save point now.")
 
 
 def _synced_at(cluster: Cluster) -> datetime | None:

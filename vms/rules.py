@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from clusters.models import ClusterHealth
-from vms.models import ClusterGrant, Operation, VirtualMachine
+from vms.models import ClusterGrant, Operation, Snapshot, VirtualMachine
 
 Action = Operation.Action
 
@@ -34,8 +34,10 @@ OFF = {"stopped", "unknown"}
 CUT_SHORT_AFTER = timedelta(seconds=60)
 CUT_SHORT_SINCE = (8, 2)
 
-# The one snapshot that whoever holds a machine may save, replace and delete.
+# The one snapshot that whoever holds a machine may save, replace and delete. Its name to people, and to clusters, which
+# rename none: the new one gets the name that is free, before the old one is deleted.
 SAVE_POINT = "my-save-point"
+SAVE_POINTS = (SAVE_POINT, "my-save-point-2")
 
 # What Proxmox VE does with virtual machines alone, or with containers as an experiment.
 QEMU_ONLY = {Action.RESET, Action.SUSPEND, Action.RESUME}
@@ -187,7 +189,7 @@ def status_fits(now: Situation, action: str) -> str | None:
 
 
 def snapshot_may_be_changed(now: Situation, action: str) -> str | None:
-    if action not in {Action.SNAPSHOT, Action.DELETE_SNAPSHOT} or now.keeps or now.snapshot in {"", SAVE_POINT}:
+    if action not in {Action.SNAPSHOT, Action.DELETE_SNAPSHOT} or now.keeps or now.snapshot in {"", *SAVE_POINTS}:
         return None
     return _("You may save and delete “%(save_point)s”. Ask your teacher about other snapshots.") % {
         "save_point": SAVE_POINT
@@ -220,6 +222,21 @@ OF_THE_MOMENT: set[Rule] = {
     machine_is_not_locked,
     status_fits,
 }
+
+
+def other_save_point(name: str) -> str:
+    return SAVE_POINTS[1] if name == SAVE_POINT else SAVE_POINT
+
+
+def save_points(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+    """The save points among these, the oldest first. There are two while one is replaced, or when that failed."""
+    found = [snapshot for snapshot in snapshots if snapshot.name in SAVE_POINTS]
+    return sorted(found, key=lambda one: (one.taken_at is not None, one.taken_at, one.pk))
+
+
+def label_of(snapshot: str) -> str:
+    """What people call it."""
+    return SAVE_POINT if snapshot in SAVE_POINTS else snapshot
 
 
 def register(rule: Rule) -> Rule:

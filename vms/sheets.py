@@ -25,6 +25,7 @@ class Saved:
     """A snapshot. `may_delete` is about the person; the rules say whether it is possible now."""
 
     name: str
+    label: str
     description: str
     taken_at: datetime | None
     with_memory: bool
@@ -86,14 +87,16 @@ def of(machine: VirtualMachine, person: User, *, history: Page[Operation]) -> Sh
     """As this person sees it. The machine comes with cluster, health and sync selected."""
     now = rules.situation(machine, person=person)
     operable = {machine.pk} if now.may_operate else set()
-    snapshots = tuple(_saved(snapshot, keeps=now.keeps) for snapshot in machine.snapshots.all())
+    rows = list(machine.snapshots.all())
+    older = _older_save_point(rows)
+    snapshots = tuple(_saved(snapshot, keeps=now.keeps, is_older=snapshot == older) for snapshot in rows)
     wanted = (Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT)
     return Sheet(
         group=cards.groups([machine], operable=operable, for_staff=person.is_staff)[0],
         facts=_facts(machine),
         addresses=connecting.addresses_of(machine),
         snapshots=snapshots,
-        has_save_point=any(snapshot.name == rules.SAVE_POINT for snapshot in snapshots),
+        has_save_point=any(snapshot.name in rules.SAVE_POINTS for snapshot in snapshots),
         may_operate=now.may_operate,
         keeps=now.keeps,
         refusals={action.name: refusal for action in wanted if (refusal := rules.why_not(now, action))},
@@ -140,20 +143,29 @@ def _since(machine: VirtualMachine) -> str:
     return f"{timezone.localtime(machine.booted_at):%Y-%m-%d %H:%M}"
 
 
-def _saved(snapshot: Snapshot, *, keeps: bool) -> Saved:
+def _older_save_point(snapshots: list[Snapshot]) -> Snapshot | None:
+    """The one that is left over when there are two: while the new one is saved, and after the old one could not go."""
+    both = rules.save_points(snapshots)
+    return both[0] if len(both) > 1 else None
+
+
+def _saved(snapshot: Snapshot, *, keeps: bool, is_older: bool) -> Saved:
+    label = rules.label_of(snapshot.name)
     return Saved(
         name=snapshot.name,
+        label=_("%(name)s (the older one)") % {"name": label} if is_older else label,
         description=snapshot.description,
         taken_at=snapshot.taken_at,
         with_memory=snapshot.with_memory,
-        may_delete=keeps or snapshot.name == rules.SAVE_POINT,
+        may_delete=keeps or snapshot.name in rules.SAVE_POINTS,
     )
 
 
 def done(operation: Operation, *, for_staff: bool) -> Done:
     """What a cluster says of a failure is for staff."""
     told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
-    name = _(" “%(snapshot)s”") % {"snapshot": operation.snapshot} if operation.snapshot else ""
+    label = rules.label_of(operation.snapshot)
+    name = _(" “%(snapshot)s”") % {"snapshot": label} if label else ""
     ended = operation.finished_at
     return Done(
         what=f"{operation.get_action_display()}{name}",

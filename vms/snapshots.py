@@ -33,12 +33,24 @@ class SnapshotForm(forms.Form):
 def save_point(request: PersonRequest, pk: int) -> HttpResponse:
     """Save the one save point of whoever holds the machine. It takes a confirmation to replace the old one."""
     machine = access.operable_or_404(request.user, pk)
-    old = machine.snapshots.filter(name=rules.SAVE_POINT).first()
+    there = rules.save_points(machine.snapshots.all())
+    old = there[-1] if there else None
     if old is None and request.method == "POST":
         return _ask(request, machine, Action.SNAPSHOT, snapshot=rules.SAVE_POINT)
     if old and _is_confirmed(request):
-        return _ask(request, machine, Action.DELETE_SNAPSHOT, snapshot=rules.SAVE_POINT, then=Action.SNAPSHOT)
-    return _confirm(request, machine, Action.SNAPSHOT, snapshot=old, name=rules.SAVE_POINT)
+        return _replace(request, machine, there)
+    return _confirm(request, machine, Action.SNAPSHOT, snapshot=old, name=old.name if old else rules.SAVE_POINT)
+
+
+def _replace(request: PersonRequest, machine: VirtualMachine, there: list[Snapshot]) -> HttpResponse:
+    """The new one first, and then the old one goes; what was left over by a failure makes room before. Where there is
+    room for one alone, the person may have the old one deleted first.
+    """
+    oldest = there[0].name
+    if len(there) > 1 or request.POST.get("first") == "yes":
+        return _ask(request, machine, Action.DELETE_SNAPSHOT, snapshot=oldest, then=Action.SNAPSHOT)
+    new = rules.other_save_point(oldest)
+    return _ask(request, machine, Action.SNAPSHOT, snapshot=new, then=Action.DELETE_SNAPSHOT)
 
 
 @require_http_methods(["GET", "POST"])
@@ -109,7 +121,7 @@ def _confirm(
         "machine": machine,
         "action": action,
         "snapshot": snapshot,
-        "name": name,
+        "name": rules.label_of(name),
         "refusal": refusal,
         "unticked": unticked,
     }

@@ -3,11 +3,13 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labs import Lab, carry_out
 from tests.vms.test_machine_list import HOSTILE, Page
+from vms import rules
 from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -68,26 +70,102 @@ def finish(lab: Lab) -> None:
         lab.clock.advance(30)
 
 
-def test_the_old_save_point_is_deleted_and_the_new_one_saved(as_ana: Client, hers: VirtualMachine, building_a: Lab):
+def replaced(client: Client, machine: VirtualMachine, lab: Lab, **more: str) -> list[tuple[str, str, str]]:
+    """What came of replacing the save point: action, snapshot and state."""
+    begun = timezone.now()
+    client.post(url(machine, "save-point"), SURE | more)
+    finish(lab)
+    rows = Operation.objects.filter(requested_at__gte=begun).order_by("requested_at")
+    return [(one.action, one.snapshot, one.state) for one in rows]
+
+
+@pytest.fixture
+def saved(as_ana: Client, hers: VirtualMachine, building_a: Lab) -> VirtualMachine:
+    """With a save point."""
     as_ana.post(url(hers, "save-point"))
     finish(building_a)
-    as_ana.post(url(hers, "save-point"), SURE)
-    finish(building_a)
-    states = Operation.objects.order_by("requested_at").values_list("action", "state", "requested_by__username")
-    assert list(states) == [(action, "done", "ana") for action in ("snapshot", "delete-snapshot", "snapshot")]
+    return hers
+
+
+FIRST, SECOND = rules.SAVE_POINTS
+
+
+def there(lab: Lab) -> set[str]:
+    return {one for one in lab.pve.guest(101).snapshots if one in rules.SAVE_POINTS}
+
+
+def test_the_new_save_point_is_there_before_the_old_one_goes(as_ana: Client, saved: VirtualMachine, building_a: Lab):
+    assert replaced(as_ana, saved, building_a) == [("snapshot", SECOND, "done"), ("delete-snapshot", FIRST, "done")]
+    assert there(building_a) == {SECOND}
+    assert replaced(as_ana, saved, building_a) == [("snapshot", FIRST, "done"), ("delete-snapshot", SECOND, "done")]
+    assert there(building_a) == {FIRST}
+    assert Operation.objects.filter(requested_by__username="ana").count() == 5
+    assert building_a.pve.count("POST", "/snapshot$") == 3
+
+
+def test_a_new_one_that_fails_leaves_the_old_one_and_the_page_says_so(
+    as_ana: Client, saved: VirtualMachine, building_a: Lab
+):
+    building_a.pve.faults.tasks_fail("qmsnapshot", "out of space")
+    assert replaced(as_ana, saved, building_a) == [("snapshot", SECOND, "failed")]
+    assert there(building_a) == {FIRST}
+    page = as_ana.get(url(saved, "machine")).content.decode()
+    assert "failed. Try again, or ask your teacher. Your old save point is still there." in page
+    assert f'id="revert-{FIRST}"' in page
+
+
+def test_where_there_is_room_for_one_the_old_one_goes_first_and_the_page_says_what_is_left(
+    as_ana: Client, saved: VirtualMachine, building_a: Lab
+):
+    assert "Delete the old one first" in as_ana.get(url(saved, "save-point")).content.decode()
+    steps = [("delete-snapshot", FIRST, "done"), ("snapshot", FIRST, "done")]
+    assert replaced(as_ana, saved, building_a, first="yes") == steps
+    building_a.pve.faults.tasks_fail("qmsnapshot", "out of space")
+    assert replaced(as_ana, saved, building_a, first="yes")[1] == ("snapshot", FIRST, "failed")
+    assert there(building_a) == set()
+    assert "There is no save point now." in as_ana.get(url(saved, "machine")).content.decode()
+
+
+def test_an_old_one_that_cannot_go_is_named_and_makes_room_the_next_time(
+    as_ana: Client, saved: VirtualMachine, building_a: Lab
+):
+    building_a.pve.faults.tasks_fail("qmdelsnapshot", "busy")
+    assert replaced(as_ana, saved, building_a)[1] == ("delete-snapshot", FIRST, "failed")
+    page = as_ana.get(url(saved, "machine")).content.decode()
+    assert page.count("my-save-point (the older one)</strong>") == 1
+    building_a.pve.tasks.twists.clear()
+    steps = [("delete-snapshot", FIRST), ("snapshot", FIRST), ("delete-snapshot", SECOND)]
+    assert replaced(as_ana, saved, building_a) == [(*step, "done") for step in steps]
+    assert there(building_a) == {FIRST}
+
+
+def test_a_worker_that_dies_between_leaves_both_to_the_next_one(as_ana: Client, saved: VirtualMachine, building_a: Lab):
+    as_ana.post(url(saved, "save-point"), SURE)
+    carry_out()  # sent; the worker dies before it looks
+    Operation.objects.update(leased_until=None)
     assert building_a.pve.count("POST", "/snapshot$") == 2
-
-
-def test_a_new_save_point_that_is_refused_meanwhile_is_told(as_ana: Client, hers: VirtualMachine, building_a: Lab):
-    as_ana.post(url(hers, "save-point"))
     finish(building_a)
-    as_ana.post(url(hers, "save-point"), SURE)
+    assert (building_a.pve.count("POST", "/snapshot$"), building_a.pve.count("DELETE", "/snapshot/")) == (2, 1)
+    assert there(building_a) == {SECOND}
+
+
+def test_a_deletion_that_is_refused_meanwhile_is_told(as_ana: Client, saved: VirtualMachine, building_a: Lab):
+    as_ana.post(url(saved, "save-point"), SURE)
     carry_out()
-    hers.assignments.end()
+    saved.assignments.end()
     finish(building_a)
     last = Operation.objects.latest("requested_at")
-    assert (last.action, last.state) == ("snapshot", "cancelled")
+    assert (last.action, last.state) == ("delete-snapshot", "cancelled")
     assert "not assigned" in last.outcome
+    assert there(building_a) == {FIRST, SECOND}
+
+
+def test_people_read_one_name_and_may_change_both(as_ana: Client, hers: VirtualMachine):
+    save(hers, SECOND)
+    page = as_ana.get(url(hers, "machine")).content.decode()
+    assert "<strong>my-save-point</strong>" in page
+    as_ana.post(url(hers, "delete-snapshot", SECOND), SURE)
+    assert asked() == [("delete-snapshot", SECOND)]
 
 
 # Going back

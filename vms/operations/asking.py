@@ -43,7 +43,7 @@ def request(
 ) -> tuple[Operation, bool]:
     """Record that a person wants this done. Returns the operation and whether it is new.
 
-    `then` is what is requested when this is done, in the same person's name and with the same snapshot.
+    `then` is what is requested when this is done, in the same person's name (`go_on` says of which snapshot).
     A second request while the same is under way gets the first one. Raises `Refused`.
     Who is not staff has a limit by the minute, unless the caller says that this is one of many that belong together.
     The caller has found the machine through `operable_by(by)`, so that a foreign one is not there at all.
@@ -70,16 +70,24 @@ def request(
 
 
 def go_on(done: Operation) -> None:
-    """Request what was to come after this. If that is refused now, the refusal is kept where the person looks."""
+    """Request what was to come after this. If that is refused now, the refusal is kept where the person looks.
+
+    Of two save points one is saved while the other one is there, which goes as soon as the new one is saved.
+    """
     if not (done.then and done.vm and done.requested_by):
         return
+    other = rules.other_save_point(done.snapshot)
+    has_other = done.vm.snapshots.filter(name=other).exists()
+    if done.then == Action.DELETE_SNAPSHOT and not has_other:
+        return
+    snapshot = other if done.then == Action.DELETE_SNAPSHOT else done.snapshot
+    after = Action.DELETE_SNAPSHOT if done.then == Action.SNAPSHOT and has_other else ""
     done.vm.lock = ""  # the last read may have seen what has just ended; what is locked anew the cluster refuses
     try:
-        words = {"snapshot": done.snapshot, "description": done.description}
-        request(done.vm, done.then, by=done.requested_by, **words, unlimited=True)
+        request(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, unlimited=True)
     except Refused as refusal:
         told = {"state": State.CANCELLED, "outcome": str(refusal)[:500], "finished_at": timezone.now()}
-        row(done.vm, done.then, by=done.requested_by, snapshot=done.snapshot, **told).save()
+        row(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, **told).save()
 
 
 def row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Operation:
