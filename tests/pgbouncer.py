@@ -95,7 +95,7 @@ def wait_for(port: int, program: subprocess.Popen[bytes], said: Path) -> None:
 @pytest.fixture(scope="module")
 def pooler(django_db_setup: None) -> Iterator[Pooler]:
     if not ON_POSTGRES:
-        pytest.skip("allowed: needs PostgreSQL")
+        pytest.skip("allowed: needs PostgreSQL: bin/test --postgres (apt install postgresql)")
     if not PROGRAM:
         pytest.skip("needs PgBouncer: apt install pgbouncer")
     with pgbouncer() as made:

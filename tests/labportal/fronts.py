@@ -109,7 +109,7 @@ class Front:
 def proxy(name: str, portal_port: int, folder: Path) -> Iterator[Front]:
     binary = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if not binary:
-        pytest.skip(f"allowed: {name} is not installed")
+        pytest.skip(f"needs {name}: apt install {name}")
     http, https = free_ports(2)
     authority = Authority("Fronts")
     certificate = authority.issue(HOST, names=[HOST])

@@ -88,7 +88,7 @@ def test_names_that_no_text_of_the_code_shows_are_translated_too(path: Path):
     assert {name for name in names if language._catalog.get(name) is None} == set()
 
 
-@pytest.mark.skipif(not shutil.which("xgettext"), reason="allowed: needs xgettext: apt install gettext")
+@pytest.mark.skipif(not shutil.which("xgettext"), reason="needs xgettext: apt install gettext")
 def test_every_text_of_the_code_is_in_every_language(tmp_path: Path):
     here = catalogues.FOLDER.parent
     for room in ROOMS:

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.usefixtures("own_database"),
     pytest.mark.skipif(
         not (shutil.which("Xvnc") and shutil.which("xterm")),
-        reason="allowed: needs Xvnc and xterm: apt install tigervnc-standalone-server xterm",
+        reason="needs Xvnc and xterm: apt install tigervnc-standalone-server xterm",
     ),
 ]
 
