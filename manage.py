@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
+    os.umask(0o077)  # a database, a backup and a sealed file are nobody else's
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
     if isinstance(sys.stdout, io.TextIOWrapper):  # none where it was closed
         sys.stdout.reconfigure(line_buffering=True)  # in a log or a pipe, too, what is said is there at once

@@ -14,6 +14,8 @@ from django.db.utils import InterfaceError
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
+from clusters import database_errors
+
 connection: Any = _connection  # the attributes used here are each backend's own
 
 
@@ -44,19 +46,16 @@ def is_outage(error: BaseException | None) -> bool:
     """Whether an error says that the database is away, busy or ruined, and not that a query is wrong."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
-    return isinstance(error, DatabaseError) and _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
-
-
-def _code(error: BaseException) -> int | None:
-    """SQLite's own, without its details."""
-    code: int | None = getattr(error.__cause__, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
+    return isinstance(error, DatabaseError) and database_errors.code(error) in {
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CORRUPT,
+    }
 
 
 def _is_unreachable(error: Exception) -> bool:
     if connection.vendor == "sqlite":
         # Locked and corrupt files also fail on opening, in the PRAGMAs. They are there, so they are errors.
-        return _code(error) == sqlite3.SQLITE_CANTOPEN
+        return database_errors.code(error) == sqlite3.SQLITE_CANTOPEN
     return not _server_answers()
 
 

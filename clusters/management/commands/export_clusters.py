@@ -1,16 +1,17 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from clusters import exporting
 from clusters.config import ClusterFileError, inspect
+from clusters.database_errors import PlainCommand
 from clusters.exporting import Secrecy
 from clusters.fields import SecretUnreadable
 from clusters.models import Cluster
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Write all clusters in the format of clusters.json, without secrets unless one asks for them. A sealed file "
         "can be imported, and used as the second source, by an installation that has the same FIELD_ENCRYPTION_KEY."

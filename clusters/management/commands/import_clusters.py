@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from clusters import audit, importing
 from clusters.config import ClusterFile, ClusterFileError, inspect, read_bytes
+from clusters.database_errors import PlainCommand
 from clusters.importing import Options, Plan, Verdict
 
 PARTLY = 3
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Import clusters.json into the database. Existing and deleted clusters stay as they are, the file is kept, "
         "and the command may be run as often as one likes. Missing migrations are applied first. Exit codes: 0 done "

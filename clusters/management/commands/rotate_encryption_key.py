@@ -2,13 +2,14 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from clusters import audit, keys
+from clusters.database_errors import PlainCommand
 from clusters.management.commands.import_clusters import system_user
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Seal every credential with the first key of FIELD_ENCRYPTION_KEY. The order: put the new key in front, "
         "restart all processes, run this, remove the old key, restart. --check counts what each key reads; exit code 1 "

@@ -1,13 +1,14 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from clusters import importing, proxmox
 from clusters.config import ClusterConfig
+from clusters.database_errors import PlainCommand
 from vms import registry
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "List the active clusters and where they come from, or test the connection of one (without an ID: the default)."
     )

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from clusters import checks, keys
+from clusters import checks, database_errors, keys
 from clusters.models import ClusterHealth
 from vms import access, connectivity, entrance, pooler, registry
 from vms.models import ClusterSync
@@ -37,19 +37,24 @@ class Command(BaseCommand):
             "entrance": _entrance,
             "checks": _checks,
         }
+        told: set[str] = set()
         for name, part in parts.items():
-            for verdict, text in _safely(part):
+            for verdict, text in _safely(part, told):
                 self.stdout.write(f"{verdict:5} {name:11} {text}")
                 worst = FAIL if FAIL in {worst, verdict} else WARN if WARN in {worst, verdict} else OK
         if worst == FAIL:
             sys.exit(1)
 
 
-def _safely(part: Callable[[], Iterator[Line]]) -> list[Line]:
+def _safely(part: Callable[[], Iterator[Line]], told: set[str]) -> list[Line]:
+    """What is wrong with the database is told once."""
     try:
         return list(part())
     except (DatabaseError, InterfaceError) as error:
-        return [(FAIL, f"not looked at, because the database said: {type(error).__name__}")]
+        reason = database_errors.explain(error)
+        again = reason in told
+        told.add(reason)
+        return [(FAIL, "not looked at, for the same reason" if again else f"not looked at. {reason}")]
 
 
 def _database() -> Iterator[Line]:
