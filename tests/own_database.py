@@ -5,6 +5,8 @@ Threads get the same database. On SQLite it is a file as in production, not a da
 """
 
 import copy
+import fcntl
+import json
 import os
 import secrets
 import shutil
@@ -53,19 +55,60 @@ def server(sql: str) -> None:
         cursor.execute(sql)
 
 
+@contextmanager
+def held(path: Path) -> Iterator[dict[str, Any]]:
+    """What the processes of a run of the tests share, for one of them at a time."""
+    with path.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        shared = json.loads(file.read() or "{}")
+        yield shared
+        file.truncate(0)
+        file.write(json.dumps(shared))
+
+
+def make_template(folder: Path) -> str:
+    name = str(folder / "template.db")
+    if ON_POSTGRES:
+        server(f"CREATE DATABASE {(name := 'template_' + secrets.token_hex(6))}")
+    with default_connection(NAME=name, OPTIONS={"pool": False} if ON_POSTGRES else {}):
+        call_command("migrate", verbosity=0)
+    return name
+
+
 @pytest.fixture(scope="session")
 def migrated_template(
     tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any, django_test_environment: None
 ) -> Iterator[str]:
-    name = str(tmp_path_factory.mktemp("template") / "template.db")
-    with django_db_blocker.unblock():
-        if ON_POSTGRES:
-            server(f"CREATE DATABASE {(name := 'template_' + secrets.token_hex(6))}")
-        with default_connection(NAME=name, OPTIONS={"pool": False} if ON_POSTGRES else {}):
-            call_command("migrate", verbosity=0)
-        yield name
-        if ON_POSTGRES:
-            server(f"DROP DATABASE {name} WITH (FORCE)")
+    """Made by the first process that needs it: to migrate takes seconds. The last one takes it away."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with django_db_blocker.unblock(), held(folder / "template.json") as shared:
+        shared["users"] = shared.get("users", 0) + 1
+        name = shared["name"] = shared.get("name") or make_template(folder)
+    yield name
+    with django_db_blocker.unblock(), held(folder / "template.json") as shared:
+        shared["users"] -= 1
+        if not shared["users"]:
+            del shared["name"]
+            if ON_POSTGRES:
+                server(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, migrated_template: str
+) -> Iterator[None]:
+    """pytest-django's database begins as a copy, too, and its migrations find nothing left to do."""
+    if ON_POSTGRES:
+        connections.settings["default"]["TEST"]["TEMPLATE"] = migrated_template
+        yield
+        return
+    # It is in memory, and there for as long as somebody has it open.
+    with closing(sqlite3.connect(connection.creation._get_test_db_name(), uri=True)) as memory:
+        with closing(sqlite3.connect(migrated_template)) as source:
+            source.backup(memory)
+        yield
 
 
 @contextmanager
