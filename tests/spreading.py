@@ -1,0 +1,50 @@
+"""What begins first, and which tests share a process: files, and all that is opened in one Chromium."""
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+# From the one that takes longest on. Begun last, each would leave the other processes without work.
+LONG = (
+    "tests/browser/",
+    "tests/vms/test_killed.py",
+    "tests/access/test_strings.py",
+    "tests/clusters/test_canary_scan.py",
+    "tests/vms/test_crowd.py",
+    "tests/vms/test_backups.py",
+    "tests/access/test_matrix.py",
+    "tests/vms/test_process.py",
+    "tests/clusters/test_keys_in_use.py",
+    "tests/clusters/test_keys.py",
+    "tests/labportal/test_demo.py",
+    "tests/labportal/test_serve.py",
+    "tests/labportal/test_upgrade.py",
+    "tests/clusters/test_races.py",
+    "tests/clusters/test_import_options.py",
+    "tests/clusters/proxmox/test_limits.py",
+    "tests/clusters/test_import_clusters.py",
+    "tests/clusters/test_export_clusters.py",
+    "tests/access/test_other_peoples_objects.py",
+    "tests/clusters/proxmox/test_deadline.py",
+    "tests/clusters/proxmox/test_hostile.py",
+    "tests/labportal/test_security_headers.py",
+    "tests/labportal/test_health.py",
+)
+
+
+class Spreading(LoadFileScheduling):  # type: ignore[misc]
+    """Each browser that is started, and each demo, takes longer than many tests with it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/browser" if nodeid.startswith("tests/browser/") else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spreading | None:
+    return Spreading(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((place for place, long in enumerate(LONG) if item.nodeid.startswith(long)), len(LONG))
