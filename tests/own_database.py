@@ -21,6 +21,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
+from tests.waits import PATIENCE
+
 ON_POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
 postgres_only = pytest.mark.skipif(
     not ON_POSTGRES, reason="allowed: needs PostgreSQL: bin/test --postgres (apt install postgresql)"
@@ -131,7 +133,7 @@ def own_database(
     migrated_template: str, tmp_path: Path, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, Any]]:
     """The settings of a database that belongs to the test alone. Nothing wraps it in a transaction."""
-    options = {"pool": False} if ON_POSTGRES else {"timeout": 5}
+    options = {"pool": False} if ON_POSTGRES else {"timeout": PATIENCE}
     with (
         django_db_blocker.unblock(),
         copy_of(migrated_template, tmp_path) as name,
@@ -159,7 +161,7 @@ def run_in_threads(*jobs: Callable[[], object]) -> list[BaseException]:
 
     def run(job: Callable[[], object]) -> None:
         try:
-            together.wait(timeout=10)
+            together.wait(timeout=PATIENCE)
             job()
         except Exception as error:  # noqa: BLE001 - handed to the test
             errors.append(error)
@@ -170,6 +172,6 @@ def run_in_threads(*jobs: Callable[[], object]) -> list[BaseException]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     assert not any(thread.is_alive() for thread in threads)
     return errors

@@ -33,4 +33,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+SYNC_DEADLINE = 60  # however busy the machine is
 STATIC_ROOT = None  # type: ignore[assignment]  # a fresh clone has collected none, and looking through them for each client takes time

@@ -1,7 +1,8 @@
 """Password hashing is Argon2id, and a class that logs in at once does not exhaust the machine."""
 
 import os
-from threading import Barrier, BrokenBarrierError, Timer
+from threading import Barrier, BrokenBarrierError, Event
+from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, ScryptPasswordHasher, check_password, make_password
@@ -10,7 +11,7 @@ from django.db import connection, connections
 from accounts.hashers import CappedArgon2PasswordHasher, CappedScryptPasswordHasher
 from labportal import settings as product
 from tests.own_database import run_in_threads
-from tests.waits import PATIENCE
+from tests.waits import PATIENCE, until
 
 TOO_MANY = (os.cpu_count() or 1) + 1
 
@@ -44,15 +45,19 @@ def test_a_hash_is_not_made_anew_at_every_login(as_in_production):
     assert anew == []
 
 
+class Met(list[bool]):
+    patience = 0.3
+
+
 @pytest.fixture
-def met(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def met(monkeypatch: pytest.MonkeyPatch) -> Met:
     """Filled when one hash more than there are processors is computed at the same moment."""
-    met: list[bool] = []
+    met = Met()
     all_there = Barrier(TOO_MANY)
 
     def compute(*arguments: object) -> str:
         try:
-            all_there.wait(timeout=0.3)
+            all_there.wait(timeout=met.patience)
             met.append(True)
         except BrokenBarrierError:
             pass
@@ -84,19 +89,24 @@ def test_checking_passwords_is_limited_alike(met, hasher):
 
 
 def test_hashing_without_the_cap_would_be_noticed(met):
+    met.patience = PATIENCE
     assert run_in_threads(*[lambda: Argon2PasswordHasher().encode("x", "salt")] * TOO_MANY) == []
     assert len(met) == TOO_MANY
 
 
-def test_who_waits_gives_his_database_connection_back(met, own_database):
-    open_ones: list[bool] = []
+def test_who_waits_gives_his_database_connection_back(own_database, monkeypatch: pytest.MonkeyPatch):
+    go, held = Event(), list[Any]()
+    monkeypatch.setattr(Argon2PasswordHasher, "encode", lambda *arguments: str(go.wait(PATIENCE)))
 
-    def wait_and_look() -> None:
+    def encode() -> None:
         connection.ensure_connection()
-        watcher = Timer(0.1, lambda held=connections["default"]: open_ones.append(held.connection is not None))
-        watcher.start()
+        held.append(connections["default"])
         CappedArgon2PasswordHasher().encode("x", "salt")
-        watcher.join(PATIENCE)
 
-    assert run_in_threads(*[wait_and_look] * TOO_MANY) == []
-    assert open_ones.count(False) == 1
+    def look() -> None:
+        try:
+            until(lambda: [len(held), sum(one.connection is None for one in held)] == [TOO_MANY, 1])
+        finally:
+            go.set()
+
+    assert run_in_threads(look, *[encode] * TOO_MANY) == []

@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,7 +12,9 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import turns
 from clusters import proxmox
+from pvesim.clock import ManualClock
 from tests.labs import Lab, building_a, clock, sim
+from tests.waits import PATIENCE, until
 
 __all__ = ["building_a", "clock", "sim"]
 
@@ -25,7 +27,7 @@ def two_at_once(settings: Any) -> None:
 def ask_together(view: Callable[[HttpRequest], HttpResponse], count: int) -> list[HttpResponse]:
     ask = turns.in_turn(view)
     with ThreadPoolExecutor(count) as pool:
-        return [future.result(timeout=10) for future in [pool.submit(ask, HttpRequest()) for _ in range(count)]]
+        return [future.result(timeout=PATIENCE) for future in [pool.submit(ask, HttpRequest()) for _ in range(count)]]
 
 
 def met(parties: int, within: float) -> Callable[..., bool]:
@@ -43,13 +45,13 @@ def met(parties: int, within: float) -> Callable[..., bool]:
 
 
 def test_two_pages_are_made_at_once_and_a_third_waits() -> None:
-    two, three = met(2, 5), met(3, 0.2)
+    two, three = met(2, PATIENCE), met(3, 0.2)
     assert [a.content for a in ask_together(lambda _: HttpResponse(str(two())), 2)] == [b"True"] * 2
     assert [a.content for a in ask_together(lambda _: HttpResponse(str(three())), 3)] == [b"False"] * 3
 
 
 def test_a_page_that_waits_for_somebody_else_lets_others_go_on() -> None:
-    three = met(3, 5)
+    three = met(3, PATIENCE)
 
     def view(request: HttpRequest) -> HttpResponse:
         with turns.aside():
@@ -71,25 +73,25 @@ def test_within_a_transaction_a_page_keeps_its_place(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_a_page_that_waits_for_a_cluster_lets_others_go_on(building_a: Lab) -> None:
+def test_a_page_that_waits_for_a_cluster_lets_others_go_on(building_a: Lab, clock: ManualClock) -> None:
     config = building_a.config
-    building_a.pve.faults.hang("version")
+    building_a.pve.faults.delay("version", 60.0)
 
     def view(request: HttpRequest) -> HttpResponse:
-        with proxmox.connect(config, deadline=2.0) as pve, suppress(proxmox.TimedOut):
+        with proxmox.connect(config, deadline=PATIENCE) as pve:
             pve.version()
         return HttpResponse()
 
     ask = turns.in_turn(view)
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(ask, HttpRequest()) for _ in range(3)]
-        wait(answers, timeout=1.6)
+        until(lambda: building_a.pve.count("GET", "version") == 3)
         assert not any(answer.done() for answer in answers)
-        assert building_a.pve.count("GET", "version") == 3
+        clock.advance(60.0)
 
 
 def test_a_watcher_waits_for_nobody(settings: Any) -> None:
-    three = met(3, 5)
+    three = met(3, PATIENCE)
 
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(str(three()))
@@ -117,7 +119,7 @@ def test_who_stands_aside_twice_gives_away_one_place() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         if request.path == "aside":
             with turns.aside(), turns.aside():
-                return HttpResponse(str(go.wait(5)))
+                return HttpResponse(str(go.wait(PATIENCE)))
         return HttpResponse(str(inside()))
 
     ask = turns.in_turn(view)
@@ -126,5 +128,5 @@ def test_who_stands_aside_twice_gives_away_one_place() -> None:
     with ThreadPoolExecutor(4) as pool:
         pool.submit(ask, waits)
         others = [pool.submit(ask, HttpRequest()) for _ in range(3)]
-        assert [other.result(timeout=5).content for other in others] == [b"False"] * 3
+        assert [other.result(timeout=PATIENCE).content for other in others] == [b"False"] * 3
         go.set()

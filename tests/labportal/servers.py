@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from tests.waits import stop
+from tests.waits import PATIENCE, stop
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FLAGS = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
@@ -55,7 +55,7 @@ def get(url: str, **more: Any) -> requests.Response:
     """Past whatever proxy the environment names."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, timeout=30, allow_redirects=False, **more)
+        return session.get(url, timeout=PATIENCE, allow_redirects=False, **more)
 
 
 def offspring(pid: int) -> set[int]:

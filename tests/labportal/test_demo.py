@@ -66,4 +66,4 @@ def test_a_demo_that_is_stopped_leaves_no_process_and_no_folder(demo: Demo, tmp_
 def test_a_demo_that_is_killed_leaves_no_process(demo: Demo):
     programs = offspring(demo.process.pid)
     demo.process.kill()
-    assert ended(programs, within=15)
+    assert ended(programs, within=PATIENCE)

@@ -136,7 +136,7 @@ def test_a_killed_starter_leaves_nothing_behind(running: tuple[subprocess.Popen[
     program, _ = running
     below = offspring(program.pid)
     program.kill()
-    assert ended(below, within=15)
+    assert ended(below, within=PATIENCE)
 
 
 def run_in_thread(server: serve.Server, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -145,7 +145,7 @@ def run_in_thread(server: serve.Server, monkeypatch: pytest.MonkeyPatch) -> list
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(server.run()))
     thread.start()
-    thread.join(30)
+    thread.join(PATIENCE)
     return codes
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from pvesim import Cluster, Durations, ManualClock
 from pvesim.nodes import Trouble
+from tests.waits import PATIENCE
 
 from .conftest import Api, Clients
 
@@ -104,5 +105,5 @@ def test_an_aborted_task_takes_its_time(lab: Cluster, boss: Api, clock: ManualCl
     lab.durations = Durations(abort=5.0)
     upid = boss.start("/nodes/pve1/qemu/101/status/shutdown")
     with pytest.raises(OSError, match="timed out"):
-        boss.call("DELETE", f"/nodes/pve1/tasks/{upid}", timeout=0.2)
+        boss.call("DELETE", f"/nodes/pve1/tasks/{upid}", timeout=(PATIENCE, 0.2))
     assert boss.task(upid)["exitstatus"] == "unexpected status"

@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from accounts.models import User
+from tests.waits import PATIENCE
 
 VERSION = b"RFB 003.008\n"
 
@@ -69,7 +70,7 @@ def served(**more: Any) -> Iterator[Portal]:
             yield Portal(listener.getsockname()[1])
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
@@ -101,7 +102,7 @@ class Viewer:
 
     def exactly(self, count: int) -> bytes:
         while len(self._rest) < count:
-            self._rest += self.websocket.recv(timeout=10, decode=False)
+            self._rest += self.websocket.recv(timeout=PATIENCE, decode=False)
         data, self._rest = self._rest[:count], self._rest[count:]
         return data
 
@@ -114,7 +115,7 @@ class Viewer:
         self.websocket.close()
 
 
-def end_of(websocket: ClientConnection, *, within: float = 10) -> int:
+def end_of(websocket: ClientConnection, *, within: float = PATIENCE) -> int:
     """The code by which it is closed."""
     until = time.monotonic() + within
     try:
@@ -125,7 +126,7 @@ def end_of(websocket: ClientConnection, *, within: float = 10) -> int:
     raise TimeoutError
 
 
-def eventually(condition: Any, *, within: float = 5) -> bool:
+def eventually(condition: Any, *, within: float = PATIENCE) -> bool:
     until = time.monotonic() + within
     while time.monotonic() < until:
         if condition():

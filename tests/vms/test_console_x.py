@@ -12,6 +12,7 @@ import pytest
 from accounts.models import User
 from tests.labs import Lab
 from tests.vms.consoles import Portal, Viewer, browser_of, eventually, key, permit, portal
+from tests.waits import PATIENCE
 
 __all__ = ["portal"]
 
@@ -37,7 +38,7 @@ def screen(tmp_path: Path) -> Iterator[tuple[tuple[str, int], Path]]:
     command = ["Xvnc", number, "-rfbport", str(port), "-localhost", "-SecurityTypes", "None", "-AlwaysShared"]
     with subprocess.Popen([*command, "-geometry", "320x200", "-depth", "24", "-ac"], **quiet) as server:
         try:
-            assert eventually(lambda: is_open(port), within=10)
+            assert eventually(lambda: is_open(port), within=PATIENCE)
             write = f"read line; echo $line > {said}; sleep 60"
             with subprocess.Popen(["xterm", "-display", number, "-maximized", "-e", "sh", "-c", write], **quiet):
                 yield ("127.0.0.1", port), said
@@ -74,8 +75,10 @@ def test_a_real_screen_appears_and_takes_input(
     browser = browser_of(ana)
     viewer = portal.view(permit(browser, building_a.give(102, ana).pk), browser)
     assert viewer.size == (320, 200)
-    assert eventually(lambda: len(set(picture(viewer)[::4])) > 1, within=10), "a screen of one colour shows nothing"
-    assert eventually(lambda: typed(viewer, said), within=15)
+    assert eventually(lambda: len(set(picture(viewer)[::4])) > 1, within=PATIENCE), (
+        "a screen of one colour shows nothing"
+    )
+    assert eventually(lambda: typed(viewer, said), within=PATIENCE)
     assert "hi" in said.read_text()
     print(f"\na real X screen: {viewer.size}, its terminal heard {said.read_text().strip()!r}")
     viewer.close()

@@ -21,6 +21,7 @@ from vms.worker import Worker
 pytestmark = pytest.mark.usefixtures("own_database")
 
 MACHINES, WORKERS, LIMIT = 20, 4, 5
+MOST = 800  # seconds, of a machine on which everything takes ten times as long
 # SQLite is for one host, and this machine may be a small one.
 EACH = 10 if ON_POSTGRES else 3
 
@@ -71,6 +72,7 @@ def most_at_once(pve: pvesim.Cluster) -> dict[str, int]:
     return dict(most)
 
 
+@pytest.mark.timeout(MOST + 50)
 def test_the_limits_hold_and_are_used(school: pvesim.Cluster, admin: User, capsys: pytest.CaptureFixture[str]):
     machines = list(VirtualMachine.objects.all())
     left = Counter({machine.pk: EACH for machine in machines})
@@ -79,7 +81,7 @@ def test_the_limits_hold_and_are_used(school: pvesim.Cluster, admin: User, capsy
         for _ in range(WORKERS):
             line_of(running.enter_context(begun("manage.py", "worker")), "The worker runs")
         while left.total() or Operation.objects.open().exists():
-            assert time.monotonic() - began < 150
+            assert time.monotonic() - began < MOST
             if most_at_once(school) == {"pve1": LIMIT, "pve2": LIMIT}:
                 school.durations = pvesim.Durations(start=1.0, stop=1.0)
             for machine in machines:

@@ -1,6 +1,7 @@
 """What a read of a cluster writes, counts and says of its health, and what is forgotten."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -108,12 +109,12 @@ def test_another_failure_is_written_at_once(building_a: Lab):
     assert ("refuses connections" in health.problem, health.kind) == (True, "ConnectionRefused")
 
 
-def test_a_cluster_has_a_deadline_of_its_own(building_a: Lab):
-    ClusterSync.objects.update(deadline=2)
+def test_a_cluster_has_a_deadline_of_its_own(building_a: Lab, settings: Any):
+    """Everybody else's would be later than a test is waited for."""
+    settings.SYNC_DEADLINE = 3600
+    ClusterSync.objects.update(deadline=1)
     building_a.pve.faults.hang("^/cluster/resources$")
-    began = timezone.now()
     assert "in time" in building_a.sync().problem
-    assert timezone.now() - began < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(("failures", "pause"), [(0, 15), (1, 15), (2, 15), (3, 30), (4, 60), (5, 120), (50, 300)])

@@ -14,5 +14,5 @@ def test_killed_processes_lose_and_double_nothing(capsys: pytest.CaptureFixture[
     with capsys.disabled():
         kill.tell(happened)
     assert happened.faults == []
-    assert happened.settled_after < 120
+    assert happened.settled_after < kill.MOST
     assert happened.posts > KILL_ROUNDS / 5

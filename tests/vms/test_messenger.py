@@ -7,7 +7,6 @@ import logging
 import smtplib
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -165,17 +164,16 @@ def test_who_takes_the_message_and_says_nothing_is_not_told_twice(
         threading.Thread(target=dripping, args=[listener, drip], daemon=True).start()
         settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         begin()
-        began = time.monotonic()
         assert send().state == State.UNKNOWN
-        assert time.monotonic() - began < 5
         assert send(later=timedelta(days=1)).tries == 1
 
 
 def dripping(listener: socket.socket, drip: bytes) -> None:
+    """As long as it is listened to."""
     line, _ = listener.accept()
     with closing(line):
         line.settimeout(0.1)
-        for _ in range(100):
+        while True:
             try:
                 line.sendall(drip)
                 line.recv(1000)

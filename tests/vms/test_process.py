@@ -1,8 +1,7 @@
 """`bin/manage worker` as a process: it starts what is asked for, finishes what runs, and its death loses nothing."""
 
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -13,7 +12,7 @@ import pvesim
 from accounts.models import User
 from tests.labs import Lab, enter
 from tests.processes import begun
-from tests.waits import line_of
+from tests.waits import PATIENCE, line_of, until
 from vms import inventory, operations
 from vms.models import ClusterSync, Operation, VirtualMachine, WorkerBeat
 
@@ -38,28 +37,19 @@ def click(by: User, action: str = "start") -> Operation:
     return operations.request(VirtualMachine.objects.get(), action, by=by)[0]
 
 
-def comes(condition: Callable[[], bool], seconds: float = 30) -> float:
-    """Wait for it; how many seconds it took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
 def in_state(operation: Operation, *states: str) -> bool:
     operation.refresh_from_db()
     return operation.state in states
 
 
 def test_a_click_is_sent_at_once_and_done_soon(pve: pvesim.Cluster, admin: User):
-    with begun("manage.py", "worker") as program:
+    """Both of them long before the worker would look at the cluster again."""
+    with begun("manage.py", "worker", SYNC_INTERVAL="3600") as program:
         line_of(program, READY)
-        comes(lambda: ClusterSync.objects.get().attempt > 0)
+        until(lambda: ClusterSync.objects.get().attempt > 0)
         operation = click(admin)
-        comes(lambda: in_state(operation, State.RUNNING, State.DONE))
-        assert operation.sent_at - operation.requested_at < timedelta(seconds=4)  # of a slow machine
-        assert comes(lambda: in_state(operation, State.DONE)) < 10
+        until(lambda: in_state(operation, State.RUNNING, State.DONE))
+        until(lambda: in_state(operation, State.DONE))
 
 
 def test_a_worker_that_is_asked_to_stop_finishes_what_runs(pve: pvesim.Cluster, admin: User):
@@ -67,23 +57,22 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_runs(pve: pvesim.Cluster, 
     with begun("manage.py", "worker") as program:
         line_of(program, READY)
         operation = click(admin)
-        comes(lambda: in_state(operation, State.SENT))
+        until(lambda: in_state(operation, State.SENT))
         program.send_signal(signal.SIGTERM)
-        assert program.wait(20) == 0
+        assert program.wait(PATIENCE) == 0
     assert in_state(operation, State.RUNNING)
     assert not WorkerBeat.objects.exists()
 
 
 def test_a_worker_that_is_asked_twice_stops_at_once(pve: pvesim.Cluster, admin: User):
-    pve.faults.delay("/status/start$", 8.0)
+    pve.faults.hang("/status/start$")
     with begun("manage.py", "worker") as program:
         line_of(program, READY)
         operation = click(admin)
-        comes(lambda: in_state(operation, State.SENT))
-        program.send_signal(signal.SIGTERM)
-        time.sleep(0.3)  # two signals at once are one
-        program.send_signal(signal.SIGTERM)
-        assert program.wait(3) == 1
+        until(lambda: in_state(operation, State.SENT))
+        # Two signals at once are one.
+        until(lambda: program.send_signal(signal.SIGTERM) or program.poll() is not None)
+        assert program.returncode == 1
 
 
 def test_the_work_of_a_killed_worker_is_taken_up_within_a_minute(pve: pvesim.Cluster, admin: User):
@@ -91,13 +80,12 @@ def test_the_work_of_a_killed_worker_is_taken_up_within_a_minute(pve: pvesim.Clu
     with begun("manage.py", "worker") as first:
         line_of(first, READY)
         operation = click(admin)
-        comes(lambda: pve.count("POST", "/status/start$") == 1)
+        until(lambda: pve.count("POST", "/status/start$") == 1)
         first.kill()
-    killed_at = time.monotonic()
     Operation.objects.update(leased_until=timezone.now() + timedelta(seconds=5))  # most of the lease is over
     with begun("manage.py", "worker"):
-        comes(lambda: in_state(operation, State.DONE), 40)
-    assert settings.OPERATION_LEASE - 5 + time.monotonic() - killed_at < 60
+        until(lambda: in_state(operation, State.DONE))
+    assert settings.OPERATION_LEASE <= 45
     assert pve.count("POST", "/status/start$") == 1
 
 
@@ -105,13 +93,13 @@ def test_a_job_that_was_never_enqueued_is_found(pve: pvesim.Cluster, admin: User
     monkeypatch.setattr("vms.operations.handing.operation", lambda one: None)
     operation = click(admin)
     with begun("manage.py", "worker"):
-        comes(lambda: in_state(operation, State.DONE))
+        until(lambda: in_state(operation, State.DONE))
 
 
 def test_a_living_worker_is_known(pve: pvesim.Cluster):
     with begun("manage.py", "worker") as program:
         line_of(program, READY)
-        comes(WorkerBeat.objects.exists)
+        until(WorkerBeat.objects.exists)
         assert timezone.now() - WorkerBeat.objects.get().seen_at < WorkerBeat.DEAD_AFTER
 
 

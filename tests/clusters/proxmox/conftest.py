@@ -17,6 +17,7 @@ from clusters.proxmox.keeper import keeper
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
 from pvesim.simulator import Simulator
+from tests.waits import PATIENCE
 
 from .rawserver import VERSION, RawServer
 
@@ -78,7 +79,7 @@ def config(lab: Cluster, token: Any) -> ClusterConfig:
 
 @pytest.fixture
 def pve(config: ClusterConfig) -> Iterator[proxmox.Client]:
-    with proxmox.connect(config, deadline=5.0) as client:
+    with proxmox.connect(config, deadline=PATIENCE) as client:
         yield client
 
 
@@ -119,6 +120,6 @@ def brief(raw: Callable[..., RawServer]) -> float:
         conn.sendall(VERSION)
 
     began = time.monotonic()
-    with proxmox.connect(raw(answer).config, deadline=60.0) as client:
+    with proxmox.connect(raw(answer).config, deadline=PATIENCE) as client:
         client.version()
     return max(0.4, 20 * (time.monotonic() - began))

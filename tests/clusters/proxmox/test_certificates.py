@@ -22,7 +22,7 @@ OTHER = ":".join(["AB"] * 32)
 
 
 def look(lab: Cluster) -> proxmox.Certificate:
-    return proxmox.fetch_certificate(lab.host, lab.port, deadline=5.0)
+    return proxmox.fetch_certificate(lab.host, lab.port, deadline=PATIENCE)
 
 
 def test_what_a_certificate_says(lab: Cluster) -> None:

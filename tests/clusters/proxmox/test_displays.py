@@ -11,12 +11,13 @@ from clusters import proxmox
 from clusters.config import ClusterConfig, Trust
 from clusters.proxmox import displays, rfb
 from pvesim.cluster import Cluster
+from tests.waits import PATIENCE
 
 UPDATE = b"\x03\0\0\0\0\0\0\x08\0\x08"
 
 
 def way_to(config: ClusterConfig, vmid: int = 101, kind: str = "qemu") -> proxmox.Way:
-    with proxmox.connect(config, deadline=5.0) as pve:
+    with proxmox.connect(config, deadline=PATIENCE) as pve:
         return pve.display("pve1", kind, vmid)
 
 

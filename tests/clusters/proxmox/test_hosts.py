@@ -72,7 +72,7 @@ def resolving_to(*answers: list[str]) -> Callable[..., Any]:
 
 
 def ask(config: ClusterConfig) -> None:
-    with proxmox.connect(config, deadline=2.0) as pve:
+    with proxmox.connect(config, deadline=PATIENCE) as pve:
         pve.version()
 
 

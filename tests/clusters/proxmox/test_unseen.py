@@ -17,6 +17,7 @@ from clusters.config import ClusterConfig
 from clusters.fields import Secret
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
+from tests.waits import PATIENCE
 
 from .conftest import PASSWORD
 from .rawserver import RawServer, StartRaw, ok
@@ -43,8 +44,9 @@ class Ear:
             while True:
                 conn, _ = self._listener.accept()
                 with closing(conn), suppress(OSError):
-                    conn.settimeout(0.3)
+                    conn.settimeout(PATIENCE)
                     while part := conn.recv(4096):
+                        conn.settimeout(0.3)
                         self.heard += part
                         if b"CONNECT" in part:
                             conn.sendall(b"HTTP/1.1 502 no\r\nContent-Length: 0\r\n\r\n")
@@ -85,7 +87,7 @@ def secrets_of(config: ClusterConfig) -> list[bytes]:
 
 def act(config: ClusterConfig) -> None:
     """Ask, and then change something."""
-    with proxmox.connect(config, deadline=1.0) as pve:
+    with proxmox.connect(config, deadline=PATIENCE) as pve:
         with suppress(proxmox.ProxmoxError):
             pve.version()
         pve.power("pve1", "qemu", 101, proxmox.Power.STOP)
@@ -120,7 +122,7 @@ def test_behind_the_right_one_it_is(listening: RawServer, credential: str) -> No
 def test_plain_proxmoxer_says_the_password_to_anybody(listening: RawServer) -> None:
     with suppress(requests.RequestException):
         proxmoxer.ProxmoxAPI(
-            "127.0.0.1", port=listening.port, user="portal@pve", password=PASSWORD, verify_ssl=False, timeout=1
+            "127.0.0.1", port=listening.port, user="portal@pve", password=PASSWORD, verify_ssl=False, timeout=10
         )
     assert PASSWORD.encode() in b"".join(listening.requests)
 
@@ -159,7 +161,7 @@ def test_plain_proxmoxer_takes_the_password_along(lab: Cluster, elsewhere: str, 
     lab.faults.redirect(elsewhere, "/access/ticket", status=307)
     with suppress(requests.RequestException):
         proxmoxer.ProxmoxAPI(
-            "127.0.0.1", port=lab.port, user="portal@pve", password=PASSWORD, verify_ssl=False, timeout=1
+            "127.0.0.1", port=lab.port, user="portal@pve", password=PASSWORD, verify_ssl=False, timeout=10
         )
     assert PASSWORD.encode() in b"".join(listening.requests) + bytes(ear.heard)
 
@@ -182,7 +184,7 @@ def test_a_proxy_of_the_environment_hears_nothing(anybody: ClusterConfig, lab: C
 @WARNS_OF_NO_CHECK
 def test_plain_proxmoxer_tells_the_proxy(lab: Cluster, proxied: Ear) -> None:
     with suppress(requests.RequestException):
-        proxmoxer.ProxmoxAPI("127.0.0.1", port=lab.port, user="x@pve", password="p", verify_ssl=False, timeout=1)
+        proxmoxer.ProxmoxAPI("127.0.0.1", port=lab.port, user="x@pve", password="p", verify_ssl=False, timeout=10)
     assert b"CONNECT" in bytes(proxied.heard)
 
 
