@@ -1,6 +1,6 @@
 """Finds waits of tests that have no deadline: `python -m tests.unlimited [FILE…]`, as bin/lint does.
 
-What cannot hang says why on its line: `# ends: …`.
+What cannot hang, or is no such wait, says why on its line: `# ends: …`.
 """
 
 import ast

@@ -11,6 +11,7 @@ from axes.models import AccessAttempt
 from django.core.management import call_command
 from django.test import Client
 
+from tests.waits import PATIENCE
 from vms import entrance
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +48,7 @@ def proxy(**changed: str) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
+        thread.join(PATIENCE)
 
 
 def test_a_proxy_that_changes_nothing_is_sound():
