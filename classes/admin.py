@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.choosing import Choosing
 from accounts.confirming import ConfirmedPeopleForm
 from accounts.models import User
-from classes import access, inviting, running
+from classes import access, inviting, releasing, running
 from classes.models import Invite, LabClass, Membership
 from vms.admin.common import ReadOnly
 from vms.models import ClusterGrant
@@ -38,8 +38,8 @@ class LabClassAdminForm(ConfirmedPeopleForm):
     class Meta:
         model = LabClass
         fields = (
-            "name", "description", "lesson", "links", "starts_on", "ends_on", "time_zone", "baseline", "owner",
-            "co_owners", "confirmed",
+            "name", "description", "lesson", "links", "starts_on", "ends_on", "time_zone", "baseline",
+            "freed_machines", "owner", "co_owners", "confirmed",
         )  # fmt: skip
 
     def introduce(self, person: User) -> str:
@@ -119,11 +119,14 @@ class LabClassAdmin(Choosing[LabClass]):
             inviting.honour(form.instance, token, by=person)
 
     def delete_model(self, request: HttpRequest, obj: LabClass) -> None:
-        running.delete(obj)
+        """Its machines are prepared as the class is set, which the page of confirmation says."""
+        person: Any = request.user
+        if not releasing.delete(obj, way="", by=person):
+            messages.info(request, _("It is deleted as soon as its machines are ready for the next person."))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LabClass]) -> None:
         for lab_class in queryset:
-            running.delete(lab_class)
+            self.delete_model(request, lab_class)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What goes with a class needs no permission of its own."""

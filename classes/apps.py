@@ -12,19 +12,24 @@ class ClassesConfig(AppConfig):
         from auditlog.registry import auditlog  # noqa: PLC0415
 
         from accounts import naming  # noqa: PLC0415
-        from classes import live, queue, usage  # noqa: PLC0415
+        from classes import live, releasing, usage  # noqa: PLC0415
         from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
-        from vms import homes, schedule  # noqa: PLC0415
+        from vms import homes, preparing, schedule  # noqa: PLC0415
 
         naming.translate(self.get_models())
         usage.register()
-        schedule.register(schedule.Line("give free machines to who waits", timedelta(seconds=15), queue.sweep))
+        schedule.register(schedule.Line("give free machines to who waits", timedelta(seconds=15), releasing.sweep))
+        schedule.register(
+            schedule.Line("close classes that are over", timedelta(minutes=1), releasing.close_those_that_are_over)
+        )
         schedule.register(schedule.Line("forget tries to join", timedelta(hours=1), JoinTries.prune))
         auditlog.register(
             LabClass,
-            include_fields=["name", "owner", "starts_on", "ends_on", "baseline"],
+            include_fields=["name", "owner", "starts_on", "ends_on", "ended_at", "baseline", "freed_machines"],
             m2m_fields={"co_owners"},
         )
         auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
         auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
         homes.register(live.home)
+        preparing.register(releasing.settings_of)
+        preparing.RELEASED.append(releasing.released)

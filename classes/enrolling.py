@@ -2,8 +2,8 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from enum import StrEnum
 from threading import Lock
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -11,22 +11,17 @@ from django.utils import timezone
 from accounts.models import User
 from classes import queue
 from classes.models import Invite, LabClass, Membership
-from vms import operations
-from vms.models import Assignment, VirtualMachine
+from vms import preparing
+from vms.models import Assignment, Preparation, VirtualMachine
 
 DOOR = Lock()
+
+# Somebody who goes takes the machine along.
+KEEP = "keep"
 
 
 class NotInvited(Exception):
     """This invite opens nothing to this person. Why not is nobody's business: it may be somebody who guesses."""
-
-
-class Machine(StrEnum):
-    """What becomes of the machine of somebody who goes."""
-
-    KEEP = "keep"
-    UNASSIGN = "unassign"
-    SHUT_DOWN = "shut-down"
 
 
 @dataclass(frozen=True)
@@ -113,40 +108,25 @@ def wait_again(membership: Membership) -> bool:
     return changed
 
 
-def remove(membership: Membership, *, machine: Machine, by: User) -> list[str]:
-    """End a membership; the freed machine goes to who waits. Returns why machines could not be shut down."""
-    troubles = _shut_down(membership, by=by) if machine is Machine.SHUT_DOWN else []
+def remove(membership: Membership, *, way: str, by: User, shown: str | None = None) -> list[Preparation]:
+    """End a membership. The machines are freed in this `way`, or stay with the person: `KEEP`.
+
+    Raises `preparing.Changed`.
+    """
     with transaction.atomic():
         lab_class = queue.hold(membership.lab_class)
         row = Membership.objects.live().filter(pk=membership.pk).first()
         if row is None:
-            return troubles
+            return []
+        freed = [] if way == KEEP else preparing.free(unreleased(row), way=way, by=by, shown=shown)
         row.left_at, row.waiting_since = timezone.now(), None
         row.save(update_fields=["left_at", "waiting_since"])
         lab_class.machine_set.members.remove(row.user)
-        if machine is not Machine.KEEP:
-            row.assignments.end()
         queue.fill(lab_class)
-    return troubles
+    return freed
 
 
-def _shut_down(membership: Membership, *, by: User) -> list[str]:
-    """Asked by the teacher, whose right it is; what waits for its turn is not cancelled with the assignment."""
-    mine = membership.assignments.values("vm")
-    machines = VirtualMachine.objects.operable_by(by).filter(pk__in=mine, status="running")
-    troubles = []
-    for machine in machines.select_related("cluster"):
-        try:
-            operations.request(machine, "shutdown", by=by, unlimited=True)
-        except operations.Refused as refusal:
-            troubles.append(f"{machine.display_name}: {refusal}")
-    return troubles
-
-
-def unassign(lab_class: LabClass, vm: VirtualMachine) -> int:
-    """Take a machine of the class from who holds it; the first who waits gets it. Returns how many held it."""
-    with transaction.atomic():
-        held = queue.hold(lab_class)
-        ended: int = Assignment.objects.live().filter(vm=vm, vm__class_machine__lab_class=held).end()
-        queue.fill(held)
-    return ended
+def unreleased(membership: Membership) -> Any:
+    """The person's assignments to machines of the class, also to those that are kept."""
+    mine = Assignment.objects.unreleased().filter(user=membership.user_id)
+    return mine.filter(vm__class_machine__lab_class=membership.lab_class_id)

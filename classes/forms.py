@@ -3,15 +3,15 @@
 from typing import Any
 
 from django import forms
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.forms import TableForm
 from accounts.models import MAX_NAME, User
 from classes import access
-from classes.enrolling import Machine
 from classes.models import Invite, LabClass
-from vms.models import ClusterGrant, VirtualMachine
+from vms.models import Assignment, ClusterGrant, Preparation, VirtualMachine
 
 DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
@@ -19,7 +19,17 @@ DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 class LabClassForm(forms.ModelForm[LabClass]):
     class Meta:
         model = LabClass
-        fields = ("name", "description", "lesson", "links", "starts_on", "ends_on", "time_zone", "baseline")
+        fields = (
+            "name",
+            "description",
+            "lesson",
+            "links",
+            "starts_on",
+            "ends_on",
+            "time_zone",
+            "baseline",
+            "freed_machines",
+        )
         widgets = {
             "description": forms.Textarea(attrs={"rows": 3}),
             "lesson": forms.Textarea(attrs={"rows": 10}),
@@ -84,20 +94,13 @@ class AssignmentTableForm(TableForm):
     end_first = forms.BooleanField(
         label=gettext_lazy("Take these machines from who holds them now"),
         required=False,
-        help_text=gettext_lazy("Otherwise a machine that somebody holds stays with them."),
+        help_text=gettext_lazy("Otherwise machines that are already assigned are skipped."),
     )
-
-
-class RemovalForm(forms.Form):
-    machine = forms.ChoiceField(
-        label=gettext_lazy("What becomes of the machine"),
-        widget=forms.RadioSelect,
-        initial=Machine.UNASSIGN,
-        choices=[
-            (Machine.UNASSIGN, gettext_lazy("Unassign it: the next who waits gets it")),
-            (Machine.SHUT_DOWN, gettext_lazy("Shut it down and unassign it")),
-            (Machine.KEEP, gettext_lazy("The person keeps it")),
-        ],
+    way = forms.ChoiceField(
+        label=gettext_lazy("Before the next person gets a machine that is taken from somebody"),
+        required=False,
+        choices=[("", gettext_lazy("As the class is set")), *Preparation.Way.choices],
+        help_text=gettext_lazy("A machine without the baseline snapshot is shut down instead of reverted."),
     )
 
 
@@ -117,17 +120,23 @@ class CodeForm(forms.Form):
     )
 
 
+class MachineChoice(forms.ModelChoiceField[VirtualMachine]):
+    def label_from_instance(self, machine: VirtualMachine) -> str:
+        return _("%(machine)s (not ready)") % {"machine": machine} if getattr(machine, "waits", False) else str(machine)
+
+
 class AssignForm(forms.Form):
     """One machine to one person, both of the class."""
 
-    vm = forms.ModelChoiceField(VirtualMachine.objects.none(), label=gettext_lazy("Machine"))
+    vm = MachineChoice(VirtualMachine.objects.none(), label=gettext_lazy("Machine"))
     person = forms.ModelChoiceField(User.objects.none(), label=gettext_lazy("Person"))
 
     def __init__(self, *args: Any, lab_class: LabClass, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        free = lab_class.class_machines.values("vm")
-        held = VirtualMachine.objects.filter(assignments__ended_at=None, assignments__isnull=False).values("pk")
-        machines = VirtualMachine.objects.present().filter(pk__in=free).exclude(pk__in=held)
+        own = lab_class.class_machines.filter(is_leaving=False).values("vm")
+        unreleased = Assignment.objects.unreleased().filter(vm=OuterRef("pk"))
+        machines = VirtualMachine.objects.present().filter(~Exists(unreleased.live()), pk__in=own)
+        machines = machines.annotate(waits=Exists(unreleased))
         joined = lab_class.memberships.filter(left_at=None, joined_at__isnull=False).values("user")
         self.fields["vm"].queryset = machines  # type: ignore[attr-defined]
         self.fields["person"].queryset = User.objects.filter(pk__in=joined, is_active=True).order_by("username")  # type: ignore[attr-defined]

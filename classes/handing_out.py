@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from accounts.models import User
 from classes import queue
 from classes.models import ClassMachine, LabClass, Membership
 from classes.running import granted_machines
@@ -49,6 +50,8 @@ def share_out(lab_class: LabClass, *, expected: str) -> Sharing:
     """Raises `PlanChanged`, and then nothing was written."""
     with transaction.atomic():
         held = queue.hold(lab_class)
+        if held.is_over:
+            raise PlanChanged
         fresh = share(held)
         if fresh.digest != expected:
             raise PlanChanged
@@ -66,16 +69,20 @@ def _scope(lab_class: LabClass) -> Scope:
     return Scope(frozenset(people), frozenset(machines))
 
 
-def by_table(lab_class: LabClass, text: str, *, end_first: bool) -> Plan:
+def by_table(lab_class: LabClass, text: str, *, end_first: bool, way: str = "") -> Plan:
     """What the lines of a table would do among the class's own people and machines. Raises `Unreadable`."""
-    return assigning.plan(Table(text), end_first=end_first, scope=_scope(lab_class))
+    return assigning.plan(Table(text), end_first=end_first, scope=_scope(lab_class), way=way)
 
 
-def apply_table(lab_class: LabClass, text: str, *, end_first: bool, expected: str) -> Plan:
-    """Raises `PlanChanged`."""
+def apply_table(lab_class: LabClass, text: str, *, end_first: bool, expected: str, by: User, way: str = "") -> Plan:
+    """Who gets a machine that has to be prepared first waits for that one, and for no other. Raises `PlanChanged`."""
     with transaction.atomic():
         held = queue.hold(lab_class)
-        done = assigning.apply(Table(text), end_first=end_first, expected=expected, scope=_scope(held))
+        if held.is_over:
+            raise PlanChanged
+        done = assigning.apply(Table(text), end_first=end_first, expected=expected, by=by, scope=_scope(held), way=way)
         queue.settle(held)
+        later = [row.user for row in done.given if row.ends]
+        Membership.objects.waiting().filter(lab_class=held, user__in=later).update(waiting_since=None)
         queue.fill(held)
     return done

@@ -1,8 +1,9 @@
 """Machines come to those who wait, first come first served.
 
 Whoever frees a machine, brings one, or lets somebody wait calls `fill` in the same transaction, after `hold` has locked
-the class. So one at a time looks at the queue and nobody is overlooked; what happens elsewhere (an administrator ends
-an assignment) the worker finds with `sweep`. That two people never get one machine is the database's constraint.
+the class. So one at a time looks at the queue and nobody is overlooked. A machine that has to be prepared first comes
+to the queue when that is done; what happens elsewhere (an administrator ends an assignment) the worker finds with
+`sweep`. That two people never get one machine, and nobody an unprepared one, is the database's constraint.
 """
 
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ def settle(lab_class: LabClass) -> None:
 
 def fill(lab_class: LabClass) -> int:
     """Give free machines to those who wait. Returns how many. In a transaction that holds the class."""
+    if lab_class.is_over:
+        return 0
     free = iter(list(ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")[:AT_ONCE]))
     if (first := next(free, None)) is None:
         return 0
@@ -45,7 +48,7 @@ def _give_next(membership: Membership, free: Iterator[ClassMachine]) -> bool:
 
 
 def give(membership: Membership, vm: VirtualMachine) -> bool:
-    """False when somebody holds the machine meanwhile: then the person still waits."""
+    """False when somebody holds the machine meanwhile, or it is not ready: then the person still waits."""
     try:
         with transaction.atomic():
             Membership.objects.filter(pk=membership.pk).update(waiting_since=None)

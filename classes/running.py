@@ -1,4 +1,4 @@
-"""What those who run a class do with it: make it, give it machines, share it, hand it over, end it."""
+"""What those who run a class do with it: make it, give it machines, share it, hand it over."""
 
 import secrets
 from collections.abc import Iterable
@@ -14,6 +14,10 @@ from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
 
 class Taken(Exception):
     """Another class was faster, or the machine is not of a granted pool. Nothing was changed."""
+
+
+class NotReady(Exception):
+    """Somebody had the machine before, and it was not prepared for the next person yet. Nothing was changed."""
 
 
 class NotAllowed(Exception):
@@ -75,8 +79,8 @@ def granted_machines(lab_class: LabClass) -> QuerySet[VirtualMachine]:
 
 
 def adoptable(lab_class: LabClass) -> QuerySet[VirtualMachine]:
-    """Those of them that are in no class, and that nobody holds."""
-    held = Assignment.objects.live().filter(vm=OuterRef("pk"))
+    """Those of them that are in no class, that nobody holds, and that are ready for somebody."""
+    held = Assignment.objects.unreleased().filter(vm=OuterRef("pk"))
     found = granted_machines(lab_class).filter(~Exists(held), class_machine=None, missing_since=None)
     return found.select_related("cluster").order_by("cluster__name", "name", "vmid")
 
@@ -87,7 +91,7 @@ def adopt(lab_class: LabClass, pks: Iterable[int], *, by: User) -> int:
     try:
         with transaction.atomic():
             held = queue.hold(lab_class)
-            machines = list(adoptable(held).filter(pk__in=wanted))
+            machines = [] if held.is_over else list(adoptable(held).filter(pk__in=wanted))
             if len(machines) != len(wanted):
                 raise Taken
             for machine in machines:
@@ -99,27 +103,17 @@ def adopt(lab_class: LabClass, pks: Iterable[int], *, by: User) -> int:
     return len(wanted)
 
 
-def drop(lab_class: LabClass, vm: VirtualMachine) -> bool:
-    """Give a machine back. Who holds it as somebody of the class holds it no longer."""
-    with transaction.atomic():
-        held = queue.hold(lab_class)
-        mine = ClassMachine.objects.filter(lab_class=held, vm=vm)
-        if not mine.exists():
-            return False
-        Assignment.objects.live().filter(vm=vm).end()
-        mine.delete()
-        held.machine_set.machines.remove(vm)
-        queue.fill(held)
-    return True
-
-
 def assign(membership: Membership, vm: VirtualMachine) -> None:
-    """By hand. Raises `Taken` when somebody holds it, or it is not the class's."""
+    """By hand. Raises `Taken` when somebody holds it, or it is not the class's, and `NotReady`."""
     with transaction.atomic():
         held = queue.hold(membership.lab_class)
         row = Membership.objects.joined().filter(pk=membership.pk, lab_class=held).first()
         machine = ClassMachine.objects.filter(lab_class=held, vm=vm, vm__in=granted_machines(held)).first()
-        if row is None or machine is None or not queue.give(row, vm):
+        if row is None or machine is None or held.is_over:
+            raise Taken
+        if Assignment.objects.unreleased().filter(vm=vm).exclude(ended_at=None).exists():
+            raise NotReady
+        if not queue.give(row, vm):
             raise Taken
 
 
@@ -169,13 +163,3 @@ def transfer(lab_class: LabClass, person: User, *, by: User) -> None:
         held.co_owners.add(before)
         follow(held)
     lab_class.owner = person
-
-
-def delete(lab_class: LabClass) -> None:
-    """End what its people hold of it, and forget the class. The machines stay where they are."""
-    with transaction.atomic():
-        held = queue.hold(lab_class)
-        Assignment.objects.live().filter(vm__class_machine__lab_class=held).end()
-        kept = held.machine_set
-        held.delete()
-        kept.delete()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classes.views import invites, joining, live, logins, machines, pages, people, sharing, teachers
+from classes.views import ending, invites, joining, live, logins, machines, pages, people, sharing, teachers
 
 classes = [
     path("", pages.class_list, name="classes-list"),
@@ -10,12 +10,17 @@ classes = [
     path("<int:pk>/", pages.page, name="classes-page"),
     path("<int:pk>/settings/", pages.settings, name="classes-settings"),
     path("<int:pk>/settings/places/", pages.places, name="classes-places"),
-    path("<int:pk>/delete/", pages.delete, name="classes-delete"),
+    path("ended/", pages.archive, name="classes-archive"),
+    path("<int:pk>/end/", ending.end, name="classes-end"),
+    path("<int:pk>/reopen/", ending.reopen, name="classes-reopen"),
+    path("<int:pk>/delete/", ending.delete, name="classes-delete"),
     path("<int:pk>/machines/", machines.tab, name="classes-machines"),
     path("<int:pk>/machines/adopt/", machines.adopt, name="classes-adopt"),
     path("<int:pk>/machines/assign/", machines.assign, name="classes-assign"),
     path("<int:pk>/machines/share/", sharing.share, name="classes-share"),
     path("<int:pk>/machines/table/", sharing.table, name="classes-table"),
+    path("<int:pk>/machines/unassign/", machines.unassign_many, name="classes-unassign-many"),
+    path("<int:pk>/machines/<int:vm>/keep/", machines.keep_longer, name="classes-keep-longer"),
     path("<int:pk>/machines/<int:vm>/unassign/", machines.unassign, name="classes-unassign"),
     path("<int:pk>/machines/<int:vm>/drop/", machines.drop, name="classes-drop"),
     path("<int:pk>/live/", live.tab, name="classes-live"),

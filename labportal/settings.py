@@ -87,6 +87,8 @@ OPERATION_LEASE = number("OPERATION_LEASE", 45, least=15, most=300)
 PAGES_PER_PROCESS = number("PAGES_PER_PROCESS", 6, least=1, most=100)
 # How many consoles one web process serves at once.
 CONSOLES_PER_PROCESS = number("CONSOLES_PER_PROCESS", 100, least=0, most=1000)
+# For how many days a machine is kept as it is when its person lost it by no person's choice.
+KEEP_MACHINES_DAYS = number("KEEP_MACHINES_DAYS", 14, least=1, most=365)
 # Whether people may download files that open SPICE in virt-viewer; these name the cluster. See SECURITY.md.
 SPICE_FILES = truth("SPICE_FILES", default=False)
 

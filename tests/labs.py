@@ -17,8 +17,8 @@ from accounts.models import User
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster
-from vms import inventory, operations
-from vms.models import Assignment, Operation, VirtualMachine
+from vms import inventory, operations, preparing
+from vms.models import Assignment, Operation, Preparation, VirtualMachine
 
 NUMBERS = itertools.count(1)
 POWER = "/status/(start|stop|shutdown|reboot|reset|suspend|resume)$"
@@ -136,6 +136,19 @@ def carry_out() -> None:
     admit()
     for operation in Operation.objects.free(timezone.now()):
         operations.work_on(operation)
+
+
+def prepare(lab: Lab) -> None:
+    """What workers do with machines that were freed, to the end of it."""
+    for _ in range(12):
+        open_now = Preparation.objects.open().select_related("assignment__vm__cluster", "asked_by", "operation")
+        if not open_now:
+            break
+        for preparation in open_now:
+            preparing.work_on(preparation)
+        carry_out()
+        lab.clock.advance(10)
+        carry_out()
 
 
 def ago(**span: float) -> Any:

@@ -12,11 +12,12 @@ class VmsConfig(AppConfig):
 
         from accounts import naming  # noqa: PLC0415
         from vms import checks, pooler  # noqa: F401, PLC0415
-        from vms.models import Assignment, ClusterGrant, MachineSet  # noqa: PLC0415
+        from vms.models import Assignment, ClusterGrant, MachineSet, Preparation  # noqa: PLC0415
 
         naming.translate(self.get_models())
         connection_created.connect(pooler.when_connected, dispatch_uid="pooler")
 
         auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])
+        auditlog.register(Preparation, include_fields=["assignment", "way", "baseline", "asked_by"])
         auditlog.register(MachineSet, include_fields=["name"], m2m_fields={"machines", "stewards"})
         auditlog.register(ClusterGrant, include_fields=["user", "machine_set", "cluster", "pool"])

@@ -10,8 +10,8 @@ from django_tasks import task
 from django_tasks.base import Task
 
 from clusters.config import ClusterConfig
-from vms import inventory, operations, registry
-from vms.models import ClusterSync, Operation
+from vms import inventory, operations, preparing, registry
+from vms.models import ClusterSync, Operation, Preparation
 
 State = Operation.State
 
@@ -50,6 +50,14 @@ def follow(cluster_id: str) -> None:
     operations.follow_all(cluster_id)
     if Operation.objects.waiting().filter(cluster_id=cluster_id).exists():
         operations.admit(cluster_id)
+
+
+@job(queue="operations")
+def prepare(preparation_id: int) -> None:
+    """Take the next step with a machine that was freed."""
+    wanted = Preparation.objects.open().select_related("assignment__vm__cluster", "asked_by", "operation")
+    if preparation := wanted.filter(pk=preparation_id).first():
+        preparing.work_on(preparation)
 
 
 @job(queue="clusters")

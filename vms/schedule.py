@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from clusters.models import PendingImport
-from vms import alerts, credential_ends, inventory, jobs
+from vms import alerts, credential_ends, inventory, jobs, preparing
 from vms.jobs import job
 from vms.models import ConsoleGrant, ConsoleSession, Schedule, WorkerBeat
 from vms.worker import engines
@@ -36,6 +36,7 @@ LINES = {
     line.name: line
     for line in (
         Line("look closer at machines", timedelta(seconds=15), jobs.look_closer_everywhere),
+        Line("prepare freed machines", timedelta(seconds=5), preparing.sweep),
         Line("ask clusters for facts", timedelta(minutes=5), jobs.ask_facts_everywhere),
         Line("forget old readings", timedelta(hours=1), inventory.prune),
         Line("forget finished jobs", timedelta(minutes=10), engines.forget_finished),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import validate_time_zone
-from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
+from vms.models import Assignment, ClusterGrant, MachineSet, Preparation, VirtualMachine
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -59,6 +59,9 @@ class LabClassQuerySet(models.QuerySet["LabClass"]):
         co_owned = LabClass.co_owners.through.objects.filter(labclass=OuterRef("pk"), user=user.pk)
         return self.filter(Q(owner=user.pk) | Exists(co_owned))
 
+    def ended(self) -> Self:
+        return self.exclude(ended_at=None)
+
     def joined_by(self, user: "User | AnonymousUser") -> Self:
         """Those that he takes part in now."""
         from classes.models.people import Membership  # noqa: PLC0415 - they know each other
@@ -96,7 +99,12 @@ class LabClass(models.Model):
     )
     starts_on = models.DateField(gettext_lazy("first day"), null=True, blank=True)
     ends_on = models.DateField(
-        gettext_lazy("last day"), null=True, blank=True, help_text=gettext_lazy("After it nobody joins. Empty: no end.")
+        gettext_lazy("last day"),
+        null=True,
+        blank=True,
+        help_text=gettext_lazy(
+            "After it nobody joins, and the machines are taken from their people and kept. Empty: no end."
+        ),
     )
     time_zone = models.CharField(
         gettext_lazy("time zone"),
@@ -117,6 +125,16 @@ class LabClass(models.Model):
         ],
         help_text=gettext_lazy("Name of the snapshot to which machines of the class are reverted."),
     )
+    freed_machines = models.CharField(
+        gettext_lazy("freed machines"),
+        max_length=10,
+        choices=Preparation.Way,
+        default=Preparation.Way.REVERT,
+        help_text=gettext_lazy(
+            "What happens to a machine before the next person gets it. The page on which you free one proposes this. "
+            "A machine without the baseline snapshot is shut down instead of reverted."
+        ),
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_classes", verbose_name=gettext_lazy("owner")
     )
@@ -127,6 +145,12 @@ class LabClass(models.Model):
         MachineSet, models.PROTECT, related_name="lab_class", editable=False, verbose_name=gettext_lazy("machine set")
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(
+        null=True, editable=False, help_text=gettext_lazy("When somebody ended the class, or its last day was over.")
+    )
+    is_being_deleted = models.BooleanField(
+        default=False, editable=False, help_text=gettext_lazy("It is deleted as soon as its machines are ready.")
+    )
 
     objects: ClassVar[Any] = LabClassQuerySet.as_manager()
 
@@ -152,6 +176,11 @@ class LabClass(models.Model):
 
     @property
     def is_over(self) -> bool:
+        """Nobody joins it, and its machines go to nobody."""
+        return bool(self.ended_at or self.is_past_its_last_day)
+
+    @property
+    def is_past_its_last_day(self) -> bool:
         return bool(self.ends_on and self.ends_on < self.today)
 
     @property
@@ -167,8 +196,8 @@ class LabClass(models.Model):
 
 class ClassMachineQuerySet(models.QuerySet["ClassMachine"]):
     def free(self) -> Self:
-        """Those that can be given to somebody: there, no template, held by nobody, and still granted to the class."""
-        held = Assignment.objects.live().filter(vm=OuterRef("vm"))
+        """Those that can be given to somebody: there, no template, ready, and still granted to the class."""
+        held = Assignment.objects.unreleased().filter(vm=OuterRef("vm"))
         granted = ClusterGrant.objects.covering(OuterRef("vm__cluster_id"), OuterRef("vm__pool")).filter(
             machine_set=OuterRef("lab_class__machine_set")
         )
@@ -178,6 +207,7 @@ class ClassMachineQuerySet(models.QuerySet["ClassMachine"]):
             vm__template=False,
             vm__cluster__is_active=True,
             is_kept_back=False,
+            is_leaving=False,
         )
         return there.filter(~Exists(held), Exists(granted)).order_by("vm__cluster_id", "vm__vmid")
 
@@ -190,6 +220,9 @@ class ClassMachine(models.Model):
         VirtualMachine, models.CASCADE, related_name="class_machine", verbose_name=gettext_lazy("machine")
     )
     is_kept_back = models.BooleanField(default=False, help_text=gettext_lazy("Given by hand only, never by itself."))
+    is_leaving = models.BooleanField(
+        default=False, help_text=gettext_lazy("It leaves the class as soon as it is ready for somebody else.")
+    )
     adopted_at = models.DateTimeField(default=timezone.now)
     adopted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 

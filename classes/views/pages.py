@@ -4,15 +4,17 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from classes import access, queue, running
+from accounts.models import User
+from classes import access, queue, releasing, running
 from classes.access import Right
 from classes.forms import GrantsForm, LabClassForm
-from classes.models import ClassMachine, LabClass, Membership
+from classes.models import LabClass, Membership
 from vms import cards
 from vms.access import operable_among, unfit_stewards
 from vms.access import visible_to as machines_visible_to
@@ -23,21 +25,37 @@ from vms.views import PersonRequest, login_needed
 def tabs(request: PersonRequest, lab_class: LabClass, tab: str, **more: Any) -> dict[str, Any]:
     """What every page of a teacher says."""
     decides = access.may(request.user, lab_class, Right.PEOPLE)
-    return {"lab_class": lab_class, "tab": tab, "decides": decides, **more}
+    undecided = releasing.undecided(lab_class).count()
+    return {"lab_class": lab_class, "tab": tab, "decides": decides, "undecided": undecided, **more}
 
 
 @require_GET
 @login_needed
 def class_list(request: PersonRequest) -> HttpResponse:
     user = request.user
-    taught = LabClass.objects.taught_by(user).select_related("owner")
-    taken = LabClass.objects.joined_by(user).select_related("owner")
-    everything = access.is_administrator(user)
-    others = LabClass.objects.exclude(pk__in=taught.values("pk")).select_related("owner") if everything else ()
-    unfit = unfit_stewards().select_related("machineset__lab_class") if everything else ()
-    may_create = access.may_create(user)
-    context = {"taught": taught, "taken": taken, "others": others, "unfit": unfit, "may_create": may_create}
-    return render(request, "classes/list.html", context)
+    context = _listed(user, LabClass.objects.filter(ended_at=None))
+    ended = access.visible_to(user).exclude(ended_at=None).count()
+    unfit = unfit_stewards().select_related("machineset__lab_class") if access.is_administrator(user) else ()
+    more = {"ended": ended, "unfit": unfit, "may_create": access.may_create(user)}
+    return render(request, "classes/list.html", context | more)
+
+
+@require_GET
+@login_needed
+def archive(request: PersonRequest) -> HttpResponse:
+    """Classes that have ended, with their people and lessons."""
+    return render(request, "classes/archive.html", _listed(request.user, LabClass.objects.ended()))
+
+
+def _listed(user: User, classes: QuerySet[LabClass]) -> dict[str, Any]:
+    taught = classes & LabClass.objects.taught_by(user)
+    taken = classes & LabClass.objects.joined_by(user)
+    others = classes.exclude(pk__in=taught.values("pk")) if access.is_administrator(user) else classes.none()
+    return {
+        "taught": taught.select_related("owner"),
+        "taken": taken.select_related("owner"),
+        "others": others.select_related("owner"),
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -113,22 +131,3 @@ def places(request: PersonRequest, pk: int) -> HttpResponse:
     else:
         messages.error(request, _("Choose at least one of the places."))
     return redirect("classes-settings", pk)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def delete(request: PersonRequest, pk: int) -> HttpResponse:
-    """GET says what is lost, POST does it."""
-    lab_class = access.find(request.user, pk, Right.PEOPLE)
-    if request.method == "POST":
-        running.delete(lab_class)
-        messages.success(request, _("The class “%(name)s” is deleted. Its machines are as they were.") % {
-            "name": lab_class.name
-        })  # fmt: skip
-        return redirect("classes-list")
-    counts = {
-        "people": Membership.objects.joined().filter(lab_class=lab_class).count(),
-        "machines": ClassMachine.objects.filter(lab_class=lab_class).count(),
-        "held": Assignment.objects.live().filter(vm__class_machine__lab_class=lab_class).count(),
-    }
-    return render(request, "classes/delete.html", tabs(request, lab_class, "settings", **counts))

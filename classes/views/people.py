@@ -8,21 +8,28 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import previews, spreadsheet
 from accounts.spreadsheet import Unreadable
 from classes import access, enrolling, roster
 from classes.access import Right
-from classes.forms import RemovalForm, RosterForm
+from classes.forms import RosterForm
 from classes.models import LabClass, Membership
+from classes.views import freeing
 from classes.views.pages import tabs
-from classes.views.sharing import changed, too_old
+from classes.views.sharing import changed as preview_changed
+from classes.views.sharing import too_old
+from vms import preparing
 from vms.models import Assignment, VirtualMachine
+from vms.preparing.choosing import Choice, changed
 from vms.views import PersonRequest, login_needed
 
 PURPOSE = "class-people"
+
+# What the page of somebody who goes offers besides.
+STAYS = [(enrolling.KEEP, gettext_lazy("The person keeps it, outside the class"))]
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ def _apply(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
     try:
         added = roster.apply(lab_class, kept["text"], at_once=kept["at_once"], expected=kept["digest"])
     except roster.PlanChanged:
-        changed(request)
+        preview_changed(request)
         return _preview(request, lab_class, kept["text"], at_once=kept["at_once"])
     messages.success(request, ngettext("%(n)d person was added.", "%(n)d people were added.", added) % {"n": added})
     return redirect("classes-people", lab_class.pk)
@@ -104,16 +111,18 @@ def remove(request: PersonRequest, pk: int, member: int) -> HttpResponse:
     """GET asks what becomes of the machine, POST ends the membership."""
     lab_class = access.find(request.user, pk, Right.RUN)
     leaving = _member(lab_class, member)
-    form = RemovalForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        choice = enrolling.Machine(form.cleaned_data["machine"])
-        for trouble in enrolling.remove(leaving, machine=choice, by=request.user):
-            messages.warning(request, trouble)
-        messages.success(request, _("%(person)s is not in the class any more.") % {"person": leaving.user.username})
-        return redirect("classes-people", pk)
-    held = [row.vm for row in leaving.assignments.select_related("vm")]
-    context = tabs(request, lab_class, "people", member=leaving, machines=held, form=form)
-    return render(request, "classes/remove.html", context, status=400 if form.errors else 200)
+    held = leaving.assignments.exists()
+    choice = Choice(request, enrolling.unreleased(leaving), more=STAYS if held else [])
+    if not choice.is_made:
+        return freeing.page(request, lab_class, choice, "remove", tab="people", member=leaving)
+    try:
+        freed = enrolling.remove(leaving, way=choice.way, by=request.user, shown=choice.shown)
+    except preparing.Changed:
+        messages.warning(request, changed())
+        return redirect(request.path)
+    freeing.tell(request, freed)
+    messages.success(request, _("%(person)s is not in the class any more.") % {"person": leaving.user.username})
+    return redirect("classes-people", pk)
 
 
 @require_POST

@@ -72,7 +72,7 @@ def table(request: PersonRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             text, end_first = form.table, form.cleaned_data["end_first"]
-            plan = handing_out.by_table(lab_class, text, end_first=end_first)
+            plan = handing_out.by_table(lab_class, text, end_first=end_first, way=form.cleaned_data["way"])
             return _preview(request, lab_class, plan, text)
         except Unreadable as error:
             form.add_error(None, str(error))
@@ -81,7 +81,9 @@ def table(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 def _preview(request: PersonRequest, lab_class: LabClass, plan: Plan, text: str) -> HttpResponse:
-    kept = {"class": lab_class.pk, "text": text, "end_first": plan.end_first, "digest": plan.digest}
+    kept = {
+        "class": lab_class.pk, "text": text, "end_first": plan.end_first, "way": plan.way, "digest": plan.digest,
+    }  # fmt: skip
     shown = previews.seal(PURPOSE, request, kept) if plan.given else ""
     return render(request, "classes/table.html", tabs(request, lab_class, "machines", plan=plan, shown=shown))
 
@@ -91,11 +93,19 @@ def _apply(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
     if kept is None or kept["class"] != lab_class.pk or "text" not in kept:
         too_old(request)
         return redirect("classes-table", lab_class.pk)
+    chosen = {"end_first": kept["end_first"], "way": kept["way"]}
     try:
-        done = handing_out.apply_table(lab_class, kept["text"], end_first=kept["end_first"], expected=kept["digest"])
+        done = handing_out.apply_table(lab_class, kept["text"], **chosen, expected=kept["digest"], by=request.user)
     except PlanChanged:
         changed(request)
-        plan = handing_out.by_table(lab_class, kept["text"], end_first=kept["end_first"])
+        plan = handing_out.by_table(lab_class, kept["text"], **chosen)
         return _preview(request, lab_class, plan, kept["text"])
-    _given(request, len(done.given))
+    later = sum(bool(row.ends) for row in done.given)
+    _given(request, len(done.given) - later)
+    if later:
+        text = ngettext(
+            "%(n)d machine is prepared first, and then given.", "%(n)d machines are prepared first, and then given.",
+            later,
+        )  # fmt: skip
+        messages.info(request, text % {"n": later})
     return redirect("classes-machines", lab_class.pk)

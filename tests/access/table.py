@@ -62,12 +62,17 @@ classes/new/                                        |  in 403 403 200 200 403 40
 classes/<int:pk>/                                   |  in 200 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/settings/                          |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/settings/places/                   | 405                                 |  in 404 404 302 403 404 404 403 403
+classes/ended/                                      |  in 200 200 200 200 200 200 200 200 | 405
+classes/<int:pk>/end/                               |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/reopen/                            | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/delete/                            |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
 classes/<int:pk>/machines/                          |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/machines/adopt/                    | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/assign/                   | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/share/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/table/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/machines/unassign/                 |  in 404 404 302 302 404 404 302 302 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/machines/<int:vm>/keep/            | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/<int:vm>/unassign/        |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/<int:vm>/drop/            |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/live/                              |  in 404 404 200 200 404 404 200 200 | 405
@@ -79,7 +84,7 @@ classes/<int:pk>/people/<int:member>/account/       |  in 404 404 200 200 404 40
 classes/<int:pk>/people/<int:member>/account/unlock/ | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/people/<int:member>/account/password/ |  in 404 404 302 302 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/people/<int:member>/wait/          | 405                                 |  in 404 404 302 302 404 404 302 302
-classes/<int:pk>/invite/                            |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/invite/                            |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/invite/<int:invite>/revoke/        | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/co-owners/                         |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 403 404 404 200 200
 classes/<int:pk>/co-owners/<int:person>/remove/     |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
@@ -131,7 +136,7 @@ clusters.deletedcluster                 .als  ....  ....  ..ls
 clusters.clusternotice                  .als  ..ls  ..ls  ..ls
 auditlog.logentry                       .als  ....  ....  ....
 vms.alert                               .als  ....  ....  ....
-vms.assignment                          .als  ..ls  ..ls  ..ls
+vms.assignment                          .als  ..ls  ..ls  ....
 vms.virtualmachine                      .als  ....  ..ls  ....
 vms.operation                           .als  ....  ....  ....
 vms.consolesession                      .als  ....  ....  ....
@@ -157,13 +162,18 @@ BODIES: dict[str, Any] = {
     "vms/<int:pk>/snapshots/<slug:name>/delete/": {"sure": "yes"},
     "vms/<int:pk>/console/grant/": {"mode": "view"},
     "sets/<int:pk>/ask/": {"action": "start", "whose": "all"},
-    "classes/new/": {"name": "Databases", "grants": "<grant>"},
-    "classes/<int:pk>/settings/": {"name": "Networks 2"},
+    "classes/new/": {"name": "Databases", "grants": "<grant>", "freed_machines": "revert"},
+    "classes/<int:pk>/settings/": {"name": "Networks 2", "freed_machines": "revert"},
+    "classes/<int:pk>/end/": {"way": "as-it-is"},
+    "classes/<int:pk>/delete/": {"way": "as-it-is"},
+    "classes/<int:pk>/machines/unassign/": {"vm": "<vm>", "way": "as-it-is"},
+    "classes/<int:pk>/machines/<int:vm>/unassign/": {"way": "as-it-is"},
+    "classes/<int:pk>/machines/<int:vm>/drop/": {"way": "as-it-is"},
     "classes/<int:pk>/settings/places/": {"grants": "<grant>"},
     "classes/<int:pk>/machines/assign/": {"vm": "<free>", "person": "<person_pk>"},
     "classes/<int:pk>/machines/table/": {"text": "holder,building-1,103"},
     "classes/<int:pk>/people/add/": {"text": "other"},
-    "classes/<int:pk>/people/<int:member>/remove/": {"machine": "unassign"},
+    "classes/<int:pk>/people/<int:member>/remove/": {"way": "as-it-is"},
     "classes/<int:pk>/invite/": {"expires_at": "2099-01-01T10:00", "max_uses": "9"},
     "classes/<int:pk>/co-owners/": {"username": "stranger"},
     "join/": {"code": CODE},

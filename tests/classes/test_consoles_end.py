@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from classes import enrolling, running
+from classes import enrolling, releasing, running
 from classes.models import LabClass
 from tests.classes.conftest import lab_class, logged_in, teacher
 from tests.conftest import PASSWORD, join
@@ -30,6 +30,7 @@ __all__ = ["portal"]
 
 pytestmark = pytest.mark.usefixtures("own_database")
 
+AS_IT_IS = {"way": "as-it-is"}
 LOGIN, GONE, WITHDRAWN, CLUSTER_OFF = 4401, 4404, 4410, 4412
 
 
@@ -80,24 +81,24 @@ Way = tuple[Viewer, Callable[[], object], int]
 def unassigned(school: School) -> Way:
     made, person, machine = school.class_of("unassigned")
     where = f"/classes/{made.pk}/machines/{machine.pk}/unassign/"
-    return school.look(person, machine), lambda: logged_in(made.owner).post(where), WITHDRAWN
+    return school.look(person, machine), lambda: logged_in(made.owner).post(where, AS_IT_IS), WITHDRAWN
 
 
 def removed_from_the_class(school: School) -> Way:
     made, person, machine = school.class_of("removed")
     where = f"/classes/{made.pk}/people/{made.memberships.get().pk}/remove/"
-    return school.look(person, machine), lambda: logged_in(made.owner).post(where, {"machine": "unassign"}), WITHDRAWN
+    return school.look(person, machine), lambda: logged_in(made.owner).post(where, AS_IT_IS), WITHDRAWN
 
 
 def machine_taken_out(school: School) -> Way:
     made, person, machine = school.class_of("dropped")
     where = f"/classes/{made.pk}/machines/{machine.pk}/drop/"
-    return school.look(person, machine), lambda: logged_in(made.owner).post(where), WITHDRAWN
+    return school.look(person, machine), lambda: logged_in(made.owner).post(where, AS_IT_IS), WITHDRAWN
 
 
 def class_deleted(school: School) -> Way:
     made, person, machine = school.class_of("deleted")
-    return school.look(person, machine), lambda: running.delete(made), WITHDRAWN
+    return school.look(person, machine), lambda: releasing.delete(made, way="as-it-is", by=made.owner), WITHDRAWN
 
 
 def class_loses_its_grant(school: School) -> Way:
@@ -110,7 +111,7 @@ def class_loses_its_grant(school: School) -> Way:
 def co_owner_removed(school: School) -> Way:
     made, _person, machine = school.class_of("shared")
     other = teacher("co-owner")
-    running.add_co_owner(made, other)
+    running.add_co_owner(made, other, by=made.owner)
     where = f"/classes/{made.pk}/co-owners/{other.pk}/remove/"
     return school.look(other, machine), lambda: logged_in(made.owner).post(where), WITHDRAWN
 

@@ -133,7 +133,7 @@ def test_who_may_not_teach_is_refused_below_the_pages_too(networks: LabClass, te
 # The admin's forms
 
 
-INLINES = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+INLINES = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0, "freed_machines": "revert"}
 
 
 def save(by: User, model: str, row: Any, **fields: Any) -> Any:

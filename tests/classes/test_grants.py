@@ -76,7 +76,7 @@ def test_a_class_lets_its_members_in_as_long_as_they_are_in_it(restricted: Lab, 
     restricted.give(102, ben)
     assert (seen(ana), seen(tess), seen(ben)) == ({101}, {101}, set())
     member = made.memberships.get()
-    enrolling.remove(member, machine=enrolling.Machine.KEEP, by=tess)
+    enrolling.remove(member, way=enrolling.KEEP, by=tess)
     assert seen(ana) == set()
 
 

@@ -54,7 +54,7 @@ def test_a_hundred_join_and_thirty_machines_go_to_thirty(building_a: Lab):
     assert len(queue) == 70
     freed = Assignment.objects.live().select_related("vm").first()
     left = Membership.objects.select_related("lab_class__machine_set", "user").get(user=freed.user)
-    enrolling.remove(left, machine=enrolling.Machine.UNASSIGN, by=made.owner)
+    enrolling.remove(left, way="as-it-is", by=made.owner)
     assert Assignment.objects.live().get(vm=freed.vm).user_id == queue[0].user_id
 
 
@@ -80,7 +80,7 @@ def test_machines_that_are_freed_while_people_join_are_not_forgotten(building_a:
     first, second, *rest = crowd(6)
     for person in (first, second):
         enrolling.join(row, person)
-    leave = [lambda m=m: enrolling.remove(m, machine=enrolling.Machine.UNASSIGN, by=made.owner) for m in members(made)]
+    leave = [lambda m=m: enrolling.remove(m, way="as-it-is", by=made.owner) for m in members(made)]
     jobs: list[Any] = [*leave, *(lambda person=person: enrolling.join(row, person) for person in rest)]
     assert run_in_threads(*jobs) == []
     assert Assignment.objects.live().filter(user__in=rest).count() == 2

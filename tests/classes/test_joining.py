@@ -56,7 +56,7 @@ def test_who_finds_no_machine_waits_and_gets_the_first_that_is_freed(door: str, 
     assert "0 people are before you" in answers[2]
     assert "1 person is before you" in answers[3]
     held = Assignment.objects.live().get(user=people[0])
-    logged_in(tess).post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/")
+    logged_in(tess).post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/", {"way": "as-it-is"})
     assert Assignment.objects.live().get(vm=held.vm).user == people[2]
 
 

@@ -87,7 +87,7 @@ def test_o11_a_teacher_changes_nothing_in_another_class(networks: LabClass, buil
             f"machines/{held.vm_id}/unassign/", f"machines/{held.vm_id}/drop/", f"people/{member.pk}/remove/",
             f"people/{member.pk}/wait/", f"invite/{way_in.pk}/revoke/", f"co-owners/{ana.pk}/remove/",
         ):  # fmt: skip
-            assert client.post(f"{base}/{end}", {"machine": "unassign"}).status_code == 404
+            assert client.post(f"{base}/{end}", {"way": "as-it-is"}).status_code == 404
     assert Assignment.objects.live().get() == held
     assert Invite.objects.get().revoked_at is None
     assert Membership.objects.joined().get() == member
@@ -147,7 +147,7 @@ def test_o41_what_takes_machines_is_asked_before_and_written_down(networks: LabC
         assert client.get(f"/classes/{networks.pk}/{end}").status_code == 200
     assert Assignment.objects.live().get() == held
     LogEntry.objects.all().delete()
-    client.post(f"/classes/{networks.pk}/delete/")
+    client.post(f"/classes/{networks.pk}/delete/", {"way": "as-it-is"})
     assert not LabClass.objects.exists()
     written = {(entry.content_type.model, entry.actor) for entry in LogEntry.objects.all()}
     assert {("assignment", tess), ("labclass", tess), ("machineset", tess)} <= written

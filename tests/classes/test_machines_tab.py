@@ -104,7 +104,7 @@ def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabCla
     enrolling.join(invite(networks)[0], ana)
     machine = building_a.machine(101)
     assert "ana loses this machine" in client.get(where(networks, f"{machine.pk}/drop/")).content.decode()
-    client.post(where(networks, f"{machine.pk}/drop/"))
+    client.post(where(networks, f"{machine.pk}/drop/"), {"way": "as-it-is"})
     assert holders() == {}
     assert not VirtualMachine.objects.operable_by(networks.owner).filter(pk=machine.pk).exists()
 
@@ -116,6 +116,7 @@ def test_a_machine_whose_grant_is_gone_goes_to_nobody(networks: LabClass, ana: U
 
 
 def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, building_a: Lab, tess: User):
+    enrolling.put_on_list(networks, [User.objects.create_user("first")], at_once=True)
     client.get(where(networks))
     with queries() as few:
         client.get(where(networks))

@@ -12,11 +12,15 @@ from classes import enrolling, running
 from classes.models import Invite, LabClass
 from tests.classes.conftest import grant, invite, lab_class, logged_in
 from tests.labs import Lab
+from vms import preparing
 from vms.models import Assignment, MachineSet
 
 pytestmark = pytest.mark.django_db
 
-NEW = {"name": "Databases", "description": "SQL", "lesson": "Begin.", "links": "https://school.example/wiki Our wiki"}
+NEW = {
+    "name": "Databases", "description": "SQL", "lesson": "Begin.", "links": "https://school.example/wiki Our wiki",
+    "freed_machines": "revert",
+}  # fmt: skip
 
 
 def nav(person: User) -> bool:
@@ -61,7 +65,7 @@ WRONG: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_bad_input_is_named_and_loses_nothing(networks: LabClass, tess: User, wrong: dict[str, Any]):
-    data = {"name": "New name", "lesson": "A long lesson", **wrong}
+    data = {**NEW, "name": "New name", "lesson": "A long lesson", **wrong}
     answer = logged_in(tess).post(f"/classes/{networks.pk}/settings/", data)
     assert answer.status_code == 400
     assert "A long lesson" in answer.content.decode()
@@ -70,10 +74,12 @@ def test_bad_input_is_named_and_loses_nothing(networks: LabClass, tess: User, wr
 
 
 def test_settings_are_saved_and_the_set_is_called_alike(networks: LabClass, tess: User):
-    data = {"name": "Networks 102", "starts_on": "2026-05-01", "ends_on": "2026-06-30", "time_zone": "Europe/Madrid"}
+    days = {"starts_on": "2026-05-01", "ends_on": "2026-06-30", "time_zone": "Europe/Madrid"}
+    data = {"name": "Networks 102", "freed_machines": "shut-down", **days}
     logged_in(tess).post(f"/classes/{networks.pk}/settings/", data)
     networks.refresh_from_db()
     assert (networks.name, networks.ends_on) == ("Networks 102", date(2026, 6, 30))
+    assert networks.freed_machines == "shut-down"
     assert MachineSet.objects.get().name.startswith("Networks 102 · ")
 
 
@@ -124,7 +130,8 @@ def test_an_unknown_co_owner_is_named(networks: LabClass, tess: User):
 def test_an_invite_is_shown_once(networks: LabClass, tess: User, ana: User):
     client, where = logged_in(tess), f"/classes/{networks.pk}/invite/"
     data = {"expires_at": "2027-01-31T12:00", "max_uses": 5}
-    made = client.post(where, data).context["made"]
+    assert client.post(where, data)["Location"] == where
+    made = client.get(where).context["made"]
     assert made["link"] not in client.get(where).content.decode()
     assert logged_in(ana).post(made["link"].removeprefix("http://testserver")).status_code == 302
     client.post(f"{where}{Invite.objects.get().pk}/revoke/")
@@ -134,13 +141,14 @@ def test_an_invite_is_shown_once(networks: LabClass, tess: User, ana: User):
 
 def test_a_class_that_is_deleted_leaves_its_machines(networks: LabClass, tess: User, ana: User):
     enrolling.join(invite(networks)[0], ana)
-    logged_in(tess).post(f"/classes/{networks.pk}/delete/")
+    logged_in(tess).post(f"/classes/{networks.pk}/delete/", {"way": "as-it-is"})
     assert not MachineSet.objects.exists()
     assert not Assignment.objects.live().exists()
     assert Assignment.objects.exists()
 
 
-POSTS = ["machines/adopt/", "machines/assign/", "machines/share/", "people/add/", "invite/", "co-owners/", "settings/",
+POSTS = ["machines/adopt/", "machines/unassign/", "end/", "reopen/",
+         "machines/assign/", "machines/share/", "people/add/", "invite/", "co-owners/", "settings/",
          "settings/places/", "delete/"]  # fmt: skip
 
 
@@ -151,7 +159,7 @@ def test_every_form_needs_the_csrf_token(networks: LabClass, tess: User, end: st
     assert client.post(f"/classes/{networks.pk}/{end}").status_code == 403
 
 
-@pytest.mark.parametrize("end", ["machines/adopt/", "machines/assign/", "settings/places/"])
+@pytest.mark.parametrize("end", ["machines/adopt/", "machines/assign/", "settings/places/", "reopen/"])
 def test_looking_changes_nothing(networks: LabClass, tess: User, end: str):
     assert logged_in(tess).get(f"/classes/{networks.pk}/{end}").status_code == 405
 
@@ -163,7 +171,7 @@ def test_who_is_logged_out_logs_in_first(end: str):
 
 def test_an_administrator_makes_and_changes_classes_in_the_admin(lab_admin: User, tess: User, theo: User):
     client = logged_in(lab_admin)
-    inlines = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    inlines = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0, "freed_machines": "revert"}
     wanted = {"name": "Made", "owner": tess.pk, "co_owners": [theo.pk], **inlines}
     client.post("/admin/classes/labclass/add/", wanted | {"confirmed": [tess.pk, theo.pk]})
     made = LabClass.objects.get()
@@ -191,7 +199,7 @@ def test_the_sweep_finds_what_an_administrator_freed(networks: LabClass, buildin
     for vmid in (101, 102):
         building_a.give(vmid, ben)
     assert enrolling.join(invite(networks)[0], ana).waits
-    Assignment.objects.filter(vm__vmid=102).end()
+    preparing.free(Assignment.objects.filter(vm__vmid=102), way="as-it-is", by=ben)
     assert (running.queue.sweep(), running.queue.sweep()) == (1, 0)
     assert Assignment.objects.live().get(user=ana).vm == building_a.machine(102)
 

@@ -9,7 +9,7 @@ from accounts.models import User
 from classes import enrolling
 from classes.models import LabClass, Membership
 from tests.classes.conftest import invite, logged_in
-from tests.labs import Lab, carry_out, queries
+from tests.labs import Lab, prepare, queries
 from vms.models import Assignment
 
 pytestmark = pytest.mark.django_db
@@ -62,15 +62,15 @@ def test_a_stale_preview_writes_nothing(client: Client, networks: LabClass, ana:
     assert not Membership.objects.filter(user=ana).exists()
 
 
-@pytest.mark.parametrize(("choice", "outcome"), [("keep", (1, 0)), ("unassign", (0, 0)), ("shut-down", (0, 1))])
+@pytest.mark.parametrize(("choice", "outcome"), [("keep", (1, 0)), ("as-it-is", (0, 0)), ("shut-down", (0, 1))])
 def test_who_goes_keeps_or_loses_the_machine(
     client: Client, networks: LabClass, building_a: Lab, choice: str, outcome: tuple[int, int]
 ):
     ana = User.objects.create_user("ana")
     building_a.give(101, User.objects.create_user("eve"))
     assert enrolling.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
-    client.post(where(networks, f"{Membership.objects.get().pk}/remove/"), {"machine": choice})
-    carry_out()
+    client.post(where(networks, f"{Membership.objects.get().pk}/remove/"), {"way": choice})
+    prepare(building_a)
     assert (Assignment.objects.live().filter(user=ana).count(), building_a.commands("/status/shutdown$")) == outcome
     assert not Membership.objects.live().exists()
 
@@ -84,7 +84,7 @@ def test_leaving_needs_a_choice(client: Client, networks: LabClass, ana: User):
 def test_who_left_may_come_back(networks: LabClass, tess: User, ana: User):
     row = invite(networks)[0]
     enrolling.join(row, ana)
-    enrolling.remove(Membership.objects.get(), machine=enrolling.Machine.UNASSIGN, by=tess)
+    enrolling.remove(Membership.objects.get(), way="as-it-is", by=tess)
     assert enrolling.join(row, ana).is_new
     assert Membership.objects.count() == 2
 
@@ -92,7 +92,7 @@ def test_who_left_may_come_back(networks: LabClass, tess: User, ana: User):
 def test_who_lost_a_machine_waits_again_when_a_teacher_says_so(client: Client, networks: LabClass, ana: User):
     enrolling.join(invite(networks)[0], ana)
     held = Assignment.objects.get()
-    client.post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/")
+    client.post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/", {"way": "as-it-is"})
     assert not Assignment.objects.live().exists()
     client.post(where(networks, f"{Membership.objects.get().pk}/wait/"))
     assert Assignment.objects.live().get().user == ana

@@ -112,8 +112,8 @@ def test_a_line_that_says_the_same_again_is_left_out(lena: Client, building_a: L
 
 def test_existing_assignments_are_ended_first_if_asked(lena: Client, building_a: Lab, ana: User, ben: User):
     building_a.give(101, ana)
-    page = table(lena, "ben,net-01", end_first="on")
-    assert rows(page)[0].endswith("assign: ends the assignment to ana")
+    page = table(lena, "ben,net-01", end_first="on", prepare="as-it-is")
+    assert rows(page)[0].endswith("assign: ends the assignment to ana; before that: As it is")
     confirm(lena, url(), page)
     assert held() == {101: "ben"}
     assert Assignment.objects.count() == 2
@@ -223,7 +223,7 @@ def test_a_machine_that_is_given_away_at_the_same_moment_leads_to_a_new_preview(
 def test_a_confirmation_counts_once(lena: Client, building_a: Lab, ana: User):
     page = table(lena, "ana,net-01")
     confirm(lena, url(), page)
-    Assignment.objects.end()
+    Assignment.objects.update(ended_at=timezone.now(), released_at=timezone.now())
     building_a.give(101, ana)
     assert b"There is nothing to assign here" in confirm(lena, url(), page).content
 
@@ -238,8 +238,8 @@ def test_a_preview_of_somebody_else_is_not_confirmed(lena: Client, building_a: L
 def test_the_trail_tells_who_gave_and_who_took(lena: Client, building_a: Lab, ana: User, ben: User, lab_admin: User):
     building_a.give(101, ana)
     LogEntry.objects.all().delete()
-    confirm(lena, url(), table(lena, "ben,net-01", end_first="on"))
-    ended, given = LogEntry.objects.order_by("pk")
+    confirm(lena, url(), table(lena, "ben,net-01", end_first="on", prepare="as-it-is"))
+    ended, given = LogEntry.objects.filter(content_type__model="assignment").order_by("pk")
     assert (ended.actor, ended.object_repr) == (lab_admin, "net-01 (building-a/101) → ana")
     assert (given.actor, given.changes["user"]) == (lab_admin, ["None", "ben"])
 

@@ -7,7 +7,7 @@ from django.test import Client
 from accounts.models import User
 from tests.admin_pages import confirm
 from tests.labs import Lab, admit, carry_out
-from vms import operations
+from vms import operations, preparing
 from vms.models import Assignment, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -38,14 +38,14 @@ def test_what_waits_is_cancelled_with_the_assignment(waiting: Operation, admitte
 
 def test_the_bulk_assignment_cancels_what_waits(waiting: Operation, client: Client, admin: User, ben: User):
     client.force_login(admin)
-    page = client.post(BULK, {"text": "ben,net-01", "end_first": "on"})
+    page = client.post(BULK, {"text": "ben,net-01", "end_first": "on", "prepare": "as-it-is"})
     confirm(client, BULK, page)
     assert Assignment.objects.live().get().user == ben
     assert settled(waiting) == (State.CANCELLED, Operation.TAKEN)
 
 
 def test_the_click_of_the_next_holder_is_his_own(waiting: Operation, building_a: Lab, ben: User):
-    Assignment.objects.all().end()
+    preparing.free(Assignment.objects.all(), way="as-it-is", by=ben)
     operation, new = operations.request(building_a.give(101, ben), "start", by=ben)
     carry_out()
     assert (new, operation.requested_by, building_a.commands()) == (True, ben, 1)

@@ -116,6 +116,9 @@ def test_a_machine_is_held_by_one_person(building_a: Lab, ana: User, ben: User):
 def test_a_machine_that_was_given_back_can_be_held_by_another(building_a: Lab, ana: User, ben: User):
     building_a.give(101, ana)
     Assignment.objects.end()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        building_a.give(101, ben)
+    Assignment.objects.update(released_at=timezone.now())
     building_a.give(101, ben)
     assert (visible(ana), visible(ben)) == (set(), {"building-a/101"})
 

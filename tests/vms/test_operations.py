@@ -334,6 +334,7 @@ def disable_the_person(operation: Operation) -> None:
 
 
 def delete_the_person(operation: Operation) -> None:
+    Assignment.objects.update(ended_at=timezone.now(), released_at=timezone.now())
     User.objects.get(pk=operation.requested_by_id).delete()
 
 

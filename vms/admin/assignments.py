@@ -3,18 +3,26 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.choosing import Choosing
 from accounts.downloads import Downloadable
+from vms import preparing
 from vms.admin import bulk
 from vms.admin.filters import ClusterOfMachineFilter, LastsFilter
-from vms.models import Assignment
+from vms.models import Assignment, Preparation
+from vms.models.assignments import AssignmentQuerySet
+from vms.preparing.choosing import Choice, changed
+
+State = Preparation.State
 
 OVERTAKEN = gettext_lazy(
     "Somebody gave this machine away, or deleted it or the person, at the same moment. "
@@ -24,7 +32,7 @@ OVERTAKEN = gettext_lazy(
 
 @admin.register(Assignment)
 class AssignmentAdmin(Choosing[Assignment], Downloadable[Assignment]):
-    list_display = ("vm", "user", "assigned_at", "ended_at")
+    list_display = ("vm", "user", "assigned_at", "ended_at", "readiness")
     list_filter = (LastsFilter, ClusterOfMachineFilter, "assigned_at")
     list_select_related = ("vm", "user")
     list_per_page = 50
@@ -56,17 +64,56 @@ class AssignmentAdmin(Choosing[Assignment], Downloadable[Assignment]):
             messages.error(request, OVERTAKEN)
             return redirect(request.path)
 
-    @admin.action(description=gettext_lazy("End the assignment"), permissions=["change"])
-    @transaction.atomic
-    def end(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> None:
-        # Locked first: whoever ends the same a moment later finds that it was done, and writes nothing down.
-        chosen = Assignment.objects.live().filter(pk__in=[row.pk for row in queryset]).order_by("pk")
-        live = list(chosen.select_related("vm", "user").select_for_update(of=("self",)))
-        ended = Assignment.objects.filter(pk__in=[row.pk for row in live]).end()
-        for assignment in live:
-            self.log_change(request, assignment, "Ended.")
-        text = ngettext("%(n)d assignment ended.", "%(n)d assignments ended.", ended)
-        messages.success(request, text % {"n": ended})
+    def has_delete_permission(self, request: HttpRequest, obj: Assignment | None = None) -> bool:
+        """One that keeps a machine from others is ended, not deleted: nobody would know that it is not ready."""
+        return super().has_delete_permission(request, obj) and not (obj and obj.released_at is None)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Assignment]:
+        tried = Preparation.objects.filter(assignment=OuterRef("pk")).order_by("-asked_at", "-pk")
+        return super().get_queryset(request).annotate(tried=Subquery(tried.values("state")[:1]))
+
+    @admin.display(description=gettext_lazy("machine goes to others"))
+    def readiness(self, row: Assignment) -> str:
+        if row.released_at or row.ended_at is None:
+            return _("yes") if row.released_at else _("no, it is held")
+        tried = getattr(row, "tried", "")
+        words: dict[str, str] = {
+            State.OPEN: _("no, it is being prepared"),
+            State.FAILED: _("no, it could not be prepared: free it"),
+        }
+        return words.get(tried, _("no, it is kept"))
+
+    @admin.action(description=gettext_lazy("End the assignment, and free the machine"), permissions=["change"])
+    def end(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> HttpResponse | None:
+        """Asks first how the machines are to be prepared. What ended, and is not ready yet, may be chosen again."""
+        chosen: AssignmentQuerySet = Assignment.objects.filter(pk__in=[row.pk for row in queryset])
+        choice = Choice(request, chosen)
+        if choice.outlooks and request.POST.get("sure") != "yes":
+            return self._asked(request, Choice(request, chosen, is_asked=False))
+        if choice.outlooks and not choice.is_made:
+            return self._asked(request, choice)
+        person: Any = request.user
+        try:
+            with transaction.atomic():
+                freed = preparing.free(chosen, way=choice.way, by=person, shown=choice.shown) if choice.is_made else []
+                for one in freed:
+                    self.log_change(request, one.assignment, "Ended.")
+        except preparing.Changed:
+            messages.warning(request, changed())
+            return None
+        text = ngettext("%(n)d assignment ended.", "%(n)d assignments ended.", len(freed))
+        messages.success(request, text % {"n": len(freed)})
+        return None
+
+    def _asked(self, request: HttpRequest, choice: Choice) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Free machines"),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            **choice.context,
+        }
+        return TemplateResponse(request, "admin/vms/assignment/free.html", context, status=choice.status)
 
     # Columns of the download, named so that it can be read in again
 

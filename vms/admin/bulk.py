@@ -19,7 +19,7 @@ from clusters.models import Cluster
 from vms import assigning
 from vms.assigning import Pattern, Plan, PlanChanged, Share, Source, Table
 from vms.assigning.sources import facts_of
-from vms.models import VirtualMachine
+from vms.models import Preparation, VirtualMachine
 
 PURPOSE = "assignments"
 TOO_OLD = gettext_lazy("This preview is too old. Choose again.")
@@ -33,7 +33,13 @@ class WayForm(forms.Form):
     end_first = forms.BooleanField(
         label=gettext_lazy("End existing assignments of these machines first"),
         required=False,
-        help_text=gettext_lazy("Otherwise a machine that somebody holds stays with him."),
+        help_text=gettext_lazy("Otherwise machines that are already assigned are skipped."),
+    )
+    prepare = forms.ChoiceField(
+        label=gettext_lazy("Before the next person gets a machine that is taken from somebody"),
+        required=False,
+        choices=[("", gettext_lazy("As its class is set")), *Preparation.Way.choices],
+        help_text=gettext_lazy("A machine without a baseline snapshot is shut down instead of reverted."),
     )
 
     def source(self) -> Source:
@@ -45,7 +51,7 @@ class LinesForm(TableForm, WayForm):
         "Lines of username,cluster,vmid or username,machine name. Commas, semicolons or tabs; a "
         "heading is passed over; at most 5,000 lines."
     )
-    field_order = ("upload", "text", "end_first")
+    field_order = ("upload", "text", "end_first", "prepare")
 
     def source(self) -> Source:
         return Table(self.table)
@@ -73,7 +79,7 @@ class PatternForm(PeopleForm):
         ),
     )
     start = forms.IntegerField(label=gettext_lazy("First number"), initial=1, min_value=0, max_value=999_999)
-    field_order = ("pattern", "start", "cluster", "people", "end_first")
+    field_order = ("pattern", "start", "cluster", "people", "end_first", "prepare")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,7 +97,7 @@ class ShareForm(PeopleForm):
     tag = forms.CharField(
         max_length=100, required=False, help_text=gettext_lazy("One of both. The free ones are given, one each.")
     )
-    field_order = ("cluster", "pool", "tag", "people", "end_first")
+    field_order = ("cluster", "pool", "tag", "people", "end_first", "prepare")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -124,7 +130,8 @@ def view(request: HttpRequest, model_admin: Admin) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "way": way}
     if request.method == "POST" and form.is_valid():
         try:
-            plan = assigning.plan(form.source(), end_first=form.cleaned_data["end_first"])
+            chosen = form.cleaned_data
+            plan = assigning.plan(form.source(), end_first=chosen["end_first"], way=chosen["prepare"])
         except Unreadable as error:
             form.add_error(None, str(error))
         else:
@@ -134,7 +141,8 @@ def view(request: HttpRequest, model_admin: Admin) -> HttpResponse:
 
 def _shown(request: HttpRequest, plan: Plan) -> dict[str, Any]:
     kept = {
-        "way": plan.source.way, "facts": facts_of(plan.source), "end_first": plan.end_first, "digest": plan.digest,
+        "way": plan.source.way, "facts": facts_of(plan.source), "end_first": plan.end_first, "prepare": plan.way,
+        "digest": plan.digest,
     }  # fmt: skip
     return {"plan": plan, "shown": previews.seal(PURPOSE, request, kept) if plan.given else ""}
 
@@ -145,21 +153,27 @@ def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
         messages.error(request, TOO_OLD)
         return redirect("admin:vms_assignment_bulk")
     source = assigning.source_from(kept["way"], kept["facts"])
+    person: Any = request.user
+    chosen = {"end_first": kept["end_first"], "way": kept["prepare"]}
     try:
-        done = assigning.apply(source, end_first=kept["end_first"], expected=kept["digest"])
+        done = assigning.apply(source, **chosen, expected=kept["digest"], by=person)
     except PlanChanged as error:
         messages.warning(request, str(error))
-        fresh = _shown(request, assigning.plan(source, end_first=kept["end_first"]))
+        fresh = _shown(request, assigning.plan(source, **chosen))
         return _page(request, model_admin, {"way": kept["way"], **fresh})
     _tell(request, done)
     return redirect("admin:vms_assignment_changelist")
 
 
 def _tell(request: HttpRequest, done: Plan) -> None:
-    given, ended = len(done.given), sum(bool(row.ends) for row in done.given)
+    ended = sum(bool(row.ends) for row in done.given)
+    given = len(done.given) - ended
     messages.success(request, ngettext("%(n)d machine assigned.", "%(n)d machines assigned.", given) % {"n": given})
     if ended:
-        text = ngettext("%(n)d assignment ended for it.", "%(n)d assignments ended for it.", ended)
+        text = ngettext(
+            "%(n)d machine is prepared first, and then given.", "%(n)d machines are prepared first, and then given.",
+            ended,
+        )  # fmt: skip
         messages.info(request, text % {"n": ended})
 
 

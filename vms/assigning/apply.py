@@ -6,6 +6,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import trail
+from accounts.models import User
+from vms import preparing
 from vms.assigning.lookup import Scope
 from vms.assigning.plan import Plan, plan
 from vms.assigning.sources import Source
@@ -31,26 +33,34 @@ class Overtaken(PlanChanged):
         )  # fmt: skip
 
 
-def apply(source: Source, *, end_first: bool, expected: str, scope: Scope | None = None) -> Plan:
+def apply(
+    source: Source, *, end_first: bool, expected: str, by: User, scope: Scope | None = None, way: str = ""
+) -> Plan:
     """`expected` is the digest of the plan that was shown; anything else is `PlanChanged`."""
     try:
         with transaction.atomic():
-            fresh = plan(source, end_first=end_first, scope=scope)
+            fresh = plan(source, end_first=end_first, scope=scope, way=way)
             if fresh.digest != expected:
                 raise PlanChanged
-            _write(fresh)
+            _write(fresh, by)
     except IntegrityError:  # the constraint has the last word: one live assignment a machine
         raise Overtaken from None
     return fresh
 
 
-def _write(fresh: Plan) -> None:
-    ends = [row.ends for row in fresh.given if row.ends]
-    if Assignment.objects.filter(pk__in=ends).end() != len(ends):
+def _write(fresh: Plan, by: User) -> None:
+    """Machines that are taken from somebody go to the next person as soon as they are ready."""
+    later = {row.vm: row.user for row in fresh.given if row.ends}
+    taken = Assignment.objects.filter(pk__in=[row.ends for row in fresh.given if row.ends])
+    if len(preparing.free(taken, way=fresh.way, by=by, reserved=later)) != len(later):
+        raise PlanChanged
+    back = [row.back for row in fresh.given if row.back]
+    if preparing.give_back(Assignment.objects.filter(pk__in=back)) != len(back):
         raise PlanChanged
     now = timezone.now()
+    at_once = [row for row in fresh.given if not row.ends and not row.back]
     made = Assignment.objects.bulk_create(
-        [Assignment(vm_id=row.vm, user_id=row.user, assigned_at=now) for row in fresh.given], batch_size=500
+        [Assignment(vm_id=row.vm, user_id=row.user, assigned_at=now) for row in at_once], batch_size=500
     )
     rows = Assignment.objects.filter(pk__in=[row.pk for row in made]).select_related("vm", "user")
     trail.record_many(

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from accounts.models import MAX_NAME, User
 from clusters.models import Cluster
 from vms.assigning.sources import Share, Wish
-from vms.models import Assignment, VirtualMachine
+from vms.models import Assignment, Preparation, VirtualMachine
 
 AT_ONCE = 500
 
@@ -40,12 +40,15 @@ class Machine:
 
 @dataclass(frozen=True)
 class Holding:
-    """A live assignment."""
+    """An assignment that keeps a machine from everybody else. Ended, it is kept, or being prepared, or failed to be."""
 
     pk: int
     vm: int
     user: int
     username: str
+    is_live: bool
+    is_being_prepared: bool
+    was_freed: bool
 
 
 @dataclass(frozen=True)
@@ -127,12 +130,16 @@ def shared(share: Share) -> list[Machine]:
 
 
 def holdings(machines: Iterable[int]) -> dict[int, Holding]:
-    """Who holds these now, by machine."""
+    """Who holds these now, or had them last while they are not ready for others; by machine."""
     found = {}
+    prepared = Preparation.objects.filter(assignment=OuterRef("pk"))
     for some in _batches(set(machines)):
-        live = Assignment.objects.live().filter(vm__in=some)
-        for row in live.order_by().values_list("pk", "vm", "user", "user__username"):
-            found[row[1]] = Holding(*row)
+        rows: Any = Assignment.objects.unreleased().filter(vm__in=some).select_related("user").order_by()
+        for row in rows.annotate(is_busy=Exists(prepared.open()), was_freed=Exists(prepared)):
+            name = row.user.get_username()
+            found[row.vm_id] = Holding(
+                row.pk, row.vm_id, row.user_id, name, row.ended_at is None, row.is_busy, row.was_freed
+            )
     return found
 
 

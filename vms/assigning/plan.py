@@ -9,9 +9,10 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from vms import preparing
 from vms.assigning.lookup import Holding, Machine, Machines, People, Scope, holdings, shared
 from vms.assigning.sources import Share, Source, Wish
-from vms.models import people_without_grant
+from vms.models import Assignment, Preparation, people_without_grant
 
 
 class Verdict(StrEnum):
@@ -20,6 +21,7 @@ class Verdict(StrEnum):
     ASSIGN = gettext_noop("assign")
     HOLDS = gettext_noop("already holds it")
     TAKEN = gettext_noop("held by somebody else")
+    NOT_READY = gettext_noop("not ready")
     NO_PERSON = gettext_noop("unknown person")
     DISABLED = gettext_noop("account is disabled")
     NO_MACHINE = gettext_noop("unknown machine")
@@ -39,7 +41,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """A line, and what becomes of it. `ends` is the assignment that is ended for it."""
+    """A line, and what becomes of it. `ends` is the assignment that is ended for it, and whose machine is prepared
+    first; `back` one that is kept for this very person, who has it again.
+    """
 
     line: int
     person: str
@@ -49,13 +53,17 @@ class Row:
     user: int = 0
     vm: int = 0
     ends: int = 0
+    back: int = 0
 
 
 @dataclass(frozen=True)
 class Plan:
+    """`way` is how machines are prepared that are taken from somebody; empty: as their class is set."""
+
     source: Source
     end_first: bool
     rows: tuple[Row, ...]
+    way: str = ""
 
     @property
     def given(self) -> list[Row]:
@@ -70,10 +78,10 @@ class Plan:
     @property
     def digest(self) -> str:
         """Tells one plan from another, so that what was shown is what is applied."""
-        return hashlib.sha256(repr((self.source, self.end_first, self.rows)).encode()).hexdigest()
+        return hashlib.sha256(repr((self.source, self.end_first, self.rows, self.way)).encode()).hexdigest()
 
 
-def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None) -> Plan:
+def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None, way: str = "") -> Plan:
     """Raises `Unreadable` for a table that cannot be read. `end_first` ends who holds a machine now.
 
     With a scope nothing outside of it is found. A pool or tag is not shared out with one.
@@ -89,7 +97,8 @@ def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None)
         rows = [_row(wish, people, machines) for wish in wishes]
     rows = _without_conflicts(rows, one_each=source.way != "table")
     rows = list(_with_grants(rows))
-    return Plan(source, end_first, tuple(_against_holders(rows, end_first=end_first)))
+    rows = list(_against_holders(rows, end_first=end_first))
+    return Plan(source, end_first, tuple(_with_preparations(rows, way)), way)
 
 
 def _row(wish: Wish, people: People, machines: Machines) -> Row:
@@ -133,8 +142,8 @@ def _shared_out(share: Share, wishes: Iterable[Wish], people: People, *, end_fir
     machines = shared(share)
     held = holdings(machine.pk for machine in machines)
     names = {machine.pk: machine for machine in machines}
-    already = {} if end_first else {holding.user: names[vm] for vm, holding in held.items()}
-    free = iter(machine for machine in machines if end_first or machine.pk not in held)
+    already = {} if end_first else {holding.user: names[vm] for vm, holding in held.items() if holding.is_live}
+    free = iter(machine for machine in machines if _is_free(held.get(machine.pk), end_first=end_first))
     lines: dict[int, int] = {}
     for wish in wishes:
         row = _person(wish, people)
@@ -148,6 +157,10 @@ def _shared_out(share: Share, wishes: Iterable[Wish], people: People, *, end_fir
             yield replace(row, machine=str(machine), vm=machine.pk)
         else:
             yield replace(row, verdict=Verdict.NONE_LEFT)
+
+
+def _is_free(holding: Holding | None, *, end_first: bool) -> bool:
+    return holding is None or (end_first and not holding.is_being_prepared)
 
 
 def _with_grants(rows: list[Row]) -> Iterator[Row]:
@@ -193,10 +206,33 @@ def _against_holders(rows: list[Row], *, end_first: bool) -> Iterator[Row]:
 
 
 def _against(row: Row, holding: Holding, *, end_first: bool) -> Row:
-    if holding.user == row.user:
+    if holding.is_being_prepared:
+        return replace(row, verdict=Verdict.NOT_READY, note=_("it is being prepared for the next person"))
+    if holding.user == row.user and holding.is_live:
         return replace(row, verdict=Verdict.HOLDS)
+    if holding.user == row.user and not holding.was_freed:
+        return replace(row, back=holding.pk, note=_("it was kept for this person"))
+    name = {"username": holding.username}
     if end_first:
-        return replace(
-            row, ends=holding.pk, note=_("ends the assignment to %(username)s") % {"username": holding.username}
-        )
-    return replace(row, verdict=Verdict.TAKEN, note=holding.username)
+        ends = _("ends the assignment to %(username)s") if holding.is_live else _("it was kept for %(username)s")
+        return replace(row, ends=holding.pk, note=ends % name)
+    if holding.is_live:
+        return replace(row, verdict=Verdict.TAKEN, note=holding.username)
+    return replace(row, verdict=Verdict.NOT_READY, note=_("it was kept for %(username)s") % name)
+
+
+def _with_preparations(rows: list[Row], way: str) -> Iterator[Row]:
+    """What is taken from somebody is prepared first, and the line says how, and which restore points go."""
+    ends = [row.ends for row in rows if row.ends]
+    taken = preparing.of(Assignment.objects.filter(pk__in=ends)) if ends else []
+    outlooks = {one.assignment.pk: one for one in taken}
+    for row in rows:
+        found = outlooks.get(row.ends)
+        yield replace(row, note=f"{row.note}; {_prepared(found, way)}") if found else row
+
+
+def _prepared(found: preparing.Outlook, way: str) -> str:
+    fits = found.way(way)
+    said = _("before that: %(way)s") % {"way": Preparation.Way(fits).label}
+    going = found.going(fits)
+    return f"{said}; {_('deletes these restore points: %(names)s') % {'names': ', '.join(going)}}" if going else said

@@ -8,6 +8,7 @@ from vms.models.grants import ClusterGrant, people_without_grant
 from vms.models.help import HelpRequest
 from vms.models.machines import Snapshot, VirtualMachine
 from vms.models.operations import Operation
+from vms.models.preparations import Preparation
 from vms.models.sets import MachineSet
 from vms.models.syncs import ClusterSync, Node, Pool, SyncRun
 from vms.models.workers import Schedule, WorkerBeat
@@ -29,6 +30,7 @@ __all__ = [
     "Node",
     "Operation",
     "Pool",
+    "Preparation",
     "Schedule",
     "Snapshot",
     "SyncRun",

@@ -1,5 +1,6 @@
 """Who holds which machine."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -29,20 +30,33 @@ def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: s
     CASCADE(collector, field, sub_objs, using)
 
 
+def protect_unreleased_machines(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
+    """Refuse to delete a person whose machines are not ready for others yet: nobody would know that they are not."""
+    unreleased = list(sub_objs.defer(None).filter(released_at=None))
+    if unreleased:
+        raise ProtectedError(_("Free the machines of this person first."), set(unreleased))
+    CASCADE(collector, field, sub_objs, using)
+
+
 class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def live(self) -> Self:
         return self.filter(ended_at=None)
 
-    def end(self) -> int:
+    def unreleased(self) -> Self:
+        """Those whose machine goes to nobody else: held, kept, or being prepared for the next person."""
+        return self.filter(released_at=None)
+
+    def end(self, *, kept_until: datetime | None = None) -> int:
         """End those that last, and write it down. Returns how many: not those that somebody else just ended.
 
-        What these people asked for and no cluster has heard of is cancelled: the next holder's click is his own.
+        Their machines stay unreleased: `vms.preparing` releases them. What these people asked for and no cluster has
+        heard of is cancelled: the next holder's click is his own.
         """
         now = timezone.now()
         with transaction.atomic():
             rows = list(self.live().order_by("pk").select_related("vm", "user").select_for_update(of=("self",)))
             ended = Assignment.objects.filter(pk__in=[row.pk for row in rows])
-            ended.update(ended_at=now)
+            ended.update(ended_at=now, kept_until=kept_until)
             theirs = ended.order_by().filter(user=OuterRef("requested_by"), vm=OuterRef("vm"))
             Operation.objects.filter(Exists(theirs)).cancel_unsent(Operation.TAKEN)
             trail.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
@@ -50,7 +64,11 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
 
 
 class Assignment(models.Model):
-    """Somebody holds a machine. It is ended, not deleted."""
+    """Somebody holds a machine. It is ended, not deleted.
+
+    Its end takes the machine from this person; its release lets somebody else have it. In between the machine is
+    kept for the person, or is being prepared for the next one. Until the release the database lets nobody have it.
+    """
 
     vm = models.ForeignKey(
         VirtualMachine,
@@ -59,9 +77,21 @@ class Assignment(models.Model):
         verbose_name=gettext_lazy("machine"),
         limit_choices_to={"gone_at": None, "template": False},
     )
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assignments")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, protect_unreleased_machines, related_name="assignments")
     assigned_at = models.DateTimeField(default=timezone.now, editable=False)
     ended_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty while it lasts."))
+    kept_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=gettext_lazy("It ended by itself, and the machine is kept as it is. Afterwards somebody decides."),
+    )
+    released_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=gettext_lazy("Since when somebody else may have the machine. Empty: nobody else."),
+    )
 
     objects: ClassVar[Any] = AssignmentQuerySet.as_manager()
 
@@ -70,10 +100,18 @@ class Assignment(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["vm"],
-                condition=Q(ended_at=None),
-                name="one_live_assignment_per_machine",
-                violation_error_message=gettext_lazy("Somebody holds this machine already. End that assignment first."),
-            )
+                condition=Q(released_at=None),
+                name="one_unreleased_assignment_per_machine",
+                violation_error_message=gettext_lazy(
+                    "Somebody holds this machine, or it is not ready for the next person. Free it first."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at=None) | Q(ended_at__isnull=False), name="machine_released_after_the_end"
+            ),
+            models.CheckConstraint(
+                condition=Q(kept_until=None) | Q(ended_at__isnull=False), name="machine_kept_after_the_end"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -107,12 +107,13 @@ def row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Opera
 def _asks_too_much(by: User) -> bool:
     """Two requests at the same moment may both be the last one: this is against floods, and not a quota.
 
-    What was asked for many machines at once has a limit of its own.
+    What was asked for many machines at once has a limit of its own, and what prepares freed machines has none.
     """
     if by.is_staff:
         return False
     since = timezone.now() - timedelta(minutes=1)
-    lately = Operation.objects.commands().filter(requested_by=by, requested_at__gt=since, batch_items=None)
+    alone = {"batch_items": None, "preparations": None}
+    lately = Operation.objects.commands().filter(requested_by=by, requested_at__gt=since, **alone)
     return bool(lately.order_by()[:MOST_IN_A_MINUTE].count() >= MOST_IN_A_MINUTE)
 
 

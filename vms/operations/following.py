@@ -1,6 +1,7 @@
 """What became of what was sent: followed by its task, or found out by looking."""
 
 from datetime import timedelta
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -8,8 +9,8 @@ from django.utils.translation import gettext_noop
 
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
-from vms.models import Operation, Snapshot, VirtualMachine
-from vms.operations import asking
+from vms.models import Operation, Preparation, Snapshot, VirtualMachine
+from vms.operations import asking, handing
 from vms.operations.kinds import KINDS, Kind
 
 State = Operation.State
@@ -151,6 +152,8 @@ def _end(operation: Operation, state: str, outcome: str) -> None:
         if ended and state == State.DONE:
             _note_snapshot(operation)
             asking.go_on(operation)
+        if ended and (freed := Preparation.objects.open().filter(operation=operation).first()):
+            transaction.on_commit(partial(handing.preparation, freed.pk), robust=True)
 
 
 def _note_snapshot(operation: Operation) -> None:

@@ -13,3 +13,9 @@ def following(cluster_id: str) -> None:
     from vms import jobs  # noqa: PLC0415 - they know each other
 
     jobs.follow.enqueue(cluster_id)
+
+
+def preparation(pk: int) -> None:
+    from vms import jobs  # noqa: PLC0415 - they know each other
+
+    jobs.prepare.enqueue(pk)

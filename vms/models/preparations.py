@@ -1,0 +1,118 @@
+"""How a machine that somebody had is made ready for the next person."""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from vms.models.assignments import Assignment
+from vms.models.operations import Operation
+
+
+class PreparationQuerySet(models.QuerySet["Preparation"]):
+    def open(self) -> Self:
+        return self.filter(state=Preparation.State.OPEN)
+
+    def free(self, now: datetime) -> Self:
+        """Open, and held by no worker."""
+        return self.open().filter(Q(leased_until=None) | Q(leased_until__lt=now))
+
+    def due(self, now: datetime) -> Self:
+        """Those free ones that wait for no operation, and whose next look has come: oldest first."""
+        waits = Q(operation__state__in=Operation.OPEN)
+        return self.free(now).filter(next_look_at__lte=now).exclude(waits).order_by("asked_at", "pk")
+
+
+class Preparation(models.Model):
+    """A person's choice of what becomes of a machine before somebody else gets it, and what became of that.
+
+    It asks for one operation after the other. When one of them fails, nobody gets the machine before somebody chose
+    again, which makes another row. `points` are the restore points that the person was shown as those that go.
+    """
+
+    class Way(models.TextChoices):
+        REVERT = "revert", gettext_lazy("Revert to the baseline")
+        SHUT_DOWN = "shut-down", gettext_lazy("Shut down")
+        AS_IT_IS = "as-it-is", gettext_lazy("As it is")
+
+    class State(models.TextChoices):
+        OPEN = "open", gettext_lazy("in progress")
+        FAILED = "failed", gettext_lazy("failed")
+        DONE = "done", gettext_lazy("done")
+
+    LEASE = timedelta(seconds=60)
+
+    assignment = models.ForeignKey(Assignment, models.CASCADE, related_name="preparations")
+    way = models.CharField(max_length=10, choices=Way)
+    baseline = models.CharField(max_length=40, blank=True)
+    points = models.JSONField(default=list)
+    reserved_for = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text=gettext_lazy("Who gets the machine when it is ready. Empty: whoever is next."),
+    )
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    asked_by_name = models.CharField(max_length=150)
+    asked_at = models.DateTimeField(default=timezone.now)
+    operation = models.ForeignKey(
+        Operation, models.SET_NULL, null=True, related_name="preparations", help_text=gettext_lazy("Its latest step.")
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    outcome = models.CharField(max_length=500, blank=True)
+    finished_at = models.DateTimeField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    next_look_at = models.DateTimeField(default=timezone.now)
+    attempt = models.PositiveIntegerField(default=0)
+
+    objects: ClassVar[Any] = PreparationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = gettext_lazy("preparation")
+        ordering = ["-asked_at", "-pk"]
+        indexes = [models.Index(fields=["state", "asked_at"], name="preparations_by_state")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assignment"], condition=Q(state="open"), name="one_open_preparation_per_machine"
+            ),
+            models.CheckConstraint(
+                condition=(Q(way="revert") & ~Q(baseline="")) | (~Q(way="revert") & Q(baseline="")),
+                name="preparation_reverts_to_a_baseline",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="open", finished_at=None) | (~Q(state="open") & Q(finished_at__isnull=False)),
+                name="preparation_finished_or_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assignment.vm}: {self.get_way_display()}"
+
+    def claim(self, now: datetime) -> bool:
+        """Take the lease if nobody holds it. The attempt number fences off whoever held it before."""
+        free = Preparation.objects.free(now).filter(pk=self.pk)
+        taken = free.update(leased_until=now + self.LEASE, attempt=F("attempt") + 1)
+        if taken:
+            self.refresh_from_db()
+        return bool(taken)
+
+    def advance(self, **fields: Any) -> bool:
+        """Write something down if this attempt still holds it. False when it does not."""
+        mine = Preparation.objects.open().filter(pk=self.pk, attempt=self.attempt)
+        changed = mine.update(**fields)
+        if changed:
+            for name, value in fields.items():
+                setattr(self, name, value)
+        return bool(changed)
+
+    def finish(self, state: str, outcome: str = "") -> bool:
+        return self.advance(state=state, outcome=outcome[:500], finished_at=timezone.now(), leased_until=None)
+
+    def let_go(self, *, look_again_in: timedelta) -> None:
+        again = timezone.now() + look_again_in
+        Preparation.objects.filter(pk=self.pk, attempt=self.attempt).update(leased_until=None, next_look_at=again)
