@@ -39,7 +39,7 @@ class Snapshot:
         return {**self.config, **own, **({"parent": self.parent} if self.parent else {})}
 
 
-RESTORED = ("name", "tags", "agent", "maxcpu", "maxmem", "maxdisk", "options")
+RESTORED = ("name", "tags", "agent", "maxcpu", "maxmem", "maxdisk", "options", "files")
 
 
 @dataclass(eq=False)
@@ -48,6 +48,7 @@ class Guest:
 
     `ha` is the state in which high availability keeps it, and None when that does not care. `vnc_backend` is the
     address of a real VNC server to which its consoles lead, and `vnc_password` the password of that one, if any.
+    `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone.
     """
 
     timeline: Timeline = field(repr=False)
@@ -74,6 +75,7 @@ class Guest:
     holder: str | None = field(default=None, repr=False)
     ha: str | None = None
     pending: dict[str, object] = field(default_factory=dict, repr=False)
+    newest_only: bool = False
     resolution: Size = (640, 400)
     screen: Screen = field(default_factory=Screen, repr=False)
     vnc_backend: tuple[str, int] | None = None
@@ -105,6 +107,15 @@ class Guest:
         elif self._status != "stopped" and status == "stopped":
             self.ended = self.timeline.now()
         self._status = status
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What is on its disk."""
+        return self.screen.files
+
+    @files.setter
+    def files(self, files: tuple[str, ...]) -> None:
+        self.screen.files = files
 
     @property
     def is_up(self) -> bool:

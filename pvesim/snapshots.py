@@ -39,9 +39,12 @@ class Snapshots:
             yield from wait_for_lock(self.guest)
             with held(self.guest, task), self._marked("rollback"):
                 snapshot = self._existing(name)
+                self._refuse_an_older(name)
                 yield self.durations.rollback
+                self.guest.status = "stopped"
                 for attribute, value in snapshot.settings.items():
                     setattr(self.guest, attribute, value)
+                self.guest.screen.clear()
                 self.guest.parent = name
                 self.guest.status = "running" if start or snapshot.vmstate else "stopped"
 
@@ -72,6 +75,11 @@ class Snapshots:
                 self.guest.snapshots[name] = replace(other, parent=snapshot.parent)
         if self.guest.parent == snapshot.name:
             self.guest.parent = snapshot.parent
+
+    def _refuse_an_older(self, name: str) -> None:
+        newest = max(self.guest.snapshots.values(), key=lambda one: one.taken).name
+        if self.guest.newest_only and newest != name:
+            raise TaskError(f"can't rollback, '{name}' is not most recent snapshot on '{self.guest.volume}'")
 
     def _refuse_new(self, name: str) -> None:
         if self.guest.template:

@@ -62,9 +62,13 @@ class View:
 
 @dataclass(eq=False)
 class Screen:
-    """Shared by everybody who looks at the same guest. `keys` are keysyms and whether they went down."""
+    """Shared by everybody who looks at the same guest. `keys` are keysyms and whether they went down.
+
+    What is typed up to Return is written to the guest's disk, as `files`: it shows them when it starts.
+    """
 
     text: str = ""
+    files: tuple[str, ...] = ()
     typed: str = ""
     pasted: str = ""
     pointer: Pointer | None = None
@@ -74,14 +78,16 @@ class Screen:
     _picture: bytes = field(default=b"", repr=False)
 
     def clear(self) -> None:
-        """A guest which starts shows nothing of its former life."""
-        self.text, self.pointer = "", None
+        """A guest which starts shows nothing of its former life, save what is on its disk."""
+        self.text, self.pointer = "".join(f"{line}\n" for line in self.files)[-KEPT:], None
 
     def press(self, keysym: int, down: bool) -> None:
         self.keys.append((keysym, down))
         if down:
             sign = sign_of(keysym)
             self.typed += sign
+            if sign == "\n" and (line := self.text.rpartition("\n")[2]):
+                self.files = (*self.files, line)
             self.text = self.text[:-1] if keysym == BACKSPACE else (self.text + sign)[-KEPT:]
         self._tell()
 

@@ -103,3 +103,33 @@ def test_the_configuration_of_a_snapshot_can_be_read(lab: Cluster, boss: Api, cl
 def test_snapshots_need_their_privilege(pupil: Api) -> None:
     assert "VM.Snapshot" in pupil.post(f"{WEB}/snapshot", snapname="mine").reason
     assert names(pupil, WEB) == ["current"]
+
+
+def type_line(lab: Cluster, vmid: int, line: str) -> None:
+    for sign in line:
+        lab.guest(vmid).screen.press(ord(sign), down=True)
+    lab.guest(vmid).screen.press(0xFF0D, down=True)
+
+
+def test_what_is_typed_up_to_return_is_on_the_disk_and_shown_at_the_next_start(lab: Cluster) -> None:
+    guest = lab.guest(101)
+    type_line(lab, 101, "mine")
+    guest.reset()
+    assert (guest.files, guest.screen.text) == (("mine",), "mine\n")
+
+
+@pytest.mark.parametrize("memory", [0, 1])
+def test_a_rollback_brings_back_disk_and_screen(lab: Cluster, boss: Api, clock: ManualClock, memory: int) -> None:
+    take(boss, clock, "first", WEB, vmstate=memory)
+    type_line(lab, 101, "secret")
+    assert roll_back(boss, clock, "first", WEB) == "OK"
+    assert (lab.guest(101).files, lab.guest(101).screen.text) == ((), "")
+
+
+def test_a_storage_may_go_back_to_the_newest_snapshot_alone(lab: Cluster, boss: Api, clock: ManualClock) -> None:
+    lab.guest(102).newest_only = True
+    for name in ("first", "second"):
+        take(boss, clock, name)
+    assert "'first' is not most recent snapshot" in roll_back(boss, clock, "first")
+    finish(boss, clock, boss.call("DELETE", f"{DB}/snapshot/second").json()["data"])
+    assert roll_back(boss, clock, "first") == "OK"

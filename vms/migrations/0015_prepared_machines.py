@@ -168,8 +168,8 @@ class Migration(migrations.Migration):
             model_name="preparation",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("way", "revert"), models.Q(("baseline", ""), _negated=True)),
-                    models.Q(models.Q(("way", "revert"), _negated=True), ("baseline", "")),
+                    models.Q(("way", "revert"), _negated=True),
+                    models.Q(("baseline", ""), _negated=True),
                     _connector="OR",
                 ),
                 name="preparation_reverts_to_a_baseline",

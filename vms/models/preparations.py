@@ -31,7 +31,8 @@ class Preparation(models.Model):
     """A person's choice of what becomes of a machine before somebody else gets it, and what became of that.
 
     It asks for one operation after the other. When one of them fails, nobody gets the machine before somebody chose
-    again, which makes another row. `points` are the restore points that the person was shown as those that go.
+    again, which makes another row. `baseline` is the snapshot that stays, whatever was chosen; `points` are the
+    restore points that the person was shown as those that go.
     """
 
     class Way(models.TextChoices):
@@ -81,7 +82,7 @@ class Preparation(models.Model):
                 fields=["assignment"], condition=Q(state="open"), name="one_open_preparation_per_machine"
             ),
             models.CheckConstraint(
-                condition=(Q(way="revert") & ~Q(baseline="")) | (~Q(way="revert") & Q(baseline="")),
+                condition=~Q(way="revert") | ~Q(baseline=""),
                 name="preparation_reverts_to_a_baseline",
             ),
             models.CheckConstraint(

@@ -56,7 +56,7 @@ def _wanted(found: Outlook, *, way: str, by: User, reserved: Mapping[int, int]) 
     return Preparation(
         assignment=found.assignment,
         way=fits,
-        baseline=found.baseline.name if found.baseline and fits == Way.REVERT else "",
+        baseline=found.baseline.name if found.baseline else "",
         points=found.going(fits),
         reserved_for_id=reserved.get(found.machine.pk) or _reserved_before(found),
         asked_by=by,

@@ -88,7 +88,7 @@ def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | 
     names = {one.name for one in listed.all}
     going = _going(preparation, listed)
     unshown = [name for name in going if name not in preparation.points and name != rules.SAVE_POINT]
-    if preparation.baseline and preparation.baseline not in names:
+    if preparation.way == Way.REVERT and preparation.baseline not in names:
         preparation.finish(State.FAILED, NO_BASELINE % {"name": preparation.baseline})
     elif unshown:
         preparation.finish(State.FAILED, UNSHOWN % {"names": ", ".join(unshown)})
