@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vms.models import Preparation
-from vms.rules import SAVE_POINT
+from vms.rules import SAVE_POINTS
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def going(points: Iterable[Point], *, way: str, baseline: str, since: datetime) 
 
 
 def _is_theirs(point: Point, since: datetime) -> bool:
-    return point.name == SAVE_POINT or (point.taken is not None and point.taken >= since)
+    return point.name in SAVE_POINTS or (point.taken is not None and point.taken >= since)
 
 
 def _is_newer(point: Point, base: Point, known: dict[str, Point]) -> bool:

@@ -87,7 +87,7 @@ def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | 
         write_snapshots(vm.pk, listed)
     names = {one.name for one in listed.all}
     going = _going(preparation, listed)
-    unshown = [name for name in going if name not in preparation.points and name != rules.SAVE_POINT]
+    unshown = [name for name in going if name not in preparation.points and name not in rules.SAVE_POINTS]
     if preparation.way == Way.REVERT and preparation.baseline not in names:
         preparation.finish(State.FAILED, NO_BASELINE % {"name": preparation.baseline})
     elif unshown:
