@@ -4,7 +4,7 @@ Django takes several milliseconds to turn nested subqueries into SQL, on every p
 answers in a fraction of that. What differs from person to person is a parameter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connection
@@ -28,22 +28,15 @@ class Prepared:
 
     def subquery(self, person: int) -> RawSQL:
         """For `…__in`."""
-        return RawSQL(*self._for(person))  # noqa: S611 - Django made it, of nobody's words
+        return RawSQL(*self.sql(person))  # noqa: S611 - Django made it, of nobody's words
 
     def of_each(self, column: str) -> RawSQL:
         """For `…__in`, about whomever each row of the outer query names in this column, like `"table"."user_id"`."""
-        sql, parameters = self._for(SOMEBODY)
+        sql, parameters = self.sql(SOMEBODY)
         places = tuple(column if one == SOMEBODY else "%s" for one in parameters)
         return RawSQL(sql % places, [one for one in parameters if one != SOMEBODY])  # noqa: S611 - as above
 
-    def exists(self, person: int) -> bool:
-        """Whether it finds a row."""
-        sql, parameters = self._for(person)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT EXISTS ({sql})", parameters)
-            return bool(cursor.fetchone()[0])
-
-    def _for(self, person: int) -> tuple[str, tuple[Any, ...]]:
+    def sql(self, person: int) -> tuple[str, tuple[Any, ...]]:
         if connection.vendor not in self._by_vendor:
             self._by_vendor[connection.vendor] = self._compiled()
         sql, parameters = self._by_vendor[connection.vendor]
@@ -54,3 +47,14 @@ class Prepared:
         if SOMEBODY not in parameters:
             raise ValueError("A prepared query that asks for nobody would answer everybody alike.")
         return sql, parameters
+
+
+def at_once(person: int, *, exist: Sequence[Prepared], counted: Prepared) -> tuple[list[bool], int]:
+    """Whether each of these finds a row, and how many rows the last one has: in one query."""
+    parts = [one.sql(person) for one in (*exist, counted)]
+    asked = [f"EXISTS ({sql})" for sql, _parameters in parts[:-1]]
+    with connection.cursor() as cursor:
+        statement = f"SELECT {', '.join(asked)}, (SELECT COUNT(*) FROM ({parts[-1][0]}) counted)"  # noqa: S608 - Django made it
+        cursor.execute(statement, [value for _sql, parameters in parts for value in parameters])
+        *found, count = cursor.fetchone()
+    return [bool(one) for one in found], int(count)

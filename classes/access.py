@@ -1,7 +1,7 @@
 """The table of rights (docs/classes.md), and who has which of them in a class. What is not his is not there."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
@@ -13,7 +13,7 @@ from accounts import prepared
 from accounts.confirming import may_not_teach
 from accounts.models import User
 from classes.models import LabClass, Membership
-from vms.models import ClusterGrant
+from vms.models import ClusterGrant, HelpRequest, MachineSet
 
 
 class Role(StrEnum):
@@ -105,13 +105,21 @@ def own_grants(user: User) -> QuerySet[ClusterGrant]:
     return grants.select_related("cluster")
 
 
-def has_classes(user: User) -> bool:
-    """Whether the portal shows him the page of classes: he has one, or may make one. One query."""
+class Navigation(NamedTuple):
+    """What the top of every page depends on. `asked` is how many ask for help at machines that one looks after."""
+
+    shows_classes: bool = False
+    looks_after: bool = False
+    asked: int = 0
+
+
+def navigation(user: User) -> Navigation:
+    """Whether he has a class or may make one, whether he looks after machines, and who needs him there. One query."""
     if not user.is_authenticated:
-        return False
-    if user.is_superuser:
-        return True
-    return _reasons_for_classes.exists(user.pk)
+        return Navigation()
+    wanted = (_reasons_for_classes, _looked_after)
+    (has_classes, looks_after), asked = prepared.at_once(user.pk, exist=wanted, counted=_asking)
+    return Navigation(has_classes or user.is_superuser, looks_after, asked)
 
 
 def _why_classes_are_shown(person: int) -> QuerySet[Any, Any]:
@@ -127,4 +135,15 @@ def _why_classes_are_shown(person: int) -> QuerySet[Any, Any]:
     return first.union(*others, all=True)
 
 
+def _sets_looked_after(person: int) -> QuerySet[Any, Any]:
+    return MachineSet.stewards.through.objects.filter(user=person).order_by().values("pk")
+
+
+def _asking_for_help(person: int) -> QuerySet[Any, Any]:
+    asking: QuerySet[Any, Any] = HelpRequest.objects.for_steward(person).order_by().values("pk")
+    return asking
+
+
 _reasons_for_classes = prepared.Prepared(_why_classes_are_shown)
+_looked_after = prepared.Prepared(_sets_looked_after)
+_asking = prepared.Prepared(_asking_for_help)

@@ -13,6 +13,6 @@ from vms import registry
 def portal(request: HttpRequest) -> dict[str, Any]:
     return {
         "cluster_state": SimpleLazyObject(registry.state),
-        "shows_classes": SimpleLazyObject(lambda: access.has_classes(request.user)),  # type: ignore[arg-type]
+        "navigation": SimpleLazyObject(lambda: access.navigation(request.user)),  # type: ignore[arg-type]
         "version": VERSION,
     }

@@ -8,6 +8,7 @@ from vms import (
     as_student,
     batch_pages,
     console_page,
+    help_list,
     helping,
     machine_page,
     not_adopted,
@@ -50,6 +51,8 @@ clusters = [
 
 sets = [
     path("", set_pages.sets, name="vms-sets"),
+    path("help/", help_list.page, name="vms-help-list"),
+    path("help/badge/", help_list.badge, name="vms-help-badge"),
     path("<int:pk>/", set_pages.machine_set, name="vms-set"),
     path("<int:pk>/ask/", set_pages.ask, name="vms-set-ask"),
     path("<int:pk>/activity/", activity.activity, name="vms-set-activity"),

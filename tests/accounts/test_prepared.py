@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.models import User
-from accounts.prepared import Prepared
+from accounts.prepared import Prepared, at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -15,19 +15,18 @@ def test_everybody_gets_his_own(ana: User, ben: User) -> None:
         assert list(User.objects.filter(pk__in=HIMSELF.subquery(one.pk))) == [one]
 
 
-def test_it_says_whether_there_is_anything(ana: User) -> None:
-    assert HIMSELF.exists(ana.pk)
-    assert not HIMSELF.exists(ana.pk + 1000)
+def test_it_says_whether_there_is_anything_and_how_much(ana: User) -> None:
+    assert at_once(ana.pk, exist=[HIMSELF, HIMSELF], counted=HIMSELF) == ([True, True], 1)
+    assert at_once(ana.pk + 1000, exist=[HIMSELF], counted=HIMSELF) == ([False], 0)
 
 
 def test_it_is_put_together_once(ana: User, ben: User) -> None:
     made: list[int] = []
     query = Prepared(lambda person: made.append(person) or User.objects.filter(pk=person).values("pk"))  # type: ignore[func-returns-value]
-    assert query.exists(ana.pk)
-    assert query.exists(ben.pk)
+    assert query.sql(ana.pk) != query.sql(ben.pk)
     assert len(made) == 1
 
 
 def test_one_that_is_the_same_for_everybody_is_refused() -> None:
     with pytest.raises(ValueError, match="nobody"):
-        Prepared(lambda person: User.objects.values("pk")).exists(1)
+        Prepared(lambda person: User.objects.values("pk")).sql(1)

@@ -213,7 +213,9 @@ async def ask_for_help(lesson: Lesson) -> str:
     await page.get_by_role("link", name="Ask for help").click()
     await page.get_by_label("What is it about?").fill("I have no address. What now?")
     await page.locator("#ask-for-help").click()
-    await expect(page.get_by_text("Your teacher sees now that you ask for help.")).to_be_visible()
+    await expect(
+        page.get_by_text("Your teacher sees on every page of the portal that you ask for help.")
+    ).to_be_visible()
     await lesson.shoot("asks-for-help", "ana")
     return f"“I have no address. What now?”; the screen shows {ink} pixels of writing"
 

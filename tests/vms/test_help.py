@@ -48,7 +48,9 @@ def done(client: Client, group: MachineSet) -> int:
 def test_the_steward_sees_who_asks_and_what_for(
     tess: Client, as_ana: Client, hers: VirtualMachine, networks: MachineSet
 ):
-    assert "Your teacher sees now that you ask for help." in text(ask(as_ana, hers, "No\nnetwork <b>"))
+    assert "Your teacher sees on every page of the portal that you ask for help." in text(
+        ask(as_ana, hers, "No\nnetwork <b>")
+    )
     seen = page(tess, networks)
     assert "One asks for help" in seen
     assert "No network &lt;b&gt;" in seen

@@ -21,6 +21,10 @@ class HelpRequestQuerySet(models.QuerySet["HelpRequest"]):
         """Nobody helped yet, and the person still holds the machine."""
         return self.filter(closed_at=None, assignment__ended_at=None)
 
+    def for_steward(self, person: int) -> Self:
+        """Open ones of others, at machines that he looks after."""
+        return self.open().filter(assignment__vm__in=MachineSet.entries_of(person)).exclude(assignment__user=person)
+
     def close(self, *, by: User) -> int:
         """Returns how many: not those that somebody else just closed."""
         return self.filter(closed_at=None).update(closed_at=timezone.now(), closed_by=by)
