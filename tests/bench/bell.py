@@ -78,7 +78,7 @@ class Student:
             return
         page = self._ask("POST", start[1])
         for _ in range(3):
-            poll = re.search(r'hx-get="([^"]+)"', page.text)
+            poll = re.search(r'id="machines"[^>]* hx-get="([^"]+)"', page.text)
             time.sleep(2)
             if poll:
                 self._ask("GET", poll[1].replace("&amp;", "&"), {"HX-Request": "true"})

@@ -112,7 +112,7 @@ def queries(act: Callable[[], Any]) -> int:
 
 
 def poll(client: Client) -> int:
-    found = re.search(r'hx-get="([^"]+)"', client.get(PAGE).content.decode())
+    found = re.search(r'id="machines"[^>]* hx-get="([^"]+)"', client.get(PAGE).content.decode())
     if not found:
         raise RuntimeError("The list asks for nothing.")
     address = found[1].replace("&amp;", "&")
