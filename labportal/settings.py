@@ -315,7 +315,10 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        "django.security.DisallowedHost": {"filters": ["one line"]},
+        **{
+            f"django.security.{name}": {"filters": ["one line"]}
+            for name in ("DisallowedHost", "RequestDataTooBig", "TooManyFieldsSent")
+        },
         **{name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes", "django_tasks", "rq")},
     },
 }

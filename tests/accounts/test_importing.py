@@ -285,7 +285,8 @@ def test_a_preview_is_good_for_a_while(lena: Client, monkeypatch: pytest.MonkeyP
 
 
 def test_ten_megabytes_of_pasted_text_are_refused(lena: Client):
-    assert lena.post(url(), {"text": "x" * 10_000_000}).status_code == 413
+    answer = lena.post(url(), {"text": "x" * 10_000_000})
+    assert (answer.status_code, "at most 512 KB" in answer.content.decode()) == (413, True)
 
 
 def test_the_trail_tells_who_brought_whom(lena: Client, lab_admin: User, pupils: Group):

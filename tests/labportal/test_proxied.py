@@ -95,6 +95,7 @@ def come(**said: str) -> Any:
 @pytest.mark.parametrize(("said", "why"), [
     ({"X-Forwarded-Proto": "https,http"}, "several values (https,http)"),
     ({"X-Forwarded-Proto": "https"}, "FORWARDED_ALLOW_IPS"),
+    ({"X-Forwarded-Proto": "HTTPS"}, "has to send X-Forwarded-Proto: https"),
     ({"X-Forwarded-Proto": "https; <b>"}, "X-Forwarded-Proto: https"),
     ({"Sec-Fetch-Mode": "navigate"}, "X-Forwarded-Proto: https"),
 ])  # fmt: skip
