@@ -132,7 +132,7 @@ def _why_classes_are_shown(person: int) -> QuerySet[Any, Any]:
         User.user_permissions.through.objects.filter(user=person, **right),
     ]
     first, *others = (reason.order_by().values("pk") for reason in reasons)
-    return first.union(*others, all=True)
+    return first.union(*others, all=True).order_by()  # Django 6.1 would take the model's order, of other columns
 
 
 def _sets_looked_after(person: int) -> QuerySet[Any, Any]:

@@ -113,7 +113,7 @@ class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
         found = consoles.values_list(Cast("pk", TEXT), "closed_by_name", "user__password", _may_stay())
         sessions = Session.objects.filter(session_key__in=logins, expire_date__gt=timezone.now())
         in_force = sessions.values_list("session_key", Value("", TEXT), Value("", TEXT), Value(value=True))
-        rows = found.union(in_force, all=True)
+        rows = found.union(in_force, all=True).order_by()  # Django 6.1 would take the model's, of other columns
         return {key if key in logins else uuid.UUID(key): Standing(*rest) for key, *rest in rows}
 
     def end_dead(self) -> int:

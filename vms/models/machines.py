@@ -59,7 +59,7 @@ def _held_by(person: int) -> models.QuerySet[Any, Any]:
 
     # A union, because with an `or` a database reads the whole table of machines.
     held = Assignment.objects.live().filter(user=person).order_by().values("vm")
-    return held.union(_entries_of(person))
+    return held.union(_entries_of(person)).order_by()  # Django 6.1 would take the model's order, of other columns
 
 
 def _entries_of(steward: int) -> models.QuerySet[Any, Any]:
