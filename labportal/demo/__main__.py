@@ -7,19 +7,20 @@ import secrets
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 from types import FrameType
 
+import requests
 from cryptography.fernet import Fernet
 
-from labportal.demo import terminal, walk
+from labportal.demo import folder, terminal, walk
 from labportal.demo.supervisor import ROOT, Supervisor
 from labportal.demo.world import HOLDINGS, PLACE, TEACHERS, World
 
 WORDS = "amber birch cedar delta ember fjord glade heron iris juniper lemur maple north otter pearl quartz".split()
+ANSWER = 5.0  # seconds that one answer may take
 UNSET = (
     "SECRET_KEY_FILE", "FIELD_ENCRYPTION_KEY_FILE", "PVE_HOST", "PVE_ADMIN_USER", "PVE_ADMIN_PASS", "PVE_VERIFY",
     "REDIS_URL", "PORTAL_URL", "ALERT_WEBHOOK_URL", "METRICS_TOKEN",
@@ -36,49 +37,48 @@ def main() -> None:
     signal.signal(signal.SIGINT, _stop)  # also where a shell started it in the background
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
-    with tempfile.TemporaryDirectory(prefix="labportal-demo-") as folder:
-        try:
-            run(Path(folder), options.port, check=options.check, outage=options.check_outage)
-        except KeyboardInterrupt:
-            print("\nStopped. Nothing is left behind.", flush=True)
+    try:
+        with listen(options.port) as listener, folder.temporary() as place:
+            run(place, listener, check=options.check, outage=options.check_outage)
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing is left behind.", flush=True)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def run(folder: Path, first_port: int, *, check: bool, outage: bool) -> None:
+def run(place: Path, listener: socket.socket, *, check: bool, outage: bool) -> None:
     passwords = {name: _password() for name in ("admin", *TEACHERS, *HOLDINGS)}
     print("Starting three simulated clusters, the portal and its worker …", flush=True)
     world = World()
-    port = free_port(first_port)
-    log = folder / "demo.log"
-    with world.simulator, Supervisor(_environment(folder), log) as programs:
-        world.write_clusters_json(folder / "clusters.json")
+    log = place / "demo.log"
+    with world.simulator, Supervisor(_environment(place), log) as programs:
+        world.write_clusters_json(place / "clusters.json")
         task = json.dumps({"passwords": passwords, "holdings": HOLDINGS, "teachers": TEACHERS, "place": PLACE})
         programs.run("-m", "labportal.demo.prepare", text=task)
         world.annex.stop()
         programs.start("worker", "manage.py", "worker")
-        programs.start("web", "-m", "uvicorn", "labportal.asgi:application", *_server(port))
-        address = f"http://127.0.0.1:{port}/"
-        wait_for(port, programs)
+        programs.start("web", "-m", "uvicorn", "labportal.asgi:application", *_server(listener), listener=listener)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        wait_for(address, programs)
         if check or outage:
             if check:
                 walk.through(address, world, passwords)
             if outage:
-                walk.through_an_outage(address, world, passwords, folder / "mail")
+                walk.through_an_outage(address, world, passwords, place / "mail")
             print("The demo works.", flush=True)
             return
         print(greeting(address, passwords, log), flush=True)
         threading.Thread(target=terminal.listen, args=(world,), daemon=True).start()
-        mails = terminal.Mailbox(folder / "mail")
+        mails = terminal.Mailbox(place / "mail")
         while not (ended := programs.ended()):
             mails.tell_new()
             time.sleep(0.5)
         sys.exit(f"{ended} ended unexpectedly:\n{log.read_text(encoding='utf-8')[-4000:]}")
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(place: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
     return {
         **kept,
@@ -89,19 +89,19 @@ def _environment(folder: Path) -> dict[str, str]:
         "DEBUG": "off",
         "CLUSTER_ALLOWED_NETWORKS": "loopback",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
-        "DATABASE_URL": f"sqlite:///{folder / 'lab_portal.db'}",
-        "CLUSTER_CONFIG_FILE": str(folder / "clusters.json"),
+        "DATABASE_URL": f"sqlite:///{place / 'lab_portal.db'}",
+        "CLUSTER_CONFIG_FILE": str(place / "clusters.json"),
         "SYNC_INTERVAL": "3",
-        "EMAIL_URL": f"filemail:///{folder / 'mail'}",
+        "EMAIL_URL": f"filemail:///{place / 'mail'}",
         "ALERT_MAIL_TO": "administrators@school.example",
         "ALERT_HOLD": "5",
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _server(port: int) -> list[str]:
+def _server(listener: socket.socket) -> list[str]:
     return [
-        "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools",
+        "--fd", str(listener.fileno()), "--loop", "uvloop", "--http", "httptools",
         "--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--no-proxy-headers", "--no-access-log",
         "--ws-max-size", "1048576", "--ws-ping-interval", "8", "--ws-ping-timeout", "10",
         "--timeout-graceful-shutdown", "3",
@@ -112,28 +112,28 @@ def _password() -> str:
     return "-".join((secrets.choice(WORDS), secrets.choice(WORDS), str(secrets.randbelow(900) + 100)))
 
 
-def free_port(first: int) -> int:
-    """The first port from here on where nobody listens."""
+def listen(first: int) -> socket.socket:
+    """On the first port from here on that is free. It is ours from this moment: no other demo gets it."""
     for port in range(first, min(first + 100, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        try:
+            return socket.create_server(("127.0.0.1", port), backlog=2048)
+        except OSError:
+            continue
     sys.exit(f"No free port between {first} and {first + 99}. Name another: bin/demo --port N")
 
 
-def wait_for(port: int, programs: Supervisor) -> None:
+def wait_for(address: str, programs: Supervisor) -> None:
+    """Until the first answer. The socket takes connections before anybody is there to answer."""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not programs.ended():
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
+    with requests.Session() as session:
+        session.trust_env = False
+        while time.monotonic() < deadline and not programs.ended():
+            try:
+                session.get(f"{address}readyz", timeout=ANSWER).raise_for_status()
+            except requests.RequestException:
+                time.sleep(0.1)
+            else:
+                return
     sys.exit("The web server did not start.")
 
 

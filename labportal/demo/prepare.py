@@ -19,6 +19,7 @@ from django.contrib.auth.models import Group  # noqa: E402
 from accounts.models import User  # noqa: E402
 from classes import enrolling, running  # noqa: E402
 from classes.models import LabClass  # noqa: E402
+from labportal.demo import template  # noqa: E402
 from vms import inventory, registry  # noqa: E402
 from vms.models import Assignment, ClusterGrant, ClusterSync, VirtualMachine  # noqa: E402
 
@@ -26,7 +27,8 @@ from vms.models import Assignment, ClusterGrant, ClusterSync, VirtualMachine  # 
 def main(
     passwords: dict[str, str], holdings: dict[str, list[Any]], teachers: list[str], place: tuple[str, str]
 ) -> None:
-    call_command("import_clusters")  # migrates first
+    template.migrate(Path(settings.DATABASES["default"]["NAME"]))
+    call_command("import_clusters")
     call_command("loaddata", "fixtures/demo.json", verbosity=0)
     collect_static()
     for name, password in passwords.items():

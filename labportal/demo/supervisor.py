@@ -1,6 +1,7 @@
 """Programs of the demo: started on a leash, their lines shown with a name, stopped together."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -47,11 +48,13 @@ class Supervisor:
         if done.returncode:
             sys.exit(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 
-    def start(self, name: str, *arguments: str) -> None:
+    def start(self, name: str, *arguments: str, listener: socket.socket | None = None) -> None:
+        """With a listener, the program finds it under the same number."""
         leash = ["-m", "labportal.leash", str(os.getpid()), sys.executable]
         program = subprocess.Popen(
             [sys.executable, *leash, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             stdin=subprocess.DEVNULL, cwd=ROOT, env=self._environment, start_new_session=True,
+            pass_fds=[listener.fileno()] if listener else [],
         )  # fmt: skip
         self._programs[name] = program
         if program.stdout:

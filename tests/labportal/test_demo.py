@@ -6,12 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from labportal.demo import __main__ as demo_program
+from labportal.demo import folder, template
+from labportal.demo.__main__ import listen
 from tests.labportal.servers import ROOT, ended, get, offspring
 from tests.waits import PATIENCE, line_of
 
@@ -63,7 +67,60 @@ def test_a_demo_that_is_stopped_leaves_no_process_and_no_folder(demo: Demo, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_demo_that_is_killed_leaves_no_process(demo: Demo):
+def test_what_a_killed_demo_leaves_is_cleared_by_the_next_and_a_living_ones_is_not(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     programs = offspring(demo.process.pid)
+    folder.clear_what_dead_ones_left()
+    [left] = tmp_path.iterdir()
+    assert (left / "clusters.json").exists()
     demo.process.kill()
+    demo.process.wait(PATIENCE)
     assert ended(programs, within=PATIENCE)
+    with folder.temporary() as mine:
+        assert list(tmp_path.iterdir()) == [mine]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_no_demo_has_locked_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"{folder.PREFIX}begins").mkdir()
+    folder.clear_what_dead_ones_left()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{folder.PREFIX}begins"]
+
+
+def test_two_demos_never_have_the_same_port(busy: int):
+    with listen(busy) as first, listen(busy) as second:
+        ports = {busy, first.getsockname()[1], second.getsockname()[1]}
+        assert len(ports) == 3
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(first.getsockname())
+
+
+class Silent:
+    """A web server that says nothing. The second look finds it ended."""
+
+    looked = 0
+
+    def ended(self) -> str | None:
+        self.looked += 1
+        return "web" if self.looked > 1 else None
+
+
+def test_a_socket_that_is_open_is_no_portal_yet(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(demo_program, "ANSWER", 0.2)
+    with listen(20000) as mine, pytest.raises(SystemExit, match="did not start"):
+        demo_program.wait_for(f"http://127.0.0.1:{mine.getsockname()[1]}/", Silent())  # type: ignore[arg-type]
+
+
+def test_a_migrated_database_is_kept_for_the_same_code_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(template, "SHELF", tmp_path / "shelf")
+    monkeypatch.setattr(template, "call_command", lambda *words, **options: made.append(words))
+    monkeypatch.setattr(template, "_keep", lambda path: (path.parent.mkdir(exist_ok=True), path.write_text("template")))
+    made: list[object] = []
+    (tmp_path / "db").touch()
+    assert [template.migrate(tmp_path / "db") for _ in range(2)] == [False, True]
+    assert ((tmp_path / "db").read_text(), len(made)) == ("template", 1)
+    monkeypatch.setattr(template, "checksum", lambda: "of other code")
+    assert (template.migrate(tmp_path / "db"), len(made)) == (False, 2)
