@@ -150,7 +150,9 @@ class GuestHandles:
                 maxdisk=maxdisk,
                 addresses=tuple(addresses),
                 ha=("stopped" if status == "stopped" else "started") if ha else None,
+                before=self.statd.had[vmid],
             )
+            self.statd.had[vmid] += 1
             self.enlist(guest, pool)
             self.statd.publish([guest])
             return guest

@@ -66,7 +66,9 @@ class Statd:
         self.guests: dict[int, Guest] = {}
         self._began = timeline.now()
         self._ticks = 0
+        self.had: Counter[int] = Counter()  # how many guests each number has had
         self._published: dict[int, Figures] = {}
+        self._late: dict[int, tuple[Figures, float]] = {}
         self._frozen: dict[int, Figures] = {}
         self._memory: Counter[str] = Counter()
         self._added_up: tuple[int, int] | None = None
@@ -80,6 +82,9 @@ class Statd:
         """What the cluster believes of the guest; None when it knows nothing. Of a lost node it knows what it knew."""
         if unseen_since is not None:
             return self._frozen.get(guest.vmid) if self.knows(unseen_since) else None
+        late, until = self._late.get(guest.vmid, (None, 0.0))
+        if late and self.timeline.now() < until:
+            return late
         if not self.interval:
             return Figures.of(guest)
         return self._published.get(guest.vmid)
@@ -107,6 +112,15 @@ class Statd:
             figures = self.figures(guest)
             if guest.node in nodes and figures is not None:
                 self._frozen[guest.vmid] = figures
+
+    def lag(self, vmid: int, seconds: float) -> None:
+        """For so long, say of whatever has this number what is true of it now."""
+        self._late[vmid] = (Figures.of(self.guests[vmid]), self.timeline.now() + seconds)
+        self.timeline.touch()
+
+    def catch_up(self, vmid: int) -> None:
+        self._late.pop(vmid, None)
+        self.timeline.touch()
 
     def forget(self, vmid: int) -> None:
         self._published.pop(vmid, None)

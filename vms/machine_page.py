@@ -9,9 +9,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from vms import access, connecting, rules, sheets
+from clusters import gate, proxmox
+from vms import access, connecting, registry, rules, sheets
+from vms.inventory import identity
 from vms.models import VirtualMachine
 from vms.views import PersonRequest, login_needed
+
+LOOK_WITHIN = 3.0  # seconds
 
 
 class NoteForm(forms.ModelForm[VirtualMachine]):
@@ -69,14 +73,26 @@ def note(request: PersonRequest, pk: int) -> HttpResponse:
     return redirect("vms-machine", pk)
 
 
+def _is_still_this(machine: VirtualMachine) -> bool:
+    """As far as its cluster can tell: a machine is reached by its address, also while its cluster is not."""
+    if not connecting.address_of(machine):
+        return True
+    try:
+        with gate.read(registry.get(machine.cluster_id), deadline=LOOK_WITHIN) as pve:
+            return identity.confirm(pve, machine)
+    except (proxmox.ProxmoxError, registry.UnknownCluster):
+        return True
+
+
 @require_GET
 @login_needed
 def rdp(request: PersonRequest, pk: int) -> HttpResponse:
     """A file that opens the machine's desktop, or why there is none."""
     found = access.visible_or_404(request.user, pk)
     address = connecting.address_of(found)
-    if not address:
-        return render(request, "vms/no_address.html", {"machine": found}, status=409)
+    why = "" if _is_still_this(found) else _(identity.ANOTHER)
+    if why or not address:
+        return render(request, "vms/no_address.html", {"machine": found, "why": why}, status=409)
     return HttpResponse(
         connecting.rdp_file(address),
         content_type="application/x-rdp",

@@ -14,6 +14,7 @@ from accounts.models import User
 from clusters import gate, proxmox
 from vms import access, connecting, registry, rules
 from vms.console import ends
+from vms.inventory import identity
 from vms.models import Operation, VirtualMachine
 from vms.views import PersonRequest, login_needed
 
@@ -39,6 +40,8 @@ def spice(request: PersonRequest, pk: int) -> HttpResponse:
         return _none(request, machine, refused[1], status=ends.STATUSES[refused[0]])
     try:
         with gate.connect(registry.get(machine.cluster_id)) as pve:
+            if not identity.confirm(pve, machine):
+                return _none(request, machine, _(identity.ANOTHER), status=409)
             opened = pve.spice(machine.node, machine.kind, machine.vmid)
     except proxmox.Refused:
         return _none(request, machine, _("Its display does not speak SPICE. Open the console instead."), status=409)

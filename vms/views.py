@@ -79,7 +79,7 @@ def machine_list(request: PersonRequest) -> HttpResponse:
         "running": sum(card.tone == "running" for card in shown),
         "places": places,
         "chosen": chosen,
-        "everywhere": count,
+        "everywhere": sum(place.listed for place in everywhere),
         "asked": asked,
         "statuses": listing.STATUSES,
         "offers_filter": asked.is_filtered or count >= listing.FILTERED_FROM,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pvesim.mischief.base import ClusterFaults
 
 
@@ -25,14 +27,14 @@ class GuestFaults(ClusterFaults):
         self._now_or_after(after, lambda: self._cluster.remove_guest(vmid))
         self._undo.append(lambda: self._cluster.enlist(guest, pool))
 
-    def vmid_reused(self, vmid: int, name: str = "somebody-elses", pool: str = "", after: str = "") -> None:
-        """Another guest has its number: nothing but that is the same."""
+    def vmid_reused(self, vmid: int, name: str = "somebody-elses", pool: str = "", after: str = "", **facts: Any) -> None:
+        """Another guest has its number: nothing but that is the same, neither its hardware ID nor its MACs."""
         cluster, guest = self._cluster, self._cluster.guest(vmid)
         former = cluster.access.pools.pool_of(vmid)
 
         def reuse() -> None:
             cluster.remove_guest(vmid)
-            cluster.add_guest(vmid, name, guest.node, guest.kind, pool=pool or None)
+            cluster.add_guest(vmid, name, guest.node, guest.kind, pool=pool or None, **facts)
 
         def restore() -> None:
             cluster.remove_guest(vmid)
@@ -40,6 +42,12 @@ class GuestFaults(ClusterFaults):
 
         self._now_or_after(after, reuse)
         self._undo.append(restore)
+
+    def list_lags(self, vmid: int, seconds: float = 10.0) -> None:
+        """The cluster's list goes on with its present name and state, also of the next guest with its number."""
+        statd = self._cluster.statd
+        statd.lag(vmid, seconds)
+        self._undo.append(lambda: statd.catch_up(vmid))
 
     def guest_locked(self, vmid: int, lock: str = "backup") -> None:
         """What acts on it fails: VM is locked (backup)."""

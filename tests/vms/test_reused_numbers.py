@@ -129,6 +129,6 @@ def test_what_is_cancelled_during_the_look_is_not_sent(building_a: Lab, ana: Use
         Operation.objects.update(state=State.CANCELLED, finished_at=timezone.now())
         return False
 
-    monkeypatch.setattr("vms.operations.sending.is_another", cancelled)
+    monkeypatch.setattr("vms.inventory.identity.is_another", cancelled)
     carry_out()
     assert (Operation.objects.get().state, building_a.commands()) == (State.CANCELLED, 0)

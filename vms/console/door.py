@@ -15,6 +15,7 @@ from clusters import gate, proxmox
 from vms import registry, rules
 from vms.console import ends
 from vms.console.ends import Ended
+from vms.inventory import identity
 from vms.models import ConsoleGrant, ConsoleSession, VirtualMachine
 
 logger = logging.getLogger("vms.console")
@@ -103,6 +104,8 @@ def _way_to(machine: VirtualMachine) -> proxmox.Way:
     place = (machine.node, machine.kind, machine.vmid)
     try:
         with registry.resolved_once(), gate.connect(registry.get(machine.cluster_id)) as pve:
+            if not identity.confirm(pve, machine):
+                raise Ended(ends.REPLACED, "another machine has this number now")
             if pve.guest_status(*place).status != "running":
                 raise Ended(ends.OFF, "the machine does not run")
             return pve.display(*place)

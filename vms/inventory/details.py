@@ -2,20 +2,17 @@
 
 import ipaddress
 import logging
-import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
-from clusters.models import Cluster
-from vms.inventory import table
+from vms.inventory import identity
 from vms.inventory.saved import write_snapshots
 from vms.models import VirtualMachine
 
@@ -34,7 +31,6 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 300, 1800
 LEASE = timedelta(minutes=2)
 
 MAX_ADDRESSES = 16
-MAX_MACS = 32
 
 # What one machine, its node or the account's rights can be the reason of.
 OF_THE_MACHINE = (
@@ -42,22 +38,19 @@ OF_THE_MACHINE = (
     proxmox.ProtocolError,
 )  # fmt: skip
 
-_UUID = re.compile(r"(?:^|,)uuid=([0-9A-Fa-f-]{36})(?:,|$)")
-
 
 @dataclass(frozen=True)
 class Details:
     """`addresses` is None when they are not known. `is_settled` is False while one is expected, and none told."""
 
-    hardware_id: str
-    macs: list[str]
+    config: proxmox.GuestConfig
     addresses: list[str] | None
     snapshots: proxmox.Snapshots
     is_settled: bool
 
 
 def look_closer(config: ClusterConfig) -> int:
-    """Ask for the details of a few machines, those that wait longest. Returns how many were asked for.
+    """Ask for the details of a few machines: those in doubt, then those that wait longest. Returns how many were asked.
 
     A failure of one machine makes only that one wait. When the cluster itself does not answer, the others are left
     for the next time.
@@ -81,7 +74,8 @@ def clusters_with_details_due() -> set[str]:
 def _due() -> QuerySet[VirtualMachine]:
     ripe = Q(details_due_at=None) | Q(details_due_at__lte=timezone.now())
     there = VirtualMachine.objects.present().filter(ripe, missing_since=None, silent_since=None)
-    return there.order_by(F("details_due_at").asc(nulls_first=True), "pk")
+    in_doubt_first = Case(When(doubted_since=None, then=Value(1)), default=Value(0))
+    return there.order_by(in_doubt_first, F("details_due_at").asc(nulls_first=True), "pk")
 
 
 def _look(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -> bool:
@@ -97,8 +91,8 @@ def _look(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) 
         logger.info("%s: %s", machine, error.plain)
         _write_failure(machine, now)
         return True
-    if is_another(machine, found.hardware_id, found.macs):
-        machine = _replace(machine, now) or machine
+    if identity.is_another(machine, found.config):
+        machine = identity.replace(machine, found.config, now) or machine
     _write(machine, found, now)
     return True
 
@@ -112,7 +106,7 @@ def _ask(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -
     snapshots = pve.snapshots(*place)
     may_tell = machine.status == "running" and (machine.kind == "lxc" or config.agent)
     addresses, is_settled = _addresses(agents if machine.kind == "qemu" else pve, machine) if may_tell else ([], True)
-    return Details(hardware_id(config), list(config.macs[:MAX_MACS]), addresses, snapshots, is_settled)
+    return Details(config, addresses, snapshots, is_settled)
 
 
 def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] | None, bool]:
@@ -127,22 +121,6 @@ def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] 
     return found, bool(found)
 
 
-def hardware_id(config: proxmox.GuestConfig) -> str:
-    """The SMBIOS UUID in small letters; empty when there is none, as of containers."""
-    found = _UUID.search(config.options.get("smbios1", ""))
-    return found[1].lower() if found else ""
-
-
-def is_another(machine: VirtualMachine, identity: str, macs: Collection[str]) -> bool:
-    """Whether what has the machine's number now, with this hardware ID and these MACs, is not that machine.
-
-    Containers have no hardware ID: one is another when none of its MACs is left. What is not known tells nothing.
-    """
-    if machine.kind == VirtualMachine.Kind.LXC:
-        return bool(machine.mac_addresses and macs) and not set(macs) & set(machine.mac_addresses)
-    return bool(machine.hardware_id and identity) and identity != machine.hardware_id
-
-
 def _usable(interfaces: tuple[proxmox.Interface, ...]) -> list[str]:
     """Where somebody else may reach the guest, by its own account."""
     given = [ipaddress.ip_address(text) for interface in interfaces for text in interface.addresses]
@@ -151,27 +129,12 @@ def _usable(interfaces: tuple[proxmox.Interface, ...]) -> list[str]:
     return list(dict.fromkeys(usable))[:MAX_ADDRESSES]
 
 
-def _replace(machine: VirtualMachine, now: datetime) -> VirtualMachine | None:
-    """Another machine has its number: the row ends, with who holds it, and a new one inherits nothing.
-
-    None when somebody was faster.
-    """
-    with transaction.atomic():
-        if not Cluster.objects.select_for_update().filter(cluster_id=machine.cluster_id).exists():
-            return None
-        if not VirtualMachine.objects.present().filter(pk=machine.pk).update(gone_at=now):
-            return None
-        facts = {name: getattr(machine, name) for name in (*table.FACTS, "status", "status_at", "booted_at")}
-        logger.warning("%s is another machine now.", machine)
-        return VirtualMachine.objects.create(cluster_id=machine.cluster_id, vmid=machine.vmid, **facts)
-
-
 def _write(machine: VirtualMachine, found: Details, now: datetime) -> None:
     row = VirtualMachine.objects.present().filter(pk=machine.pk)
     failures = 0 if found.is_settled else machine.details_failures + 1
-    values: dict[str, Any] = {"mac_addresses": found.macs, "details_at": now, "details_failures": failures}
-    if found.hardware_id:
-        values["hardware_id"] = found.hardware_id
+    values: dict[str, Any] = {"details_at": now, "details_failures": failures, **identity.known_by(found.config)}
+    if machine.doubted_since:  # a list that is late may have called it otherwise
+        values |= {"doubted_since": None, "name": found.config.name or machine.listed_name}
     with transaction.atomic():
         if not row.update(**values):
             return

@@ -53,6 +53,9 @@ class Row(NamedTuple):
     booted_at: datetime | None
     silent_since: datetime | None
     missing_since: datetime | None
+    details_at: datetime | None
+    listed_name: str
+    doubted_since: datetime | None
 
     @property
     def is_present(self) -> bool:
@@ -67,6 +70,8 @@ class Change(NamedTuple):
     booted_at: datetime | None
     silent_since: datetime | None
     details_due_at: datetime | None
+    listed_name: str = ""
+    doubted_since: datetime | None = None
 
 
 COLUMNS = ("id", *Row._fields[1:])
@@ -89,8 +94,9 @@ def read(cluster_id: str, *, vmids: Collection[int] = ()) -> dict[int, Row]:
 
 
 def lately_observed(cluster_id: str, *, after: datetime) -> set[int]:
-    """The VMIDs of those whose status was asked for directly since."""
-    query = f"SELECT vmid FROM {TABLE} WHERE cluster_id = %s AND gone_at IS NULL AND status_at > %s"  # noqa: S608
+    """The VMIDs of those whose status was asked for directly since, and of those that the list called otherwise."""
+    lately = "(status_at > %s OR listed_name <> '')"
+    query = f"SELECT vmid FROM {TABLE} WHERE cluster_id = %s AND gone_at IS NULL AND {lately}"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(query, [cluster_id, connection.ops.adapt_datetimefield_value(after)])
         return {vmid for (vmid,) in cursor.fetchall()}
@@ -156,6 +162,12 @@ def _change(row: Row, guest: proxmox.Guest, started: datetime, *, is_silent: boo
     before, facts = row[2:13], _facts(guest)
     if facts == before and not is_silent and _is_settled(row, guest, started):
         return None
+    if _is_called_otherwise(row, guest):
+        if row.listed_name != guest.name:
+            return _doubt(row, guest, started)
+        if _may_be_about_another(row, started):
+            return _doubt(row, guest, started) if row.missing_since or row.node != guest.node else None
+        facts = (facts[0], row.name, *facts[2:])
     if is_silent or not guest.name:
         facts = _with_what_was_known(facts, before, is_silent=is_silent)
     status, booted_at = row.status, _utc(row.booted_at)
@@ -163,17 +175,37 @@ def _change(row: Row, guest: proxmox.Guest, started: datetime, *, is_silent: boo
         status, booted_at = guest.status, _booted_at(guest, booted_at, started)
     is_back, is_new_start = row.missing_since is not None, booted_at != _utc(row.booted_at)
     is_as_silent = is_silent == (row.silent_since is not None)
-    if facts == before and status == row.status and is_as_silent and not is_back and not is_new_start:
+    listed_name = row.listed_name if _is_called_otherwise(row, guest) else ""
+    is_as_named = (row.listed_name, row.doubted_since) == (listed_name, None)
+    is_as_before = facts == before and status == row.status and is_as_silent and is_as_named
+    if is_as_before and not is_back and not is_new_start:
         return None
     silent_since = (_utc(row.silent_since) or started) if is_silent else None
     asks_details = is_back or is_new_start or _nature(facts) != _nature(before)
-    return Change(facts, status, booted_at, silent_since, started if asks_details else None)
+    return Change(facts, status, booted_at, silent_since, started if asks_details else None, listed_name)
+
+
+def _is_called_otherwise(row: Row, guest: proxmox.Guest) -> bool:
+    """By the list, of a machine that is known well enough to tell whether it is still the same."""
+    return bool(row.details_at and guest.name and guest.name != row.name)
+
+
+def _may_be_about_another(row: Row, started: datetime) -> bool:
+    """Whether nobody has looked since, or so lately that the list may be older."""
+    looked = _utc(row.details_at)
+    return row.doubted_since is not None or looked is None or looked > started - LIST_LAG
+
+
+def _doubt(row: Row, guest: proxmox.Guest, started: datetime) -> Change:
+    """Of what the list says, only where to look is written down, until somebody has looked: that is due at once."""
+    booted_at, silent_since = _utc(row.booted_at), _utc(row.silent_since)
+    return Change((row.kind, row.name, guest.node, *row[5:13]), row.status, booted_at, silent_since, started, guest.name, started)
 
 
 def _is_settled(row: Row, guest: proxmox.Guest, started: datetime) -> bool:
     """Of a machine whose facts are the same, as nearly always: that nothing else is to be looked at."""
-    _, _, _, status, status_at, booted_at, silent_since, missing_since = row[10:]
-    if status != guest.status or status_at or silent_since or missing_since:
+    _, _, _, status, status_at, booted_at, silent_since, missing_since, _, listed_name, _ = row[10:]
+    if status != guest.status or status_at or silent_since or missing_since or listed_name:
         return False
     return not booted_at if not guest.uptime else _utc(booted_at) == _booted_at(guest, _utc(booted_at), started)
 
@@ -244,13 +276,14 @@ def _update(changes: list[tuple[Row, Change]], started: datetime) -> None:
     statement = (
         f"UPDATE {TABLE} SET {assignments}, status = CASE WHEN status_at > %s THEN status ELSE %s END, "  # noqa: S608
         "booted_at = %s, silent_since = %s, missing_since = NULL, missed = 0, "
-        "details_due_at = COALESCE(%s, details_due_at) WHERE id = %s AND gone_at IS NULL"
+        "details_due_at = COALESCE(%s, details_due_at), listed_name = %s, doubted_since = %s "
+        "WHERE id = %s AND gone_at IS NULL"
     )
     horizon = time(started - LIST_LAG)
     rows = [
         (
             *change.facts[1:], horizon, change.status, time(change.booted_at), time(change.silent_since),
-            time(change.details_due_at), row.pk,
+            time(change.details_due_at), change.listed_name, time(change.doubted_since), row.pk,
         )
         for row, change in changes
     ]  # fmt: skip

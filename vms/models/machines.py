@@ -130,6 +130,14 @@ class VirtualMachine(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # Of what has its number the list says another name, and nobody has looked yet whether it is still this machine.
+    listed_name = models.CharField(
+        max_length=255, blank=True, help_text=gettext_lazy("What the list calls it, where that is another name.")
+    )
+    doubted_since = models.DateTimeField(
+        null=True, help_text=gettext_lazy("Since when it is in doubt whether it is still this machine.")
+    )
+
     # What is asked for one machine at a time, a few in a cycle.
     hardware_id = models.CharField(
         max_length=64, blank=True, help_text=gettext_lazy("SMBIOS UUID: tells a new machine by it.")
@@ -194,7 +202,7 @@ class VirtualMachine(models.Model):
 
     def observe(self, status: str, *, at: datetime) -> None:
         """Write down a status that was asked for directly."""
-        VirtualMachine.objects.filter(pk=self.pk).update(status=status, status_at=at)
+        VirtualMachine.objects.present().filter(pk=self.pk).update(status=status, status_at=at)
         self.status, self.status_at = status, at
 
 

@@ -11,7 +11,7 @@ from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox.client import DEADLINE
 from vms import rules
-from vms.inventory.details import hardware_id, is_another
+from vms.inventory import identity
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.operations import kinds
 
@@ -26,7 +26,6 @@ SEND_WITHIN = timedelta(minutes=5)
 NEEDED = DEADLINE + 2
 
 HELD_UP = gettext_noop("The portal was held up, and sent nothing. Try again.")
-ANOTHER = gettext_noop("Another machine has this number now. Ask your teacher.")
 
 
 def send(operation: Operation, config: ClusterConfig) -> None:
@@ -35,8 +34,8 @@ def send(operation: Operation, config: ClusterConfig) -> None:
         return
     try:
         with gate.connect(config) as pve:
-            if _is_another(pve, vm):
-                _leave_alone(operation, vm)
+            if not identity.confirm(pve, vm):
+                operation.finish(State.FAILED, identity.ANOTHER, expected=State.REQUESTED)
             elif _is_still_allowed(operation):
                 _send_now(pve, operation, vm)
     except proxmox.ProxmoxError as error:
@@ -52,20 +51,6 @@ def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> 
         return
     upid = kinds.begin(pve, operation, vm)
     operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
-
-
-def _is_another(pve: proxmox.Reader, vm: VirtualMachine) -> bool:
-    """The inventory may be hours late to see that a number was used again. Asked only when there is what to compare."""
-    if not (vm.mac_addresses if vm.kind == VirtualMachine.Kind.LXC else vm.hardware_id):
-        return False
-    config = pve.guest_config(vm.node, vm.kind, vm.vmid)
-    return is_another(vm, hardware_id(config), config.macs)
-
-
-def _leave_alone(operation: Operation, vm: VirtualMachine) -> None:
-    """Nothing is sent, and the inventory soon finds out for itself, and replaces the row."""
-    operation.finish(State.FAILED, ANOTHER, expected=State.REQUESTED)
-    VirtualMachine.objects.present().filter(pk=vm.pk).update(details_due_at=timezone.now())
 
 
 def _not_answered(operation: Operation, error: proxmox.ProxmoxError) -> None:

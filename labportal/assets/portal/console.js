@@ -7,7 +7,7 @@ import * as talk from "./console-talk.js";
 const PAUSES = [1000, 3000, 8000]; // milliseconds before each try to connect again
 const SLOWLY = 30_000; // between tries when those failed
 // Why the portal took the console away, by what it ended with: said at once, and not tried again by itself.
-const TAKEN = { 4401: "ended", 4404: "gone", 4410: "withdrawn", 4411: "closedForYou", 4412: "clusterOff" };
+const TAKEN = { 4401: "ended", 4404: "gone", 4410: "withdrawn", 4411: "closedForYou", 4412: "clusterOff", 4413: "replaced" };
 const SHOWN = { ended: "ended", closedForYou: "closed" }; // the others: refused
 const STEADY = 10_000; // a connection that lasted this long has all tries again when it is lost
 const POLL = 5000;
