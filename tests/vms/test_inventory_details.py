@@ -208,6 +208,9 @@ def test_a_hardware_id_that_is_not_told_any_more_is_no_other_machine(building_a:
     building_a.pve.guest(101).options["smbios1"] = "family=lab"
     look(building_a, 101)
     assert gone(building_a) == []
+    building_a.pve.guest(101).options["net0"] = "virtio=BC:24:11:00:00:99,bridge=vmbr0"
+    look(building_a, 101)
+    assert gone(building_a) == [101]
 
 
 # How many, and when again
