@@ -19,6 +19,9 @@ _WITH_PORT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+))(?:
 _API_ID = r"[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+"
 _WHOLE_TOKEN = re.compile(rf"(?:PVEAPIToken=)?(?P<id>{_API_ID})(?:\s*=\s*|\s+)(?P<secret>[!-~]+)")
 _PIN = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
+_PEM_BEGIN = re.compile(r"-----BEGIN ([^-]*)-----")
+_BARE_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+CERTIFICATES = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 
 # Addresses
 
@@ -112,10 +115,29 @@ def token_user(token_id: str) -> str:
 
 
 def validate_pem(pem: str) -> None:
+    validate_no_key(pem)
     try:
         x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
         raise ValidationError(_("This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----).")) from None
+
+
+def validate_no_key(pem: str) -> None:
+    """What opens a server is stored nowhere: certificates are shown, exported and recorded in clear."""
+    inside = False
+    for number, line in enumerate(pem.splitlines(), start=1):
+        label = _PEM_BEGIN.search(line)
+        if "PRIVATE KEY" in line.upper():
+            raise ValidationError(
+                _("Line %(line)s: this looks like a private key. Enter only the certificates (BEGIN CERTIFICATE).")
+                % {"line": number}
+            )
+        if (label and label[1] not in CERTIFICATES) or (not inside and _BARE_BASE64.fullmatch(line.strip())):
+            raise ValidationError(
+                _("Line %(line)s: this is no certificate. Enter only the certificates (BEGIN CERTIFICATE).")
+                % {"line": number}
+            )
+        inside = bool(label) or (inside and "-----END" not in line)
 
 
 def validate_pins(text: str) -> None:

@@ -26,6 +26,7 @@ from clusters.config import (
 )
 from clusters.fields import EncryptedSecretField
 from clusters.models.adoption import Adoption, DeletedCluster
+from clusters.models.certificates import CertificatesField
 from clusters.models.health import ClusterHealth, LoginState
 
 SECRETS = ("password", "token_secret", "read_token_secret")
@@ -125,7 +126,7 @@ class Cluster(models.Model):
         default=False,
         help_text=gettext_lazy("Check the certificate against the system's authorities."),
     )
-    ca_certificate = models.TextField(
+    ca_certificate = CertificatesField(
         gettext_lazy("CA certificate"),
         blank=True,
         validators=[validate_pem],

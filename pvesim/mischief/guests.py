@@ -27,14 +27,14 @@ class GuestFaults(ClusterFaults):
         self._now_or_after(after, lambda: self._cluster.remove_guest(vmid))
         self._undo.append(lambda: self._cluster.enlist(guest, pool))
 
-    def vmid_reused(self, vmid: int, name: str = "somebody-elses", pool: str = "", after: str = "", **facts: Any) -> None:
+    def vmid_reused(self, vmid: int, name: str = "somebody-elses", after: str = "", **facts: Any) -> None:
         """Another guest has its number: nothing but that is the same, neither its hardware ID nor its MACs."""
         cluster, guest = self._cluster, self._cluster.guest(vmid)
         former = cluster.access.pools.pool_of(vmid)
 
         def reuse() -> None:
             cluster.remove_guest(vmid)
-            cluster.add_guest(vmid, name, guest.node, guest.kind, pool=pool or None, **facts)
+            cluster.add_guest(vmid, name, guest.node, guest.kind, **facts)
 
         def restore() -> None:
             cluster.remove_guest(vmid)

@@ -199,7 +199,9 @@ def _may_be_about_another(row: Row, started: datetime) -> bool:
 def _doubt(row: Row, guest: proxmox.Guest, started: datetime) -> Change:
     """Of what the list says, only where to look is written down, until somebody has looked: that is due at once."""
     booted_at, silent_since = _utc(row.booted_at), _utc(row.silent_since)
-    return Change((row.kind, row.name, guest.node, *row[5:13]), row.status, booted_at, silent_since, started, guest.name, started)
+    return Change(
+        (row.kind, row.name, guest.node, *row[5:13]), row.status, booted_at, silent_since, started, guest.name, started
+    )
 
 
 def _is_settled(row: Row, guest: proxmox.Guest, started: datetime) -> bool:
