@@ -70,6 +70,7 @@ NAMES = [
     gettext_noop("details failures"),
     gettext_noop("digest"),
     gettext_noop("disk"),
+    gettext_noop("doubted since"),
     gettext_noop("dismissed at"),
     gettext_noop("due at"),
     gettext_noop("email address"),
@@ -123,6 +124,7 @@ NAMES = [
     gettext_noop("left at"),
     gettext_noop("lesson"),
     gettext_noop("links"),
+    gettext_noop("listed name"),
     gettext_noop("listed at"),
     gettext_noop("lock"),
     gettext_noop("login state"),
@@ -281,6 +283,7 @@ STATES = [
 
 # How consoles ended. `vms.console` writes them, and knows no languages.
 ENDS = [
+    gettext_noop("another machine has this number now"),
     gettext_noop("Not opened: %(reason)s."),
     gettext_noop("Ended: %(reason)s."),
     gettext_noop("closed by the person"),
@@ -289,8 +292,10 @@ ENDS = [
     gettext_noop("the browser is gone"),
     gettext_noop("the cluster did not open the display"),
     gettext_noop("the cluster is switched off"),
+    gettext_noop("the cluster was switched off"),
     gettext_noop("the display ended"),
     gettext_noop("the machine does not run"),
+    gettext_noop("the machine is gone"),
     gettext_noop("the machine was switched off"),
     gettext_noop("the portal was interrupted"),
     gettext_noop("the portal was stopped"),

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("vms", "0014_dismissed_failures"),
+        ("vms", "0015_prepared_machines"),
     ]
 
     operations = [
