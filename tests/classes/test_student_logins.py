@@ -157,7 +157,7 @@ def test_an_administrator_may_for_students_of_several(member: Membership, buildi
 
 
 def test_who_left_is_not_helped(member: Membership, tess: User) -> None:
-    enrolling.remove(member, machine=enrolling.Machine.UNASSIGN, by=tess)
+    enrolling.remove(member, way="as-it-is", by=tess)
     assert try_all(tess, member)[0] == "404"
 
 
