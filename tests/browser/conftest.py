@@ -7,7 +7,7 @@ from playwright.sync_api import Browser
 from tests.browser import chromium, demo
 
 
-@pytest.fixture(scope="module")  # while Chromium is driven, a thread cannot use the database
+@pytest.fixture(scope="package")  # no longer: while Chromium is driven, a thread cannot use the database
 def window() -> Iterator[Browser]:
     if not chromium.executable():
         pytest.skip("needs Chromium: apt install chromium")
