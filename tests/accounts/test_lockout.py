@@ -184,3 +184,11 @@ def test_rows_that_two_processes_made_of_the_same_failures_become_one():
     assert AccessAttempt.objects.get().failures_since_start == 4
     fail(1, address="unknown")
     assert log_in("anna", address="unknown") is None
+
+
+def test_unknown_names_in_other_letters_are_one_name():
+    """Who guesses names does not begin anew with each way of writing them."""
+    names = {"nobody", "Nobody", "NOBODY", "nobodY"}
+    keys = {lockout.known_username(RequestFactory().get("/"), {"username": name}) for name in names}
+    assert len(keys) == 1
+    assert lockout.known_username(RequestFactory().get("/"), {"username": "nobody else"}) not in keys

@@ -130,3 +130,27 @@ def test_who_stands_aside_twice_gives_away_one_place() -> None:
         others = [pool.submit(ask, HttpRequest()) for _ in range(3)]
         assert [other.result(timeout=PATIENCE).content for other in others] == [b"False"] * 3
         go.set()
+
+
+class Full:
+    """No place is ever free."""
+
+    def __init__(self, places: int) -> None:
+        assert places == 2
+
+    def __enter__(self) -> None:
+        raise TimeoutError
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/vms/", "/metrics/"])
+def test_what_machines_watch_is_told_also_when_every_place_is_taken(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(turns.threading, "Semaphore", Full)
+    ask, request = turns.in_turn(lambda _: HttpResponse("told")), HttpRequest()
+    request.path = path
+    if path in {"/healthz", "/readyz", "/metrics"}:
+        assert ask(request).content == b"told"
+    else:
+        with pytest.raises(TimeoutError):
+            ask(request)

@@ -96,6 +96,11 @@ def machine_taken_out(school: School) -> Way:
     return school.look(person, machine), lambda: logged_in(made.owner).post(where, AS_IT_IS), WITHDRAWN
 
 
+def class_ended(school: School) -> Way:
+    made, person, machine = school.class_of("ended")
+    return school.look(person, machine), lambda: releasing.end(made, way="as-it-is", by=made.owner), WITHDRAWN
+
+
 def class_deleted(school: School) -> Way:
     made, person, machine = school.class_of("deleted")
     return school.look(person, machine), lambda: releasing.delete(made, way="as-it-is", by=made.owner), WITHDRAWN
@@ -176,8 +181,8 @@ def cluster_switched_off(school: School) -> Way:
 
 
 WAYS = (
-    unassigned, removed_from_the_class, machine_taken_out, class_deleted, class_loses_its_grant, co_owner_removed,
-    steward_removed, staff_right_taken, ended_in_bulk, logged_out, session_ended, password_changed,
+    unassigned, removed_from_the_class, machine_taken_out, class_ended, class_deleted, class_loses_its_grant,
+    co_owner_removed, steward_removed, staff_right_taken, ended_in_bulk, logged_out, session_ended, password_changed,
     account_deactivated, machine_gone, cluster_switched_off,
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from accounts.models import User
 from classes import enrolling, running
 from classes.models import ClassMachine, LabClass, Membership
 from tests.classes.conftest import invite, logged_in
-from tests.labs import Lab, queries
+from tests.labs import Lab, ago, queries
 from vms.models import Assignment, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +125,13 @@ def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, bu
     with queries() as many:
         client.get(where(networks))
     assert len(many) <= len(few)
+
+
+def test_those_who_wait_come_first_and_the_longest_waiting_before_them_all(client: Client, networks: LabClass):
+    without_queue(networks, "ann", "bob", "cyd")
+    for name, minutes in (("cyd", 5), ("bob", 1)):
+        Membership.objects.filter(user__username=name).update(waiting_since=ago(minutes=minutes))
+    page = client.get(where(networks, "share/"))
+    assert [pair.person for pair in page.context["plan"].pairs] == ["cyd", "bob"]
+    client.post(where(networks, "share/"), {"shown": page.context["shown"]})
+    assert holders() == {"cyd": "net-01", "bob": "net-02"}

@@ -379,3 +379,14 @@ def test_a_success_ends_a_failure():
 def test_health_of_a_cluster_that_was_deleted_meanwhile_is_dropped():
     ClusterHealth.failed("gone", "refused")
     assert not ClusterHealth.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "is_kept"), [("host", "other.test", False), ("port", 8007, False), ("name", "B", True)]
+)
+def test_what_was_found_at_the_old_place_says_nothing_of_the_new_one(field: str, value: object, is_kept: bool):
+    cluster = save()
+    ClusterHealth.succeeded("alpha", version="8.4")
+    setattr(cluster, field, value)
+    cluster.save(update_fields={field})
+    assert ClusterHealth.objects.exists() == is_kept

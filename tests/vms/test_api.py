@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
@@ -159,3 +160,17 @@ def test_a_switch_with_a_csrf_token_is_done(ana: User, building_b: Lab):
 def test_a_switch_is_a_post(as_ana: Client, method: str):
     assert getattr(as_ana, method)(SWITCH).status_code == 405
     assert remembered(as_ana) is None
+
+
+@pytest.mark.parametrize("right", ["view_cluster", "view_virtualmachine"])
+def test_hosts_are_for_staff_who_may_look_at_clusters(client: Client, ben: User, building_a: Lab, right: str):
+    ben.is_staff = True
+    ben.save()
+    ben.user_permissions.add(*Permission.objects.filter(codename__in={right, "view_virtualmachine"}))
+    client.force_login(ben)
+    assert ["host" in one for one in clusters(client)] == [right == "view_cluster"]
+
+
+def test_hosts_are_not_for_who_has_the_right_and_is_no_staff(as_ana: Client, ana: User):
+    ana.user_permissions.add(Permission.objects.get(codename="view_cluster"))
+    assert ["host" in one for one in clusters(as_ana)] == [False]

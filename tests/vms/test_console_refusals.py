@@ -1,5 +1,6 @@
 """Who gets no console, each beside the same that does get one: bin/test -n0 -s THIS FILE."""
 
+import socket as socketlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -121,6 +122,7 @@ def test_a_machine_that_was_taken_meanwhile(portal: Portal, building_a: Lab, of_
     Assignment.objects.live().end()
     assert end_of(portal.open(path, of_ana)) == 4403
     assert building_a.pve.count("POST", "vncproxy$") == 0
+    Assignment.objects.update(released_at=ago(seconds=0))
     building_a.give(102, ana)
     assert is_let_in(portal, permit(of_ana, machine.pk), of_ana)
     told("a machine that was taken meanwhile", 4403)
@@ -142,3 +144,19 @@ def test_a_third_console(portal: Portal, running: VirtualMachine, of_ana: Client
     assert eventually(lambda: ConsoleSession.objects.count() == 1)
     assert is_let_in(portal, permit(of_ana, running.pk), of_ana)
     told("a third console", 4429)
+
+
+@pytest.mark.parametrize(("host", "is_ours"), [("evil.example", False), ("localhost", True)])
+def test_a_host_that_is_none_of_the_portals(
+    portal: Portal, running: VirtualMachine, of_ana: Client, host: str, is_ours: bool
+):
+    """Its own origin does not help: a name that somebody points at the portal is not the portal's."""
+    there, cookie = f"{host}:{portal.port}", of_ana.cookies["sessionid"].value
+    path = permit(of_ana, running.pk)
+    with socketlib.create_connection(("127.0.0.1", portal.port)) as sock:
+        sock.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: {there}\r\nOrigin: http://{there}\r\nCookie: sessionid={cookie}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        assert sock.recv(12) == (b"HTTP/1.1 101" if is_ours else b"HTTP/1.1 403")
