@@ -18,7 +18,7 @@ import pytest
 from django.db import connections
 
 from tests.own_database import ON_POSTGRES
-from tests.waits import PATIENCE
+from tests.waits import LEASH, PATIENCE
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
 
@@ -72,7 +72,7 @@ def pgbouncer() -> Iterator[Pooler]:
             for path in (folder, folder / "ini"):
                 os.chown(path, somebody["user"], somebody["group"])
         with said.open("wb") as log:
-            program = subprocess.Popen([str(PROGRAM), str(folder / "ini")], stdout=log, stderr=log, **somebody)
+            program = subprocess.Popen([*LEASH, str(PROGRAM), str(folder / "ini")], stdout=log, stderr=log, **somebody)
             try:
                 wait_for(port, program, said)
                 yield Pooler(port, folder)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connections
 
 from tests.own_database import ON_POSTGRES
-from tests.waits import PATIENCE, stop
+from tests.waits import LEASH, PATIENCE, stop
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = ["-m", "uvicorn", "labportal.asgi:application", "--loop", "uvloop", "--http", "httptools"]
@@ -53,7 +53,7 @@ def manage(*arguments: str, keys: str | None = None, **more: str) -> subprocess.
 def begun(*arguments: str, keys: str | None = None, **more: str) -> Iterator[subprocess.Popen[str]]:
     """A process that ends with the block, at the latest."""
     with subprocess.Popen(
-        [sys.executable, *arguments],
+        [*LEASH, sys.executable, *arguments],
         cwd=ROOT,
         env=environment(keys, **more),
         stdout=subprocess.PIPE,
@@ -71,7 +71,7 @@ def server(log: Path, keys: str | None = None, **more: str) -> Iterator[str]:
     """A portal that answers; its address. What it has to say goes into the file."""
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as said:
         program = subprocess.Popen(
-            [sys.executable, *SERVER, *QUIET, "--fd", str(listener.fileno())],
+            [*LEASH, sys.executable, *SERVER, *QUIET, "--fd", str(listener.fileno())],
             cwd=ROOT,
             env=environment(keys, **more),
             pass_fds=[listener.fileno()],

@@ -1,12 +1,15 @@
-"""Waiting for processes, with deadlines that also hold when the process says nothing."""
+"""Processes that tests start: waited for no longer than a deadline, also when they say nothing, and left by nobody."""
 
 import os
 import select
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
 
+# Before a command: it ends with its starter, also when that is killed.
+LEASH = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 # Protects from a hang and measures nothing: far more than a busy machine needs.
 PATIENCE = 60.0
 

@@ -26,7 +26,7 @@ import pvesim
 from accounts.models import User
 from clusters.models import Cluster
 from tests.bench import report
-from tests.waits import PATIENCE, until
+from tests.waits import LEASH, PATIENCE, until
 from vms import inventory
 from vms.models import Assignment, Operation, VirtualMachine
 
@@ -51,7 +51,7 @@ class Program:
 
     def begin(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *self.arguments],
+            [*LEASH, sys.executable, *self.arguments],
             cwd=ROOT,
             env=dict(self.environment),
             pass_fds=[self.descriptor] if self.descriptor >= 0 else [],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.waits import heard, stop
+from tests.waits import LEASH, heard, stop
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -29,7 +29,7 @@ class Demo:
 @contextmanager
 def running(first_port: int = 8100) -> Iterator[Demo]:
     """Start the demo, read address and logins from what it prints, and stop it at the end."""
-    command = [sys.executable, "-m", "labportal.demo", "--port", str(first_port)]
+    command = [*LEASH, sys.executable, "-m", "labportal.demo", "--port", str(first_port)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

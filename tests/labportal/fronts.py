@@ -22,7 +22,7 @@ from websockets.typing import Origin
 from pvesim.tls import Authority
 from tests.labportal.servers import ROOT
 from tests.processes import environment
-from tests.waits import PATIENCE, stop
+from tests.waits import LEASH, PATIENCE, stop
 
 HOST = "labs.example.org"
 SHIPPED = ROOT / "docs" / "deployment"
@@ -71,7 +71,7 @@ def answers(port: int) -> bool:
 def program(command: list[str], log: Path, port: int, **how: Any) -> Iterator[None]:
     """A server that listens there, to the end of the block."""
     with log.open("wb") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, **how)
+        process = subprocess.Popen([*LEASH, *command], stdout=said, stderr=said, **how)
         try:
             deadline = time.monotonic() + PATIENCE
             while not answers(port):

@@ -14,10 +14,12 @@ from typing import Any
 
 import requests
 
-from tests.waits import PATIENCE, stop
+from tests.waits import LEASH, PATIENCE, stop
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FLAGS = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+SERVER = (
+    "-m uvicorn labportal.asgi:application --loop uvloop --http httptools --no-access-log --log-level warning".split()
+)
 
 
 @contextmanager
@@ -25,7 +27,7 @@ def portal(database_url: str) -> Iterator[str]:
     """Its address. The server is the product's; the database is whatever the URL leads to."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         program = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "labportal.asgi:application", "--fd", str(listener.fileno()), *FLAGS],
+            [*LEASH, sys.executable, *SERVER, "--fd", str(listener.fileno())],
             cwd=ROOT,
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_url},
             pass_fds=[listener.fileno()],

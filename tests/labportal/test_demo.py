@@ -17,7 +17,7 @@ from labportal.demo import __main__ as demo_program
 from labportal.demo import folder, template
 from labportal.demo.__main__ import listen
 from tests.labportal.servers import ROOT, ended, get, offspring
-from tests.waits import PATIENCE, line_of
+from tests.waits import LEASH, PATIENCE, line_of
 
 
 @dataclass
@@ -41,7 +41,7 @@ def busy() -> Iterator[int]:
 @pytest.fixture
 def demo(busy: int, tmp_path: Path) -> Iterator[Demo]:
     """As it is when it says that it runs."""
-    command = [sys.executable, "-m", "labportal.demo", "--port", str(busy)]
+    command = [*LEASH, sys.executable, "-m", "labportal.demo", "--port", str(busy)]
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 from labportal import serve
 from labportal.demo.__main__ import free_port
 from tests.labportal.servers import ROOT, ended, get, offspring
-from tests.waits import PATIENCE
+from tests.waits import LEASH, PATIENCE
 
 BEAT = "import time\nwhile True: time.sleep(1)"
 
@@ -88,7 +88,7 @@ def running(settings_of_a_school: dict[str, str]) -> Iterator[tuple[subprocess.P
     )
     port = free_port(18200 + os.getpid() % 1000)
     program = subprocess.Popen(
-        [sys.executable, "-m", "labportal.serve", "--processes", "2", "--port", str(port)],
+        [*LEASH, sys.executable, "-m", "labportal.serve", "--processes", "2", "--port", str(port)],
         env=settings_of_a_school, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"

@@ -12,7 +12,7 @@ import pytest
 from tests.labportal.servers import ended, offspring
 from tests.processes import ROOT, begun
 from tests.unlimited import unlimited
-from tests.waits import PATIENCE, heard, line_of, stop
+from tests.waits import LEASH, PATIENCE, heard, line_of, stop, until
 
 SOON = 0.3
 SLEEP = "import time; time.sleep(600)"
@@ -126,3 +126,22 @@ def test_busy_processors_are_left_alone_when_the_tests_are_killed():
         tests.kill()
     assert len(burners) == os.sysconf("SC_NPROCESSORS_ONLN")
     assert ended(burners, within=PATIENCE)
+
+
+STARTER = f"""
+import subprocess, time
+from tests.waits import LEASH
+subprocess.Popen([*LEASH, "sleep", "600"])
+print("begun", flush=True)
+{SLEEP}
+"""
+
+
+@pytest.mark.skipif(not LEASH, reason="allowed: needs setpriv (apt install util-linux)")
+def test_what_a_test_started_ends_with_the_tests_when_these_are_killed():
+    with begun("-c", STARTER) as tests:
+        line_of(tests, "begun")
+        (started,) = offspring(tests.pid)
+        until(lambda: Path(f"/proc/{started}/comm").read_text() == "sleep\n")
+        tests.kill()
+    assert ended({started}, within=PATIENCE)

@@ -12,7 +12,7 @@ import pytest
 from accounts.models import User
 from tests.labs import Lab
 from tests.vms.consoles import Portal, Viewer, browser_of, eventually, key, permit, portal
-from tests.waits import PATIENCE
+from tests.waits import LEASH, PATIENCE
 
 __all__ = ["portal"]
 
@@ -36,11 +36,13 @@ def screen(tmp_path: Path) -> Iterator[tuple[tuple[str, int], Path]]:
     number = f":{port}"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     command = ["Xvnc", number, "-rfbport", str(port), "-localhost", "-SecurityTypes", "None", "-AlwaysShared"]
-    with subprocess.Popen([*command, "-geometry", "320x200", "-depth", "24", "-ac"], **quiet) as server:
+    with subprocess.Popen([*LEASH, *command, "-geometry", "320x200", "-depth", "24", "-ac"], **quiet) as server:
         try:
             assert eventually(lambda: is_open(port), within=PATIENCE)
             write = f"read line; echo $line > {said}; sleep 60"
-            with subprocess.Popen(["xterm", "-display", number, "-maximized", "-e", "sh", "-c", write], **quiet):
+            with subprocess.Popen(
+                [*LEASH, "xterm", "-display", number, "-maximized", "-e", "sh", "-c", write], **quiet
+            ):
                 yield ("127.0.0.1", port), said
                 server.terminate()
         finally:
