@@ -17,9 +17,12 @@ import requests
 from tests.waits import LEASH, PATIENCE, stop
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SERVER = (
-    "-m uvicorn labportal.asgi:application --loop uvloop --http httptools --no-access-log --log-level warning".split()
-)
+SERVER = [
+    *"-m uvicorn labportal.asgi:application --loop uvloop --http httptools".split(),
+    "--no-access-log",
+    "--log-level",
+    "warning",
+]  # fmt: skip
 
 
 @contextmanager

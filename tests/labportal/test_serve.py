@@ -16,7 +16,7 @@ import requests
 from cryptography.fernet import Fernet
 
 from labportal import serve
-from labportal.demo.__main__ import free_port
+from tests.labportal.fronts import free_ports
 from tests.labportal.servers import ROOT, ended, get, offspring
 from tests.waits import LEASH, PATIENCE
 
@@ -86,7 +86,7 @@ def running(settings_of_a_school: dict[str, str]) -> Iterator[tuple[subprocess.P
         check=True,
         timeout=PATIENCE,
     )
-    port = free_port(18200 + os.getpid() % 1000)
+    (port,) = free_ports(1)
     program = subprocess.Popen(
         [*LEASH, sys.executable, "-m", "labportal.serve", "--processes", "2", "--port", str(port)],
         env=settings_of_a_school, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
