@@ -1,14 +1,15 @@
 """bin/serve: refuses what cannot work, restarts what fails, stops together, leaves nothing behind."""
 
-import contextlib
 import os
 import secrets
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ BEAT = "import time\nwhile True: time.sleep(1)"
 
 
 @pytest.fixture(scope="module")
-def settings_of_a_school(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def of_a_school(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("school")
     return {
         **os.environ, "DJANGO_SETTINGS_MODULE": "labportal.settings", "DATABASE_URL": f"sqlite:///{folder}/lab.db",
@@ -42,54 +43,44 @@ def until(fact: Callable[[], object], *, within: float = PATIENCE) -> bool:
     return False
 
 
-def test_a_database_without_its_tables_is_refused_with_the_next_step(settings_of_a_school: dict[str, str]):
-    done = subprocess.run(
-        [ROOT / "bin" / "serve"],
-        env=settings_of_a_school,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+@pytest.fixture(scope="module")
+def migrated(of_a_school: dict[str, str]) -> dict[str, str]:
+    command = [sys.executable, "manage.py", "migrate", "-v0"]
+    subprocess.run(command, env=of_a_school, cwd=ROOT, check=True, timeout=PATIENCE)
+    return of_a_school
+
+
+def served(settings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What bin/serve says that does not start."""
+    command = [ROOT / "bin" / "serve", *arguments]
+    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
+def test_a_database_without_its_tables_is_refused_with_the_next_step(of_a_school: dict[str, str], tmp_path: Path):
+    done = served({**of_a_school, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"})
     assert (done.returncode, "bin/manage migrate" in done.stderr) == (1, True)
 
 
-def test_a_refusal_says_what_was_found_and_what_to_do(settings_of_a_school: dict[str, str]):
+def test_a_refusal_says_what_was_found_and_what_to_do(migrated: dict[str, str]):
     """A database that a newer version has changed."""
-    manage = [sys.executable, "manage.py"]
-    newer = "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection; R"
-    subprocess.run([*manage, "migrate", "-v0"], env=settings_of_a_school, cwd=ROOT, check=True, timeout=PATIENCE)
-    for done in ("record_applied", "record_unapplied"):
-        said = subprocess.run(
-            [ROOT / "bin" / "serve", "--no-such-argument"], env=settings_of_a_school, capture_output=True, text=True,
-            check=False, timeout=PATIENCE,
-        )  # fmt: skip
-        assert ("vms.E001" in said.stderr, "restore the backup" in said.stderr) == (done == "record_unapplied",) * 2
-        text = f"{newer}(connection).{done}('vms', '9999_of_the_future')"
-        subprocess.run(
-            [*manage, "shell", "-v0"],
-            input=text,
-            text=True,
-            env=settings_of_a_school,
-            cwd=ROOT,
-            check=True,
-            timeout=PATIENCE,
-        )
+    file = migrated["DATABASE_URL"].removeprefix("sqlite:///")
+    for sql in (
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('vms', '9999_of_the_future', '2030-01-01')",
+        "DELETE FROM django_migrations WHERE name = '9999_of_the_future'",
+    ):
+        said = served(migrated, "--no-such-argument")
+        is_newer = sql.startswith("DELETE")
+        assert ("vms.E001" in said.stderr, "restore the backup" in said.stderr) == (is_newer, is_newer)
+        with closing(sqlite3.connect(file, isolation_level=None)) as database:
+            database.execute(sql)
 
 
 @pytest.fixture
-def running(settings_of_a_school: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "-v0"],
-        env=settings_of_a_school,
-        cwd=ROOT,
-        check=True,
-        timeout=PATIENCE,
-    )
+def running(migrated: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     (port,) = free_ports(1)
     program = subprocess.Popen(
         [*LEASH, sys.executable, "-m", "labportal.serve", "--processes", "2", "--port", str(port)],
-        env=settings_of_a_school, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        env=migrated, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     assert until(lambda: answers(address))
@@ -108,7 +99,7 @@ def answers(address: str) -> bool:
 def named(pids: set[int], word: str) -> list[int]:
     found = []
     for pid in pids:
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             found += [pid] if word in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8") else []
     return found
 
