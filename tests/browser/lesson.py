@@ -108,7 +108,8 @@ async def take_machines(lesson: Lesson) -> str:
 async def share_it(lesson: Lesson) -> str:
     page = await lesson.open("tess", "co-owners/")
     await page.get_by_label("User name").fill("cora")
-    await page.get_by_role("button", name="Add", exact=True).click()
+    await page.get_by_role("button", name="Continue").click()
+    await page.get_by_role("button", name="Make co-owner").click()
     await expect(page.get_by_text("cora · co-owner")).to_be_visible()
     await lesson.shoot("co-owners", "tess")
     return "cora · co-owner"
