@@ -35,7 +35,7 @@ def machine(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 def _page(request: PersonRequest, found: VirtualMachine, form: NoteForm | None = None) -> HttpResponse:
-    history = sheets.history_of(found, request.GET.get("page"))
+    history = sheets.history_of(found, request.GET.get("page"), person=request.user)
     sheet = sheets.of(found, request.user, history=history)
     if request.htmx and request.GET.get("seen") == sheet.fingerprint:
         return HttpResponse(status=204)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.core.paginator import Page, Paginator
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import telling
 from accounts.models import User
-from vms import cards, connecting, rules
+from vms import access, cards, connecting, rules
 from vms.models import Assignment, HelpRequest, Operation, Snapshot, VirtualMachine
 
 Action, State = Operation.Action, Operation.State
@@ -116,8 +116,13 @@ def _help(machine: VirtualMachine, person: User) -> Help | None:
     return Help(asked_at=row[0], text=row[1] or "")
 
 
-def history_of(machine: VirtualMachine, number: str | None) -> Page[Operation]:
+def history_of(machine: VirtualMachine, number: str | None, *, person: User) -> Page[Operation]:
+    """Who only holds the machine does not read what others did with it before."""
     operations: QuerySet[Operation] = Operation.objects.filter(vm=machine).order_by("-requested_at", "-pk")
+    keeps = VirtualMachine.objects.described_by(person).filter(pk=machine.pk)
+    if not access.sees_all(person) and not keeps.exists():
+        since = Assignment.objects.live().filter(vm=machine, user=person).values("assigned_at")[:1]
+        operations = operations.filter(Q(requested_at__gte=Subquery(since)) | Q(requested_by=person))
     return Paginator(operations, PER_PAGE).get_page(number)
 
 

@@ -13,7 +13,7 @@ from clusters.models import ClusterHealth, ClusterNotice
 from tests.labs import Lab, ago, queries, writes
 from tests.vms.test_machine_list import HOSTILE, Page
 from vms import operations
-from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
+from vms.models import Assignment, MachineSet, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
 
@@ -142,7 +142,19 @@ def past(machine: VirtualMachine, **fields: Any) -> Operation:
     values = {"vm": machine, "cluster_id": machine.cluster_id, "vmid": machine.vmid, "action": "start",
               "state": "done", "requested_by_name": "ana", "requested_at": ago(hours=2), "admitted_at": ago(hours=2),
               "finished_at": timezone.now() - timedelta(hours=2) + timedelta(seconds=72)}  # fmt: skip
+    Assignment.objects.filter(vm=machine).update(assigned_at=ago(days=1))
     return Operation.objects.create(**values | fields)
+
+
+def test_who_only_holds_the_machine_does_not_read_what_others_did_before(
+    as_ana: Client, hers: VirtualMachine, admin: User
+):
+    past(hers, requested_by_name="the one before", requested_at=ago(days=2))
+    past(hers, requested_by_name="since then")
+    shown = text(as_ana, hers)
+    assert ("the one before" in shown, "since then" in shown) == (False, True)
+    as_ana.force_login(admin)
+    assert "the one before" in text(as_ana, hers)
 
 
 def test_the_history_tells_who_what_the_result_and_how_long(as_ana: Client, hers: VirtualMachine):
