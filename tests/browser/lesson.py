@@ -128,7 +128,7 @@ async def save_the_baseline(lesson: Lesson) -> str:
 async def invite(lesson: Lesson) -> str:
     page = await lesson.open("tess", "invite/")
     await page.get_by_label("For how many people").fill("10")
-    await page.get_by_role("button", name="Make it").click()
+    await page.get_by_role("button", name="Create invite").click()
     lesson.link = await page.locator("#link").inner_text()
     lesson.code = await page.locator("dd code:not(#link)").inner_text()
     hidden = "document.querySelectorAll('dd code').forEach(code => code.textContent = '(shown once)')"

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 TEACHERS = (
     "classes/", "classes/new/", "classes/1/", "classes/1/machines/", "classes/1/machines/share/",
     "classes/1/machines/table/", "classes/1/people/", "classes/1/people/add/", "classes/1/people/1/remove/",
-    "classes/1/co-owners/", "classes/1/settings/", "classes/1/delete/",
+    "classes/1/co-owners/", "classes/1/settings/", "classes/1/delete/", "classes/1/end/", "classes/ended/",
 )  # fmt: skip
 STUDENTS = ("classes/", "join/", "join/nothing/")
 
@@ -28,7 +28,7 @@ def faults(page: Page) -> list[str]:
 
 def an_invite(page: Page, demo: Demo) -> str:
     page.goto(f"{demo.address}classes/1/invite/")
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create invite").click()
     return page.locator("#link").inner_text()
 
 

@@ -472,3 +472,12 @@ def test_a_class_that_has_ended_keeps_its_people_in_the_archive(room: Room):
 def test_a_co_owner_ends_and_reopens_and_a_member_does_not(room: Room):
     assert logged_in(room.ana).post(f"/classes/{room.made.pk}/end/").status_code == 404
     assert logged_in(room.ana).post(f"/classes/{room.made.pk}/reopen/").status_code == 404
+
+
+def test_a_number_that_another_machine_has_now_is_left_alone(room: Room):
+    unassigned(room, Way.REVERT)
+    VirtualMachine.objects.filter(pk=room.vm.pk).update(hardware_id="11111111-2222-4333-8444-555555555555")
+    room.lab.pve.clear_requests()
+    room.prepare()
+    assert (Preparation.objects.get().state, room.lab.pve.count("POST", "/rollback$")) == (State.FAILED, 0)
+    assert (room.holder(), room.lab.pve.count("GET", "/snapshot$")) == (None, 0)

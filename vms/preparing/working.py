@@ -13,6 +13,7 @@ from accounts.models import User
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from vms import registry, rules
+from vms.inventory import identity
 from vms.inventory.saved import write_snapshots
 from vms.models import Assignment, Operation, Preparation, VirtualMachine, people_without_grant
 from vms.operations import asking, handing
@@ -80,6 +81,9 @@ def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | 
     """The next action, and the snapshot that it is about. None when there is none, which was written down."""
     vm = preparation.assignment.vm
     with gate.connect(config) as pve:
+        if not identity.confirm(pve, vm):
+            preparation.finish(State.FAILED, identity.ANOTHER)
+            return None
         listed = pve.snapshots(vm.node, vm.kind, vm.vmid)
         asked_at = timezone.now()
         status = pve.guest_status(vm.node, vm.kind, vm.vmid)

@@ -1,0 +1,83 @@
+"""A new invite: made by a request that redirects, shown once, and by no class that has ended."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from classes import releasing, running
+from classes.models import Invite, LabClass
+from classes.views.invites import COOKIE
+from tests.admin_pages import said
+from tests.classes.conftest import lab_class, logged_in, teacher
+from tests.labs import Lab
+
+pytestmark = pytest.mark.django_db
+
+DATA = {"expires_at": "2099-01-31T12:00", "max_uses": 5}
+
+
+@pytest.fixture
+def where(networks: LabClass) -> str:
+    return f"/classes/{networks.pk}/invite/"
+
+
+@pytest.fixture
+def client(tess: User) -> Client:
+    return logged_in(tess)
+
+
+def test_reloading_the_page_neither_revokes_it_nor_makes_another(client: Client, where: str, ana: User):
+    assert client.post(where, DATA)["Location"] == where
+    page = client.get(where)
+    link = page.context["made"]["link"]
+    assert [client.get(where).context["made"] for _ in range(2)] == [None, None]
+    assert Invite.objects.get().revoked_at is None
+    assert "no-store" in page["Cache-Control"]
+    assert logged_in(ana).post(link.removeprefix("http://testserver")).status_code == 302
+
+
+def test_the_cookie_is_for_that_page_alone(client: Client, where: str):
+    cookie = client.post(where, DATA).cookies[COOKIE]
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["max-age"]) == (True, "Strict", where, 120)
+    assert client.get(where).cookies[COOKIE]["max-age"] == 0
+
+
+def test_nobody_else_and_no_other_class_shows_it(client: Client, where: str, networks: LabClass, building_a: Lab):
+    cora = teacher("cora")
+    running.add_co_owner(networks, cora, by=networks.owner)
+    other = lab_class(networks.owner, building_a, name="Databases")
+    carried = client.post(where, DATA).cookies[COOKIE].value
+    hers = logged_in(cora)
+    hers.cookies[COOKIE] = carried
+    assert hers.get(where).context["made"] is None
+    client.cookies[COOKIE] = carried
+    assert client.get(f"/classes/{other.pk}/invite/").context["made"] is None
+    client.cookies[COOKIE] = carried[:-2]
+    assert client.get(where).context["made"] is None
+    client.cookies[COOKIE] = carried
+    assert client.get(where).context["made"]
+
+
+def test_what_was_revoked_meanwhile_is_not_shown(client: Client, where: str):
+    client.post(where, DATA)
+    client.post(f"{where}{Invite.objects.get().pk}/revoke/")
+    assert client.get(where).context["made"] is None
+
+
+@pytest.mark.parametrize("how", ["ended", "over"])
+def test_a_class_that_has_ended_makes_none_and_says_so(client: Client, where: str, networks: LabClass, how: str):
+    client.post(where, DATA)
+    if how == "ended":
+        releasing.end(networks, way="as-it-is", by=networks.owner)
+        assert Invite.objects.get().revoked_at
+    else:
+        LabClass.objects.update(ends_on=timezone.localdate() - timedelta(days=2))
+    assert "Create invite" not in client.get(where).content.decode()
+    assert "it makes no invites" in said(client.post(where, DATA))
+    assert Invite.objects.count() == 1
+    client.post(f"/classes/{networks.pk}/reopen/")
+    client.post(where, DATA)
+    assert Invite.objects.count() == 2
