@@ -173,7 +173,7 @@ async def echoes(way: Way) -> list[float]:
 
 async def echo(way: Way) -> float:
     begun = time.perf_counter()
-    await way.send(displays.ASK.pack(8, 1))
+    await way.send(displays.ask(8, 1))
     await way.exactly(8)
     return (time.perf_counter() - begun) * 1000
 
@@ -192,7 +192,7 @@ async def throughput(direct: Way, page: Way) -> None:
 async def pictures(way: Way) -> float:
     """Seconds."""
     begun = time.perf_counter()
-    await way.send(displays.ASK.pack(PICTURE, PICTURES))
+    await way.send(displays.ask(PICTURE, PICTURES))
     for _ in range(PICTURES):
         await way.exactly(PICTURE)
     return time.perf_counter() - begun
@@ -203,7 +203,7 @@ async def stalled(portal: Portal, client: Client, machine: VirtualMachine) -> No
     url = await asyncio.to_thread(portal.permit, client, machine.pk)
     async with portal.page(url, client) as page:
         before = portal.resident()
-        await page.send(displays.ASK.pack(PICTURE, STALLED // PICTURE))
+        await page.send(displays.ask(PICTURE, STALLED // PICTURE))
         most = 0.0
         for _ in range(30):
             await asyncio.sleep(0.1)

@@ -1,7 +1,7 @@
 """A simulated cluster whose displays say what they are asked to, in a process of its own.
 
-`python -m tests.bench.displays GUESTS` prints how to reach it, and ends with its input. A display takes messages of
-eight bytes, a size and a count, and answers with so many times so many bytes.
+`python -m tests.bench.displays GUESTS` prints how to reach it, and ends with its input. A display takes keys,
+which say a size and a count, and answers with so many times so many bytes: sound of QEMU, which has any length.
 """
 
 import asyncio
@@ -18,7 +18,9 @@ from pvesim import Simulator
 from tests.waits import PATIENCE, line_of
 
 VERSION = b"RFB 003.008\n"
-ASK = struct.Struct(">II")
+ASK = struct.Struct(">BxHI")
+KEY = 4
+SOUND = struct.Struct(">BBHI")
 FIRST = 1000
 
 
@@ -32,6 +34,10 @@ def begun(guests: int) -> Iterator[dict[str, Any]]:
             process.communicate(timeout=PATIENCE)
 
 
+def ask(size: int, count: int) -> bytes:
+    return ASK.pack(KEY, count, size)
+
+
 async def _display(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Without a password: the simulator asks for that."""
     writer.write(VERSION)
@@ -40,11 +46,11 @@ async def _display(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     await reader.readexactly(1)
     writer.write(b"\0\0\0\0")
     await reader.readexactly(1)
-    writer.write(struct.pack(">HH16xI", 640, 480, 5) + b"bench")
+    writer.write(struct.pack(">HHBBBB12xI", 640, 480, 32, 24, 0, 1, 5) + b"bench")
     try:
         while True:
-            size, count = ASK.unpack(await reader.readexactly(ASK.size))
-            piece = bytes(size)
+            _key, count, size = ASK.unpack(await reader.readexactly(ASK.size))
+            piece = SOUND.pack(255, 1, 2, size - SOUND.size) + bytes(size - SOUND.size)
             for _ in range(count):
                 writer.write(piece)
                 await writer.drain()

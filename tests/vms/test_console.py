@@ -188,7 +188,7 @@ def test_a_browser_that_takes_no_pictures_is_gone(
     building_a.pve.guest(102).vnc_backend = bench_displays.stand()
     monkeypatch.setattr(pipe, "TAKE_WITHIN", 0.5)
     with silent_browser(portal, permit(of_ana, running.pk), of_ana) as sock:
-        sock.sendall(frame(bench_displays.ASK.pack(64 * 1024, 1000)))
+        sock.sendall(frame(bench_displays.ask(64 * 1024, 1000)))
         assert eventually(ConsoleSession.objects.exists)
         assert eventually(lambda: not ConsoleSession.objects.exists())
     assert "the browser is gone" in Operation.objects.get().outcome

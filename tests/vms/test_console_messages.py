@@ -7,7 +7,7 @@ import pytest
 
 from tests.vms.consoles import key, update
 from vms.console.ends import Ended
-from vms.console.messages import Viewing
+from vms.console.messages import control, viewing
 
 FORMAT = b"\0" * 4 + b"\x20\x18\0\1" + b"\0\xff" * 3 + b"\x10\x08\0" + b"\0" * 3
 POINTER = struct.pack(">BBHH", 5, 1, 10, 10)
@@ -31,39 +31,68 @@ KEPT_OUT = [key(97), POINTER, CUT, BIG_CUT, QEMU_KEY, SOUND, SIZE, POWER]
 
 @pytest.mark.parametrize("message", PASSING)
 def test_what_asks_for_pictures_passes(message: bytes):
-    assert Viewing().feed(message) == message
+    assert viewing().feed(message) == message
 
 
 @pytest.mark.parametrize("message", KEPT_OUT)
 def test_what_acts_does_not(message: bytes):
-    assert Viewing().feed(message + update()) == update()
+    assert viewing().feed(message + update()) == update()
 
 
 def test_it_does_not_matter_how_the_messages_are_cut():
     dice = random.Random(5)  # noqa: S311 - for a test
     for _ in range(20):
         messages = dice.choices(PASSING + KEPT_OUT, k=12)
-        stream, viewing, passed = b"".join(messages), Viewing(), b""
+        stream, looking, passed = b"".join(messages), viewing(), b""
         while stream:
             size = dice.choice([1, 3, 7, 50, 100_000])
-            passed += viewing.feed(stream[:size])
+            passed += looking.feed(stream[:size])
             stream = stream[size:]
         assert passed == b"".join(one for one in messages if one in PASSING)
 
 
 def test_encodings_that_change_how_input_looks_are_left_out():
-    assert Viewing().feed(encodings(7, -316, 0, -258)) == encodings(7, 0)
+    assert viewing().feed(encodings(7, -316, 0, -258)) == encodings(7, 0)
 
 
 @pytest.mark.parametrize("message", [b"\x07rest", b"\xff\x02\0\0", b"\x02\0\xff\xff", FENCE[:8] + b"\xff"])
 def test_what_nobody_knows_ends_the_console(message: bytes):
     with pytest.raises(Ended):
-        Viewing().feed(message)
+        viewing().feed(message)
 
 
 def test_what_is_kept_out_is_not_kept():
-    viewing = Viewing()
-    viewing.feed(struct.pack(">BxxxI", 6, 2**31 - 1))
+    looking = viewing()
+    looking.feed(struct.pack(">BxxxI", 6, 2**31 - 1))
     for _ in range(100):
-        assert viewing.feed(b"\0" * 100_000) == b""
-    assert viewing._rest == b""
+        assert looking.feed(b"\0" * 100_000) == b""
+    assert looking._rest == b""
+
+
+# Who controls
+
+
+CLIPBOARD = -1063131698  # 0xC0A1E5CE
+
+
+@pytest.mark.parametrize("message", [*PASSING, key(97), POINTER, QEMU_KEY, SOUND, SIZE, POWER])
+def test_who_controls_may_do_everything_else(message: bytes):
+    assert control().feed(message) == message
+
+
+@pytest.mark.parametrize("message", [CUT, BIG_CUT])
+def test_no_clipboard_goes_to_the_display(message: bytes):
+    said = control()
+    assert b"".join(said.feed(message[at : at + 1000]) for at in range(0, len(message), 1000)) == b""
+    assert said.feed(key(97)) == key(97)
+
+
+def test_nothing_is_asked_for_that_cannot_be_followed():
+    assert control().feed(encodings(7, CLIPBOARD, 5, 21, -316, -258, -26)) == encodings(7, -258, -26)
+
+
+def test_there_is_one_pixel_format():
+    said = control()
+    assert said.feed(FORMAT + update() + FORMAT) == FORMAT + update() + FORMAT
+    with pytest.raises(Ended):
+        said.feed(FORMAT.replace(b"\x20\x18", b"\x10\x10"))

@@ -1,6 +1,10 @@
-"""What a browser says to a display (RFC 6143 and its extensions), and what of it passes when one may only look."""
+"""What a browser says to a display (RFC 6143 and its extensions), and what of it passes.
 
-from collections.abc import Iterator
+Nobody's clipboard does: a display hands what one browser puts there to all others. Who may only look only asks for
+pictures.
+"""
+
+from collections.abc import Collection, Iterator
 
 from vms.console import ends
 from vms.console.ends import Ended
@@ -12,22 +16,29 @@ CONTINUOUS_UPDATES, XVP, FENCE, SET_DESKTOP_SIZE, QEMU = 150, 250, 248, 251, 255
 # Messages of one length.
 LENGTHS = {SET_PIXEL_FORMAT: 20, UPDATE_REQUEST: 10, KEY: 8, POINTER: 6, CONTINUOUS_UPDATES: 10, XVP: 4}
 HARMLESS = {SET_PIXEL_FORMAT, SET_ENCODINGS, UPDATE_REQUEST, CONTINUOUS_UPDATES, FENCE}
+INPUT = {KEY, POINTER, XVP, SET_DESKTOP_SIZE, QEMU}
 # How much of the others tells their length.
 HEADS = {SET_ENCODINGS: 4, CUT_TEXT: 8, FENCE: 9, SET_DESKTOP_SIZE: 8, QEMU: 4}
 
 MAX_ENCODINGS = 1000
 MAX_FENCE = 64
-# Encodings after which messages of input have other lengths. Who may only look needs none of them.
-INPUT_ENCODINGS = {-316, -258}
+# What displays may answer with: that `pictures` can follow, and nothing by which pointers have another length.
+PICTURES = {0, 1, 2, 6, 7, 16, 50, -260}
+NEWS = {-224, -223, -239, -261, -307, -308, -309, -312, -313}
+QUALITIES = {*range(-32, -22), *range(-256, -246), *range(-512, -411)}
+KEY_CODES = -258
+ENCODINGS = PICTURES | NEWS | QUALITIES
 
 
-class Viewing:
-    """Lets through what asks for pictures. Whole messages alone pass, so whatever passes is understood as it was here.
+class Filter:
+    """Lets through messages of these kinds, and encodings. Whole ones alone pass, so that they are understood as here.
 
-    What is left out is counted, not kept, however long it is.
+    What is left out is counted, not kept, however long it is. `pixel_format` is what the browser asked for last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Collection[int], encodings: Collection[int]) -> None:
+        self._kinds, self._encodings = kinds, encodings
+        self.pixel_format = b""
         self._rest = b""
         self._to_skip = 0
 
@@ -41,13 +52,20 @@ class Viewing:
     def _passing(self) -> Iterator[bytes]:
         while self._rest and (length := self._length()):
             kind = self._rest[0]
-            if kind in HARMLESS and len(self._rest) < length:
+            if kind in self._kinds and len(self._rest) < length:
                 return
             message, self._rest = self._rest[:length], self._rest[length:]
-            if kind in HARMLESS:
-                yield _without_input(message) if kind == SET_ENCODINGS else message
+            if kind in self._kinds:
+                yield self._understood(message)
             else:
                 self._to_skip = length - len(message)
+
+    def _understood(self, message: bytes) -> bytes:
+        if message[0] == SET_PIXEL_FORMAT:
+            if self.pixel_format not in {b"", message[4:]}:  # when the display begins with it, nobody could tell
+                raise Ended(ends.BAD_MESSAGE, "a second pixel format")
+            self.pixel_format = message[4:]
+        return _only(message, self._encodings) if message[0] == SET_ENCODINGS else message
 
     def _length(self) -> int:
         """Of the message that begins here. 0 when that cannot be told yet."""
@@ -82,8 +100,16 @@ def _length_of_qemu(head: bytes) -> int:
     raise Ended(ends.BAD_MESSAGE, "a message of QEMU is not known")
 
 
-def _without_input(message: bytes) -> bytes:
-    """SetEncodings without those of input."""
+def viewing() -> Filter:
+    return Filter(HARMLESS, ENCODINGS)
+
+
+def control() -> Filter:
+    return Filter(HARMLESS | INPUT, ENCODINGS | {KEY_CODES})
+
+
+def _only(message: bytes, encodings: Collection[int]) -> bytes:
+    """SetEncodings without others."""
     each = [message[start : start + 4] for start in range(4, len(message), 4)]
-    kept = [one for one in each if int.from_bytes(one, signed=True) not in INPUT_ENCODINGS]
+    kept = [one for one in each if int.from_bytes(one, signed=True) in encodings]
     return message[:2] + len(kept).to_bytes(2) + b"".join(kept)

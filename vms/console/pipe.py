@@ -7,7 +7,8 @@ from typing import Any
 from clusters import proxmox
 from vms.console import ends
 from vms.console.ends import Ended
-from vms.console.messages import Viewing
+from vms.console.messages import Filter, control, viewing
+from vms.console.pictures import Pictures
 from vms.models import Mode
 
 VERSION = b"RFB 003.008\n"
@@ -80,7 +81,8 @@ async def greet(browser: Browser) -> None:
 async def carry(browser: Browser, display: proxmox.Display, *, mode: str, watch: Callable[[], Awaitable[None]]) -> None:
     """Both ways at once and the watch, until one of them ends. Always raises: `Ended`, or a `ProxmoxError`."""
     await display.send(SHARED)  # whatever the browser wished: nobody throws the others out
-    ways = (_pictures(browser, display), _input(browser, display, mode), watch())
+    said = control() if mode == Mode.CONTROL else viewing()
+    ways = (_pictures(browser, display, said), _input(browser, display, said), watch())
     tasks = [asyncio.ensure_future(way) for way in ways]
     try:
         done, _others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -92,16 +94,14 @@ async def carry(browser: Browser, display: proxmox.Display, *, mode: str, watch:
         task.result()
 
 
-async def _pictures(browser: Browser, display: proxmox.Display) -> None:
+async def _pictures(browser: Browser, display: proxmox.Display, said: Filter) -> None:
+    pictures = Pictures(lambda: said.pixel_format)
     while True:
-        await browser.send(await display.receive())
+        if passing := pictures.feed(await display.receive()):
+            await browser.send(passing)
 
 
-async def _input(browser: Browser, display: proxmox.Display, mode: str) -> None:
-    if mode == Mode.CONTROL:
-        while True:
-            await display.send(await browser.receive())
-    viewing = Viewing()
+async def _input(browser: Browser, display: proxmox.Display, said: Filter) -> None:
     while True:
-        if passing := viewing.feed(await browser.receive()):
+        if passing := said.feed(await browser.receive()):
             await display.send(passing)
