@@ -16,6 +16,7 @@ FUZZ_FILES = _number("FUZZ_FILES", 500)  # broken files that are imported
 KILL_ROUNDS = _number("KILL_ROUNDS", 6)  # kills in each of the tests that kill processes
 TRIES = _number("TRIES", 1300)  # requests for what is somebody else's: each page at least once
 HANDOVERS = _number("HANDOVERS", 2)  # of a machine from one student to the next, in browsers
+OPERATIONS = _number("OPERATIONS", 3)  # for each of twenty machines, by four workers
 RACES = _number("RACES", 60)  # rounds of two administrators at once: six of each kind
 TURNS = _number("TURNS", 2)  # of ten, with five strings each
 

@@ -13,6 +13,7 @@ from clusters.models import ClusterHealth
 from tests.labs import Lab, enter
 from tests.own_database import ON_POSTGRES, run_in_threads
 from tests.processes import begun
+from tests.samples import OPERATIONS
 from tests.waits import line_of
 from vms import inventory, operations
 from vms.models import ClusterSync, Operation, VirtualMachine
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("own_database")
 MACHINES, WORKERS, LIMIT = 20, 4, 5
 MOST = 800  # seconds, of a machine on which everything takes ten times as long
 # SQLite is for one host, and this machine may be a small one.
-EACH = 10 if ON_POSTGRES else 3
+EACH = OPERATIONS if ON_POSTGRES else min(OPERATIONS, 3)
 
 
 def test_fifty_clicks_at_once_are_sent_once(building_a: Lab, ana: User, capsys: pytest.CaptureFixture[str]):
