@@ -1,0 +1,73 @@
+"""The mutants of a module: every place that the mutation tool would change, without those that say nothing.
+
+Left out are changes of type annotations, which nothing runs, and of sentences' keys and docstrings, which are no code.
+"""
+
+import ast
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+
+from cosmic_ray import plugins
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+
+Position = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    module: str
+    operator: str
+    occurrence: int
+    line: int
+
+    def code(self, source: str) -> str | None:
+        changed: str | None = mutate_code(source, plugins.get_operator(self.operator)(), self.occurrence)
+        return changed
+
+    def diff(self, source: str) -> list[str]:
+        """The changed lines, with - and + before them."""
+        lines = unified_diff(source.splitlines(), (self.code(source) or "").splitlines(), n=0, lineterm="")
+        return [line for line in lines if line[:1] in "-+" and line[:3] not in {"---", "+++"}]
+
+
+def of_module(path: Path, name: str) -> Iterator[Mutant]:
+    source = path.read_text(encoding="utf-8")
+    tree, unseen = get_ast(source), annotations(source)
+    for operator_name in sorted(plugins.operator_names()):
+        operator_class = plugins.get_operator(operator_name)
+        if operator_class.arguments():
+            continue
+        operator = operator_class()
+        positions = (place for node in ast_nodes(tree) for place in operator.mutation_positions(node))
+        for occurrence, (start, _end) in enumerate(positions):
+            if not any(begin <= start < end for begin, end in unseen):
+                yield Mutant(name, operator_name, occurrence, start[0])
+
+
+def annotations(source: str) -> list[tuple[Position, Position]]:
+    """Where the types stand: from line and column to line and column."""
+    found: list[ast.expr | None] = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.AnnAssign() | ast.arg():
+                found.append(node.annotation)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                found.append(node.returns)
+            case _:
+                pass
+    return [
+        ((one.lineno, one.col_offset), (one.end_lineno or one.lineno, one.end_col_offset or one.col_offset))
+        for one in found
+        if one
+    ]
+
+
+def draw(root: Path, modules: list[str], seed: int) -> list[Mutant]:
+    """All mutants of the modules, in an order that the seed decides."""
+    every = [mutant for module in modules for mutant in of_module(root / module, module)]
+    random.Random(seed).shuffle(every)  # noqa: S311 - a sample, no secret
+    return every
