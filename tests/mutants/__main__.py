@@ -40,7 +40,9 @@ class Copies:
             self.free.put(self._copy(folder / f"tree{count}"))
 
     def _copy(self, tree: Path) -> Path:
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        )
         for name in filter(None, listed.stdout.split("\0")):
             if (ROOT / name).is_file():
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +54,12 @@ def run(tree: Path, *arguments: str, limit: int = LIMIT) -> tuple[int, str]:
     """Exit code (-1: too long) and output of the project's Python in this tree."""
     surroundings = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": "tests.settings"}
     with subprocess.Popen(
-        [PYTHON, *arguments], cwd=tree, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [PYTHON, *arguments],
+        cwd=tree,
+        env=surroundings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         start_new_session=True,
     ) as program:
         try:
@@ -77,7 +84,9 @@ def judge(mutant: Mutant, copies: Copies) -> Result:
         if run(tree, "-c", LOADS, mutant.module.removesuffix(".py").replace("/", "."), limit=60)[0]:
             return Result(mutant, "unusable", "cannot be imported")
         tests = TARGETS[mutant.module]["tests"]
-        status, output = run(tree, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "-m", "not browser", *tests)
+        status, output = run(
+            tree, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "-m", "not browser", *tests
+        )
         return Result(mutant, "survived" if status == 0 else "killed", _last_line(output))
     finally:
         path.write_text(source, encoding="utf-8")
@@ -112,7 +121,9 @@ def sound(copies: Copies, modules: list[str]) -> bool:
     """Whether the tests pass where nothing is broken; otherwise everything would seem to be noticed."""
     tests = sorted({test for module in modules for test in TARGETS[module]["tests"]})
     tree = copies.free.get()
-    status, output = run(tree, "-m", "pytest", "-x", "-q", "-n2", "-p", "no:cacheprovider", "-m", "not browser", *tests, limit=3600)
+    status, output = run(
+        tree, "-m", "pytest", "-x", "-q", "-n2", "-p", "no:cacheprovider", "-m", "not browser", *tests, limit=3600
+    )
     copies.free.put(tree)
     print(f"Unbroken: {_last_line(output)}", flush=True)
     return status == 0
