@@ -151,8 +151,8 @@ def test_the_next_one_finds_nothing_of_the_one_before(room: Room) -> None:
         screen.close()
         screen = _open_the_screen(room, second)
         said = _sees_nothing_of(room, second, first, screen, pristine)
-        print(f"\nround {number}: {first}'s console closed after {closed:.2f} s, ready {came:.1f} s later")
-        print(f"  {second}: {said}")
+        print(f"\nround {number}: {first}'s console closed after {closed:.2f} s, ready {came:.1f} s later", flush=True)
+        print(f"  {second}: {said}", flush=True)
         slowest = max(slowest, closed)
         _let_wait(room, first)
         first, second = second, first
