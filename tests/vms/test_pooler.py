@@ -68,7 +68,7 @@ def ask_often(errors: list[Exception], number: int) -> None:
     query = Prepared(lambda pk: User.objects.filter(pk=pk, is_active=bool(number % 2)).values("pk"))
     try:
         for pk in range(40):
-            query.exists(pk)
+            list(User.objects.filter(pk__in=query.subquery(pk)))
             list(User.objects.filter(pk=number, username="x" * number))
     except Exception as error:  # noqa: BLE001 - handed to the test
         errors.append(error)
