@@ -17,12 +17,8 @@ import requests
 from tests.waits import LEASH, PATIENCE, stop
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SERVER = [
-    *"-m uvicorn labportal.asgi:application --loop uvloop --http httptools".split(),
-    "--no-access-log",
-    "--log-level",
-    "warning",
-]  # fmt: skip
+QUIET = ["--no-access-log", "--log-level", "warning"]
+SERVER = ["-m", "uvicorn", "labportal.asgi:application", "--loop", "uvloop", "--http", "httptools", *QUIET]
 
 
 @contextmanager
