@@ -140,6 +140,7 @@ def _sees_nothing_of(room: Room, name: str, former: str, screen: Page, pristine:
     return f"{seen[INK]} pixels of writing, as on the first screen of all; restore points: {', '.join(points)}"
 
 
+@pytest.mark.timeout(120 + 60 * HANDOVERS)
 def test_the_next_one_finds_nothing_of_the_one_before(room: Room) -> None:
     first, second, slowest = "ana", "ben", 0.0
     screen = _open_the_screen(room, first)
