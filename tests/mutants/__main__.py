@@ -1,4 +1,4 @@
-"""Break one place at a time, in a copy, and see whether a test notices: `bin/mutants [--count 200] [--seed N] [module …]`."""
+"""Break one place at a time, in a copy, and see whether a test notices: bin/mutants [--count N] [--seed N] [module]"""
 
 import argparse
 import os
