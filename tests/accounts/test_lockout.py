@@ -50,6 +50,15 @@ def test_five_wrong_passwords_lock_even_the_right_one():
     assert log_in("anna") is None
 
 
+def test_a_right_password_that_was_looked_at_before_the_lock_came_is_refused_after_it():
+    request = RequestFactory().post("/accounts/login/", {"username": "anna"}, REMOTE_ADDR=SCHOOL)
+    backend = lockout.RecheckingBackend()
+    assert backend.authenticate(request, username="anna", password=PASSWORD)
+    fail(5)
+    assert backend.authenticate(request, username="anna", password=PASSWORD) is None
+    assert backend.authenticate(None, username="anna", password=PASSWORD)  # a program, without a browser
+
+
 def test_another_address_is_not_locked():
     fail(5)
     assert log_in("anna", address=HOME)

@@ -1,25 +1,27 @@
-"""Break one place at a time, in a copy, and see whether a test notices: bin/mutants [--count N] [--seed N] [module]"""
+"""Break one place at a time, in a copy, and see whether a test notices: `bin/mutants [--count N] [--seed N] [module]`.
+
+A mutant is judged by the tests in targets.toml that come to its function, those of its very line first.
+"""
 
 import argparse
-import os
 import secrets
-import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from tests.mutants.copies import PYTEST, ROOT, Copy
 from tests.mutants.draw import Mutant, draw
+from tests.mutants.seen import Seen
+from tests.mutants.swap import ENDED, Request, replaceable
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv/bin/python"
 TARGETS: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "targets.toml").read_text(encoding="utf-8"))
-LIMIT = 600  # seconds that the tests of one mutant may take; a loop without an end is noticed, too
 MOST_SURVIVING = 0.05
 LOADS = "import django, importlib, sys; django.setup(); importlib.import_module(sys.argv[1])"
 
@@ -31,66 +33,50 @@ class Result:
     detail: str = ""
 
 
-class Copies:
-    """Trees that are broken one after the other; each is taken by one mutant at a time."""
-
-    def __init__(self, folder: Path, number: int) -> None:
-        self.free: SimpleQueue[Path] = SimpleQueue()
-        for count in range(number):
-            self.free.put(self._copy(folder / f"tree{count}"))
-
-    def _copy(self, tree: Path) -> Path:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-        )
-        for name in filter(None, listed.stdout.split("\0")):
-            if (ROOT / name).is_file():
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, tree / name)
-        return tree
-
-
-def run(tree: Path, *arguments: str, limit: int = LIMIT) -> tuple[int, str]:
-    """Exit code (-1: too long) and output of the project's Python in this tree."""
-    surroundings = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    with subprocess.Popen(
-        [PYTHON, *arguments],
-        cwd=tree,
-        env=surroundings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as program:
-        try:
-            output, _ = program.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(program.pid, 9)
-            return -1, "took too long"
-    return program.returncode, output
-
-
-def judge(mutant: Mutant, copies: Copies) -> Result:
-    tree = copies.free.get()
-    path = tree / mutant.module
+def judge(mutant: Mutant, copy: Copy, seen: Seen) -> Result:
+    path = copy.tree / mutant.module
     source = path.read_text(encoding="utf-8")
+    code = mutant.code(source)
+    if code is None or code == source or not compiles(code):
+        return Result(mutant, "unusable", "changes nothing, or is no Python")
+    if reason := equivalent(mutant, mutant.diff(source)):
+        return Result(mutant, "equivalent", reason)
     try:
-        code = mutant.code(source)
-        if code is None or code == source:
-            return Result(mutant, "unusable", "changes nothing")
-        if reason := equivalent(mutant, mutant.diff(source)):
-            return Result(mutant, "equivalent", reason)
-        path.write_text(code, encoding="utf-8")
-        if run(tree, "-c", LOADS, mutant.module.removesuffix(".py").replace("/", "."), limit=60)[0]:
-            return Result(mutant, "unusable", "cannot be imported")
-        tests = TARGETS[mutant.module]["tests"]
-        status, output = run(
-            tree, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "-m", "not browser", *tests
-        )
-        return Result(mutant, "survived" if status == 0 else "killed", _last_line(output))
+        path.write_text(code, encoding="utf-8")  # for the programs that tests start
+        return inside(mutant, copy, seen, code) if replaceable(source, code) else anew(mutant, copy, seen)
     finally:
         path.write_text(source, encoding="utf-8")
-        copies.free.put(tree)
+
+
+def compiles(code: str) -> bool:
+    try:
+        compile(code, "", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def inside(mutant: Mutant, copy: Copy, seen: Seen, code: str) -> Result:
+    """Judge what is only inside a function."""
+    tests = seen.of(mutant.module, mutant.line, TARGETS[mutant.module]["tests"])
+    if not tests:
+        return Result(mutant, "survived", "no test comes here")
+    limits = [(test, seen.patience(test)) for test in tests]
+    last = copy.ask(Request(limits, str(copy.tree / mutant.module), code))[-1]
+    if last.problem == ENDED:
+        return anew(mutant, copy, seen)
+    if last.problem:
+        return Result(mutant, "killed", f"{last.problem}")
+    return Result(mutant, "survived", f"{len(tests)} tests")
+
+
+def anew(mutant: Mutant, copy: Copy, seen: Seen) -> Result:
+    """Judge what a module runs while it is imported, in a process of its own."""
+    if copy.run("-c", LOADS, mutant.module.removesuffix(".py").replace("/", "."), limit=60):
+        return Result(mutant, "unusable", "cannot be imported")
+    tests = seen.of(mutant.module, mutant.line, TARGETS[mutant.module]["tests"], everywhere=True)
+    status = copy.run(*PYTEST, "-x", *tests, limit=60 + sum(map(seen.patience, tests)))
+    return Result(mutant, "killed" if status else "survived", f"{len(tests)} tests in a process of their own")
 
 
 def equivalent(mutant: Mutant, diff: list[str]) -> str:
@@ -103,11 +89,6 @@ def equivalent(mutant: Mutant, diff: list[str]) -> str:
     return ""
 
 
-def _last_line(output: str) -> str:
-    failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return (failed or output.strip().splitlines() or [""])[-1][:160]
-
-
 def tell(result: Result) -> None:
     mutant = result.mutant
     print(f"{result.outcome:10} {mutant.module}:{mutant.line} {mutant.operator.removeprefix('core/')}  {result.detail}")
@@ -117,16 +98,15 @@ def tell(result: Result) -> None:
     sys.stdout.flush()
 
 
-def sound(copies: Copies, modules: list[str]) -> bool:
-    """Whether the tests pass where nothing is broken; otherwise everything would seem to be noticed."""
-    tests = sorted({test for module in modules for test in TARGETS[module]["tests"]})
-    tree = copies.free.get()
-    status, output = run(
-        tree, "-m", "pytest", "-x", "-q", "-n2", "-p", "no:cacheprovider", "-m", "not browser", *tests, limit=3600
-    )
-    copies.free.put(tree)
-    print(f"Unbroken: {_last_line(output)}", flush=True)
-    return status == 0
+@contextmanager
+def copied(number: int, tests: list[str]) -> Iterator[list[Copy]]:
+    with tempfile.TemporaryDirectory(prefix="labportal-mutants-") as folder:
+        copies = [Copy(Path(folder) / str(count), tests) for count in range(number)]
+        try:
+            yield copies
+        finally:
+            for copy in copies:
+                copy.end()
 
 
 def main() -> int:
@@ -146,23 +126,36 @@ def main() -> int:
         for module in modules:
             print(f"{sum(mutant.module == module for mutant in drawn):5} {module}")
         return 0
-    with tempfile.TemporaryDirectory(prefix="labportal-mutants-") as folder:
-        copies = Copies(Path(folder), options.jobs)
-        if not sound(copies, modules):
+    seen = Seen(tuple(TARGETS))
+    with copied(options.jobs, sorted({test for module in modules for test in TARGETS[module]["tests"]})) as copies:
+        found = [copy.tests() for copy in copies]
+        if failed := seen.look(copies[0], found[0]):
+            print("These fail where nothing is broken:", *failed, sep="\n    ")
             return 2
-        return verdict(tried(drawn, copies, options.count, options.jobs))
+        return verdict(tried(drawn, copies, seen, options.count))
 
 
-def tried(drawn: list[Mutant], copies: Copies, count: int, jobs: int) -> list[Result]:
+def tried(drawn: list[Mutant], copies: list[Copy], seen: Seen, count: int) -> list[Result]:
     """The first `count` that can be imported."""
     results: list[Result] = []
     waiting = iter(drawn)
-    with ThreadPoolExecutor(jobs) as pool:
+    free: SimpleQueue[Copy] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def one(mutant: Mutant) -> Result:
+        copy = free.get()
+        try:
+            return judge(mutant, copy, seen)
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(len(copies)) as pool:
         while (missing := count - len(results)) > 0:
             batch = [mutant for mutant, _ in zip(waiting, range(missing), strict=False)]
             if not batch:
                 break
-            for result in pool.map(lambda mutant: judge(mutant, copies), batch):
+            for result in pool.map(one, batch):
                 tell(result)
                 if result.outcome != "unusable":
                     results.append(result)

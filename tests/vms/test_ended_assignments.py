@@ -59,7 +59,7 @@ def test_what_was_sent_goes_on(waiting: Operation):
 
 def test_of_a_worker_who_holds_it_nothing_is_sent(waiting: Operation, building_a: Lab, monkeypatch: pytest.MonkeyPatch):
     VirtualMachine.objects.update(hardware_id="known")
-    monkeypatch.setattr("vms.operations.sending.is_another", lambda *_: Assignment.objects.all().end() == 0)
+    monkeypatch.setattr("vms.inventory.identity.is_another", lambda *_: Assignment.objects.all().end() == 0)
     carry_out()
     assert (settled(waiting)[0], building_a.commands()) == (State.CANCELLED, 0)
 

@@ -66,7 +66,7 @@ def test_a_steward_who_is_removed_while_the_cluster_is_asked_deletes_nothing(
 ):
     VirtualMachine.objects.update(hardware_id="known")
     operation = ask(machine, ana, "delete-snapshot", snapshot="baseline")
-    monkeypatch.setattr("vms.operations.sending.is_another", lambda *_: looked_after.stewards.clear())
+    monkeypatch.setattr("vms.inventory.identity.is_another", lambda *_: looked_after.stewards.clear())
     assert (sent(operation)[0], building_a.pve.count("DELETE")) == (State.CANCELLED, 0)
 
 
