@@ -9,14 +9,12 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
-from tests.mutants.copies import PYTEST, ROOT, Copy
+from tests.mutants.copies import PYTEST, ROOT, Copy, spread
 from tests.mutants.draw import Mutant, draw
 from tests.mutants.seen import Seen
 from tests.mutants.swap import ENDED, Request, replaceable
@@ -129,7 +127,7 @@ def main() -> int:
     seen = Seen(tuple(TARGETS))
     with copied(options.jobs, sorted({test for module in modules for test in TARGETS[module]["tests"]})) as copies:
         found = [copy.tests() for copy in copies]
-        if failed := seen.look(copies[0], found[0]):
+        if failed := seen.look(copies, found[0]):
             print("These fail where nothing is broken:", *failed, sep="\n    ")
             return 2
         return verdict(tried(drawn, copies, seen, options.count))
@@ -139,26 +137,14 @@ def tried(drawn: list[Mutant], copies: list[Copy], seen: Seen, count: int) -> li
     """The first `count` that can be imported."""
     results: list[Result] = []
     waiting = iter(drawn)
-    free: SimpleQueue[Copy] = SimpleQueue()
-    for copy in copies:
-        free.put(copy)
-
-    def one(mutant: Mutant) -> Result:
-        copy = free.get()
-        try:
-            return judge(mutant, copy, seen)
-        finally:
-            free.put(copy)
-
-    with ThreadPoolExecutor(len(copies)) as pool:
-        while (missing := count - len(results)) > 0:
-            batch = [mutant for mutant, _ in zip(waiting, range(missing), strict=False)]
-            if not batch:
-                break
-            for result in pool.map(one, batch):
-                tell(result)
-                if result.outcome != "unusable":
-                    results.append(result)
+    while (missing := count - len(results)) > 0:
+        batch = [mutant for mutant, _ in zip(waiting, range(missing), strict=False)]
+        if not batch:
+            break
+        for result in spread(copies, lambda copy, mutant: judge(mutant, copy, seen), batch):
+            tell(result)
+            if result.outcome != "unusable":
+                results.append(result)
     return results
 
 

@@ -3,14 +3,22 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Pipe
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
 
 from tests.mutants.swap import DESCRIPTOR, Outcome, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
 PYTEST = ("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-m", "not browser")
+
+
+Thing = TypeVar("Thing")
+Answer = TypeVar("Answer")
 
 
 def listed() -> list[str]:
@@ -73,6 +81,23 @@ class Copy:
         self.pipe.close()
         self.pytest.terminate()
         self.pytest.wait(timeout=60)
+
+
+def spread(copies: list[Copy], work: Callable[[Copy, Thing], Answer], things: Iterable[Thing]) -> Iterator[Answer]:
+    """Do the work on all of these, each in a copy that is free, and tell the answers in order."""
+    free: SimpleQueue[Copy] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def one(thing: Thing) -> Answer:
+        copy = free.get()
+        try:
+            return work(copy, thing)
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(len(copies)) as pool:
+        yield from pool.map(one, things)
 
 
 def surroundings() -> dict[str, str]:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tests.mutants.copies import ROOT, Copy
+from tests.mutants.copies import ROOT, Copy, spread
 from tests.mutants.swap import Request
 
 KEPT = ROOT / ".venv/mutants/seen.json"
@@ -20,26 +20,30 @@ class Seen:
         self.modules = modules
         self.tests: dict[str, Test] = {}
 
-    def look(self, copy: Copy, tests: list[str]) -> list[str]:
-        """Run the tests that are not known yet, file by file, with nothing broken; returns those that fail."""
+    def look(self, copies: list[Copy], tests: list[str]) -> list[str]:
+        """Run the tests that are not known yet, with nothing broken; returns those that fail."""
         failed: list[str] = []
-        kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
-        others = _hash(copy, *filter(_shared, copy.names))
-        for file in dict.fromkeys(test.partition("::")[0] for test in tests):
-            version = _hash(copy, file) + others + str(self.modules)
-            if file not in kept or kept[file]["version"] != version:
-                mine = [test for test in tests if test.partition("::")[0] == file]
-                outcomes = copy.ask(Request([(test, MOST_SECONDS) for test in mine], watched=self.modules))
-                kept[file] = {
-                    "version": version,
-                    "tests": {one.test: {"seconds": one.seconds, "lines": one.lines} for one in outcomes},
-                }
-                if problems := [f"{one.test}: {one.problem}" for one in outcomes if one.problem]:
-                    failed += problems
-                    continue
+        kept: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+        others = _hash(copies[0], *filter(_shared, copies[0].names)) + str(self.modules)
+        files: dict[str, list[str]] = {}
+        for test in tests:
+            files.setdefault(test.partition("::")[0], []).append(test)
+
+        def known(copy: Copy, file: str) -> tuple[str, dict[str, Test], list[str]]:
+            version = _hash(copy, file) + others
+            if file in kept and kept[file]["version"] == version:
+                return version, kept[file]["tests"], []
+            outcomes = copy.ask(Request([(test, MOST_SECONDS) for test in files[file]], watched=self.modules))
+            problems = [f"{one.test}: {one.problem}" for one in outcomes if one.problem]
+            return version, {one.test: {"seconds": one.seconds, "lines": one.lines} for one in outcomes}, problems
+
+        for file, (version, found, problems) in zip(files, spread(copies, known, files), strict=True):
+            failed += problems
+            self.tests |= found
+            if not problems:
+                kept[file] = {"version": version, "tests": found}
                 KEPT.write_text(json.dumps(kept), encoding="utf-8")
-            self.tests |= kept[file]["tests"]
-            print(f"{sum(test['seconds'] for test in kept[file]['tests'].values()):6.1f} s {file}", flush=True)
+            print(f"{sum(test['seconds'] for test in found.values()):6.1f} s {file}", flush=True)
         return failed
 
     def of(self, module: str, line: int, files: list[str], *, everywhere: bool = False) -> list[str]:

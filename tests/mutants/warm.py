@@ -90,4 +90,4 @@ def _watch(modules: tuple[str, ...], lines: dict[str, set[int]]) -> None:
         return inside if frame.f_code.co_filename in files else None
 
     sys.settrace(called if files else None)
-    threading.settrace(called if files else None)  # type: ignore[arg-type]
+    threading.settrace(called if files else None)

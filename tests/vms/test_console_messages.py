@@ -2,12 +2,13 @@
 
 import random
 import struct
+from collections.abc import Callable
 
 import pytest
 
 from tests.vms.consoles import key, update
 from vms.console.ends import Ended
-from vms.console.messages import control, viewing
+from vms.console.messages import Filter, control, viewing
 
 FORMAT = b"\0" * 4 + b"\x20\x18\0\1" + b"\0\xff" * 3 + b"\x10\x08\0" + b"\0" * 3
 POINTER = struct.pack(">BBHH", 5, 1, 10, 10)
@@ -59,6 +60,48 @@ def test_encodings_that_change_how_input_looks_are_left_out():
 def test_what_nobody_knows_ends_the_console(message: bytes):
     with pytest.raises(Ended):
         viewing().feed(message)
+
+
+# Raw, CopyRect, RRE, ZRLE and their like, the desktop's size and its news, then the levels of quality and compression.
+KNOWN = {
+    *(0, 1, 2, 6, 7, 16, 50, -260), *(-224, -223, -239, -261, -307, -308, -309, -312, -313),
+    *range(-32, -22), *range(-256, -246), *range(-512, -411),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "known"), [(viewing, KNOWN), (control, KNOWN | {-258})])
+def test_these_encodings_pass_and_no_others(said: Callable[[], Filter], known: set[int]):
+    for asked in range(-900, -1), range(-1, 900):
+        assert said().feed(encodings(*asked)) == encodings(*(one for one in asked if one in known))
+
+
+FULL_FENCE = struct.pack(">BxxxIB", 248, 1, 64) + b"a" * 64
+RECORDING = struct.pack(">BBHBBI", 255, 1, 2, 3, 2, 44100)
+SCREENS = struct.pack(">BxHHBx", 251, 800, 600, 3) + b"\0" * 48
+LONG = [encodings(*[7] * 1000), FULL_FENCE, RECORDING, SCREENS, struct.pack(">BBH", 255, 1, 1)]
+
+
+@pytest.mark.parametrize("message", [*LONG, *PASSING, key(97)[:8], POINTER, QEMU_KEY, SOUND, SIZE, POWER])
+@pytest.mark.parametrize("size", [1, 2000])
+def test_a_message_is_passed_on_when_it_is_there_to_its_end(message: bytes, size: int):
+    said, stream = control(), message + update()
+    passed = [said.feed(stream[at : at + size]) for at in range(0, len(stream), size)]
+    assert b"".join(passed) == stream
+    assert size > 1 or passed[len(message) - 1] == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        encodings(*[7] * 1001),
+        struct.pack(">BxxxIB", 248, 1, 65) + b"a" * 65,
+        struct.pack(">BBH", 255, 1, 3),
+        struct.pack(">BBH", 255, 2, 0),
+    ],
+)
+def test_who_controls_cannot_say_more_than_there_is_to_say_either(message: bytes):
+    with pytest.raises(Ended):
+        control().feed(message)
 
 
 def test_what_is_kept_out_is_not_kept():

@@ -10,6 +10,7 @@ from django.urls import reverse
 from accounts.models import User
 from tests.labs import Lab, queries, writes
 from tests.vms.sets import many
+from vms import access
 from vms.models import Assignment, Batch, MachineSet, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,14 @@ def test_an_auditor_looks_and_asks_for_nothing(client: Client, networks: Machine
     assert "Start all stopped" not in text(client.get(url(networks)))
     assert ask(client, networks, "start", whose="all").status_code == 404
     assert asked() == []
+
+
+def test_an_auditor_who_looks_after_the_set_starts_its_machines(client: Client, networks: MachineSet, auditor: User):
+    assert not access.operates_set(auditor, None)
+    networks.stewards.add(auditor)
+    client.force_login(auditor)
+    ask(client, networks, "start", whose="all")
+    assert asked()
 
 
 def test_a_lab_administrator_starts_the_machines_of_any_set(client: Client, networks: MachineSet, lab_admin: User):
