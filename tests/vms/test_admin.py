@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from clusters.admin import ClusterAdmin
@@ -79,6 +80,22 @@ def test_a_machine_is_not_deleted(admin_client: Client, building_a: Lab):
     data = {"action": "delete_selected", "_selected_action": [building_a.machine(101).pk], "post": "yes"}
     admin_client.post(page("virtualmachine_changelist"), data)
     assert VirtualMachine.objects.count() == 4
+
+
+@pytest.mark.parametrize("is_released", [False, True])
+@pytest.mark.parametrize("from_the_list", [False, True])
+def test_an_assignment_that_keeps_its_machine_from_others_is_not_deleted(
+    admin_client: Client, building_a: Lab, ana: User, is_released: bool, from_the_list: bool
+):
+    building_a.give(101, ana)
+    row = Assignment.objects.get()
+    Assignment.objects.all().end()
+    if is_released:
+        Assignment.objects.update(released_at=timezone.now())
+    url = page("assignment_changelist") if from_the_list else page("assignment_delete", row.pk)
+    action = {"action": "delete_selected", "_selected_action": [row.pk]} if from_the_list else {}
+    assert admin_client.post(url, action | {"post": "yes"}).status_code == (302 if is_released else 200)
+    assert Assignment.objects.exists() is not is_released
 
 
 def test_an_operation_is_neither_edited_nor_deleted(admin_client: Client, operation: Operation):

@@ -64,9 +64,15 @@ class AssignmentAdmin(Choosing[Assignment], Downloadable[Assignment]):
             messages.error(request, OVERTAKEN)
             return redirect(request.path)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Assignment | None = None) -> bool:
-        """One that keeps a machine from others is ended, not deleted: nobody would know that it is not ready."""
-        return super().has_delete_permission(request, obj) and not (obj and obj.released_at is None)
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """One that keeps a machine from others is ended, not deleted: nobody would know that it is not ready.
+
+        Said here and not by a permission, which deleting a whole cluster asks for, too.
+        """
+        shown, counted, lacking, protected = super().get_deleted_objects(objs, request)
+        return shown, counted, lacking, [*protected, *(str(row) for row in objs if row.released_at is None)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Assignment]:
         tried = Preparation.objects.filter(assignment=OuterRef("pk")).order_by("-asked_at", "-pk")
