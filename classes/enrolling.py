@@ -9,10 +9,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from classes import queue
+from classes import queue, releasing
 from classes.models import Invite, LabClass, Membership
 from vms import preparing
-from vms.models import Assignment, Preparation, VirtualMachine
+from vms.models import Preparation, VirtualMachine
 
 DOOR = Lock()
 
@@ -118,6 +118,7 @@ def remove(membership: Membership, *, way: str, by: User, shown: str | None = No
         row = Membership.objects.live().filter(pk=membership.pk).first()
         if row is None:
             return []
+        preparing.unreserve(releasing.unreleased(lab_class), person=row.user_id)
         freed = [] if way == KEEP else preparing.free(unreleased(row), way=way, by=by, shown=shown)
         row.left_at, row.waiting_since = timezone.now(), None
         row.save(update_fields=["left_at", "waiting_since"])
@@ -128,5 +129,4 @@ def remove(membership: Membership, *, way: str, by: User, shown: str | None = No
 
 def unreleased(membership: Membership) -> Any:
     """The person's assignments to machines of the class, also to those that are kept."""
-    mine = Assignment.objects.unreleased().filter(user=membership.user_id)
-    return mine.filter(vm__class_machine__lab_class=membership.lab_class_id)
+    return releasing.unreleased(membership.lab_class).filter(user=membership.user_id)

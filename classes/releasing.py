@@ -56,6 +56,7 @@ def drop(
     with transaction.atomic():
         held = queue.hold(lab_class)
         leaving = ClassMachine.objects.filter(lab_class=held, vm__in=list(machines))
+        preparing.unreserve(unreleased(held).filter(vm__in=leaving.values("vm")))
         freed = preparing.free(unreleased(held).filter(vm__in=leaving.values("vm")), way=way, by=by, shown=shown)
         leaving.update(is_leaving=True)
         _let_leave(held)
@@ -90,6 +91,7 @@ def end(lab_class: LabClass, *, way: str, by: User, shown: str | None = None) ->
 def _close(held: LabClass) -> None:
     held.ended_at = held.ended_at or timezone.now()
     held.save(update_fields=["ended_at"])
+    preparing.unreserve(unreleased(held))
     for invite in Invite.objects.filter(lab_class=held, revoked_at=None):
         inviting.revoke(invite)
     Membership.objects.filter(lab_class=held).exclude(waiting_since=None).update(waiting_since=None)

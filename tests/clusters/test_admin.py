@@ -16,6 +16,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth, DeletedCluster
@@ -278,10 +279,14 @@ def test_a_cluster_whose_machine_somebody_holds_is_not_deleted(lena: Client, bui
     assert Cluster.objects.exists()
 
 
-def test_a_cluster_whose_assignments_have_ended_is_deleted(lena: Client, building_a: Lab, ana: User) -> None:
+def test_a_cluster_is_deleted_when_its_machines_are_ready_for_others(lena: Client, building_a: Lab, ana: User) -> None:
     building_a.give(101, ana)
     Assignment.objects.all().end()
-    lena.post(reverse("admin:clusters_cluster_delete", args=[building_a.row.pk]), {"post": "yes"})
+    url = reverse("admin:clusters_cluster_delete", args=[building_a.row.pk])
+    lena.post(url, {"post": "yes"})
+    assert Cluster.objects.exists()
+    Assignment.objects.update(released_at=timezone.now())
+    lena.post(url, {"post": "yes"})
     assert not Cluster.objects.exists()
 
 

@@ -139,9 +139,10 @@ def test_a_cluster_whose_machine_somebody_holds_is_not_deleted(building_a: Lab, 
     assert Cluster.objects.filter(cluster_id="building-a").exists()
 
 
-def test_a_cluster_takes_its_machines_and_ended_assignments_along(building_a: Lab, building_b: Lab, ana: User):
+def test_a_cluster_takes_its_machines_and_released_assignments_along(building_a: Lab, building_b: Lab, ana: User):
     building_a.give(101, ana)
     Assignment.objects.end()
+    Assignment.objects.update(released_at=timezone.now())
     building_a.row.delete()
     assert set(VirtualMachine.objects.values_list("cluster_id", flat=True)) == {"building-b"}
     assert not Assignment.objects.exists()

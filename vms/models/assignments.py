@@ -23,10 +23,12 @@ NOT_GRANTED = gettext_lazy(
 
 
 def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
-    """Refuse to delete a machine that somebody holds now; what was held once does not protect."""
-    live = list(sub_objs.defer(None).filter(ended_at=None))
-    if live:
-        raise ProtectedError(_("Somebody holds these machines. End the assignments first."), set(live))
+    """Refuse to delete a machine that is not ready for others: found again, it would be anybody's as it is."""
+    not_ready = Q(ended_at=None) | Q(vm__gone_at=None)
+    unreleased = list(sub_objs.defer(None).filter(not_ready, released_at=None))
+    if unreleased:
+        text = _("Somebody holds these machines, or they are not ready for the next person. Free them first.")
+        raise ProtectedError(text, set(unreleased))
     CASCADE(collector, field, sub_objs, using)
 
 

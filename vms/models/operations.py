@@ -33,6 +33,12 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             state=Operation.State.CANCELLED, outcome=outcome, finished_at=timezone.now(), leased_until=None
         )
 
+    def dismiss(self) -> int:
+        """Say no more on the cards which of these failed."""
+        state = Operation.State
+        failed = self.filter(state__in=[state.FAILED, state.UNKNOWN, state.CANCELLED], dismissed_at=None).order_by()
+        return failed.update(dismissed_at=timezone.now())
+
     def under_way(self) -> Self:
         """Those that count against the limits of a node and a cluster."""
         return self.open().exclude(admitted_at=None)

@@ -3,7 +3,7 @@
 `free` is the one way in which people take machines from others, `keep` the one in which the portal does so by itself.
 """
 
-from vms.preparing.freeing import Changed, free, give_back, keep, keep_longer
+from vms.preparing.freeing import Changed, free, give_back, keep, keep_longer, unreserve
 from vms.preparing.outlook import Outlook, digest, of, register
 from vms.preparing.working import RELEASED, sweep, work_on
 
@@ -19,5 +19,6 @@ __all__ = [
     "of",
     "register",
     "sweep",
+    "unreserve",
     "work_on",
 ]

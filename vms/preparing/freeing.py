@@ -76,12 +76,17 @@ def _reserved_before(found: Outlook) -> int | None:
 
 
 def _needs_nothing(found: Outlook, wanted: Preparation, *, is_busy: bool) -> bool:
-    """A machine that is gone; one that goes on as it is; and one that failed before, which somebody gives away so."""
+    """A machine that is gone, and one that goes on as it is."""
     if found.machine.gone_at:
         return True
-    if wanted.way != Way.AS_IT_IS:
-        return False
-    return found.failed is not None or not (wanted.points or is_busy)
+    return wanted.way == Way.AS_IT_IS and not (wanted.points or is_busy)
+
+
+def unreserve(assignments: AssignmentQuerySet, *, person: int | None = None) -> None:
+    """Whoever, or this person, was to get one of these machines when it is ready does not get it any more."""
+    promised = Preparation.objects.filter(assignment__in=assignments.unreleased().order_by().values("pk"))
+    wanted = promised.filter(reserved_for=person) if person else promised.exclude(reserved_for=None)
+    wanted.order_by().update(reserved_for=None)
 
 
 def keep(assignments: AssignmentQuerySet) -> int:
@@ -100,12 +105,15 @@ def _later() -> datetime:
 
 
 def give_back(assignments: AssignmentQuerySet) -> int:
-    """Let people have again what is kept for them. What somebody freed meanwhile stays so."""
+    """Let people have again what is kept for them. What somebody freed meanwhile stays so.
+
+    They have had it all the time: what was saved before the break is theirs, and goes when the machine is freed.
+    """
     given = 0
     with transaction.atomic():
         kept = assignments.unreleased().filter(preparations=None, user__is_active=True).exclude(kept_until=None)
         for row in kept.select_for_update(of=("self",)):
             Assignment.objects.filter(pk=row.pk).update(released_at=timezone.now())
-            Assignment.objects.create(vm_id=row.vm_id, user_id=row.user_id)
+            Assignment.objects.create(vm_id=row.vm_id, user_id=row.user_id, assigned_at=row.assigned_at)
             given += 1
     return given

@@ -36,6 +36,7 @@ GONE = gettext_noop("The cluster does not have this machine any more.")
 NO_BASELINE = gettext_noop("The machine has no snapshot “%(name)s”.")
 UNSHOWN = gettext_noop("It has restore points that were not shown: %(names)s. Look at them, and choose again.")
 NOT_RUNNING = gettext_noop("The machine is %(status)s, so it cannot be shut down.")
+SLEEPS = gettext_noop("It sleeps, and would wake with the screen of the last person. Start it, and choose again.")
 SWITCHED_OFF = gettext_noop("The cluster was switched off meanwhile.")
 
 
@@ -80,6 +81,9 @@ def _step(preparation: Preparation, config: ClusterConfig) -> None:
 def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | None:
     """The next action, and the snapshot that it is about. None when there is none, which was written down."""
     vm = preparation.assignment.vm
+    if reason := rules.nothing_under_way(rules.situation(vm), ""):
+        _wait(preparation, reason)
+        return None
     with gate.connect(config) as pve:
         if not identity.confirm(pve, vm):
             preparation.finish(State.FAILED, identity.ANOTHER)
@@ -96,6 +100,8 @@ def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | 
         preparation.finish(State.FAILED, NO_BASELINE % {"name": preparation.baseline})
     elif unshown:
         preparation.finish(State.FAILED, UNSHOWN % {"names": ", ".join(unshown)})
+    elif status.lock == rules.ASLEEP and preparation.way != Way.AS_IT_IS:
+        preparation.finish(State.FAILED, SLEEPS)
     elif going:
         return Action.DELETE_SNAPSHOT, going[0]
     elif preparation.way == Way.REVERT:
@@ -150,7 +156,9 @@ def succeed(preparation: Preparation) -> None:
     with transaction.atomic():
         if not preparation.finish(State.DONE):
             return
+        preparation.refresh_from_db(fields=["reserved_for"])  # it may have been taken back meanwhile
         held = preparation.assignment
+        Operation.objects.filter(vm=held.vm_id).dismiss()
         Assignment.objects.filter(pk=held.pk, released_at=None).update(released_at=timezone.now())
         if preparation.reserved_for_id:
             _give(held.vm, preparation.reserved_for_id)

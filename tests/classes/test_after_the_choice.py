@@ -1,0 +1,153 @@
+"""Between a teacher's choice and the next person: what changes meanwhile, and what is left of the one before."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from classes.models import LabClass, Membership
+from tests.classes.conftest import logged_in
+from tests.classes.test_handing_over import Room, by_a_table, last_day_is_over, room, unassigned
+from tests.labs import ago, carry_out
+from vms import operations, preparing
+from vms.models import Assignment, Operation, Preparation
+
+__all__ = ["room"]
+
+pytestmark = pytest.mark.django_db
+
+State, Way = Preparation.State, Preparation.Way
+
+
+# Who was to get the machine
+
+
+def removed(room: Room) -> None:
+    room.post(f"people/{Membership.objects.get(user=room.chen).pk}/remove/")
+
+
+def dropped(room: Room) -> None:
+    room.post(f"machines/{room.vm.pk}/drop/")
+
+
+def ended(room: Room) -> None:
+    room.post("end/")
+
+
+def deleted(room: Room) -> None:
+    room.post("delete/")
+
+
+@pytest.mark.parametrize("path", [removed, dropped, ended, deleted, last_day_is_over], ids=lambda path: path.__name__)
+def test_whoever_was_to_get_it_does_not_when_that_is_over(room: Room, path: Any):
+    by_a_table(room, Way.SHUT_DOWN)
+    assert Preparation.objects.get().reserved_for == room.chen
+    path(room)
+    room.prepare()
+    assert (Preparation.objects.get().state, room.holder()) == (State.DONE, None)
+    assert LabClass.objects.filter(pk=room.made.pk).exists() == (path is not deleted)
+
+
+def test_nor_when_the_preparation_had_failed_before(room: Room):
+    room.lab.pve.guest(102).snapshots.clear()
+    by_a_table(room, Way.REVERT)
+    room.prepare()
+    assert Preparation.objects.get().state == State.FAILED
+    removed(room)
+    unassigned(room, Way.AS_IT_IS)
+    assert (Assignment.objects.unreleased().exists(), room.holder()) == (False, None)
+
+
+def test_nor_when_it_is_taken_back_while_a_worker_is_about_it(room: Room):
+    by_a_table(room, Way.SHUT_DOWN)
+    worked_on = Preparation.objects.select_related("assignment__vm").get()
+    assert worked_on.claim(timezone.now())
+    removed(room)
+    preparing.working.succeed(worked_on)
+    assert (Preparation.objects.get().state, room.holder()) == (State.DONE, None)
+
+
+# Restore points
+
+
+def reopened(room: Room) -> None:
+    last_day_is_over(room)
+    room.post("reopen/")
+    Membership.objects.filter(user=room.chen).update(waiting_since=timezone.now())
+
+
+def given_back_by_a_table(room: Room) -> None:
+    preparing.keep(Assignment.objects.live())
+    page = room.post("machines/table/", text="ana,net-02")
+    room.post("machines/table/", shown=page.context["shown"])
+
+
+@pytest.mark.parametrize("back", [reopened, given_back_by_a_table], ids=lambda back: back.__name__)
+def test_restore_points_from_before_a_break_are_the_persons_too(room: Room, back: Any):
+    room.save("lesson-2", room.tess)
+    Assignment.objects.update(assigned_at=ago(days=2))
+    points = room.lab.pve.guest(102).snapshots
+    for name, days in (("baseline", 3), ("lesson-2", 1)):
+        points[name] = replace(points[name], taken=ago(days=days).timestamp())
+        room.machine().snapshots.filter(name=name).update(taken_at=ago(days=days))
+    back(room)
+    assert room.holder() == "ana"
+    end = f"machines/{room.vm.pk}/unassign/"
+    room.post(end, way=Way.SHUT_DOWN, shown=room.shown(end))
+    room.prepare()
+    assert (list(points), room.holder()) == (["baseline"], "chen")
+
+
+def test_as_it_is_after_a_failure_deletes_them_as_the_page_says(room: Room):
+    room.save("my-save-point", room.ana)
+    del room.lab.pve.guest(102).snapshots["baseline"]
+    end = f"machines/{room.vm.pk}/unassign/"
+    room.post(end, way=Way.REVERT, shown=room.shown(end))
+    room.prepare()
+    page = room.client.get(f"/classes/{room.made.pk}/{end}")
+    assert "These restore points are deleted: my-save-point." in page.content.decode()
+    room.post(end, way=Way.AS_IT_IS, shown=page.context["shown"])
+    room.prepare()
+    assert (list(room.lab.pve.guest(102).snapshots), room.holder()) == ([], "chen")
+
+
+# What the machine is doing
+
+
+@pytest.mark.parametrize("way", [Way.SHUT_DOWN, Way.REVERT])
+def test_a_machine_that_sleeps_with_somebodys_screen_is_not_ready(room: Room, way: str):
+    guest = room.lab.pve.guest(102)
+    guest.status, guest.lock = "stopped", "suspended"
+    room.lab.sync()
+    unassigned(room, way)
+    room.prepare()
+    assert (Preparation.objects.get().state, room.holder()) == (State.FAILED, None)
+    assert "would wake with the screen" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
+
+
+def test_what_the_last_person_began_is_waited_for(room: Room):
+    room.lab.pve.guest(102).status = "stopped"
+    room.machine().observe("stopped", at=timezone.now())
+    operations.request(room.machine(), "start", by=room.ana)
+    carry_out()
+    unassigned(room, Way.AS_IT_IS)
+    preparing.work_on(Preparation.objects.select_related("assignment__vm__cluster", "asked_by", "operation").get())
+    assert Operation.objects.open().exists()
+    assert room.holder() is None
+    room.prepare()
+    assert (room.lab.pve.guest(102).status, room.holder()) == ("running", "chen")
+
+
+def test_what_failed_for_the_last_person_is_not_told_to_the_next_one(room: Room):
+    operations.request(room.machine(), "shutdown", by=room.ana)
+    Operation.objects.filter(action="shutdown").update(
+        state="failed", admitted_at=timezone.now(), finished_at=timezone.now()
+    )
+    told = "“Shut down” failed."
+    assert told in logged_in(room.ana).get("/vms/").content.decode()
+    unassigned(room, Way.AS_IT_IS)
+    assert room.holder() == "chen"
+    page = logged_in(room.chen).get("/vms/").content.decode()
+    assert "net-02" in page
+    assert told not in page
