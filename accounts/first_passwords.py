@@ -48,13 +48,19 @@ def give(person: User, *, seen: str) -> str:
     password = make()
     encoded = make_password(password)  # before the transaction: nobody else can write while that lasts
     with transaction.atomic():
+        person.password, person.must_change_password = encoded, True
+        store(person, seen=seen)
+        transaction.on_commit(partial(jobs.tell_of_new_password, person), robust=True)
+    return password
+
+
+def store(person: User, *, seen: str) -> None:
+    """Write this person's password, and nothing else, in the place of the one that was seen. Raises `Changed`."""
+    with transaction.atomic():
         held = User.objects.select_for_update().get(pk=person.pk)
         if not constant_time_compare(state(held), seen):
             raise Changed
-        held.password, held.must_change_password = encoded, True
-        held.save(update_fields=["password", "must_change_password"])
-        transaction.on_commit(partial(jobs.tell_of_new_password, held), robust=True)
-    return password
+        person.save(update_fields=["password", "must_change_password"])
 
 
 def insist(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

@@ -11,7 +11,7 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import spreadsheet
+from accounts import first_passwords, spreadsheet
 from accounts.models import User
 
 
@@ -23,8 +23,13 @@ class OwnPasswordForm(PasswordChangeForm):
         return new
 
     def save(self, commit: bool = True) -> User:
+        """Writes the password alone, and in the place of the old one. Raises `first_passwords.Changed`."""
+        seen = first_passwords.state(self.user)
+        super().save(commit=False)
         self.user.must_change_password = False
-        return super().save(commit)
+        if commit:
+            first_passwords.store(self.user, seen=seen)
+        return self.user
 
 
 class ProfileForm(forms.ModelForm[User]):

@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts.first_passwords import Changed
 from accounts.forms import OwnPasswordForm, ProfileForm
 from accounts.models import User
 
@@ -20,7 +21,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     person = User.objects.get(pk=request.user.pk or 0)
     form = ProfileForm(request.POST or None, instance=person)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        person.save(update_fields=form.changed_data)  # what others decide about an account is not written here
         with translation.override(person.language or None):
             messages.success(request, _("Your settings are saved."))
         return redirect("profile")
@@ -35,5 +36,10 @@ class ChangePassword(PasswordChangeView):
     success_url = reverse_lazy("profile")
 
     def form_valid(self, form: object) -> HttpResponse:
+        try:
+            answer = super().form_valid(form)  # type: ignore[arg-type]
+        except Changed:
+            messages.error(self.request, _("Your password was changed by somebody else meanwhile. Log in again."))
+            return redirect("login")
         messages.success(self.request, _("Your password is changed. Other devices have to log in again."))
-        return super().form_valid(form)  # type: ignore[arg-type]
+        return answer

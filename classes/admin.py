@@ -104,7 +104,7 @@ class LabClassAdmin(Choosing[LabClass]):
 
     def save_model(self, request: HttpRequest, obj: LabClass, form: Any, change: bool) -> None:
         if change:
-            running.save(obj)
+            running.save(obj, changed=form.changed_data)
         else:
             running.create(obj, owner=obj.owner, grants=())
 

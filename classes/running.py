@@ -35,10 +35,10 @@ def create(lab_class: LabClass, *, owner: User, grants: Iterable[ClusterGrant]) 
     return lab_class
 
 
-def save(lab_class: LabClass) -> None:
-    """Save changed facts; the set is called like its class."""
+def save(lab_class: LabClass, *, changed: Iterable[str]) -> None:
+    """Save the changed facts, and nothing that others decided meanwhile; the set is called like its class."""
     with transaction.atomic():
-        lab_class.save()
+        lab_class.save(update_fields={field.name for field in LabClass._meta.concrete_fields}.intersection(changed))
         kept = lab_class.machine_set
         ending = kept.name.rpartition(" · ")[2]
         kept.name = f"{lab_class.name[:80]} · {ending}"

@@ -107,7 +107,7 @@ def settings(request: PersonRequest, pk: int) -> HttpResponse:
     name = lab_class.name  # a form that is refused leaves its values in the object
     form = LabClassForm(request.POST or None, instance=lab_class)
     if request.method == "POST" and form.is_valid():
-        running.save(form.save(commit=False))
+        running.save(form.save(commit=False), changed=form.changed_data)
         messages.success(request, _("Saved."))
         return redirect("classes-settings", pk)
     lab_class.name = name

@@ -102,7 +102,7 @@ admin/clusters/                                     | 302                       
 admin/                                              |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 200 200 200 200
 admin/login/                                        | 200 200 200 200 200 302 302 302 302 | 200
 admin/logout/                                       | 302 302 302 302 302 405 405 405 405 | 302
-admin/password_change/                              |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 200 200 200 200
+admin/password_change/                              | 302                                 | 302
 admin/password_change/done/                         |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 405 405 405 405
 admin/autocomplete/                                 |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 405 405 405 405
 admin/jsi18n/                                       |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 405 405 405 405

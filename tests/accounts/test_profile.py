@@ -1,9 +1,14 @@
 """A person's own page: what one may choose, and that it is one's own."""
 
+from typing import Any
+
 import pytest
+from django.contrib.auth.hashers import make_password
+from django.forms import BaseForm
 from django.test import Client
 from django.urls import reverse
 
+from accounts.forms import OwnPasswordForm, ProfileForm
 from accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -69,3 +74,54 @@ def test_who_has_no_password_here_is_not_offered_another(as_anna: Client, anna: 
     anna.save()
     as_anna.force_login(anna)
     assert reverse("password_change").encode() not in as_anna.get(reverse("profile")).content
+
+
+# What others decide while a form of one's own is under way
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, form: type[BaseForm], anna: User, **fields: Any) -> None:
+    """Somebody writes these between the check of a form and its end."""
+    is_valid = form.is_valid
+
+    def checked(self: BaseForm) -> bool:
+        found = is_valid(self)
+        User.objects.filter(pk=anna.pk).update(**fields)
+        return found
+
+    monkeypatch.setattr(form, "is_valid", checked)
+
+
+TAKEN = {"is_staff": False, "is_superuser": False, "is_active": False}
+
+
+FORMS = {"profile": ProfileForm, "password_change": OwnPasswordForm}
+SENT = CHOSEN | {"old_password": OLD, "new_password1": NEW, "new_password2": NEW}
+
+
+@pytest.mark.parametrize("page", FORMS)
+def test_rights_that_are_taken_meanwhile_do_not_come_back(
+    as_anna: Client, anna: User, monkeypatch: pytest.MonkeyPatch, page: str
+):
+    User.objects.filter(pk=anna.pk).update(is_staff=True, is_superuser=True)
+    meanwhile(monkeypatch, FORMS[page], anna, **TAKEN)
+    as_anna.post(reverse(page), SENT)
+    anna.refresh_from_db()
+    assert {name: getattr(anna, name) for name in TAKEN} == TAKEN
+    assert (anna.theme, anna.check_password(NEW)) == (("dark", False) if page == "profile" else ("auto", True))
+
+
+@pytest.mark.parametrize("page", FORMS)
+def test_a_first_password_that_is_given_meanwhile_stays(
+    as_anna: Client, anna: User, monkeypatch: pytest.MonkeyPatch, page: str
+):
+    meanwhile(monkeypatch, FORMS[page], anna, password=make_password("given"), must_change_password=True)
+    said = as_anna.post(reverse(page), SENT, follow=True).content.decode()
+    anna.refresh_from_db()
+    assert (anna.check_password("given"), anna.must_change_password) == (True, True)
+    assert page == "profile" or "Your password was changed by somebody else meanwhile." in said
+    assert "sessionid" not in as_anna.cookies or as_anna.get("/vms/").status_code == 302
+
+
+def test_the_admin_changes_ones_own_password_on_the_same_page(as_anna: Client, anna: User):
+    User.objects.filter(pk=anna.pk).update(is_staff=True)
+    assert as_anna.get("/admin/password_change/").url == reverse("password_change")

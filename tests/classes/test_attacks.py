@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from classes import enrolling, running
+from classes.forms import LabClassForm
 from classes.models import LabClass, Membership
-from tests.classes.conftest import lab_class, teacher
+from tests.classes.conftest import lab_class, logged_in, teacher
 from tests.labs import Lab
 from vms.models import MachineSet
 
@@ -179,3 +181,22 @@ def test_it_is_refused(school: School, name: str) -> None:
 def test_the_same_is_possible_for_who_may(school: School, name: str) -> None:
     assert ATTACKS[name][1](school)
     print(f"\n  possible  beside “{name}”", end="")
+
+
+def test_settings_that_are_saved_undo_nothing_that_was_decided_meanwhile(
+    networks: LabClass, tess: User, theo: User, monkeypatch: pytest.MonkeyPatch
+):
+    """tess, who begins to save as its owner, is none any more when that is written."""
+    sent = {"name": "Renamed", "freed_machines": "revert"}
+    checked, ended_at = LabClassForm.is_valid, timezone.now()
+
+    def is_valid(form: LabClassForm) -> bool:
+        found = checked(form)
+        LabClass.objects.update(owner=theo, ended_at=ended_at, is_being_deleted=True)
+        return found
+
+    monkeypatch.setattr(LabClassForm, "is_valid", is_valid)
+    logged_in(tess).post(f"/classes/{networks.pk}/settings/", sent)
+    networks.refresh_from_db()
+    assert networks.name == "Renamed"
+    assert (networks.owner, networks.ended_at, networks.is_being_deleted) == (theo, ended_at, True)
