@@ -2,9 +2,11 @@
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from accounts import sessions
 from accounts.models import User
 from tests.labs import queries
 
@@ -59,3 +61,23 @@ def test_the_next_person_at_the_computer_is_himself(logged_in: Client, ben: User
     logged_in.force_login(ben)
     for _ in range(2):
         assert logged_in.get(PAGE).wsgi_request.user == ben
+
+
+def test_so_many_sessions_are_remembered(monkeypatch: pytest.MonkeyPatch, ana: User) -> None:
+    monkeypatch.setattr(sessions, "REMEMBERED", 2)
+    monkeypatch.setattr(sessions, "_owners", {})
+    numbers = []
+    for _ in range(5):
+        Client().force_login(ana)
+        numbers.append(len(sessions._owners))
+    assert max(numbers) == 2
+    assert min(numbers) == 1
+
+
+def test_a_person_who_came_along_is_taken_once_and_in_his_request_alone(logged_in: Client, ana: User) -> None:
+    def page(_request: HttpRequest) -> HttpResponse:
+        sessions.SessionStore(logged_in.session.session_key).load()
+        return HttpResponse(f"{sessions.take(ana.pk)} {sessions.take(ana.pk)}")
+
+    assert sessions.person_along(page)(HttpRequest()).content == b"ana None"
+    assert sessions.take(ana.pk) is None

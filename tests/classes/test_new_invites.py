@@ -1,13 +1,16 @@
 """A new invite: made by a request that redirects, shown once, and by no class that has ended."""
 
+import sys
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.views.debug import ExceptionReporter
 
 from accounts.models import User
-from classes import releasing, running
+from classes import inviting, releasing, running
 from classes.models import Invite, LabClass
 from classes.views.invites import COOKIE
 from tests.admin_pages import said
@@ -81,3 +84,29 @@ def test_a_class_that_has_ended_makes_none_and_says_so(client: Client, where: st
     client.post(f"/classes/{networks.pk}/reopen/")
     client.post(where, DATA)
     assert Invite.objects.count() == 2
+
+
+def test_no_report_of_an_error_tells_the_token(networks: LabClass, tess: User, monkeypatch: pytest.MonkeyPatch):
+    def told(make: Callable[[], object]) -> str:
+        try:
+            make()
+        except ZeroDivisionError:
+            frames = ExceptionReporter(None, *sys.exc_info()).get_traceback_frames()
+            return str([frame["vars"] for frame in frames if frame["filename"] == inviting.__file__])
+        raise AssertionError
+
+    drawn: list[str] = []
+
+    def fail(invite: Invite, *_: object, **__: object) -> None:
+        drawn.append(invite.token_hash)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Invite, "draw", lambda _: ("the-token", "the-code"))
+    monkeypatch.setattr(Invite, "save", fail)
+    invite = Invite(expires_at=timezone.now() + timedelta(days=1), max_uses=5)
+    report = told(lambda: inviting.renew(networks, invite, by=tess))
+    report += told(lambda: inviting.honour(networks, "the-token", by=tess))
+    assert len(drawn) == 2
+    assert "lab_class" in report
+    assert "the-token" not in report
+    assert "the-code" not in report

@@ -34,3 +34,22 @@ def test_a_certificate_for_another_host_is_doubted(names: tuple[str, ...], host:
 
 def test_a_certificate_whose_time_has_not_come_is_doubted() -> None:
     assert "not yet valid" in trust.doubts(look("pve", begins=1, ends=2), "pve", now=datetime.now(UTC))[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [
+        ((), "but no host at all."),
+        (("a", "b", "c", "d", "e"), "but a, b, c, d, e."),
+        (("a", "b", "c", "d", "e", "f", "g"), "but a, b, c, d, e and 2 more."),
+    ],
+)
+def test_the_first_five_names_are_said(names: tuple[str, ...], listed: str) -> None:
+    assert trust.doubts(look(*names), "pve", now=datetime.now(UTC))[0].endswith(listed)
+
+
+def test_the_very_moments_of_its_beginning_and_end_are_within() -> None:
+    certificate = look("pve")
+    for moment in certificate.not_before, certificate.not_after:
+        assert trust.doubts(certificate, "pve", now=moment) == []
+    assert "expired" in trust.doubts(certificate, "pve", now=certificate.not_after + timedelta(seconds=1))[0]

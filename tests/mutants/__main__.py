@@ -73,7 +73,9 @@ def anew(mutant: Mutant, copy: Copy, seen: Seen) -> Result:
     if copy.run("-c", LOADS, mutant.module.removesuffix(".py").replace("/", "."), limit=60):
         return Result(mutant, "unusable", "cannot be imported")
     tests = seen.of(mutant.module, mutant.line, TARGETS[mutant.module]["tests"], everywhere=True)
-    status = copy.run(*PYTEST, "-x", *tests, limit=60 + sum(map(seen.patience, tests)))
+    status = copy.run(
+        *PYTEST, "-x", *TARGETS[mutant.module].get("imported", ()), *tests, limit=60 + sum(map(seen.patience, tests))
+    )
     return Result(mutant, "killed" if status else "survived", f"{len(tests)} tests in a process of their own")
 
 

@@ -1,6 +1,7 @@
 """The mutants of a module: every place that the mutation tool would change, without those that say nothing.
 
-Left out are changes of type annotations, which nothing runs, and of sentences' keys and docstrings, which are no code.
+Left out are changes of type annotations, which nothing runs, of the bare * in a signature, which the tool takes for a
+product, and of `is` to `==`: it stands before None, and before what equals nothing but itself.
 """
 
 import ast
@@ -14,6 +15,7 @@ from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
+SAME = {"core/ReplaceComparisonOperator_Is_Eq", "core/ReplaceComparisonOperator_IsNot_NotEq"}
 Position = tuple[int, int]
 
 
@@ -39,12 +41,13 @@ def of_module(path: Path, name: str) -> Iterator[Mutant]:
     tree, unseen = get_ast(source), annotations(source)
     for operator_name in sorted(plugins.operator_names()):
         operator_class = plugins.get_operator(operator_name)
-        if operator_class.arguments():
+        if operator_class.arguments() or operator_name in SAME:
             continue
         operator = operator_class()
-        positions = (place for node in ast_nodes(tree) for place in operator.mutation_positions(node))
-        for occurrence, (start, _end) in enumerate(positions):
-            if not any(begin <= start < end for begin, end in unseen):
+        positions = ((node, place) for node in ast_nodes(tree) for place in operator.mutation_positions(node))
+        for occurrence, (node, (start, _end)) in enumerate(positions):
+            in_signature = node.parent and node.parent.type in {"parameters", "lambdef"}
+            if not in_signature and not any(begin <= start < end for begin, end in unseen):
                 yield Mutant(name, operator_name, occurrence, start[0])
 
 

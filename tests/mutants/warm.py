@@ -12,16 +12,17 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from tests.mutants.swap import DESCRIPTOR, ENDED, TOO_LONG, Outcome, Request, replace
+
+_problems: list[str] = []
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool:
     items = {item.nodeid: item for item in session.items}
     first = items.pop("tests/mutants/first.py::test_nothing")
-    runtestprotocol(first, nextitem=next(iter(items.values())), log=False)
+    _test(first, next(iter(items.values())))
     gc.unfreeze()
     with Connection(int(os.environ[DESCRIPTOR])) as driver:
         driver.send(list(items))
@@ -69,13 +70,24 @@ def _run(items: list[pytest.Item], first: pytest.Item, parent: Connection, reque
         lines: dict[str, set[int]] = {}
         start = perf_counter()
         _watch(request.watched, lines)
-        reports = runtestprotocol(item, nextitem=following, log=False)
+        problem = _test(item, following)
         _watch((), lines)
-        problem = next((f"{report.when} {report.nodeid}" for report in reports if report.failed), "")
         seen = {name: sorted(numbers) for name, numbers in lines.items()}
         parent.send(Outcome(item.nodeid, problem, perf_counter() - start, seen))
         if request.path and problem:
             break
+
+
+def _test(item: pytest.Item, following: pytest.Item) -> str:
+    """As pytest does it, with all plugins. Returns what failed."""
+    _problems.clear()
+    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+    return next(iter(_problems), "")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        _problems.append(f"{report.when} {report.nodeid}")
 
 
 def _watch(modules: tuple[str, ...], lines: dict[str, set[int]]) -> None:

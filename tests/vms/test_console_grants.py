@@ -1,5 +1,6 @@
 """Permits for a console, and what the page asks of a machine."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from clusters.models import ClusterHealth
+from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries
 from tests.vms.consoles import browser_of, grant, permit
 from vms.console import socket
@@ -100,6 +101,28 @@ def test_a_dead_process_gives_its_places_back(running: VirtualMachine, ana: User
     assert permit(browser_of(ana), running.pk)
     assert ConsoleSession.begin(running, user=ana, mode="control").place == 1
     assert Operation.objects.filter(action="console", outcome__contains="process ended").count() == 2
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        lambda: Assignment.objects.live().end(),
+        lambda: User.objects.update(is_active=False),
+        lambda: VirtualMachine.objects.update(gone_at=timezone.now()),
+        lambda: Cluster.objects.update(is_active=False, is_default=False),
+    ],
+)
+def test_a_console_may_stay_as_long_as_person_machine_and_cluster_may(
+    running: VirtualMachine, ana: User, ends: Callable[[], object]
+):
+    row = ConsoleSession.begin(running, user=ana, mode="control")
+
+    def may_stay() -> bool:
+        return ConsoleSession.objects.standings([row.pk], [])[row.pk].may_stay
+
+    assert may_stay()
+    ends()
+    assert not may_stay()
 
 
 def test_an_end_is_written_down_once_with_its_duration(running: VirtualMachine, ana: User):
