@@ -27,7 +27,10 @@ class Mutant:
     line: int
 
     def code(self, source: str) -> str | None:
-        changed: str | None = mutate_code(source, plugins.get_operator(self.operator)(), self.occurrence)
+        try:
+            changed: str | None = mutate_code(source, plugins.get_operator(self.operator)(), self.occurrence)
+        except AttributeError:  # the tool cannot replace `except (module.Name, …)`
+            return None
         return changed
 
     def diff(self, source: str) -> list[str]:
