@@ -1,15 +1,22 @@
 """Whether somebody may stay at a console, asked of the rules themselves."""
 
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Permission
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
+from clusters.models import Cluster
 from tests.labs import Lab
 from tests.vms.consoles import browser_of
 from vms.console import door, ends
-from vms.models import ConsoleGrant
+from vms.models import Assignment, ConsoleGrant, ConsoleSession, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +35,117 @@ def visitor(building_a: Lab, ana: User, of_ana: Client) -> door.Visitor:
 
 def test_who_still_holds_the_machine_stays(visitor: door.Visitor):
     door.stay(visitor)
+
+
+def code_of(call: Callable[[], object]) -> int:
+    with pytest.raises(ends.Ended) as ended:
+        call()
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda: Assignment.objects.live().end(), ends.WITHDRAWN),
+        (lambda: VirtualMachine.objects.update(gone_at=timezone.now()), ends.NOT_THERE),
+        (lambda: Cluster.objects.update(is_active=False, is_default=False), ends.CLUSTER_OFF),
+        (lambda: ConsoleSession.objects.all().delete(), ends.UNREACHABLE),
+        (lambda: User.objects.update(is_active=False), ends.LOGIN),
+        (lambda: User.objects.update(must_change_password=True), ends.LOGIN),
+        (lambda: Session.objects.all().delete(), ends.LOGIN),
+    ],
+)
+def test_who_may_not_stay_is_told_why(visitor: door.Visitor, change: Callable[[], object], code: int):
+    door.stay(visitor)
+    change()
+    assert code_of(lambda: door.stay(visitor)) == code
+
+
+def test_staying_renews_the_lease(visitor: door.Visitor):
+    before = timezone.now()
+    door.stay(visitor)
+    lease = ConsoleSession.objects.get().leased_until - timedelta(seconds=75)
+    assert before <= lease <= timezone.now()
+
+
+def test_a_machine_that_was_deleted_or_is_gone_is_not_entered(building_a: Lab, ana: User, of_ana: Client):
+    machine, key = building_a.give(102, ana), str(of_ana.session.session_key)
+    permits = [ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view") for _ in range(2)]
+    VirtualMachine.objects.update(gone_at=timezone.now())
+    assert [code_of(lambda one=one: door.enter(one, key)) for one in permits] == [ends.NOT_THERE] * 2
+    assert not ConsoleSession.objects.exists()
+
+
+def test_an_end_of_the_display_is_the_machines_or_not(visitor: door.Visitor, building_a: Lab):
+    assert door.why_it_ended(visitor).code == ends.UNREACHABLE
+    building_a.pve.guest(102).status = "stopped"
+    assert door.why_it_ended(visitor).code == ends.OFF
+    building_a.pve.stop()
+    assert door.why_it_ended(visitor).code == ends.UNREACHABLE
+
+
+def test_what_is_off_or_out_of_reach_takes_no_place(building_a: Lab, ana: User, of_ana: Client):
+    machine, key = building_a.give(102, ana), str(of_ana.session.session_key)
+
+    def enter() -> None:
+        door.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
+
+    building_a.pve.guest(102).status = "stopped"
+    assert code_of(enter) == ends.OFF
+    building_a.pve.stop()
+    assert code_of(enter) == ends.UNREACHABLE
+    assert not ConsoleSession.objects.exists()
+    assert {one.outcome for one in Operation.objects.all()} == {
+        "View only. Not opened: the machine does not run.",
+        "View only. Not opened: the cluster did not open the display.",
+    }
+
+
+def scope(*headers: tuple[bytes, bytes], scheme: str = "wss") -> dict[str, object]:
+    return {"scheme": scheme, "headers": headers}
+
+
+ORIGIN, HOST = (b"origin", b"https://lab.test"), (b"host", b"lab.test")
+
+
+@pytest.mark.parametrize(
+    ("asked", "ours"),
+    [
+        (scope(ORIGIN, HOST), True),
+        (scope((b"origin", b"HTTPS://LAB.test"), (b"host", b"Lab.TEST")), True),
+        (scope((b"origin", b"https://lab.test:8443"), (b"host", b"lab.test:8443")), True),
+        (scope((b"origin", b"http://lab.test"), HOST, scheme="ws"), True),
+        (scope((b"origin", b"http://lab.test"), HOST), False),
+        (scope(ORIGIN, HOST, scheme="ws"), False),
+        (scope((b"origin", b"https://lab.test:8443"), HOST), False),
+        (scope((b"origin", b"https://evil.test"), HOST), False),
+        (scope((b"origin", b"https://evil.test"), (b"host", b"evil.test")), False),
+        (scope((b"origin", b"https://"), (b"host", b"")), False),
+        (scope(HOST), False),
+        (scope(ORIGIN), False),
+        (scope(ORIGIN, ORIGIN, HOST), False),
+        (scope(ORIGIN, HOST, HOST), False),
+        ({}, False),
+    ],
+)
+def test_a_page_of_the_portal_is_told_by_origin_and_host(asked: dict[str, object], ours: bool, settings: Any):
+    settings.ALLOWED_HOSTS = ["lab.test"]
+    assert door.is_ours(asked) is ours
+
+
+@pytest.mark.parametrize(("debug", "ours"), [(True, True), (False, False)])
+def test_without_allowed_hosts_it_is_this_machine_while_debugging(settings: Any, debug: bool, ours: bool):
+    settings.ALLOWED_HOSTS, settings.DEBUG = [], debug
+    for host in b"localhost", b"127.0.0.1:8000", b"[::1]":
+        assert door.is_ours(scope((b"origin", b"https://" + host), (b"host", host))) is ours
+    assert not door.is_ours(scope(ORIGIN, HOST))
+
+
+def test_the_login_is_in_one_of_the_cookies():
+    cookies = (b"cookie", b"a=1"), (b"cookie", b"sessionid=key; b=2")
+    assert door.session_key(scope(*cookies)) == "key"
+    assert door.session_key(scope(cookies[0])) == ""
+    assert code_of(lambda: door.enter("token", "")) == ends.LOGIN
 
 
 def test_a_session_that_is_another_persons_now_keeps_no_console(visitor: door.Visitor, of_ana: Client, ben: User):

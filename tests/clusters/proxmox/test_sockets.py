@@ -13,37 +13,37 @@ from clusters.proxmox import hosts, sockets
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def moment(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What time it is."""
     found = SimpleNamespace(now=100.0)
     monkeypatch.setattr(sockets, "time", SimpleNamespace(monotonic=lambda: found.now))
     return found
 
 
-def test_a_deadline_begins_with_the_call(clock: SimpleNamespace) -> None:
+def test_a_deadline_begins_with_the_call(moment: SimpleNamespace) -> None:
     deadline = sockets.Deadline(8.0)
     assert deadline.is_over
     deadline.restart()
-    clock.now += 6
+    moment.now += 6
     assert (deadline.left(), deadline.is_over) == (2.0, False)
-    clock.now += 2
+    moment.now += 2
     assert deadline.is_over
     with pytest.raises(TimeoutError):
         deadline.left()
 
 
-def test_a_part_of_it_ends_earlier_and_the_whole_is_there_again(clock: SimpleNamespace) -> None:
+def test_a_part_of_it_ends_earlier_and_the_whole_is_there_again(moment: SimpleNamespace) -> None:
     deadline = sockets.Deadline(8.0)
     deadline.restart()
-    clock.now += 4
+    moment.now += 4
     with deadline.only(0.25):
         assert deadline.left() == 1.0
-        clock.now += 1
+        moment.now += 1
     assert deadline.left() == 3.0
-    clock.now += 5
+    moment.now += 5
     with deadline.only(0.5):
         assert deadline.is_over
-    clock.now -= 3
+    moment.now -= 3
     assert deadline.left() == 1.0
 
 
@@ -54,13 +54,13 @@ def addresses(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(hosts, "resolve", lambda *_, **__: targets)
 
 
-def test_each_address_has_its_part_of_what_is_left(clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_address_has_its_part_of_what_is_left(moment: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     addresses(monkeypatch, 3)
     left = []
 
     def hang(_target: hosts.Target, deadline: sockets.Deadline) -> None:
         left.append(deadline.left())
-        clock.now += left[-1]
+        moment.now += left[-1]
         raise TimeoutError
 
     monkeypatch.setattr(sockets, "open_target", hang)
