@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +16,7 @@ from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries
 from tests.vms.consoles import browser_of, grant, permit
 from vms.console import socket
-from vms.models import Assignment, ConsoleGrant, ConsoleSession, MachineSet, Operation, VirtualMachine
+from vms.models import Assignment, ConsoleGrant, ConsoleSession, MachineSet, Operation, VirtualMachine, consoles
 
 pytestmark = pytest.mark.django_db
 
@@ -133,6 +135,71 @@ def test_an_end_is_written_down_once_with_its_duration(running: VirtualMachine, 
     assert (done.action, done.state, done.requested_by, done.vm) == ("console", "done", ana, running)
     assert timedelta(minutes=3) <= done.finished_at - done.sent_at < timedelta(minutes=4)
     assert done.outcome == "View only. Ended: x."
+
+
+@pytest.fixture
+def moment(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What time it is."""
+    found = SimpleNamespace(now=timezone.now().replace(microsecond=0))
+    monkeypatch.setattr(consoles, "timezone", SimpleNamespace(now=lambda: found.now))
+    return found
+
+
+TICK = timedelta(microseconds=1)
+
+
+def test_a_permit_is_good_for_twenty_seconds(running: VirtualMachine, ana: User, moment: SimpleNamespace):
+    for age, good in (timedelta(seconds=20), False), (timedelta(seconds=20) - TICK, True):
+        token = ConsoleGrant.issue(running, user=ana, session_key="key", mode="view")
+        ConsoleGrant.objects.filter(used_at=None).update(created_at=moment.now - age)
+        assert bool(ConsoleGrant.redeem(token, user=ana, session_key="key")) is good
+
+
+def test_permits_are_forgotten_after_an_hour(running: VirtualMachine, ana: User, moment: SimpleNamespace):
+    for age in timedelta(hours=1), timedelta(hours=1) + TICK:
+        ConsoleGrant.issue(running, user=ana, session_key="key", mode="view")
+        ConsoleGrant.objects.filter(created_at__gt=ago(minutes=1)).update(created_at=moment.now - age)
+    ConsoleGrant.forget_old()
+    assert [row.created_at for row in ConsoleGrant.objects.all()] == [moment.now - timedelta(hours=1)]
+
+
+def test_a_console_that_nobody_renews_for_75_seconds_is_dead(
+    running: VirtualMachine, ana: User, moment: SimpleNamespace
+):
+    row = ConsoleSession.begin(running, user=ana, mode="view")
+    assert row.leased_until == moment.now + timedelta(seconds=75)
+    moment.now += timedelta(seconds=70)
+    assert row.renew()
+    moment.now += timedelta(seconds=75) - TICK
+    assert ConsoleSession.objects.end_dead() == 0
+    assert row.close(by=ana)
+    assert not row.close(by=ana)
+    ConsoleSession.objects.update(closed_by_name="")
+    moment.now += TICK
+    assert not row.close(by=ana)
+    assert ConsoleSession.objects.end_dead() == 1
+    done = Operation.objects.get()
+    assert (done.finished_at, done.outcome) == (moment.now, "View only. The portal's process ended.")
+
+
+def test_an_end_says_whose_console_of_which_machine_it_was(running: VirtualMachine, ana: User, moment: SimpleNamespace):
+    row = ConsoleSession.begin(running, user=ana, mode="control")
+    assert str(row) == f"ana at {running.name} (building-a/102)"
+    moment.now += timedelta(minutes=2)
+    assert row.end("x" * 600)
+    done = Operation.objects.get()
+    named = (done.cluster_id, done.vmid, done.vm_name, done.node, done.requested_by_name)
+    assert named == ("building-a", 102, running.name, running.node, "ana")
+    assert {done.requested_at, done.admitted_at, done.sent_at} == {row.opened_at}
+    assert done.finished_at == moment.now
+    assert done.outcome == "Control. " + "x" * 491
+
+
+def test_a_login_that_has_expired_is_not_in_force(ana: User, moment: SimpleNamespace):
+    keys = {browser_of(ana).session.session_key for _ in range(2)}
+    assert set(ConsoleSession.objects.standings([], keys)) == keys
+    Session.objects.filter(session_key=min(keys)).update(expire_date=moment.now)
+    assert set(ConsoleSession.objects.standings([], keys)) == {max(keys)}
 
 
 def test_a_console_hides_no_operation_from_the_card(running: VirtualMachine, ana: User):
