@@ -25,11 +25,11 @@ class ConfirmedPeopleForm(forms.ModelForm[Any]):
     gives_control: ClassVar[tuple[str, ...]] = ()
 
     confirmed = PeopleField(
-        label=gettext_lazy("confirmed"),
+        label=gettext_lazy("Confirm"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy(
-            "Whom you add gets control over other people's machines. Save: they are named here first."
+            "People you add get control over other people's machines. When you save, confirm them here."
         ),
     )
 

@@ -26,7 +26,7 @@ class LabClassAdminForm(ConfirmedPeopleForm):
     gives_control = ("owner", "co_owners")
 
     old_link = forms.CharField(
-        label=gettext_lazy("honour an old link"),
+        label=gettext_lazy("Honour an old link"),
         max_length=300,
         required=False,
         help_text=gettext_lazy(

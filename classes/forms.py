@@ -39,6 +39,9 @@ class LabClassForm(forms.ModelForm[LabClass]):
         }
 
 
+SAME_PLACE = {"cluster": OuterRef("cluster"), "pool": OuterRef("pool")}
+
+
 class GrantChoice(forms.ModelMultipleChoiceField[ClusterGrant]):
     def label_from_instance(self, grant: ClusterGrant) -> str:
         return str(grant.where)
@@ -49,15 +52,20 @@ class GrantsForm(forms.Form):
 
     grants = GrantChoice(
         ClusterGrant.objects.none(),
-        label=gettext_lazy("Where its machines are"),
+        label=gettext_lazy("Clusters and pools"),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": gettext_lazy("Choose at least one place.")},
-        help_text=gettext_lazy("An administrator decides which places you may choose."),
+        error_messages={"required": gettext_lazy("Choose at least one cluster or pool.")},
+        help_text=gettext_lazy("An administrator decides which ones you can choose."),
     )
 
-    def __init__(self, *args: Any, teacher: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, teacher: User, lab_class: LabClass | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["grants"].queryset = access.own_grants(teacher)  # type: ignore[attr-defined]
+        self.offered = access.own_grants(teacher)
+        if lab_class:
+            granted = ClusterGrant.objects.filter(machine_set=lab_class.machine_set_id, **SAME_PLACE)
+            self.offered = self.offered.filter(~Exists(granted))
+            self.fields["grants"].label = _("Others that you can add")
+        self.fields["grants"].queryset = self.offered  # type: ignore[attr-defined]
 
 
 class PersonForm(forms.Form):
@@ -69,7 +77,7 @@ class PersonForm(forms.Form):
         name = self.cleaned_data["username"]
         person = User.objects.filter(username__iexact=name, is_active=True).first()
         if person is None:
-            raise forms.ValidationError(_("There is no account of this name. Look how it is written."))
+            raise forms.ValidationError(_("No account with this user name. Check the spelling."))
         return person
 
 
@@ -77,10 +85,10 @@ class RosterForm(TableForm):
     text_help = gettext_lazy("User names, one a line, or a table with them in the first column.")
 
     at_once = forms.BooleanField(
-        label=gettext_lazy("They are in the class at once"),
+        label=gettext_lazy("Enrol now"),
         required=False,
         initial=True,
-        help_text=gettext_lazy("Otherwise they are only on the list, and join by the invite."),
+        help_text=gettext_lazy("Otherwise they are on the list, and join with the invite."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -92,14 +100,14 @@ class AssignmentTableForm(TableForm):
     text_help = gettext_lazy("Lines of username,cluster,vmid or username,machine name.")
 
     end_first = forms.BooleanField(
-        label=gettext_lazy("Take these machines from who holds them now"),
+        label=gettext_lazy("Reassign machines that are already assigned"),
         required=False,
         help_text=gettext_lazy("Otherwise machines that are already assigned are skipped."),
     )
     way = forms.ChoiceField(
-        label=gettext_lazy("Before the next person gets a machine that is taken from somebody"),
+        label=gettext_lazy("Before the next person gets a reassigned machine"),
         required=False,
-        choices=[("", gettext_lazy("As the class is set")), *Preparation.Way.choices],
+        choices=[("", gettext_lazy("As set for the class")), *Preparation.Way.choices],
         help_text=gettext_lazy("A machine without the baseline snapshot is shut down instead of reverted."),
     )
 

@@ -21,7 +21,7 @@ def why_not(person: User, *, by: User) -> str:
         return _("%(person)s is enrolled with another teacher, too. Ask an administrator.") % said
     held = Assignment.objects.live().filter(user=person)
     if held.exclude(vm__class_machine__lab_class__in=taught.values("pk")).exists():
-        return _("%(person)s has machines that are not of your classes. Ask an administrator.") % said
+        return _("%(person)s has machines outside your classes. Ask an administrator.") % said
     return ""
 
 

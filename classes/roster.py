@@ -30,11 +30,11 @@ class Verdict(StrEnum):
 
 
 WORDS: dict[Verdict, Any] = {
-    Verdict.NEW: gettext_lazy("found, is added"),
+    Verdict.NEW: gettext_lazy("will be added"),
     Verdict.JOINS: gettext_lazy("on the list, joins now"),
     Verdict.LISTED: gettext_lazy("on the list already"),
     Verdict.MEMBER: gettext_lazy("in the class already"),
-    Verdict.UNKNOWN: gettext_lazy("no such account: ask an administrator to make one"),
+    Verdict.UNKNOWN: gettext_lazy("no account: ask an administrator to create one"),
     Verdict.DISABLED: gettext_lazy("the account is switched off"),
     Verdict.TEACHER: gettext_lazy("runs the class"),
     Verdict.REPEATED: gettext_lazy("named before"),

@@ -117,13 +117,13 @@ class ClusterForm(forms.ModelForm[Cluster]):
         required=False,
         help_text=gettext_lazy("It is not used where there is an API token."),
     )
-    new_token = TokenField(gettext_lazy("API token, whole"))
+    new_token = TokenField(gettext_lazy("Full API token"))
     remove_token = forms.BooleanField(
         label=gettext_lazy("Remove the API token"),
         required=False,
         help_text=gettext_lazy("The cluster then uses user and password. Enter the password above, also a stored one."),
     )
-    new_read_token = TokenField(gettext_lazy("Read-only token, whole"))
+    new_read_token = TokenField(gettext_lazy("Full read-only token"))
     remove_read_token = forms.BooleanField(
         label=gettext_lazy("Remove the read-only token"),
         required=False,

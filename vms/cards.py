@@ -298,8 +298,8 @@ def _what_is_left(last: Operation) -> str:
     if last.action != Action.SNAPSHOT or last.snapshot not in rules.SAVE_POINTS:
         return ""
     if last.then:
-        return _("Your old save point is still there.")
-    return "" if last.state == Operation.State.UNKNOWN else _("There is no save point now.")
+        return _("Your old restore point is still there.")
+    return "" if last.state == Operation.State.UNKNOWN else _("There is no restore point now.")
 
 
 def _synced_at(cluster: Cluster) -> datetime | None:

@@ -22,7 +22,7 @@ def ask(request: PersonRequest, pk: int) -> HttpResponse:
     elif HelpRequest.is_too_much(request.user):
         messages.error(request, _("You have asked for help several times within minutes. Wait a little, please."))
     elif HelpRequest.ask(held, text=_one_line(request.POST.get("text", ""))):
-        messages.success(request, _("Your teacher sees on every page of the portal that you ask for help."))
+        messages.success(request, _("Your teacher sees your request on every page of the portal."))
     else:
         messages.info(request, _("You are asking for help already. Your teacher sees it."))
     return redirect("vms-machine", pk)

@@ -221,14 +221,14 @@ def _credential(facts: Facts) -> str:
     if facts.rejected or facts.read_token_rejected:
         return _("rejected: enter a valid one in the settings")
     if not (end := facts.known_end):
-        return _("not known until when it is good")
+        return _("expiry unknown")
     if end.problem:
-        return _("the cluster does not say until when it is good; that needs Sys.Audit on /access/groups")
+        return _("expiry unknown; reading it needs Sys.Audit on /access/groups")
     return _end_words(end)
 
 
 def _end_words(end: CredentialEnd) -> str:
-    return _("good until %(day)s") % {"day": conditions.day(end.first)} if end.first else _("good without an end")
+    return _("expires on %(day)s") % {"day": conditions.day(end.first)} if end.first else _("does not expire")
 
 
 def _asked(facts: Facts, asked_at: datetime) -> str:
@@ -242,7 +242,7 @@ def _asked(facts: Facts, asked_at: datetime) -> str:
 def _worker(now: datetime) -> str:
     """How many work, or nothing."""
     alive = WorkerBeat.objects.filter(seen_at__gt=now - WorkerBeat.DEAD_AFTER).count()
-    return ngettext("%(alive)s worker runs", "%(alive)s workers run", alive) % {"alive": alive} if alive else ""
+    return ngettext("%(alive)s worker running", "%(alive)s workers running", alive) % {"alive": alive} if alive else ""
 
 
 # The rest of the facts, by cluster, each in one query.
@@ -281,6 +281,6 @@ def _alerts() -> dict[str, list[str]]:
     for alert in Alert.objects.open():
         told = age(alert.opened_at or alert.seen_at)
         found.setdefault(alert.cluster_id, []).append(
-            _("%(trouble)s: told %(age)s ago") % {"trouble": alert.get_kind_display(), "age": told}
+            _("%(trouble)s. Alert raised %(age)s ago") % {"trouble": alert.get_kind_display(), "age": told}
         )
     return found

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -49,9 +50,17 @@ def login_needed(view: View) -> View:
         if htmx and not request.user.is_authenticated:
             back = htmx.current_url_abs_path or reverse("vms-list")
             return HttpResponseClientRedirect(f"{redirect_to_login(back).url}&ended=1")
+        if not request.user.is_authenticated and request.method == "POST" and (page := _page_of_form(request)):
+            return redirect(f"{redirect_to_login(page).url}&ended=1")
         return login_required(view)(request, *args, **kwargs)
 
     return wrapper
+
+
+def _page_of_form(request: HttpRequest) -> str:
+    """Where to come back to: the address to which a form is sent has often no page of its own. Empty: not known."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    return urlunsplit(("", "", page.path, page.query, "")) if page.netloc == request.get_host() else ""
 
 
 @require_GET

@@ -67,7 +67,7 @@ class Invite(models.Model):
     restricted_to_roster = models.BooleanField(
         gettext_lazy("only for people on the list"),
         default=False,
-        help_text=gettext_lazy("Who is not on the class's list of people is turned away."),
+        help_text=gettext_lazy("People who are not on the class's list cannot join."),
     )
     is_old_link = models.BooleanField(
         default=False,

@@ -95,7 +95,7 @@ class LabClass(models.Model):
         max_length=5000,
         blank=True,
         validators=[validate_links],
-        help_text=gettext_lazy("One a line: the address, a space, and a title if you like."),
+        help_text=gettext_lazy("One per line: address, space, title. The title is optional."),
     )
     starts_on = models.DateField(gettext_lazy("first day"), null=True, blank=True)
     ends_on = models.DateField(
@@ -103,7 +103,8 @@ class LabClass(models.Model):
         null=True,
         blank=True,
         help_text=gettext_lazy(
-            "After it nobody joins, and the machines are taken from their people and kept. Empty: no end."
+            "After this day nobody can join, people lose their machines, and the machines are kept. Leave empty for "
+            "no end."
         ),
     )
     time_zone = models.CharField(
@@ -111,7 +112,7 @@ class LabClass(models.Model):
         max_length=64,
         blank=True,
         validators=[validate_time_zone],
-        help_text=gettext_lazy("Of the lesson's days and hours, like Europe/Madrid. Empty: the portal's."),
+        help_text=gettext_lazy("For example Europe/Madrid. Leave empty to use the portal's."),
     )
     baseline = models.CharField(
         gettext_lazy("baseline snapshot"),

@@ -34,7 +34,7 @@ def tab(request: PersonRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _page(request, lab_class, form)
     if lab_class.is_over:
-        messages.error(request, _("The class has ended, so it makes no invites. Reopen it first."))
+        messages.error(request, _("The class has ended. Reopen it to create invites."))
     elif not form.is_valid():
         return _page(request, lab_class, form)
     else:
@@ -87,5 +87,5 @@ def revoke(request: PersonRequest, pk: int, invite: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
     found = get_object_or_404(Invite, pk=invite, lab_class=lab_class)
     if inviting.revoke(found):
-        messages.success(request, _("This invite opens nothing any more."))
+        messages.success(request, _("The invite is revoked."))
     return redirect("classes-invite", pk)

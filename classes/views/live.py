@@ -16,6 +16,6 @@ from vms.views import PersonRequest, login_needed
 def tab(request: PersonRequest, pk: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
     found = set_pages.set_or_404(request, lab_class.machine_set_id)
-    empty = _("The class has no machines yet. Take some on the page “Machines”.")
+    empty = _("The class has no machines yet. Add some on the page “Machines”.")
     more = tabs(request, lab_class, "live", baseline=lab_class.baseline, empty=empty)
     return set_pages.page(request, found, template="classes/live.html", more=more)

@@ -99,7 +99,7 @@ def adopt(request: PersonRequest, pk: int) -> HttpResponse:
     try:
         taken = running.adopt(lab_class, chosen, by=request.user)
     except running.Taken:
-        messages.error(request, _("Nothing was taken: one of these machines is not offered any more. Choose again."))
+        messages.error(request, _("No machine was added: one of them is no longer available. Choose again."))
     else:
         text = ngettext("%(n)d machine is in the class now.", "%(n)d machines are in the class now.", taken)
         messages.success(request, text % {"n": taken})

@@ -68,7 +68,7 @@ def create(request: PersonRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and places_form.is_valid():
         grants = places_form.cleaned_data["grants"]
         lab_class = running.create(form.save(commit=False), owner=request.user, grants=grants)
-        messages.success(request, _("The class is there. Take machines into it next, then invite people."))
+        messages.success(request, _("The class is created. Now add machines, then invite people."))
         return redirect("classes-machines", lab_class.pk)
     may_choose = access.own_grants(request.user).exists()
     context = {"form": form, "places": places_form, "may_choose": may_choose}
@@ -113,8 +113,9 @@ def settings(request: PersonRequest, pk: int) -> HttpResponse:
     lab_class.name = name
     hands_on = access.may(request.user, lab_class, Right.HAND_ON)
     granted = ClusterGrant.objects.filter(machine_set=lab_class.machine_set_id).select_related("cluster")
-    places_form = GrantsForm(teacher=request.user) if hands_on and access.own_grants(request.user).exists() else None
-    more = {"form": form, "granted": granted, "places": places_form}
+    places_form = GrantsForm(teacher=request.user, lab_class=lab_class) if hands_on else None
+    offers = places_form if places_form and places_form.offered.exists() else None
+    more = {"form": form, "granted": granted, "places": offers}
     context = tabs(request, lab_class, "settings", **more)
     return render(request, "classes/settings.html", context, status=400 if form.errors else 200)
 
@@ -127,7 +128,7 @@ def places(request: PersonRequest, pk: int) -> HttpResponse:
     form = GrantsForm(request.POST, teacher=request.user)
     if form.is_valid():
         running.hand_on(lab_class, form.cleaned_data["grants"], by=request.user)
-        messages.success(request, _("The class may use these places now."))
+        messages.success(request, _("The class can use these clusters and pools now."))
     else:
-        messages.error(request, _("Choose at least one of the places."))
+        messages.error(request, _("Choose at least one cluster or pool."))
     return redirect("classes-settings", pk)

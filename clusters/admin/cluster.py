@@ -60,8 +60,8 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
             {
                 "fields": ("user", "new_password", "remove_password", "token_in_words", "new_token", "remove_token"),
                 "description": gettext_lazy(
-                    "Stored encrypted and never shown again. Whoever changes addresses, user or certificate "
-                    "settings enters again what is sent there. A token wins over the password."
+                    "Stored encrypted and never shown again. If you change addresses, user or certificate settings, "
+                    "enter the credential again. A token takes precedence over the password."
                 ),
             },
         ),

@@ -85,7 +85,7 @@ async def make_a_class(lesson: Lesson) -> str:
     await page.get_by_label("Baseline snapshot").fill("baseline")
     await page.get_by_label("Building A, web201").check()
     await lesson.shoot("new-class", "tess")
-    await page.get_by_role("button", name="Make the class").click()
+    await page.get_by_role("button", name="Create class").click()
     await page.wait_for_url(re.compile(r"/classes/\d+/"))
     found = re.match(r".*/classes/\d+/", page.url)
     assert found
@@ -98,7 +98,7 @@ async def take_machines(lesson: Lesson) -> str:
     page = await lesson.open("tess", "machines/")
     for number in (1, 2, 3):
         await page.get_by_label(f"web201-{number:02}").check()
-    await page.get_by_role("button", name="Take the ticked ones").click()
+    await page.get_by_role("button", name="Add selected").click()
     await expect(page.get_by_text("3 machines are in the class now.")).to_be_visible()
     await lesson.shoot("machines", "tess")
     return "3 machines are in the class now."
@@ -214,9 +214,7 @@ async def ask_for_help(lesson: Lesson) -> str:
     await page.get_by_role("link", name="Ask for help").click()
     await page.get_by_label("What is it about?").fill("I have no address. What now?")
     await page.locator("#ask-for-help").click()
-    await expect(
-        page.get_by_text("Your teacher sees on every page of the portal that you ask for help.")
-    ).to_be_visible()
+    await expect(page.get_by_text("Your teacher sees your request on every page of the portal.")).to_be_visible()
     await lesson.shoot("asks-for-help", "ana")
     return f"“I have no address. What now?”; the screen shows {ink} pixels of writing"
 
@@ -253,7 +251,7 @@ async def revert(lesson: Lesson) -> str:
     page = await lesson.open("ben")
     await page.locator("li.machine a.to").click()
     await page.get_by_role("link", name="Revert to baseline").click(timeout=PATIENCE)
-    await page.get_by_label("Lose what came after it").check()
+    await page.get_by_label("I understand that later changes will be lost").check()
     await lesson.shoot("revert", "ben")
     await page.get_by_role("button", name="Revert").click()
     row = page.get_by_role("row", name=re.compile("Revert to a snapshot “baseline” ben done"))
@@ -276,7 +274,7 @@ async def end(lesson: Lesson) -> str:
     said = await page.locator("#batch p[role=status]").inner_text()
     page = await lesson.open("tess", "invite/")
     await page.get_by_role("button", name="Revoke").click()
-    await expect(page.get_by_text("This invite opens nothing any more.")).to_be_visible()
+    await expect(page.get_by_text("The invite is revoked.")).to_be_visible()
     await lesson.shoot("revoked", "tess")
     return f"shut down {running}: {said}; the invite opens nothing any more"
 

@@ -98,8 +98,8 @@ def _leave_something(room: Room, name: str, screen: Page) -> None:
     until_ink(screen, before)
     page = room.go(name, "classes/1/")
     page.locator("li.machine a.to").click()
-    page.get_by_role("button", name="Save my save point").click(timeout=PATIENCE)
-    expect(page.get_by_role("link", name="Save my save point anew")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Save a restore point").click(timeout=PATIENCE)
+    expect(page.get_by_role("link", name="Replace my restore point")).to_be_visible(timeout=PATIENCE)
 
 
 def _unassign(room: Room, screen: Page) -> float:
@@ -160,5 +160,5 @@ def test_the_next_one_finds_nothing_of_the_one_before(room: Room) -> None:
 
 def _let_wait(room: Room, name: str) -> None:
     page = room.go("tess", PEOPLE)
-    page.get_by_role("button", name=f"Let wait for one {name}").click()
+    page.get_by_role("button", name=f"Put in line {name}").click()
     expect(page.get_by_text("gets the next free machine")).to_be_visible()

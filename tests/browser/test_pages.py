@@ -139,11 +139,11 @@ def test_a_save_point_is_saved_and_gone_back_to(window: Browser, the_demo: Demo)
     page = open_page(window, the_demo, "ben")
     complaints = watched(page)
     page.goto(f"{the_demo.address}vms/{a_machine(page, the_demo)}/")
-    page.get_by_role("button", name="Save my save point").click()
+    page.get_by_role("button", name="Save a restore point").click()
     page.get_by_role("link", name="Revert to my-save-point").click(timeout=60_000)
     page.get_by_role("button", name="Revert").click()
     assert page.url.endswith("/revert/")  # the box is not ticked
-    page.get_by_label("Lose what came after it").check()
+    page.get_by_label("I understand that later changes will be lost").check()
     page.get_by_role("button", name="Revert").click()
     expect(page.get_by_role("row", name="Revert to a snapshot “my-save-point” ben done")).to_be_visible(timeout=60_000)
     assert complaints == []

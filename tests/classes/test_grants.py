@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from accounts.models import User
-from classes import enrolling, running
+from classes import access, enrolling, running
 from classes.models import LabClass
 from clusters.models import Cluster
 from tests.classes.conftest import grant, invite, lab_class, logged_in
@@ -186,6 +186,14 @@ def test_a_set_that_a_class_keeps_is_not_edited_in_the_admin(networks: LabClass,
     assert networks.machine_set.name != "mine"
     assert not networks.machine_set.stewards.filter(pk=ben.pk).exists()
     assert logged_in(lab_admin).post(where.replace("change", "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_what_the_class_has_already_is_not_offered_once_more(networks: LabClass, building_b: Lab, tess: User):
+    client, where = logged_in(tess), f"/classes/{networks.pk}/settings/"
+    grant(tess, building_b)
+    assert [one.cluster_id for one in client.get(where).context["places"].offered] == ["building-b"]
+    running.hand_on(networks, list(access.own_grants(tess)), by=tess)
+    assert client.get(where).context["places"] is None
 
 
 def test_a_handed_on_grant_comes_only_from_ones_own(networks: LabClass, theo: User, building_b: Lab, tess: User):

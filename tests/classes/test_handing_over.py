@@ -301,7 +301,7 @@ def test_a_revert_that_fails_gives_the_machine_to_nobody_and_tells_the_teacher(r
     assert "not ready:" in page
     assert "no snapshot “baseline”" in page
     assert (
-        "1 machine goes to nobody before you decide about it."
+        "1 machine needs your decision: nobody gets it before."
         in room.client.get(f"/classes/{room.made.pk}/people/").content.decode()
     )
 
@@ -422,7 +422,7 @@ def test_after_the_days_it_is_still_kept_and_somebody_has_to_decide(room: Room):
     Assignment.objects.update(kept_until=ago(days=1))
     room.prepare()
     assert (room.holder(), Operation.objects.exclude(action="snapshot").count()) == (None, 0)
-    assert "decide what becomes of it" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
+    assert "needs your decision" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
     room.post(f"machines/{room.vm.pk}/keep/")
     assert not releasing.undecided(room.made).exists()
     room.post(f"machines/{room.vm.pk}/unassign/", way=Way.REVERT)

@@ -79,7 +79,7 @@ def test_a_class_that_has_ended_makes_none_and_says_so(client: Client, where: st
     else:
         LabClass.objects.update(ends_on=timezone.localdate() - timedelta(days=2))
     assert "Create invite" not in client.get(where).content.decode()
-    assert "it makes no invites" in said(client.post(where, DATA))
+    assert "Reopen it to create invites." in said(client.post(where, DATA))
     assert Invite.objects.count() == 1
     client.post(f"/classes/{networks.pk}/reopen/")
     client.post(where, DATA)

@@ -8,7 +8,7 @@ from auditlog.models import LogEntry
 from django.test import Client
 
 from accounts.models import User
-from classes import enrolling, running
+from classes import enrolling, releasing, running
 from classes.models import Invite, LabClass
 from tests.classes.conftest import grant, invite, lab_class, logged_in
 from tests.labs import Lab
@@ -104,7 +104,22 @@ def test_who_waits_reads_it_on_the_page(networks: LabClass, ana: User):
     Assignment.objects.all().delete()
     networks.class_machines.all().update(is_kept_back=True)
     enrolling.join(invite(networks)[0], ana)
-    assert "You wait for a machine; 0 people" in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
+    assert "You are next in line for a machine." in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
+
+
+def test_who_is_third_in_line_reads_how_many_are_ahead(networks: LabClass, ana: User, ben: User, theo: User):
+    Assignment.objects.all().delete()
+    networks.class_machines.all().update(is_kept_back=True)
+    for person in (ben, theo, ana):
+        enrolling.join(invite(networks)[0], person)
+    assert "2 people are ahead of you." in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
+
+
+def test_a_student_of_a_class_that_has_ended_reads_so(networks: LabClass, ana: User):
+    enrolling.join(invite(networks)[0], ana)
+    assert "This class has ended" not in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
+    releasing.end(networks, way="as-it-is", by=networks.owner)
+    assert "This class has ended" in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
 
 
 def test_a_co_owner_is_added_removed_and_made_owner(networks: LabClass, tess: User, theo: User):
@@ -124,7 +139,7 @@ def test_a_co_owner_is_added_removed_and_made_owner(networks: LabClass, tess: Us
 
 def test_an_unknown_co_owner_is_named(networks: LabClass, tess: User):
     answer = logged_in(tess).post(f"/classes/{networks.pk}/co-owners/", {"username": "nobody"})
-    assert (answer.status_code, "no account of this name" in answer.content.decode()) == (400, True)
+    assert (answer.status_code, "No account with this user name" in answer.content.decode()) == (400, True)
 
 
 def test_an_invite_is_shown_once(networks: LabClass, tess: User, ana: User):

@@ -77,6 +77,20 @@ def test_who_is_not_logged_in_is_sent_to_the_login(
     assert_nothing_happens(building_a)
 
 
+@pytest.mark.parametrize(
+    ("page", "next_page"),
+    [("http://testserver/vms/?q=a", "/vms/%3Fq%3Da&ended=1"), ("http://elsewhere.example/vms/", None)],
+)
+def test_a_form_that_is_sent_after_the_session_ended_leads_back_to_its_page(
+    client: Client, hers: VirtualMachine, page: str, next_page: str | None
+):
+    """Asking for help has an address that cannot be opened."""
+    where = reverse("vms-help", args=[hers.pk])
+    answer = client.post(where, headers={"Referer": page})
+    assert answer.url == f"{reverse('login')}?next={next_page or where}"
+    assert client.get(where).status_code == 405
+
+
 @pytest.mark.usefixtures("hers")
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("method", METHODS)

@@ -200,7 +200,7 @@ def test_a_sets_page_leads_to_consoles_where_there_are_some(
     HelpRequest.objects.create(assignment=Assignment.objects.get(vm=hers))
     client.force_login(ben)
     page = client.get(reverse("vms-set", args=[theirs.pk])).content.decode()
-    assert "One asks for help" in page
+    assert "1 help request" in page
     assert page.count(reverse("vms-console", args=[hers.pk])) == 2 * most
 
 

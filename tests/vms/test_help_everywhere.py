@@ -1,4 +1,4 @@
-"""Who asks for help stands on every page of who looks after the machine, and costs nobody a query."""
+"""Help requests stands on every page of who looks after the machine, and costs nobody a query."""
 
 from typing import Any
 
@@ -102,9 +102,9 @@ def test_the_page_says_who_and_where_and_done_ends_it(
     asked, steward = ask(building_a, 101, ana, "No <b>network"), logged_in(ben)
     text = steward.get("/sets/help/").content.decode()
     assert all(words in text for words in ("ana", "net-01", "Monday", "No &lt;b&gt;network", f"/sets/{monday.pk}/"))
-    assert "Nobody asks for help now." in logged_in(ana).get("/sets/help/").content.decode()
+    assert "No help requests." in logged_in(ana).get("/sets/help/").content.decode()
     steward.post(f"/sets/{monday.pk}/help/{asked.pk}/done/")
-    assert "Nobody asks for help now." in steward.get("/sets/help/").content.decode()
+    assert "No help requests." in steward.get("/sets/help/").content.decode()
 
 
 def test_an_open_page_hears_of_it(monday: MachineSet, building_a: Lab, ana: User, ben: User) -> None:

@@ -126,7 +126,7 @@ def test_addresses_are_told_with_those_of_ipv4_first(as_ana: Client, hers: Virtu
     [
         ({"booted_at": timedelta()}, "Waiting for its address"),
         ({"booted_at": timedelta(minutes=4)}, "No address. Is the guest agent installed?"),
-        ({"status": "stopped", "addresses": ["192.0.2.7"]}, "The machine has an address while it runs."),
+        ({"status": "stopped", "addresses": ["192.0.2.7"]}, "Start the machine to see its IP address."),
         ({"addresses": ["<b>x</b>"], "booted_at": timedelta()}, "Waiting for its address"),
     ],
 )

@@ -110,7 +110,7 @@ def test_a_new_one_that_fails_leaves_the_old_one_and_the_page_says_so(
     assert replaced(as_ana, saved, building_a) == [("snapshot", SECOND, "failed")]
     assert there(building_a) == {FIRST}
     page = as_ana.get(url(saved, "machine")).content.decode()
-    assert "failed. Try again, or ask your teacher. Your old save point is still there." in page
+    assert "failed. Try again, or ask your teacher. Your old restore point is still there." in page
     assert f'id="revert-{FIRST}"' in page
 
 
@@ -123,7 +123,7 @@ def test_where_there_is_room_for_one_the_old_one_goes_first_and_the_page_says_wh
     building_a.pve.faults.tasks_fail("qmsnapshot", "out of space")
     assert replaced(as_ana, saved, building_a, first="yes")[1] == ("snapshot", FIRST, "failed")
     assert there(building_a) == set()
-    assert "There is no save point now." in as_ana.get(url(saved, "machine")).content.decode()
+    assert "There is no restore point now." in as_ana.get(url(saved, "machine")).content.decode()
 
 
 def test_an_old_one_that_cannot_go_is_named_and_makes_room_the_next_time(

@@ -36,7 +36,7 @@ class WayForm(forms.Form):
         help_text=gettext_lazy("Otherwise machines that are already assigned are skipped."),
     )
     prepare = forms.ChoiceField(
-        label=gettext_lazy("Before the next person gets a machine that is taken from somebody"),
+        label=gettext_lazy("Before the next person gets a reassigned machine"),
         required=False,
         choices=[("", gettext_lazy("As its class is set")), *Preparation.Way.choices],
         help_text=gettext_lazy("A machine without a baseline snapshot is shut down instead of reverted."),

@@ -105,11 +105,11 @@ class PresenceFilter(admin.SimpleListFilter):
 
 
 class LastsFilter(admin.SimpleListFilter):
-    title = gettext_lazy("lasts")
+    title = gettext_lazy("state")
     parameter_name = "lasts"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("yes", _("yes")), ("no", _("ended"))]
+        return [("yes", _("current")), ("no", _("ended"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> QuerySet[Assignment]:
         wanted: dict[str, dict[str, Any]] = {"yes": {"ended_at": None}, "no": {"ended_at__isnull": False}}

@@ -34,23 +34,28 @@ let mode = page.mode;
 function show(state, sentence = "", word = "") {
   page.state = state;
   const connected = state === "connected";
+  const barred = [say.gone, say.withdrawn].includes(sentence); // connecting again would be refused
   put("word", word || say[`word${state[0].toUpperCase()}${state.slice(1)}`]);
   put("sentence", connected ? "" : sentence || say[state]);
   at("panel").hidden = connected;
   at("clock").hidden = state !== "waiting";
-  at("again").hidden = !["lost", "refused", "closed"].includes(state);
+  at("again").hidden = barred || !["lost", "refused", "closed"].includes(state);
   at("login").hidden = state !== "ended";
+  at("machine").hidden = barred;
+  at("machines").hidden = !barred;
   if (state !== "off") at("start").hidden = true;
   at("hint").hidden = !(connected && mode === "control") || coarse;
   at("link").textContent = at("link").dataset[connected || state === "connecting" ? "disconnect" : "connect"];
-  at("link").disabled = ["off", "waiting", "ended"].includes(state);
+  at("link").disabled = barred || ["off", "waiting", "ended"].includes(state);
   for (const tool of document.querySelectorAll("[data-needs]")) {
     tool.disabled = !connected || (tool.dataset.needs === "control" && mode !== "control");
   }
   if (connected) return;
   for (const id of ["paste", "board"]) open(id, false);
   for (const button of document.querySelectorAll("[data-hold]")) button.setAttribute("aria-pressed", "false");
-  if (document.activeElement === document.body && !at("again").hidden) at("again").focus();
+  if (document.activeElement !== document.body) return;
+  if (barred) at("machines").focus();
+  else if (!at("again").hidden) at("again").focus();
 }
 
 // Connecting
