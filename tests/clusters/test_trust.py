@@ -41,6 +41,7 @@ def test_a_certificate_whose_time_has_not_come_is_doubted() -> None:
     [
         ((), "but no host at all."),
         (("a", "b", "c", "d", "e"), "but a, b, c, d, e."),
+        (("a", "b", "c", "d", "e", "f"), "but a, b, c, d, e and 1 more."),
         (("a", "b", "c", "d", "e", "f", "g"), "but a, b, c, d, e and 2 more."),
     ],
 )

@@ -38,6 +38,7 @@ def allowed(now: rules.Situation) -> set[str]:
         ("suspended", {"stop"}),
         ("unknown", set()),
         ("something new", {"stop"}),
+        ("waking up", {"stop"}),
     ],
 )
 def test_what_may_be_done_follows_the_status(status: str, actions: set[str]):

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.proxmox import certificates
+from clusters.proxmox import certificates, sockets
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
 from tests.waits import PATIENCE
@@ -115,3 +115,37 @@ def test_a_rejected_certificate_is_named(config: ClusterConfig, lab: Cluster, tr
         pve.version()
     assert caught.value.presented == lab.fingerprint("pve1")
     assert lab.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("pinned", "was"),
+    [([OTHER], OTHER), ([OTHER, "CD"], "one of 2 pinned ones"), (["1", "2", "3"], "one of 3 pinned ones")],
+)
+def test_a_change_names_the_pin_where_there_is_one(pinned: list[str], was: str) -> None:
+    failure = certificates.changed(pinned, "EF")
+    assert failure.reason == f"The certificate changed: was {was}, now EF."
+    assert failure.presented == "EF"
+
+
+def test_a_look_takes_ten_seconds_at_most(lab: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(sockets.Deadline, "restart", lambda deadline: asked.append(deadline.seconds))
+    with pytest.raises(proxmox.TimedOut):
+        proxmox.fetch_certificate(lab.host, lab.port)
+    assert asked == [10.0]
+
+
+def test_an_attempt_to_connect_may_take_all_that_is_left() -> None:
+    assert sockets.Deadline(5.0).connect_part == 1.0
+
+
+def test_a_hundred_names_are_kept() -> None:
+    """However many a stranger writes there."""
+    many = Authority("many").issue("pve", names=[f"n{number}.test" for number in range(101)])
+    assert len(certificates.read(many.x509.public_bytes(Encoding.DER)).names) == 100
+
+
+def test_a_fingerprint_that_is_none_is_told(config: ClusterConfig) -> None:
+    with pytest.raises(proxmox.CertificateRejected, match="not one of SHA-256"):
+        certificates.pins(replace(config, fingerprint="AB:CD"))
+    assert certificates.pins(replace(config, fingerprint=OTHER)) == {OTHER}
