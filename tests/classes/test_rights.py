@@ -1,14 +1,14 @@
 """The table of rights: who may do what in a class."""
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import AnonymousUser, Group
 
 from accounts.models import User
 from classes import access, enrolling, running
 from classes.access import TABLE, Right, Role
 from classes.models import LabClass
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
-from tests.labs import Lab
+from tests.labs import Lab, queries
 from vms.models import VirtualMachine
 
 
@@ -65,6 +65,22 @@ def test_a_co_owner_does_not_choose_co_owners(people: dict[Role, User], networks
     assert client.post(where, {"username": "theo"}).status_code == 403
     assert client.post(f"{where}{people[Role.CO_OWNER].pk}/transfer/").status_code == 403
     assert not networks.co_owners.filter(pk=theo.pk).exists()
+
+
+@pytest.mark.django_db
+def test_the_top_of_the_page_offers_a_stranger_nothing_and_everybody_what_is_his(people: dict[Role, User], ben: User):
+    with queries() as asked:
+        assert access.navigation(AnonymousUser()) == (False, False, 0)
+    assert not asked
+    found = {role: access.navigation(person)[:2] for role, person in people.items()}
+    assert found == {
+        Role.OWNER: (True, True),
+        Role.CO_OWNER: (True, True),
+        Role.ADMINISTRATOR: (True, False),
+        Role.MEMBER: (True, False),
+    }
+    assert access.navigation(ben) == (False, False, 0)
+    assert access.navigation(User.objects.create_superuser("root")).shows_classes
 
 
 @pytest.mark.django_db

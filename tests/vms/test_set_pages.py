@@ -73,6 +73,17 @@ def test_an_auditor_who_looks_after_the_set_starts_its_machines(client: Client, 
     assert asked()
 
 
+def test_only_of_an_auditor_it_is_asked_which_machines_he_may_operate(
+    networks: MachineSet, steward: User, lab_admin: User, auditor: User
+):
+    machines = list(networks.machines.all())
+    lab_admin.has_perm("vms.operate_virtualmachine")
+    for person, found, asked in (steward, len(machines), 0), (lab_admin, len(machines), 0), (auditor, 0, 1):
+        with queries() as seen:
+            assert len(access.operable_among(person, machines)) == found
+        assert sum("vms_virtualmachine" in one["sql"] for one in seen) == asked
+
+
 def test_a_lab_administrator_starts_the_machines_of_any_set(client: Client, networks: MachineSet, lab_admin: User):
     client.force_login(lab_admin)
     ask(client, networks, "start", whose="stopped")
