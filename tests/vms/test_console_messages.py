@@ -139,3 +139,11 @@ def test_there_is_one_pixel_format():
     assert said.feed(FORMAT + update() + FORMAT) == FORMAT + update() + FORMAT
     with pytest.raises(Ended):
         said.feed(FORMAT.replace(b"\x20\x18", b"\x10\x10"))
+
+
+@pytest.mark.parametrize("byte", [0, 2])
+def test_only_the_first_byte_tells_what_a_message_is(byte: int):
+    said = control()
+    stream = FORMAT + struct.pack(">BBHH", 5, byte, 10, 10) + struct.pack(">BBHH", 5, 1, 10, byte) + SIZE
+    assert said.feed(stream) == stream
+    assert said.pixel_format == FORMAT[4:]

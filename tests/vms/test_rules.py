@@ -131,6 +131,12 @@ def test_other_snapshots_than_ones_own_are_for_who_keeps_the_machine(
     assert bool(rules.why_not(now, action)) is refused
 
 
+@pytest.mark.parametrize("action", sorted(ALL - {"resume"}))
+def test_nobody_in_particular_may_do_everything(action: str):
+    now = situation(status="stopped" if action == "start" else "running")
+    assert rules.why_not(replace(now, snapshot="baseline"), action) is None
+
+
 def test_the_second_name_of_ones_own_is_ones_own_and_none_is_nobodys():
     for name in "", "my-save-point-2":
         assert rules.why_not(replace(situation(status="stopped"), keeps=False, snapshot=name), "snapshot") is None
@@ -216,7 +222,10 @@ def test_a_shutdown_is_cut_short_after_a_minute(
     monkeypatch.setattr(rules, "timezone", SimpleNamespace(now=lambda: now))
     machine = VirtualMachine(vmid=101, cluster=Cluster(cluster_id="building-a", is_active=True), **facts)
     sent = Operation(action="shutdown", state=Operation.State.RUNNING, sent_at=now - late)
-    assert rules.may_be_cut_short(rules.Situation(machine, ClusterHealth(ok=True, version=version), sent)) is ok
+    shutting_down = rules.Situation(machine, ClusterHealth(ok=True, version=version), sent)
+    assert rules.may_be_cut_short(shutting_down) is ok
+    free = {action for action in (*ALL, "console") if rules.nothing_under_way(shutting_down, action) is None}
+    assert free == ({"stop", "console"} if ok else {"console"})
     for other in (
         None,
         Operation(action="shutdown", state=Operation.State.RUNNING),

@@ -145,6 +145,11 @@ def test_a_hundred_names_are_kept() -> None:
     assert len(certificates.read(many.x509.public_bytes(Encoding.DER)).names) == 100
 
 
+def test_names_of_any_length_are_cut_to_what_a_page_bears() -> None:
+    own = certificates.read(Authority("many words " * 60).certificate.x509.public_bytes(Encoding.DER))
+    assert (len(own.subject), len(own.issuer)) == (500, 500)
+
+
 def test_a_fingerprint_that_is_none_is_told(config: ClusterConfig) -> None:
     with pytest.raises(proxmox.CertificateRejected, match="not one of SHA-256"):
         certificates.pins(replace(config, fingerprint="AB:CD"))
