@@ -24,6 +24,9 @@ class ConfirmedPeopleForm(forms.ModelForm[Any]):
 
     gives_control: ClassVar[tuple[str, ...]] = ()
 
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("portal/admin.css",)}
+
     confirmed = PeopleField(
         label=gettext_lazy("Confirm"),
         required=False,
@@ -42,7 +45,7 @@ class ConfirmedPeopleForm(forms.ModelForm[Any]):
         if unfit:
             self.add_error(None, may_not_teach(unfit))
         elif not {str(pk) for pk in new} <= {*data.get("confirmed", ())}:
-            self.add_error("confirmed", _("Nothing was saved yet. Tick those who are meant, and save again."))
+            self.add_error("confirmed", _("Not saved yet. Tick the people you mean, and save again."))
         return data
 
     def introduce(self, person: User) -> str:

@@ -86,7 +86,12 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     def get_fieldsets(self, request: HttpRequest, obj: Cluster | None = None) -> Any:
         """A cluster that is being added has nothing yet that could be shown or removed."""
         if obj:
-            return self._fieldsets_without(() if obj.password and obj.token_secret else ("remove_password",))
+            stored = {
+                "remove_password": obj.password and obj.token_secret,
+                "remove_token": obj.token_secret,
+                "remove_read_token": obj.read_token_secret,
+            }
+            return self._fieldsets_without([name for name, is_stored in stored.items() if not is_stored])
         return self._fieldsets_without(LATER)
 
     def _fieldsets_without(self, left_out: Collection[str]) -> Any:

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.labportal.broken")]
 
 PAGES = {
     "/bug/": (500, "Something broke"),
-    "/forbidden/": (403, "You may not do this"),
+    "/forbidden/": (403, "You do not have access to this page"),
     "/suspicious/": (400, "That request was not understood"),
     "/no/such/page": (404, "There is nothing here"),
 }
