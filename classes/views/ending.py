@@ -38,6 +38,8 @@ def end(request: PersonRequest, pk: int) -> HttpResponse:
 @login_needed
 def reopen(request: PersonRequest, pk: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
+    if lab_class.is_being_deleted:
+        access.find(request.user, pk, Right.PEOPLE)
     given = releasing.reopen(lab_class)
     messages.success(request, _("The class “%(name)s” is open again.") % {"name": lab_class.name})
     if given:

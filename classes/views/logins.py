@@ -23,9 +23,10 @@ PURPOSE = "class-new-password"
 @require_GET
 @login_needed
 def page(request: PersonRequest, pk: int, member: int) -> HttpResponse:
-    """How the login of this person is, and what the teacher can do about it."""
+    """What the teacher can do about the login of this person. How it is says nothing where that is nothing."""
     lab_class, row = _found(request, pk, member)
-    return _page(request, lab_class, row, "state", locks=locks.of(row.user))
+    held = [] if logins.why_not(row.user, by=request.user) else locks.of(row.user)
+    return _page(request, lab_class, row, "state", locks=held)
 
 
 @require_POST

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
+from classes import running
 from classes.models import LabClass, Membership
 from tests.classes.conftest import logged_in
 from tests.classes.test_handing_over import Room, by_a_table, last_day_is_over, room, unassigned
 from tests.labs import ago, carry_out
 from vms import operations, preparing
 from vms.models import Assignment, Operation, Preparation
+from vms.models.assignments import AssignmentQuerySet
 
 __all__ = ["room"]
 
@@ -112,6 +115,22 @@ def test_as_it_is_after_a_failure_deletes_them_as_the_page_says(room: Room):
     assert (list(room.lab.pve.guest(102).snapshots), room.holder()) == ([], "chen")
 
 
+def test_what_somebody_frees_at_the_same_moment_is_not_given_back(room: Room, monkeypatch: pytest.MonkeyPatch):
+    preparing.keep(Assignment.objects.live())
+    lock = AssignmentQuerySet.select_for_update
+
+    def late(rows: AssignmentQuerySet, **how: Any) -> list[Assignment]:
+        """Whoever waits for a row in PostgreSQL gets it as it was found, with what was beside it then."""
+        found = list(lock(rows, **how))
+        monkeypatch.undo()
+        preparing.free(Assignment.objects.all(), way=Way.REVERT, by=room.tess)
+        return found
+
+    monkeypatch.setattr(AssignmentQuerySet, "select_for_update", late)
+    assert preparing.give_back(Assignment.objects.all()) == 0
+    assert (Preparation.objects.get().state, room.holder()) == (State.OPEN, None)
+
+
 # What the machine is doing
 
 
@@ -151,3 +170,20 @@ def test_what_failed_for_the_last_person_is_not_told_to_the_next_one(room: Room)
     page = logged_in(room.chen).get("/vms/").content.decode()
     assert "net-02" in page
     assert told not in page
+
+
+# A class that is being deleted
+
+
+def test_a_co_owner_does_not_undo_what_the_owner_decides_alone(room: Room, theo: User):
+    running.add_co_owner(room.made, theo, by=room.tess)
+    room.post("delete/", way=Way.SHUT_DOWN)
+    assert logged_in(theo).post(f"/classes/{room.made.pk}/reopen/").status_code == 403
+    assert "Reopen" not in logged_in(theo).get("/classes/ended/").content.decode()
+    assert "Reopen" not in logged_in(theo).get(f"/classes/{room.made.pk}/machines/").content.decode()
+    room.made.refresh_from_db()
+    assert room.made.is_being_deleted
+    assert "Reopen" in room.client.get("/classes/ended/").content.decode()
+    assert room.post("reopen/").status_code == 302
+    room.made.refresh_from_db()
+    assert (room.made.is_being_deleted, room.made.ended_at) == (False, None)

@@ -111,8 +111,13 @@ def give_back(assignments: AssignmentQuerySet) -> int:
     """
     given = 0
     with transaction.atomic():
-        kept = assignments.unreleased().filter(preparations=None, user__is_active=True).exclude(kept_until=None)
-        for row in kept.select_for_update(of=("self",)):
+        kept = assignments.unreleased().filter(user__is_active=True).exclude(kept_until=None)
+        locked = list(kept.select_for_update(of=("self",)))
+        # Looked for when nobody else can free them any more.
+        freed = set(Preparation.objects.filter(assignment__in=locked).values_list("assignment", flat=True))
+        for row in locked:
+            if row.pk in freed:
+                continue
             Assignment.objects.filter(pk=row.pk).update(released_at=timezone.now())
             Assignment.objects.create(vm_id=row.vm_id, user_id=row.user_id, assigned_at=row.assigned_at)
             given += 1
