@@ -60,11 +60,11 @@ def inside(mutant: Mutant, copy: Copy, seen: Seen, code: str) -> Result:
     if not tests:
         return Result(mutant, "survived", "no test comes here")
     limits = [(test, seen.patience(test)) for test in tests]
-    last = copy.ask(Request(limits, str(copy.tree / mutant.module), code))[-1]
+    last = copy.ask(Request(limits, {str(copy.tree / mutant.module): code}))[-1]
     if last.problem == ENDED:
         return anew(mutant, copy, seen)
     if last.problem:
-        return Result(mutant, "killed", f"{last.problem}")
+        return Result(mutant, "killed", last.problem)
     return Result(mutant, "survived", f"{len(tests)} tests")
 
 
@@ -76,7 +76,8 @@ def anew(mutant: Mutant, copy: Copy, seen: Seen) -> Result:
     status = copy.run(
         *PYTEST, "-x", *TARGETS[mutant.module].get("imported", ()), *tests, limit=60 + sum(map(seen.patience, tests))
     )
-    return Result(mutant, "killed" if status else "survived", f"{len(tests)} tests in a process of their own")
+    detail = f"{len(tests)} tests in a process of their own, exit code {status}"
+    return Result(mutant, "killed" if status else "survived", detail)
 
 
 def equivalent(mutant: Mutant, diff: list[str]) -> str:

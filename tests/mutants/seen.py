@@ -10,7 +10,7 @@ from tests.mutants.copies import ROOT, Copy, spread
 from tests.mutants.swap import Request
 
 KEPT = ROOT / ".venv/mutants/seen.json"
-MOST_SECONDS = 600
+MOST_SECONDS = 600.0
 
 Test = dict[str, Any]  # seconds, lines: of each module
 
@@ -21,7 +21,7 @@ class Seen:
         self.tests: dict[str, Test] = {}
 
     def look(self, copies: list[Copy], tests: list[str]) -> list[str]:
-        """Run the tests that are not known yet, with nothing broken; returns those that fail."""
+        """Run the tests that are not known yet, with code put in that is as it was; returns those that fail."""
         failed: list[str] = []
         kept: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
         others = _hash(copies[0], *filter(_shared, copies[0].names)) + str(self.modules)
@@ -33,7 +33,9 @@ class Seen:
             version = _hash(copy, file) + others
             if file in kept and kept[file]["version"] == version:
                 return version, kept[file]["tests"], []
-            outcomes = copy.ask(Request([(test, MOST_SECONDS) for test in files[file]], watched=self.modules))
+            unbroken = {str(copy.tree / name): (copy.tree / name).read_text(encoding="utf-8") for name in self.modules}
+            limits = [(test, MOST_SECONDS) for test in files[file]]
+            outcomes = copy.ask(Request(limits, unbroken, watched=self.modules))
             problems = [f"{one.test}: {one.problem}" for one in outcomes if one.problem]
             return version, {one.test: {"seconds": one.seconds, "lines": one.lines} for one in outcomes}, problems
 

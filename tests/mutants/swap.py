@@ -12,8 +12,7 @@ TOO_LONG, ENDED = "took too long", "the process ended"
 @dataclass(frozen=True)
 class Request:
     tests: list[tuple[str, float]]  # with the seconds that each may take
-    path: str = ""  # the module that is another one meanwhile
-    code: str = ""
+    changed: dict[str, str]  # files of modules, with the code that is theirs meanwhile
     watched: tuple[str, ...] = ()  # the modules of which is told what lines each test came to
 
 

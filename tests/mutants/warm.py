@@ -36,8 +36,8 @@ def _in_child(request: Request, items: dict[str, pytest.Item], first: pytest.Ite
     if not (child := os.fork()):
         try:
             os.setsid()
-            if request.path:
-                replace(request.path, request.code)
+            for path, code in request.changed.items():
+                replace(path, code)
             _run([items[test] for test, _ in request.tests], first, theirs, request)
         finally:
             os._exit(1)
@@ -59,7 +59,7 @@ def _listen(child: Connection, request: Request) -> list[Outcome]:
             outcomes.append(child.recv())
         except EOFError:
             return [*outcomes, Outcome(test, ENDED, 0)]
-        if request.path and outcomes[-1].problem:
+        if outcomes[-1].problem and not request.watched:
             break
     return outcomes
 
@@ -74,7 +74,7 @@ def _run(items: list[pytest.Item], first: pytest.Item, parent: Connection, reque
         _watch((), lines)
         seen = {name: sorted(numbers) for name, numbers in lines.items()}
         parent.send(Outcome(item.nodeid, problem, perf_counter() - start, seen))
-        if request.path and problem:
+        if problem and not request.watched:
             break
 
 
