@@ -388,6 +388,7 @@ def test_an_action_of_which_a_cluster_heard_before_it_was_switched_off_is_unknow
 def test_an_operation_outlives_its_machine(machine: VirtualMachine, building_a: Lab, ana: User):
     operation = ask(machine, "start", ana)
     Assignment.objects.all().end()
+    Assignment.objects.update(released_at=timezone.now())
     building_a.row.delete()
     carry_out()
     assert settled(operation)[0] == State.CANCELLED
