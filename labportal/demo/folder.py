@@ -31,7 +31,7 @@ def temporary() -> Iterator[Path]:
 def clear_what_dead_ones_left() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
-            lock = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
+            lock = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:  # not there yet, or another user's
             continue
         try:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,22 @@ def test_a_folder_that_no_demo_has_locked_is_left_alone(tmp_path: Path, monkeypa
     (tmp_path / f"{folder.PREFIX}begins").mkdir()
     folder.clear_what_dead_ones_left()
     assert [path.name for path in tmp_path.iterdir()] == [f"{folder.PREFIX}begins"]
+
+
+def test_what_another_user_put_there_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """To open a pipe for reading waits for somebody who writes."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pipe = tmp_path / f"{folder.PREFIX}trap" / folder.LOCK
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+    clearing = threading.Thread(target=folder.clear_what_dead_ones_left)
+    clearing.start()
+    clearing.join(PATIENCE / 10)
+    is_held_up = clearing.is_alive()
+    if is_held_up:
+        os.close(os.open(pipe, os.O_WRONLY))
+        clearing.join(PATIENCE)
+    assert not is_held_up
 
 
 def test_two_demos_never_have_the_same_port(busy: int):
