@@ -158,8 +158,8 @@ def succeed(preparation: Preparation) -> None:
             return
         preparation.refresh_from_db(fields=["reserved_for"])  # it may have been taken back meanwhile
         held = preparation.assignment
-        Operation.objects.filter(vm=held.vm_id).dismiss()
         Assignment.objects.filter(pk=held.pk, released_at=None).update(released_at=timezone.now())
+        Operation.objects.filter(vm=held.vm_id).dismiss()
         if preparation.reserved_for_id:
             _give(held.vm, preparation.reserved_for_id)
         transaction.on_commit(partial(tell_released, [held.vm_id]), robust=True)
