@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from auditlog.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
@@ -12,6 +13,7 @@ from django.views.debug import ExceptionReporter
 from accounts.models import User
 from classes import inviting, releasing, running
 from classes.models import Invite, LabClass
+from classes.models.invites import token_hash
 from classes.views.invites import COOKIE
 from tests.admin_pages import said
 from tests.classes.conftest import lab_class, logged_in, teacher
@@ -110,3 +112,35 @@ def test_no_report_of_an_error_tells_the_token(networks: LabClass, tess: User, m
     assert "lab_class" in report
     assert "the-token" not in report
     assert "the-code" not in report
+
+
+def test_an_old_link_is_for_the_list_and_no_new_invite_ends_it(networks: LabClass, tess: User):
+    now = timezone.now()
+    old = inviting.honour(networks, "guessable", by=tess)
+    assert (old.lab_class, old.created_by, old.max_uses) == (networks, tess, 5000)
+    assert old.restricted_to_roster
+    assert now <= old.expires_at - timedelta(days=180) <= timezone.now()
+    inviting.renew(networks, Invite(expires_at=now + timedelta(days=1), max_uses=5), by=tess)
+    old.refresh_from_db()
+    assert old.revoked_at is None
+
+
+def test_a_new_invite_ends_those_before_it_and_of_no_other_class(
+    networks: LabClass, theo: User, tess: User, building_a: Lab
+):
+    def renew(where: LabClass) -> Invite:
+        invite = Invite(expires_at=timezone.now() + timedelta(days=1), max_uses=5)
+        token, code = inviting.renew(where, invite, by=tess)
+        assert (invite.token_hash, invite.lab_class, invite.created_by) == (token_hash(token), where, tess)
+        assert code
+        return invite
+
+    elsewhere, first, second = renew(lab_class(theo, building_a, 103)), renew(networks), renew(networks)
+    assert set(Invite.objects.filter(revoked_at=None)) == {elsewhere, second}
+    said_of = LogEntry.objects.get_for_object(first).filter(
+        changes__has_key="revoked_at", action=LogEntry.Action.UPDATE
+    )
+    assert said_of.count() == 1
+    assert not inviting.revoke(first)
+    assert said_of.count() == 1
+    assert inviting.revoke(second)

@@ -7,6 +7,7 @@ from accounts.models import User
 from classes import access, enrolling, running
 from classes.access import TABLE, Right, Role
 from classes.models import LabClass
+from clusters.models import Cluster
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
 from tests.labs import Lab, queries
 from vms.models import VirtualMachine
@@ -65,6 +66,42 @@ def test_a_co_owner_does_not_choose_co_owners(people: dict[Role, User], networks
     assert client.post(where, {"username": "theo"}).status_code == 403
     assert client.post(f"{where}{people[Role.CO_OWNER].pk}/transfer/").status_code == 403
     assert not networks.co_owners.filter(pk=theo.pk).exists()
+
+
+@pytest.mark.django_db
+def test_an_administrator_is_active_of_the_staff_and_has_the_right(networks: LabClass, lab_admin: User, auditor: User):
+    assert access.is_administrator(lab_admin)
+    assert not access.is_administrator(auditor)
+    for lacking in "is_staff", "is_active":
+        setattr(lab_admin, lacking, False)
+        assert not access.is_administrator(lab_admin)
+        assert not access.may(lab_admin, networks, Right.SEE)
+        setattr(lab_admin, lacking, True)
+    assert access.may(lab_admin, networks, Right.SEE)
+
+
+@pytest.mark.django_db
+def test_a_person_who_is_switched_off_has_no_right_and_of_such_clusters_nothing_is_handed_on(
+    networks: LabClass, tess: User
+):
+    tess.is_active = False
+    assert not access.may(tess, networks, Right.SEE)
+    assert access.own_grants(tess).exists()
+    Cluster.objects.update(is_active=False, is_default=False)
+    assert not access.own_grants(tess).exists()
+
+
+@pytest.mark.django_db
+def test_only_an_administrator_lets_a_student_run_the_class(people: dict[Role, User], networks: LabClass, ben: User):
+    student, owner, admin = people[Role.MEMBER], people[Role.OWNER], people[Role.ADMINISTRATOR]
+    assert access.why_not_lead(student, networks, by=owner)
+    student.groups.add(Group.objects.get(name="Teacher"))
+    student = User.objects.get(pk=student.pk)
+    assert access.is_student(student, networks)
+    assert not access.is_student(ben, networks)
+    assert "ana is a student of this class" in access.why_not_lead(student, networks, by=owner)
+    assert access.why_not_lead(student, networks, by=admin) == ""
+    assert access.why_not_lead(teacher("cleo"), networks, by=owner) == ""
 
 
 @pytest.mark.django_db
