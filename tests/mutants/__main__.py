@@ -155,6 +155,10 @@ def verdict(results: list[Result]) -> int:
     number = {name: sum(result.outcome == name for result in results) for name in ("killed", "survived", "equivalent")}
     counted = number["killed"] + number["survived"]
     share = number["survived"] / counted if counted else 1.0
+    print("\nSurvivors and equivalents:")
+    for result in sorted(results, key=lambda result: result.outcome, reverse=True):
+        if result.outcome != "killed":
+            tell(result)
     print(
         f"{len(results)} mutants: {number['killed']} killed, {number['survived']} survived, "
         f"{number['equivalent']} equivalent by argument; {share:.1%} survive (goal: at most {MOST_SURVIVING:.0%})"
