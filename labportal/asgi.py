@@ -16,6 +16,7 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(f"Lab Portal cannot start: {error}")
 
+from labportal.logs import WithoutInvites
 from vms import console  # its models need Django to be set up
 
 # After each of its queries a page waits for the interpreter, by default 5 ms for every other that computes.
@@ -26,6 +27,8 @@ gc.freeze()
 
 # The server writes the paths of websockets into its log, and a console's path is a permit.
 logging.getLogger("uvicorn.error").addFilter(lambda record: "/ws/console/" not in record.getMessage())
+# And those of pages, of which an invite's is its secret.
+logging.getLogger("uvicorn.access").addFilter(WithoutInvites())
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -3,7 +3,7 @@
 import logging
 import re
 
-TOKEN = re.compile(r"(/join/)[^/\s?&\"']+|(%2Fjoin%2F)[^%\s&\"']+", re.IGNORECASE)
+TOKEN = re.compile(r"((?:/|%2F)join(?:/|%2F))[^/%\s?&\"']+", re.IGNORECASE)
 
 
 class WithoutInvites(logging.Filter):
@@ -25,4 +25,4 @@ class OneLine(logging.Filter):
 
 
 def _masked(value: object) -> object:
-    return TOKEN.sub(lambda found: f"{found[1] or found[2]}***", value) if isinstance(value, str) else value
+    return TOKEN.sub(lambda found: f"{found[1]}***", value) if isinstance(value, str) else value

@@ -4,7 +4,9 @@ import logging
 from typing import Any
 
 import pytest
+from uvicorn.logging import AccessFormatter
 
+from labportal import asgi
 from labportal.logs import WithoutInvites
 
 SECRET = "9f2c-very-secret"
@@ -16,7 +18,9 @@ def line(message: str, *args: Any) -> str:
     return record.getMessage()
 
 
-@pytest.mark.parametrize("path", [f"/join/{SECRET}/", f"%2Fjoin%2F{SECRET}%2F", f"/JOIN/{SECRET}?x=1"])
+@pytest.mark.parametrize(
+    "path", [f"/join/{SECRET}/", f"%2Fjoin%2F{SECRET}%2F", f"%2Fjoin/{SECRET}/", f"/JOIN/{SECRET}?x=1"]
+)
 @pytest.mark.parametrize("written", ["in the message", "as an argument"])
 def test_the_secret_is_masked(path: str, written: str):
     shown = line(f"Not Found: {path}") if written == "in the message" else line("%s: %s", "Not Found", path)
@@ -28,3 +32,14 @@ def test_the_secret_is_masked(path: str, written: str):
 @pytest.mark.parametrize("path", ["/join/", f"/vms/{SECRET}/"])
 def test_what_is_no_secret_stays(path: str):
     assert line(f"Not Found: {path}") == line("Not Found: %s", path) == f"Not Found: {path}"
+
+
+def test_the_servers_own_log_of_requests_masks_it_too(caplog: pytest.LogCaptureFixture):
+    assert asgi.application
+    caplog.set_level(logging.INFO)
+    for path in (f"/join/{SECRET}/", f"/accounts/login/?next=/join/{SECRET}/", "/vms/7/"):
+        words = ("192.0.2.7:4711", "GET", path, "1.1", 302)
+        logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', *words)
+    shown = [AccessFormatter(use_colors=False).format(record) for record in caplog.records]
+    assert [SECRET in line for line in shown] == [False, False, False]
+    assert [line.split()[3] for line in shown] == ["/join/***/", "/accounts/login/?next=/join/***/", "/vms/7/"]
