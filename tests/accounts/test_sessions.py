@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import sessions
+from accounts.lockout import RecheckingBackend
 from accounts.models import User
 from tests.labs import queries
 
@@ -80,3 +81,9 @@ def test_a_person_who_came_along_is_taken_once_and_in_his_request_alone(logged_i
 
     assert sessions.person_along(page)(HttpRequest()).content == b"ana None"
     assert sessions.take(ana.pk) is None
+
+
+def test_outside_of_a_request_the_person_is_looked_up(ana: User) -> None:
+    assert RecheckingBackend().get_user(ana.pk) == ana
+    User.objects.update(is_active=False)
+    assert RecheckingBackend().get_user(ana.pk) is None

@@ -76,6 +76,13 @@ def test_a_machine_that_was_deleted_or_is_gone_is_not_entered(building_a: Lab, a
     assert not ConsoleSession.objects.exists()
 
 
+def test_a_refusal_by_the_rules_is_said_in_one_word(building_a: Lab, ana: User, of_ana: Client):
+    machine, key = building_a.give(101, ana), str(of_ana.session.session_key)
+    with pytest.raises(ends.Ended) as ended:
+        door.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
+    assert (ended.value.code, ended.value.reason) == (ends.OFF, "off")
+
+
 def test_an_end_of_the_display_is_the_machines_or_not(visitor: door.Visitor, building_a: Lab):
     assert door.why_it_ended(visitor).code == ends.UNREACHABLE
     building_a.pve.guest(102).status = "stopped"

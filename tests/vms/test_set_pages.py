@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
@@ -82,6 +83,16 @@ def test_only_of_an_auditor_it_is_asked_which_machines_he_may_operate(
         with queries() as seen:
             assert len(access.operable_among(person, machines)) == found
         assert sum("vms_virtualmachine" in one["sql"] for one in seen) == asked
+
+
+def test_stewards_who_would_not_be_chosen_today_are_listed_while_they_can_log_in(
+    networks: MachineSet, steward: User, ana: User
+):
+    steward.groups.add(Group.objects.get(name="Teacher"))
+    networks.stewards.set([steward, ana])
+    assert [(row.user, row.machineset) for row in access.unfit_stewards()] == [(ana, networks)]
+    User.objects.filter(pk=ana.pk).update(is_active=False)
+    assert not access.unfit_stewards().exists()
 
 
 def test_a_lab_administrator_starts_the_machines_of_any_set(client: Client, networks: MachineSet, lab_admin: User):
