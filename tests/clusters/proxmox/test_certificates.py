@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.proxmox import certificates, sockets
+from clusters.proxmox import certificates, hosts, sockets
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
 from tests.waits import PATIENCE
@@ -61,6 +61,16 @@ def test_what_was_seen_can_be_pinned(config: ClusterConfig, lab: Cluster) -> Non
 def test_a_certificate_that_the_system_trusts(lab: Cluster, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
     assert look(lab).trusted_by_system
+
+
+@pytest.mark.parametrize(("second", "trusted"), [(b"\x30\x01", True), (b"\x30\x02", False)])
+def test_only_what_was_shown_is_what_the_system_trusts(
+    monkeypatch: pytest.MonkeyPatch, second: bytes, trusted: bool
+) -> None:
+    monkeypatch.setattr(certificates, "_handshake", lambda *_: bytes(second))
+    target = hosts.Target(2, 1, 6, ("127.0.0.1", 1))
+    shown = bytes([0x30, 0x01])
+    assert certificates._is_trusted_by_system("pve", target, shown, sockets.Deadline(9.0)) is trusted
 
 
 def test_a_certificate_that_is_its_own_issuer() -> None:

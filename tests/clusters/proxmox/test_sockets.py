@@ -57,7 +57,7 @@ def addresses(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 
 
 def test_each_address_has_its_part_of_what_is_left(moment: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    addresses(monkeypatch, 3)
+    addresses(monkeypatch, 4)
     left = []
 
     def hang(_target: hosts.Target, deadline: sockets.Deadline) -> None:
@@ -66,11 +66,11 @@ def test_each_address_has_its_part_of_what_is_left(moment: SimpleNamespace, monk
         raise TimeoutError
 
     monkeypatch.setattr(sockets, "open_target", hang)
-    deadline = sockets.Deadline(9.0)
+    deadline = sockets.Deadline(12.0)
     deadline.restart()
     with pytest.raises(proxmox.TimedOut):
         sockets.open_to("pve.test", 8006, deadline)
-    assert left == [3.0, 3.0, 3.0]
+    assert left == [3.0] * 4
 
 
 def test_a_name_without_an_address_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
