@@ -40,8 +40,11 @@ def reopen(request: PersonRequest, pk: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
     if lab_class.is_being_deleted:
         access.find(request.user, pk, Right.PEOPLE)
+    was_past = lab_class.is_past_its_last_day
     given = releasing.reopen(lab_class)
     messages.success(request, _("The class “%(name)s” is open again.") % {"name": lab_class.name})
+    if was_past:
+        messages.info(request, _("Its last day was over, so it was removed. Set a new one on the page “Settings”."))
     if given:
         text = ngettext(
             "%(n)d person has the kept machine again.", "%(n)d people have their kept machines again.", given

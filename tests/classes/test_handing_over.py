@@ -433,6 +433,15 @@ def test_after_the_days_it_is_still_kept_and_somebody_has_to_decide(room: Room):
     )  # nobody, as the class is over
 
 
+def test_who_reopens_a_class_reads_what_became_of_its_last_day(room: Room):
+    where = f"/classes/{room.made.pk}/"
+    room.post("end/", way="as-it-is")
+    assert "it was removed" not in room.client.post(f"{where}reopen/", follow=True).content.decode()
+    LabClass.objects.update(ends_on=timezone.localdate() - timedelta(days=2))
+    assert "it was removed" in room.client.post(f"{where}reopen/", follow=True).content.decode()
+    assert LabClass.objects.get().ends_on is None
+
+
 def test_a_class_that_is_reopened_gives_back_what_was_kept(room: Room):
     last_day_is_over(room)
     room.post("reopen/")
