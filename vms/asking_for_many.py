@@ -45,7 +45,7 @@ def operable(machines: QuerySet[VirtualMachine], user: User) -> QuerySet[Virtual
 def ask(request: PersonRequest, wanted: Wanted, *, back: str) -> HttpResponse:
     """Record it and show how it goes, or ask first whether it is meant."""
     if not wanted.machines:
-        messages.error(request, _("No machine is chosen. Tick the machines first."))
+        messages.error(request, _("No machine is selected. Select machines first."))
         return redirect(back)
     posted = request.POST
     wanted = replace(

@@ -126,10 +126,13 @@ def _tell(request: PersonRequest, joined: enrolling.Joined) -> None:
     elif joined.machine:
         said = {"name": name, "machine": joined.machine.display_name}
         messages.success(request, _("You are in “%(name)s”. Your machine is %(machine)s.") % said)
+    elif not joined.before:
+        text = _("You are in “%(name)s”, and next in line for a machine. You get one automatically.")
+        messages.success(request, text % {"name": name})
     else:
         text = ngettext(
-            "You are in “%(name)s” and wait for a machine: %(n)d person is before you. It comes by itself.",
-            "You are in “%(name)s” and wait for a machine: %(n)d people are before you. It comes by itself.",
+            "You are in “%(name)s” and wait for a machine: %(n)d person is ahead of you. You get one automatically.",
+            "You are in “%(name)s” and wait for a machine: %(n)d people are ahead of you. You get one automatically.",
             joined.before,
         )
         messages.success(request, text % {"name": name, "n": joined.before})

@@ -125,7 +125,8 @@ def assign(request: PersonRequest, pk: int) -> HttpResponse:
         messages.error(request, text % {"machine": machine.display_name})
     except running.Taken:
         messages.error(
-            request, _("Nothing was changed: the machine, or the person, is not free for this any more. Look again.")
+            request,
+            _("Nothing was changed: the machine or the person is no longer free. Check the page and try again."),
         )
     else:
         said = {"machine": machine.display_name, "person": person.username}
@@ -157,7 +158,7 @@ def unassign_many(request: PersonRequest, pk: int) -> HttpResponse:
     ticked = _chosen(request.POST.getlist("vm") or request.GET.getlist("vm"))
     own = ClassMachine.objects.filter(lab_class=lab_class, vm__in=ticked).values_list("vm", flat=True)
     if not own:
-        messages.error(request, _("No machine is chosen. Tick the machines first."))
+        messages.error(request, _("No machine is selected. Select machines first."))
         return redirect("classes-machines", pk)
     return _unassign(request, lab_class, list(own))
 

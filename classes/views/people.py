@@ -133,7 +133,7 @@ def wait(request: PersonRequest, pk: int, member: int) -> HttpResponse:
     waiting = _member(lab_class, member)
     if enrolling.wait_again(waiting):
         said = {"person": waiting.user.username}
-        messages.success(request, _("%(person)s gets the next free machine whose turn it is.") % said)
+        messages.success(request, _("%(person)s is in line for a machine.") % said)
     return redirect("classes-people", pk)
 
 

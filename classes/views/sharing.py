@@ -25,7 +25,7 @@ def too_old(request: PersonRequest) -> None:
 
 
 def changed(request: PersonRequest) -> None:
-    messages.warning(request, _("Something changed after this preview, and nothing was written. Look at the new one."))
+    messages.warning(request, _("Something changed after this preview, so nothing was saved. Check the new one."))
 
 
 def _given(request: PersonRequest, count: int) -> None:

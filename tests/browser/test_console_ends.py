@@ -32,6 +32,7 @@ ENDS_WITH = """
   };
 """
 
+BARRED = {4404, 4410}  # connecting again would be refused, and the machine's page is not found
 REASONS = {
     4404: "You cannot open this machine any more.",
     4410: "You no longer have access to this machine.",
@@ -68,4 +69,6 @@ def test_the_true_reason_is_the_first_message(window: Browser, the_demo: Demo, c
     expect(console.get_by_text(reason)).to_be_visible()
     console.wait_for_timeout(1500)  # a lost connection would be tried again by now
     assert console.evaluate("window.words") == ["Not connected"]
+    ways = [name for name in ("again", "machine", "machines") if console.locator(f"#{name}").is_visible()]
+    assert ways == (["machines"] if code in BARRED else ["again", "machine"])
     page.context.close()

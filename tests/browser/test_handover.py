@@ -108,7 +108,7 @@ def _unassign(room: Room, screen: Page) -> float:
     room.row("tess").get_by_role("link", name="Unassign").click()
     expect(page.get_by_text("Reverting deletes these restore points first: my-save-point")).to_be_visible()
     expect(page.get_by_label("Revert to the baseline")).to_be_checked()
-    page.get_by_role("button", name="Free").click(no_wait_after=True)
+    page.get_by_role("button", name="Unassign").click(no_wait_after=True)
     began = time.monotonic()
     expect(screen.locator("#word")).not_to_have_text("Connected", timeout=PATIENCE)
     return time.monotonic() - began

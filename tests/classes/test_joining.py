@@ -53,8 +53,8 @@ def test_joining_twice_is_harmless(door: str, ana: User):
 def test_who_finds_no_machine_waits_and_gets_the_first_that_is_freed(door: str, networks: LabClass, tess: User):
     people = [User.objects.create_user(f"student-{n}") for n in range(4)]
     answers = [said(logged_in(person).post(door)) for person in people]
-    assert "0 people are before you" in answers[2]
-    assert "1 person is before you" in answers[3]
+    assert "next in line for a machine" in answers[2]
+    assert "1 person is ahead of you" in answers[3]
     held = Assignment.objects.live().get(user=people[0])
     logged_in(tess).post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/", {"way": "as-it-is"})
     assert Assignment.objects.live().get(vm=held.vm).user == people[2]

@@ -116,7 +116,7 @@ def test_what_is_not_for_many_is_refused(networks: MachineSet, steward: User, ac
 
 
 def test_no_machine_is_no_batch(networks: MachineSet, steward: User):
-    with pytest.raises(operations.Refused, match="No machine is chosen"):
+    with pytest.raises(operations.Refused, match="No machine is selected"):
         operations.request_many([], "start", by=steward)
 
 

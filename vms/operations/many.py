@@ -61,7 +61,7 @@ def _refusal(machines: list[VirtualMachine], action: str, *, by: User, snapshot:
     if action not in FOR_MANY:
         return _("This cannot be done to many machines at once.")
     if not machines:
-        return _("No machine is chosen. Tick the machines first.")
+        return _("No machine is selected. Select machines first.")
     if len(machines) > MOST_MACHINES:
         return _("These are more than %(most)d machines. Choose fewer at a time.") % {"most": MOST_MACHINES}
     since = timezone.now() - timedelta(minutes=1)
