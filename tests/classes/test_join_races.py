@@ -30,7 +30,7 @@ def at_once(clients: list[Client], door: str) -> list[str]:
     def press(client: Client) -> None:
         answer = client.post(door)
         text = " ".join(str(message) for message in get_messages(answer.wsgi_request))
-        said.append("machine" if "Your machine is" in text else "waits" if "wait for a machine" in text else "refused")
+        said.append("machine" if "Your machine is" in text else "waits" if "for a machine" in text else "refused")
 
     assert run_in_threads(*(lambda client=client: press(client) for client in clients)) == []
     return said

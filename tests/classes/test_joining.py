@@ -174,4 +174,4 @@ def test_no_token_stands_in_the_log(networks: LabClass, ana: User, capsys: Any):
 
 def test_a_machine_of_a_cluster_that_is_switched_off_is_given_to_nobody(door: str, building_a: Lab, ana: User):
     building_a.row.deactivate()
-    assert "wait for a machine" in said(logged_in(ana).post(door))
+    assert "next in line for a machine" in said(logged_in(ana).post(door))
