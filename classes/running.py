@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from classes import access, queue
@@ -79,9 +79,18 @@ def granted_machines(lab_class: LabClass) -> QuerySet[VirtualMachine]:
 
 
 def adoptable(lab_class: LabClass) -> QuerySet[VirtualMachine]:
-    """Those of them that are in no class, that nobody holds, and that are ready for somebody."""
-    held = Assignment.objects.unreleased().filter(vm=OuterRef("pk"))
-    found = granted_machines(lab_class).filter(~Exists(held), class_machine=None, missing_since=None)
+    """Those of them that are in no class, that nobody holds, and that are ready for somebody.
+
+    What came back after it was taken for gone has a new row, and is as the person left it who had the old one.
+    """
+    unreleased = Assignment.objects.unreleased()
+    found = granted_machines(lab_class).filter(
+        ~Exists(unreleased.filter(vm=OuterRef("pk"))), class_machine=None, missing_since=None
+    )
+    gone = unreleased.exclude(vm__gone_at=None).exclude(vm__hardware_id="").order_by()
+    number = gone.filter(vm__cluster=OuterRef("cluster_id"), vm__vmid=OuterRef("vmid"))
+    nobody_knows_yet = Q(Exists(number), details_at=None)
+    found = found.exclude(nobody_knows_yet).exclude(hardware_id__in=gone.values("vm__hardware_id"))
     return found.select_related("cluster").order_by("cluster__name", "name", "vmid")
 
 

@@ -12,8 +12,8 @@ from classes.models import LabClass, Membership
 from tests.classes.conftest import logged_in
 from tests.classes.test_handing_over import Room, by_a_table, last_day_is_over, room, unassigned
 from tests.labs import ago, carry_out
-from vms import operations, preparing
-from vms.models import Assignment, Operation, Preparation
+from vms import inventory, operations, preparing
+from vms.models import Assignment, Operation, Preparation, VirtualMachine
 from vms.models.assignments import AssignmentQuerySet
 
 __all__ = ["room"]
@@ -187,3 +187,25 @@ def test_a_co_owner_does_not_undo_what_the_owner_decides_alone(room: Room, theo:
     assert room.post("reopen/").status_code == 302
     room.made.refresh_from_db()
     assert (room.made.is_being_deleted, room.made.ended_at) == (False, None)
+
+
+# A machine that came back
+
+
+def test_a_machine_that_comes_back_is_offered_when_somebody_has_freed_the_row_that_it_had(room: Room):
+    """Nobody has prepared it: the portal took it for gone while ana had it, and has a new row for it now."""
+    inventory.look_closer(room.lab.config)
+    VirtualMachine.objects.filter(pk=room.vm.pk).update(gone_at=timezone.now())
+    room.lab.pve.guest(102).tags = ("back",)
+    room.lab.sync()
+    back = VirtualMachine.objects.present().get(vmid=102)
+    room.post("machines/adopt/", vm=[back.pk])
+    assert not room.made.class_machines.filter(vm=back).exists()
+    inventory.look_closer(room.lab.config)
+    back.refresh_from_db()
+    assert back.hardware_id == VirtualMachine.objects.get(pk=room.vm.pk).hardware_id != ""
+    room.post("machines/adopt/", vm=[back.pk])
+    assert not room.made.class_machines.filter(vm=back).exists()
+    unassigned(room, Way.SHUT_DOWN)
+    room.post("machines/adopt/", vm=[back.pk])
+    assert room.made.class_machines.filter(vm=back).exists()
