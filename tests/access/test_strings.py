@@ -22,7 +22,7 @@ TYPED = ("name", "description", "note", "username", "text", "host", "cluster_id"
 ASKED = ("q", "person", "from", "cluster", "status", "asked")
 
 # What pages say more of when what was typed is wrong. No payload consists of these alone.
-COMPLAINTS = {"<ul>", "<li>", "<p>", "<strong>", "<form>", "<input>"}
+COMPLAINTS = {"<ul>", "<li>", "<p>", "<div>", "<strong>", "<form>", "<input>"}
 
 Pages = dict[str, Counter[str]]
 

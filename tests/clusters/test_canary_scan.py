@@ -15,6 +15,8 @@ from tests.canary import Canary
 from tests.clusters.sinks import SINKS, Stage, live_through, logged_at_debug, set_up
 from tests.own_database import copy_of, default_connection
 
+pytestmark = pytest.mark.timeout(1200)  # one stage for all of them, which a busy machine builds for minutes
+
 ENOUGH = 20
 
 
