@@ -51,14 +51,14 @@ class Copy:
     def tests(self) -> list[str]:
         """All that pytest found; asked for once."""
         try:
-            found: list[str] = self.pipe.recv()
+            found: list[str] = self.pipe.recv()  # ends: pytest ends, or says what it found
         except EOFError:
             raise SystemExit((self.tree / "pytest.log").read_text(errors="replace")) from None
         return found
 
     def ask(self, request: Request) -> list[Outcome]:
         self.pipe.send(request)
-        outcomes: list[Outcome] = self.pipe.recv()
+        outcomes: list[Outcome] = self.pipe.recv()  # ends: each test has a limit over there
         return outcomes
 
     def run(self, *arguments: str, limit: float) -> int:

@@ -26,7 +26,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     gc.unfreeze()
     with Connection(int(os.environ[DESCRIPTOR])) as driver:
         driver.send(list(items))
-        while (request := driver.recv()) is not None:
+        while (request := driver.recv()) is not None:  # ends: with the program that asks
             driver.send(_in_child(request, items, first))
     return True
 
@@ -56,7 +56,7 @@ def _listen(child: Connection, request: Request) -> list[Outcome]:
         if not child.poll(limit):
             return [*outcomes, Outcome(test, f"{TOO_LONG} {test}", limit)]
         try:
-            outcomes.append(child.recv())
+            outcomes.append(child.recv())  # ends: polled above
         except EOFError:
             return [*outcomes, Outcome(test, ENDED, 0)]
         if outcomes[-1].problem and not request.watched:
