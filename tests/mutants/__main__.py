@@ -8,6 +8,7 @@ import secrets
 import sys
 import tempfile
 import tomllib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ def main() -> int:
         for module in modules:
             print(f"{sum(mutant.module == module for mutant in drawn):5} {module}")
         return 0
+    warnings.simplefilter("ignore", SyntaxWarning)  # what is broken may look odd
     seen = Seen(tuple(TARGETS))
     with copied(options.jobs, sorted({test for module in modules for test in TARGETS[module]["tests"]})) as copies:
         found = [copy.tests() for copy in copies]
