@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,6 +125,12 @@ def test_a_turn_ends_after_half_a_minute_or_when_it_was_used(pve: pvesim.Cluster
     mine.rejected(config, proxmox.LoginRejected("No."))
     state = LoginState.objects.get()
     assert (state.busy_until, state.rejected_version) == (None, config.credential_version)
+
+
+def test_half_a_token_is_none_so_the_password_takes_its_turn(pve: pvesim.Cluster) -> None:
+    config = replace(enter(pve, "right").config, token_id="portal@pve!t")
+    gate.DatabaseGate().enter(config, patience=0.0)
+    assert LoginState.objects.get().busy_until
 
 
 def test_a_turn_is_waited_for(pve: pvesim.Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,13 @@ def test_what_was_let_through_before_counts_too(waiting: Lab):
     assert under_way() == ["pve1", "pve2"]
 
 
+def test_a_limit_that_was_lowered_lets_nobody_through_until_there_is_room(waiting: Lab):
+    ClusterSync.objects.update(node_limit=2, cluster_limit=9)
+    assert operations.admit("building-a") == 3
+    ClusterSync.objects.update(node_limit=1)
+    assert operations.admit("building-a") == 0
+
+
 def test_where_a_cluster_has_no_limits_of_its_own_those_of_the_portal_count(waiting: Lab, settings: Any):
     settings.OPERATIONS_PER_NODE, settings.OPERATIONS_PER_CLUSTER = 2, 9
     assert operations.admit("building-a") == 3

@@ -147,3 +147,8 @@ def test_only_the_first_byte_tells_what_a_message_is(byte: int):
     stream = FORMAT + struct.pack(">BBHH", 5, byte, 10, 10) + struct.pack(">BBHH", 5, 1, 10, byte) + SIZE
     assert said.feed(stream) == stream
     assert said.pixel_format == FORMAT[4:]
+
+
+def test_what_only_fills_a_message_up_tells_no_length_and_a_screenless_size_is_whole():
+    stream = b"\x02\x07" + encodings(7)[2:] + SIZE[:6] + b"\0\0"
+    assert control().feed(stream) == stream

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.contrib.auth import SESSION_KEY
@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from clusters import proxmox
 from clusters.models import Cluster
 from tests.labs import Lab
 from tests.vms.consoles import browser_of
@@ -89,6 +90,18 @@ def test_an_end_of_the_display_is_the_machines_or_not(visitor: door.Visitor, bui
     assert door.why_it_ended(visitor).code == ends.OFF
     building_a.pve.stop()
     assert door.why_it_ended(visitor).code == ends.UNREACHABLE
+
+
+def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(visitor: door.Visitor, monkeypatch: pytest.MonkeyPatch):
+    asked: list[float] = []
+
+    def read(_config: object, *, deadline: float) -> NoReturn:
+        asked.append(deadline)
+        raise proxmox.TimedOut(sent=False)
+
+    monkeypatch.setattr(door.gate, "read", read)
+    assert door.why_it_ended(visitor).code == ends.UNREACHABLE
+    assert asked == [3.0]
 
 
 def test_what_is_off_or_out_of_reach_takes_no_place(building_a: Lab, ana: User, of_ana: Client):

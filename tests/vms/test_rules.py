@@ -229,7 +229,11 @@ def test_a_shutdown_is_cut_short_after_a_minute(
     for other in (
         None,
         Operation(action="shutdown", state=Operation.State.RUNNING),
-        Operation(action="shutdown", state=Operation.State.REQUESTED, sent_at=now - late),
+        *(
+            Operation(action="shutdown", state=state, sent_at=now - late)
+            for state in Operation.State
+            if state != Operation.State.RUNNING
+        ),
         Operation(action="reboot", state=Operation.State.RUNNING, sent_at=now - late),
     ):
         assert not rules.may_be_cut_short(rules.Situation(machine, ClusterHealth(ok=True, version=version), other))
