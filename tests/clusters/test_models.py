@@ -257,8 +257,11 @@ def test_a_refused_deletion_leaves_no_tombstone(assignment):
     assert not DeletedCluster.objects.exists()
 
 
-def test_an_ended_assignment_goes_with_its_cluster(assignment):
+def test_an_assignment_goes_with_its_cluster_once_its_machine_is_free(assignment):
     Assignment.objects.all().end()
+    with pytest.raises(ProtectedError):
+        assignment.vm.cluster.delete()
+    Assignment.objects.update(released_at=timezone.now())
     assignment.vm.cluster.delete()
     assert not VirtualMachine.objects.exists()
     assert not Assignment.objects.exists()

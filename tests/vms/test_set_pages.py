@@ -233,7 +233,7 @@ def test_a_save_point_of_the_class_has_the_time_in_its_proposed_name(tess: Clien
 
 def test_with_nothing_chosen_it_says_what_to_do(tess: Client, networks: MachineSet):
     answer = tess.post(url(networks, "vms-set-ask"), {"action": "start"}, follow=True)
-    assert "Tick the machines first" in text(answer)
+    assert "No machine is selected. Select machines first." in text(answer)
 
 
 # What was done
