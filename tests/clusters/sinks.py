@@ -484,8 +484,9 @@ def _(stage: Stage, planted: str) -> Parts:
         with begun(*command) as program:
             seen = 0
             while program.poll() is None and seen < (20 if planted else 400):
-                yield from (line for line in _command_lines() if b"manage.py" in line or b"time" in line)
-                seen += 1
+                lines = [line for line in _command_lines() if b"manage.py" in line or b"time" in line]
+                yield from lines
+                seen += planted not in command or any(planted.encode() in line for line in lines)  # not yet
             assert seen
 
 
