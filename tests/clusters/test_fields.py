@@ -315,7 +315,7 @@ def test_a_fixture_holds_neither_secret_nor_ciphertext(kind, tmp_path):
 
 @pytest.mark.parametrize("planted", [PASSWORD, Fernet(Fernet.generate_key()).encrypt(b"x").decode()], ids=len)
 def test_a_leak_into_a_fixture_would_be_noticed(planted, tmp_path):
-    save(ca_certificate=planted)
+    save(token_id=planted)
     assert leaks(dump(tmp_path / "clusters.json"))
 
 

@@ -33,6 +33,9 @@ class Viewer:
         query = urlencode({"port": self.given["port"], "vncticket": self.given["ticket"]})
         headers = {name: str(api.session.headers[name]) for name in ("Authorization",) if name in api.session.headers}
         tls = ssl.create_default_context(cafile=str(api.session.verify))
+        # With TLS 1.3 a server sends session tickets after the handshake: the client's reading thread takes them while
+        # this one writes, Python 3.11 gives OpenSSL both at once, and now and then the connection is lost.
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2
         url = f"{api.url.replace('https', 'wss')}/api2/json{path}/vncwebsocket?{query}"
         defaults: dict[str, Any] = {
             "compression": None,
