@@ -98,6 +98,11 @@ class EncryptedSecretField(encrypted.EncryptedTextField):  # type: ignore[misc]
         kwargs.update(null=True, blank=True)
         super().__init__(*args, **kwargs)
 
+    def deconstruct(self) -> Any:
+        """Migrations see a column of text: they go on running when this class has another name."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.TextField", args, kwargs
+
     def to_python(self, value: Any) -> Secret | None:
         if value is None or isinstance(value, Secret):
             return value

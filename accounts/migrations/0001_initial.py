@@ -5,8 +5,6 @@ import django.db.models.functions.text
 import django.utils.timezone
 from django.db import migrations, models
 
-import accounts.models
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -73,7 +71,6 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Empty: the portal's.",
                         max_length=64,
-                        validators=[accounts.models.validate_time_zone],
                     ),
                 ),
                 (
@@ -120,8 +117,5 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
-            managers=[
-                ("objects", accounts.models.CaseInsensitiveUserManager()),
-            ],
         ),
     ]

@@ -2,8 +2,6 @@
 
 from django.db import migrations, models
 
-import accounts.models
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -18,7 +16,6 @@ class Migration(migrations.Migration):
                 blank=True,
                 help_text="Empty: as the browser asks.",
                 max_length=16,
-                validators=[accounts.models.validate_language],
             ),
         ),
     ]

@@ -6,10 +6,6 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.models
-import classes.models.invites
-import classes.models.labs
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -61,7 +57,6 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="One a line: the address, a space, and a title if you like.",
                         max_length=5000,
-                        validators=[classes.models.labs.validate_links],
                         verbose_name="links",
                     ),
                 ),
@@ -81,7 +76,6 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Of the lesson's days and hours, like Europe/Madrid. Empty: the portal's.",
                         max_length=64,
-                        validators=[accounts.models.validate_time_zone],
                         verbose_name="time zone",
                     ),
                 ),
@@ -144,7 +138,7 @@ class Migration(migrations.Migration):
                 ("code_hash", models.CharField(editable=False, max_length=64, null=True, unique=True)),
                 (
                     "expires_at",
-                    models.DateTimeField(default=classes.models.invites.in_a_week, verbose_name="valid until"),
+                    models.DateTimeField(verbose_name="valid until"),
                 ),
                 (
                     "max_uses",

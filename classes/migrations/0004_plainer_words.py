@@ -2,9 +2,6 @@
 
 from django.db import migrations, models
 
-import accounts.models
-import classes.models.labs
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -38,7 +35,6 @@ class Migration(migrations.Migration):
                 blank=True,
                 help_text="One per line: address, space, title. The title is optional.",
                 max_length=5000,
-                validators=[classes.models.labs.validate_links],
                 verbose_name="links",
             ),
         ),
@@ -49,7 +45,6 @@ class Migration(migrations.Migration):
                 blank=True,
                 help_text="For example Europe/Madrid. Leave empty to use the portal's.",
                 max_length=64,
-                validators=[accounts.models.validate_time_zone],
                 verbose_name="time zone",
             ),
         ),

@@ -4,9 +4,6 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-import clusters.config
-import clusters.fields
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -52,7 +49,6 @@ class Migration(migrations.Migration):
                     models.CharField(
                         help_text="Name or IP address of a node, without https:// and port.",
                         max_length=255,
-                        validators=[clusters.config.validate_host],
                     ),
                 ),
                 (
@@ -70,10 +66,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         help_text="With its realm, like portal@pve. Avoid root@pam.",
                         max_length=80,
-                        validators=[clusters.config.validate_user],
                     ),
                 ),
-                ("password", clusters.fields.EncryptedSecretField(blank=True, null=True)),
+                ("password", models.TextField(blank=True, null=True)),
                 (
                     "token_id",
                     models.CharField(
@@ -91,7 +86,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "token_secret",
-                    clusters.fields.EncryptedSecretField(blank=True, null=True, verbose_name="API token secret"),
+                    models.TextField(blank=True, null=True, verbose_name="API token secret"),
                 ),
                 (
                     "verify_ssl",
@@ -106,7 +101,6 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         help_text="PEM of the cluster's own authority (/etc/pve/pve-root-ca.pem). Wins over the system's authorities.",
-                        validators=[clusters.config.validate_pem],
                         verbose_name="CA certificate",
                     ),
                 ),

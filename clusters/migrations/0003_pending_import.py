@@ -4,8 +4,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import clusters.fields
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -19,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("source", models.CharField(max_length=255)),
-                ("content", clusters.fields.EncryptedSecretField(blank=True, null=True)),
+                ("content", models.TextField(blank=True, null=True)),
                 ("options", models.JSONField()),
                 ("digest", models.CharField(max_length=64)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),

@@ -7,8 +7,6 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import vms.models
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -193,7 +191,7 @@ class Migration(migrations.Migration):
                 (
                     "vm",
                     models.ForeignKey(
-                        on_delete=vms.models.protect_live_assignments,
+                        on_delete=django.db.models.deletion.PROTECT,
                         related_name="assignments",
                         to="vms.virtualmachine",
                         verbose_name="machine",

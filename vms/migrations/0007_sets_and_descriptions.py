@@ -5,8 +5,6 @@ from django.conf import settings
 from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 
-import vms.models.assignments
-
 WRITE = ["add", "change", "delete", "view"]
 RIGHTS = {
     "Lab administrator": {
@@ -59,7 +57,7 @@ class Migration(migrations.Migration):
             name="vm",
             field=models.ForeignKey(
                 limit_choices_to={"gone_at": None, "template": False},
-                on_delete=vms.models.assignments.protect_live_assignments,
+                on_delete=django.db.models.deletion.PROTECT,
                 related_name="assignments",
                 to="vms.virtualmachine",
                 verbose_name="machine",

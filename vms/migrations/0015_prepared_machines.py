@@ -7,8 +7,6 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import vms.models.assignments
-
 
 def release_what_ended(apps: Any, schema_editor: Any) -> None:
     """Whatever ended before was free at once."""
@@ -90,7 +88,7 @@ class Migration(migrations.Migration):
             model_name="assignment",
             name="user",
             field=models.ForeignKey(
-                on_delete=vms.models.assignments.protect_unreleased_machines,
+                on_delete=django.db.models.deletion.PROTECT,
                 related_name="assignments",
                 to=settings.AUTH_USER_MODEL,
             ),
