@@ -1,11 +1,11 @@
 #!/bin/sh
 # cosmic-ray 8.7.0 (parso 0.8.7)
 #
-# The bare * of a signature, which makes what follows keyword-only, counts as a multiplication. Of its mutants, * → /
-# is Python and another signature (the argument before becomes positional-only, the one behind it loses its mark), and
-# the ten others (>>, -, +, …) are no Python at all: whatever tests run with them fail, which counts as noticed. In code
-# with keyword-only arguments the share of killed mutants comes out too high. One would expect no mutant of it, as of
-# the * in *args, which is left alone.
+# The bare * in a signature, which makes the following arguments keyword-only, counts as a multiplication. One of its
+# mutants, * → /, is valid Python with another signature: the arguments before it become positional-only, those behind it are
+# no longer keyword-only. The ten others (>>, -, +, …) are not valid Python: every test run fails, which counts as killed. In code
+# with keyword-only arguments, the share of killed mutants is therefore too high. You would expect no mutants of
+# the bare *, just as the * in *args is left alone.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/bin/sh
 # django-environ 0.14.0
 #
-# EMAIL_URL=smtps://user:password@host:465 gives EMAIL_USE_TLS, with which Django begins in the clear and asks for
-# STARTTLS. A server at port 465 speaks TLS from the first byte and waits: no mail goes out, and what is seen is a
-# timeout. The scheme that sets EMAIL_USE_SSL is smtp+ssl. One would expect smtps to mean what it means elsewhere
+# EMAIL_URL=smtps://user:password@host:465 sets EMAIL_USE_TLS, with which Django connects unencrypted and sends
+# STARTTLS. A server at port 465 speaks TLS from the first byte and waits: no mail is sent, and you see a
+# timeout. The scheme that sets EMAIL_USE_SSL is smtp+ssl. You would expect smtps to mean the same as elsewhere
 # (RFC 8314: submission over implicit TLS, port 465).
 set -eu
 folder=$(mktemp -d)

@@ -1,9 +1,9 @@
 #!/bin/sh
 # django-tasks-db 0.13.0 (django-tasks 0.12.0, Django 5.2.19)
 #
-# A task whose work is done, and whose return value JSON cannot hold (here the time at which it ended), is recorded as
-# FAILED, with the serializer's TypeError as if the task had raised it. Who enqueues failed tasks again does the work
-# twice. Tasks that do something should return nothing.
+# If a task succeeds but returns a value that JSON can't represent (here the time at which it ended), it is recorded as
+# FAILED, with the serializer's TypeError as if the task had raised it. Code that enqueues failed tasks again then does the
+# work twice. Work around it: let tasks with side effects return nothing.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,10 +1,10 @@
 #!/bin/sh
 # PgBouncer 1.18 (Debian 12), pool_mode = transaction; psycopg 3.3.9; PostgreSQL 15. Needs both programs installed.
 #
-# psycopg prepares a query that it sees often, and names it _pg3_0, _pg3_1, … by itself, in every client alike. PgBouncer
-# before 1.21 hands the name to whatever server process is free. Where another client has prepared a statement of that
-# name, that one runs: no error, and the answer to another question. Here a client asks for the price and gets the stock.
-# With prepare_threshold=None, or through PgBouncer 1.21 with max_prepared_statements, it gets what it asked for.
+# psycopg prepares a query that it sees often, and names it _pg3_0, _pg3_1, … – the same names in every client. PgBouncer
+# before 1.21 passes the name to any free server process. If another client has prepared a statement with that
+# name there, that one runs: no error, but the answer to another question. Here a client asks for the price and gets the
+# stock. Work around it: prepare_threshold=None, or PgBouncer 1.21 with max_prepared_statements.
 set -eu
 export PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin)"
 for program in pgbouncer initdb setpriv; do

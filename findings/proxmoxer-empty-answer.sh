@@ -1,9 +1,9 @@
 #!/bin/sh
 # proxmoxer 2.3.0 (requests 2.32.5)
 #
-# An answer without a body (204, or 200 with none, as behind a proxy that cuts it) is returned as if it were data: a
+# A response without a body (204, or 200 with none, as behind a proxy that drops it) is returned as if it were data: a
 # dictionary {'errors': b''}. It is truthy, and no exception is raised, so `if api.nodes.get():` holds, and a loop over
-# "the nodes" runs once, over the text 'errors'. Who needs a list has to look at the type.
+# "the nodes" runs once, over the text 'errors'. Work around it: check the type of the result.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,6 @@
 """Settings of Lab Portal. Everything that differs between installations comes from the environment or `.env`.
 
-The README's table of variables is the reference; nothing else in the product reads the environment.
+docs/configuration.md is the reference; nothing else in the product reads the environment.
 """
 
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""From the Flask portal to this one, by the commands that the README gives."""
+"""From the Flask portal to this one, by the commands in docs/upgrade-from-flask.md."""
 
 import json
 import os
@@ -22,9 +22,9 @@ from tests.labs import clock, sim, simulated
 __all__ = ["clock", "sim"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CHAPTER = (ROOT / "README.md").read_text(encoding="utf-8").split("## Upgrade from the Flask portal")[1]
-COMMANDS = re.findall(r"```sh\n(.*?)```", CHAPTER, re.DOTALL)[0]
-SCRIPT = re.findall(r"```python\n(.*?)```", CHAPTER, re.DOTALL)[0]
+PAGE = (ROOT / "docs" / "upgrade-from-flask.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)[0]
+SCRIPT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
 
 
 # For machines without the program of that name.
@@ -48,7 +48,7 @@ class Upgrade:
     rows: list[list[tuple[Any, ...]]] = field(default_factory=list)
 
     def sh(self, text: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run commands in the new portal's folder as the README writes them."""
+        """Run commands in the new portal's folder as the page writes them."""
         own = {
             "PATH": f"{os.environ['PATH']}:{self.new}",
             "HOME": str(self.new),
