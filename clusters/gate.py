@@ -27,13 +27,13 @@ REJECTED_BEFORE = gettext_noop(
 )
 
 
-class DatabaseGate:
+class DatabaseGate(proxmox.LoginThrottle):
     """Takes turns and remembers, in the cluster's row of `LoginState`. One for each connection."""
 
     def __init__(self) -> None:
         self._is_clean = False
 
-    def enter(self, config: ClusterConfig, *, patience: float) -> None:
+    def acquire(self, config: ClusterConfig, *, patience: float) -> None:
         end = time.monotonic() + patience
         while not self._may_try(config):
             if time.monotonic() >= end:
@@ -62,7 +62,7 @@ class DatabaseGate:
     def rejected(self, config: ClusterConfig, error: proxmox.LoginRejected) -> None:
         _write(config, **{_rejected_of(config): config.credential_version})
 
-    def left(self, config: ClusterConfig) -> None:
+    def release(self, config: ClusterConfig) -> None:
         _write(config)
 
 
@@ -94,12 +94,12 @@ def _write(config: ClusterConfig, **fields: object) -> None:
 @contextmanager
 def connect(config: ClusterConfig) -> Iterator[proxmox.Client]:
     """`proxmox.connect` for everything that the portal does by itself."""
-    with proxmox.connect(config, gate=DatabaseGate()) as pve:
+    with proxmox.connect(config, throttle=DatabaseGate()) as pve:
         yield pve
 
 
 @contextmanager
 def read(config: ClusterConfig, *, deadline: float = proxmox.DEADLINE) -> Iterator[proxmox.Reader]:
     """The same for looking only; each call may take so many seconds."""
-    with proxmox.read(config, deadline=deadline, gate=DatabaseGate()) as pve:
+    with proxmox.read(config, deadline=deadline, throttle=DatabaseGate()) as pve:
         yield pve

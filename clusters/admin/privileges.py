@@ -39,7 +39,7 @@ def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
         "cluster": stored,
     }
     try:
-        context["report"] = privileges.check(stored.config, gate=DatabaseGate())
+        context["report"] = privileges.check(stored.config, throttle=DatabaseGate())
     except proxmox.ProxmoxError as error:
         context["problem"] = telling.told(error.plain)
     return render(request, "admin/clusters/cluster/privileges.html", context)

@@ -58,16 +58,16 @@ class Report:
         return tuple(dict.fromkeys(verdict.feature for verdict in self.verdicts if verdict.missing))
 
 
-def check(config: ClusterConfig, *, gate: proxmox.LoginGate | None = None) -> Report:
+def check(config: ClusterConfig, *, throttle: proxmox.LoginThrottle | None = None) -> Report:
     """Raises `ProxmoxError` when the cluster cannot be asked."""
     has_reader = bool(config.read_token_id and config.read_token_secret)
-    with proxmox.connect(config, gate=gate) as pve:
+    with proxmox.connect(config, throttle=throttle) as pve:
         version, known, flags = pve.version().version, pve.roles(), pve.permission_flags()
     major = major_of(version)
     name = config.token_id if config.token_id and config.token_secret else config.user
     holders = [_holder(Who.MAIN, name, flags, features(major, has_reader=has_reader))]
     if has_reader:
-        with proxmox.read(config, gate=gate) as pve:
+        with proxmox.read(config, throttle=throttle) as pve:
             flags = pve.permission_flags()
         wanted = features(major, Who.READER, has_reader=True)
         holders.append(_holder(Who.READER, config.read_token_id, flags, wanted))

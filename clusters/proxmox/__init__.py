@@ -6,7 +6,6 @@ with proxmox.connect(config, deadline=10.0) as pve:
 
 from clusters.proxmox.certificates import Certificate, fetch_certificate
 from clusters.proxmox.client import DEADLINE, Client, connect, diagnose, forget, read
-from clusters.proxmox.displays import Display, Way, display
 from clusters.proxmox.errors import (
     BadAnswer,
     BadParameter,
@@ -35,13 +34,14 @@ from clusters.proxmox.errors import (
     Unreachable,
     Untrusted,
 )
-from clusters.proxmox.gate import LoginGate
+from clusters.proxmox.login_throttle import LoginThrottle
 from clusters.proxmox.reader import Reader
 from clusters.proxmox.results import (
     Account,
     ClusterStatus,
     Console,
     Diagnosis,
+    Digest,
     Guest,
     GuestConfig,
     GuestStatus,
@@ -61,12 +61,12 @@ from clusters.proxmox.results import (
     Spice,
     Task,
     TaskStatus,
-    Trace,
     Upid,
     Version,
     learned_addresses,
     parse_upid,
 )
+from clusters.proxmox.vnc import ConsoleEndpoint, VncWebsocket, open_vnc
 
 __all__ = [
     "DEADLINE",
@@ -79,9 +79,10 @@ __all__ = [
     "ClusterStatus",
     "ConnectionRefused",
     "Console",
+    "ConsoleEndpoint",
     "CredentialUnreadable",
     "Diagnosis",
-    "Display",
+    "Digest",
     "Dropped",
     "Forbidden",
     "Guest",
@@ -95,8 +96,8 @@ __all__ = [
     "InvalidRequest",
     "Locked",
     "LogPage",
-    "LoginGate",
     "LoginRejected",
+    "LoginThrottle",
     "NameNotFound",
     "NoCredential",
     "NoQuorum",
@@ -122,18 +123,17 @@ __all__ = [
     "TaskFailed",
     "TaskStatus",
     "TimedOut",
-    "Trace",
     "Unreachable",
     "Untrusted",
     "Upid",
     "Version",
-    "Way",
+    "VncWebsocket",
     "connect",
     "diagnose",
-    "display",
     "fetch_certificate",
     "forget",
     "learned_addresses",
+    "open_vnc",
     "parse_upid",
     "read",
 ]

@@ -17,7 +17,7 @@ from clusters.config import ClusterConfig, Trust
 from clusters.config import pins as agreed_pins
 from clusters.proxmox import hosts, sockets
 from clusters.proxmox.errors import CertificateRejected, ProxmoxError
-from clusters.proxmox.values import text
+from clusters.proxmox.results.coercion import text
 
 MAX_NAMES = 100
 
@@ -102,7 +102,7 @@ def context(config: ClusterConfig, deadline: sockets.Deadline) -> sockets.Contex
     """Raises `CertificateRejected` when the CA certificate cannot be used."""
     if config.trust in (Trust.FINGERPRINT, Trust.NONE):
         # A fingerprint is compared after the handshake, whoever signed the certificate.
-        return sockets.credulous(deadline)
+        return sockets.unverified_context(deadline)
     strict = sockets.new_context(deadline)
     if config.trust is Trust.SYSTEM:
         strict.load_default_certs()
@@ -119,7 +119,7 @@ def context(config: ClusterConfig, deadline: sockets.Deadline) -> sockets.Contex
 def presented_at(host: str, target: hosts.Target, deadline: sockets.Deadline) -> str:
     """The fingerprint of what is shown at this address. Empty when it cannot be learned in time."""
     try:
-        return fingerprint(_handshake(host, target, sockets.credulous(deadline)))
+        return fingerprint(_handshake(host, target, sockets.unverified_context(deadline)))
     except (OSError, ProxmoxError):
         return ""
 
@@ -129,9 +129,9 @@ def _shown_by(host: str, port: int, deadline: sockets.Deadline) -> tuple[hosts.T
         with turns.aside():
             sock, target = sockets.open_to(host, port, deadline)
             sock.close()
-            return target, _handshake(host, target, sockets.credulous(deadline))
+            return target, _handshake(host, target, sockets.unverified_context(deadline))
     except OSError as error:  # a timeout is one
-        raise sockets.not_secured(error) from None
+        raise sockets.tls_error(error) from None
 
 
 def _is_trusted_by_system(host: str, target: hosts.Target, shown: bytes, deadline: sockets.Deadline) -> bool:

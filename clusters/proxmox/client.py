@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from urllib.parse import urlencode
 
 from clusters.config import ClusterConfig
-from clusters.proxmox import displays, errors, results
-from clusters.proxmox.gate import LoginGate
-from clusters.proxmox.keeper import keeper
+from clusters.proxmox import errors, results, vnc
+from clusters.proxmox.login_throttle import LoginThrottle
 from clusters.proxmox.reader import Reader, guest_path
 from clusters.proxmox.results import Power, parse_upid
-from clusters.proxmox.values import snapshot_part
+from clusters.proxmox.results.coercion import snapshot_part
+from clusters.proxmox.session_pool import session_pool
 
 DEADLINE = 10.0
 
@@ -53,21 +53,21 @@ class Client(Reader):
         """Returns the task's UPID."""
         return self._begin("delete", *guest_path(node, kind, vmid), "snapshot", snapshot_part(name), node=node)
 
-    def vnc(self, node: str, kind: str, vmid: int) -> results.Console:
-        """Open a console's port, for ten seconds and one websocket to the same entry. Needs VM.Console."""
+    def vnc_proxy(self, node: str, kind: str, vmid: int) -> results.Console:
+        """Open a console's port, for ten seconds and one websocket to the same endpoint. Needs VM.Console."""
         found = self._call("post", *guest_path(node, kind, vmid), "vncproxy", node="", websocket=1)
         try:
-            return results.console(found, entry=self.entry)
+            return results.console(found, endpoint=self.endpoint)
         except errors.ProtocolError as error:
             raise errors.OutcomeUnknown(error) from None
 
-    def display(self, node: str, kind: str, vmid: int) -> displays.Way:
-        """The same, as what `displays.display` opens: at the entry that answered, as whom it was asked."""
-        console = self.vnc(node, kind, vmid)
+    def console_endpoint(self, node: str, kind: str, vmid: int) -> vnc.ConsoleEndpoint:
+        """The same, as what `open_vnc` opens: at the endpoint that answered, as whom it was asked."""
+        console = self.vnc_proxy(node, kind, vmid)
         query = urlencode({"port": console.port, "vncticket": console.ticket})
-        return displays.Way(
+        return vnc.ConsoleEndpoint(
             config=self._session.config,
-            address=self._session.entries.current.address,
+            address=self._session.endpoints.current.address,
             path=f"/api2/json/{'/'.join(guest_path(node, kind, vmid))}/vncwebsocket?{query}",
             headers=self._session.identity(),
             password=console.password,
@@ -75,7 +75,7 @@ class Client(Reader):
 
     def spice(self, node: str, kind: str, vmid: int) -> results.Spice:
         """Open a display for a SPICE viewer, for half a minute and one connection. Needs VM.Console."""
-        proxy = self._session.entries.current.address.host
+        proxy = self._session.endpoints.current.address.host
         path = (*guest_path(node, kind, vmid), "spiceproxy")
         found = self._call("post", *path, node=node, proxy=proxy)
         try:
@@ -93,40 +93,46 @@ class Client(Reader):
 
 
 @contextmanager
-def connect(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGate | None = None) -> Iterator[Client]:
+def connect(
+    config: ClusterConfig, *, deadline: float = DEADLINE, throttle: LoginThrottle | None = None
+) -> Iterator[Client]:
     """A client of this cluster, for one thread. Nothing is sent before its first call.
 
     The deadline, in seconds, is for each call in total: connecting, TLS, login, headers and body.
-    The gate, if there is one, decides whether the credential may be tried.
+    The throttle, if there is one, decides whether the credential may be tried.
     """
-    with keeper.session(config, deadline=deadline, gate=gate) as session:
+    with session_pool.session(config, deadline=deadline, throttle=throttle) as session:
         client = Client(session)
         try:
             yield client
         finally:
-            client.retire()
+            client.close()
 
 
 @contextmanager
-def read(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGate | None = None) -> Iterator[Reader]:
+def read(
+    config: ClusterConfig, *, deadline: float = DEADLINE, throttle: LoginThrottle | None = None
+) -> Iterator[Reader]:
     """The same for looking only: by the read-only token, if there is one."""
-    with keeper.session(config.for_reading, deadline=deadline, gate=gate) as session:
+    with session_pool.session(config.for_reading, deadline=deadline, throttle=throttle) as session:
         reader = Reader(session)
         try:
             yield reader
         finally:
-            reader.retire()
+            reader.close()
 
 
 def forget(cluster_id: str) -> None:
     """Close the connections that are kept of this cluster, and forget its login."""
-    keeper.forget(cluster_id)
+    session_pool.forget(cluster_id)
 
 
-def diagnose(config: ClusterConfig, *, deadline: float = DEADLINE, gate: LoginGate | None = None) -> results.Diagnosis:
+def diagnose(
+    config: ClusterConfig, *, deadline: float = DEADLINE, throttle: LoginThrottle | None = None
+) -> results.Diagnosis:
     """Whether the portal can work with this cluster: raises the `ProxmoxError` that says why not."""
     began = time.monotonic()
-    with connect(config, deadline=deadline, gate=gate) as pve:
+    with connect(config, deadline=deadline, throttle=throttle) as pve:
         version, status = pve.version().version, None
         try:
             status = pve.cluster_status()

@@ -136,6 +136,6 @@ def readable(secrets: Iterable[Secret]) -> list[str]:
     return list(filter(None, found))
 
 
-def nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """For a login. Without any, requests would look for a .netrc."""
     return request

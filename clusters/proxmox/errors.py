@@ -26,7 +26,7 @@ class ProxmoxError(Exception):
         return self.plain
 
 
-def bare(failure: _Failure) -> _Failure:
+def without_traceback(failure: _Failure) -> _Failure:
     """Without the frames it came through, which hold headers and forms: error pages show what frames hold."""
     failure.__context__ = failure.__cause__ = None
     return failure.with_traceback(None)

@@ -8,11 +8,11 @@ from urllib.parse import quote
 from django.utils.translation import gettext_noop
 from proxmoxer.core import ProxmoxResource, ResourceException
 
-from clusters.proxmox import errors, refusals, results
-from clusters.proxmox.answers import Serializer
+from clusters.proxmox import error_mapping, errors, results
 from clusters.proxmox.results import parse_upid
+from clusters.proxmox.results.coercion import kind_part, node_part, pool_part, vmid_part
+from clusters.proxmox.results.parsing import Serializer
 from clusters.proxmox.session import Session
-from clusters.proxmox.values import kind_part, node_part, pool_part, vmid_part
 
 MAX_PAGE = 1000
 NO_POOL = gettext_noop("The cluster has no such pool, or the portal's account may not see it.")
@@ -26,14 +26,14 @@ class Reader:
         self._api = ProxmoxResource(base_url=session.base_url, session=session, serializer=Serializer())
         self._is_over = False
 
-    def retire(self) -> None:
+    def close(self) -> None:
         """The session belongs to somebody else from now on."""
         self._is_over = True
 
     @property
-    def entry(self) -> str:
+    def endpoint(self) -> str:
         """The address that answered last, as host:port."""
-        return str(self._session.entries.current.address)
+        return str(self._session.endpoints.current.address)
 
     # The cluster
 
@@ -48,11 +48,11 @@ class Reader:
         """All guests that this account may see, and all nodes; up to ten seconds old."""
         return results.resources(self._get("cluster", "resources"))
 
-    def resources_since(self, known: results.Trace | None, *, again: Collection[int] = ()) -> results.Resources:
-        """The same without the guests that are as the trace knows them, whose number is `unchanged`.
+    def resources_since(self, known: results.Digest | None, *, again: Collection[int] = ()) -> results.Resources:
+        """The same without the guests that are as the digest knows them, whose number is `unchanged`.
 
-        Those with the VMIDs in `again` are there in any case. Without a trace, or when more differs than single
-        guests, it is whole. Its `trace` is for the next time; one that is None leaves nothing to compare with.
+        Those with the VMIDs in `again` are there in any case. Without a digest, or when more differs than single
+        guests, it is whole. Its `digest` is for the next time; one that is None leaves nothing to compare with.
         """
         data = self._get("cluster", "resources")
         return results.resources_since(data, known, again=again, clock=time.monotonic())
@@ -163,11 +163,11 @@ class Reader:
         try:
             return getattr(self._api(path), verb)(**values)
         except ResourceException as refusal:
-            error = refusals.from_status(
+            error = error_mapping.from_status(
                 refusal.status_code, reason=refusal.content, errors_by_name=refusal.errors or {}, node=node
             )
         except errors.ProxmoxError as failure:
-            error = errors.bare(failure)
+            error = errors.without_traceback(failure)
         raise error if verb == "get" or not error.sent else errors.OutcomeUnknown(error)
 
 

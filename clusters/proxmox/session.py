@@ -8,17 +8,17 @@ from typing import Any
 import requests
 
 from clusters.config import ClusterConfig
-from clusters.proxmox import credentials, errors, refusals
-from clusters.proxmox.answers import Serializer
+from clusters.proxmox import credentials, error_mapping, errors
 from clusters.proxmox.credentials import Credential, Login, Ticket, Token, reveal
-from clusters.proxmox.exchange import Exchange
-from clusters.proxmox.gate import LoginGate, OpenGate
+from clusters.proxmox.login_throttle import LoginThrottle
+from clusters.proxmox.results.parsing import Serializer
+from clusters.proxmox.transport import Transport
 
 # Proxmoxer logs what is posted at INFO and what is answered at DEBUG; this holds whatever level somebody sets.
 logging.getLogger("proxmoxer.core").addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
-class Session(Exchange):
+class Session(Transport):
     """For one thread at a time. Every call has the deadline, with the login and the repetition that it may need.
 
     Raises `NoCredential`, `CredentialUnreadable` and `CertificateRejected` at once, before anything is sent.
@@ -29,11 +29,11 @@ class Session(Exchange):
         super().__init__(config, deadline=deadline)
         host = f"[{config.host}]" if ":" in config.host else config.host
         self.base_url = f"https://{host}:{config.port}/api2/json"
-        self.lend(config, deadline=deadline)
+        self.reset(config, deadline=deadline)
 
-    def lend(self, config: ClusterConfig, *, deadline: float, gate: LoginGate | None = None) -> None:
+    def reset(self, config: ClusterConfig, *, deadline: float, throttle: LoginThrottle | None = None) -> None:
         """Begin a connection of a user of this session."""
-        self._config, self._gate = config, gate or OpenGate()
+        self._config, self._throttle = config, throttle or LoginThrottle()
         self.deadline.seconds = deadline
         self._rejected: errors.LoginRejected | None = None
         self._is_known = False
@@ -70,12 +70,12 @@ class Session(Exchange):
 
     def _by_token(self, token: Token, method: str, url: str, **kwargs: Any) -> requests.Response:
         if not self._is_known:
-            with self._at_the_gate():
-                response = self._unless_rejected(self.exchange(method, url, auth=token, **kwargs))
+            with self._throttled():
+                response = self._unless_rejected(self.send_request(method, url, auth=token, **kwargs))
             self._is_known = True
             return response
         try:
-            return self._unless_rejected(self.exchange(method, url, auth=token, **kwargs))
+            return self._unless_rejected(self.send_request(method, url, auth=token, **kwargs))
         except errors.LoginRejected as error:
             self._reject(error)
             raise
@@ -84,12 +84,12 @@ class Session(Exchange):
 
     def _by_ticket(self, login: Login, method: str, url: str, **kwargs: Any) -> requests.Response:
         self._ticket, is_new = self._current_ticket(login)
-        response = self.exchange(method, url, auth=self._ticket, **kwargs)
+        response = self.send_request(method, url, auth=self._ticket, **kwargs)
         if response.status_code == 401:
             login.discard(self._ticket)
             if method == "GET" and not is_new:
                 self._ticket, is_new = self._current_ticket(login)
-                response = self.exchange(method, url, auth=self._ticket, **kwargs)
+                response = self.send_request(method, url, auth=self._ticket, **kwargs)
         try:
             return self._unless_rejected(response) if is_new else response
         except errors.LoginRejected as error:
@@ -127,15 +127,15 @@ class Session(Exchange):
             except errors.ProxmoxError:
                 login.postpone()
                 return held, False
-        with self._at_the_gate():
+        with self._throttled():
             return self._post_login(login, reveal(login.password)), True
 
     def _post_login(self, login: Login, password: str) -> Ticket:
         form = {"username": login.user, "password": password}
-        response = self.exchange("POST", f"{self.base_url}/access/ticket", data=form, auth=credentials.nobody)
+        response = self.send_request("POST", f"{self.base_url}/access/ticket", data=form, auth=credentials.no_auth)
         reader = Serializer()
         if response.status_code >= 400:
-            raise refusals.from_status(
+            raise error_mapping.from_status(
                 response.status_code, reason=response.reason, errors_by_name=reader.loads_errors(response)
             )
         return login.accept(reader.loads(response))
@@ -143,10 +143,10 @@ class Session(Exchange):
     # By either
 
     @contextmanager
-    def _at_the_gate(self) -> Iterator[None]:
-        """A try of the credential: whatever becomes of it, the gate is told."""
+    def _throttled(self) -> Iterator[None]:
+        """A try of the credential: whatever becomes of it, the throttle is told."""
         try:
-            self._gate.enter(self._config, patience=self._left())
+            self._throttle.acquire(self._config, patience=self._left())
         except errors.LoginRejected as error:
             self._rejected = error
             raise
@@ -154,24 +154,24 @@ class Session(Exchange):
         try:
             yield
             is_told = True
-            self._gate.accepted(self._config)
+            self._throttle.accepted(self._config)
         except errors.LoginRejected as error:
             is_told = True
             self._reject(error)
             raise
         finally:
             if not is_told:
-                self._gate.left(self._config)
+                self._throttle.release(self._config)
 
     def _reject(self, error: errors.LoginRejected) -> None:
         self._rejected = error
-        self._gate.rejected(self._config, error)
+        self._throttle.rejected(self._config, error)
 
     def _unless_rejected(self, response: requests.Response) -> requests.Response:
         """Raises `LoginRejected`."""
         if response.status_code == 401:
             name = self._config.credential_name
-            raise refusals.from_status(401, reason=response.reason, errors_by_name={}, credential=name)
+            raise error_mapping.from_status(401, reason=response.reason, errors_by_name={}, credential=name)
         return response
 
     def _left(self) -> float:

@@ -66,19 +66,19 @@ class Context(ssl.SSLContext):
 class _Socket(ssl.SSLSocket):
     """Waits no longer than the deadline in total. A timeout of the socket alone would begin again with each byte."""
 
-    def _hurry(self) -> None:
+    def _apply_deadline(self) -> None:
         self.settimeout(cast("Context", self.context).deadline.left())
 
     def do_handshake(self, block: bool = False) -> None:
-        self._hurry()
+        self._apply_deadline()
         super().do_handshake(block)
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self._hurry()
+        self._apply_deadline()
         return super().recv_into(*args, **kwargs)
 
     def send(self, *args: Any, **kwargs: Any) -> int:
-        self._hurry()
+        self._apply_deadline()
         return super().send(*args, **kwargs)
 
 
@@ -89,7 +89,7 @@ def new_context(deadline: Deadline) -> Context:
     return context
 
 
-def credulous(deadline: Deadline) -> Context:
+def unverified_context(deadline: Deadline) -> Context:
     """Takes whatever certificate comes: for looking at it, or where something else vouches for it."""
     context = new_context(deadline)
     context.check_hostname = False
@@ -133,7 +133,7 @@ def _not_connected(error: OSError) -> ProxmoxError:
     )
 
 
-def not_secured(error: Exception) -> ProxmoxError:
+def tls_error(error: Exception) -> ProxmoxError:
     """What kept a connection from becoming one that can be trusted."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message or gettext_noop("verification failed")

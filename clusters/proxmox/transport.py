@@ -1,102 +1,226 @@
-"""Connections to one address of a cluster, for HTTP.
+"""One request and its answer: which address it goes to, what is sent again, and what is let in.
 
-urllib3 opens and keeps the connections. What it raises is turned into ours here, where it is still known whether
-the request had been written.
+Proxmoxer's own login makes a request outside its session, before anything can be checked, so both ways to
+authenticate use what is here.
 """
 
-import http.client
-import socket
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+import base64
+import html
+import json
+import os
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import quote, quote_plus
 
+import requests
 from django.utils.translation import gettext_noop
-from urllib3 import HTTPSConnectionPool
-from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import HTTPError, SSLError
-from urllib3.response import HTTPResponse
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
-from clusters.proxmox import certificates, sockets
-from clusters.proxmox.errors import CertificateRejected, Dropped, ProtocolError, TimedOut
-from clusters.proxmox.hosts import Target
+from accounts import turns
+from clusters.config import ClusterConfig
+from clusters.proxmox import errors
+from clusters.proxmox.endpoints import Endpoint, Endpoints, endpoint_health
+from clusters.proxmox.results.parsing import clean_reason
+from clusters.proxmox.sockets import Deadline
+
+MAX_BODY = 8 * 1024 * 1024
+CHUNK = 256 * 1024
+
+# Reasons that repeat nothing: most answers are looked through for no secret, and open none.
+EVERY_DAY = {"", "OK"}
+
+# How much of the time the first address has for a question that may be put to another one.
+FIRST_TRY = 0.7
 
 
-class _Connection(HTTPSConnection):
-    """`answers` counts what came over the present socket."""
+class Body(bytes):
+    """Proxmoxer spells out what it is answered, for its log, and that takes up to eight times its length."""
 
-    target: Target
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
 
-    def __init__(self, *args: Any, deadline: sockets.Deadline, pins: frozenset[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.deadline, self.pins = deadline, pins
-        self.answers = 0
 
-    def _new_conn(self) -> socket.socket:
-        sock, self.target = sockets.open_to(self._dns_host, self.port, self.deadline)
-        return sock
+class _Adapter(HTTPAdapter):
+    """Sends through our connections, past the rules of requests for `verify`, by which '' would mean no check."""
 
-    def connect(self) -> None:
-        self.answers = 0
+    def __init__(self, endpoints: Endpoints) -> None:
+        super().__init__(max_retries=0)
+        self._endpoints = endpoints
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        return self._endpoints.current.pool
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Done by the connection."""
+
+    def close(self) -> None:
+        super().close()
+        self._endpoints.close()
+
+
+class Transport(requests.Session):
+    """Speaks HTTP with one cluster, for one thread at a time.
+
+    Raises `CertificateRejected` at once, before anything is sent, when what is to be trusted cannot be used.
+    """
+
+    def __init__(self, config: ClusterConfig, *, deadline: float) -> None:
+        super().__init__()
+        self.deadline = Deadline(deadline)
+        self.endpoints = Endpoints(config, self.deadline)
+        self._process = os.getpid()
+        # No proxy and no .netrc from the environment, and no cookie but the one that is set for each request.
+        self.trust_env = False
+        self.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+        self.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})
+        self.adapters.clear()
+        self.mount("https://", _Adapter(self.endpoints))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: requests would read the body without a limit to look for it."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown although the other side may repeat it."""
+        return ()
+
+    def send_request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        """Send to the first address that can be connected to; a question whose answer is late, once to one more."""
+        self._leave_the_parents_connections()
+        failure: errors.ProxmoxError | None = None
+        may_repeat = method == "GET"
+        for endpoint, others in self.endpoints.in_order():
+            if self.deadline.is_over:
+                break
+            try:
+                return self._ask(endpoint, others, method, url, is_final=not (may_repeat and others), **kwargs)
+            except (errors.Unreachable, errors.CertificateRejected, errors.ProtocolError) as error:
+                if not others or not self._is_for_the_next(endpoint, error, may_repeat=may_repeat):
+                    raise
+                may_repeat = may_repeat and not error.sent
+                failure = failure if failure and not endpoint.is_first else error
+        raise failure or errors.TimedOut(sent=False)
+
+    def _is_for_the_next(self, endpoint: Endpoint, error: errors.ProxmoxError, *, may_repeat: bool) -> bool:
+        """Whether another address may do better. That the configured one is somebody else is for a person to see."""
+        if isinstance(error, errors.Unreachable):
+            return may_repeat if error.sent else True
+        return not endpoint.is_first and not error.sent
+
+    def _ask(
+        self, endpoint: Endpoint, others: int, method: str, url: str, *, is_final: bool, **kwargs: Any
+    ) -> requests.Response:
+        self.deadline.connect_part = 1 / (others + 1)
         try:
-            with self.deadline.only(self.deadline.connect_part):
-                super().connect()
-        except (OSError, SSLError) as error:
-            self.close()
-            raise self._explained(error) from None
-        self._compare_with_pins()
-
-    def _compare_with_pins(self) -> None:
-        shown = certificates.fingerprint(cast("ssl.SSLSocket", self.sock).getpeercert(binary_form=True) or b"")
-        if self.pins and shown not in self.pins:
-            self.close()
-            raise certificates.changed(self.pins, shown)
-
-    def _explained(self, error: Exception) -> Exception:
-        """A failed handshake does not tell what was shown, so that is asked for again."""
-        failure = sockets.not_secured(error)
-        if isinstance(failure, CertificateRejected):
-            failure.presented = certificates.presented_at(self._dns_host, self.target, self.deadline)
-        return failure
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        with self._written():
-            super().request(*args, **kwargs)
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        with self._written():
-            response = super().getresponse()
-        self.answers += 1
+            with self.deadline.only(1.0 if is_final else FIRST_TRY):
+                response = self._at(endpoint, method, url, **kwargs)
+        except errors.Unreachable as error:
+            # Behind a path of a node it may be that node which is slow.
+            if not error.sent or "/nodes/" not in url:
+                endpoint_health.failed(endpoint.address)
+            raise
+        endpoint_health.answered(endpoint.address)
         return response
 
-    @contextmanager
-    def _written(self) -> Iterator[None]:
-        """From the first byte of the request on, the cluster may have it."""
+    def _at(self, endpoint: Endpoint, method: str, url: str, **kwargs: Any) -> requests.Response:
+        if method != "GET":
+            # A kept connection may be closing right now, and then nobody knows whether the request arrived.
+            endpoint.pool.drop_idle()
         try:
-            yield
-        except TimeoutError:
-            raise TimedOut(sent=True) from None
-        except (http.client.RemoteDisconnected, OSError):
-            raise Dropped(reused=self.answers > 0) from None
-        except (http.client.HTTPException, HTTPError):
-            raise ProtocolError(gettext_noop("its head is not HTTP")) from None
+            return self._send_once(method, url, **kwargs)
+        except errors.Dropped as error:
+            if method != "GET" or not error.reused:
+                raise
+        return self._send_once(method, url, **kwargs)
+
+    def _send_once(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        kwargs |= {"stream": True, "allow_redirects": False, "timeout": self.deadline.seconds}
+        with turns.aside():
+            return self._checked(self._answer(method, url, **kwargs))
+
+    def _answer(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        try:
+            response = super().request(method, url, **kwargs)
+        except (requests.RequestException, HTTPError, UnicodeError):
+            raise errors.ProtocolError(gettext_noop("it breaks the rules of HTTP")) from None
+        response._content = self._body(response)
+        response.reason = self._redacted(clean_reason(response.reason))[:300]
+        return response
+
+    def _body(self, response: requests.Response) -> bytes:
+        """All of it, decompressed, as far as it keeps to the limit and the deadline."""
+        try:
+            return self._limited(response)
+        except errors.ProtocolError:
+            response.raw.close()
+            raise
+        except ReadTimeoutError:
+            raise errors.TimedOut(sent=True) from None
+        except DecodeError:
+            raise errors.ProtocolError(gettext_noop("its compression is broken")) from None
+        except (HTTPError, OSError):
+            raise errors.Dropped from None
+
+    def _limited(self, response: requests.Response) -> bytes:
+        parts, size = [], 0
+        while part := response.raw.read(CHUNK, decode_content=True):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BODY:
+                raise errors.ProtocolError(gettext_noop("more than %(most)s MiB") % {"most": MAX_BODY // 2**20})
+        joined = b"".join(parts)
+        parts.clear()
+        return Body(joined)
+
+    def _checked(self, response: requests.Response) -> requests.Response:
+        status, reason = response.status_code, response.reason
+        if not 200 <= status < 300 and status < 400:
+            what = (
+                gettext_noop("a redirect")
+                if status >= 300
+                else gettext_noop("HTTP status %(status)s") % {"status": status}
+            )
+            raise errors.ProtocolError(what, status=status, reason=reason)
+        if "html" in response.headers.get("Content-Type", "").lower():
+            raise errors.ProtocolError(
+                gettext_noop("a web page, with HTTP status %(status)s") % {"status": status},
+                status=status,
+                reason=reason,
+            )
+        if status >= 400:
+            response._content = Body(self._redacted(response.content.decode("utf-8", "replace")).encode())
+        return response
+
+    def _redacted(self, text: str) -> str:
+        """What the other side says about an error is shown to people; it may repeat what it was told."""
+        if text in EVERY_DAY:
+            return text
+        forms = {form for secret in self.secrets for form in _spellings(secret)}
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, "***")
+        return text
+
+    def _leave_the_parents_connections(self) -> None:
+        """Two processes that write into one connection would answer each other's questions."""
+        if self._process != os.getpid():
+            self.endpoints.drop_idle()
+            self._process = os.getpid()
 
 
-class Pool(HTTPSConnectionPool):
-    """Keeps one connection alive, to one address."""
-
-    ConnectionCls = cast("Any", _Connection)
-
-    def __init__(self, host: str, port: int, *, context: sockets.Context, pins: frozenset[str]) -> None:
-        super().__init__(host, port, ssl_context=context, deadline=context.deadline, pins=pins)
-
-    def _validate_conn(self, conn: Any) -> None:
-        # The stock method also warns, with each request, of trust that somebody chose and the portal shows anyway.
-        if conn.is_closed:
-            conn.connect()
-
-    def drop_idle(self) -> None:
-        """Make the next request open a connection of its own."""
-        conn = self._get_conn()
-        conn.close()
-        self._put_conn(conn)
+def _spellings(secret: str) -> set[str]:
+    """How a secret may come back: as it is, in a form, in JSON, in HTML, in base64."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    forms = {
+        secret,
+        raw.decode("latin-1"),
+        quote(raw),
+        quote(raw, safe=""),
+        quote_plus(raw),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        html.escape(secret),
+        base64.b64encode(raw).decode(),
+    }
+    return forms | {form.replace("%", "%25") for form in forms if "%" in form}

@@ -143,7 +143,7 @@ async def measure(portal: Portal, people: list[tuple[Client, VirtualMachine]]) -
     client, machine = people[0]
     way = await asyncio.to_thread(direct_way, machine)
     url = await asyncio.to_thread(portal.permit, client, machine.pk)
-    async with proxmox.display(way) as direct, portal.page(url, client) as page:
+    async with proxmox.open_vnc(way) as direct, portal.page(url, client) as page:
         await direct.send(b"\x01")
         await direct.exactly(29)
         await added_round_trip(direct, page)
@@ -152,9 +152,9 @@ async def measure(portal: Portal, people: list[tuple[Client, VirtualMachine]]) -
     await many(portal, people)
 
 
-def direct_way(machine: VirtualMachine) -> proxmox.Way:
+def direct_way(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
     with proxmox.connect(Cluster.objects.get().config) as pve:
-        return pve.display(machine.node, machine.kind, machine.vmid)
+        return pve.console_endpoint(machine.node, machine.kind, machine.vmid)
 
 
 async def added_round_trip(direct: Way, page: Way) -> None:
@@ -217,7 +217,7 @@ async def many(portal: Portal, people: list[tuple[Client, VirtualMachine]]) -> N
         pages, directs = [], []
         for client, machine in people:
             way = await asyncio.to_thread(direct_way, machine)
-            directs.append(await stack.enter_async_context(proxmox.display(way)))
+            directs.append(await stack.enter_async_context(proxmox.open_vnc(way)))
             await directs[-1].send(b"\x01")
             await directs[-1].exactly(29)
             url = await asyncio.to_thread(portal.permit, client, machine.pk)

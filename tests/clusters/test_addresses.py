@@ -50,7 +50,7 @@ def try_out(client: Client, row: Cluster) -> None:
 def asked(row: Cluster) -> str:
     with gate.connect(Cluster.objects.get(pk=row.pk).config) as pve:
         pve.version()
-        return pve.entry
+        return pve.endpoint
 
 
 # Asking elsewhere

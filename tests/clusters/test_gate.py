@@ -99,29 +99,29 @@ def test_who_does_not_get_a_turn_gives_up_in_time(pve: pvesim.Cluster) -> None:
     row = enter(pve, "right")
     LoginState.objects.create(cluster=row, busy_until=timezone.now() + timedelta(minutes=1))
     with pytest.raises(proxmox.TimedOut):
-        gate.DatabaseGate().enter(row.config, patience=0.2)
+        gate.DatabaseGate().acquire(row.config, patience=0.2)
     assert tries(pve) == 0
 
 
 def test_a_cluster_that_is_not_in_the_database_is_entered_at_once(pve: pvesim.Cluster) -> None:
     config = enter(pve, "right").config
     Cluster.objects.all().delete()
-    gate.DatabaseGate().enter(config, patience=0.0)
+    gate.DatabaseGate().acquire(config, patience=0.0)
     assert not LoginState.objects.exists()
 
 
 def test_a_turn_ends_after_half_a_minute_or_when_it_was_used(pve: pvesim.Cluster) -> None:
     config, mine = enter(pve, "right").config, gate.DatabaseGate()
     before = timezone.now()
-    mine.enter(config, patience=0.0)
+    mine.acquire(config, patience=0.0)
     assert before <= LoginState.objects.get().busy_until - timedelta(seconds=30) <= timezone.now()
-    mine.left(config)
+    mine.release(config)
     assert LoginState.objects.get().busy_until is None
-    mine.enter(config, patience=0.0)
+    mine.acquire(config, patience=0.0)
     mine.accepted(config)
     state = LoginState.objects.get()
     assert (state.busy_until, state.rejected_version) == (None, None)
-    mine.enter(config, patience=0.0)
+    mine.acquire(config, patience=0.0)
     mine.rejected(config, proxmox.LoginRejected("No."))
     state = LoginState.objects.get()
     assert (state.busy_until, state.rejected_version) == (None, config.credential_version)
@@ -129,7 +129,7 @@ def test_a_turn_ends_after_half_a_minute_or_when_it_was_used(pve: pvesim.Cluster
 
 def test_half_a_token_is_none_so_the_password_takes_its_turn(pve: pvesim.Cluster) -> None:
     config = replace(enter(pve, "right").config, token_id="portal@pve!t")
-    gate.DatabaseGate().enter(config, patience=0.0)
+    gate.DatabaseGate().acquire(config, patience=0.0)
     assert LoginState.objects.get().busy_until
 
 
@@ -144,7 +144,7 @@ def test_a_turn_is_waited_for(pve: pvesim.Cluster, monkeypatch: pytest.MonkeyPat
             LoginState.objects.update(busy_until=None)
 
     monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
-    gate.DatabaseGate().enter(row.config, patience=600.0)
+    gate.DatabaseGate().acquire(row.config, patience=600.0)
     assert waits == [0.1] * 3
 
 
@@ -154,16 +154,16 @@ def test_a_token_takes_no_turn_and_writes_nothing_while_all_is_well(pve: pvesim.
     config, mine = Cluster.objects.get().config, gate.DatabaseGate()
     others = timezone.now() + timedelta(minutes=1)
     state = LoginState.objects.create(cluster=row, busy_until=others)
-    mine.enter(config, patience=0.0)
+    mine.acquire(config, patience=0.0)
     with queries() as seen:
         mine.accepted(config)
-        mine.left(config)
+        mine.release(config)
     assert not seen
     mine.rejected(config, proxmox.LoginRejected("No."))
     with pytest.raises(proxmox.LoginRejected, match="not tried again"):
-        mine.enter(config, patience=0.0)
+        mine.acquire(config, patience=0.0)
     LoginState.objects.update(rejected_version=config.credential_version + 1)
-    mine.enter(config, patience=0.0)
+    mine.acquire(config, patience=0.0)
     mine.accepted(config)
     state.refresh_from_db()
     assert (state.rejected_version, state.busy_until) == (None, others)

@@ -23,7 +23,7 @@ OFF = ("pve1", "qemu", 101)
 BY_MAIN: dict[str, Callable[[Client], object]] = {
     "See machines": lambda pve: pve.guest_status(*OFF),
     "Start and stop": lambda pve: pve.power(*OFF, proxmox.Power.START),
-    "Console": lambda pve: pve.vnc(*RUNNING),
+    "Console": lambda pve: pve.vnc_proxy(*RUNNING),
     "SPICE files": lambda pve: pve.spice(*RUNNING),
     "Snapshots and revert": lambda pve: pve.create_snapshot(*OFF, "lesson"),
     "Guest addresses": lambda pve: pve.interfaces(*RUNNING),

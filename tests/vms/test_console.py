@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from clusters.models import Cluster
-from clusters.proxmox import displays
+from clusters.proxmox import vnc
 from tests.bench import displays as bench_displays
 from tests.labs import Lab
 from tests.vms.consoles import Portal, browser_of, end_of, eventually, key, permit, portal
@@ -150,7 +150,7 @@ def test_a_certificate_that_is_another_one_is_told_nothing(
 def test_a_display_that_says_nothing_any_more_is_noticed(
     portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(displays, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(vnc, "LOOK_EVERY", 0.2)
     viewer = portal.view(permit(of_ana, running.pk), of_ana)
     building_a.pve.consoles.mute = True
     assert end_of(viewer.websocket) == 4408

@@ -1,6 +1,6 @@
 """Whoever is gone without a word is noticed within twenty seconds, by the figures that the product runs with."""
 
-from clusters.proxmox import displays
+from clusters.proxmox import vnc
 from labportal.serve import UVICORN
 from vms.console import closing, pipe, socket
 from vms.models import ConsoleSession
@@ -21,7 +21,7 @@ def test_a_browser_that_takes_nothing_is_noticed():
 
 
 def test_a_cluster_that_says_nothing_is_noticed():
-    assert 3 * displays.LOOK_EVERY <= WITHIN
+    assert 3 * vnc.LOOK_EVERY <= WITHIN
 
 
 def test_rights_are_asked_every_half_minute_and_a_lease_outlives_two_turns():

@@ -31,7 +31,7 @@ class Visitor:
     user: User
     row: ConsoleSession
     machine: VirtualMachine
-    way: proxmox.Way
+    way: proxmox.ConsoleEndpoint
 
 
 def is_ours(scope: Scope) -> bool:
@@ -99,7 +99,7 @@ def why_it_ended(visitor: Visitor) -> Ended:
     return Ended(ends.UNREACHABLE, "the display ended")
 
 
-def _way_to(machine: VirtualMachine) -> proxmox.Way:
+def _way_to(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
     """The cluster opens a port for machines that are off, too, so it is asked before."""
     place = (machine.node, machine.kind, machine.vmid)
     try:
@@ -108,7 +108,7 @@ def _way_to(machine: VirtualMachine) -> proxmox.Way:
                 raise Ended(ends.REPLACED, "another machine has this number now")
             if pve.guest_status(*place).status != "running":
                 raise Ended(ends.OFF, "the machine does not run")
-            return pve.display(*place)
+            return pve.console_endpoint(*place)
     except registry.UnknownCluster:
         raise Ended(ends.UNREACHABLE, "the cluster is switched off") from None
     except proxmox.ProxmoxError as failure:

@@ -78,7 +78,9 @@ async def greet(browser: Browser) -> None:
         raise Ended(ends.BAD_MESSAGE, "no greeting in time") from None
 
 
-async def carry(browser: Browser, display: proxmox.Display, *, mode: str, watch: Callable[[], Awaitable[None]]) -> None:
+async def carry(
+    browser: Browser, display: proxmox.VncWebsocket, *, mode: str, watch: Callable[[], Awaitable[None]]
+) -> None:
     """Both ways at once and the watch, until one of them ends. Always raises: `Ended`, or a `ProxmoxError`."""
     await display.send(SHARED)  # whatever the browser wished: nobody throws the others out
     said = control() if mode == Mode.CONTROL else viewing()
@@ -94,14 +96,14 @@ async def carry(browser: Browser, display: proxmox.Display, *, mode: str, watch:
         task.result()
 
 
-async def _pictures(browser: Browser, display: proxmox.Display, said: Filter) -> None:
+async def _pictures(browser: Browser, display: proxmox.VncWebsocket, said: Filter) -> None:
     pictures = Pictures(lambda: said.pixel_format)
     while True:
         if passing := pictures.feed(await display.receive()):
             await browser.send(passing)
 
 
-async def _input(browser: Browser, display: proxmox.Display, said: Filter) -> None:
+async def _input(browser: Browser, display: proxmox.VncWebsocket, said: Filter) -> None:
     while True:
         if passing := said.feed(await browser.receive()):
             await display.send(passing)

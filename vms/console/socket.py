@@ -66,7 +66,7 @@ async def _console(scope: door.Scope, browser: pipe.Browser) -> None:
     visitor = await apart(door.enter, path[1], door.session_key(scope))
     ended = Ended(ends.UNREACHABLE, "the portal was interrupted")
     try:
-        async with proxmox.display(visitor.way) as display:
+        async with proxmox.open_vnc(visitor.way) as display:
             await pipe.greet(browser)
             await pipe.carry(browser, display, mode=visitor.row.mode, watch=partial(_watch, visitor))
     except Ended as reason:

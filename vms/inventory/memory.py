@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import connection
 
 from clusters.config import ClusterConfig
-from clusters.proxmox import Trace
+from clusters.proxmox import Digest
 from vms.models import ClusterSync
 
 # So long after a whole read, in seconds, the next one is whole: it finds what has come into the rows besides.
@@ -22,7 +22,7 @@ class Memory:
     """`whole_at` is monotonic. `synced_at` is the stamp of the read in the database: no other read has the same."""
 
     config: ClusterConfig
-    trace: Trace
+    digest: Digest
     synced_at: datetime
     whole_at: float
 
@@ -41,13 +41,13 @@ def recall(config: ClusterConfig) -> Memory | None:
     return found if found and _is_young(found) and found.config == _without_secrets(config) else None
 
 
-def keep(config: ClusterConfig, trace: Trace, *, synced_at: datetime, after: Memory | None) -> None:
+def keep(config: ClusterConfig, digest: Digest, *, synced_at: datetime, after: Memory | None) -> None:
     """Called after the read was committed. `after` is the memory by which it was partial."""
     for key, other in list(_memories.items()):
         if not _is_young(other):
             _memories.pop(key, None)
     whole_at = after.whole_at if after else time.monotonic()
-    _memories[_key(config.cluster_id)] = Memory(_without_secrets(config), trace, synced_at, whole_at)
+    _memories[_key(config.cluster_id)] = Memory(_without_secrets(config), digest, synced_at, whole_at)
 
 
 def forget(cluster_id: str) -> None:

@@ -42,7 +42,7 @@ def sync(config: ClusterConfig, *, attempt: int | None = None) -> Outcome:
     again = table.lately_observed(config.cluster_id, after=started - OBSERVED) if known else ()
     try:
         with gate.read(config, deadline=float((state and state.deadline) or settings.SYNC_DEADLINE)) as pve:
-            answer = pve.resources_since(known.trace if known else None, again=again)
+            answer = pve.resources_since(known.digest if known else None, again=again)
     except proxmox.ProxmoxError as error:
         logger.warning("%s: %s", config.cluster_id, error.plain)
         memory.forget(config.cluster_id)
@@ -60,8 +60,8 @@ def _keep_in_mind(
     config: ClusterConfig, answer: proxmox.Resources, outcome: Outcome, known: Memory | None, started: datetime
 ) -> None:
     """Not while rows wait for being gone: each whole answer that lacks them counts."""
-    if answer.trace and outcome.result == Result.OK and not outcome.lacking:
-        memory.keep(config, answer.trace, synced_at=started, after=known)
+    if answer.digest and outcome.result == Result.OK and not outcome.lacking:
+        memory.keep(config, answer.digest, synced_at=started, after=known)
     else:
         memory.forget(config.cluster_id)
 

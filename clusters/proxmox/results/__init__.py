@@ -19,13 +19,13 @@ from clusters.proxmox.results.cluster import (
     roles,
     version,
 )
+from clusters.proxmox.results.consoles import Console, Spice, console, spice
+from clusters.proxmox.results.digests import Digest
 from clusters.proxmox.results.guests import (
-    Console,
     GuestConfig,
     GuestStatus,
     Interface,
     PendingChange,
-    console,
     guest_config,
     guest_status,
     interfaces,
@@ -43,7 +43,6 @@ from clusters.proxmox.results.inventory import (
     resources_since,
 )
 from clusters.proxmox.results.snapshots import Snapshot, Snapshots, snapshots
-from clusters.proxmox.results.spice import Spice, spice
 from clusters.proxmox.results.tasks import (
     LogPage,
     Power,
@@ -56,13 +55,13 @@ from clusters.proxmox.results.tasks import (
     task_status,
     tasks,
 )
-from clusters.proxmox.results.traces import Trace
 
 __all__ = [
     "Account",
     "ClusterStatus",
     "Console",
     "Diagnosis",
+    "Digest",
     "Guest",
     "GuestConfig",
     "GuestStatus",
@@ -82,7 +81,6 @@ __all__ = [
     "Spice",
     "Task",
     "TaskStatus",
-    "Trace",
     "Upid",
     "Version",
     "account",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from django.utils.translation import gettext_noop
 
 from clusters.proxmox.errors import ProtocolError
-from clusters.proxmox.values import Row, flag, ip_address, is_node_name, real, row, rows, text, whole
+from clusters.proxmox.results.coercion import Row, flag, ip_address, is_node_name, real, row, rows, text, whole
 
 
 @dataclass(frozen=True)

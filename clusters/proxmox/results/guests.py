@@ -1,4 +1,4 @@
-"""A guest in detail: its state, configuration, snapshots, addresses and console."""
+"""A guest in detail: its state, configuration, and addresses."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -8,9 +8,7 @@ from types import MappingProxyType
 from django.utils.translation import gettext_noop
 
 from clusters.proxmox.errors import ProtocolError, Refused
-from clusters.proxmox.results.inventory import tags
-from clusters.proxmox.results.tasks import parse_upid
-from clusters.proxmox.values import (
+from clusters.proxmox.results.coercion import (
     MAX_VMID,
     Row,
     flag,
@@ -23,6 +21,7 @@ from clusters.proxmox.values import (
     text,
     whole,
 )
+from clusters.proxmox.results.inventory import tags
 
 MAX_VALUE = 4096
 MAX_DESCRIPTION = 8192
@@ -80,18 +79,6 @@ class Interface:
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Console:
-    """How to reach the display, once and at once, through `entry` alone. `password` is for the display itself."""
-
-    entry: str
-    port: int
-    upid: str
-    user: str
-    ticket: str = field(repr=False)
-    password: str = field(repr=False)
-
-
 # Answers
 
 
@@ -103,7 +90,7 @@ def guest_status(data: object) -> GuestStatus:
         qmp_status=text(found.get("qmpstatus"), 20),
         lock=text(found.get("lock"), 20),
         name=text(found.get("name")),
-        uptime=_or_bad(whole, found.get("uptime")),
+        uptime=or_bad(whole, found.get("uptime")),
         ha_managed=isinstance(ha, dict) and flag(ha.get("managed")),
     )
 
@@ -115,7 +102,7 @@ def guest_config(data: object) -> GuestConfig:
         options.pop(name, None)
     return GuestConfig(
         name=text(found.get("name") or found.get("hostname")),
-        cores=_or_bad(whole, found.get("cores")) or 1,
+        cores=or_bad(whole, found.get("cores")) or 1,
         memory=_memory(found.get("memory")),
         agent=_agent(found.get("agent")),
         description=lines(found.get("description"), MAX_DESCRIPTION),
@@ -131,7 +118,7 @@ def guest_config(data: object) -> GuestConfig:
 def _memory(value: object) -> int:
     """A number, or since 9 perhaps `current=2048`."""
     named = re.search(r"(?:^|,)current=([0-9]{1,10})(?:,|$)", value) if isinstance(value, str) else None
-    return _or_bad(whole, named[1] if named else value) or 512
+    return or_bad(whole, named[1] if named else value) or 512
 
 
 def _agent(value: object) -> bool:
@@ -162,7 +149,7 @@ def pending(data: object) -> tuple[PendingChange, ...]:
 
 
 def next_id(data: object) -> int:
-    vmid = _or_bad(whole, data)
+    vmid = or_bad(whole, data)
     if not is_vmid(vmid):
         raise ProtocolError(gettext_noop("no number from 100 to %(most)s") % {"most": MAX_VMID})
     return vmid
@@ -197,28 +184,7 @@ def _interface(entry: Row) -> Interface:
     )
 
 
-def console(data: object, *, entry: str) -> Console:
-    """Before 9 there may be no password of its own; the display then takes the beginning of the ticket."""
-    found = row(data)
-    ticket, password, upid = found.get("ticket"), found.get("password"), found.get("upid")
-    if not isinstance(ticket, str) or not re.fullmatch(r"[ -~]{8,4096}", ticket):
-        raise ProtocolError(gettext_noop("a console without a ticket"))
-    parse_upid(upid, sent=True)
-    port = _or_bad(whole, found.get("port"))
-    if not 1 <= port <= 65535:
-        raise ProtocolError(gettext_noop("a console without a port"))
-    own = isinstance(password, str) and re.fullmatch(r"[ -~]{1,64}", password)
-    return Console(
-        entry=entry,
-        port=port,
-        upid=str(upid),
-        user=text(found.get("user"), 200),
-        ticket=ticket,
-        password=str(password) if own else ticket[:8],
-    )
-
-
-def _or_bad(convert: Callable[[object], int], value: object) -> int:
+def or_bad(convert: Callable[[object], int], value: object) -> int:
     try:
         return convert(value)
     except ValueError:

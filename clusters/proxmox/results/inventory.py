@@ -9,10 +9,10 @@ from typing import NamedTuple
 from django.utils.translation import gettext_noop
 
 from clusters.proxmox.errors import ProtocolError
-from clusters.proxmox.results import traces
+from clusters.proxmox.results import digests
 from clusters.proxmox.results.cluster import NodeState, node_name
-from clusters.proxmox.results.traces import Trace
-from clusters.proxmox.values import Row, flag, is_pool_name, is_vmid, real, row, rows, text, whole
+from clusters.proxmox.results.coercion import Row, flag, is_pool_name, is_vmid, real, row, rows, text, whole
+from clusters.proxmox.results.digests import Digest
 
 MAX_NAMES = 1000
 
@@ -47,8 +47,8 @@ class Guest(NamedTuple):
 class Resources:
     """`rejected` counts the rows that made no sense. `pools` are the names of those that the account may see.
 
-    `unchanged` counts the guests that are left out, because they are as in the trace that the answer was compared
-    with. `trace` is for comparing the next answer, if one was asked for and this answer is good for it.
+    `unchanged` counts the guests that are left out, because they are as in the digest that the answer was compared
+    with. `digest` is for comparing the next answer, if one was asked for and this answer is good for it.
     """
 
     guests: tuple[Guest, ...]
@@ -56,7 +56,7 @@ class Resources:
     rejected: int = 0
     pools: tuple[str, ...] = ()
     unchanged: int = 0
-    trace: Trace | None = None
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -93,19 +93,19 @@ def resources(data: object) -> Resources:
     return Resources(tuple(guests.values()), tuple(nodes), rejected, _distinct(pools))
 
 
-def resources_since(data: object, known: Trace | None, *, again: Collection[int], clock: float) -> Resources:
-    """Without the guests that are as the trace knows them, except those with the VMIDs in `again`.
+def resources_since(data: object, known: Digest | None, *, again: Collection[int], clock: float) -> Resources:
+    """Without the guests that are as the digest knows them, except those with the VMIDs in `again`.
 
-    Whole without a trace, and when anything else than single guests differs.
+    Whole without a digest, and when anything else than single guests differs.
     """
     entries = rows(data)
-    found = traces.compare(entries, known or traces.NOTHING, again=again, clock=clock)
+    found = digests.compare(entries, known or digests.NOTHING, again=again, clock=clock)
     if found and found.goes_on:
         part = resources(found.guests + found.others)
         if not part.rejected:
-            return replace(part, unchanged=len(found.trace.guests) - len(part.guests), trace=found.trace)
+            return replace(part, unchanged=len(found.digest.guests) - len(part.guests), digest=found.digest)
     whole = resources(entries)
-    return replace(whole, trace=found.trace if found and not whole.rejected else None)
+    return replace(whole, digest=found.digest if found and not whole.rejected else None)
 
 
 def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools: list[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop
 
 from clusters.proxmox.errors import BadParameter, ProtocolError
-from clusters.proxmox.values import Row, flag, lines, row, rows, snapshot_part, text, whole
+from clusters.proxmox.results.coercion import Row, flag, lines, row, rows, snapshot_part, text, whole
 
 MAX_SNAPSHOTS = 200
 _NOW = "current"

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from django.utils.translation import gettext_noop
 
+from clusters.proxmox.error_mapping import is_about_a_lock
 from clusters.proxmox.errors import ProtocolError, TaskFailed
-from clusters.proxmox.refusals import speaks_of_a_lock
-from clusters.proxmox.values import Row, row, rows, text, whole
+from clusters.proxmox.results.coercion import Row, row, rows, text, whole
 
 _UPID = re.compile(
     r"UPID:(?P<node>[A-Za-z0-9][A-Za-z0-9-]{0,62}):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:"
@@ -54,7 +54,7 @@ class TaskStatus:
     def raise_if_failed(self) -> None:
         """Raises `TaskFailed` for a task that ended badly; a running one may still succeed."""
         if not self.running and not self.succeeded:
-            raise TaskFailed(self.exit_status, locked=speaks_of_a_lock(self.exit_status))
+            raise TaskFailed(self.exit_status, locked=is_about_a_lock(self.exit_status))
 
 
 @dataclass(frozen=True)

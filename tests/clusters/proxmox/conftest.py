@@ -12,8 +12,8 @@ import pytest
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.fields import Secret
-from clusters.proxmox.entries import troubles
-from clusters.proxmox.keeper import keeper
+from clusters.proxmox.endpoints import endpoint_health
+from clusters.proxmox.session_pool import session_pool
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
 from pvesim.simulator import Simulator
@@ -29,8 +29,8 @@ NAMES = (f"lab-{number}" for number in itertools.count(1))
 def _nothing_kept() -> Iterator[None]:
     """Every test begins without connections, logins and grudges of others."""
     yield
-    keeper.forget()
-    troubles.clear()
+    session_pool.forget()
+    endpoint_health.clear()
 
 
 @pytest.fixture(scope="session")

@@ -201,8 +201,8 @@ def console(**changes: object) -> str:
 
 def test_a_console(pve: proxmox.Client, lab: Cluster, config: ClusterConfig) -> None:
     lab.faults.reply(VNC, body=console())
-    found = pve.vnc(*WEB)
-    assert (found.port, found.password, found.entry) == (5900, "9^LO1C`Y", f"127.0.0.1:{config.port}")
+    found = pve.vnc_proxy(*WEB)
+    assert (found.port, found.password, found.endpoint) == (5900, "9^LO1C`Y", f"127.0.0.1:{config.port}")
     assert found.ticket not in repr(found)
     assert found.password not in repr(found)
     assert lab.requests[-1].form == "websocket=1"
@@ -210,7 +210,7 @@ def test_a_console(pve: proxmox.Client, lab: Cluster, config: ClusterConfig) -> 
 
 def test_a_console_of_an_older_cluster_has_its_password_in_the_ticket(pve: proxmox.Client, lab: Cluster) -> None:
     lab.faults.reply(VNC, body=console(ticket="PVEVNC:6B036674::Yw6y==", password=None, port=5901))
-    found = pve.vnc(*WEB)
+    found = pve.vnc_proxy(*WEB)
     assert (found.port, found.password) == (5901, "PVEVNC:6")
 
 
@@ -220,4 +220,4 @@ def test_a_console_of_an_older_cluster_has_its_password_in_the_ticket(pve: proxm
 def test_what_is_no_console(pve: proxmox.Client, lab: Cluster, changes: dict[str, object]) -> None:
     lab.faults.reply(VNC, body=console(**changes))
     with pytest.raises(proxmox.OutcomeUnknown):
-        pve.vnc(*WEB)
+        pve.vnc_proxy(*WEB)

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from clusters import proxmox
-from clusters.proxmox.answers import MAX_DEPTH
-from clusters.proxmox.exchange import MAX_BODY
+from clusters.proxmox.results.parsing import MAX_DEPTH
+from clusters.proxmox.transport import MAX_BODY
 from pvesim.cluster import Cluster
 from tests.waits import PATIENCE
 

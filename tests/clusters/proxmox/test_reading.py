@@ -14,8 +14,8 @@ WRITE_VERBS = {
     "create_snapshot",
     "roll_back",
     "delete_snapshot",
-    "vnc",
-    "display",
+    "vnc_proxy",
+    "console_endpoint",
     "spice",
     "stop_at_once",
 }

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from clusters.proxmox import BadAnswer, TaskStatus, parse_upid, results, values
+from clusters.proxmox import BadAnswer, TaskStatus, parse_upid, results
+from clusters.proxmox.results import coercion
 
 UPID = "UPID:pve1:0003A1F2:01B2C3D4:69223A10:qmstart:100:portal@pve!power:"
 
@@ -21,7 +22,7 @@ def test_numbers_and_truths_may_be_text() -> None:
 
 @pytest.mark.parametrize("value", [0, "0", None, "", False, [], {}])
 def test_what_is_not_one_is_false(value: object) -> None:
-    assert values.flag(value) is False
+    assert coercion.flag(value) is False
 
 
 @pytest.mark.parametrize(
@@ -103,9 +104,9 @@ def test_resources_that_are_no_list(data: object) -> None:
 
 
 def test_a_list_beyond_all_measure_is_refused() -> None:
-    assert len(results.resources([{}] * values.MAX_ROWS).guests) == 0
+    assert len(results.resources([{}] * coercion.MAX_ROWS).guests) == 0
     with pytest.raises(BadAnswer):
-        results.resources([{}] * (values.MAX_ROWS + 1))
+        results.resources([{}] * (coercion.MAX_ROWS + 1))
 
 
 @pytest.mark.parametrize("data", [[], [{"type": "cluster", "name": "x"}], [{"type": "node", "name": "../x"}], [1], {}])

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from clusters.proxmox import ProtocolError, Refused, results, values
+from clusters.proxmox import ProtocolError, Refused, results
+from clusters.proxmox.results import coercion
 
 
 def config(**options: Any) -> results.GuestConfig:
@@ -51,11 +52,11 @@ def test_notes_keep_their_lines_and_lose_what_turns_them() -> None:
     "invisible", ["\u200b", "\u200e", "\u200f", "\u061c", "\ufeff", "\u2066", "\xad", "\U000e0041"]
 )
 def test_what_cannot_be_seen_is_not_kept(invisible: str) -> None:
-    assert values.text(f"ro{invisible}ot") == "ro ot"
+    assert coercion.text(f"ro{invisible}ot") == "ro ot"
 
 
 def test_a_number_beyond_all_measure_is_no_text() -> None:
-    assert values.text(10**5000) == ""
+    assert coercion.text(10**5000) == ""
 
 
 def snapshot(name: object, parent: object = None, time: object = 1) -> dict[str, object]:

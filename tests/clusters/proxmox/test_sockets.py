@@ -137,7 +137,7 @@ def unverified(why: str) -> ssl.SSLCertVerificationError:
     ],
 )
 def test_why_a_connection_cannot_be_trusted(error: Exception, kind: type[proxmox.ProxmoxError], words: str) -> None:
-    failure = sockets.not_secured(error)
+    failure = sockets.tls_error(error)
     assert type(failure) is kind
     assert words in failure.plain
     assert not failure.sent

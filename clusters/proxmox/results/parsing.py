@@ -9,7 +9,7 @@ import requests
 from django.utils.translation import gettext_noop
 
 from clusters.proxmox.errors import ProtocolError
-from clusters.proxmox.values import text
+from clusters.proxmox.results.coercion import text
 
 MAX_DEPTH = 32
 # Of all that is made of one answer, in bytes: twice what a list of 10,000 guests needs.

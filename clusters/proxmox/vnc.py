@@ -1,22 +1,27 @@
-"""The display of a guest: a websocket to the very address that opened it, with the trust of every other call."""
+"""The VNC websocket of a guest: to the very address that opened it, with the trust of every other call.
+
+The first steps of the protocol (RFB 3.8: version, password, result) are taken here; what follows is the caller's.
+"""
 
 import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
 from clusters.config import ClusterConfig
-from clusters.proxmox import certificates, errors, refusals, rfb, sockets
-from clusters.proxmox.entries import Address
+from clusters.proxmox import certificates, error_mapping, errors, sockets
+from clusters.proxmox.endpoints import Address
 
 # A cluster ends a connection whose frames are larger than 128 KiB, fragmented or compressed.
 MAX_FRAME = 64 * 1024
@@ -29,16 +34,23 @@ LOOK_EVERY = 6.0
 
 OPEN_WITHIN = 8.0  # a display waits ten seconds for its one connection
 
+RFB_VERSION = b"RFB 003.008\n"
+VNC_AUTHENTICATION = 2
+MAX_REASON = 200
+
+Exactly = Callable[[int], Awaitable[bytes]]
+Send = Callable[[bytes], Awaitable[None]]
+
 # The library writes headers into its log. Nothing of it is wanted.
-_silent = logging.getLogger("clusters.proxmox.displays.websocket")
+_silent = logging.getLogger("clusters.proxmox.vnc.websocket")
 _silent.addFilter(lambda record: False)
 
 # Looking up a name and connecting know a deadline, but no event loop.
-_openers = ThreadPoolExecutor(32, thread_name_prefix="display")
+_openers = ThreadPoolExecutor(32, thread_name_prefix="vnc")
 
 
 @dataclass(frozen=True)
-class Way:
+class ConsoleEndpoint:
     """How a display is reached: once, within ten seconds, from this process. All of it is secret."""
 
     config: ClusterConfig = field(repr=False)
@@ -48,7 +60,7 @@ class Way:
     password: str = field(repr=False)
 
 
-class Display:
+class VncWebsocket:
     """Bytes from and to a display that took the password; the next one to send is the client's wish to share it.
 
     Both ways raise `Dropped` when the connection has ended.
@@ -129,24 +141,24 @@ class _Connection(ClientConnection):
 
 
 @asynccontextmanager
-async def display(way: Way) -> AsyncIterator[Display]:
+async def open_vnc(endpoint: ConsoleEndpoint) -> AsyncIterator[VncWebsocket]:
     """Open it and answer its password. Raises a `ProxmoxError` of whatever kind fits."""
-    connection = await _opened(way)
+    connection = await _opened(endpoint)
     alive = asyncio.ensure_future(connection.end_when_dead())
     try:
-        shown = Display(connection)
-        await _log_in(shown, way.password)
-        yield shown
+        vnc = VncWebsocket(connection)
+        await _log_in(vnc, endpoint.password)
+        yield vnc
     finally:
         alive.cancel()
         await asyncio.gather(alive, return_exceptions=True)
         await connection.close()
 
 
-async def _log_in(shown: Display, password: str) -> None:
+async def _log_in(vnc: VncWebsocket, password: str) -> None:
     try:
         async with asyncio.timeout(OPEN_WITHIN):
-            await rfb.log_in(shown.exactly, shown.send, password)
+            await _authenticate(vnc.exactly, vnc.send, password)
     except TimeoutError:
         failure = errors.TimedOut(sent=True)
     else:
@@ -154,30 +166,69 @@ async def _log_in(shown: Display, password: str) -> None:
     raise failure
 
 
-async def _opened(way: Way) -> _Connection:
+async def _authenticate(exactly: Exactly, send: Send, password: str) -> None:
+    """Up to where the client says whether it shares the display.
+
+    `exactly(n)` returns n bytes. Raises `ProtocolError` for what is no display of Proxmox VE, and `Refused` when it
+    does not take the password.
+    """
+    banner = await exactly(12)
+    if banner != RFB_VERSION:
+        raise errors.ProtocolError("the display speaks another protocol than RFB 3.8")
+    await send(RFB_VERSION)
+    count = (await exactly(1))[0]
+    if not count:
+        raise errors.Refused(
+            f"The display turned the portal away ({await _reason(exactly)}). Try again in half a minute."
+        )
+    offered = await exactly(count)
+    if VNC_AUTHENTICATION not in offered:
+        types = ", ".join(map(str, offered[:8]))
+        raise errors.ProtocolError(f"the display offers no VNC password, but the security types {types}")
+    await send(bytes([VNC_AUTHENTICATION]))
+    await send(challenge_response(await exactly(16), password))
+    if int.from_bytes(await exactly(4)):
+        raise errors.Refused("The display did not take its one-time password. Open the console again.")
+
+
+def challenge_response(challenge: bytes, password: str) -> bytes:
+    """DES with a key of eight characters whose bits are mirrored. It protects nothing, the TLS around it does."""
+    key = password.encode("latin-1", "replace")[:8].ljust(8, b"\0")
+    mirrored = bytes(int(f"{byte:08b}"[::-1], 2) for byte in key)
+    cipher = Cipher(TripleDES(mirrored * 3), modes.ECB()).encryptor()  # noqa: S305 - three times the same is DES
+    return cipher.update(challenge) + cipher.finalize()
+
+
+async def _reason(exactly: Exactly) -> str:
+    length = int.from_bytes(await exactly(4))
+    text = await exactly(min(length, MAX_REASON))
+    return "".join(char for char in text.decode("latin-1") if char.isprintable()) or "without a reason"
+
+
+async def _opened(endpoint: ConsoleEndpoint) -> _Connection:
     try:
         async with asyncio.timeout(OPEN_WITHIN):
-            return await _connect(way)
+            return await _connect(endpoint)
     except (OSError, InvalidHandshake, InvalidMessage, ConnectionClosed, EOFError, errors.ProxmoxError) as error:
         failure = _explained(error)
-    raise errors.bare(failure)  # outside, because what was caught holds headers
+    raise errors.without_traceback(failure)  # outside, because what was caught holds headers
 
 
-async def _connect(way: Way) -> _Connection:
+async def _connect(endpoint: ConsoleEndpoint) -> _Connection:
     deadline = sockets.Deadline(OPEN_WITHIN)
     deadline.restart()
-    pins = certificates.pins(way.config) if way.config.fingerprint else frozenset()
-    trusted = certificates.context(way.config, deadline)
-    address = way.address
+    pins = certificates.pins(endpoint.config) if endpoint.config.fingerprint else frozenset()
+    trusted = certificates.context(endpoint.config, deadline)
+    address = endpoint.address
     loop = asyncio.get_running_loop()
     sock = await loop.run_in_executor(_openers, _socket_to, address, deadline)
     opened = await connect(
-        f"wss://{address}{way.path}",
+        f"wss://{address}{endpoint.path}",
         sock=sock,
         ssl=trusted,
         server_hostname=address.host,
         create_connection=type("_Pinned", (_Connection,), {"pins": pins}),
-        additional_headers=way.headers,
+        additional_headers=endpoint.headers,
         user_agent_header=None,
         subprotocols=[Subprotocol("binary")],
         compression=None,
@@ -202,7 +253,7 @@ def _explained(error: BaseException) -> errors.ProxmoxError:
     if isinstance(error, errors.ProxmoxError):
         return error
     if isinstance(error, ssl.SSLError | TimeoutError):
-        return sockets.not_secured(error)
+        return sockets.tls_error(error)
     if isinstance(error, OSError | ConnectionClosed | EOFError | InvalidMessage):
         return errors.Dropped()
     return errors.ProtocolError("its websocket breaks the rules")
@@ -210,5 +261,5 @@ def _explained(error: BaseException) -> errors.ProxmoxError:
 
 def _refusal(status: int) -> errors.ProxmoxError:
     if status >= 400:
-        return refusals.from_status(status, reason="", errors_by_name={})
+        return error_mapping.from_status(status, reason="", errors_by_name={})
     return errors.ProtocolError(f"HTTP status {status} where a display was expected", status=status)

@@ -11,8 +11,8 @@ import pytest
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.proxmox import Power, entries, sockets
-from clusters.proxmox.entries import Address, addresses, parse
+from clusters.proxmox import Power, endpoints, sockets
+from clusters.proxmox.endpoints import Address, addresses, parse_address
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
 from tests.waits import PATIENCE
@@ -38,7 +38,7 @@ def at(config: ClusterConfig, port: int) -> ClusterConfig:
 def asked(config: ClusterConfig, *, deadline: float = PATIENCE) -> str:
     with proxmox.connect(config, deadline=deadline) as pve:
         pve.version()
-        return pve.entry
+        return pve.endpoint
 
 
 def first(config: ClusterConfig) -> str:
@@ -96,22 +96,22 @@ def test_a_bad_one_is_left_alone_for_a_while(two: ClusterConfig, knocked: RawSer
 def test_a_bad_one_is_tried_again_later(
     two: ClusterConfig, knocked: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entries, "LONGEST_BACK_OFF", 0.0)
+    monkeypatch.setattr(endpoints, "LONGEST_BACK_OFF", 0.0)
     for _ in range(3):
         assert asked(at(two, knocked.port)) == second(two)
     assert knocked.connections == 3
 
 
 def test_back_off_grows_and_ends_with_an_answer() -> None:
-    troubles, address = entries.Troubles(), Address("10.0.0.1", 8006)
+    health, address = endpoints.EndpointHealth(), Address("10.0.0.1", 8006)
     pauses = []
     for _ in range(9):
-        troubles.failed(address)
-        pauses.append(troubles._avoided[address][1])
+        health.failed(address)
+        pauses.append(health._avoided[address][1])
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
-    assert troubles.avoids(address)
-    troubles.answered(address)
-    assert not troubles.avoids(address)
+    assert health.avoids(address)
+    health.answered(address)
+    assert not health.avoids(address)
 
 
 def test_the_first_is_retried_when_no_other_answers(two: ClusterConfig, lab: Cluster, knocked: RawServer) -> None:
@@ -143,7 +143,7 @@ def test_a_node_that_is_down_is_no_reason_to_ask_elsewhere(two: ClusterConfig, l
     with proxmox.connect(two) as pve:
         with pytest.raises(proxmox.NodeDown):
             pve.guest_status("pve2", "qemu", 102)
-        assert pve.entry == first(two)
+        assert pve.endpoint == first(two)
         pve.version()
     assert {request.node for request in lab.requests} == {"pve1"}
 
@@ -181,7 +181,7 @@ def test_a_slow_node_is_not_held_against_the_entry(two: ClusterConfig, lab: Clus
         with pytest.raises(proxmox.TimedOut):
             pve.guest_status("pve2", "qemu", 102)
         pve.version()
-        assert pve.entry == first(two)
+        assert pve.endpoint == first(two)
 
 
 def test_an_address_of_another_certificate_is_not_used(two: ClusterConfig, lab: Cluster) -> None:
@@ -231,13 +231,13 @@ def test_one_pin_that_is_none_spoils_all(two: ClusterConfig, lab: Cluster, pins:
     ],
 )  # fmt: skip
 def test_an_address_is_a_host_and_perhaps_a_port(text: str, address: tuple[str, int] | None) -> None:
-    assert parse(text, port=8006) == (Address(*address) if address else None)
+    assert parse_address(text, port=8006) == (Address(*address) if address else None)
 
 
 def test_addresses_are_taken_once_and_not_without_end(config: ClusterConfig) -> None:
     many = ("127.0.0.1", "x:y:z", *(f"10.0.0.{number}" for number in range(100)))
     found = addresses(replace(config, addresses=many))
-    assert len(found) == len(set(found)) == entries.MAX_ENTRIES
+    assert len(found) == len(set(found)) == endpoints.MAX_ENDPOINTS
     assert found[0] == Address("127.0.0.1", config.port)
 
 

@@ -13,8 +13,8 @@ import pytest
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.fields import Secret
-from clusters.proxmox import keeper as keeping
-from clusters.proxmox.keeper import MAX_IDLE, MAX_IDLE_IN_ALL, keeper
+from clusters.proxmox import session_pool as pooling
+from clusters.proxmox.session_pool import MAX_IDLE, MAX_IDLE_IN_ALL, session_pool
 from pvesim.cluster import Cluster
 from tests.waits import PATIENCE
 
@@ -29,7 +29,7 @@ def ask(config: ClusterConfig) -> str:
 
 
 def idle() -> int:
-    return sum(len(shelf.idle) for shelf in keeper._shelves.values())
+    return sum(len(bucket.idle) for bucket in session_pool._buckets.values())
 
 
 def always(server: RawServer, conn: Any) -> None:
@@ -131,7 +131,7 @@ def test_connections_are_forgotten_before_the_login(
 ) -> None:
     ask(by_password)
     now = time.monotonic()
-    monkeypatch.setattr(keeping.time, "monotonic", lambda: now + keeping.IDLE_SECONDS + 1)
+    monkeypatch.setattr(pooling.time, "monotonic", lambda: now + pooling.IDLE_SECONDS + 1)
     ask(replace(by_password, cluster_id="other"))
     assert idle() == 1
     ask(by_password)
@@ -143,9 +143,9 @@ def test_a_login_is_forgotten_in_the_end(
 ) -> None:
     ask(by_password)
     now = time.monotonic()
-    monkeypatch.setattr(keeping.time, "monotonic", lambda: now + keeping.LOGIN_SECONDS + 1)
+    monkeypatch.setattr(pooling.time, "monotonic", lambda: now + pooling.LOGIN_SECONDS + 1)
     ask(replace(by_password, cluster_id="other"))
-    assert len(keeper._shelves) == 1
+    assert len(session_pool._buckets) == 1
 
 
 def test_a_cluster_can_be_forgotten(by_password: ClusterConfig, lab: Cluster) -> None:

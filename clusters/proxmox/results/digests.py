@@ -22,10 +22,10 @@ ODD = (TypeError, AttributeError, KeyError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Digest:
     """By VMID: the hash of each guest, and of those that run, when they began. And one hash of nodes and pools.
 
-    Hashes of text are salted, so a trace is of no use outside this process.
+    Hashes of text are salted, so a digest is of no use outside this process.
     """
 
     guests: dict[int, int]
@@ -33,7 +33,7 @@ class Trace:
     surroundings: int
 
 
-NOTHING = Trace({}, {}, 0)
+NOTHING = Digest({}, {}, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class Compared:
 
     guests: list[Any]
     others: list[Any]
-    trace: Trace
+    digest: Digest
     goes_on: bool
 
 
-def compare(entries: list[Any], known: Trace, *, again: Collection[int], clock: float) -> Compared | None:
+def compare(entries: list[Any], known: Digest, *, again: Collection[int], clock: float) -> Compared | None:
     """With what is known; the guests in `again` differ in any case. None when the answer cannot be traced.
 
     `clock` is monotonic, in seconds.
@@ -72,13 +72,13 @@ def compare(entries: list[Any], known: Trace, *, again: Collection[int], clock: 
                     guests.append(entry)
             elif kind in ("node", "pool"):
                 others.append(entry)
-        trace = Trace(hashes, begins, _surroundings(others))
+        digest = Digest(hashes, begins, _surroundings(others))
     except ODD:
         return None
     if len(hashes) != count or not all(type(vmid) is int for vmid in hashes):
         return None
-    goes_on = hashes.keys() == known.guests.keys() and trace.surroundings == known.surroundings
-    return Compared(guests, others, trace, goes_on)
+    goes_on = hashes.keys() == known.guests.keys() and digest.surroundings == known.surroundings
+    return Compared(guests, others, digest, goes_on)
 
 
 def _begin(found: float | None, before: float | None) -> float | None:

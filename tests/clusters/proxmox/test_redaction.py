@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from clusters.proxmox.exchange import _spellings
+from clusters.proxmox.transport import _spellings
 
 SECRET = "s3cr&t <pass>/\"ü'"
 SPELLINGS = {

@@ -1,4 +1,4 @@
-"""A gate that remembers in memory, for one process."""
+"""A throttle that remembers in memory, for one process."""
 
 import threading
 from dataclasses import dataclass, field
@@ -8,20 +8,20 @@ from clusters.config import ClusterConfig
 
 
 @dataclass
-class MemoryGate:
+class MemoryLoginThrottle:
     """`log` has what was asked and told, in order."""
 
     log: list[str] = field(default_factory=list)
     _rejected: dict[tuple[str, int], proxmox.LoginRejected] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def enter(self, config: ClusterConfig, *, patience: float) -> None:
+    def acquire(self, config: ClusterConfig, *, patience: float) -> None:
         if not config.token_id and not self._turn.acquire(timeout=patience):
             raise proxmox.TimedOut(sent=False)
         if error := self._rejected.get((config.cluster_id, config.credential_version)):
             self._next(config)
             raise proxmox.LoginRejected(error.plain)
-        self.log.append("enter")
+        self.log.append("acquire")
 
     def accepted(self, config: ClusterConfig) -> None:
         self.log.append("accepted")
@@ -32,8 +32,8 @@ class MemoryGate:
         self._rejected[config.cluster_id, config.credential_version] = error
         self._next(config)
 
-    def left(self, config: ClusterConfig) -> None:
-        self.log.append("left")
+    def release(self, config: ClusterConfig) -> None:
+        self.log.append("release")
         self._next(config)
 
     def _next(self, config: ClusterConfig) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from clusters.config import ClusterConfig
 from clusters.proxmox import credentials
-from clusters.proxmox.gate import LoginGate
+from clusters.proxmox.login_throttle import LoginThrottle
 from clusters.proxmox.session import Session
 
 MAX_IDLE = 8
@@ -28,59 +28,61 @@ Key = tuple[Hashable, ...]
 
 
 @dataclass(eq=False)
-class _Shelf:
+class _Bucket:
     """Of one key: the credential that its sessions share, and those of them that nobody uses now, newest last."""
 
     credential: credentials.Credential
     used: float = 0.0
-    borrowed: int = 0
+    in_use: int = 0
     idle: list[tuple[float, Session]] = field(default_factory=list)
 
 
-class Keeper:
+class SessionPool:
     def __init__(self) -> None:
-        self._shelves: dict[Key, _Shelf] = {}
+        self._buckets: dict[Key, _Bucket] = {}
         self._lock = threading.Lock()
         self._salt = secrets.token_bytes(32)
 
     @contextmanager
-    def session(self, config: ClusterConfig, *, deadline: float, gate: LoginGate | None = None) -> Iterator[Session]:
+    def session(
+        self, config: ClusterConfig, *, deadline: float, throttle: LoginThrottle | None = None
+    ) -> Iterator[Session]:
         """One for the caller alone. Kept afterwards, unless an error came out of it."""
         credential = credentials.of(config)
         key = self._key(config, credential)
-        shelf, session = self._borrow(key, credential)
+        bucket, session = self._acquire(key, credential)
         try:
-            session = session or Session(config, deadline=deadline, credential=shelf.credential)
-            session.lend(config, deadline=deadline, gate=gate)
+            session = session or Session(config, deadline=deadline, credential=bucket.credential)
+            session.reset(config, deadline=deadline, throttle=throttle)
             yield session
         except BaseException:
-            self._give_back(key, shelf, session, is_sound=False)
+            self._release(key, bucket, session, is_sound=False)
             raise
-        self._give_back(key, shelf, session, is_sound=True)
+        self._release(key, bucket, session, is_sound=True)
 
     def forget(self, cluster_id: str | None = None) -> None:
         """Close what is kept of one cluster, or of all. What is in use is closed when it comes back."""
         with self._lock:
-            keys = [key for key in self._shelves if cluster_id in (None, key[0])]
-            shelves = [self._shelves.pop(key) for key in keys]
-        _close([session for shelf in shelves for _, session in shelf.idle])
+            keys = [key for key in self._buckets if cluster_id in (None, key[0])]
+            buckets = [self._buckets.pop(key) for key in keys]
+        _close([session for bucket in buckets for _, session in bucket.idle])
 
-    def _borrow(self, key: Key, credential: credentials.Credential) -> tuple[_Shelf, Session | None]:
+    def _acquire(self, key: Key, credential: credentials.Credential) -> tuple[_Bucket, Session | None]:
         with self._lock:
             stale = self._take_stale()
-            shelf = self._shelves.setdefault(key, _Shelf(credential))
-            shelf.borrowed += 1
-            session = shelf.idle.pop()[1] if shelf.idle else None
+            bucket = self._buckets.setdefault(key, _Bucket(credential))
+            bucket.in_use += 1
+            session = bucket.idle.pop()[1] if bucket.idle else None
         _close(stale)
-        return shelf, session
+        return bucket, session
 
-    def _give_back(self, key: Key, shelf: _Shelf, session: Session | None, *, is_sound: bool) -> None:
+    def _release(self, key: Key, bucket: _Bucket, session: Session | None, *, is_sound: bool) -> None:
         with self._lock:
-            shelf.borrowed -= 1
-            shelf.used = time.monotonic()
-            is_known = self._shelves.get(key) is shelf
-            if session and is_sound and is_known and len(shelf.idle) < MAX_IDLE:
-                shelf.idle.append((shelf.used, session))
+            bucket.in_use -= 1
+            bucket.used = time.monotonic()
+            is_known = self._buckets.get(key) is bucket
+            if session and is_sound and is_known and len(bucket.idle) < MAX_IDLE:
+                bucket.idle.append((bucket.used, session))
                 session = None
             stale = self._take_stale()
         _close([*stale, *([session] if session else [])])
@@ -88,13 +90,14 @@ class Keeper:
     def _take_stale(self) -> list[Session]:
         now = time.monotonic()
         stale = []
-        for key, shelf in list(self._shelves.items()):
-            while shelf.idle and now - shelf.idle[0][0] > IDLE_SECONDS:
-                stale.append(shelf.idle.pop(0)[1])
-            if not shelf.borrowed and now - shelf.used > LOGIN_SECONDS:
-                del self._shelves[key]
-        while sum(len(shelf.idle) for shelf in self._shelves.values()) > MAX_IDLE_IN_ALL:
-            oldest = min((shelf for shelf in self._shelves.values() if shelf.idle), key=lambda shelf: shelf.idle[0][0])
+        for key, bucket in list(self._buckets.items()):
+            while bucket.idle and now - bucket.idle[0][0] > IDLE_SECONDS:
+                stale.append(bucket.idle.pop(0)[1])
+            if not bucket.in_use and now - bucket.used > LOGIN_SECONDS:
+                del self._buckets[key]
+        while sum(len(bucket.idle) for bucket in self._buckets.values()) > MAX_IDLE_IN_ALL:
+            filled = [bucket for bucket in self._buckets.values() if bucket.idle]
+            oldest = min(filled, key=lambda bucket: bucket.idle[0][0])
             stale.append(oldest.idle.pop(0)[1])
         return stale
 
@@ -121,8 +124,8 @@ class Keeper:
 
     def after_fork(self) -> None:
         """In the child: its parent goes on with the connections, and perhaps holds the lock."""
-        shelves, self._shelves, self._lock = self._shelves, {}, threading.Lock()
-        _close([session for shelf in shelves.values() for _, session in shelf.idle])
+        buckets, self._buckets, self._lock = self._buckets, {}, threading.Lock()
+        _close([session for bucket in buckets.values() for _, session in bucket.idle])
 
 
 def _close(sessions: list[Session]) -> None:
@@ -130,6 +133,6 @@ def _close(sessions: list[Session]) -> None:
         session.close()
 
 
-keeper = Keeper()
-os.register_at_fork(after_in_child=keeper.after_fork)
-atexit.register(keeper.forget)
+session_pool = SessionPool()
+os.register_at_fork(after_in_child=session_pool.after_fork)
+atexit.register(session_pool.forget)

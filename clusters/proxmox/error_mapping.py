@@ -51,5 +51,5 @@ def _declined(status: int, reason: str, errors_by_name: Mapping[str, str]) -> er
     )
 
 
-def speaks_of_a_lock(exit_status: str) -> bool:
+def is_about_a_lock(exit_status: str) -> bool:
     return _LOCKED.search(exit_status) is not None
