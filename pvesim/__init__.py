@@ -4,10 +4,10 @@ from pvesim.accounts import Token, User
 from pvesim.clock import Clock, ManualClock, RealClock
 from pvesim.cluster import Cluster
 from pvesim.control import Control
-from pvesim.faults import Faults
+from pvesim.faults import FaultInjector
 from pvesim.guests import Guest
-from pvesim.journal import Request
 from pvesim.power import Durations
+from pvesim.request_log import Request
 from pvesim.simulator import Simulator
 from pvesim.tasks import Task
 
@@ -16,7 +16,7 @@ __all__ = [
     "Cluster",
     "Control",
     "Durations",
-    "Faults",
+    "FaultInjector",
     "Guest",
     "ManualClock",
     "RealClock",

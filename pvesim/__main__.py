@@ -36,7 +36,7 @@ With --control-port, faults can be caused and undone while it runs. It prints th
 
   export PVESIM_CONTROL_TOKEN=anything; python -m pvesim --control-port 8500 &
   AUTH="Authorization: Bearer $PVESIM_CONTROL_TOKEN"
-  curl -H "$AUTH" -X POST "http://127.0.0.1:8500/faults/node-down?node=pve2&patience=3"
+  curl -H "$AUTH" -X POST "http://127.0.0.1:8500/faults/node-down?node=pve2&timeout=3"
   curl -H "$AUTH" -X POST http://127.0.0.1:8500/faults/malformed -d kind=html -d path_regex=/version -d times=1
   curl -H "$AUTH" -X DELETE http://127.0.0.1:8500/faults      undoes everything
 

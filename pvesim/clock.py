@@ -8,7 +8,7 @@ import time
 from typing import Protocol
 
 # How often a waiter looks at a manual clock, in real seconds.
-GLANCE = 0.002
+POLL_INTERVAL = 0.002
 
 
 class Clock(Protocol):
@@ -46,4 +46,4 @@ class ManualClock:
 
     async def wait_until(self, moment: float) -> None:
         while self.now() < moment:
-            await asyncio.sleep(GLANCE)
+            await asyncio.sleep(POLL_INTERVAL)

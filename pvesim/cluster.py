@@ -1,34 +1,19 @@
-"""A cluster: its nodes, guests, accounts and tasks, and the handles by which tests move them."""
+"""A cluster as tests and the demo hold it: its state, and the faults that can be injected into it."""
 
 from __future__ import annotations
 
-import random
-import uuid
 from collections.abc import Sequence
+from typing import Unpack
 
-from pvesim.accounts import Accounts
-from pvesim.acl import AccessList
-from pvesim.console.consoles import Consoles
-from pvesim.guests import Guest
-from pvesim.handles import AccountHandles, ConsoleHandles, GuestHandles
-from pvesim.journal import Journal, Request
-from pvesim.mischief import Mischief
-from pvesim.nodes import Node
-from pvesim.outages import Outages, Ports
-from pvesim.power import Durations, Power
-from pvesim.releases import NEWEST, release_named
-from pvesim.shelf import Shelf
-from pvesim.statd import Statd
-from pvesim.storage import DEFAULT_STORAGES, Storage
-from pvesim.tasks import Tasks
-from pvesim.tickets import Tickets, new_key
+from pvesim.faults import FaultInjector
+from pvesim.outages import Ports
+from pvesim.state import HOST, ClusterState, Options
 from pvesim.timeline import Timeline
-from pvesim.tls import Authority
 
-HOST = "127.0.0.1"
+__all__ = ["HOST", "Cluster", "Options"]
 
 
-class Cluster(AccountHandles, GuestHandles, ConsoleHandles, Outages):
+class Cluster(ClusterState):
     def __init__(
         self,
         name: str,
@@ -37,90 +22,7 @@ class Cluster(AccountHandles, GuestHandles, ConsoleHandles, Outages):
         ports: Ports,
         timeline: Timeline,
         seed: int,
-        standalone: bool = False,
-        first_port: int = 0,
-        statd_interval: float = 10.0,
-        unauthorized_delay: float = 0.0,
-        agent_delay: float = 0.0,
-        console_delay: float = 0.0,
-        durations: Durations | None = None,
-        release: str = NEWEST,
+        **options: Unpack[Options],
     ) -> None:
-        if standalone and len(nodes) != 1:
-            raise ValueError("a standalone cluster has exactly one node")
-        self.name = name
-        self.standalone = standalone
-        self.unauthorized_delay = unauthorized_delay
-        self.agent_delay = agent_delay
-        self.console_delay = console_delay
-        self.durations = durations or Durations()
-        self.release = release_named(release)
-        self.timeline = timeline
-        self.began = timeline.now()
-        self.rng = random.Random(f"{seed}:{name}")  # noqa: S311 - every run is to be the same
-        self.authority = Authority(str(uuid.UUID(int=self.rng.getrandbits(128), version=4)))
-        self.nodes = {
-            node: Node(node, number, self.authority, port=first_port + number - 1 if first_port else 0)
-            for number, node in enumerate(nodes, start=1)
-        }
-        self.access = AccessList(self.release.major)
-        self.accounts = Accounts(self.access, self.rng)
-        self.tickets = Tickets(new_key(f"{seed}:{name}"))
-        self.tasks = Tasks(timeline, self.rng)
-        self.statd = Statd(timeline, statd_interval)
-        self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
-        self.consoles = Consoles(self)
-        self.faults = Mischief(self)
-        self.journal = Journal()
-        self.shelf = Shelf()
-        self._ports = ports
-
-    # --- where it is ---
-
-    @property
-    def host(self) -> str:
-        return HOST
-
-    @property
-    def ports(self) -> dict[str, int]:
-        return {node.name: node.port for node in self.nodes.values()}
-
-    @property
-    def port(self) -> int:
-        return next(iter(self.nodes.values())).port
-
-    @property
-    def url(self) -> str:
-        return f"https://{self.host}:{self.port}"
-
-    @property
-    def urls(self) -> dict[str, str]:
-        return {name: f"https://{self.host}:{port}" for name, port in self.ports.items()}
-
-    @property
-    def ca_pem(self) -> str:
-        return self.authority.certificate.pem
-
-    def fingerprint(self, node: str | None = None) -> str:
-        return self.nodes[node or next(iter(self.nodes))].certificate.fingerprint
-
-    def renew_certificate(self, node: str) -> None:
-        self.nodes[node].renew_certificate()
-
-    def _open(self, node: Node) -> None:
-        self._ports.open(self, node)
-
-    def power(self, guest: Guest) -> Power:
-        return Power(guest, self.durations, self.tasks)
-
-    # --- what was asked ---
-
-    @property
-    def requests(self) -> list[Request]:
-        return self.journal.all()
-
-    def count(self, method: str | None = None, path_regex: str = "") -> int:
-        return self.journal.count(method, path_regex)
-
-    def clear_requests(self) -> None:
-        self.journal.clear()
+        super().__init__(name, nodes, ports=ports, timeline=timeline, seed=seed, **options)
+        self.faults = FaultInjector(self)

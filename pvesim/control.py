@@ -21,13 +21,13 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
-from pvesim.mischief import Mischief
+from pvesim.faults import FaultInjector
+from pvesim.faults.malformed import MALFORMED, TEXTS
 from pvesim.simulator import Simulator
-from pvesim.spoil import MALFORMED, TEXTS
 
 HOST = "127.0.0.1"
 # How often, in seconds, it looks whether it is to stop.
-GLANCE = 0.05
+POLL_INTERVAL = 0.05
 # They take what cannot be written in a query, or are no faults.
 NOT_BY_HTTP = frozenset("after clear remove take undo".split())
 SCOPE = {"times": "int", "method": "str", "node": "str", "executed": "bool", "reused": "bool"}
@@ -47,7 +47,7 @@ class Control:
         self.token = token or secrets.token_urlsafe(18)
         handler = type("Handler", (_Handler,), {"control": self})
         self._server = ThreadingHTTPServer((HOST, port), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(GLANCE,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_INTERVAL,), daemon=True)
 
     @property
     def url(self) -> str:
@@ -95,7 +95,7 @@ class Control:
 
 
 def fault_names() -> Iterator[tuple[str, Callable[..., object]]]:
-    for name, method in inspect.getmembers(Mischief, inspect.isfunction):
+    for name, method in inspect.getmembers(FaultInjector, inspect.isfunction):
         if not name.startswith("_") and name not in NOT_BY_HTTP:
             yield name.replace("_", "-"), method
 

@@ -72,8 +72,8 @@ class Guest:
     parent: str | None = None
     snapshots: dict[str, Snapshot] = field(default_factory=dict, repr=False)
     pid: int = 0
-    before: int = 0  # how many guests have had this number before
-    holder: str | None = field(default=None, repr=False)
+    generation: int = 0  # how many guests have had this number before
+    lock_holder: str | None = field(default=None, repr=False)
     ha: str | None = None
     pending: dict[str, object] = field(default_factory=dict, repr=False)
     newest_only: bool = False
@@ -214,7 +214,7 @@ class Guest:
         }
 
     def _qemu_config(self) -> dict[str, str | int]:
-        identity = uuid.UUID(int=zlib.crc32(f"bios:{self._individual}".encode()) << 64 | self.vmid, version=4)
+        identity = uuid.UUID(int=zlib.crc32(f"bios:{self._hardware_seed}".encode()) << 64 | self.vmid, version=4)
         return {
             "name": self.name,
             "cores": self.maxcpu,
@@ -243,9 +243,9 @@ class Guest:
         }
 
     @property
-    def _individual(self) -> str:
+    def _hardware_seed(self) -> str:
         """What tells it from those that have had its number before."""
-        return f"{self.vmid}:{self.before}" if self.before else str(self.vmid)
+        return f"{self.vmid}:{self.generation}" if self.generation else str(self.vmid)
 
     @property
     def volume(self) -> str:
@@ -255,7 +255,7 @@ class Guest:
 
     @property
     def mac(self) -> str:
-        tail = zlib.crc32(f"mac:{self._individual}".encode()) & 0xFFFFFF
+        tail = zlib.crc32(f"mac:{self._hardware_seed}".encode()) & 0xFFFFFF
         return f"BC:24:11:{tail >> 16:02X}:{tail >> 8 & 255:02X}:{tail & 255:02X}"
 
 

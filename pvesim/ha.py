@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pvesim.acl import ROOT, Identity
 from pvesim.guests import Guest
-from pvesim.power import SHUTDOWN_PATIENCE, Durations, Power
+from pvesim.power import SHUTDOWN_TIMEOUT, Durations, Power
 from pvesim.tasks import Steps, Task, Tasks
 
 
@@ -42,7 +42,7 @@ class HighAvailability:
 
     def _stop(self) -> None:
         if self.guest.ha == "request_stop":
-            self._as_root("shutdown", self._power.shutdown(SHUTDOWN_PATIENCE, force=True))
+            self._as_root("shutdown", self._power.shutdown(SHUTDOWN_TIMEOUT, force=True))
             self.guest.ha = "stopped"
 
     def _as_root(self, action: str, work: Callable[[Task], Steps]) -> None:

@@ -10,16 +10,16 @@ from pvesim.guests import GIB
 from pvesim.tls import Authority, Certificate, load_into, server_context
 
 # What becomes of a connection before any TLS: served, left alone, closed at once, or told that its TLS is too new.
-Manners = Literal["polite", "mute", "curt", "old"]
+PortBehaviour = Literal["normal", "unresponsive", "closing", "tls-1.0"]
 
 
 @dataclass(frozen=True)
-class Trouble:
+class GatewayError:
     """An answer without a body, after so many seconds."""
 
     status: int
     reason: str
-    patience: float = 0.0
+    timeout: float = 0.0
 
 
 @dataclass(eq=False)
@@ -39,12 +39,12 @@ class Node:
     port: int = 0
     online: bool = True
     unreachable: str = "No route to host"
-    patience: float = 0.0
+    timeout: float = 0.0
     silent_since: float | None = None
     partition: int = 0
-    trouble: Trouble | None = None
-    daemon_trouble: Trouble | None = None
-    manners: Manners = "polite"
+    gateway_error: GatewayError | None = None
+    daemon_error: GatewayError | None = None
+    port_behaviour: PortBehaviour = "normal"
 
     def __post_init__(self) -> None:
         self.certificate: Certificate = self.authority.issue(self.name)

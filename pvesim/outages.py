@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from pvesim.nodes import Node, Trouble
+from pvesim.nodes import GatewayError, Node
 from pvesim.statd import Statd
 from pvesim.timeline import Timeline
-
-if TYPE_CHECKING:
-    from pvesim.cluster import Cluster
 
 
 class Ports(Protocol):
     """Opens and closes the ports of nodes."""
 
-    def open(self, cluster: Cluster, node: Node) -> None: ...
+    def open(self, node: Node) -> None: ...
 
     def close(self, node: Node) -> None: ...
 
-    def silence(self, node: Node) -> None: ...
+    def filter(self, node: Node) -> None: ...
 
 
-class Outages:
+class OutageMixin:
     """The part of a cluster which knows which of its nodes is there for whom."""
 
     nodes: Mapping[str, Node]
@@ -43,26 +40,26 @@ class Outages:
 
     def start_node(self, name: str) -> None:
         node = self.nodes[name]
-        self.find_node(name)
-        self._open(node)
+        self.reconnect_node(name)
+        self._ports.open(node)
 
-    def stop_node(self, name: str, reason: str = "No route to host", patience: float = 0.0) -> None:
+    def stop_node(self, name: str, reason: str = "No route to host", timeout: float = 0.0) -> None:
         """Close the node's port; the others answer 595 with this reason, after this many seconds."""
-        self.lose_node(name, reason, patience)
+        self.disconnect_node(name, reason, timeout)
         self._ports.close(self.nodes[name])
 
-    def lose_node(self, name: str, reason: str = "No route to host", patience: float = 0.0) -> None:
+    def disconnect_node(self, name: str, reason: str = "No route to host", timeout: float = 0.0) -> None:
         """The other nodes do not reach this one any more; its own port stays open."""
         node = self.nodes[name]
         with self.timeline.lock:
             self.timeline.settle()
             self._freeze()
             node.online = False
-            node.unreachable, node.patience = reason, patience
+            node.unreachable, node.timeout = reason, timeout
             node.silent_since = self.timeline.now()
             self.timeline.touch()
 
-    def find_node(self, name: str) -> None:
+    def reconnect_node(self, name: str) -> None:
         """The other nodes reach this one again."""
         node = self.nodes[name]
         with self.timeline.lock:
@@ -95,41 +92,38 @@ class Outages:
             self._split_at, self._has_quorum = None, True
             self.timeline.touch()
 
-    def disturb_node(self, name: str, trouble: Trouble | None) -> None:
+    def set_gateway_error(self, name: str, gateway_error: GatewayError | None) -> None:
         """Other nodes get this answer for calls which they pass on to this node; None for an undisturbed one."""
-        self.nodes[name].trouble = trouble
+        self.nodes[name].gateway_error = gateway_error
 
-    def disturb_daemon(self, name: str, trouble: Trouble | None) -> None:
+    def set_daemon_error(self, name: str, gateway_error: GatewayError | None) -> None:
         """Protected calls to the node, and logins there, get this answer."""
-        self.nodes[name].daemon_trouble = trouble
+        self.nodes[name].daemon_error = gateway_error
 
-    def is_quorate(self, asked: Node) -> bool:
+    def is_quorate(self, entry_node: Node) -> bool:
         """Whether the asked node sees a majority."""
-        seen = sum(self.sees(asked, node) for node in self.nodes.values())
+        seen = sum(self.sees(entry_node, node) for node in self.nodes.values())
         return self._has_quorum and seen * 2 > len(self.nodes)
 
-    def sees(self, asked: Node, other: Node) -> bool:
-        if asked is other:
+    def sees(self, entry_node: Node, other: Node) -> bool:
+        if entry_node is other:
             return True
-        return asked.online and other.online and asked.partition == other.partition
+        return entry_node.online and other.online and entry_node.partition == other.partition
 
-    def unseen_since(self, asked: Node, other: Node) -> float | None:
-        if self.sees(asked, other):
+    def unseen_since(self, entry_node: Node, other: Node) -> float | None:
+        if self.sees(entry_node, other):
             return None
-        moments = (asked.silent_since, other.silent_since, self._split_at)
+        moments = (entry_node.silent_since, other.silent_since, self._split_at)
         return min(moment for moment in moments if moment is not None)
 
     def close_port(self, name: str) -> None:
         self._ports.close(self.nodes[name])
 
-    def silence_port(self, name: str) -> None:
-        self._ports.silence(self.nodes[name])
+    def filter_port(self, name: str) -> None:
+        self._ports.filter(self.nodes[name])
 
     def open_port(self, name: str) -> None:
-        self._open(self.nodes[name])
-
-    def _open(self, node: Node) -> None:
-        raise NotImplementedError
+        self._ports.open(self.nodes[name])
 
     def _freeze(self) -> None:
         already = {node.name for node in self.nodes.values() if node.silent_since is not None}

@@ -11,9 +11,9 @@ from pvesim.errors import TaskError
 from pvesim.guests import Guest
 from pvesim.tasks import Steps, Task, Tasks
 
-LOCK_PATIENCE = 10.0
-LOCK_GLANCE = 0.1
-SHUTDOWN_PATIENCE = 60
+LOCK_TIMEOUT = 10.0
+LOCK_POLL_INTERVAL = 0.1
+SHUTDOWN_TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -79,22 +79,22 @@ class Power:
                 yield self.durations.stop
                 self.guest.status = "stopped"
 
-    def shutdown(self, patience: int, force: bool) -> Callable[[Task], Steps]:
+    def shutdown(self, timeout: int, force: bool) -> Callable[[Task], Steps]:
         def work(task: Task) -> Steps:
             yield from wait_for_lock(self.guest)
             with held(self.guest, task):
                 if self.guest.is_up:
                     refuse_locked(self.guest)
-                    yield from self._come_down(task, patience, force)
+                    yield from self._come_down(task, timeout, force)
 
         return work
 
-    def reboot(self, patience: int) -> Callable[[Task], Steps]:
+    def reboot(self, timeout: int) -> Callable[[Task], Steps]:
         def work(task: Task) -> Steps:
             yield from wait_for_lock(self.guest)
             with held(self.guest, task):
                 refuse_locked(self.guest)
-                yield from self._come_down(task, patience, force=False)
+                yield from self._come_down(task, timeout, force=False)
             self.tasks.timeline.after(self.durations.restart, self._start_again)
 
         return work
@@ -126,12 +126,12 @@ class Power:
             refuse_locked(self.guest)
             yield seconds
 
-    def _come_down(self, task: Task, patience: int, force: bool) -> Steps:
+    def _come_down(self, task: Task, timeout: int, force: bool) -> Steps:
         obeys = self.guest.acpi and self.guest.status == "running"
-        if obeys and self.durations.shutdown <= patience:
+        if obeys and self.durations.shutdown <= timeout:
             yield self.durations.shutdown
         else:
-            yield patience
+            yield timeout
             if not force:
                 raise TaskError(self._timeout_text())
             task.log(f"{self._noun} still running - terminating now with SIGTERM")
@@ -148,13 +148,13 @@ class Power:
 
     def _clean_up(self) -> None:
         """What tidies up after the former process takes the new one for it, and waits for its end."""
-        if self.durations.cleanup_lock and self.guest.holder is None:
-            self.guest.holder = "cleanup"
+        if self.durations.cleanup_lock and self.guest.lock_holder is None:
+            self.guest.lock_holder = "cleanup"
             self.tasks.timeline.after(self.durations.cleanup_lock, self._release)
 
     def _release(self) -> None:
-        if self.guest.holder == "cleanup":
-            self.guest.holder = None
+        if self.guest.lock_holder == "cleanup":
+            self.guest.lock_holder = None
 
     def _refuse_template(self) -> None:
         if self.guest.template:
@@ -185,20 +185,20 @@ def refuse_locked(guest: Guest) -> None:
 def wait_for_lock(guest: Guest) -> Steps:
     """Only one task works on a guest at a time; the next one is patient, but not for ever."""
     # Half a glance early, since the sum of many glances is not exact.
-    deadline = guest.timeline.now() + LOCK_PATIENCE - LOCK_GLANCE / 2
-    while guest.holder is not None:
+    deadline = guest.timeline.now() + LOCK_TIMEOUT - LOCK_POLL_INTERVAL / 2
+    while guest.lock_holder is not None:
         if guest.timeline.now() >= deadline:
             raise TaskError(f"can't lock file '{_lock_file(guest)}' - got timeout")
-        yield LOCK_GLANCE
+        yield LOCK_POLL_INTERVAL
 
 
 @contextmanager
 def held(guest: Guest, task: Task) -> Generator[None, None, None]:
-    guest.holder = task.upid
+    guest.lock_holder = task.upid
     try:
         yield
     finally:
-        guest.holder = None
+        guest.lock_holder = None
 
 
 def _lock_file(guest: Guest) -> str:

@@ -1,18 +1,18 @@
-"""The sockets: reads requests, lets the API answer them, and does the mischief that was asked for."""
+"""The sockets: reads requests, lets the API answer them, and injects faults."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pvesim.api.dispatch import answer, api_path, claimed_identity
 from pvesim.clock import Clock
+from pvesim.cluster import Cluster
 from pvesim.console import websocket
 from pvesim.console.consoles import Listener
 from pvesim.console.session import Session
-from pvesim.faults import Delay, Drip, Fault, Hang, Reply, Reset, Rewrite, Then, Truncate
+from pvesim.faults.responses import Delay, Drip, Fault, Hang, Reply, Reset, Rewrite, Then, Truncate
 from pvesim.http import (
     LARGEST_BODY,
     LARGEST_HEAD,
@@ -24,11 +24,8 @@ from pvesim.http import (
     text_response,
     write_head,
 )
-from pvesim.journal import Request, without_secrets
-
-if TYPE_CHECKING:
-    from pvesim.cluster import Cluster
-    from pvesim.nodes import Node
+from pvesim.nodes import Node
+from pvesim.request_log import Request, without_secrets
 
 MOST_REQUESTS = 100
 IDLE = 5.0
@@ -66,14 +63,14 @@ class Server:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with suppress(*BROKEN_OFF):
-                await self._converse(reader, writer)
+                await self._handle(reader, writer)
         finally:
             writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for served in range(1, MOST_REQUESTS + 1):
             message = await asyncio.wait_for(_read_message(reader, writer), IDLE)
-            # Delays count from here: whoever sees the request in the journal may turn the clock at once.
+            # Delays count from here: whoever sees the request in the request log may turn the clock at once.
             arrived = self.clock.now()
             fault = self.cluster.faults.take(message.verb, api_path(message), self.node.name, reused=served > 1)
             response = self._answer(message, fault, arrived)
@@ -98,7 +95,7 @@ class Server:
             return await self.clock.wait_until(arrived + response.delay)
         try:
             if await self._send(writer, response, fault, arrived):
-                await Session(self.cluster, response.listener, reader, writer).run()
+                await Session(self.cluster.consoles, response.listener, reader, writer).run()
         finally:
             self.cluster.consoles.end(response.listener)
         return None
@@ -106,16 +103,16 @@ class Server:
     def _answer(self, message: Message, fault: Fault | None, arrived: float) -> Response:
         """The honest answer, whatever becomes of it; a fault may keep the work from being done."""
         if fault is not None and not fault.executed:
-            status = fault.mischief.status if isinstance(fault.mischief, Reply) else 0
+            status = fault.effect.status if isinstance(fault.effect, Reply) else 0
             self._record(message, status, arrived)
             return Response(status, "")
         response = refusal(message) or self._perform(message)
-        mischief = fault.mischief if fault else None
-        if isinstance(mischief, Rewrite):
-            response = mischief.spoil(response)
-        self._record(message, 0 if isinstance(mischief, Hang | Reset) else response.status, arrived)
-        if isinstance(mischief, Then):
-            mischief.action()
+        effect = fault.effect if fault else None
+        if isinstance(effect, Rewrite):
+            response = effect.rewrite(response)
+        self._record(message, 0 if isinstance(effect, Hang | Reset) else response.status, arrived)
+        if isinstance(effect, Then):
+            effect.action()
         return response.compressed() if message.accepts_gzip else response
 
     def _perform(self, message: Message) -> Response:
@@ -140,7 +137,7 @@ class Server:
 
     def _record(self, message: Message, status: int, arrived: float) -> None:
         form = "" if message.is_json else message.body.decode("utf-8", "replace")
-        self.cluster.journal.add(
+        self.cluster.request_log.add(
             Request(
                 method=message.verb,
                 path=api_path(message),
@@ -158,7 +155,7 @@ class Server:
     ) -> bool:
         """Whether the connection may go on afterwards."""
         content = response.head() + response.body
-        match fault.mischief if fault else None:
+        match fault.effect if fault else None:
             case None | Rewrite() | Then():
                 await self._send_after(writer, content, arrived + response.delay)
             case Delay(seconds, "body"):
@@ -171,8 +168,8 @@ class Server:
                 return False
             case Drip(bytes_per_second):
                 await _trickle(writer, content, bytes_per_second)
-            case mischief:
-                await _spoil(writer, mischief)
+            case effect:
+                await _send_effect(writer, effect)
                 return False
         return True
 
@@ -181,14 +178,14 @@ class Server:
         await _write(writer, content)
 
 
-async def _spoil(writer: asyncio.StreamWriter, mischief: Hang | Reset | Reply) -> None:
-    match mischief:
+async def _send_effect(writer: asyncio.StreamWriter, effect: Hang | Reset | Reply) -> None:
+    match effect:
         case Hang():
             await asyncio.sleep(NEVER)
         case Reset():
             writer.transport.abort()
         case Reply():
-            await _write(writer, _reply_bytes(mischief))
+            await _write(writer, _reply_bytes(effect))
 
 
 async def _read_message(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Message:

@@ -7,14 +7,12 @@ import socket
 import threading
 from collections.abc import Coroutine, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
+from pvesim.acceptor import Acceptor
 from pvesim.clock import Clock, RealClock
-from pvesim.cluster import HOST, Cluster
-from pvesim.door import Door
+from pvesim.cluster import HOST, Cluster, Options
 from pvesim.nodes import Node
-from pvesim.power import Durations
-from pvesim.releases import NEWEST
 from pvesim.server import Server
 from pvesim.timeline import Timeline
 
@@ -29,10 +27,11 @@ class Simulator:
         self.clock = clock or RealClock()
         self.seed = seed
         self.clusters: dict[str, Cluster] = {}
+        self._clusters_by_node: dict[Node, Cluster] = {}
         self._lock = threading.RLock()
-        self._doors: dict[Node, Door] = {}
+        self._acceptors: dict[Node, Acceptor] = {}
         self._reserved: dict[Node, socket.socket] = {}
-        self._knocking: dict[Node, list[socket.socket]] = {}
+        self._backlog: dict[Node, list[socket.socket]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -57,46 +56,21 @@ class Simulator:
     def stop(self) -> None:
         if self._loop is None or self._thread is None:
             return
-        for node in list(self._doors):
+        for node in list(self._acceptors):
             self.close(node)
         for node in list(self._reserved):
-            self._give_back(node)
+            self._release(node)
         self._run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
         self._loop = self._thread = None
 
-    def add_cluster(
-        self,
-        name: str,
-        nodes: Sequence[str] = ("pve1",),
-        *,
-        standalone: bool = False,
-        first_port: int = 0,
-        statd_interval: float = 10.0,
-        unauthorized_delay: float = 0.0,
-        agent_delay: float = 0.0,
-        console_delay: float = 0.0,
-        durations: Durations | None = None,
-        release: str = NEWEST,
-    ) -> Cluster:
-        """`release` is what the cluster passes for: 7.4, 8.4 or 9.2."""
-        cluster = self.clusters[name] = Cluster(
-            name,
-            nodes,
-            ports=self,
-            timeline=Timeline(self.clock, self._lock),
-            seed=self.seed,
-            standalone=standalone,
-            first_port=first_port,
-            statd_interval=statd_interval,
-            unauthorized_delay=unauthorized_delay,
-            agent_delay=agent_delay,
-            console_delay=console_delay,
-            durations=durations,
-            release=release,
-        )
+    def add_cluster(self, name: str, nodes: Sequence[str] = ("pve1",), **options: Unpack[Options]) -> Cluster:
+        timeline = Timeline(self.clock, self._lock)
+        cluster = Cluster(name, nodes, ports=self, timeline=timeline, seed=self.seed, **options)
+        self.clusters[name] = cluster
+        self._clusters_by_node.update(dict.fromkeys(cluster.nodes.values(), cluster))
         if self._loop is not None:
             cluster.start()
         return cluster
@@ -106,39 +80,39 @@ class Simulator:
         cluster = self.clusters.pop(name)
         cluster.stop()
         for node in [node for node in self._reserved if node in cluster.nodes.values()]:
-            self._give_back(node)
+            self._release(node)
 
-    def open(self, cluster: Cluster, node: Node) -> None:
+    def open(self, node: Node) -> None:
         """Open the port of a node: a free one at first, and always that one later."""
-        if self._loop is None or node in self._doors:
+        if self._loop is None or node in self._acceptors:
             return
-        if node in self._knocking:
-            self._give_back(node)
+        if node in self._backlog:
+            self._release(node)
         listener = self._reserved.pop(node, None) or _bind(node.port)
         node.port = listener.getsockname()[1]
-        door = self._doors[node] = Door(Server(cluster, node), listener)
-        self._run(door.open())
+        acceptor = self._acceptors[node] = Acceptor(Server(self._clusters_by_node[node], node), listener)
+        self._run(acceptor.open())
 
     def close(self, node: Node) -> None:
-        door = self._doors.pop(node, None)
-        if door is not None:
-            self._run(door.close())
+        acceptor = self._acceptors.pop(node, None)
+        if acceptor is not None:
+            self._run(acceptor.close())
             # A bound socket which nobody listens on refuses connections and keeps the port from others.
             self._reserved[node] = _bind(node.port)
 
-    def silence(self, node: Node) -> None:
+    def filter(self, node: Node) -> None:
         """Let nobody in and turn nobody away: a port whose queue is full drops whatever knocks."""
         self.close(node)
         full = self._reserved[node]
         full.listen(0)
         for _ in range(QUEUE):
-            knocking = socket.socket()
-            knocking.setblocking(False)
-            knocking.connect_ex(full.getsockname())
-            self._knocking.setdefault(node, []).append(knocking)
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+            self._backlog.setdefault(node, []).append(waiting)
 
-    def _give_back(self, node: Node) -> None:
-        for held in (*self._knocking.pop(node, ()), self._reserved.pop(node)):
+    def _release(self, node: Node) -> None:
+        for held in (*self._backlog.pop(node, ()), self._reserved.pop(node)):
             held.close()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:

@@ -14,7 +14,7 @@ MEMORY = 300.0
 
 
 @dataclass(frozen=True)
-class Figures:
+class GuestStats:
     """The state of a guest as of some moment."""
 
     name: str
@@ -33,7 +33,7 @@ class Figures:
     diskwrite: int
 
     @classmethod
-    def of(cls, guest: Guest) -> Figures:
+    def of(cls, guest: Guest) -> GuestStats:
         status = guest.status
         if status == "stopped":
             sizes = (0, 0.0, guest.maxcpu, 0, guest.maxmem, 0, guest.maxdisk)
@@ -66,10 +66,10 @@ class Statd:
         self.guests: dict[int, Guest] = {}
         self._began = timeline.now()
         self._ticks = 0
-        self.had: Counter[int] = Counter()  # how many guests each number has had
-        self._published: dict[int, Figures] = {}
-        self._late: dict[int, tuple[Figures, float]] = {}
-        self._frozen: dict[int, Figures] = {}
+        self.guests_per_vmid: Counter[int] = Counter()  # how many guests each number has had
+        self._published: dict[int, GuestStats] = {}
+        self._late: dict[int, tuple[GuestStats, float]] = {}
+        self._frozen: dict[int, GuestStats] = {}
         self._memory: Counter[str] = Counter()
         self._added_up: tuple[int, int] | None = None
         timeline.watch(self._tick)
@@ -78,7 +78,7 @@ class Statd:
     def ticks(self) -> int:
         return self._ticks
 
-    def figures(self, guest: Guest, unseen_since: float | None = None) -> Figures | None:
+    def stats(self, guest: Guest, unseen_since: float | None = None) -> GuestStats | None:
         """What the cluster believes of the guest; None when it knows nothing. Of a lost node it knows what it knew."""
         if unseen_since is not None:
             return self._frozen.get(guest.vmid) if self.knows(unseen_since) else None
@@ -86,7 +86,7 @@ class Statd:
         if late and self.timeline.now() < until:
             return late
         if not self.interval:
-            return Figures.of(guest)
+            return GuestStats.of(guest)
         return self._published.get(guest.vmid)
 
     def knows(self, unseen_since: float | None) -> bool:
@@ -103,19 +103,19 @@ class Statd:
 
     def publish(self, guests: Iterable[Guest]) -> None:
         for guest in guests:
-            self._published[guest.vmid] = Figures.of(guest)
+            self._published[guest.vmid] = GuestStats.of(guest)
         self.timeline.touch()
 
     def freeze(self, nodes: Container[str]) -> None:
         """Remember what is known of the guests on these nodes; somebody will hear nothing more of them."""
         for guest in self.guests.values():
-            figures = self.figures(guest)
-            if guest.node in nodes and figures is not None:
-                self._frozen[guest.vmid] = figures
+            stats = self.stats(guest)
+            if guest.node in nodes and stats is not None:
+                self._frozen[guest.vmid] = stats
 
     def lag(self, vmid: int, seconds: float) -> None:
         """For so long, say of whatever has this number what is true of it now."""
-        self._late[vmid] = (Figures.of(self.guests[vmid]), self.timeline.now() + seconds)
+        self._late[vmid] = (GuestStats.of(self.guests[vmid]), self.timeline.now() + seconds)
         self.timeline.touch()
 
     def catch_up(self, vmid: int) -> None:

@@ -56,7 +56,7 @@ class Task:
         self.lines.append(line)
 
 
-Twist = Callable[[Task, Steps], Steps]
+TaskWrapper = Callable[[Task, Steps], Steps]
 
 
 class Tasks:
@@ -70,7 +70,7 @@ class Tasks:
         self._tasks: dict[str, Task] = {}
         self._work: dict[str, Steps] = {}
         # What is done to the work of every new task.
-        self.twists: list[Twist] = []
+        self.wrappers: list[TaskWrapper] = []
 
     def __iter__(self) -> Generator[Task, None, None]:
         yield from self._tasks.values()
@@ -86,8 +86,8 @@ class Tasks:
         task = Task(node, kind, subject, identity, self._next_pid(), self._centiseconds(now), now)
         self._tasks[task.upid] = task
         steps = work(task)
-        for twist in self.twists:
-            steps = twist(task, steps)
+        for wrapper in self.wrappers:
+            steps = wrapper(task, steps)
         self._work[task.upid] = steps
         self._advance(task)
         return task

@@ -53,14 +53,14 @@ class Lab:
 
     def arrival(self, method: str, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         """Set when a request of this method has arrived."""
-        arrived, add = threading.Event(), self.pve.journal.add
+        arrived, add = threading.Event(), self.pve.request_log.add
 
         def note(request: Any) -> None:
             add(request)
             if request.method == method:
                 arrived.set()
 
-        monkeypatch.setattr(self.pve.journal, "add", note)
+        monkeypatch.setattr(self.pve.request_log, "add", note)
         return arrived
 
 

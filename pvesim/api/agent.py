@@ -5,13 +5,13 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import cast
 
-from pvesim.api.call import Call, Json, Need, Routes
+from pvesim.api.call import Call, Json, Permission, Routes
 from pvesim.errors import ApiError, failed
 from pvesim.guests import Guest
 
 ROUTES = Routes()
-ASKS_AGENT = Need("/vms/{vmid}", ("VM.Monitor", "VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"))
-SEES = Need("/vms/{vmid}", ("VM.Audit",))
+ASKS_AGENT = Permission("/vms/{vmid}", ("VM.Monitor", "VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"))
+SEES = Permission("/vms/{vmid}", ("VM.Audit",))
 AGENT = "/nodes/{node}/qemu/{vmid}/agent"
 PREFIX_LENGTHS = {4: 24, 6: 64}
 
@@ -21,30 +21,30 @@ def interfaces(guest: Guest) -> list[Json]:
     return [local, _interface("eth0", guest.mac.lower(), [_address(text) for text in guest.addresses])]
 
 
-@ROUTES.add("GET", f"{AGENT}/network-get-interfaces", need=ASKS_AGENT, protected=True)
+@ROUTES.add("GET", f"{AGENT}/network-get-interfaces", permission=ASKS_AGENT, protected=True)
 def network_interfaces(call: Call) -> Json:
     return {"result": interfaces(_guest_with_agent(call))}
 
 
-@ROUTES.add("GET", f"{AGENT}/get-osinfo", need=ASKS_AGENT, protected=True)
+@ROUTES.add("GET", f"{AGENT}/get-osinfo", permission=ASKS_AGENT, protected=True)
 def operating_system(call: Call) -> Json:
     _guest_with_agent(call)
     name = {"id": "simulated", "name": "Simulated OS", "pretty-name": "Simulated OS 1.0", "version-id": "1.0"}
     return {"result": {**name, "machine": "x86_64", "kernel-release": "6.1.0", "kernel-version": "#1 SMP"}}
 
 
-@ROUTES.add("GET", f"{AGENT}/get-host-name", need=ASKS_AGENT, protected=True)
+@ROUTES.add("GET", f"{AGENT}/get-host-name", permission=ASKS_AGENT, protected=True)
 def host_name(call: Call) -> Json:
     return {"result": {"host-name": _guest_with_agent(call).name}}
 
 
-@ROUTES.add("POST", f"{AGENT}/ping", need=ASKS_AGENT, protected=True)
+@ROUTES.add("POST", f"{AGENT}/ping", permission=ASKS_AGENT, protected=True)
 def ping(call: Call) -> Json:
     _guest_with_agent(call)
     return {"result": {}}
 
 
-@ROUTES.add("GET", "/nodes/{node}/lxc/{vmid}/interfaces", need=SEES, protected=True, since=(8, 1))
+@ROUTES.add("GET", "/nodes/{node}/lxc/{vmid}/interfaces", permission=SEES, protected=True, since=(8, 1))
 def container_interfaces(call: Call) -> list[Json] | None:
     """A stopped container has none at all, which is not the same as an empty list."""
     guest = call.guest("lxc")

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pvesim.acl import ROOT, Identity
-from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, TaskError, failed, forbidden
 from pvesim.guests import Guest, Kind, config_file
 from pvesim.nodes import Node
 from pvesim.parameters import NODE, TEXT, VMID, Param, Params, Values, required
 from pvesim.releases import Number, Release
+from pvesim.state import ClusterState
 from pvesim.tasks import Steps, Task
 
 NOBODY = Identity("")
@@ -34,8 +34,8 @@ class Result:
 class Call:
     """`asked` is the node which took the request, `node` the one which it is about."""
 
-    cluster: Cluster
-    asked: Node
+    cluster: ClusterState
+    entry_node: Node
     identity: Identity
     values: Values
 
@@ -51,7 +51,7 @@ class Call:
     def unseen_since(self) -> Mapping[str, float | None]:
         """Since when the asked node hears nothing of each node; None for those of which it does."""
         nodes = self.cluster.nodes
-        return {name: self.cluster.unseen_since(self.asked, node) for name, node in nodes.items()}
+        return {name: self.cluster.unseen_since(self.entry_node, node) for name, node in nodes.items()}
 
     def may(self, path: str, *privileges: str) -> bool:
         return self.cluster.access.allows(self.identity, path, *privileges)
@@ -95,13 +95,13 @@ Handler = Callable[[Call], object]
 
 
 @dataclass(frozen=True)
-class Need:
+class Permission:
     """Any of these privileges, as far as the release has them, on this path; the path may name parameters."""
 
     path: str
     privileges: tuple[str, ...]
 
-    def check(self, cluster: Cluster, identity: Identity, places: Mapping[str, str]) -> None:
+    def check(self, cluster: ClusterState, identity: Identity, places: Mapping[str, str]) -> None:
         path = self.path.format(**places)
         privileges = [name for name in self.privileges if name in cluster.access.catalogue.privileges]
         if not cluster.access.allows(identity, path, *privileges):
@@ -119,7 +119,7 @@ class Route:
     path: str
     handler: Handler
     params: Params
-    need: Need | None
+    permission: Permission | None
     public: bool
     protected: bool
     for_tokens: bool
@@ -144,7 +144,7 @@ class Routes:
         path: str,
         params: Params | None = None,
         *,
-        need: Need | None = None,
+        permission: Permission | None = None,
         public: bool = False,
         protected: bool = False,
         for_tokens: bool = True,
@@ -156,7 +156,7 @@ class Routes:
 
         def register(handler: Handler) -> Handler:
             schema = {**places, **(params or {})}
-            route = Route(method, path, handler, schema, need, public, protected, for_tokens, since, local)
+            route = Route(method, path, handler, schema, permission, public, protected, for_tokens, since, local)
             self._routes.append((route.pattern, route))
             return handler
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pvesim.api.call import Call, Json, Need, Routes
+from pvesim.api.call import Call, Json, Permission, Routes
 from pvesim.api.rows import guest_row, network_row, node_row, pool_row, storage_row, task_row
 from pvesim.errors import bad_parameters
 from pvesim.http import json_bytes
@@ -15,7 +15,7 @@ RECENT_TASKS = 25
 LOWEST_VMID = 100
 
 
-@ROUTES.add("GET", "/cluster/status", protected=True, need=Need("/", ("Sys.Audit",)))
+@ROUTES.add("GET", "/cluster/status", protected=True, permission=Permission("/", ("Sys.Audit",)))
 def status(call: Call) -> list[Json]:
     nodes = [_node_status(call, name) for name in call.cluster.nodes]
     return nodes if call.cluster.standalone else [_cluster_status(call), *nodes]
@@ -26,8 +26,8 @@ def resources(call: Call) -> object:
     """Made once for everybody who may see the same, as long as nothing has changed; figures change with the tick."""
     if not call.cluster.statd.interval:
         return _resources(call)
-    key = (str(call.identity), call.identity.separated, call.asked.name, call.values.get("type"))
-    return call.cluster.shelf.document(key, _state(call), lambda: json_bytes({"data": _resources(call)}))
+    key = (str(call.identity), call.identity.separated, call.entry_node.name, call.values.get("type"))
+    return call.cluster.response_cache.document(key, _state(call), lambda: json_bytes({"data": _resources(call)}))
 
 
 def _resources(call: Call) -> list[Json]:
@@ -76,7 +76,7 @@ def _cluster_status(call: Call) -> Json:
         "name": cluster.name,
         "nodes": len(cluster.nodes),
         "version": len(cluster.nodes),
-        "quorate": int(cluster.is_quorate(call.asked)),
+        "quorate": int(cluster.is_quorate(call.entry_node)),
     }
 
 
@@ -88,8 +88,8 @@ def _node_status(call: Call, name: str) -> Json:
         "name": name,
         "nodeid": 0 if call.cluster.standalone else node.number,
         "ip": node.address,
-        "local": int(node is call.asked),
-        "online": int(call.cluster.sees(call.asked, node)),
+        "local": int(node is call.entry_node),
+        "online": int(call.cluster.sees(call.entry_node, node)),
         "level": "",
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pvesim.api.call import Call, Handler, Json, Need, Routes, read_only
+from pvesim.api.call import Call, Handler, Json, Permission, Routes, read_only
 from pvesim.errors import failed
 from pvesim.guests import Guest, Kind
 from pvesim.parameters import FLAG, SKIPLOCK, TEXT, Param, required
@@ -13,9 +13,9 @@ from pvesim.tasks import Steps, Task
 
 ROUTES = Routes()
 SNAPNAME = Param(longest=40)
-SEES = Need("/vms/{vmid}", ("VM.Audit",))
+SEES = Permission("/vms/{vmid}", ("VM.Audit",))
 AREAS = ("CDROM", "CPU", "Cloudinit", "Disk", "HWType", "Memory", "Network", "Options")
-CHANGES = Need("/vms/{vmid}", tuple(f"VM.Config.{area}" for area in AREAS))
+CHANGES = Permission("/vms/{vmid}", tuple(f"VM.Config.{area}" for area in AREAS))
 FEATURES = Param(choices=("snapshot", "clone", "copy"))
 # The number of the daemon which writes what is changed without a task.
 WRITER_PID = 1033
@@ -166,13 +166,13 @@ def _register(kind: Kind) -> None:
     accepted = {name: option.param for name, option in OPTIONS[kind].items()}
     accepted |= {"delete": TEXT, "revert": TEXT, "digest": Param(longest=40), "skiplock": SKIPLOCK}
     reading = {"current": FLAG, "snapshot": SNAPNAME}
-    ROUTES.add("GET", f"{place}/config", reading, need=SEES)(read(kind))
-    ROUTES.add("PUT", f"{place}/config", accepted, need=CHANGES, protected=True)(change(kind))
-    ROUTES.add("GET", f"{place}/pending", need=SEES)(pending(kind))
-    asked = {"feature": required(FEATURES), "snapname": SNAPNAME}
-    ROUTES.add("GET", f"{place}/feature", asked, need=SEES, protected=True)(feature(kind))
+    ROUTES.add("GET", f"{place}/config", reading, permission=SEES)(read(kind))
+    ROUTES.add("PUT", f"{place}/config", accepted, permission=CHANGES, protected=True)(change(kind))
+    ROUTES.add("GET", f"{place}/pending", permission=SEES)(pending(kind))
+    entry_node = {"feature": required(FEATURES), "snapname": SNAPNAME}
+    ROUTES.add("GET", f"{place}/feature", entry_node, permission=SEES, protected=True)(feature(kind))
     if kind == "qemu":
-        ROUTES.add("POST", f"{place}/config", accepted, need=CHANGES, protected=True)(change_in_task(kind))
+        ROUTES.add("POST", f"{place}/config", accepted, permission=CHANGES, protected=True)(change_in_task(kind))
 
 
 _register("qemu")

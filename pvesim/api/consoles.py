@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvesim.api.call import Call, Handler, Need, Result, Routes
+from pvesim.api.call import Call, Handler, Permission, Result, Routes
 from pvesim.console.screen import Size
 from pvesim.errors import ApiError, failed
 from pvesim.guests import Guest, Kind
@@ -10,7 +10,7 @@ from pvesim.parameters import FLAG, TEXT, Param, required
 from pvesim.tasks import Steps, Task
 
 ROUTES = Routes()
-LOOKS = Need("/vms/{vmid}", ("VM.Console",))
+LOOKS = Permission("/vms/{vmid}", ("VM.Console",))
 PORT = Param("integer", minimum=5900, maximum=5999)
 WIDTH = Param("integer", minimum=16, maximum=4096)
 HEIGHT = Param("integer", minimum=16, maximum=2160)
@@ -26,7 +26,7 @@ def vnc_proxy(kind: Kind) -> Handler:
     def handler(call: Call) -> dict[str, object]:
         guest, plain = call.guest(kind), bool(call.values.get("websocket"))
         listener = call.cluster.consoles.listen(
-            call.asked.name, guest, call.identity, plain=plain, size=_size(call, guest)
+            call.entry_node.name, guest, call.identity, plain=plain, size=_size(call, guest)
         )
         ticket = call.cluster.tickets.vnc_ticket(str(call.identity), _path(call, listener.port), call.now)
         password = _password(call)
@@ -97,7 +97,7 @@ def _spice_settings(call: Call, guest: Guest) -> dict[str, object]:
     noun = "VM" if guest.kind == "qemu" else "CT"
     stamp = f"{int(call.now):08x}"
     signature = call.cluster.tickets.csrf_token(f"spice:{guest.vmid}", call.now).partition(":")[2][:20]
-    proxy = call.values.get("proxy", call.asked.address)
+    proxy = call.values.get("proxy", call.entry_node.address)
     return {
         "type": "spice",
         "title": f"{noun} {guest.vmid} - {guest.name}",
@@ -118,11 +118,11 @@ def _register(kind: Kind) -> None:
     place = f"/nodes/{{node}}/{kind}/{{vmid}}"
     own = {"generate-password": FLAG} if kind == "qemu" else {"width": WIDTH, "height": HEIGHT}
     opening = {"port": required(PORT), "vncticket": required(Param(longest=512))}
-    ROUTES.add("POST", f"{place}/vncproxy", {"websocket": FLAG, **own}, need=LOOKS, protected=True, local=True)(
+    ROUTES.add("POST", f"{place}/vncproxy", {"websocket": FLAG, **own}, permission=LOOKS, protected=True, local=True)(
         vnc_proxy(kind)
     )
-    ROUTES.add("GET", f"{place}/vncwebsocket", opening, need=LOOKS, local=True)(vnc_websocket(kind))
-    ROUTES.add("POST", f"{place}/spiceproxy", {"proxy": TEXT}, need=LOOKS, protected=True)(spice_proxy(kind))
+    ROUTES.add("GET", f"{place}/vncwebsocket", opening, permission=LOOKS, local=True)(vnc_websocket(kind))
+    ROUTES.add("POST", f"{place}/spiceproxy", {"proxy": TEXT}, permission=LOOKS, protected=True)(spice_proxy(kind))
 
 
 _register("qemu")

@@ -19,14 +19,13 @@ from pvesim.api import (
     metrics,
     migrate,
     nodes,
-    people,
     pools,
     provision,
     snapshots,
     tasks,
+    users,
 )
 from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
-from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, failed
 from pvesim.http import (
     Document,
@@ -38,12 +37,13 @@ from pvesim.http import (
     json_response,
     text_response,
 )
-from pvesim.nodes import Node, Trouble
+from pvesim.nodes import GatewayError, Node
 from pvesim.parameters import verify
+from pvesim.state import ClusterState
 
 ROUTES = Routes()
 MODULES = (
-    *(access, people, clusters, ha, nodes, pools, tasks),
+    *(access, users, clusters, ha, nodes, pools, tasks),
     *(guests, config, provision, migrate, snapshots, agent, metrics, consoles),
 )
 ROUTES.include(module.ROUTES for module in MODULES)
@@ -64,13 +64,13 @@ def api_path(message: Message) -> str:
     return message.path
 
 
-def answer(cluster: Cluster, asked: Node, message: Message) -> Response:
+def answer(cluster: ClusterState, entry_node: Node, message: Message) -> Response:
     path = api_path(message)
     if path == message.path:
         return text_response(500, f"no such file '{path}'")
     is_extjs = message.path.startswith(EXTJS_PREFIX)
     try:
-        result, connections = _perform(cluster, asked, message, path)
+        result, connections = _perform(cluster, entry_node, message, path)
         if isinstance(result.data, Document) and not is_extjs:
             return replace(document_response(result.data), connections=connections)
         envelope = {"data": _content(result.data), **result.extra, **({"success": 1} if is_extjs else {})}
@@ -98,7 +98,7 @@ def _extjs_error(error: ApiError) -> Response:
 
 
 def claimed_identity(message: Message) -> str:
-    """Whom the request claims to come from, for the journal; nothing is verified, no secret is kept."""
+    """Whom the request claims to come from, for the request log; nothing is verified, no secret is kept."""
     ticket = _cookie(message.headers)
     if ticket:
         return ticket.split(":")[1] if ticket.count(":") > 1 else "?"
@@ -109,27 +109,27 @@ def claimed_identity(message: Message) -> str:
     return ""
 
 
-def _perform(cluster: Cluster, asked: Node, message: Message, path: str) -> tuple[Result, tuple[str, ...]]:
+def _perform(cluster: ClusterState, entry_node: Node, message: Message, path: str) -> tuple[Result, tuple[str, ...]]:
     """The answer and its `Connection` headers."""
     identity = _authenticate(cluster, message, path)
     route, places = ROUTES.find(message.verb, path, cluster.release)
     _authorize(cluster, route, identity, places, path)
-    target = _local(cluster, asked, places) if route.local else _target(cluster, asked, places)
-    worker = asked if route.local else target or asked
+    target = _local(cluster, entry_node, places) if route.local else _target(cluster, entry_node, places)
+    worker = entry_node if route.local else target or entry_node
     if route.protected:
-        _meet(worker.daemon_trouble)
+        _raise_if_set(worker.daemon_error)
     given = {**message.parameters(), **places}
     if target is not None:
         given["node"] = target.name
     values = verify(route.params, given, is_root=is_root(identity), release=cluster.release)
-    call = Call(cluster, asked, identity, values)
+    call = Call(cluster, entry_node, identity, values)
     result = route.handler(call)
     if not isinstance(result, Result):
         result = Result(result)
-    return result, _connections(route, asked, worker)
+    return result, _connections(route, entry_node, worker)
 
 
-def _authenticate(cluster: Cluster, message: Message, path: str) -> Identity:
+def _authenticate(cluster: ClusterState, message: Message, path: str) -> Identity:
     now = cluster.timeline.now()
     ticket, authorization = _cookie(message.headers), message.headers.get("authorization", "")
     if not ticket and authorization.startswith(SCHEME):
@@ -147,7 +147,7 @@ def _authenticate(cluster: Cluster, message: Message, path: str) -> Identity:
     return Identity(user)
 
 
-def _token_identity(cluster: Cluster, value: str, now: float) -> Identity:
+def _token_identity(cluster: ClusterState, value: str, now: float) -> Identity:
     full_id, _, secret = value.partition("=")
     token = cluster.accounts.token_may_enter(full_id, secret, now)
     if token is None:
@@ -165,38 +165,38 @@ def _cookie(headers: Mapping[str, str]) -> str:
     return ""
 
 
-def _authorize(cluster: Cluster, route: Route, identity: Identity, places: Mapping[str, str], path: str) -> None:
+def _authorize(cluster: ClusterState, route: Route, identity: Identity, places: Mapping[str, str], path: str) -> None:
     if identity.tokenid and not route.for_tokens:
         # The missing parenthesis is the real one.
         message = f"Permission check failed (URI '{path}' not available with API token, need proper ticket.\n"
         raise ApiError(403, message)
-    if route.need:
-        route.need.check(cluster, identity, places)
+    if route.permission:
+        route.permission.check(cluster, identity, places)
 
 
-def _target(cluster: Cluster, asked: Node, places: Mapping[str, str]) -> Node | None:
+def _target(cluster: ClusterState, entry_node: Node, places: Mapping[str, str]) -> Node | None:
     """The node which the path names. Any node passes the call on to it, if it can."""
     name = places.get("node")
     if name is None:
         return None
     if name == "localhost":
-        return asked
+        return entry_node
     node = _node_named(cluster, name)
-    if not cluster.sees(asked, node):
-        away = node if asked.online else asked
-        raise ApiError(595, away.unreachable, bare=True, delay=away.patience)
-    if node is not asked:
-        _meet(node.trouble)
+    if not cluster.sees(entry_node, node):
+        away = node if entry_node.online else entry_node
+        raise ApiError(595, away.unreachable, bare=True, delay=away.timeout)
+    if node is not entry_node:
+        _raise_if_set(node.gateway_error)
     return node
 
 
-def _local(cluster: Cluster, asked: Node, places: Mapping[str, str]) -> Node:
+def _local(cluster: ClusterState, entry_node: Node, places: Mapping[str, str]) -> Node:
     """The node which the path names, be it within reach or not."""
     name = places["node"]
-    return asked if name == "localhost" else _node_named(cluster, name)
+    return entry_node if name == "localhost" else _node_named(cluster, name)
 
 
-def _node_named(cluster: Cluster, name: str) -> Node:
+def _node_named(cluster: ClusterState, name: str) -> Node:
     node = cluster.nodes.get(name)
     if node is None:
         problem = f"failed to get address info for: {name}: Name or service not known"
@@ -204,14 +204,14 @@ def _node_named(cluster: Cluster, name: str) -> Node:
     return node
 
 
-def _meet(trouble: Trouble | None) -> None:
-    if trouble is not None:
-        raise ApiError(trouble.status, trouble.reason, bare=True, delay=trouble.patience)
+def _raise_if_set(gateway_error: GatewayError | None) -> None:
+    if gateway_error is not None:
+        raise ApiError(gateway_error.status, gateway_error.reason, bare=True, delay=gateway_error.timeout)
 
 
-def _connections(route: Route, asked: Node, worker: Node) -> tuple[str, ...]:
+def _connections(route: Route, entry_node: Node, worker: Node) -> tuple[str, ...]:
     """Whatever passes through a second daemon comes back with that one's header beside the own one."""
-    if worker is not asked:
+    if worker is not entry_node:
         return ("close,Keep-Alive" if route.protected else "Keep-Alive", "Keep-Alive")
     return ("close", "Keep-Alive") if route.protected else ("Keep-Alive",)
 
@@ -220,7 +220,7 @@ def _unauthorized(reason: str) -> ApiError:
     return ApiError(401, reason, bare=True)
 
 
-def _with_penalty(cluster: Cluster, error: ApiError) -> ApiError:
+def _with_penalty(cluster: ClusterState, error: ApiError) -> ApiError:
     if error.status == 401:
         error.delay = cluster.unauthorized_delay
     return error

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pvesim.api.call import Call, Handler, Json, Need, Routes
+from pvesim.api.call import Call, Handler, Json, Permission, Routes
 from pvesim.api.rows import live_row
 from pvesim.errors import bad_parameters, failed
 from pvesim.guests import Guest, Kind
 from pvesim.ha import HighAvailability
 from pvesim.parameters import COUNT, FLAG, NODE, SKIPLOCK, TEXT, Param, since
-from pvesim.power import SHUTDOWN_PATIENCE, Power, noun
+from pvesim.power import SHUTDOWN_TIMEOUT, Power, noun
 from pvesim.tasks import Steps, Task
 
 ROUTES = Routes()
 KINDS: tuple[Kind, ...] = ("qemu", "lxc")
 PREFIX = {"qemu": "qm", "lxc": "vz"}
-SEES = Need("/vms/{vmid}", ("VM.Audit",))
-SWITCHES = Need("/vms/{vmid}", ("VM.PowerMgmt",))
+SEES = Permission("/vms/{vmid}", ("VM.Audit",))
+SWITCHES = Permission("/vms/{vmid}", ("VM.PowerMgmt",))
 
 REQUESTS = ("start", "stop", "shutdown")
 
@@ -66,12 +66,12 @@ def shutdown(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
     force = bool(call.values.get("forceStop"))
     if guest.status == "paused" and not force:
         raise failed("VM is paused - cannot shutdown")
-    return "shutdown", power.shutdown(call.values.get("timeout", SHUTDOWN_PATIENCE), force)
+    return "shutdown", power.shutdown(call.values.get("timeout", SHUTDOWN_TIMEOUT), force)
 
 
 def reboot(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
     _refuse_stopped(guest)
-    return "reboot", power.reboot(call.values.get("timeout", SHUTDOWN_PATIENCE))
+    return "reboot", power.reboot(call.values.get("timeout", SHUTDOWN_TIMEOUT))
 
 
 def reset(call: Call, guest: Guest, power: Power) -> tuple[str, Work]:
@@ -157,7 +157,7 @@ ACTIONS: dict[Kind, dict[str, tuple[Action, dict[str, Param]]]] = {
 
 for _kind in KINDS:
     _place = f"/nodes/{{node}}/{_kind}/{{vmid}}"
-    ROUTES.add("GET", f"{_place}/status/current", need=SEES, protected=True)(current(_kind))
+    ROUTES.add("GET", f"{_place}/status/current", permission=SEES, protected=True)(current(_kind))
     for _name, (_action, _params) in ACTIONS[_kind].items():
-        _add = ROUTES.add("POST", f"{_place}/status/{_name}", _params, need=SWITCHES, protected=True)
+        _add = ROUTES.add("POST", f"{_place}/status/{_name}", _params, permission=SWITCHES, protected=True)
         _add(act(_kind, _action))

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvesim.api.call import Call, Json, Need, Routes
+from pvesim.api.call import Call, Json, Permission, Routes
 from pvesim.guests import Guest
 from pvesim.parameters import Param
 
 ROUTES = Routes()
-AUDITS = Need("/", ("Sys.Audit",))
+AUDITS = Permission("/", ("Sys.Audit",))
 KINDS = {"vm": "qemu", "ct": "lxc"}
 NAMES = {kind: name for name, kind in KINDS.items()}
 
 
-@ROUTES.add("GET", "/cluster/ha/status/current", need=AUDITS)
+@ROUTES.add("GET", "/cluster/ha/status/current", permission=AUDITS)
 def status(call: Call) -> list[Json]:
-    quorate = call.cluster.is_quorate(call.asked)
+    quorate = call.cluster.is_quorate(call.entry_node)
     text = "OK" if quorate else "No quorum on node!"
-    quorum = {"id": "quorum", "type": "quorum", "node": call.asked.name, "status": text, "quorate": int(quorate)}
+    quorum = {"id": "quorum", "type": "quorum", "node": call.entry_node.name, "status": text, "quorate": int(quorate)}
     return [quorum, *_fencing(call), *(_managers(call) if _managed(call) else []), *map(_service, _managed(call))]
 
 
-@ROUTES.add("GET", "/cluster/ha/resources", {"type": Param(choices=("ct", "vm"))}, need=AUDITS)
+@ROUTES.add("GET", "/cluster/ha/resources", {"type": Param(choices=("ct", "vm"))}, permission=AUDITS)
 def resources(call: Call) -> list[Json]:
     wanted = KINDS.get(call.values.get("type", ""))
     return [
@@ -50,7 +50,7 @@ def _fencing(call: Call) -> list[Json]:
     if not call.cluster.release.is_since((9, 2)):
         return []
     state = "armed" if _managed(call) else "standby"
-    row: Json = {"id": "fencing", "type": "fencing", "node": call.asked.name, "armed-state": state}
+    row: Json = {"id": "fencing", "type": "fencing", "node": call.entry_node.name, "armed-state": state}
     return [{**row, "status": f"{state} (CRM watchdog {'active' if state == 'armed' else state})"}]
 
 
@@ -59,7 +59,7 @@ def _managers(call: Call) -> Iterator[Json]:
     master = next(iter(nodes)).name
     yield {"id": "master", "type": "master", "node": master, "status": f"{master} (active)", "timestamp": now}
     for node in nodes:
-        text = "active" if call.cluster.sees(call.asked, node) else "old timestamp - dead?"
+        text = "active" if call.cluster.sees(call.entry_node, node) else "old timestamp - dead?"
         row: Json = {"id": f"lrm:{node.name}", "type": "lrm", "node": node.name, "timestamp": now}
         yield {**row, "status": f"{node.name} ({text})"}
 

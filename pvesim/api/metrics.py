@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvesim.api.call import Call, Handler, Json, Need, Routes
+from pvesim.api.call import Call, Handler, Json, Permission, Routes
 from pvesim.guests import Guest, Kind
 from pvesim.parameters import Param, required
 
@@ -13,7 +13,7 @@ ROUTES = Routes()
 STEPS = {"hour": 60, "day": 1800, "week": 10800, "month": 43200, "year": 604800}
 ROWS = 60
 PARAMS = {"timeframe": required(Param(choices=tuple(STEPS))), "cf": Param(choices=("AVERAGE", "MAX"))}
-SEES = Need("/vms/{vmid}", ("VM.Audit",))
+SEES = Permission("/vms/{vmid}", ("VM.Audit",))
 
 
 def series(kind: Kind) -> Handler:
@@ -43,4 +43,6 @@ def _load(guest: Guest, moment: int) -> Json:
 
 
 for _kind in ("qemu", "lxc"):
-    ROUTES.add("GET", f"/nodes/{{node}}/{_kind}/{{vmid}}/rrddata", PARAMS, need=SEES, protected=True)(series(_kind))
+    ROUTES.add("GET", f"/nodes/{{node}}/{_kind}/{{vmid}}/rrddata", PARAMS, permission=SEES, protected=True)(
+        series(_kind)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvesim.api.call import Call, Handler, Need, Routes
+from pvesim.api.call import Call, Handler, Permission, Routes
 from pvesim.errors import bad_parameters, failed
 from pvesim.guests import Kind
 from pvesim.parameters import COUNT, FLAG, NODE, TEXT, Param, required
@@ -10,7 +10,7 @@ from pvesim.power import held, noun, refuse_locked, wait_for_lock
 from pvesim.tasks import Steps, Task
 
 ROUTES = Routes()
-MIGRATES = Need("/vms/{vmid}", ("VM.Migrate",))
+MIGRATES = Permission("/vms/{vmid}", ("VM.Migrate",))
 COMMON = {"target": required(NODE), "online": FLAG, "bwlimit": COUNT}
 PARAMS: dict[Kind, dict[str, Param]] = {
     "qemu": {**COMMON, "with-local-disks": FLAG, "targetstorage": TEXT},
@@ -48,4 +48,4 @@ def migrate(kind: Kind) -> Handler:
 
 for _kind, _params in PARAMS.items():
     _path = f"/nodes/{{node}}/{_kind}/{{vmid}}/migrate"
-    ROUTES.add("POST", _path, _params, need=MIGRATES, protected=True)(migrate(_kind))
+    ROUTES.add("POST", _path, _params, permission=MIGRATES, protected=True)(migrate(_kind))

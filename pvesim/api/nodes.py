@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pvesim.api.call import Call, Json, Need, Routes
-from pvesim.api.rows import live_row, node_figures, node_row
+from pvesim.api.call import Call, Json, Permission, Routes
+from pvesim.api.rows import live_row, node_row, node_stats
 from pvesim.guests import Kind
 from pvesim.parameters import FLAG, NODE, TEXT
 from pvesim.tls import Certificate
@@ -24,13 +24,13 @@ def version(call: Call) -> Json:
     return call.cluster.release.row
 
 
-@ROUTES.add("GET", "/nodes/{node}/status", need=Need("/nodes/{node}", ("Sys.Audit",)))
+@ROUTES.add("GET", "/nodes/{node}/status", permission=Permission("/nodes/{node}", ("Sys.Audit",)))
 def status(call: Call) -> Json:
-    node, figures, release = call.node, node_figures(call, call.node), call.cluster.release
-    used = int(str(figures["mem"]))
+    node, stats, release = call.node, node_stats(call, call.node), call.cluster.release
+    used = int(str(stats["mem"]))
     return {
-        "uptime": figures["uptime"],
-        "cpu": figures["cpu"],
+        "uptime": stats["uptime"],
+        "cpu": stats["cpu"],
         "wait": 0,
         "idle": 0,
         "loadavg": ["0.21", "0.18", "0.11"],

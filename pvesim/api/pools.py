@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pvesim.api.call import Call, Json, Need, Routes
+from pvesim.api.call import Call, Json, Permission, Routes
 from pvesim.api.rows import pool_member_row
 from pvesim.errors import failed
 from pvesim.parameters import TEXT, Param, since
 
 ROUTES = Routes()
 MEMBER_TYPE = Param(choices=("qemu", "lxc", "storage"))
-SEES = Need("/pool/{poolid}", ("Pool.Audit",))
+SEES = Permission("/pool/{poolid}", ("Pool.Audit",))
 
 
 @ROUTES.add("GET", "/pools", {"poolid": since((8, 0), TEXT), "type": since((8, 0), MEMBER_TYPE)})
@@ -22,7 +22,7 @@ def pools(call: Call) -> list[Json]:
     return [_head(call, name) for name in names if call.may(f"/pool/{name}", "Pool.Audit")]
 
 
-@ROUTES.add("GET", "/pools/{poolid}", {"type": MEMBER_TYPE}, need=SEES)
+@ROUTES.add("GET", "/pools/{poolid}", {"type": MEMBER_TYPE}, permission=SEES)
 def pool(call: Call) -> Json:
     content = _with_members(call, call.values["poolid"])
     return {key: value for key, value in content.items() if key != "poolid"}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pvesim.api.call import Call, Handler, Need, Routes
+from pvesim.api.call import Call, Handler, Permission, Routes
 from pvesim.api.config import HOST_NAME, OPTIONS, apply
-from pvesim.cluster import Cluster
 from pvesim.errors import ApiError, TaskError, failed, forbidden
 from pvesim.guests import Guest, Kind
 from pvesim.parameters import COUNT, FLAG, NODE, SKIPLOCK, TEXT, VMID, Param, required
 from pvesim.power import noun, refuse_locked
+from pvesim.state import ClusterState
 from pvesim.tasks import Steps, Task
 
 ROUTES = Routes()
-CLONES = Need("/vms/{vmid}", ("VM.Clone",))
-ALLOCATES = Need("/vms/{vmid}", ("VM.Allocate",))
+CLONES = Permission("/vms/{vmid}", ("VM.Clone",))
+ALLOCATES = Permission("/vms/{vmid}", ("VM.Allocate",))
 NEW = {"pool": TEXT, "storage": TEXT}
 COPY = {
     **NEW,
@@ -38,7 +38,7 @@ def create(call: Call) -> str:
     call.require_quorum()
     guest = Guest(call.cluster.timeline, vmid, f"VM{vmid}", call.node.name, lock="create")
     apply(guest, {name: call.values[name] for name in OPTIONS["qemu"] if name in call.values})
-    call.cluster.enlist(guest, call.values.get("pool"))
+    call.cluster.register(guest, call.values.get("pool"))
     return call.start_task("qmcreate", str(vmid), lambda _: _build(call.cluster, guest, 0.0))
 
 
@@ -50,7 +50,7 @@ def clone(kind: Kind) -> Handler:
         _refuse_clone(call, source, full)
         durations = call.cluster.durations
         copy = _copy(call, source, full)
-        call.cluster.enlist(copy, call.values.get("pool"))
+        call.cluster.register(copy, call.values.get("pool"))
 
         def work(task: Task) -> Steps:
             task.log(f"creating a clone of {noun(source)} {source.vmid} with ID {copy.vmid}")
@@ -120,12 +120,12 @@ def _copy(call: Call, source: Guest, full: bool) -> Guest:
         snapshots={},
         pending={},
         ha=None,
-        holder=None,
+        lock_holder=None,
         pid=0,
     )
 
 
-def _build(cluster: Cluster, guest: Guest, seconds: float) -> Steps:
+def _build(cluster: ClusterState, guest: Guest, seconds: float) -> Steps:
     """A guest which was not finished goes again."""
     finished = False
     try:
@@ -137,7 +137,7 @@ def _build(cluster: Cluster, guest: Guest, seconds: float) -> Steps:
             cluster.remove_guest(guest.vmid)
 
 
-def _refuse_destruction(cluster: Cluster, guest: Guest) -> None:
+def _refuse_destruction(cluster: ClusterState, guest: Guest) -> None:
     refuse_locked(guest)
     if any(other.base == guest.vmid for other in cluster.guests):
         volume = f"data:{guest.vmid}/base-{guest.vmid}-disk-0.qcow2"
@@ -155,8 +155,8 @@ def _register(kind: Kind) -> None:
     named = {"name": HOST_NAME, "format": TEXT} if kind == "qemu" else {"hostname": HOST_NAME}
     removal = {"purge": FLAG, "destroy-unreferenced-disks": FLAG}
     removal |= {"skiplock": SKIPLOCK} if kind == "qemu" else {"force": FLAG}
-    ROUTES.add("POST", f"{place}/clone", {**COPY, **named}, need=CLONES, protected=True)(clone(kind))
-    ROUTES.add("DELETE", place, removal, need=ALLOCATES, protected=True)(destroy(kind))
+    ROUTES.add("POST", f"{place}/clone", {**COPY, **named}, permission=CLONES, protected=True)(clone(kind))
+    ROUTES.add("DELETE", place, removal, permission=ALLOCATES, protected=True)(destroy(kind))
 
 
 NEW_GUEST = {"vmid": required(VMID), **NEW, **{name: option.param for name, option in OPTIONS["qemu"].items()}}

@@ -7,7 +7,7 @@ import zlib
 from pvesim.api.call import Call, Json
 from pvesim.guests import Guest
 from pvesim.nodes import Node
-from pvesim.statd import Figures
+from pvesim.statd import GuestStats
 from pvesim.storage import Storage
 from pvesim.tasks import Task
 
@@ -26,16 +26,16 @@ def pool_member_row(call: Call, guest: Guest) -> Json:
         "vmid": guest.vmid,
         "node": guest.node,
     }
-    figures = figures_of(call, guest)
-    if figures is None:
+    stats = stats_of(call, guest)
+    if stats is None:
         return {**place, "status": "unknown", "template": int(guest.template)}
     has_memhost = guest.kind == "qemu" and call.cluster.release.major >= 9
-    memhost: Json = {"memhost": figures.mem} if has_memhost else {}
-    return {**place, **vars(figures), **memhost, "template": int(figures.template)}
+    memhost: Json = {"memhost": stats.mem} if has_memhost else {}
+    return {**place, **vars(stats), **memhost, "template": int(stats.template)}
 
 
-def figures_of(call: Call, guest: Guest) -> Figures | None:
-    return call.cluster.statd.figures(guest, call.unseen_since.get(guest.node))
+def stats_of(call: Call, guest: Guest) -> GuestStats | None:
+    return call.cluster.statd.stats(guest, call.unseen_since.get(guest.node))
 
 
 def live_row(call: Call, guest: Guest) -> Json:
@@ -61,7 +61,7 @@ def live_row(call: Call, guest: Guest) -> Json:
 
 
 def node_row(call: Call, node: Node) -> Json:
-    online = call.cluster.sees(call.asked, node)
+    online = call.cluster.sees(call.entry_node, node)
     row: Json = {
         "id": f"node/{node.name}",
         "type": "node",
@@ -72,10 +72,10 @@ def node_row(call: Call, node: Node) -> Json:
     if not call.may(f"/nodes/{node.name}", "Sys.Audit"):
         return row
     sizes: Json = {"maxcpu": node.maxcpu, "maxmem": node.maxmem, "maxdisk": node.maxdisk}
-    return {**row, **sizes, **(node_figures(call, node) if online else {})}
+    return {**row, **sizes, **(node_stats(call, node) if online else {})}
 
 
-def node_figures(call: Call, node: Node) -> Json:
+def node_stats(call: Call, node: Node) -> Json:
     noise = zlib.crc32(f"{node.name}:{int(call.now) // 10}".encode()) / 2**32
     used = call.cluster.statd.memory_by_node().get(node.name, 0)
     return {
@@ -96,14 +96,14 @@ def storage_row(call: Call, storage: Storage, node: Node) -> Json:
         "content": storage.content,
         "shared": 0,
     }
-    if not call.cluster.sees(call.asked, node):
+    if not call.cluster.sees(call.entry_node, node):
         return {**row, "status": "unknown"}
     return {**row, "status": "available", "disk": storage.used, "maxdisk": storage.total}
 
 
 def network_row(call: Call, node: Node) -> Json:
     """Before version 9 a zone was of a type of its own."""
-    online = call.cluster.sees(call.asked, node)
+    online = call.cluster.sees(call.entry_node, node)
     if call.cluster.release.major < 9:
         zone: Json = {"id": f"sdn/{node.name}/localnetwork", "type": "sdn", "sdn": "localnetwork", "node": node.name}
         return {**zone, "status": "ok" if online else "unknown"}
@@ -120,16 +120,16 @@ def network_row(call: Call, node: Node) -> Json:
 def pool_row(call: Call, pool: str) -> Json:
     known = call.cluster.statd.guests
     members = (known[vmid] for vmid in call.cluster.access.pools.members(pool) if vmid in known)
-    figures = [one for one in (figures_of(call, member) for member in members) if one]
+    stats = [one for one in (stats_of(call, member) for member in members) if one]
     return {
         "id": f"/pool/{pool}",
         "type": "pool",
         "pool": pool,
-        "uptime": max((one.uptime for one in figures), default=0),
-        "cpu": sum(one.cpu for one in figures),
-        "maxcpu": sum(one.maxcpu for one in figures),
-        "mem": sum(one.mem for one in figures),
-        "maxmem": sum(one.maxmem for one in figures),
+        "uptime": max((one.uptime for one in stats), default=0),
+        "cpu": sum(one.cpu for one in stats),
+        "maxcpu": sum(one.maxcpu for one in stats),
+        "mem": sum(one.mem for one in stats),
+        "maxmem": sum(one.maxmem for one in stats),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvesim.api.call import Call, Handler, Json, Need, Routes
+from pvesim.api.call import Call, Handler, Json, Permission, Routes
 from pvesim.errors import failed
 from pvesim.guests import Kind
 from pvesim.parameters import FLAG, TEXT, Param, required
@@ -16,10 +16,10 @@ NAME = Param(
     pattern=r"[a-zA-Z][a-zA-Z0-9_-]+",
     complaint="invalid format - invalid configuration ID '{}'\n",
 )
-SEES = Need("/vms/{vmid}", ("VM.Audit",))
-SEES_ONE = Need("/vms/{vmid}", ("VM.Snapshot", "VM.Snapshot.Rollback", "VM.Audit"))
-TAKES = Need("/vms/{vmid}", ("VM.Snapshot",))
-ROLLS_BACK = Need("/vms/{vmid}", ("VM.Snapshot", "VM.Snapshot.Rollback"))
+SEES = Permission("/vms/{vmid}", ("VM.Audit",))
+SEES_ONE = Permission("/vms/{vmid}", ("VM.Snapshot", "VM.Snapshot.Rollback", "VM.Audit"))
+TAKES = Permission("/vms/{vmid}", ("VM.Snapshot",))
+ROLLS_BACK = Permission("/vms/{vmid}", ("VM.Snapshot", "VM.Snapshot.Rollback"))
 
 
 def listed(kind: Kind) -> Handler:
@@ -90,13 +90,15 @@ def _register(kind: Kind) -> None:
     new = {"snapname": required(NAME), "description": TEXT}
     new |= {"vmstate": FLAG} if kind == "qemu" else {}
     one = {"snapname": required(NAME)}
-    ROUTES.add("GET", place, need=SEES, protected=True)(listed(kind))
-    ROUTES.add("POST", place, new, need=TAKES, protected=True)(act(kind, "snapshot"))
-    ROUTES.add("GET", f"{place}/{{snapname}}/config", one, need=SEES_ONE)(read(kind))
+    ROUTES.add("GET", place, permission=SEES, protected=True)(listed(kind))
+    ROUTES.add("POST", place, new, permission=TAKES, protected=True)(act(kind, "snapshot"))
+    ROUTES.add("GET", f"{place}/{{snapname}}/config", one, permission=SEES_ONE)(read(kind))
     again = {**one, "start": FLAG}
-    ROUTES.add("POST", f"{place}/{{snapname}}/rollback", again, need=ROLLS_BACK, protected=True)(act(kind, "rollback"))
+    ROUTES.add("POST", f"{place}/{{snapname}}/rollback", again, permission=ROLLS_BACK, protected=True)(
+        act(kind, "rollback")
+    )
     gone = {**one, "force": FLAG}
-    ROUTES.add("DELETE", f"{place}/{{snapname}}", gone, need=TAKES, protected=True)(act(kind, "delsnapshot"))
+    ROUTES.add("DELETE", f"{place}/{{snapname}}", gone, permission=TAKES, protected=True)(act(kind, "delsnapshot"))
 
 
 _register("qemu")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pvesim.acl import Identity
 from pvesim.console.screen import Size, View
 from pvesim.errors import TaskError, failed
 from pvesim.guests import Guest
-from pvesim.tasks import Steps, Task
-
-if TYPE_CHECKING:
-    from pvesim.cluster import Cluster
+from pvesim.outages import OutageMixin
+from pvesim.tasks import Steps, Task, Tasks
 
 PORTS = range(5900, 6000)
 # So many seconds a port waits for its only connection.
-PATIENCE = 10.0
+TIMEOUT = 10.0
 DAY = 86400.0
 
 
@@ -49,14 +47,14 @@ class Listener:
 class Consoles:
     """What stands here in the second place makes every console of the cluster misbehave, for tests."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster_name: str, cluster: OutageMixin, tasks: Tasks) -> None:
+        self._cluster_name, self._cluster, self._tasks = cluster_name, cluster, tasks
         self._listeners: dict[tuple[str, int], Listener] = {}
         self.connections: list[Connection] = []
         self.opened: Counter[int] = Counter()
         # Nothing is said any more; no password is right; so many bytes a second; a frame of so many bytes.
-        self.mute = False
-        self.is_forgetful = False
+        self.is_stalled = False
+        self.rejects_passwords = False
         self.pace: float | None = None
         self.oversized = 0
 
@@ -71,7 +69,7 @@ class Consoles:
 
         def work(task: Task) -> Steps:
             try:
-                yield PATIENCE
+                yield TIMEOUT
                 if not listener.is_taken:
                     raise TaskError("connection timed out")
                 while True:
@@ -79,7 +77,7 @@ class Consoles:
             finally:
                 self._listeners.pop((node, port), None)
 
-        listener.task = self._cluster.tasks.start(node, "vncproxy", str(guest.vmid), identity, work)
+        listener.task = self._tasks.start(node, "vncproxy", str(guest.vmid), identity, work)
         return listener
 
     def take(self, node: str, port: int) -> Listener | None:
@@ -96,7 +94,7 @@ class Consoles:
             self._cluster.timeline.settle()
             self._listeners.pop((listener.node, listener.port), None)
             if listener.task is not None:
-                self._cluster.tasks.abort(listener.task, "OK")
+                self._tasks.abort(listener.task, "OK")
 
     def is_alive(self, listener: Listener) -> bool:
         """Whether there is a display: the guest is still the same, in the same life, and within reach."""
@@ -112,7 +110,7 @@ class Consoles:
         kind = "VM" if guest.kind == "qemu" else "CT"
         return View(
             name=guest.name,
-            place=f"{kind} {guest.vmid} on {guest.node}, {self._cluster.name}",
+            place=f"{kind} {guest.vmid} on {guest.node}, {self._cluster_name}",
             status=guest.status,
             second=int(timeline.clock.now()),
             text=guest.screen.text,

@@ -22,7 +22,7 @@ FAILED = b"Authentication failed\0"
 RAW, DESKTOP_SIZE = 0, -223
 LONGEST_PASTE = 1 << 20
 # How often, in real seconds, a client which waits for news is told what the clock has changed.
-GLANCE = 0.1
+POLL_INTERVAL = 0.1
 
 
 class ProtocolError(Exception):
@@ -141,22 +141,22 @@ class Display:
         while True:
             # Whoever has not asked waits for news only; whoever has also for the clock.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), GLANCE if self._asked else None)
+                await asyncio.wait_for(self._news.wait(), POLL_INTERVAL if self._asked else None)
             self._news.clear()
             if self._asked:
                 await self._update(self._asked)
 
-    async def _update(self, asked: Rectangle) -> None:
+    async def _update(self, entry_node: Rectangle) -> None:
         view = self._source.look()
         if view.size != self._size and self._can_resize:
             self._asked, self._size, self._shown = None, view.size, None
             await self._send(struct.pack(">BxHHHHHi", 0, 1, 0, 0, *self._size, DESKTOP_SIZE))
         elif view.size == self._size:
-            await self._paint(self._source.screen.picture(view), asked)
+            await self._paint(self._source.screen.picture(view), entry_node)
 
-    async def _paint(self, picture: bytes, asked: Rectangle) -> None:
+    async def _paint(self, picture: bytes, entry_node: Rectangle) -> None:
         whole = (0, 0, *self._size)
-        area = _within(asked, self._size)
+        area = _within(entry_node, self._size)
         changed = [area] if self._shown is None else differences(self._shown, picture, self._size)
         if not changed:
             return

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from pvesim.console import backend, rfb, websocket
-from pvesim.console.consoles import Listener
+from pvesim.console.consoles import Consoles, Listener
 from pvesim.console.pixels import UnsupportedFormatError
 from pvesim.console.websocket import BrokenFrameError
 
-if TYPE_CHECKING:
-    from pvesim.cluster import Cluster
-
 # How often, in real seconds, it looks whether there is still a guest.
-GLANCE = 0.1
+POLL_INTERVAL = 0.1
 PIECE = 64 * 1024
 OVER = (ConnectionError, asyncio.IncompleteReadError, OSError, BrokenFrameError, UnsupportedFormatError)
 
 
 class Session:
     def __init__(
-        self, cluster: Cluster, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, consoles: Consoles, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.listener = listener
-        self._cluster, self._consoles = cluster, cluster.consoles
+        self._consoles = consoles
         self._reader, self._writer = reader, writer
         self._loop = asyncio.get_running_loop()
         self._said = asyncio.StreamReader()
@@ -60,12 +56,12 @@ class Session:
                     self._said.feed_data(frame.payload)
                 case websocket.CLOSE:
                     return
-                case websocket.PING if not self._consoles.mute:
+                case websocket.PING if not self._consoles.is_stalled:
                     await self._send_frame(websocket.PONG, frame.payload)
 
     async def _speak(self) -> None:
         guest = self.listener.guest
-        password = None if self._consoles.is_forgetful else self.listener.password
+        password = None if self._consoles.rejects_passwords else self.listener.password
         if not await rfb.authenticate(self._said, self._send, password, plain=self.listener.plain):
             return
         if guest.vnc_backend is not None:
@@ -81,7 +77,7 @@ class Session:
             if self._consoles.oversized and not has_burst:
                 has_burst = True
                 await self._send_frame(websocket.BINARY, bytes(self._consoles.oversized))
-            await asyncio.sleep(GLANCE)
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def _send(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE):
@@ -89,13 +85,13 @@ class Session:
 
     async def _send_frame(self, opcode: int, payload: bytes) -> None:
         async with self._turn:
-            while self._consoles.mute:
-                await asyncio.sleep(GLANCE)
+            while self._consoles.is_stalled:
+                await asyncio.sleep(POLL_INTERVAL)
             frame = websocket.encode(opcode, payload)
             pace = self._consoles.pace
-            step = len(frame) if pace is None else max(1, int(pace * GLANCE))
+            step = len(frame) if pace is None else max(1, int(pace * POLL_INTERVAL))
             for start in range(0, len(frame), step):
                 self._writer.write(frame[start : start + step])
                 await self._writer.drain()
                 if pace is not None:
-                    await asyncio.sleep(GLANCE)
+                    await asyncio.sleep(POLL_INTERVAL)

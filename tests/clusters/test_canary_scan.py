@@ -77,7 +77,7 @@ def test_a_secret_would_be_noticed_in(searches: dict[str, Search], name: str):
 
 def test_the_secrets_were_in_use(stage: Stage):
     """Otherwise there was nothing to find."""
-    asked = stage.pve.journal.all()
+    asked = stage.pve.request_log.all()
     assert any(request.path == "/access/ticket" and request.status == 200 for request in asked)
     for token in ("portal@pve!labs", "portal@pve!look"):
         assert any(request.identity == token and request.status == 200 for request in asked)

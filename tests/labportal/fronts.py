@@ -189,7 +189,7 @@ class Visitor:
 
     def websocket(self, path: str) -> ClientConnection:
         context = ssl.create_default_context(cafile=str(self.front.authority))
-        context.maximum_version = ssl.TLSVersion.TLSv1_2  # for the reason in tests/pvesim/viewer.py
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # for the reason in tests/pvesim/vnc_client.py
         line = socket.create_connection(("127.0.0.1", self.front.https), timeout=30, source_address=(VISITORS, 0))
         return connect(
             f"wss://{self.host}{path}", sock=line, ssl=context, server_hostname=HOST, origin=Origin(self.origin),

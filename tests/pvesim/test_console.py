@@ -18,7 +18,7 @@ from pvesim.console import vncauth
 from tests.waits import PATIENCE
 
 from .conftest import Api, Clients
-from .viewer import DELETE, RETURN, SHIFT, Viewer, proxy
+from .vnc_client import DELETE, RETURN, SHIFT, Viewer, proxy
 
 WEB = "/nodes/pve1/qemu/101"
 BOX = "/nodes/pve2/lxc/201"

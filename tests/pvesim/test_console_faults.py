@@ -11,7 +11,7 @@ from pvesim import Cluster, Control
 
 from .conftest import Api
 from .test_console import UNANSWERED, WEB, ends, eventually, opened
-from .viewer import Viewer
+from .vnc_client import Viewer
 
 
 def test_open_consoles_break_off(boss: Api, lab: Cluster) -> None:

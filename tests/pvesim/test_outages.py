@@ -67,7 +67,7 @@ def test_nobody_else_gets_the_port_of_a_stopped_node(lab: Cluster) -> None:
 
 
 def test_a_lost_node_is_alone_but_answers(lab: Cluster, boss: Api) -> None:
-    lab.lose_node("pve2", reason="Connection timed out")
+    lab.disconnect_node("pve2", reason="Connection timed out")
     assert boss.get("/nodes/pve2/lxc").reason == "Connection timed out"
     boss.url = lab.urls["pve2"]
     assert boss.data("/cluster/status")[0]["quorate"] == 0
@@ -75,7 +75,7 @@ def test_a_lost_node_is_alone_but_answers(lab: Cluster, boss: Api) -> None:
 
 
 def test_waiting_for_a_lost_node_takes_time_by_the_clock(lab: Cluster, boss: Api) -> None:
-    lab.lose_node("pve2", patience=30.0)
+    lab.disconnect_node("pve2", timeout=30.0)
     with pytest.raises(requests.Timeout):
         boss.call("GET", "/nodes/pve2/lxc", timeout=(PATIENCE, 0.1))
 

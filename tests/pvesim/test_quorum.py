@@ -3,7 +3,7 @@
 import pytest
 
 from pvesim import Cluster, Durations, ManualClock
-from pvesim.nodes import Trouble
+from pvesim.nodes import GatewayError
 from tests.waits import PATIENCE
 
 from .conftest import Api, Clients
@@ -83,18 +83,18 @@ def test_two_halves_tell_different_truths(lab: Cluster, boss: Api, clients: Clie
 
 
 def test_without_its_daemon_a_node_does_only_the_unprotected(lab: Cluster, boss: Api, anonymous: Api) -> None:
-    lab.disturb_daemon("pve1", Trouble(595, "Connection refused"))
+    lab.set_daemon_error("pve1", GatewayError(595, "Connection refused"))
     assert boss.get("/version").status_code == 200
     assert boss.get("/cluster/resources").status_code == 200
     assert (boss.get("/nodes/pve1/qemu").status_code, boss.get("/nodes/pve2/qemu").status_code) == (595, 200)
     login = anonymous.post("/access/ticket", username="boss@pve", password="boss-pw")
     assert (login.status_code, login.reason, login.text) == (595, "Connection refused", "")
-    lab.disturb_daemon("pve1", None)
+    lab.set_daemon_error("pve1", None)
     assert boss.get("/nodes/pve1/qemu").status_code == 200
 
 
 def test_nodes_which_do_not_trust_each_other(lab: Cluster, boss: Api) -> None:
-    lab.disturb_node("pve2", Trouble(596, "tls_process_server_certificate: certificate verify failed"))
+    lab.set_gateway_error("pve2", GatewayError(596, "tls_process_server_certificate: certificate verify failed"))
     answer = boss.get("/nodes/pve2/qemu")
     assert (answer.status_code, answer.text) == (596, "")
     assert answer.reason.endswith("certificate verify failed")

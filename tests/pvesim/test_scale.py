@@ -24,9 +24,9 @@ def api(large: Cluster, clients: Clients) -> Api:
 
 def made(large: Cluster, api: Api) -> bool:
     """Whether the answer had to be made anew."""
-    before = {id(document) for _, document in large.shelf._kept.values()}
+    before = {id(document) for _, document in large.response_cache._kept.values()}
     assert api.data("/cluster/resources")
-    return bool({id(document) for _, document in large.shelf._kept.values()} - before)
+    return bool({id(document) for _, document in large.response_cache._kept.values()} - before)
 
 
 def test_an_answer_is_made_once_for_each_tick(large: Cluster, api: Api, clock: ManualClock) -> None:
@@ -70,7 +70,7 @@ def test_everybody_sees_their_own(large: Cluster, api: Api, clients: Clients) ->
 
 def test_lost_nodes_are_forgotten_in_time(large: Cluster, api: Api, clock: ManualClock) -> None:
     assert api.row(1001)["status"] == "running"
-    large.lose_node("pve2")
+    large.disconnect_node("pve2")
     assert (api.row(1001)["status"], api.row(1001)["name"]) == ("running", "vm-00001")
     clock.advance(301)
     assert api.row(1001)["status"] == "unknown"

@@ -186,7 +186,7 @@ def test_an_answer_that_is_none_changes_no_machine(building_a: Lab, reply: dict[
 
 
 def test_a_machine_keeps_its_name_when_the_list_has_lost_it(building_a: Lab):
-    building_a.pve.lose_node("pve2")
+    building_a.pve.disconnect_node("pve2")
     building_a.clock.advance(301)
     building_a.sync()
     found = building_a.machine(102)

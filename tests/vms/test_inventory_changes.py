@@ -75,7 +75,7 @@ def test_a_status_that_changes_is_written_with_the_other_facts_of_many(building_
 
 
 def lose(lab: Lab, *, seconds: float = 0) -> None:
-    lab.pve.lose_node("pve2")
+    lab.pve.disconnect_node("pve2")
     lab.clock.advance(seconds)
     lab.sync()
 
@@ -100,7 +100,7 @@ def test_since_when_its_node_is_silent_is_known(building_a: Lab):
 
 def test_a_node_that_comes_back_speaks_for_its_machines(building_a: Lab):
     lose(building_a)
-    building_a.pve.find_node("pve2")
+    building_a.pve.reconnect_node("pve2")
     building_a.pve.guest(102).status = "stopped"
     found = after(building_a, 102)
     assert (found.silent_since, found.status) == (None, "stopped")

@@ -64,18 +64,18 @@ FAULTS = {
         lambda lab: lab.faults.node_unreachable("pve2"), look_elsewhere, proxmox.NodeDown
     ),
     "a node that is not reached for long": Case(
-        lambda lab: lab.faults.node_unreachable("pve2", patience=30), look_elsewhere, proxmox.TimedOut
+        lambda lab: lab.faults.node_unreachable("pve2", timeout=30), look_elsewhere, proxmox.TimedOut
     ),
     "a node that takes three seconds not to be reached": Case(
-        lambda lab: lab.faults.node_down("pve2", patience=3), look_elsewhere, proxmox.TimedOut
+        lambda lab: lab.faults.node_down("pve2", timeout=3), look_elsewhere, proxmox.TimedOut
     ),
     "a node without a proxy": Case(lambda lab: lab.faults.proxy_down("pve2"), look_elsewhere, proxmox.NodeDown),
     "a node whose proxy hangs": Case(lambda lab: lab.faults.proxy_hangs("pve2"), look_elsewhere, proxmox.TimedOut),
     "a node whose proxy hung": Case(
-        lambda lab: lab.faults.proxy_hangs("pve2", patience=0), look_elsewhere, proxmox.NodeDown
+        lambda lab: lab.faults.proxy_hangs("pve2", timeout=0), look_elsewhere, proxmox.NodeDown
     ),
     "a change on a node whose proxy hung": Case(
-        lambda lab: lab.faults.proxy_hangs("pve2", patience=0), start_elsewhere, proxmox.OutcomeUnknown
+        lambda lab: lab.faults.proxy_hangs("pve2", timeout=0), start_elsewhere, proxmox.OutcomeUnknown
     ),
     "nodes that do not trust each other": Case(
         lambda lab: lab.faults.peer_untrusted("pve2"), look_elsewhere, proxmox.NodeDown
@@ -90,12 +90,12 @@ FAULTS = {
     "an entry whose daemon hangs": Case(
         lambda lab: lab.faults.daemon_hangs("pve1"), Client.cluster_status, proxmox.TimedOut
     ),
-    "a port that says nothing": Case(lambda lab: lab.faults.port_mute("pve1"), look, proxmox.TimedOut),
-    "a port that drops what knocks": Case(lambda lab: lab.faults.port_silent("pve1"), look, proxmox.TimedOut),
+    "a port that says nothing": Case(lambda lab: lab.faults.port_unresponsive("pve1"), look, proxmox.TimedOut),
+    "a port that drops what knocks": Case(lambda lab: lab.faults.port_filtered("pve1"), look, proxmox.TimedOut),
     "a change at a port that drops what knocks": Case(
-        lambda lab: lab.faults.port_silent("pve1"), stop, proxmox.TimedOut
+        lambda lab: lab.faults.port_filtered("pve1"), stop, proxmox.TimedOut
     ),
-    "a port that closes": Case(lambda lab: lab.faults.port_curt("pve1"), look, proxmox.Unreachable),
+    "a port that closes": Case(lambda lab: lab.faults.port_closing("pve1"), look, proxmox.Unreachable),
     "a start without quorum": Case(lambda lab: lab.faults.quorum_lost(), start_elsewhere, proxmox.NodeDown),
     "a start at the entry without quorum": Case(
         lambda lab: lab.faults.quorum_lost(),

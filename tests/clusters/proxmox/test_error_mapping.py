@@ -86,7 +86,7 @@ def test_an_error_whose_body_is_nonsense_is_still_that_error(pve: proxmox.Client
 
 
 def test_what_the_cluster_refuses_is_told_in_its_words(pve: proxmox.Client, lab: Cluster) -> None:
-    lab.lose_node("pve2")
+    lab.disconnect_node("pve2")
     lab.faults.reply("status/start", status=500, reason="cluster not ready - no quorum?", body='{"data":null}')
     with pytest.raises(proxmox.NoQuorum, match="no quorum") as caught:
         pve.power("pve1", "qemu", 101, Power.START)

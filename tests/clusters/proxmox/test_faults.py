@@ -16,9 +16,9 @@ from clusters.fields import Secret
 from clusters.proxmox import Client, Power
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
+from pvesim.faults.malformed import MALFORMED, TEXTS
 from pvesim.seed import fill
 from pvesim.simulator import Simulator
-from pvesim.spoil import MALFORMED, TEXTS
 from tests.waits import PATIENCE
 
 from .conftest import PASSWORD
@@ -148,12 +148,12 @@ TELLING: tuple[Callable[[Client, str], object], ...] = (
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_hostile_text_is_harmless(lab: Cluster, pve: Client, clock: ManualClock, kind: str) -> None:
+def test_unsafe_text_is_harmless(lab: Cluster, pve: Client, clock: ManualClock, kind: str) -> None:
     guest = lab.guest(101)
     guest.agent, guest.addresses, guest.description = "alive", ("10.0.0.7",), "notes"
     upid = pve.create_snapshot("pve1", "qemu", 101, "before", description="why")
     clock.advance(10)
-    lab.faults.hostile_text(kind)
+    lab.faults.unsafe_text(kind)
     for tell in TELLING:
         shown = list(texts_of(tell(pve, upid)))
         assert shown
@@ -162,8 +162,8 @@ def test_hostile_text_is_harmless(lab: Cluster, pve: Client, clock: ManualClock,
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_a_hostile_reason_is_harmless(lab: Cluster, pve: Client, kind: str) -> None:
-    lab.faults.hostile_reason(kind)
+def test_a_unsafe_reason_is_harmless(lab: Cluster, pve: Client, kind: str) -> None:
+    lab.faults.unsafe_reason(kind)
     error = outcome(look, pve)
     assert error is None or error.plain.isprintable()
     assert isinstance(error, proxmox.Refused | proxmox.ProtocolError)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 
 from pvesim.errors import TaskError
-from pvesim.mischief.base import ClusterFaults
-from pvesim.tasks import Steps, Task, Twist
+from pvesim.faults.base import ClusterFaults
+from pvesim.tasks import Steps, Task, TaskWrapper
 
 LONG = 3600.0
 
@@ -26,7 +26,7 @@ class TaskFaults(ClusterFaults):
             finally:
                 steps.close()
 
-        self._twist(kind, lambda _, steps: endless(steps))
+        self._wrap(kind, lambda _, steps: endless(steps))
 
     def tasks_vanish(self, kind: str = ".") -> None:
         """They do their work, but nobody knows of them any more: 400 no such task."""
@@ -36,7 +36,7 @@ class TaskFaults(ClusterFaults):
             tasks.timeline.after(0.0, lambda: tasks.forget(task.upid))
             return steps
 
-        self._twist(kind, forget)
+        self._wrap(kind, forget)
 
     def tasks_warn(self, kind: str = ".", warnings: int = 1) -> None:
         """They succeed with the exit status `WARNINGS: n`."""
@@ -47,7 +47,7 @@ class TaskFaults(ClusterFaults):
                 task.log(f"WARN: something is odd ({number + 1})")
             return steps
 
-        self._twist(kind, warn)
+        self._wrap(kind, warn)
 
     def tasks_fail(self, kind: str = ".", text: str = "start failed: QEMU exited with code 1") -> None:
         """They end with this text and have done nothing."""
@@ -56,7 +56,7 @@ class TaskFaults(ClusterFaults):
             yield 0.5
             raise TaskError(text)
 
-        self._twist(kind, lambda _, __: fail())
+        self._wrap(kind, lambda _, __: fail())
 
     def tasks_crash(self, kind: str = ".", seconds: float = 0.5) -> None:
         """Their worker is killed: `unexpected status`."""
@@ -66,7 +66,7 @@ class TaskFaults(ClusterFaults):
             tasks.timeline.after(seconds, lambda: tasks.abort(task))
             return steps
 
-        self._twist(kind, crash)
+        self._wrap(kind, crash)
 
     def tasks_talk(self, kind: str = ".", lines: int = 100_000) -> None:
         """Their logs are long."""
@@ -75,7 +75,7 @@ class TaskFaults(ClusterFaults):
             task.lines.extend(f"progress {number} of {lines}" for number in range(lines))
             return steps
 
-        self._twist(kind, talk)
+        self._wrap(kind, talk)
 
     def node_dies_in_task(self, kind: str = ".", seconds: float = 1.0) -> None:
         """The node of the next such task is lost while it runs, and with it all work there."""
@@ -84,23 +84,23 @@ class TaskFaults(ClusterFaults):
         def die(name: str) -> None:
             for task in [task for task in cluster.tasks if task.is_running and task.node == name]:
                 cluster.tasks.abort(task)
-            cluster.lose_node(name)
-            self._undo.append(lambda: cluster.find_node(name))
+            cluster.disconnect_node(name)
+            self._undo.append(lambda: cluster.reconnect_node(name))
 
-        def twist(task: Task, steps: Steps) -> Steps:
+        def wrapper(task: Task, steps: Steps) -> Steps:
             if not is_over[0]:
                 is_over[0] = True
                 cluster.tasks.timeline.after(seconds, lambda: die(task.node))
             return steps
 
-        self._twist(kind, twist)
+        self._wrap(kind, wrapper)
 
-    def _twist(self, kind: str, change: Callable[[Task, Steps], Steps]) -> None:
+    def _wrap(self, kind: str, change: Callable[[Task, Steps], Steps]) -> None:
         pattern = re.compile(kind)
-        twists: list[Twist] = self._cluster.tasks.twists
+        wrappers: list[TaskWrapper] = self._cluster.tasks.wrappers
 
-        def twist(task: Task, steps: Steps) -> Steps:
+        def wrapper(task: Task, steps: Steps) -> Steps:
             return change(task, steps) if pattern.search(task.type) else steps
 
-        twists.append(twist)
-        self._undo.append(lambda: twists.remove(twist))
+        wrappers.append(wrapper)
+        self._undo.append(lambda: wrappers.remove(wrapper))

@@ -1,4 +1,4 @@
-"""The record of every request, for tests to look at. It holds no secret."""
+"""The log of every request, for tests to look at. It holds no secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Request:
     form: str = ""
 
 
-class Journal:
+class RequestLog:
     def __init__(self) -> None:
         self._requests: list[Request] = []
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
-from pvesim.faults import Faults
-
-if TYPE_CHECKING:
-    from pvesim.cluster import Cluster
+from pvesim.faults.responses import ResponseFaults
+from pvesim.state import ClusterState
 
 Action = Callable[[], object]
 
 
-class ClusterFaults(Faults):
-    def __init__(self, cluster: Cluster) -> None:
+class ClusterFaults(ResponseFaults):
+    def __init__(self, cluster: ClusterState) -> None:
         super().__init__()
         self._cluster = cluster
         self._undo: list[Action] = []

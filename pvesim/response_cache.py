@@ -1,4 +1,4 @@
-"""Large answers, kept while they are true."""
+"""A cache of large responses, each kept as long as it is true."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pvesim.http import Document
 ROOM = 64
 
 
-class Shelf:
+class ResponseCache:
     def __init__(self) -> None:
         self._kept: dict[Hashable, tuple[object, Document]] = {}
 
     def document(self, key: Hashable, state: object, make: Callable[[], bytes]) -> Document:
-        """The document of this state of things; made if the one on the shelf is of another."""
+        """The document of this state of things; made if the cached one is of another."""
         state_then, document = self._kept.pop(key, (None, None))
         if document is None or state_then != state:
             document = Document(make())

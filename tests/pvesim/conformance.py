@@ -1,6 +1,6 @@
 """Run a client suite for the Proxmox VE API against the simulator, once for each release, and print its last lines.
 
-    .venv/bin/python -m tests.pvesim.conform SUITE.py [--python PYTHON] [arguments of the suite, like --only REGEX]
+    .venv/bin/python -m tests.pvesim.conformance SUITE.py [--python PYTHON] [arguments of the suite, like --only REGEX]
 
 The suite is a program that is not shipped: it takes --url, --second-node-url, --admin, --token, --student,
 --release and --without, and ends with a line of how many checks passed. It may need packages of its own: --python.
@@ -45,7 +45,7 @@ def _described(said: str) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.pvesim.conform", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.pvesim.conformance", description=__doc__)
     parser.add_argument("suite", type=Path)
     parser.add_argument("--python", default=sys.executable)
     options, more = parser.parse_known_args()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pvesim.api.call import Call, Json, Need, Routes
+from pvesim.api.call import Call, Json, Permission, Routes
 from pvesim.errors import ApiError, bad_parameters, failed
 from pvesim.parameters import COUNT, FLAG, TEXT, Param, required
 
 ROUTES = Routes()
 USERID = required(Param(longest=64, pattern=r"[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+"))
-WRITES_USERS = Need("/access/groups", ("User.Modify",))
+WRITES_USERS = Permission("/access/groups", ("User.Modify",))
 NEW_USER = {"userid": USERID, "password": TEXT, "comment": TEXT, "email": TEXT, "enable": FLAG, "expire": COUNT}
 OLD_USER = {"userid": USERID, "comment": TEXT, "email": TEXT, "enable": FLAG, "expire": COUNT, "append": FLAG}
 GRANT = {
@@ -26,7 +26,7 @@ GRANT = {
 
 def writing(call: Call, what: str, change: Callable[[], object]) -> None:
     """Accounts are written under a lock of the whole cluster, which nobody gets without quorum."""
-    if not call.cluster.is_quorate(call.asked):
+    if not call.cluster.is_quorate(call.entry_node):
         text = f"{what} failed: cfs-lock 'file-user_cfg' error: no quorum!\n"
         raise ApiError(500, text, delay=call.cluster.durations.account_lock)
     change()
@@ -48,7 +48,7 @@ def users(call: Call) -> list[Json]:
     ]
 
 
-@ROUTES.add("POST", "/access/users", NEW_USER, need=WRITES_USERS, protected=True)
+@ROUTES.add("POST", "/access/users", NEW_USER, permission=WRITES_USERS, protected=True)
 def add_user(call: Call) -> None:
     values, cluster = call.values, call.cluster
     if values["userid"] in cluster.accounts.users:
@@ -81,7 +81,7 @@ def read_user(call: Call) -> Json:
     }
 
 
-@ROUTES.add("PUT", "/access/users/{userid}", OLD_USER, need=WRITES_USERS, protected=True)
+@ROUTES.add("PUT", "/access/users/{userid}", OLD_USER, permission=WRITES_USERS, protected=True)
 def change_user(call: Call) -> None:
     user = call.cluster.accounts.users.get(call.values["userid"])
     if user is None:
@@ -95,7 +95,7 @@ def change_user(call: Call) -> None:
     writing(call, "update user", change)
 
 
-@ROUTES.add("DELETE", "/access/users/{userid}", need=WRITES_USERS, protected=True)
+@ROUTES.add("DELETE", "/access/users/{userid}", permission=WRITES_USERS, protected=True)
 def remove_user(call: Call) -> None:
     userid = call.values["userid"]
     if userid not in call.cluster.accounts.users:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pvesim.mischief.base import ClusterFaults
+from pvesim.faults.base import ClusterFaults
 from pvesim.nodes import Node
 from pvesim.tickets import new_key
 from pvesim.tls import Authority, Certificate
 
-STRANGER = "stranger"
+OTHER_CLUSTER = "stranger"
 
 
 class CertificateFaults(ClusterFaults):
@@ -30,16 +30,16 @@ class CertificateFaults(ClusterFaults):
     def certificate_of_another_authority(self, node: str = "") -> None:
         """Right in all but its issuer, which has the same name as the true one."""
         for name in self._names(node):
-            self._present(name, Authority(STRANGER).issue(name))
+            self._present(name, Authority(OTHER_CLUSTER).issue(name))
 
     def tls_too_old(self, node: str = "") -> None:
         """The port speaks TLS 1.0 and nothing newer."""
         for name in self._names(node):
-            self._change(self._cluster.nodes[name], manners="old")
+            self._change(self._cluster.nodes[name], port_behaviour="tls-1.0")
 
-    def identity_changed(self, name: str = STRANGER) -> None:
+    def identity_changed(self, name: str = OTHER_CLUSTER) -> None:
         """The addresses belong to another cluster now: another name, authority and signing key, the same accounts."""
-        cluster, authority = self._cluster, Authority(STRANGER)
+        cluster, authority = self._cluster, Authority(OTHER_CLUSTER)
         self._change(cluster, name=name, authority=authority)
         self._change(cluster.tickets, key=new_key(name))
         for node in cluster.nodes:

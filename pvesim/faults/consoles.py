@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from pvesim.faults import Fault, Scope
-from pvesim.mischief.base import ClusterFaults
+from pvesim.faults.base import ClusterFaults
+from pvesim.faults.responses import Fault, Scope
 from pvesim.tickets import VNC_EARLY
 
 WEBSOCKET = "/vncwebsocket$"
@@ -29,11 +29,11 @@ class ConsoleFaults(ClusterFaults):
 
     def console_stalled(self) -> None:
         """Websockets open, and nothing is said there; those which are open fall silent. Not even pings are answered."""
-        self._change(self._cluster.consoles, mute=True)
+        self._change(self._cluster.consoles, is_stalled=True)
 
     def console_password_wrong(self) -> None:
         """The display takes no password, not even the one which the proxy has given."""
-        self._change(self._cluster.consoles, is_forgetful=True)
+        self._change(self._cluster.consoles, rejects_passwords=True)
 
     def console_ticket_expired(self) -> None:
         """Every ticket comes too late: 401 permission denied - invalid PVEVNC ticket."""

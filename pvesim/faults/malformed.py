@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pvesim.http import Response
 
-Spoiler = Callable[[Response], Response]
+Rewriter = Callable[[Response], Response]
 Change = Callable[[object], object]
 
 PORTAL = b"<!DOCTYPE html><html><head><title>Welcome</title></head><body>Please accept our terms.</body></html>"
@@ -30,28 +30,28 @@ TEXTS = {
 }
 
 
-def body(change: Callable[[bytes], bytes]) -> Spoiler:
+def body(change: Callable[[bytes], bytes]) -> Rewriter:
     return lambda answer: replace(answer, body=change(answer.body))
 
 
-def constant(text: str) -> Spoiler:
+def constant(text: str) -> Rewriter:
     return body(lambda _: text.encode())
 
 
-def data(change: Change) -> Spoiler:
+def data(change: Change) -> Rewriter:
     """Changes what stands under `data`; answers without it stay as they are."""
 
-    def spoil(answer: Response) -> Response:
+    def rewrite(answer: Response) -> Response:
         content = json.loads(answer.body) if answer.body[:1] == b"{" else {}
         if content.get("data") is None:
             return answer
         content["data"] = change(content["data"])
         return replace(answer, body=json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
 
-    return spoil
+    return rewrite
 
 
-def values(change: Callable[[str, object], object]) -> Spoiler:
+def values(change: Callable[[str, object], object]) -> Rewriter:
     """Changes every value which is neither object nor list, by its name."""
 
     def walk(name: str, value: object) -> object:
@@ -64,11 +64,11 @@ def values(change: Callable[[str, object], object]) -> Spoiler:
     return data(lambda content: walk("", content))
 
 
-def numbers(change: Callable[[float], object]) -> Spoiler:
+def numbers(change: Callable[[float], object]) -> Rewriter:
     return values(lambda _, value: change(value) if isinstance(value, int | float) else value)
 
 
-def text(chosen: str) -> Spoiler:
+def text(chosen: str) -> Rewriter:
     return values(lambda name, value: chosen if name in TEXT_FIELDS and isinstance(value, str) else value)
 
 
@@ -106,7 +106,7 @@ def _unknown_word(name: str, value: object) -> object:
     return {"type": "toaster", "status": "levitating", "qmpstatus": "levitating"}.get(name, value)
 
 
-MALFORMED: dict[str, Spoiler] = {
+MALFORMED: dict[str, Rewriter] = {
     "half-json": body(lambda content: content[: len(content) // 2]),
     "html": lambda answer: replace(answer, body=PORTAL, content_type="text/html; charset=utf-8"),
     "empty": body(lambda _: b""),
@@ -138,10 +138,10 @@ MALFORMED: dict[str, Spoiler] = {
 }
 
 
-def named(table: dict[str, Spoiler], name: str) -> Spoiler:
+def named(table: dict[str, Rewriter], name: str) -> Rewriter:
     if name not in table:
         raise ValueError(f"no '{name}'; there are {', '.join(table)}")
     return table[name]
 
 
-HOSTILE: dict[str, Spoiler] = {name: text(chosen) for name, chosen in TEXTS.items()}
+UNSAFE_TEXT: dict[str, Rewriter] = {name: text(chosen) for name, chosen in TEXTS.items()}

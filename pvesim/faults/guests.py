@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvesim.mischief.base import ClusterFaults
+from pvesim.faults.base import ClusterFaults
 
 
 class GuestFaults(ClusterFaults):
@@ -25,7 +25,7 @@ class GuestFaults(ClusterFaults):
         """It is gone, with its rights and its place in a pool."""
         guest, pool = self._cluster.guest(vmid), self._cluster.access.pools.pool_of(vmid)
         self._now_or_after(after, lambda: self._cluster.remove_guest(vmid))
-        self._undo.append(lambda: self._cluster.enlist(guest, pool))
+        self._undo.append(lambda: self._cluster.register(guest, pool))
 
     def vmid_reused(self, vmid: int, name: str = "somebody-elses", after: str = "", **facts: Any) -> None:
         """Another guest has its number: nothing but that is the same, neither its hardware ID nor its MACs."""
@@ -38,7 +38,7 @@ class GuestFaults(ClusterFaults):
 
         def restore() -> None:
             cluster.remove_guest(vmid)
-            cluster.enlist(guest, former)
+            cluster.register(guest, former)
 
         self._now_or_after(after, reuse)
         self._undo.append(restore)

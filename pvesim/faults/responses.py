@@ -1,4 +1,4 @@
-"""Mischief: what happens to requests instead of, or after, an honest answer."""
+"""Faults of single answers: what happens to requests instead of, or after, an honest answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict, Unpack
 
-from pvesim.spoil import HOSTILE, MALFORMED, TEXTS, Spoiler, named
+from pvesim.faults.malformed import MALFORMED, TEXTS, UNSAFE_TEXT, Rewriter, named
 
 Before = Literal["headers", "body"]
 
@@ -52,7 +52,7 @@ class Reply:
 class Rewrite:
     """The honest answer, changed."""
 
-    spoil: Spoiler
+    rewrite: Rewriter
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Then:
     action: Callable[[], None]
 
 
-Mischief = Delay | Hang | Reset | Drip | Reply | Rewrite | Truncate | Then
+Effect = Delay | Hang | Reset | Drip | Reply | Rewrite | Truncate | Then
 
 
 @dataclass(eq=False)
 class Fault:
-    """One rule. With `executed` the request takes effect before the mischief hides its answer."""
+    """One rule. With `executed` the request takes effect before the effect hides its answer."""
 
-    mischief: Mischief
+    effect: Effect
     path: re.Pattern[str]
     method: str | None
     node: str | None
@@ -102,7 +102,7 @@ class Scope(TypedDict, total=False):
     reused: bool
 
 
-class Faults:
+class ResponseFaults:
     """The rules of one cluster. The first which fits a request is applied to it, `times` times."""
 
     def __init__(self) -> None:
@@ -136,16 +136,16 @@ class Faults:
         return self._add(Reply(status, reason, content, tuple(headers.items())), path_regex, scope)
 
     def malformed(self, kind: str, path_regex: str = ".", **scope: Unpack[Scope]) -> Fault:
-        """An answer which is not as it should be; the kinds stand in `spoil.MALFORMED`."""
+        """An answer which is not as it should be; the kinds stand in `malformed.MALFORMED`."""
         return self._add(Rewrite(named(MALFORMED, kind)), path_regex, {"executed": True, **scope})
 
-    def hostile_text(self, kind: str = "script", path_regex: str = ".", **scope: Unpack[Scope]) -> Fault:
-        """Names, tags, comments and log lines of a kind which stands in `spoil.TEXTS`."""
-        return self._add(Rewrite(named(HOSTILE, kind)), path_regex, {"executed": True, **scope})
+    def unsafe_text(self, kind: str = "script", path_regex: str = ".", **scope: Unpack[Scope]) -> Fault:
+        """Names, tags, comments and log lines of a kind which stands in `malformed.TEXTS`."""
+        return self._add(Rewrite(named(UNSAFE_TEXT, kind)), path_regex, {"executed": True, **scope})
 
-    def hostile_reason(self, kind: str = "script", path_regex: str = ".", **scope: Unpack[Scope]) -> Fault:
+    def unsafe_reason(self, kind: str = "script", path_regex: str = ".", **scope: Unpack[Scope]) -> Fault:
         """A refusal whose reason phrase is such a text, as far as its first line goes."""
-        named(HOSTILE, kind)
+        named(UNSAFE_TEXT, kind)
         return self.reply(path_regex, 500, TEXTS[kind].split("\n")[0], '{"data":null}', **scope)
 
     def truncated(self, path_regex: str = ".", share: float = 0.5, **scope: Unpack[Scope]) -> Fault:
@@ -175,9 +175,9 @@ class Faults:
                 rule.left -= 1
             return rule
 
-    def _add(self, mischief: Mischief, path_regex: str, scope: Scope) -> Fault:
+    def _add(self, effect: Effect, path_regex: str, scope: Scope) -> Fault:
         fault = Fault(
-            mischief,
+            effect,
             path=re.compile(path_regex),
             method=scope.get("method"),
             node=scope.get("node"),

@@ -1,4 +1,4 @@
-"""The handles of a cluster by which accounts, rights and guests are made and moved."""
+"""The methods of a cluster by which tests make and move accounts, rights and guests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pvesim.statd import Statd
 from pvesim.timeline import Timeline
 
 
-class AccountHandles:
+class AccountMixin:
     timeline: Timeline
     access: AccessList
     accounts: Accounts
@@ -101,7 +101,7 @@ class AccountHandles:
             self.access.pools.put(vmid, name)
 
 
-class GuestHandles:
+class GuestMixin:
     timeline: Timeline
     access: AccessList
     statd: Statd
@@ -150,14 +150,14 @@ class GuestHandles:
                 maxdisk=maxdisk,
                 addresses=tuple(addresses),
                 ha=("stopped" if status == "stopped" else "started") if ha else None,
-                before=self.statd.had[vmid],
+                generation=self.statd.guests_per_vmid[vmid],
             )
-            self.statd.had[vmid] += 1
-            self.enlist(guest, pool)
+            self.statd.guests_per_vmid[vmid] += 1
+            self.register(guest, pool)
             self.statd.publish([guest])
             return guest
 
-    def enlist(self, guest: Guest, pool: str | None = None) -> None:
+    def register(self, guest: Guest, pool: str | None = None) -> None:
         self.statd.guests[guest.vmid] = guest
         self.timeline.touch()
         if pool:
@@ -182,7 +182,7 @@ class GuestHandles:
             return [self.statd.guests[vmid] for vmid in sorted(self.statd.guests)]
 
 
-class ConsoleHandles:
+class ConsoleMixin:
     """What tests ask about consoles; without a number, of all guests together."""
 
     consoles: Consoles

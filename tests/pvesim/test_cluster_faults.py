@@ -38,9 +38,9 @@ NODE_FAULTS: dict[str, tuple[Callable[[Cluster], None], str, str]] = {
     "hangs": (lambda lab: lab.faults.proxy_hangs("pve2", 0.0), "596 Connection timed out", "200 OK"),
     "daemon": (lambda lab: lab.faults.daemon_down("pve2"), "595 Connection refused", "595 Connection refused"),
     "stuck": (lambda lab: lab.faults.daemon_hangs("pve2", 0.0), "596 Connection timed out", "596 Connection timed out"),
-    "mute": (lambda lab: lab.faults.port_mute("pve2"), "200 OK", "ReadTimeout ConnectTimeout ConnectionError"),
-    "silent": (lambda lab: lab.faults.port_silent("pve2"), "200 OK", "ConnectTimeout"),
-    "curt": (lambda lab: lab.faults.port_curt("pve2"), "200 OK", "ConnectionError SSLError"),
+    "mute": (lambda lab: lab.faults.port_unresponsive("pve2"), "200 OK", "ReadTimeout ConnectTimeout ConnectionError"),
+    "silent": (lambda lab: lab.faults.port_filtered("pve2"), "200 OK", "ConnectTimeout"),
+    "curt": (lambda lab: lab.faults.port_closing("pve2"), "200 OK", "ConnectionError SSLError"),
     "split": (lambda lab: lab.faults.split_brain("pve2"), "595 No route to host", "200 OK"),
     "quorum": (lambda lab: lab.faults.quorum_lost(), "595 No route to host", "200 OK"),
 }

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from pvesim import Cluster
-from pvesim.spoil import MALFORMED, TEXTS
+from pvesim.faults.malformed import MALFORMED, TEXTS
 
 from .conftest import Api
 
@@ -28,11 +28,11 @@ def test_every_malformed_answer_differs_from_the_honest_one(lab: Cluster, boss: 
     honest = boss.get("/cluster/resources")
     lab.faults.malformed(kind, RESOURCES)
     try:
-        spoilt = boss.get("/cluster/resources")
+        malformed = boss.get("/cluster/resources")
     except requests.exceptions.ContentDecodingError:
         assert kind == "cut-gzip"
         return
-    assert (spoilt.content, spoilt.headers.get("Content-Type"), spoilt.status_code) != (
+    assert (malformed.content, malformed.headers.get("Content-Type"), malformed.status_code) != (
         honest.content,
         honest.headers["Content-Type"],
         200,
@@ -41,22 +41,22 @@ def test_every_malformed_answer_differs_from_the_honest_one(lab: Cluster, boss: 
     assert boss.get("/cluster/resources").content == honest.content
 
 
-def spoilt(lab: Cluster, boss: Api, kind: str) -> Any:
+def malformed(lab: Cluster, boss: Api, kind: str) -> Any:
     lab.faults.malformed(kind, RESOURCES)
     return boss.data("/cluster/resources", type="vm")
 
 
 def test_some_of_them_closely(lab: Cluster, boss: Api) -> None:
-    rows = spoilt(lab, boss, "duplicates")
+    rows = malformed(lab, boss, "duplicates")
     assert [row["vmid"] for row in rows].count(101) == 2
     lab.faults.undo()
-    assert {type(row["maxmem"]) for row in spoilt(lab, boss, "numbers-as-strings")} == {str}
+    assert {type(row["maxmem"]) for row in malformed(lab, boss, "numbers-as-strings")} == {str}
     lab.faults.undo()
-    assert {row["status"] for row in spoilt(lab, boss, "unknown-words")} == {"levitating"}
+    assert {row["status"] for row in malformed(lab, boss, "unknown-words")} == {"levitating"}
     lab.faults.undo()
-    assert all(row["mem"] != row["mem"] for row in spoilt(lab, boss, "not-a-number"))
+    assert all(row["mem"] != row["mem"] for row in malformed(lab, boss, "not-a-number"))
     lab.faults.undo()
-    assert set(spoilt(lab, boss, "missing-fields")[0]) == {"id", "type"}
+    assert set(malformed(lab, boss, "missing-fields")[0]) == {"id", "type"}
 
 
 def test_there_is_no_malformed_answer_of_an_unknown_kind(lab: Cluster) -> None:
@@ -65,13 +65,13 @@ def test_there_is_no_malformed_answer_of_an_unknown_kind(lab: Cluster) -> None:
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_hostile_texts_arrive_as_they_are(lab: Cluster, boss: Api, kind: str) -> None:
-    lab.faults.hostile_text(kind, RESOURCES)
+def test_unsafe_texts_arrive_as_they_are(lab: Cluster, boss: Api, kind: str) -> None:
+    lab.faults.unsafe_text(kind, RESOURCES)
     assert {row["name"] for row in boss.data("/cluster/resources", type="vm")} == {TEXTS[kind]}
 
 
-def test_a_hostile_reason(lab: Cluster, boss: Api) -> None:
-    lab.faults.hostile_reason("non-latin", "/version", times=1)
+def test_an_unsafe_reason(lab: Cluster, boss: Api) -> None:
+    lab.faults.unsafe_reason("non-latin", "/version", times=1)
     assert boss.get("/version").reason.encode("latin-1").decode() == TEXTS["non-latin"]
     assert boss.get("/version").status_code == 200
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from pvesim.mischief.base import ClusterFaults
+from pvesim.faults.base import ClusterFaults
 from pvesim.tickets import LIFE, new_key
 
 

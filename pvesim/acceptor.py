@@ -12,19 +12,19 @@ from pvesim.server import BROKEN_OFF, IDLE, NEVER, Server
 
 BACKLOG = 256
 # A client which is slow to shake hands or to say goodbye must not hold up `close()`.
-TLS_PATIENCE = 10.0
+TLS_TIMEOUT = 10.0
 TLS_HANDSHAKE = b"\x16"
 # A fatal alert of TLS 1.0: protocol version.
 WRONG_VERSION = b"\x15\x03\x01\x00\x02\x02\x46"
 LONGEST_LINE = 1 << 16
 
 
-class Door:
+class Acceptor:
     def __init__(self, server: Server, listener: socket.socket) -> None:
         self._server = server
         self._listener = listener
         self._acceptor: asyncio.Task[None] | None = None
-        self._conversations: dict[asyncio.Task[None], socket.socket] = {}
+        self._connections: dict[asyncio.Task[None], socket.socket] = {}
 
     async def open(self) -> None:
         self._listener.setblocking(False)
@@ -32,7 +32,7 @@ class Door:
         self._acceptor = asyncio.ensure_future(self._accept())
 
     async def close(self) -> None:
-        waiting = [*([self._acceptor] if self._acceptor else []), *self._conversations]
+        waiting = [*([self._acceptor] if self._acceptor else []), *self._connections]
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
@@ -43,22 +43,22 @@ class Door:
         while True:
             connection, _ = await loop.sock_accept(self._listener)
             connection.setblocking(False)
-            conversation = asyncio.ensure_future(self._converse(connection))
-            self._conversations[conversation] = connection
-            conversation.add_done_callback(self._forget)
+            connection_task = asyncio.ensure_future(self._handle(connection))
+            self._connections[connection_task] = connection
+            connection_task.add_done_callback(self._forget)
 
-    def _forget(self, conversation: asyncio.Task[None]) -> None:
-        self._conversations.pop(conversation).close()
+    def _forget(self, connection_task: asyncio.Task[None]) -> None:
+        self._connections.pop(connection_task).close()
 
-    async def _converse(self, connection: socket.socket) -> None:
-        manners = self._server.node.manners
-        if manners == "mute":
+    async def _handle(self, connection: socket.socket) -> None:
+        port_behaviour = self._server.node.port_behaviour
+        if port_behaviour == "unresponsive":
             await asyncio.sleep(NEVER)
-        if manners == "curt":
+        if port_behaviour == "closing":
             return
         with suppress(*BROKEN_OFF, OSError):
-            first = await asyncio.wait_for(_first_byte(connection), TLS_PATIENCE)
-            if first == TLS_HANDSHAKE and manners == "old":
+            first = await asyncio.wait_for(_first_byte(connection), TLS_TIMEOUT)
+            if first == TLS_HANDSHAKE and port_behaviour == "tls-1.0":
                 await _answer_plainly(connection, lambda _: WRONG_VERSION)
             elif first == TLS_HANDSHAKE:
                 await self._speak_tls(connection)
@@ -73,7 +73,7 @@ class Door:
             lambda: protocol,
             connection,
             ssl=self._server.node.context,
-            ssl_handshake_timeout=TLS_PATIENCE,
+            ssl_handshake_timeout=TLS_TIMEOUT,
             ssl_shutdown_timeout=1.0,
         )
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
