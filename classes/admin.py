@@ -16,7 +16,8 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.choosing import Choosing
 from accounts.confirming import ConfirmedPeopleForm
 from accounts.models import User
-from classes import access, inviting, releasing, running
+from classes import access, releasing, running
+from classes.enrolment import invites
 from classes.models import Invite, LabClass, Membership
 from vms.admin.common import ReadOnly
 from vms.models import ClusterGrant
@@ -116,7 +117,7 @@ class LabClassAdmin(Choosing[LabClass]):
         running.follow(form.instance)
         if token := form.cleaned_data.get("old_link"):
             person: Any = request.user
-            inviting.honour(form.instance, token, by=person)
+            invites.honour(form.instance, token, by=person)
 
     def delete_model(self, request: HttpRequest, obj: LabClass) -> None:
         """Its machines are prepared as the class is set, which the page of confirmation says."""

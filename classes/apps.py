@@ -12,9 +12,12 @@ class ClassesConfig(AppConfig):
         from auditlog.registry import auditlog  # noqa: PLC0415
 
         from accounts import naming  # noqa: PLC0415
-        from classes import live, releasing, usage  # noqa: PLC0415
+        from classes import releasing, usage  # noqa: PLC0415
         from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
-        from vms import homes, preparing, schedule  # noqa: PLC0415
+        from classes.pages import live_home  # noqa: PLC0415
+        from vms import preparation  # noqa: PLC0415
+        from vms.pages import group_links  # noqa: PLC0415
+        from vms.worker import schedule  # noqa: PLC0415
 
         naming.translate(self.get_models())
         usage.register()
@@ -30,6 +33,6 @@ class ClassesConfig(AppConfig):
         )
         auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
         auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
-        homes.register(live.home)
-        preparing.register(releasing.settings_of)
-        preparing.RELEASED.append(releasing.released)
+        group_links.register(live_home.home)
+        preparation.register(releasing.settings_of)
+        preparation.RELEASED.append(releasing.released)

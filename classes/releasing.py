@@ -12,11 +12,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
-from classes import inviting, queue
+from classes.enrolment import invites, waiting_list
 from classes.models import ClassMachine, Invite, LabClass, Membership
-from vms import preparing
+from vms import preparation
 from vms.models import Assignment, Preparation
-from vms.preparing.outlook import Wanted
+from vms.preparation.outlook import Wanted
 
 
 def settings_of(machines: Iterable[int]) -> dict[int, Wanted]:
@@ -43,9 +43,9 @@ def unassign(
 ) -> list[Preparation]:
     """Take machines of the class from who has them. Raises `preparing.Changed`."""
     with transaction.atomic():
-        held = queue.hold(lab_class)
-        freed = preparing.free(unreleased(held).filter(vm__in=list(machines)), way=way, by=by, shown=shown)
-        queue.fill(held)
+        held = waiting_list.hold(lab_class)
+        freed = preparation.free(unreleased(held).filter(vm__in=list(machines)), way=way, by=by, shown=shown)
+        waiting_list.fill(held)
     return freed
 
 
@@ -54,13 +54,13 @@ def drop(
 ) -> list[Preparation]:
     """Take machines out of the class, each as soon as it is ready for somebody else. Raises `preparing.Changed`."""
     with transaction.atomic():
-        held = queue.hold(lab_class)
+        held = waiting_list.hold(lab_class)
         leaving = ClassMachine.objects.filter(lab_class=held, vm__in=list(machines))
-        preparing.unreserve(unreleased(held).filter(vm__in=leaving.values("vm")))
-        freed = preparing.free(unreleased(held).filter(vm__in=leaving.values("vm")), way=way, by=by, shown=shown)
+        preparation.unreserve(unreleased(held).filter(vm__in=leaving.values("vm")))
+        freed = preparation.free(unreleased(held).filter(vm__in=leaving.values("vm")), way=way, by=by, shown=shown)
         leaving.update(is_leaving=True)
         _let_leave(held)
-        queue.fill(held)
+        waiting_list.fill(held)
     return freed
 
 
@@ -82,7 +82,7 @@ def end(lab_class: LabClass, *, way: str, by: User, shown: str | None = None) ->
     Raises `preparing.Changed`.
     """
     with transaction.atomic():
-        held = queue.hold(lab_class)
+        held = waiting_list.hold(lab_class)
         _close(held)
         machines = list(ClassMachine.objects.filter(lab_class=held).values_list("vm", flat=True))
         return drop(held, machines, way=way, by=by, shown=shown)
@@ -91,9 +91,9 @@ def end(lab_class: LabClass, *, way: str, by: User, shown: str | None = None) ->
 def _close(held: LabClass) -> None:
     held.ended_at = held.ended_at or timezone.now()
     held.save(update_fields=["ended_at"])
-    preparing.unreserve(unreleased(held))
+    preparation.unreserve(unreleased(held))
     for invite in Invite.objects.filter(lab_class=held, revoked_at=None):
-        inviting.revoke(invite)
+        invites.revoke(invite)
     Membership.objects.filter(lab_class=held).exclude(waiting_since=None).update(waiting_since=None)
 
 
@@ -104,7 +104,7 @@ def delete(lab_class: LabClass, *, way: str, by: User, shown: str | None = None)
     """
     with transaction.atomic():
         end(lab_class, way=way, by=by, shown=shown)
-        held = queue.hold(lab_class)
+        held = waiting_list.hold(lab_class)
         held.is_being_deleted = True
         held.save(update_fields=["is_being_deleted"])
         return _forget(held)
@@ -123,13 +123,13 @@ def _forget(held: LabClass) -> bool:
 def reopen(lab_class: LabClass) -> int:
     """Take the class out of the archive. Its people have again what was kept for them; returns how many machines."""
     with transaction.atomic():
-        held = queue.hold(lab_class)
+        held = waiting_list.hold(lab_class)
         held.ended_at, held.is_being_deleted = None, False
         if held.is_past_its_last_day:
             held.ends_on = None
         held.save(update_fields=["ended_at", "is_being_deleted", "ends_on"])
         people = Membership.objects.joined().filter(lab_class=held).values("user")
-        return preparing.give_back(unreleased(held).filter(user__in=people))
+        return preparation.give_back(unreleased(held).filter(user__in=people))
 
 
 def close_those_that_are_over() -> int:
@@ -138,10 +138,10 @@ def close_those_that_are_over() -> int:
     for lab_class in LabClass.objects.filter(ended_at=None).exclude(ends_on=None):
         if lab_class.is_past_its_last_day:
             with transaction.atomic():
-                held = queue.hold(lab_class)
+                held = waiting_list.hold(lab_class)
                 if not held.ended_at and held.is_past_its_last_day:
                     _close(held)
-                    preparing.keep(unreleased(held))
+                    preparation.keep(unreleased(held))
                     closed += 1
     return closed
 
@@ -161,7 +161,7 @@ def follow(lab_class: LabClass) -> None:
         if held:
             _let_leave(held)
             if not _forget(held):
-                queue.fill(held)
+                waiting_list.fill(held)
 
 
 def sweep() -> int:
@@ -169,4 +169,4 @@ def sweep() -> int:
     leaving = Q(class_machines__is_leaving=True) | Q(is_being_deleted=True)
     for lab_class in LabClass.objects.filter(leaving).distinct():
         follow(lab_class)
-    return queue.sweep()
+    return waiting_list.sweep()

@@ -7,7 +7,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from classes import access, queue
+from classes import access
+from classes.enrolment import waiting_list
 from classes.models import ClassMachine, LabClass, Membership
 from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
 
@@ -60,7 +61,7 @@ def hand_on(lab_class: LabClass, grants: Iterable[ClusterGrant], *, by: User) ->
                 pool=grant.pool,
                 defaults={"handed_on_from": grant},
             )
-        queue.fill(queue.hold(lab_class))
+        waiting_list.fill(waiting_list.hold(lab_class))
 
 
 def follow(lab_class: LabClass) -> None:
@@ -99,14 +100,14 @@ def adopt(lab_class: LabClass, pks: Iterable[int], *, by: User) -> int:
     wanted = set(pks)
     try:
         with transaction.atomic():
-            held = queue.hold(lab_class)
+            held = waiting_list.hold(lab_class)
             machines = [] if held.is_over else list(adoptable(held).filter(pk__in=wanted))
             if len(machines) != len(wanted):
                 raise Taken
             for machine in machines:
                 ClassMachine.objects.create(lab_class=held, vm=machine, adopted_by=by)
             held.machine_set.machines.add(*machines)
-            queue.fill(held)
+            waiting_list.fill(held)
     except IntegrityError:  # one class a machine, says the database
         raise Taken from None
     return len(wanted)
@@ -115,14 +116,14 @@ def adopt(lab_class: LabClass, pks: Iterable[int], *, by: User) -> int:
 def assign(membership: Membership, vm: VirtualMachine) -> None:
     """By hand. Raises `Taken` when somebody holds it, or it is not the class's, and `NotReady`."""
     with transaction.atomic():
-        held = queue.hold(membership.lab_class)
+        held = waiting_list.hold(membership.lab_class)
         row = Membership.objects.joined().filter(pk=membership.pk, lab_class=held).first()
         machine = ClassMachine.objects.filter(lab_class=held, vm=vm, vm__in=granted_machines(held)).first()
         if row is None or machine is None or held.is_over:
             raise Taken
         if Assignment.objects.unreleased().filter(vm=vm).exclude(ended_at=None).exists():
             raise NotReady
-        if not queue.give(row, vm):
+        if not waiting_list.give(row, vm):
             raise Taken
 
 
@@ -132,7 +133,7 @@ def assign(membership: Membership, vm: VirtualMachine) -> None:
 def add_co_owner(lab_class: LabClass, person: User, *, by: User) -> bool:
     """False for who runs it already. Raises `NotAllowed`."""
     with transaction.atomic():
-        held = queue.hold(lab_class)
+        held = waiting_list.hold(lab_class)
         _check(held, person, by=by)
         if person.pk == held.owner_id or held.co_owners.filter(pk=person.pk).exists():
             return False
@@ -148,7 +149,7 @@ def _check(lab_class: LabClass, person: User, *, by: User) -> None:
 
 def remove_co_owner(lab_class: LabClass, person: User) -> bool:
     with transaction.atomic():
-        held = queue.hold(lab_class)
+        held = waiting_list.hold(lab_class)
         if not held.co_owners.filter(pk=person.pk).exists():
             return False
         held.co_owners.remove(person)
@@ -162,7 +163,7 @@ def transfer(lab_class: LabClass, person: User, *, by: User) -> None:
     Raises `NotAllowed`, and `Taken` when the person is no co-owner any more.
     """
     with transaction.atomic():
-        held = queue.hold(lab_class)
+        held = waiting_list.hold(lab_class)
         if not held.co_owners.filter(pk=person.pk).exists():
             raise Taken
         _check(held, person, by=by)

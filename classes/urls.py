@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classes.views import ending, invites, joining, live, logins, machines, pages, people, sharing, teachers
+from classes.pages import ending, invites, joining, live, logins, machines, pages, people, sharing, teachers
 
 classes = [
     path("", pages.class_list, name="classes-list"),

@@ -15,12 +15,12 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from accounts import spreadsheet
 from labportal import proxies
-from vms import connectivity
+from vms import database_connectivity
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 when the database does not answer, so that a probe and a proxy know that it will pass; else 500."""
-    return without_database() if connectivity.is_outage(sys.exc_info()[1]) else _static("500.html", status=500)
+    return without_database() if database_connectivity.is_outage(sys.exc_info()[1]) else _static("500.html", status=500)
 
 
 def without_database() -> HttpResponse:

@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from vms import conditions, connectivity, registry
+from vms import database_connectivity, registry
 from vms.models import WorkerBeat
+from vms.monitoring import health_checks
 
 # Seconds. A connection that was good may hang for ever, and a probe does not wait for that.
 PATIENCE = 2.6
@@ -80,7 +81,7 @@ def _fulfil(look: "Future[Body]") -> None:
 
 def _look() -> Body:
     try:
-        with connectivity.in_a_hurry(), registry.resolved_once():
+        with database_connectivity.in_a_hurry(), registry.resolved_once():
             state = registry.state()
             if state.reason in BROKEN:
                 return _told(state, ok=False, reason=str(state.reason))
@@ -91,7 +92,7 @@ def _look() -> Body:
 
 def _working(state: registry.State, now: datetime) -> Body:
     """The database answers; without an active cluster in it, there is nothing for a worker to do."""
-    everything = conditions.gather()
+    everything = health_checks.gather()
     worker = _seconds(WorkerBeat.objects.aggregate(at=Max("seen_at"))["at"], now)
     syncs = [facts.synced_at for facts in everything if facts.answers and facts.synced_at]
     reason = str(state.reason)

@@ -16,9 +16,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from labportal.version import VERSION
-from vms import conditions, registry
-from vms.conditions import Facts
+from vms import registry
 from vms.models import Alert, Operation, VirtualMachine, WorkerBeat
+from vms.monitoring import health_checks
+from vms.monitoring.health_checks import Facts
 
 
 @require_safe
@@ -50,7 +51,7 @@ class Portal(Collector):
         yield InfoMetricFamily("labportal", "The program.", {"version": VERSION})
         yield _gauge("fallback", "1 while clusters do not come from the database.", ["source"],
                      [([state.source], state.is_fallback)])  # fmt: skip
-        yield from _clusters(conditions.gather(), now)
+        yield from _clusters(health_checks.gather(), now)
         yield from _machines_and_alerts()
         yield from _operations(now)
         yield from _workers(now)

@@ -15,7 +15,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.lockout import client_address
 from accounts.turns import WATCHED
 from labportal import errors, proxies
-from vms import connectivity, registry
+from vms import database_connectivity, registry
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def database_first(get_response: Handler) -> Handler:
             try:
                 connection.ensure_connection()
             except DatabaseError as error:
-                if not connectivity.is_outage(error):
+                if not database_connectivity.is_outage(error):
                     raise
                 logger.error("The database cannot be opened: %s", type(error).__name__)
                 return errors.without_database()

@@ -17,7 +17,8 @@ from accounts.models import User
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster
-from vms import inventory, operations, preparing
+from vms import inventory, operations
+from vms import preparation as preparing
 from vms.models import Assignment, Operation, Preparation, VirtualMachine
 
 NUMBERS = itertools.count(1)

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Tags, register
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from vms import pooler
+from vms import connection_pooler
 
 ROOMS = ("accounts", "clusters", "vms", "classes")
 
@@ -39,7 +39,7 @@ def database_is_not_newer(
 def no_pooler_is_between(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    if "default" not in (databases or []) or settings.DATABASE_PREPARE != "auto" or not pooler.is_used():
+    if "default" not in (databases or []) or settings.DATABASE_PREPARE != "auto" or not connection_pooler.is_used():
         return []
     hint = (
         "With PgBouncer 1.21 or newer and its max_prepared_statements above 0, or with one in session mode, set "

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_noop
 from clusters import importing
 from clusters.config import ClusterConfig, ClusterFileError, parse_entries, read_file, settle_default
 from clusters.models import Adoption, Cluster
-from vms import connectivity
+from vms import database_connectivity
 
 logger = logging.getLogger(__name__)
 
@@ -130,13 +130,13 @@ def _current() -> _Resolved:
 
 
 def _resolve() -> _Resolved:
-    if not connectivity.can_open():
+    if not database_connectivity.can_open():
         return _fall_back(Reason.NO_CONNECTION)
     try:
         rows = _active_rows()
         adopted = bool(rows) or Adoption.objects.exists()
     except (OperationalError, InterfaceError):
-        if connectivity.was_lost():
+        if database_connectivity.was_lost():
             return _fall_back(Reason.NO_CONNECTION)
         if _table_missing():
             return _fall_back(Reason.NO_TABLE)

@@ -17,7 +17,8 @@ django.setup()
 from django.contrib.auth.models import Group  # noqa: E402
 
 from accounts.models import User  # noqa: E402
-from classes import enrolling, running  # noqa: E402
+from classes import running  # noqa: E402
+from classes.enrolment import membership  # noqa: E402
 from classes.models import LabClass  # noqa: E402
 from labportal.demo import template  # noqa: E402
 from vms import inventory, registry  # noqa: E402
@@ -68,7 +69,7 @@ def make_a_class(grants: list[ClusterGrant], students: list[str]) -> None:
         running.add_co_owner(made, person, by=first)
     last = running.adoptable(made).order_by("-vmid").values_list("pk", flat=True)[:2]
     running.adopt(made, list(last), by=first)
-    enrolling.put_on_list(made, list(User.objects.filter(username__in=students)), at_once=False)
+    membership.put_on_list(made, list(User.objects.filter(username__in=students)), at_once=False)
 
 
 def collect_static() -> None:

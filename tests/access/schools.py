@@ -3,7 +3,8 @@
 from typing import Any
 
 from accounts.models import User
-from classes import enrolling, running
+from classes import running
+from classes.enrolment import membership
 from classes.models import Invite, LabClass, Membership
 from classes.models.invites import code_hash, token_hash
 from vms import operations
@@ -34,7 +35,7 @@ def _lab_class(pk: int, owner: User, member: User, cluster: int, vmids: tuple[in
     made = running.create(LabClass(pk=pk, name="Networks" if pk == OURS else "Databases"), owner=owner, grants=[grant])
     free = running.adoptable(made).filter(cluster=f"building-{cluster}", vmid__in=vmids)
     running.adopt(made, free.values_list("pk", flat=True), by=owner)
-    enrolling.put_on_list(made, [member], at_once=True)
+    membership.put_on_list(made, [member], at_once=True)
     return made
 
 

@@ -10,7 +10,7 @@ from clusters.models import Cluster
 from labportal import urls
 from tests.access import matrix, routes, table
 from tests.access.world import PEOPLE, World
-from vms import rules
+from vms.access import rules
 from vms.models.machines import VirtualMachineQuerySet
 
 pytestmark = pytest.mark.django_db

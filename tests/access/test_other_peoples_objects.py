@@ -152,7 +152,7 @@ def test_an_action_that_is_not_offered_is_none(world: World, action: str):
 @pytest.mark.usefixtures("snapshots")
 def test_a_lock_that_is_open_is_noticed(world: World, monkeypatch: Any):
     monkeypatch.setattr(VirtualMachineQuerySet, "operable_by", lambda self, user: self.all())
-    monkeypatch.setattr("vms.rules.RULES", [])
+    monkeypatch.setattr("vms.access.rules.RULES", [])
     on_machines = (one for one in tries(world, 10_000) if one.method == "POST" and one.url.startswith("/vms/"))
     _told, wrong = faults(world, itertools.islice(on_machines, 200))
     assert wrong

@@ -22,7 +22,8 @@ from django.test import Client
 
 import pvesim
 from accounts.models import User
-from classes import enrolling, running
+from classes import running
+from classes.enrolment import membership
 from classes.models import LabClass, Membership
 from clusters.models import Cluster
 from pvesim.tasks import Steps, Task
@@ -117,7 +118,7 @@ def fill(lab_class: LabClass, count: int) -> None:
     free = running.adoptable(lab_class).values_list("pk", flat=True)[:missing]
     running.adopt(lab_class, list(free), by=lab_class.owner)
     people = [User.objects.create_user(f"bench-{count}-{number:03}") for number in range(missing)]
-    enrolling.put_on_list(lab_class, people, at_once=True)
+    membership.put_on_list(lab_class, people, at_once=True)
 
 
 # Its pages

@@ -18,13 +18,13 @@ from tests.bench.floor import Floor
 from tests.bench.world import FIRST, World
 from tests.waits import PATIENCE
 from vms import inventory
-from vms.inventory import memory
+from vms.inventory import last_read
 from vms.models import ClusterSync, VirtualMachine
 
 CLUSTERS, GUESTS, ROUNDS = 20, 1000, 7
 INTERVAL = 3  # seconds
 # Of so many reads one is whole, and the others look only at what differs.
-TURNS = memory.LIFE / INTERVAL
+TURNS = last_read.LIFE / INTERVAL
 SAMPLES = 4
 
 
@@ -48,7 +48,7 @@ def sync_all(configs: list[ClusterConfig]) -> None:
 
 def sync_whole(configs: list[ClusterConfig]) -> None:
     for config in configs:
-        memory.forget(config.cluster_id)
+        last_read.forget(config.cluster_id)
     sync_all(configs)
 
 

@@ -6,7 +6,8 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import User
-from classes import inviting, running
+from classes import running
+from classes.enrolment import invites
 from classes.models import Invite, LabClass
 from tests.conftest import PASSWORD
 from tests.labs import Lab, building_a, building_b, clock, impatient, sim
@@ -51,7 +52,7 @@ def lab_class(owner: User, lab: Lab, *vmids: int, name: str = "Networks 101") ->
 def invite(made: LabClass, **fields: Any) -> tuple[Invite, str, str]:
     """An invite with its token and its code."""
     row = Invite(**fields)
-    token, code = inviting.renew(made, row, by=made.owner)
+    token, code = invites.renew(made, row, by=made.owner)
     return row, token, code
 
 

@@ -12,7 +12,7 @@ from classes.models import LabClass, Membership
 from tests.classes.conftest import logged_in
 from tests.classes.test_handing_over import Room, by_a_table, last_day_is_over, room, unassigned
 from tests.labs import ago, carry_out
-from vms import inventory, operations, preparing
+from vms import inventory, operations, preparation
 from vms.models import Assignment, Operation, Preparation, VirtualMachine
 from vms.models.assignments import AssignmentQuerySet
 
@@ -67,7 +67,7 @@ def test_nor_when_it_is_taken_back_while_a_worker_is_about_it(room: Room):
     worked_on = Preparation.objects.select_related("assignment__vm").get()
     assert worked_on.claim(timezone.now())
     removed(room)
-    preparing.working.succeed(worked_on)
+    preparation.steps.succeed(worked_on)
     assert (Preparation.objects.get().state, room.holder()) == (State.DONE, None)
 
 
@@ -81,7 +81,7 @@ def reopened(room: Room) -> None:
 
 
 def given_back_by_a_table(room: Room) -> None:
-    preparing.keep(Assignment.objects.live())
+    preparation.keep(Assignment.objects.live())
     page = room.post("machines/table/", text="ana,net-02")
     room.post("machines/table/", shown=page.context["shown"])
 
@@ -116,18 +116,18 @@ def test_as_it_is_after_a_failure_deletes_them_as_the_page_says(room: Room):
 
 
 def test_what_somebody_frees_at_the_same_moment_is_not_given_back(room: Room, monkeypatch: pytest.MonkeyPatch):
-    preparing.keep(Assignment.objects.live())
+    preparation.keep(Assignment.objects.live())
     lock = AssignmentQuerySet.select_for_update
 
     def late(rows: AssignmentQuerySet, **how: Any) -> list[Assignment]:
         """Whoever waits for a row in PostgreSQL gets it as it was found, with what was beside it then."""
         found = list(lock(rows, **how))
         monkeypatch.undo()
-        preparing.free(Assignment.objects.all(), way=Way.REVERT, by=room.tess)
+        preparation.free(Assignment.objects.all(), way=Way.REVERT, by=room.tess)
         return found
 
     monkeypatch.setattr(AssignmentQuerySet, "select_for_update", late)
-    assert preparing.give_back(Assignment.objects.all()) == 0
+    assert preparation.give_back(Assignment.objects.all()) == 0
     assert (Preparation.objects.get().state, room.holder()) == (State.OPEN, None)
 
 
@@ -151,7 +151,7 @@ def test_what_the_last_person_began_is_waited_for(room: Room):
     operations.request(room.machine(), "start", by=room.ana)
     carry_out()
     unassigned(room, Way.AS_IT_IS)
-    preparing.work_on(Preparation.objects.select_related("assignment__vm__cluster", "asked_by", "operation").get())
+    preparation.work_on(Preparation.objects.select_related("assignment__vm__cluster", "asked_by", "operation").get())
     assert Operation.objects.open().exists()
     assert room.holder() is None
     room.prepare()

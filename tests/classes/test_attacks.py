@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from classes import enrolling, running
+from classes import running
+from classes.enrolment import membership
 from classes.forms import LabClassForm
 from classes.models import LabClass, Membership
 from tests.classes.conftest import lab_class, logged_in, teacher
@@ -43,8 +44,8 @@ class School(NamedTuple):
 @pytest.fixture
 def school(networks: LabClass, building_a: Lab, theo: User, ana: User, lab_admin: User) -> School:
     theirs = lab_class(theo, building_a, 104, name="Databases")
-    enrolling.put_on_list(networks, [ana], at_once=True)
-    enrolling.put_on_list(theirs, [User.objects.create_user("otto-student")], at_once=True)
+    membership.put_on_list(networks, [ana], at_once=True)
+    membership.put_on_list(theirs, [User.objects.create_user("otto-student")], at_once=True)
     running.add_co_owner(networks, teacher("cora"), by=networks.owner)
     return School(networks, theirs, lab_admin)
 
@@ -94,7 +95,7 @@ def steward_in_the_admin(school: School, name: str) -> bool:
 def member(school: School, name: str) -> Membership:
     """In tess's class, where she put that person on the list if need be."""
     person = school.person(name)
-    enrolling.put_on_list(school.ours, [person], at_once=False)
+    membership.put_on_list(school.ours, [person], at_once=False)
     return Membership.objects.live().get(lab_class=school.ours, user=person)
 
 
@@ -107,7 +108,7 @@ def password(school: School, name: str, by: str = "tess", **how: Any) -> bool:
 
 
 def password_with_the_confirmation_for(school: School, shown_for: str, name: str = "ana") -> bool:
-    enrolling.put_on_list(school.ours, [User.objects.get_or_create(username="ben")[0]], at_once=True)
+    membership.put_on_list(school.ours, [User.objects.get_or_create(username="ben")[0]], at_once=True)
     client, where = school.browser("tess"), f"/classes/{school.ours.pk}/people/%d/account/password/"
     shown = client.get(where % member(school, shown_for).pk).context["shown"]
     before = school.person(name).password

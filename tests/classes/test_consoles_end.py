@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from classes import enrolling, releasing, running
+from classes import releasing, running
+from classes.enrolment import membership
 from classes.models import LabClass
 from tests.classes.conftest import lab_class, logged_in, teacher
 from tests.conftest import PASSWORD, join
@@ -60,7 +61,7 @@ class School:
         """A class of its own teacher, with one student at one machine."""
         machine, person = self.machine(), User.objects.create_user(name)
         made = lab_class(teacher(f"teacher-{name}"), self.lab, machine.vmid, name=f"Class {name}")
-        enrolling.put_on_list(made, [person], at_once=True)
+        membership.put_on_list(made, [person], at_once=True)
         return made, person, machine
 
     def look(self, person: User, machine: VirtualMachine, client: Client | None = None) -> Viewer:

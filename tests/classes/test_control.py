@@ -7,7 +7,8 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 
 from accounts.models import User
-from classes import enrolling, running
+from classes import running
+from classes.enrolment import membership
 from classes.models import LabClass
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
 from tests.labs import Lab, queries
@@ -36,7 +37,7 @@ def leaders(made: LabClass) -> set[str]:
 
 @pytest.fixture
 def in_class(networks: LabClass, ana: User) -> User:
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     return ana
 
 
@@ -83,7 +84,7 @@ def test_who_lost_the_right_meanwhile_is_refused(networks: LabClass, tess: User,
 
 def test_who_became_a_student_meanwhile_is_refused(networks: LabClass, tess: User, theo: User) -> None:
     shown = ask(tess, networks, "theo").context["shown"]
-    enrolling.put_on_list(networks, [theo], at_once=False)
+    membership.put_on_list(networks, [theo], at_once=False)
     assert "student of this class" in confirm(tess, networks, shown, sure="yes")
     assert leaders(networks) == {"tess"}
 
@@ -91,7 +92,7 @@ def test_who_became_a_student_meanwhile_is_refused(networks: LabClass, tess: Use
 def test_a_student_who_may_teach_takes_an_administrator_and_a_tick(
     networks: LabClass, tess: User, theo: User, lab_admin: User
 ) -> None:
-    enrolling.put_on_list(networks, [theo], at_once=True)
+    membership.put_on_list(networks, [theo], at_once=True)
     assert "student of this class" in ask(tess, networks, "theo").content.decode()
     shown = ask(lab_admin, networks, "theo").context["shown"]
     assert "Nothing was changed" in confirm(lab_admin, networks, shown)
@@ -145,7 +146,7 @@ def test_the_admin_names_who_is_new_and_stores_it_with_a_tick(
     networks: LabClass, lab_admin: User, tess: User, theo: User, field: str
 ) -> None:
     User.objects.filter(pk=theo.pk).update(first_name="Theo", last_name="Torres")
-    enrolling.put_on_list(networks, [theo], at_once=True)
+    membership.put_on_list(networks, [theo], at_once=True)
     fields = {"name": "Networks", "owner": tess.pk, field: theo.pk}
     answer = save(lab_admin, "classes/labclass", networks, **fields)
     assert "Theo Torres · theo · Teacher · a student of this class" in answer.content.decode()

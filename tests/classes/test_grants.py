@@ -7,13 +7,15 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from accounts.models import User
-from classes import access, enrolling, running
+from classes import access, running
+from classes.enrolment import membership
 from classes.models import LabClass
 from clusters.models import Cluster
 from tests.classes.conftest import grant, invite, lab_class, logged_in
 from tests.labs import Lab
-from vms import assigning, operations, rules
-from vms.assigning import Table
+from vms import bulk_assignment, operations
+from vms.access import rules
+from vms.bulk_assignment import Table
 from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -72,17 +74,17 @@ def test_a_grant_on_one_cluster_is_none_on_another(restricted: Lab, building_b: 
 
 def test_a_class_lets_its_members_in_as_long_as_they_are_in_it(restricted: Lab, tess: User, ana: User, ben: User):
     made = lab_class(tess, restricted, 101)
-    enrolling.join(invite(made)[0], ana)
+    membership.join(invite(made)[0], ana)
     restricted.give(102, ben)
     assert (seen(ana), seen(tess), seen(ben)) == ({101}, {101}, set())
     member = made.memberships.get()
-    enrolling.remove(member, way=enrolling.KEEP, by=tess)
+    membership.remove(member, way=membership.KEEP, by=tess)
     assert seen(ana) == set()
 
 
 def test_taking_a_teachers_grant_takes_what_was_handed_on(restricted: Lab, tess: User, ana: User):
     made = lab_class(tess, restricted, 101)
-    enrolling.join(invite(made)[0], ana)
+    membership.join(invite(made)[0], ana)
     ClusterGrant.objects.get(user=tess).delete()
     assert not ClusterGrant.objects.exists()
     assert (seen(ana), seen(tess)) == (set(), set())
@@ -92,7 +94,7 @@ def test_a_machine_out_of_its_classs_places_is_operated_by_administrators_alone(
     building_a: Lab, tess: User, lab_admin: User, ana: User
 ):
     made = lab_class(tess, building_a, 101)
-    enrolling.join(invite(made)[0], ana)
+    membership.join(invite(made)[0], ana)
     building_a.give(102, ana)
     assert (seen(ana), seen(tess)) == ({101, 102}, {101})
     operations.request(building_a.machine(101), "start", by=ana)
@@ -109,7 +111,7 @@ def test_a_machine_out_of_its_classs_places_is_operated_by_administrators_alone(
 def test_a_machine_that_moves_to_another_pool_is_out_of_place(building_a: Lab, tess: User, ana: User):
     pooled(building_a, 101, "net")
     grant(tess, building_a, "net")
-    enrolling.join(invite(lab_class(tess, building_a, 101))[0], ana)
+    membership.join(invite(lab_class(tess, building_a, 101))[0], ana)
     assert seen(ana) == {101}
     machine = pooled(building_a, 101, "db")
     assert logged_in(ana).post(f"/vms/{machine.pk}/start/").status_code == 404
@@ -132,11 +134,11 @@ def test_nobody_is_assigned_a_machine_that_he_may_not_use(restricted: Lab, ana: 
     wanted = Assignment(vm=restricted.machine(101), user=ana)
     with pytest.raises(ValidationError, match="only for people who were granted it"):
         wanted.full_clean()
-    plan = assigning.plan(Table("ana,net-01"))
-    assert [row.verdict for row in plan.rows] == [assigning.Verdict.NO_GRANT]
+    plan = bulk_assignment.plan(Table("ana,net-01"))
+    assert [row.verdict for row in plan.rows] == [bulk_assignment.Verdict.NO_GRANT]
     grant(ana, restricted)
     wanted.full_clean()
-    assert assigning.plan(Table("ana,net-01")).given
+    assert bulk_assignment.plan(Table("ana,net-01")).given
 
 
 def test_what_was_asked_for_before_the_grant_was_taken_is_not_sent(restricted: Lab, ana: User):
@@ -166,7 +168,7 @@ def test_administrators_give_grants_in_the_admin(building_a: Lab, lab_admin: Use
 
 
 def test_a_clusters_page_says_which_classes_use_it(networks: LabClass, building_b: Lab, lab_admin: User, ana: User):
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     client = logged_in(lab_admin)
     pages = [
         client.get(f"/admin/clusters/cluster/{pk}/change/").content.decode()

@@ -10,13 +10,14 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from accounts.models import User
-from classes import enrolling, releasing
+from classes import releasing
+from classes.enrolment import membership
 from classes.models import ClassMachine, LabClass, Membership
 from clusters.models import ClusterHealth
 from tests.admin_pages import said
 from tests.classes.conftest import lab_class, logged_in
 from tests.labs import Lab, ago, carry_out, prepare
-from vms import assigning, inventory, operations, preparing
+from vms import bulk_assignment, inventory, operations, preparation
 from vms.models import Assignment, Operation, Preparation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,7 @@ class Room:
         if baseline:
             self.save("baseline", tess)
         self.ana, self.chen = (User.objects.create_user(name) for name in ("ana", "chen"))
-        enrolling.put_on_list(self.made, [self.ana, self.chen], at_once=True)
+        membership.put_on_list(self.made, [self.ana, self.chen], at_once=True)
         assert self.holder() == "ana"
 
     def save(self, name: str, person: User) -> None:
@@ -120,9 +121,9 @@ def by_a_table(room: Room, way: str) -> None:
 
 def by_a_table_of_an_administrator(room: Room, way: str) -> None:
     boss = User.objects.create_superuser("boss")
-    source = assigning.Table("chen,net-02")
-    plan = assigning.plan(source, end_first=True, way=way)
-    assigning.apply(source, end_first=True, expected=plan.digest, by=boss, way=way)
+    source = bulk_assignment.Table("chen,net-02")
+    plan = bulk_assignment.plan(source, end_first=True, way=way)
+    bulk_assignment.apply(source, end_first=True, expected=plan.digest, by=boss, way=way)
 
 
 PATHS: list[Callable[[Room, str], None]] = [
@@ -325,7 +326,7 @@ def test_a_step_that_fails_on_the_cluster_is_not_repeated(room: Room, monkeypatc
     Snapshot.objects.filter(name="later").delete()
     room.came_now()
     room.lab.pve.guest(102).newest_only = True
-    monkeypatch.setattr("vms.preparing.points.going", lambda *_, **__: [])
+    monkeypatch.setattr("vms.preparation.restore_points.going", lambda *_, **__: [])
     unassigned(room, Way.REVERT)
     room.prepare()
     room.prepare()
@@ -381,8 +382,8 @@ def test_everybody_gets_one_and_pools_pass_over_what_is_not_ready(room: Room, be
     unassigned(room, Way.REVERT)
     page = room.client.get(f"/classes/{room.made.pk}/machines/share/")
     assert page.context["plan"].pairs == ()
-    source = assigning.Pattern("net-{n:02}", "ben", start=2)
-    assert [row.verdict.value for row in assigning.plan(source, end_first=True).rows] == ["not ready"]
+    source = bulk_assignment.Pattern("net-{n:02}", "ben", start=2)
+    assert [row.verdict.value for row in bulk_assignment.plan(source, end_first=True).rows] == ["not ready"]
     room.prepare()
     assert room.holder() == "chen"
 
@@ -452,7 +453,7 @@ def test_a_class_that_is_reopened_gives_back_what_was_kept(room: Room):
 
 
 def test_a_table_gives_a_kept_machine_back_as_it_is(room: Room):
-    preparing.keep(Assignment.objects.live())
+    preparation.keep(Assignment.objects.live())
     page = room.post("machines/table/", text="ana,net-02")
     room.post("machines/table/", shown=page.context["shown"])
     assert (room.holder(), Preparation.objects.count()) == ("ana", 0)

@@ -9,7 +9,8 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import User
-from classes import enrolling, running
+from classes import running
+from classes.enrolment import membership
 from classes.models import Invite, LabClass, Membership
 from tests.classes.conftest import invite, lab_class, logged_in, rows, teacher
 from tests.labs import Lab
@@ -54,7 +55,7 @@ def test_a_hundred_join_and_thirty_machines_go_to_thirty(building_a: Lab):
     assert len(queue) == 70
     freed = Assignment.objects.live().select_related("vm").first()
     left = Membership.objects.select_related("lab_class__machine_set", "user").get(user=freed.user)
-    enrolling.remove(left, way="as-it-is", by=made.owner)
+    membership.remove(left, way="as-it-is", by=made.owner)
     assert Assignment.objects.live().get(vm=freed.vm).user_id == queue[0].user_id
 
 
@@ -79,9 +80,9 @@ def test_machines_that_are_freed_while_people_join_are_not_forgotten(building_a:
     row, _token, _code = invite(made)
     first, second, *rest = crowd(6)
     for person in (first, second):
-        enrolling.join(row, person)
-    leave = [lambda m=m: enrolling.remove(m, way="as-it-is", by=made.owner) for m in members(made)]
-    jobs: list[Any] = [*leave, *(lambda person=person: enrolling.join(row, person) for person in rest)]
+        membership.join(row, person)
+    leave = [lambda m=m: membership.remove(m, way="as-it-is", by=made.owner) for m in members(made)]
+    jobs: list[Any] = [*leave, *(lambda person=person: membership.join(row, person) for person in rest)]
     assert run_in_threads(*jobs) == []
     assert Assignment.objects.live().filter(user__in=rest).count() == 2
 

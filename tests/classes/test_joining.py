@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from classes import inviting
+from classes.enrolment import invites
 from classes.models import Invite, JoinTries, LabClass, Membership
-from classes.views import joining
+from classes.pages import joining
 from tests.classes.conftest import invite, logged_in
 from tests.conftest import PASSWORD
 from tests.labs import Lab
@@ -156,7 +156,7 @@ def test_nobody_joins_a_class_that_is_over(door: str, networks: LabClass, ana: U
 
 
 def test_an_old_link_lets_in_who_is_on_the_list(networks: LabClass, tess: User, ana: User, ben: User):
-    inviting.honour(networks, "networks-201", by=tess)
+    invites.honour(networks, "networks-201", by=tess)
     Membership.objects.create(lab_class=networks, user=ana)
     assert [logged_in(who).post("/join/networks-201/").status_code for who in (ana, ben)] == [302, 404]
 

@@ -4,7 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from classes import enrolling, running
+from classes import running
+from classes.enrolment import membership
 from classes.models import ClassMachine, LabClass, Membership
 from tests.classes.conftest import invite, logged_in
 from tests.labs import Lab, ago, queries
@@ -34,7 +35,7 @@ def test_the_page_offers_free_machines_of_the_granted_places(client: Client, net
 
 def test_taking_machines_brings_them_to_who_waits(client: Client, networks: LabClass, building_a: Lab):
     people = [User.objects.create_user(name) for name in ("ann", "bob", "cyd")]
-    enrolling.put_on_list(networks, people, at_once=True)
+    membership.put_on_list(networks, people, at_once=True)
     assert holders() == {"ann": "net-01", "bob": "net-02"}
     client.post(where(networks, "adopt/"), {"vm": [building_a.machine(104).pk]})
     assert holders()["cyd"] == "net-04"
@@ -48,7 +49,7 @@ def test_what_is_no_machine_is_passed_over(client: Client, networks: LabClass, t
 
 def test_one_machine_by_hand(client: Client, networks: LabClass, building_a: Lab, ana: User):
     ClassMachine.objects.update(is_kept_back=True)
-    enrolling.put_on_list(networks, [ana], at_once=True)
+    membership.put_on_list(networks, [ana], at_once=True)
     assert holders() == {}
     client.post(where(networks, "assign/"), {"vm": building_a.machine(102).pk, "person": ana.pk})
     assert holders() == {"ana": "net-02"}
@@ -65,7 +66,7 @@ def without_queue(networks: LabClass, *names: str) -> None:
     """People who are in the class and neither have a machine nor wait."""
     people = [User.objects.create_user(name) for name in names]
     ClassMachine.objects.update(is_kept_back=True)
-    enrolling.put_on_list(networks, people, at_once=True)
+    membership.put_on_list(networks, people, at_once=True)
     Membership.objects.update(waiting_since=None)
     ClassMachine.objects.update(is_kept_back=False)
 
@@ -101,7 +102,7 @@ def test_a_table_that_cannot_be_read_says_the_line(client: Client, networks: Lab
 
 
 def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabClass, building_a: Lab, ana: User):
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     machine = building_a.machine(101)
     assert "ana loses this machine" in client.get(where(networks, f"{machine.pk}/drop/")).content.decode()
     client.post(where(networks, f"{machine.pk}/drop/"), {"way": "as-it-is"})
@@ -111,17 +112,17 @@ def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabCla
 
 def test_a_machine_whose_grant_is_gone_goes_to_nobody(networks: LabClass, ana: User):
     networks.machine_set.cluster_grants.all().delete()
-    assert enrolling.join(invite(networks)[0], ana).machine is None
+    assert membership.join(invite(networks)[0], ana).machine is None
     assert not running.adoptable(networks).exists()
 
 
 def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, building_a: Lab, tess: User):
-    enrolling.put_on_list(networks, [User.objects.create_user("first")], at_once=True)
+    membership.put_on_list(networks, [User.objects.create_user("first")], at_once=True)
     client.get(where(networks))
     with queries() as few:
         client.get(where(networks))
     running.adopt(networks, [building_a.machine(103).pk, building_a.machine(104).pk], by=tess)
-    enrolling.put_on_list(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
+    membership.put_on_list(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
     with queries() as many:
         client.get(where(networks))
     assert len(many) <= len(few)

@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from accounts.models import User
-from classes import inviting, releasing, running
+from classes import releasing, running
+from classes.enrolment import invites
 from classes.models import Invite, LabClass
 from classes.models.invites import token_hash
-from classes.views.invites import COOKIE
+from classes.pages.invites import COOKIE
 from tests.admin_pages import said
 from tests.classes.conftest import lab_class, logged_in, teacher
 from tests.labs import Lab
@@ -94,7 +95,7 @@ def test_no_report_of_an_error_tells_the_token(networks: LabClass, tess: User, m
             make()
         except ZeroDivisionError:
             frames = ExceptionReporter(None, *sys.exc_info()).get_traceback_frames()
-            return str([frame["vars"] for frame in frames if frame["filename"] == inviting.__file__])
+            return str([frame["vars"] for frame in frames if frame["filename"] == invites.__file__])
         raise AssertionError
 
     drawn: list[str] = []
@@ -106,8 +107,8 @@ def test_no_report_of_an_error_tells_the_token(networks: LabClass, tess: User, m
     monkeypatch.setattr(Invite, "draw", lambda _: ("the-token", "the-code"))
     monkeypatch.setattr(Invite, "save", fail)
     invite = Invite(expires_at=timezone.now() + timedelta(days=1), max_uses=5)
-    report = told(lambda: inviting.renew(networks, invite, by=tess))
-    report += told(lambda: inviting.honour(networks, "the-token", by=tess))
+    report = told(lambda: invites.renew(networks, invite, by=tess))
+    report += told(lambda: invites.honour(networks, "the-token", by=tess))
     assert len(drawn) == 2
     assert "lab_class" in report
     assert "the-token" not in report
@@ -116,11 +117,11 @@ def test_no_report_of_an_error_tells_the_token(networks: LabClass, tess: User, m
 
 def test_an_old_link_is_for_the_list_and_no_new_invite_ends_it(networks: LabClass, tess: User):
     now = timezone.now()
-    old = inviting.honour(networks, "guessable", by=tess)
+    old = invites.honour(networks, "guessable", by=tess)
     assert (old.lab_class, old.created_by, old.max_uses) == (networks, tess, 5000)
     assert old.restricted_to_roster
     assert now <= old.expires_at - timedelta(days=180) <= timezone.now()
-    inviting.renew(networks, Invite(expires_at=now + timedelta(days=1), max_uses=5), by=tess)
+    invites.renew(networks, Invite(expires_at=now + timedelta(days=1), max_uses=5), by=tess)
     old.refresh_from_db()
     assert old.revoked_at is None
 
@@ -130,7 +131,7 @@ def test_a_new_invite_ends_those_before_it_and_of_no_other_class(
 ):
     def renew(where: LabClass) -> Invite:
         invite = Invite(expires_at=timezone.now() + timedelta(days=1), max_uses=5)
-        token, code = inviting.renew(where, invite, by=tess)
+        token, code = invites.renew(where, invite, by=tess)
         assert (invite.token_hash, invite.lab_class, invite.created_by) == (token_hash(token), where, tess)
         assert code
         return invite
@@ -141,6 +142,6 @@ def test_a_new_invite_ends_those_before_it_and_of_no_other_class(
         changes__has_key="revoked_at", action=LogEntry.Action.UPDATE
     )
     assert said_of.count() == 1
-    assert not inviting.revoke(first)
+    assert not invites.revoke(first)
     assert said_of.count() == 1
-    assert inviting.revoke(second)
+    assert invites.revoke(second)

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from classes import enrolling
+from classes.enrolment import membership
 from classes.models import LabClass, Membership
 from tests.classes.conftest import invite, logged_in
 from tests.labs import Lab, prepare, queries
@@ -30,7 +30,7 @@ def verdicts(page: Any) -> list[str]:
 
 def test_the_preview_says_what_becomes_of_each_line(client: Client, networks: LabClass, ana: User, ben: User):
     User.objects.create_user("off", is_active=False)
-    enrolling.put_on_list(networks, [ben], at_once=True)
+    membership.put_on_list(networks, [ben], at_once=True)
     page = client.post(where(networks, "add/"), {"text": "username\nANA\nben\nnobody\noff\ntess\nana", "at_once": "on"})
     assert verdicts(page) == ["new", "member", "unknown", "disabled", "teacher", "repeated"]
     client.post(where(networks, "add/"), {"shown": page.context["shown"]})
@@ -46,7 +46,7 @@ def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass,
 
 
 def test_who_is_on_the_list_joins_if_that_is_wanted(client: Client, networks: LabClass, ana: User):
-    enrolling.put_on_list(networks, [ana], at_once=False)
+    membership.put_on_list(networks, [ana], at_once=False)
     shown = [client.post(where(networks, "add/"), {"text": "ana", **more}) for more in ({}, {"at_once": "on"})]
     assert [verdicts(page) for page in shown] == [["listed"], ["joins"]]
     assert not shown[0].context["shown"]
@@ -56,7 +56,7 @@ def test_who_is_on_the_list_joins_if_that_is_wanted(client: Client, networks: La
 
 def test_a_stale_preview_writes_nothing(client: Client, networks: LabClass, ana: User, ben: User):
     page = client.post(where(networks, "add/"), {"text": "ana\nben", "at_once": "on"})
-    enrolling.put_on_list(networks, [ben], at_once=True)
+    membership.put_on_list(networks, [ben], at_once=True)
     again = client.post(where(networks, "add/"), {"shown": page.context["shown"]})
     assert verdicts(again) == ["new", "member"]
     assert not Membership.objects.filter(user=ana).exists()
@@ -68,7 +68,7 @@ def test_who_goes_keeps_or_loses_the_machine(
 ):
     ana = User.objects.create_user("ana")
     building_a.give(101, User.objects.create_user("eve"))
-    assert enrolling.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
+    assert membership.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
     client.post(where(networks, f"{Membership.objects.get().pk}/remove/"), {"way": choice})
     prepare(building_a)
     assert (Assignment.objects.live().filter(user=ana).count(), building_a.commands("/status/shutdown$")) == outcome
@@ -76,21 +76,21 @@ def test_who_goes_keeps_or_loses_the_machine(
 
 
 def test_leaving_needs_a_choice(client: Client, networks: LabClass, ana: User):
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     assert client.post(where(networks, f"{Membership.objects.get().pk}/remove/")).status_code == 400
     assert Membership.objects.live().exists()
 
 
 def test_who_left_may_come_back(networks: LabClass, tess: User, ana: User):
     row = invite(networks)[0]
-    enrolling.join(row, ana)
-    enrolling.remove(Membership.objects.get(), way="as-it-is", by=tess)
-    assert enrolling.join(row, ana).is_new
+    membership.join(row, ana)
+    membership.remove(Membership.objects.get(), way="as-it-is", by=tess)
+    assert membership.join(row, ana).is_new
     assert Membership.objects.count() == 2
 
 
 def test_who_lost_a_machine_waits_again_when_a_teacher_says_so(client: Client, networks: LabClass, ana: User):
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     held = Assignment.objects.get()
     client.post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/", {"way": "as-it-is"})
     assert not Assignment.objects.live().exists()
@@ -100,7 +100,7 @@ def test_who_lost_a_machine_waits_again_when_a_teacher_says_so(client: Client, n
 
 def test_the_table_has_no_formulas(client: Client, networks: LabClass, ana: User):
     User.objects.filter(pk=ana.pk).update(first_name="=HYPERLINK(1)")
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     answer = client.get(where(networks, "export/"))
     text = answer.content.decode("utf-8-sig")
     assert "ana,'=HYPERLINK(1)," in text
@@ -111,18 +111,18 @@ def test_the_table_has_no_formulas(client: Client, networks: LabClass, ana: User
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "{{ 7|add:7 }}"])
 def test_names_are_text(client: Client, networks: LabClass, ana: User, name: str):
     User.objects.filter(pk=ana.pk).update(first_name=name)
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     page = client.get(where(networks)).content.decode()
     assert "<script>alert" not in page
     assert "alert(1)" in page or "{{ 7|add:7 }}" in page
 
 
 def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, ana: User):
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     client.get(where(networks))
     with queries() as few:
         client.get(where(networks))
-    enrolling.put_on_list(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
+    membership.put_on_list(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
     with queries() as many:
         client.get(where(networks))
     assert len(many) == len(few)

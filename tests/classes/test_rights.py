@@ -4,8 +4,9 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Group
 
 from accounts.models import User
-from classes import access, enrolling, running
+from classes import access, running
 from classes.access import TABLE, Right, Role
+from classes.enrolment import membership
 from classes.models import LabClass
 from clusters.models import Cluster
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
@@ -17,7 +18,7 @@ from vms.models import VirtualMachine
 def people(networks: LabClass, tess: User, lab_admin: User, ana: User) -> dict[Role, User]:
     cora = teacher("cora")
     running.add_co_owner(networks, cora, by=networks.owner)
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     return {Role.OWNER: tess, Role.CO_OWNER: cora, Role.ADMINISTRATOR: lab_admin, Role.MEMBER: ana}
 
 

@@ -14,7 +14,8 @@ from django.test import Client
 
 from accounts import locks
 from accounts.models import User
-from classes import enrolling, running
+from classes import running
+from classes.enrolment import membership
 from classes.models import LabClass, Membership
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
 from tests.conftest import PASSWORD
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def member(networks: LabClass, ana: User) -> Membership:
-    enrolling.join(invite(networks)[0], ana)
+    membership.join(invite(networks)[0], ana)
     return Membership.objects.get(user=ana)
 
 
@@ -60,15 +61,17 @@ def own_student(row: Membership, lab: Lab) -> None:
 
 
 def also_in_another_class_of_hers(row: Membership, lab: Lab) -> None:
-    enrolling.put_on_list(lab_class(row.lab_class.owner, lab, 104, name="Second"), [row.user], at_once=True)
+    membership.put_on_list(lab_class(row.lab_class.owner, lab, 104, name="Second"), [row.user], at_once=True)
 
 
 def also_with_another_teacher(row: Membership, lab: Lab) -> None:
-    enrolling.put_on_list(lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=True)
+    membership.put_on_list(lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=True)
 
 
 def on_the_list_of_another_teacher(row: Membership, lab: Lab) -> None:
-    enrolling.put_on_list(lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=False)
+    membership.put_on_list(
+        lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=False
+    )
 
 
 def with_a_machine_from_an_administrator(row: Membership, lab: Lab) -> None:
@@ -160,7 +163,7 @@ def test_an_administrator_may_for_students_of_several(member: Membership, buildi
 
 
 def test_who_left_is_not_helped(member: Membership, tess: User) -> None:
-    enrolling.remove(member, way="as-it-is", by=tess)
+    membership.remove(member, way="as-it-is", by=tess)
     assert try_all(tess, member)[0] == "404"
 
 
@@ -192,7 +195,7 @@ def test_a_post_that_confirmed_nothing_does_nothing(member: Membership, tess: Us
 
 
 def test_a_confirmation_is_for_who_saw_it_and_for_whom(member: Membership, tess: User, ben: User, networks: LabClass):
-    enrolling.put_on_list(networks, [ben], at_once=True)
+    membership.put_on_list(networks, [ben], at_once=True)
     other = Membership.objects.get(user=ben)
     client = logged_in(tess)
     shown = client.get(where(member, "password/")).context["shown"]

@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import User
 from clusters.models import Cluster, DeletedCluster, PendingImport
 from tests.clusters.files import CANARY, CORE, PEM, entry
-from vms import schedule
+from vms.worker import schedule
 
 pytestmark = pytest.mark.django_db
 

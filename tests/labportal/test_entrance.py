@@ -11,8 +11,8 @@ from axes.models import AccessAttempt
 from django.core.management import call_command
 from django.test import Client
 
+from labportal import public_address
 from tests.waits import PATIENCE
-from vms import entrance
 
 pytestmark = pytest.mark.django_db
 
@@ -53,34 +53,34 @@ def proxy(**changed: str) -> Iterator[str]:
 
 def test_a_proxy_that_changes_nothing_is_sound():
     with proxy() as address:
-        assert list(entrance.faults(address)) == []
+        assert list(public_address.faults(address)) == []
     assert not AccessAttempt.objects.exists()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8000", "127.0.0.1:443"])
 def test_a_proxy_that_changes_the_host_is_told(host: str):
     with proxy(Host=host) as address:
-        (fault,) = entrance.faults(address)
+        (fault,) = public_address.faults(address)
     assert "the proxy changes host, port or protocol" in fault
 
 
 def test_a_host_that_is_not_ours_is_told():
     with proxy(Host="backend.example") as address:
-        (fault,) = entrance.faults(address)
+        (fault,) = public_address.faults(address)
     assert "check ALLOWED_HOSTS" in fault
 
 
 def test_another_site_is_told(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(entrance, "reverse", lambda name: "/healthz")
+    monkeypatch.setattr(public_address, "reverse", lambda name: "/healthz")
     with proxy() as address:
-        (fault,) = entrance.faults(address)
+        (fault,) = public_address.faults(address)
     assert "does not show the portal's login form" in fault
 
 
 def test_an_address_that_leads_to_itself_is_told(monkeypatch: pytest.MonkeyPatch):
     headers = {"Location": "https://labs.example.org/accounts/login/"}
-    monkeypatch.setattr(entrance, "_ask", lambda *args: (301, headers, ""))
-    (fault,) = entrance.faults("https://labs.example.org")
+    monkeypatch.setattr(public_address, "_ask", lambda *args: (301, headers, ""))
+    (fault,) = public_address.faults("https://labs.example.org")
     assert "leads to itself" in fault
 
 

@@ -16,8 +16,9 @@ from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labportal import catalogues
 from tests.labs import Lab, building_a, carry_out, clock, sim
-from vms import messenger, operations
+from vms import operations
 from vms.models import Alert, AlertMessage, MachineSet, Operation, Snapshot, VirtualMachine
+from vms.monitoring import notifications
 
 __all__ = ["building_a", "clock", "sim"]
 
@@ -202,6 +203,6 @@ def test_mail_is_in_the_language_of_the_portal(machine: VirtualMachine, settings
     )
     AlertMessage.objects.create(alert=alert, channel="mail", event="open", next_at=now)
     with translation.override("es"):
-        messenger.send_due(now)
+        notifications.send_due(now)
     assert "rechaza la credencial del portal" in mail.outbox[0].subject
     assert "Introduce uno válido en sus ajustes." in mail.outbox[0].body

@@ -16,7 +16,7 @@ from accounts.models import User
 from tests.conftest import PASSWORD
 from tests.labportal.fronts import HOST, VISITORS, Front, Visitor, portal, proxy
 from tests.own_database import ON_POSTGRES, copy_of, default_connection
-from vms.console import ends
+from vms.console import close_codes
 
 LOGIN, LIST = "/accounts/login/", "/vms/"
 
@@ -91,7 +91,7 @@ def test_a_websocket_passes_both_ways(admin: Visitor):
         line.recv(timeout=30)
     assert ended.value.rcvd
     assert (ended.value.rcvd.code, ended.value.rcvd.reason) == (
-        ends.DENIED,
+        close_codes.DENIED,
         "this permit is used, too old or not yours",
     )
 

@@ -16,7 +16,7 @@ from django.utils.translation import trans_real
 from tests.labportal import catalogues
 from tests.labportal.catalogues import Entry
 from tests.waits import PATIENCE
-from vms import rules
+from vms.access import rules
 
 ROOMS = ("accounts", "classes", "clusters", "labportal", "vms")
 

@@ -10,7 +10,7 @@ from accounts.models import User
 from tests.labs import Lab
 from vms import operations
 from vms.models import ClusterSync, Operation
-from vms.operations import admission, handing
+from vms.operations import admission, enqueue
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +64,7 @@ def test_what_was_let_through_is_handed_over_save_what_the_caller_works_on(
     waiting: Lab, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ):
     handed: list[Operation] = []
-    monkeypatch.setattr(handing, "operation", handed.append)
+    monkeypatch.setattr(enqueue, "operation", handed.append)
     ClusterSync.objects.update(node_limit=9, cluster_limit=9)
     mine = Operation.objects.waiting().first()
     with django_capture_on_commit_callbacks(execute=True):

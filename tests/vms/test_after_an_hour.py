@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from tests.labs import Lab
-from vms import operations, schedule
+from vms import operations
 from vms.models import Assignment, ClusterSync, Operation, Schedule, VirtualMachine
-from vms.worker import Worker
+from vms.worker import Worker, schedule
 
 pytestmark = pytest.mark.usefixtures("own_database")
 

@@ -13,8 +13,8 @@ from clusters import proxmox
 from clusters.models import Cluster, ClusterHealth, LoginState
 from tests.labs import Lab, ago, queries, writes
 from tests.own_database import run_in_threads
-from vms import alerts, credential_ends
 from vms.models import Alert, AlertMessage, ClusterSync, CredentialEnd
+from vms.monitoring import alerts, credential_expiry
 
 TO = {"ALERT_MAIL_TO": ["boss@school.test"]}
 SOON = timedelta(seconds=30)
@@ -240,7 +240,7 @@ def limited(lab: Lab, *, days: float) -> None:
 @pytest.mark.django_db
 def test_a_token_that_ends_soon_is_told(building_a: Lab, watch: Watch):
     limited(building_a, days=13)
-    assert credential_ends.ask() == 1
+    assert credential_expiry.ask() == 1
     assert watch.after() == ["[Lab Portal] The portal's access to Building A ends soon"]
     assert "API token portal@pve!labs ends on" in mail.outbox[0].body
     assert watch.after(timedelta(days=3)) == []
@@ -249,7 +249,7 @@ def test_a_token_that_ends_soon_is_told(building_a: Lab, watch: Watch):
 @pytest.mark.django_db
 def test_a_token_that_ends_late_is_not_told(building_a: Lab, watch: Watch):
     limited(building_a, days=15)
-    credential_ends.ask()
+    credential_expiry.ask()
     assert watch.after() == []
 
 
@@ -259,7 +259,7 @@ def test_the_read_only_token_ends_by_itself(building_a: Lab, watch: Watch):
     token = building_a.pve.add_token("portal@pve", "look", privsep=False, expire=expire)
     building_a.row.read_token_id, building_a.row.read_token_secret = token.full_id, token.secret
     building_a.row.save()
-    credential_ends.ask()
+    credential_expiry.ask()
     watch.after()
     assert "read-only token portal@pve!look ends on" in mail.outbox[0].body
 
@@ -267,21 +267,21 @@ def test_the_read_only_token_ends_by_itself(building_a: Lab, watch: Watch):
 @pytest.mark.django_db
 def test_a_new_token_ends_the_trouble(building_a: Lab, watch: Watch):
     limited(building_a, days=2)
-    credential_ends.ask()
+    credential_expiry.ask()
     watch.after()
     token = building_a.pve.add_token("portal@pve", "new", privsep=False)
     building_a.row.token_id, building_a.row.token_secret = token.full_id, token.secret
     building_a.row.save()
     assert watch.after() == []
-    credential_ends.ask()
+    credential_expiry.ask()
     assert watch.after() == ["[Lab Portal] The portal's access to Building A was prolonged"]
 
 
 @pytest.mark.django_db
 def test_a_cluster_is_asked_about_its_token_once_in_six_hours(building_a: Lab):
-    assert [credential_ends.ask(), credential_ends.ask()] == [1, 0]
+    assert [credential_expiry.ask(), credential_expiry.ask()] == [1, 0]
     CredentialEnd.objects.update(asked_at=ago(hours=7))
-    assert credential_ends.ask() == 1
+    assert credential_expiry.ask() == 1
 
 
 @pytest.mark.django_db
@@ -291,8 +291,8 @@ def test_a_cluster_that_may_not_say_is_not_asked_again_at_once(building_a: Lab):
     building_a.row.user, building_a.row.token_id, building_a.row.token_secret = "few@pve", token.full_id, token.secret
     building_a.row.save()
     asked = building_a.pve.count("GET", "/access/users")
-    credential_ends.ask()
-    credential_ends.ask()
+    credential_expiry.ask()
+    credential_expiry.ask()
     assert building_a.pve.count("GET", "/access/users") == asked + 1
     assert "not allowed" in CredentialEnd.objects.get().problem
 
@@ -300,7 +300,7 @@ def test_a_cluster_that_may_not_say_is_not_asked_again_at_once(building_a: Lab):
 @pytest.mark.django_db
 def test_a_silent_cluster_is_not_asked_about_its_token(building_a: Lab):
     fall_silent()
-    assert credential_ends.ask() == 0
+    assert credential_expiry.ask() == 0
     assert building_a.pve.count() == 0
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from accounts.models import User
 from tests.labs import Lab, carry_out
-from vms import operations, rules
+from vms import operations
+from vms.access import rules
 from vms.models import Operation
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,10 @@ from accounts.models import User
 from clusters.models import Cluster
 from tests.labs import Lab, carry_out, queries
 from tests.vms.sets import many
-from vms import operations, rules
+from vms import operations
+from vms.access import rules
 from vms.models import Batch, ClusterSync, MachineSet, Operation, Snapshot, VirtualMachine
-from vms.operations.many import MOST_IN_A_MINUTE
+from vms.operations.batches import MOST_IN_A_MINUTE
 
 pytestmark = pytest.mark.django_db
 

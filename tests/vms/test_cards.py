@@ -8,8 +8,8 @@ from django.db.models.signals import post_init
 from django.utils import timezone
 
 from tests.labs import Lab, queries
-from vms import cards
 from vms.models import Operation, VirtualMachine
+from vms.pages import cards
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from clusters.proxmox import vnc
 from tests.bench import displays as bench_displays
 from tests.labs import Lab
 from tests.vms.consoles import Portal, browser_of, end_of, eventually, key, permit, portal
-from vms.console import pipe, socket
+from vms.console import relay, websocket
 from vms.models import Assignment, ConsoleSession, Operation, VirtualMachine
 
 __all__ = ["portal"]
@@ -37,7 +37,7 @@ def of_ana(ana: User) -> Client:
 @pytest.fixture
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked ten times a second who may stay."""
-    monkeypatch.setattr(socket, "CHECK_EVERY", 0.1)
+    monkeypatch.setattr(websocket, "CHECK_EVERY", 0.1)
 
 
 def test_what_is_typed_arrives_and_the_display_is_seen(
@@ -186,7 +186,7 @@ def test_a_browser_that_takes_no_pictures_is_gone(
     portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, monkeypatch: pytest.MonkeyPatch
 ):
     building_a.pve.guest(102).vnc_backend = bench_displays.stand()
-    monkeypatch.setattr(pipe, "TAKE_WITHIN", 0.5)
+    monkeypatch.setattr(relay, "TAKE_WITHIN", 0.5)
     with silent_browser(portal, permit(of_ana, running.pk), of_ana) as sock:
         sock.sendall(frame(bench_displays.ask(64 * 1024, 1000)))
         assert eventually(ConsoleSession.objects.exists)

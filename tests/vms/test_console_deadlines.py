@@ -2,7 +2,7 @@
 
 from clusters.proxmox import vnc
 from labportal.serve import UVICORN
-from vms.console import closing, pipe, socket
+from vms.console import closing, relay, websocket
 from vms.models import ConsoleSession
 
 WITHIN = 20.0
@@ -17,7 +17,7 @@ def test_a_browser_that_answers_no_ping_is_noticed():
 
 
 def test_a_browser_that_takes_nothing_is_noticed():
-    assert pipe.TAKE_WITHIN <= WITHIN
+    assert relay.TAKE_WITHIN <= WITHIN
 
 
 def test_a_cluster_that_says_nothing_is_noticed():
@@ -25,8 +25,8 @@ def test_a_cluster_that_says_nothing_is_noticed():
 
 
 def test_rights_are_asked_every_half_minute_and_a_lease_outlives_two_turns():
-    assert socket.CHECK_EVERY == 30.0
-    assert ConsoleSession.LEASE.total_seconds() > 2 * socket.CHECK_EVERY + 10
+    assert websocket.CHECK_EVERY == 30.0
+    assert ConsoleSession.LEASE.total_seconds() > 2 * websocket.CHECK_EVERY + 10
 
 
 def test_what_is_taken_away_is_seen_within_three_seconds():

@@ -15,7 +15,7 @@ from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries
 from tests.vms.consoles import browser_of, grant, permit
-from vms.console import socket
+from vms.console import websocket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, MachineSet, Operation, VirtualMachine, consoles
 
 pytestmark = pytest.mark.django_db
@@ -253,9 +253,9 @@ def test_a_flood_of_permits_ends(running: VirtualMachine, ana: User):
 
 
 def test_a_process_serves_so_many(running: VirtualMachine, ana: User, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(socket, "_open", 100)
+    monkeypatch.setattr(websocket, "_open", 100)
     assert told(browser_of(ana), running.pk) == (503, "full")
-    monkeypatch.setattr(socket, "_open", 99)
+    monkeypatch.setattr(websocket, "_open", 99)
     assert permit(browser_of(ana), running.pk)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.vms.consoles import key, update
-from vms.console.ends import Ended
-from vms.console.messages import Filter, control, viewing
+from vms.console.client_messages import Filter, control, viewing
+from vms.console.close_codes import Ended
 
 FORMAT = b"\0" * 4 + b"\x20\x18\0\1" + b"\0\xff" * 3 + b"\x10\x08\0" + b"\0" * 3
 POINTER = struct.pack(">BBHH", 5, 1, 10, 10)

@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
-from vms.console.ends import Ended
-from vms.console.pictures import Pictures
+from vms.console.close_codes import Ended
+from vms.console.server_messages import Pictures
 
 FORMAT = b"\x20\x18\0\1" + b"\0\xff" * 3 + b"\x10\x08\0" + b"\0" * 3
 BEGIN = struct.pack(">HH", 640, 480) + FORMAT + struct.pack(">I", 4) + b"pc-1"

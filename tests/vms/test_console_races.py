@@ -7,9 +7,9 @@ import pytest
 from accounts.models import User
 from tests.labs import Lab
 from tests.own_database import run_in_threads
-from vms import schedule
-from vms.console import door
+from vms.console import permissions
 from vms.models import ConsoleGrant, ConsoleSession, Operation
+from vms.worker import schedule
 
 own = pytest.mark.usefixtures("own_database")
 
@@ -50,7 +50,7 @@ def test_the_worker_ends_what_a_dead_process_left(building_a: Lab, ana: User):
     assert Operation.objects.get().outcome == "View only. The portal's process ended."
 
 
-def scope(host: str, origin: str | None, scheme: str = "ws") -> door.Scope:
+def scope(host: str, origin: str | None, scheme: str = "ws") -> permissions.Scope:
     headers = [(b"host", host.encode())] + ([(b"origin", origin.encode())] if origin is not None else [])
     return {"scheme": scheme, "headers": headers}
 
@@ -76,16 +76,16 @@ FOREIGN = [
 
 @pytest.mark.parametrize(("host", "origin", "scheme"), OURS)
 def test_a_page_of_ours(host: str, origin: str, scheme: str):
-    assert door.is_ours(scope(host, origin, scheme))
+    assert permissions.is_ours(scope(host, origin, scheme))
 
 
 @pytest.mark.parametrize(("host", "origin", "scheme"), FOREIGN)
 def test_a_page_of_somebody_else(host: str, origin: str | None, scheme: str):
-    assert not door.is_ours(scope(host, origin, scheme))
+    assert not permissions.is_ours(scope(host, origin, scheme))
 
 
 @pytest.mark.parametrize("name", [b"host", b"origin"])
 def test_a_header_that_comes_twice_is_none(name: bytes):
     good = scope("localhost", "http://localhost")
     twice = itertools.chain(good["headers"], [pair for pair in good["headers"] if pair[0] == name])
-    assert not door.is_ours(good | {"headers": list(twice)})
+    assert not permissions.is_ours(good | {"headers": list(twice)})

@@ -16,7 +16,7 @@ from clusters import proxmox
 from clusters.models import Cluster
 from tests.labs import Lab
 from tests.vms.consoles import browser_of
-from vms.console import door, ends
+from vms.console import close_codes, permissions
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -28,18 +28,18 @@ def of_ana(ana: User) -> Client:
 
 
 @pytest.fixture
-def visitor(building_a: Lab, ana: User, of_ana: Client) -> door.Visitor:
+def visitor(building_a: Lab, ana: User, of_ana: Client) -> permissions.Visitor:
     key = str(of_ana.session.session_key)
     machine = building_a.give(102, ana)
-    return door.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="control"), key)
+    return permissions.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="control"), key)
 
 
-def test_who_still_holds_the_machine_stays(visitor: door.Visitor):
-    door.stay(visitor)
+def test_who_still_holds_the_machine_stays(visitor: permissions.Visitor):
+    permissions.stay(visitor)
 
 
 def code_of(call: Callable[[], object]) -> int:
-    with pytest.raises(ends.Ended) as ended:
+    with pytest.raises(close_codes.Ended) as ended:
         call()
     return ended.value.code
 
@@ -47,24 +47,24 @@ def code_of(call: Callable[[], object]) -> int:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (lambda: Assignment.objects.live().end(), ends.WITHDRAWN),
-        (lambda: VirtualMachine.objects.update(gone_at=timezone.now()), ends.NOT_THERE),
-        (lambda: Cluster.objects.update(is_active=False, is_default=False), ends.CLUSTER_OFF),
-        (lambda: ConsoleSession.objects.all().delete(), ends.UNREACHABLE),
-        (lambda: User.objects.update(is_active=False), ends.LOGIN),
-        (lambda: User.objects.update(must_change_password=True), ends.LOGIN),
-        (lambda: Session.objects.all().delete(), ends.LOGIN),
+        (lambda: Assignment.objects.live().end(), close_codes.WITHDRAWN),
+        (lambda: VirtualMachine.objects.update(gone_at=timezone.now()), close_codes.NOT_THERE),
+        (lambda: Cluster.objects.update(is_active=False, is_default=False), close_codes.CLUSTER_OFF),
+        (lambda: ConsoleSession.objects.all().delete(), close_codes.UNREACHABLE),
+        (lambda: User.objects.update(is_active=False), close_codes.LOGIN),
+        (lambda: User.objects.update(must_change_password=True), close_codes.LOGIN),
+        (lambda: Session.objects.all().delete(), close_codes.LOGIN),
     ],
 )
-def test_who_may_not_stay_is_told_why(visitor: door.Visitor, change: Callable[[], object], code: int):
-    door.stay(visitor)
+def test_who_may_not_stay_is_told_why(visitor: permissions.Visitor, change: Callable[[], object], code: int):
+    permissions.stay(visitor)
     change()
-    assert code_of(lambda: door.stay(visitor)) == code
+    assert code_of(lambda: permissions.stay(visitor)) == code
 
 
-def test_staying_renews_the_lease(visitor: door.Visitor):
+def test_staying_renews_the_lease(visitor: permissions.Visitor):
     before = timezone.now()
-    door.stay(visitor)
+    permissions.stay(visitor)
     lease = ConsoleSession.objects.get().leased_until - timedelta(seconds=75)
     assert before <= lease <= timezone.now()
 
@@ -73,34 +73,36 @@ def test_a_machine_that_was_deleted_or_is_gone_is_not_entered(building_a: Lab, a
     machine, key = building_a.give(102, ana), str(of_ana.session.session_key)
     permits = [ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view") for _ in range(2)]
     VirtualMachine.objects.update(gone_at=timezone.now())
-    assert [code_of(lambda one=one: door.enter(one, key)) for one in permits] == [ends.NOT_THERE] * 2
+    assert [code_of(lambda one=one: permissions.enter(one, key)) for one in permits] == [close_codes.NOT_THERE] * 2
     assert not ConsoleSession.objects.exists()
 
 
 def test_a_refusal_by_the_rules_is_said_in_one_word(building_a: Lab, ana: User, of_ana: Client):
     machine, key = building_a.give(101, ana), str(of_ana.session.session_key)
-    with pytest.raises(ends.Ended) as ended:
-        door.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
-    assert (ended.value.code, ended.value.reason) == (ends.OFF, "off")
+    with pytest.raises(close_codes.Ended) as ended:
+        permissions.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
+    assert (ended.value.code, ended.value.reason) == (close_codes.OFF, "off")
 
 
-def test_an_end_of_the_display_is_the_machines_or_not(visitor: door.Visitor, building_a: Lab):
-    assert door.why_it_ended(visitor).code == ends.UNREACHABLE
+def test_an_end_of_the_display_is_the_machines_or_not(visitor: permissions.Visitor, building_a: Lab):
+    assert permissions.why_it_ended(visitor).code == close_codes.UNREACHABLE
     building_a.pve.guest(102).status = "stopped"
-    assert door.why_it_ended(visitor).code == ends.OFF
+    assert permissions.why_it_ended(visitor).code == close_codes.OFF
     building_a.pve.stop()
-    assert door.why_it_ended(visitor).code == ends.UNREACHABLE
+    assert permissions.why_it_ended(visitor).code == close_codes.UNREACHABLE
 
 
-def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(visitor: door.Visitor, monkeypatch: pytest.MonkeyPatch):
+def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(
+    visitor: permissions.Visitor, monkeypatch: pytest.MonkeyPatch
+):
     asked: list[float] = []
 
     def read(_config: object, *, deadline: float) -> NoReturn:
         asked.append(deadline)
         raise proxmox.TimedOut(sent=False)
 
-    monkeypatch.setattr(door.gate, "read", read)
-    assert door.why_it_ended(visitor).code == ends.UNREACHABLE
+    monkeypatch.setattr(permissions.gate, "read", read)
+    assert permissions.why_it_ended(visitor).code == close_codes.UNREACHABLE
     assert asked == [3.0]
 
 
@@ -108,12 +110,12 @@ def test_what_is_off_or_out_of_reach_takes_no_place(building_a: Lab, ana: User, 
     machine, key = building_a.give(102, ana), str(of_ana.session.session_key)
 
     def enter() -> None:
-        door.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
+        permissions.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
 
     building_a.pve.guest(102).status = "stopped"
-    assert code_of(enter) == ends.OFF
+    assert code_of(enter) == close_codes.OFF
     building_a.pve.stop()
-    assert code_of(enter) == ends.UNREACHABLE
+    assert code_of(enter) == close_codes.UNREACHABLE
     assert not ConsoleSession.objects.exists()
     assert {one.outcome for one in Operation.objects.all()} == {
         "View only. Not opened: the machine does not run.",
@@ -150,25 +152,27 @@ ORIGIN, HOST = (b"origin", b"https://lab.test"), (b"host", b"lab.test")
 )
 def test_a_page_of_the_portal_is_told_by_origin_and_host(asked: dict[str, object], ours: bool, settings: Any):
     settings.ALLOWED_HOSTS = ["lab.test"]
-    assert door.is_ours(asked) is ours
+    assert permissions.is_ours(asked) is ours
 
 
 @pytest.mark.parametrize(("debug", "ours"), [(True, True), (False, False)])
 def test_without_allowed_hosts_it_is_this_machine_while_debugging(settings: Any, debug: bool, ours: bool):
     settings.ALLOWED_HOSTS, settings.DEBUG = [], debug
     for host in b"localhost", b"127.0.0.1:8000", b"[::1]":
-        assert door.is_ours(scope((b"origin", b"https://" + host), (b"host", host))) is ours
-    assert not door.is_ours(scope(ORIGIN, HOST))
+        assert permissions.is_ours(scope((b"origin", b"https://" + host), (b"host", host))) is ours
+    assert not permissions.is_ours(scope(ORIGIN, HOST))
 
 
 def test_the_login_is_in_one_of_the_cookies():
     cookies = (b"cookie", b"a=1"), (b"cookie", b"sessionid=key; b=2")
-    assert door.session_key(scope(*cookies)) == "key"
-    assert door.session_key(scope(cookies[0])) == ""
-    assert code_of(lambda: door.enter("token", "")) == ends.LOGIN
+    assert permissions.session_key(scope(*cookies)) == "key"
+    assert permissions.session_key(scope(cookies[0])) == ""
+    assert code_of(lambda: permissions.enter("token", "")) == close_codes.LOGIN
 
 
-def test_a_session_that_is_another_persons_now_keeps_no_console(visitor: door.Visitor, of_ana: Client, ben: User):
+def test_a_session_that_is_another_persons_now_keeps_no_console(
+    visitor: permissions.Visitor, of_ana: Client, ben: User
+):
     ben.is_staff = True
     ben.save()
     ben.user_permissions.add(Permission.objects.get(codename="operate_virtualmachine"))
@@ -176,6 +180,6 @@ def test_a_session_that_is_another_persons_now_keeps_no_console(visitor: door.Vi
     session[SESSION_KEY] = str(ben.pk)
     session["_auth_user_hash"] = ben.get_session_auth_hash()
     session.save()
-    with pytest.raises(ends.Ended) as ended:
-        door.stay(visitor)
-    assert ended.value.code == ends.WITHDRAWN
+    with pytest.raises(close_codes.Ended) as ended:
+        permissions.stay(visitor)
+    assert ended.value.code == close_codes.WITHDRAWN

@@ -7,7 +7,7 @@ from django.test import Client
 from accounts.models import User
 from tests.admin_pages import confirm
 from tests.labs import Lab, admit, carry_out
-from vms import operations, preparing
+from vms import operations, preparation
 from vms.models import Assignment, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ def test_the_bulk_assignment_cancels_what_waits(waiting: Operation, client: Clie
 
 
 def test_the_click_of_the_next_holder_is_his_own(waiting: Operation, building_a: Lab, ben: User):
-    preparing.free(Assignment.objects.all(), way="as-it-is", by=ben)
+    preparation.free(Assignment.objects.all(), way="as-it-is", by=ben)
     operation, new = operations.request(building_a.give(101, ben), "start", by=ben)
     carry_out()
     assert (new, operation.requested_by, building_a.commands()) == (True, ben, 1)

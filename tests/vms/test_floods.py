@@ -9,7 +9,7 @@ from accounts.models import User
 from tests.labs import Lab, queries
 from vms import operations
 from vms.models import Operation
-from vms.operations.asking import go_on
+from vms.operations.requesting import go_on
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries, writes
 from tests.vms.answers import LIST, answer, missing, row, vmids
 from vms import inventory
-from vms.inventory import table
+from vms.inventory import machine_table
 from vms.models import ClusterSync, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -218,16 +218,16 @@ def test_a_list_is_newer_than_a_status_of_long_ago(building_a: Lab):
 
 
 def test_a_status_observed_while_the_list_is_being_read_stays(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
-    read, machine = table.read, building_a.machine(101)
+    read, machine = machine_table.read, building_a.machine(101)
     building_a.pve.guest(101).name = "renamed"
 
-    def late(*args: Any, **others: Any) -> dict[int, table.Row]:
+    def late(*args: Any, **others: Any) -> dict[int, machine_table.Row]:
         """After the rows were read, and before they are written."""
         rows = read(*args, **others)
         machine.observe("running", at=timezone.now())
         return rows
 
-    monkeypatch.setattr(table, "read", late)
+    monkeypatch.setattr(machine_table, "read", late)
     building_a.sync()
     assert (building_a.machine(101).name, building_a.machine(101).status) == ("renamed", "running")
 

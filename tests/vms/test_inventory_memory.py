@@ -12,7 +12,7 @@ from clusters.models import Cluster
 from tests.labs import Lab, ago, queries
 from tests.vms.answers import LIST, NODES, answer, missing, node, row, vmids
 from vms import inventory
-from vms.inventory import memory, runs
+from vms.inventory import last_read, sync_runs
 from vms.models import ClusterSync, Node, Pool, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ def is_whole(lab: Lab) -> bool:
 def sync_elsewhere(lab: Lab) -> None:
     """A read by another process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory, "_memories", {})
+        patch.setattr(last_read, "_memories", {})
         lab.sync()
 
 
@@ -144,15 +144,15 @@ def test_after_a_minute_everything_is_looked_at(building_a: Lab, monkeypatch: py
     VirtualMachine.objects.filter(vmid=101).update(name="by hand")
     building_a.sync()
     assert building_a.machine(101).name == "by hand"
-    monkeypatch.setattr(memory, "LIFE", 0.0)
+    monkeypatch.setattr(last_read, "LIFE", 0.0)
     building_a.sync()
     assert building_a.machine(101).name == "net-01"
 
 
 def test_reads_in_between_make_the_minute_no_longer(building_a: Lab):
-    known = memory.recall(building_a.config)
+    known = last_read.recall(building_a.config)
     building_a.sync()
-    after = memory.recall(building_a.config)
+    after = last_read.recall(building_a.config)
     assert known
     assert after
     assert (after is known, after.whole_at) == (False, known.whole_at)
@@ -219,7 +219,7 @@ def test_another_database(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
 def test_a_read_that_could_not_be_written_is_not_remembered(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
     building_a.pve.guest(101).name = "renamed"
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "note", lambda *args, **others: 1 / 0)
+        patch.setattr(sync_runs, "note", lambda *args, **others: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             building_a.sync()
     building_a.sync()
@@ -247,10 +247,10 @@ def test_a_cluster_that_was_deleted_is_forgotten(building_a: Lab):
     config = building_a.config
     Cluster.objects.filter(pk=building_a.row.pk).delete()
     inventory.sync(config)
-    assert memory.recall(config) is None
+    assert last_read.recall(config) is None
 
 
 def test_what_is_too_old_to_be_used_is_forgotten(building_a: Lab, building_b: Lab, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(memory, "LIFE", 0.0)
+    monkeypatch.setattr(last_read, "LIFE", 0.0)
     building_a.sync()
-    assert len(memory._memories) == 1
+    assert len(last_read._memories) == 1

@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from tests.labs import Lab
 from tests.own_database import run_in_threads
-from vms import messenger
 from vms.models import Alert, AlertMessage
+from vms.monitoring import notifications
 
 State = AlertMessage.State
 PATH = "/hooks/very-secret-part"
@@ -77,7 +77,7 @@ def begin(channel: str = "webhook") -> AlertMessage:
 
 
 def send(*, later: timedelta = timedelta(seconds=1)) -> AlertMessage:
-    messenger.send_due(timezone.now() + later)
+    notifications.send_due(timezone.now() + later)
     return AlertMessage.objects.get()
 
 
@@ -98,7 +98,7 @@ def test_the_webhook_is_called_with_the_facts(building_a: Lab, receiver: Receive
 @pytest.mark.django_db
 def test_the_webhook_is_called_when_it_is_over(building_a: Lab, receiver: Receiver):
     begin().alert.close(timezone.now(), channels=["webhook"])
-    messenger.send_due(timezone.now())
+    notifications.send_due(timezone.now())
     assert [json.loads(body)["state"] for _, _, body in receiver.calls] == ["open", "closed"]
 
 
@@ -108,14 +108,14 @@ def test_a_secret_signs_the_body(building_a: Lab, receiver: Receiver, settings: 
     begin()
     send()
     _, headers, body = receiver.calls[0]
-    assert headers[messenger.SIGNATURE] == "sha256=" + hmac.new(b"between us", body, hashlib.sha256).hexdigest()
+    assert headers[notifications.SIGNATURE] == "sha256=" + hmac.new(b"between us", body, hashlib.sha256).hexdigest()
 
 
 @pytest.mark.django_db
 def test_without_a_secret_nothing_is_signed(building_a: Lab, receiver: Receiver):
     begin()
     send()
-    assert messenger.SIGNATURE not in receiver.calls[0][1]
+    assert notifications.SIGNATURE not in receiver.calls[0][1]
 
 
 @pytest.mark.django_db
@@ -159,7 +159,7 @@ def test_a_closed_port_is_given_up_after_some_tries(building_a: Lab, settings: A
 def test_who_takes_the_message_and_says_nothing_is_not_told_twice(
     building_a: Lab, settings: Any, monkeypatch: pytest.MonkeyPatch, drip: bytes
 ):
-    monkeypatch.setattr(messenger, "TIMEOUT", 0.3)
+    monkeypatch.setattr(notifications, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=dripping, args=[listener, drip], daemon=True).start()
         settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{listener.getsockname()[1]}/"
@@ -200,7 +200,7 @@ def test_the_address_and_the_secret_are_written_nowhere(
 def test_of_many_workers_one_calls(building_a: Lab, receiver: Receiver):
     begin()
     now = timezone.now() + timedelta(seconds=1)
-    assert run_in_threads(*[lambda: messenger.send_due(now)] * 4) == []
+    assert run_in_threads(*[lambda: notifications.send_due(now)] * 4) == []
     assert len(receiver.calls) == 1
 
 
@@ -271,7 +271,7 @@ def test_what_cannot_be_sent_has_failed_and_the_next_message_is_sent(
     now = timezone.now()
     alert = Alert.objects.create(cluster_id="building-a", kind="cluster_down", text="x", since=now, seen_at=now)
     alert.open(now, text="It does not answer.", since=now, channels=["mail", "webhook"])
-    messenger.send_due(now + timedelta(seconds=1))
+    notifications.send_due(now + timedelta(seconds=1))
     by_mail, by_webhook = AlertMessage.objects.order_by("channel")
     assert (by_mail.state, by_mail.problem, by_webhook.state) == (State.FAILED, reason, State.SENT)
 

@@ -13,8 +13,8 @@ import pvesim
 from accounts.models import User
 from clusters.models import Cluster
 from tests.labs import queries, simulated, writes
-from vms import not_adopted
 from vms.models import Operation, VirtualMachine
+from vms.pages import import_offer
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +108,7 @@ def test_a_cluster_that_does_not_answer_is_told(client: Client, admin: User, fil
 def test_a_cluster_that_hangs_does_not_hold_up_the_page(
     client: Client, admin: User, file: Path, pve: pvesim.Cluster, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(not_adopted, "DEADLINE", 0.3)
+    monkeypatch.setattr(import_offer, "DEADLINE", 0.3)
     pve.faults.hang("^/cluster/resources$")
     assert "did not answer in time" in text(log_in(client, admin))
 

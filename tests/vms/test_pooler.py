@@ -22,8 +22,8 @@ from tests.pgbouncer import Pooler, pooler
 from tests.processes import begun, server
 from tests.waits import PATIENCE, line_of
 from vms import inventory
+from vms.connection_pooler import is_used
 from vms.models import Assignment, ClusterSync, VirtualMachine
-from vms.pooler import is_used
 
 __all__ = ["pooler"]
 

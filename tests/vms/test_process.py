@@ -90,7 +90,7 @@ def test_the_work_of_a_killed_worker_is_taken_up_within_a_minute(pve: pvesim.Clu
 
 
 def test_a_job_that_was_never_enqueued_is_found(pve: pvesim.Cluster, admin: User, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("vms.operations.handing.operation", lambda one: None)
+    monkeypatch.setattr("vms.operations.enqueue.operation", lambda one: None)
     operation = click(admin)
     with begun("manage.py", "worker"):
         until(lambda: in_state(operation, State.DONE))

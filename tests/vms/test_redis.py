@@ -10,8 +10,7 @@ from django.test import Client
 
 from accounts.models import User
 from tests.labs import Lab
-from vms import jobs
-from vms.worker import Worker, process
+from vms.worker import Worker, process, tasks
 
 pytestmark = [
     pytest.mark.usefixtures("own_database"),
@@ -41,7 +40,7 @@ def test_the_trap_is_one():
 def test_a_job_that_somebody_put_there_is_read_as_data(building_a: Lab):
     import django_rq  # noqa: PLC0415 - an optional extra
 
-    jobs.look_closer.enqueue("building-a")
+    tasks.look_closer.enqueue("building-a")
     queue = django_rq.get_queue("clusters")
     queue.connection.hset(f"rq:job:{queue.job_ids[-1]}", "data", zlib.compress(pickle.dumps(Trap())))
     worker = Worker()

@@ -17,7 +17,7 @@ from clusters.models import Adoption, Cluster
 from tests.own_database import default_connection, postgres_only, second_connection, sqlite_only
 from tests.vms import database_states
 from tests.vms.database_states import FALLBACKS, NOWHERE, TROUBLES, Trouble, execute
-from vms import connectivity, registry
+from vms import database_connectivity, registry
 from vms.registry import Reason, Source
 
 pytestmark = pytest.mark.usefixtures("own_database")
@@ -176,7 +176,7 @@ def test_an_error_of_a_database_that_is_there_is_raised(tempting_file, trouble: 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_who_takes_that_error_for_an_outage_gets_the_file(tempting_file, monkeypatch, trouble: Trouble):
     save("here")
-    monkeypatch.setattr(connectivity, "can_open", lambda: False)
+    monkeypatch.setattr(database_connectivity, "can_open", lambda: False)
     with trouble.enter():
         assert registry.state().source is Source.FILE
 

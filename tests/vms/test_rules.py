@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab
-from vms import operations, rules
+from vms import operations
+from vms.access import rules
 from vms.models import Operation, Snapshot, VirtualMachine
 
 POWER = {"start", "shutdown", "stop", "reboot", "reset", "suspend", "resume"}

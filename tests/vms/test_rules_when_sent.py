@@ -7,7 +7,8 @@ import pytest
 from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labs import Lab, admit, carry_out
-from vms import operations, rules
+from vms import operations
+from vms.access import rules
 from vms.models import MachineSet, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db

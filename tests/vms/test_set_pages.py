@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import User
 from tests.labs import Lab, queries, writes
 from tests.vms.sets import many
-from vms import access
+from vms.access import lookups
 from vms.models import Assignment, Batch, MachineSet, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +67,7 @@ def test_an_auditor_looks_and_asks_for_nothing(client: Client, networks: Machine
 
 
 def test_an_auditor_who_looks_after_the_set_starts_its_machines(client: Client, networks: MachineSet, auditor: User):
-    assert not access.operates_set(auditor, None)
+    assert not lookups.operates_set(auditor, None)
     networks.stewards.add(auditor)
     client.force_login(auditor)
     ask(client, networks, "start", whose="all")
@@ -81,7 +81,7 @@ def test_only_of_an_auditor_it_is_asked_which_machines_he_may_operate(
     lab_admin.has_perm("vms.operate_virtualmachine")
     for person, found, asked in (steward, len(machines), 0), (lab_admin, len(machines), 0), (auditor, 0, 1):
         with queries() as seen:
-            assert len(access.operable_among(person, machines)) == found
+            assert len(lookups.operable_among(person, machines)) == found
         assert sum("vms_virtualmachine" in one["sql"] for one in seen) == asked
 
 
@@ -90,9 +90,9 @@ def test_stewards_who_would_not_be_chosen_today_are_listed_while_they_can_log_in
 ):
     steward.groups.add(Group.objects.get(name="Teacher"))
     networks.stewards.set([steward, ana])
-    assert [(row.user, row.machineset) for row in access.unfit_stewards()] == [(ana, networks)]
+    assert [(row.user, row.machineset) for row in lookups.unfit_stewards()] == [(ana, networks)]
     User.objects.filter(pk=ana.pk).update(is_active=False)
-    assert not access.unfit_stewards().exists()
+    assert not lookups.unfit_stewards().exists()
 
 
 def test_a_lab_administrator_starts_the_machines_of_any_set(client: Client, networks: MachineSet, lab_admin: User):

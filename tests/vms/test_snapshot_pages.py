@@ -9,7 +9,7 @@ from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labs import Lab, carry_out
 from tests.vms.test_machine_list import HOSTILE, Page
-from vms import rules
+from vms.access import rules
 from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,9 @@ from django.utils import timezone
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth, LoginState
 from tests.labs import Lab, ago, queries, writes
-from vms import credential_ends, operations
+from vms import operations
 from vms.models import Alert, ClusterSync, Node, WorkerBeat
+from vms.monitoring import credential_expiry
 
 pytestmark = pytest.mark.django_db
 
@@ -144,7 +145,7 @@ def test_a_rejected_credential(staff: Client, building_a: Lab, worker: WorkerBea
 
 def test_until_when_the_token_is_good(staff: Client, building_a: Lab, worker: WorkerBeat):
     assert "expiry unknown" in fact(read(staff), "Credential")
-    credential_ends.ask()
+    credential_expiry.ask()
     assert fact(read(staff), "Credential") == "does not expire"
 
 

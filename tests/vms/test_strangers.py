@@ -9,7 +9,7 @@ from accounts.models import User
 from tests.labs import Lab, carry_out
 from tests.vms.consoles import browser_of
 from vms import inventory, operations
-from vms.console import door, ends
+from vms.console import close_codes, permissions
 from vms.models import Assignment, ConsoleGrant, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -60,17 +60,17 @@ def page(user: User, name: str, *args: Any) -> str:
 # Touched
 
 
-def enter(machine: VirtualMachine, user: User) -> door.Visitor:
+def enter(machine: VirtualMachine, user: User) -> permissions.Visitor:
     """As the websocket does."""
     key = str(browser_of(user).session.session_key)
-    return door.enter(ConsoleGrant.issue(machine, user=user, session_key=key, mode="control"), key)
+    return permissions.enter(ConsoleGrant.issue(machine, user=user, session_key=key, mode="control"), key)
 
 
 def test_its_console_is_not_opened(building_a: Lab, hers: VirtualMachine, ana: User):
     reuse(building_a)
-    with pytest.raises(ends.Ended) as ended:
+    with pytest.raises(close_codes.Ended) as ended:
         enter(hers, ana)
-    assert (ended.value.code, ended.value.reason) == (ends.REPLACED, "another machine has this number now")
+    assert (ended.value.code, ended.value.reason) == (close_codes.REPLACED, "another machine has this number now")
     assert building_a.pve.count("POST") == 0
     assert row_of(hers).gone_at
 

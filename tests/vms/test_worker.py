@@ -15,9 +15,10 @@ from clusters.models import Adoption, Cluster, ClusterHealth
 from tests.labs import Lab, ago, carry_out
 from tests.own_database import run_in_threads, second_connection
 from tests.waits import PATIENCE
-from vms import operations, rules, schedule
+from vms import operations
+from vms.access import rules
 from vms.models import ClusterSync, Operation, VirtualMachine
-from vms.worker import Worker
+from vms.worker import Worker, schedule
 
 pytestmark = pytest.mark.usefixtures("own_database")
 

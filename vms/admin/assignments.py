@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.choosing import Choosing
 from accounts.downloads import Downloadable
-from vms import preparing
+from vms import preparation
 from vms.admin import bulk
 from vms.admin.filters import ClusterOfMachineFilter, LastsFilter
 from vms.models import Assignment, Preparation
 from vms.models.assignments import AssignmentQuerySet
-from vms.preparing.choosing import Choice, changed
+from vms.pages.release_choice import Choice, changed
 
 State = Preparation.State
 
@@ -101,10 +101,12 @@ class AssignmentAdmin(Choosing[Assignment], Downloadable[Assignment]):
         person: Any = request.user
         try:
             with transaction.atomic():
-                freed = preparing.free(chosen, way=choice.way, by=person, shown=choice.shown) if choice.is_made else []
+                freed = (
+                    preparation.free(chosen, way=choice.way, by=person, shown=choice.shown) if choice.is_made else []
+                )
                 for one in freed:
                     self.log_change(request, one.assignment, "Ended.")
-        except preparing.Changed:
+        except preparation.Changed:
             messages.warning(request, changed())
             return None
         text = ngettext("%(n)d assignment ended.", "%(n)d assignments ended.", len(freed))

@@ -16,9 +16,9 @@ from accounts import previews
 from accounts.forms import TableForm
 from accounts.spreadsheet import Unreadable
 from clusters.models import Cluster
-from vms import assigning
-from vms.assigning import Pattern, Plan, PlanChanged, Share, Source, Table
-from vms.assigning.sources import facts_of
+from vms import bulk_assignment
+from vms.bulk_assignment import Pattern, Plan, PlanChanged, Share, Source, Table
+from vms.bulk_assignment.sources import facts_of
 from vms.models import Preparation, VirtualMachine
 
 PURPOSE = "assignments"
@@ -131,7 +131,7 @@ def view(request: HttpRequest, model_admin: Admin) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             chosen = form.cleaned_data
-            plan = assigning.plan(form.source(), end_first=chosen["end_first"], way=chosen["prepare"])
+            plan = bulk_assignment.plan(form.source(), end_first=chosen["end_first"], way=chosen["prepare"])
         except Unreadable as error:
             form.add_error(None, str(error))
         else:
@@ -152,14 +152,14 @@ def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
     if kept is None:
         messages.error(request, TOO_OLD)
         return redirect("admin:vms_assignment_bulk")
-    source = assigning.source_from(kept["way"], kept["facts"])
+    source = bulk_assignment.source_from(kept["way"], kept["facts"])
     person: Any = request.user
     chosen = {"end_first": kept["end_first"], "way": kept["prepare"]}
     try:
-        done = assigning.apply(source, **chosen, expected=kept["digest"], by=person)
+        done = bulk_assignment.apply(source, **chosen, expected=kept["digest"], by=person)
     except PlanChanged as error:
         messages.warning(request, str(error))
-        fresh = _shown(request, assigning.plan(source, **chosen))
+        fresh = _shown(request, bulk_assignment.plan(source, **chosen))
         return _page(request, model_admin, {"way": kept["way"], **fresh})
     _tell(request, done)
     return redirect("admin:vms_assignment_changelist")

@@ -3,6 +3,6 @@
 The browser meets the portal alone: no address, ticket or password of a cluster reaches it.
 """
 
-from vms.console.socket import serve
+from vms.console.websocket import serve
 
 __all__ = ["serve"]

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import DatabaseError
 
-from vms.console.door import Visitor
+from vms.console.permissions import Visitor
 from vms.console.threads import apart
 from vms.models import ConsoleSession
 from vms.models.consoles import Standing

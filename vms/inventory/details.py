@@ -13,7 +13,7 @@ from django.utils import timezone
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from vms.inventory import identity
-from vms.inventory.saved import write_snapshots
+from vms.inventory.snapshots import write_snapshots
 from vms.models import VirtualMachine
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop
 
 from clusters import proxmox
 from clusters.models import Cluster
-from vms.inventory.table import LIST_LAG
+from vms.inventory.machine_table import LIST_LAG
 from vms.models import VirtualMachine
 
 logger = logging.getLogger(__name__)

@@ -51,7 +51,7 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def end(self, *, kept_until: datetime | None = None) -> int:
         """End those that last, and write it down. Returns how many: not those that somebody else just ended.
 
-        Their machines stay unreleased: `vms.preparing` releases them. What these people asked for and no cluster has
+        Their machines stay unreleased: `vms.preparation` releases them. What these people asked for and no cluster has
         heard of is cancelled: the next holder's click is his own.
         """
         now = timezone.now()

@@ -6,13 +6,13 @@ whoever takes over from a dead worker looks, and does not repeat.
 
 from vms.models.batches import FOR_MANY
 from vms.operations.admission import WAIT_FOR, admit, position, waiting_before
-from vms.operations.asking import Refused, cancel, request
+from vms.operations.batches import MOST_MACHINES, request_many
 from vms.operations.following import SETTLE_WITHIN
 from vms.operations.kinds import KINDS, Kind
-from vms.operations.many import MOST_MACHINES, request_many
+from vms.operations.reconcile import follow_all, sweep
+from vms.operations.requesting import Refused, cancel, request
 from vms.operations.sending import SEND_WITHIN
 from vms.operations.steps import STEPS, work_on
-from vms.operations.sweeping import follow_all, sweep
 
 __all__ = [
     "FOR_MANY",

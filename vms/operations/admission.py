@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from vms.models import ClusterSync, Operation
-from vms.operations import handing
+from vms.operations import enqueue
 
 State = Operation.State
 
@@ -38,7 +38,7 @@ def admit(cluster_id: str, *, without: uuid.UUID | None = None) -> int:
         admitted = [one for one in _next_in_turn(limits) if _let_through(one, now)]
         for one in admitted:
             if one.pk != without:
-                transaction.on_commit(partial(handing.operation, one), robust=True)
+                transaction.on_commit(partial(enqueue.operation, one), robust=True)
     return len(admitted)
 
 

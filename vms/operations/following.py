@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from vms.models import Operation, Preparation, Snapshot, VirtualMachine
-from vms.operations import asking, handing
+from vms.operations import enqueue, requesting
 from vms.operations.kinds import KINDS, Kind
 
 State = Operation.State
@@ -151,9 +151,9 @@ def _end(operation: Operation, state: str, outcome: str) -> None:
             VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
         if ended and state == State.DONE:
             _note_snapshot(operation)
-            asking.go_on(operation)
+            requesting.go_on(operation)
         if ended and (freed := Preparation.objects.open().filter(operation=operation).first()):
-            transaction.on_commit(partial(handing.preparation, freed.pk), robust=True)
+            transaction.on_commit(partial(enqueue.preparation, freed.pk), robust=True)
 
 
 def _note_snapshot(operation: Operation) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from clusters import proxmox
-from vms import rules
+from vms.access import rules
 from vms.models import Operation, VirtualMachine
 
 Action = Operation.Action

@@ -10,7 +10,7 @@ from accounts.models import User
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox.client import DEADLINE
-from vms import rules
+from vms.access import rules
 from vms.inventory import identity
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.operations import kinds

@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from django.db import Error as DatabaseError
 from django.db import connections
 
-from vms.worker import engines
-from vms.worker.beat import Beat
+from vms.worker import backends
+from vms.worker.heartbeat import Beat
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Worker:
         self.name = f"{socket.gethostname()[:50]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.stopping = threading.Event()
         self.beat = Beat(self.name)
-        self._engine = engines.chosen(self.name)
+        self._engine = backends.chosen(self.name)
         self._pools = {queue: Pool(queue, size) for queue, size in (threads or THREADS).items()}
 
     def run(self) -> bool:

@@ -1,0 +1,75 @@
+"""The end of a class: closed and kept in the archive, opened again, or deleted."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from classes import access, releasing
+from classes.access import Right
+from classes.models import Membership
+from classes.pages import freeing
+from vms import preparation
+from vms.pages.machine_list import PersonRequest, login_needed
+from vms.pages.release_choice import Choice, changed
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def end(request: PersonRequest, pk: int) -> HttpResponse:
+    """GET asks what becomes of the machines, POST ends the class."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    choice = Choice(request, releasing.unreleased(lab_class))
+    if not choice.is_made:
+        return freeing.page(request, lab_class, choice, "end", tab="settings")
+    try:
+        freed = releasing.end(lab_class, way=choice.way, by=request.user, shown=choice.shown)
+    except preparation.Changed:
+        messages.warning(request, changed())
+        return redirect(request.path)
+    freeing.tell(request, freed)
+    messages.success(request, _("The class “%(name)s” has ended.") % {"name": lab_class.name})
+    return redirect("classes-machines" if freed else "classes-archive", *([pk] if freed else []))
+
+
+@require_POST
+@login_needed
+def reopen(request: PersonRequest, pk: int) -> HttpResponse:
+    lab_class = access.find(request.user, pk, Right.RUN)
+    if lab_class.is_being_deleted:
+        access.find(request.user, pk, Right.PEOPLE)
+    was_past = lab_class.is_past_its_last_day
+    given = releasing.reopen(lab_class)
+    messages.success(request, _("The class “%(name)s” is open again.") % {"name": lab_class.name})
+    if was_past:
+        messages.info(request, _("Its last day was over, so it was removed. Set a new one on the page “Settings”."))
+    if given:
+        text = ngettext(
+            "%(n)d person has the kept machine again.", "%(n)d people have their kept machines again.", given
+        )
+        messages.success(request, text % {"n": given})
+    return redirect("classes-machines", pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def delete(request: PersonRequest, pk: int) -> HttpResponse:
+    """GET says what is lost, POST does it."""
+    lab_class = access.find(request.user, pk, Right.PEOPLE)
+    choice = Choice(request, releasing.unreleased(lab_class))
+    if not choice.is_made:
+        people = Membership.objects.joined().filter(lab_class=lab_class).count()
+        return freeing.page(request, lab_class, choice, "delete", tab="settings", people=people)
+    try:
+        is_gone = releasing.delete(lab_class, way=choice.way, by=request.user, shown=choice.shown)
+    except preparation.Changed:
+        messages.warning(request, changed())
+        return redirect(request.path)
+    if is_gone:
+        messages.success(request, _("The class “%(name)s” is deleted.") % {"name": lab_class.name})
+        return redirect("classes-list")
+    text = _("The class “%(name)s” has ended, and is deleted as soon as its machines are ready.")
+    messages.success(request, text % {"name": lab_class.name})
+    return redirect("classes-machines", pk)

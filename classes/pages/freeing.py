@@ -1,0 +1,37 @@
+"""What the pages share that take machines from people."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import ngettext
+
+from classes.models import LabClass
+from classes.pages.pages import tabs
+from vms.models import Preparation
+from vms.pages.machine_list import PersonRequest
+from vms.pages.release_choice import Choice
+
+
+def page(
+    request: PersonRequest, lab_class: LabClass, choice: Choice, what: str, *, tab: str = "machines", **more: Any
+) -> HttpResponse:
+    context = tabs(request, lab_class, tab, what=what, **choice.context, **more)
+    return render(request, "classes/free.html", context, status=choice.status)
+
+
+def tell(request: PersonRequest, freed: list[Preparation]) -> None:
+    """What becomes of the machines now."""
+    waits = sum(one.state == Preparation.State.OPEN for one in freed)
+    ready = len(freed) - waits
+    if ready:
+        text = ngettext("%(n)d machine is free.", "%(n)d machines are free.", ready)
+        messages.success(request, text % {"n": ready})
+    if waits:
+        text = ngettext(
+            "%(n)d machine is being prepared. Nobody gets it before it is ready.",
+            "%(n)d machines are being prepared. Nobody gets them before they are ready.",
+            waits,
+        )
+        messages.success(request, text % {"n": waits})

@@ -1,0 +1,92 @@
+"""The ways into a class. What a link and a code are is shown once, on the page after the one that made them."""
+
+from django.contrib import messages
+from django.core import signing
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from classes import access
+from classes.access import Right
+from classes.enrolment import invites as inviting
+from classes.forms import InviteForm
+from classes.models import ClassMachine, Invite, LabClass
+from classes.pages.pages import tabs
+from vms.pages.machine_list import PersonRequest, login_needed
+
+# How a browser brings a new invite from the request that made it to the page that shows it, and keeps it no longer.
+COOKIE, SALT, CARRIED = "new-invite", "classes.new-invite", 120
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+@sensitive_variables("token", "code", "made", "carried")
+def tab(request: PersonRequest, pk: int) -> HttpResponse:
+    """GET: the invites and the form. POST: a new one; older ones of the class end with it."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    size = ClassMachine.objects.filter(lab_class=lab_class).count()
+    form = InviteForm(request.POST or None, initial={"max_uses": size or 30})
+    if request.method != "POST":
+        return _page(request, lab_class, form)
+    if lab_class.is_over:
+        messages.error(request, _("The class has ended. Reopen it to create invites."))
+    elif not form.is_valid():
+        return _page(request, lab_class, form)
+    else:
+        invite = form.save(commit=False)
+        token, code = inviting.renew(lab_class, invite, by=request.user)
+        return _carry(request, redirect("classes-invite", pk), invite, token, code)
+    return redirect("classes-invite", pk)
+
+
+@sensitive_variables("token", "code", "carried")
+def _carry(request: PersonRequest, response: HttpResponse, invite: Invite, token: str, code: str) -> HttpResponse:
+    carried = signing.dumps({"by": request.user.pk, "invite": invite.pk, "token": token, "code": code}, salt=SALT)
+    response.set_cookie(
+        COOKIE, carried, max_age=CARRIED, path=reverse("classes-invite", args=[invite.lab_class_id]),
+        secure=request.is_secure(), httponly=True, samesite="Strict",
+    )  # fmt: skip
+    return response
+
+
+@sensitive_variables()
+def _carried(request: PersonRequest, lab_class: LabClass) -> dict[str, str] | None:
+    """What this person made a moment ago, if it still opens the class."""
+    try:
+        found = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=CARRIED)
+    except signing.BadSignature:
+        return None
+    made = Invite.objects.filter(pk=found["invite"], lab_class=lab_class, revoked_at=None)
+    if found["by"] != request.user.pk or not made.exists():
+        return None
+    link = request.build_absolute_uri(reverse("classes-join", args=[found["token"]]))
+    return {"link": link, "code": found["code"]}
+
+
+@sensitive_variables("made", "more", "context")
+def _page(request: PersonRequest, lab_class: LabClass, form: InviteForm) -> HttpResponse:
+    invites = Invite.objects.filter(lab_class=lab_class).select_related("created_by")
+    made = _carried(request, lab_class)
+    door = request.build_absolute_uri(reverse("classes-join-code"))
+    more = {"form": form, "made": made, "door": door, "invites": invites[:20], "now": timezone.now()}
+    context = tabs(request, lab_class, "invite", **more)
+    response = render(request, "classes/invite.html", context, status=400 if form.errors else 200)
+    if COOKIE in request.COOKIES:
+        response.delete_cookie(COOKIE, path=request.path, samesite="Strict")
+    return response
+
+
+@require_POST
+@login_needed
+def revoke(request: PersonRequest, pk: int, invite: int) -> HttpResponse:
+    lab_class = access.find(request.user, pk, Right.RUN)
+    found = get_object_or_404(Invite, pk=invite, lab_class=lab_class)
+    if inviting.revoke(found):
+        messages.success(request, _("The invite is revoked."))
+    return redirect("classes-invite", pk)

@@ -1,0 +1,86 @@
+"""The login of a student: whether it is locked, and a new first password. The teacher's pages."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import first_passwords, locks, previews
+from accounts.models import User
+from classes import access, logins
+from classes.access import Right
+from classes.models import LabClass, Membership
+from classes.pages.pages import tabs
+from vms.pages.machine_list import PersonRequest, login_needed
+
+PURPOSE = "class-new-password"
+
+
+@require_GET
+@login_needed
+def page(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+    """What the teacher can do about the login of this person. How it is says nothing where that is nothing."""
+    lab_class, row = _found(request, pk, member)
+    held = [] if logins.why_not(row.user, by=request.user) else locks.of(row.user)
+    return _page(request, lab_class, row, "state", locks=held)
+
+
+@require_POST
+@login_needed
+def unlock(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+    _lab_class, row = _found(request, pk, member)
+    said = {"person": row.user.get_username()}
+    if refusal := logins.why_not(row.user, by=request.user):
+        messages.error(request, refusal)
+    elif locks.take_off(row.user):
+        messages.success(request, _("%(person)s can log in again.") % said)
+    else:
+        messages.info(request, _("%(person)s was not locked.") % said)
+    return redirect("classes-login", pk, member)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+@sensitive_variables("password")
+def new_password(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+    """GET: the question. POST: the password, once: sent again, the page finds that it was given."""
+    lab_class, row = _found(request, pk, member)
+    if refusal := logins.why_not(row.user, by=request.user):
+        messages.error(request, refusal)
+        return redirect("classes-login", pk, member)
+    if request.method != "POST":
+        kept = {"person": row.user_id, "state": first_passwords.state(row.user)}
+        return _page(request, lab_class, row, "ask", shown=previews.seal(PURPOSE, request, kept))
+    password = _given(request, row.user)
+    if not password:
+        messages.error(request, _("This was done already, or the page is too old. Nothing was changed now."))
+        return redirect("classes-login", pk, member)
+    return _page(request, lab_class, row, "given", password=password)
+
+
+def _given(request: PersonRequest, person: User) -> str:
+    """Empty when another password was given meanwhile."""
+    kept = previews.unseal(PURPOSE, request, request.POST.get("shown", "")) or {}
+    if kept.get("person") != person.pk:
+        return ""
+    try:
+        return first_passwords.give(person, seen=kept["state"])
+    except first_passwords.Changed:
+        return ""
+
+
+def _found(request: PersonRequest, pk: int, member: int) -> tuple[LabClass, Membership]:
+    lab_class = access.find(request.user, pk, Right.RUN)
+    live = Membership.objects.live().filter(lab_class=lab_class).select_related("user")
+    return lab_class, get_object_or_404(live, pk=member)
+
+
+def _page(request: PersonRequest, lab_class: LabClass, row: Membership, what: str, **more: Any) -> HttpResponse:
+    about = {"member": row, "person": row.user, "what": what, "refusal": logins.why_not(row.user, by=request.user)}
+    response = render(request, "classes/login.html", tabs(request, lab_class, "people", **about, **more))
+    response["Cache-Control"] = "private, no-store"  # once it holds a password
+    return response

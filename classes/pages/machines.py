@@ -1,0 +1,215 @@
+"""The machines of a class: which it has, who holds them, and which it may take."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.models import User
+from classes import access, releasing, running
+from classes.access import Right
+from classes.forms import AssignForm
+from classes.models import ClassMachine, LabClass, Membership
+from classes.pages import freeing
+from classes.pages.pages import tabs
+from vms import preparation
+from vms.models import VirtualMachine
+from vms.pages import cards
+from vms.pages.machine_list import PersonRequest, login_needed
+from vms.pages.release_choice import Choice, changed
+
+# Boxes to tick on one page; more are found by name.
+SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Row:
+    """A machine of the class on the page: what it is doing, who holds it, and whether it may be given away."""
+
+    card: cards.Card
+    cluster: str
+    holder: User | None
+    outlook: preparation.Outlook | None
+    is_granted: bool
+    is_gone: bool
+    is_leaving: bool
+
+
+def rows_of(lab_class: LabClass) -> list[Row]:
+    """In a number of queries that does not grow with the machines."""
+    own = VirtualMachine.objects.filter(class_machine__lab_class=lab_class)
+    machines = list(own.select_related("cluster__health", "cluster__sync").order_by("cluster__name", "name", "vmid"))
+    outlooks = {one.machine.pk: one for one in preparation.of(releasing.unreleased(lab_class))}
+    holders = {pk: one.assignment.user for pk, one in outlooks.items() if one.is_held}
+    leaving = set(ClassMachine.objects.filter(lab_class=lab_class, is_leaving=True).values_list("vm", flat=True))
+    granted = set(running.granted_machines(lab_class).filter(pk__in=own).values_list("pk", flat=True))
+    gone = {machine.pk for machine in machines if machine.gone_at}
+    groups = cards.groups(machines, operable={machine.pk for machine in machines}, for_staff=False)
+    return [
+        Row(
+            card, group.name, holders.get(card.pk), outlooks.get(card.pk),
+            is_granted=card.pk in granted, is_gone=card.pk in gone, is_leaving=card.pk in leaving,
+        )
+        for group in groups
+        for card in group.cards
+    ]  # fmt: skip
+
+
+@require_GET
+@login_needed
+def tab(request: PersonRequest, pk: int) -> HttpResponse:
+    lab_class = access.find(request.user, pk, Right.RUN)
+    return _page(request, lab_class)
+
+
+def _page(request: PersonRequest, lab_class: LabClass, form: AssignForm | None = None) -> HttpResponse:
+    wanted = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    adoptable = running.adoptable(lab_class)
+    if wanted:
+        adoptable = adoptable.filter(name__icontains=wanted)
+    offered = list(adoptable[: SHOWN + 1])
+    rows = rows_of(lab_class)
+    more: dict[str, Any] = {
+        "rows": rows,
+        "may_free": any(row.outlook and not row.outlook.is_under_way for row in rows),
+        "adoptable": offered[:SHOWN],
+        "has_more": len(offered) > SHOWN,
+        "q": wanted,
+        "form": form or AssignForm(lab_class=lab_class),
+        "waiting": Membership.objects.waiting().filter(lab_class=lab_class).count(),
+    }
+    context = tabs(request, lab_class, "machines", **more)
+    return render(request, "classes/machines.html", context, status=400 if form else 200)
+
+
+def _chosen(sent: list[str]) -> set[int]:
+    return {int(one) for one in sent if one.isascii() and one.isdigit() and len(one) < 12}
+
+
+@require_POST
+@login_needed
+def adopt(request: PersonRequest, pk: int) -> HttpResponse:
+    """Take the ticked machines into the class: all of them, or none."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    chosen = _chosen(request.POST.getlist("vm"))
+    try:
+        taken = running.adopt(lab_class, chosen, by=request.user)
+    except running.Taken:
+        messages.error(request, _("No machine was added: one of them is no longer available. Choose again."))
+    else:
+        text = ngettext("%(n)d machine is in the class now.", "%(n)d machines are in the class now.", taken)
+        messages.success(request, text % {"n": taken})
+    return redirect("classes-machines", pk)
+
+
+@require_POST
+@login_needed
+def assign(request: PersonRequest, pk: int) -> HttpResponse:
+    """One machine to one person, by hand."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    form = AssignForm(request.POST, lab_class=lab_class)
+    if not form.is_valid():
+        return _page(request, lab_class, form)
+    machine, person = form.cleaned_data["vm"], form.cleaned_data["person"]
+    member = Membership.objects.joined().filter(lab_class=lab_class, user=person).first()
+    try:
+        if member is None:
+            raise running.Taken
+        running.assign(member, machine)
+    except running.NotReady:
+        text = _("%(machine)s is not ready for the next person. Wait until it is, or choose below what becomes of it.")
+        messages.error(request, text % {"machine": machine.display_name})
+    except running.Taken:
+        messages.error(
+            request,
+            _("Nothing was changed: the machine or the person is no longer free. Check the page and try again."),
+        )
+    else:
+        said = {"machine": machine.display_name, "person": person.username}
+        messages.success(request, _("%(person)s has %(machine)s now.") % said)
+    return redirect("classes-machines", pk)
+
+
+def _own_machine(lab_class: LabClass, vm: int) -> VirtualMachine:
+    """404 for a machine of another class, whatever else it is."""
+    found = ClassMachine.objects.filter(lab_class=lab_class, vm=vm).select_related("vm__cluster").first()
+    if found is None:
+        raise Http404
+    return found.vm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def unassign(request: PersonRequest, pk: int, vm: int) -> HttpResponse:
+    """GET asks, POST takes the machine from who holds it, or decides on one that is kept."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    return _unassign(request, lab_class, [_own_machine(lab_class, vm).pk])
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def unassign_many(request: PersonRequest, pk: int) -> HttpResponse:
+    """The same for those that were ticked."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    ticked = _chosen(request.POST.getlist("vm") or request.GET.getlist("vm"))
+    own = ClassMachine.objects.filter(lab_class=lab_class, vm__in=ticked).values_list("vm", flat=True)
+    if not own:
+        messages.error(request, _("No machine is selected. Select machines first."))
+        return redirect("classes-machines", pk)
+    return _unassign(request, lab_class, list(own))
+
+
+def _unassign(request: PersonRequest, lab_class: LabClass, machines: list[int]) -> HttpResponse:
+    choice = Choice(request, releasing.unreleased(lab_class).filter(vm__in=machines))
+    if not choice.outlooks:
+        messages.info(request, _("Nobody has this machine, or it is being prepared already."))
+        return redirect("classes-machines", lab_class.pk)
+    if choice.is_made:
+        try:
+            freed = releasing.unassign(lab_class, machines, way=choice.way, by=request.user, shown=choice.shown)
+        except preparation.Changed:
+            messages.warning(request, changed())
+            return redirect(request.get_full_path())
+        freeing.tell(request, freed)
+        return redirect("classes-machines", lab_class.pk)
+    waiting = Membership.objects.waiting().filter(lab_class=lab_class).select_related("user").first()
+    return freeing.page(request, lab_class, choice, "unassign", machines=machines, next=waiting)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def drop(request: PersonRequest, pk: int, vm: int) -> HttpResponse:
+    """GET asks, POST takes the machine out of the class."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    machine = _own_machine(lab_class, vm)
+    choice = Choice(request, releasing.unreleased(lab_class).filter(vm=machine))
+    if not choice.is_made:
+        return freeing.page(request, lab_class, choice, "drop", machine=machine)
+    try:
+        freed = releasing.drop(lab_class, [machine.pk], way=choice.way, by=request.user, shown=choice.shown)
+    except preparation.Changed:
+        messages.warning(request, changed())
+        return redirect(request.path)
+    freeing.tell(request, freed)
+    if ClassMachine.objects.filter(vm=machine).exists():
+        text = _("%(machine)s leaves the class as soon as it is ready.")
+    else:
+        text = _("%(machine)s is not in the class any more.")
+    messages.success(request, text % {"machine": machine.display_name})
+    return redirect("classes-machines", pk)
+
+
+@require_POST
+@login_needed
+def keep_longer(request: PersonRequest, pk: int, vm: int) -> HttpResponse:
+    """Of a machine that is kept."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    machine = _own_machine(lab_class, vm)
+    if preparation.keep_longer(releasing.unreleased(lab_class).filter(vm=machine)):
+        messages.success(request, _("%(machine)s is kept longer.") % {"machine": machine.display_name})
+    return redirect("classes-machines", pk)

@@ -1,0 +1,156 @@
+"""The people of a class: who is in it, who comes in by its list, and who goes."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import previews, spreadsheet
+from accounts.spreadsheet import Unreadable
+from classes import access
+from classes.access import Right
+from classes.enrolment import membership, roster
+from classes.forms import RosterForm
+from classes.models import LabClass, Membership
+from classes.pages import freeing
+from classes.pages.pages import tabs
+from classes.pages.sharing import changed as preview_changed
+from classes.pages.sharing import too_old
+from vms import preparation
+from vms.models import Assignment, VirtualMachine
+from vms.pages.machine_list import PersonRequest, login_needed
+from vms.pages.release_choice import Choice, changed
+
+PURPOSE = "class-people"
+
+# What the page of somebody who goes offers besides.
+STAYS = [(membership.KEEP, gettext_lazy("The person keeps it, outside the class"))]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A person on the page. `place` is the one in the queue, from 1; 0 for who does not wait."""
+
+    member: Membership
+    machines: tuple[VirtualMachine, ...]
+    place: int
+
+
+def rows_of(lab_class: LabClass) -> list[Row]:
+    members = Membership.objects.live().filter(lab_class=lab_class).select_related("user").order_by("user__username")
+    held: dict[int, list[VirtualMachine]] = {}
+    for row in Assignment.objects.live().filter(vm__class_machine__lab_class=lab_class).select_related("vm"):
+        held.setdefault(row.user_id, []).append(row.vm)
+    waiting = Membership.objects.waiting().filter(lab_class=lab_class).values_list("pk", flat=True)
+    places = {pk: place for place, pk in enumerate(waiting, 1)}
+    return [Row(member, tuple(held.get(member.user_id, ())), places.get(member.pk, 0)) for member in members]
+
+
+@require_GET
+@login_needed
+def tab(request: PersonRequest, pk: int) -> HttpResponse:
+    lab_class = access.find(request.user, pk, Right.RUN)
+    context = tabs(request, lab_class, "people", rows=rows_of(lab_class))
+    return render(request, "classes/people.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def add(request: PersonRequest, pk: int) -> HttpResponse:
+    """GET: the form. POST: the preview. POST with `shown`: add who that preview showed."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    if "shown" in request.POST:
+        return _apply(request, lab_class)
+    form = RosterForm(request.POST, request.FILES) if request.method == "POST" else RosterForm()
+    if request.method == "POST" and form.is_valid():
+        try:
+            text = form.table
+            return _preview(request, lab_class, text, at_once=form.cleaned_data["at_once"])
+        except Unreadable as error:
+            form.add_error(None, str(error))
+    context = tabs(request, lab_class, "people", form=form)
+    return render(request, "classes/add_people.html", context, status=400 if form.errors else 200)
+
+
+def _preview(request: PersonRequest, lab_class: LabClass, text: str, *, at_once: bool) -> HttpResponse:
+    plan = roster.plan(lab_class, text, at_once=at_once)
+    kept = {"class": lab_class.pk, "text": text, "at_once": at_once, "digest": plan.digest}
+    shown = previews.seal(PURPOSE, request, kept) if plan.added else ""
+    return render(request, "classes/add_people.html", tabs(request, lab_class, "people", plan=plan, shown=shown))
+
+
+def _apply(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
+    kept = previews.unseal(PURPOSE, request, request.POST["shown"])
+    if kept is None or kept["class"] != lab_class.pk:
+        too_old(request)
+        return redirect("classes-add-people", lab_class.pk)
+    try:
+        added = roster.apply(lab_class, kept["text"], at_once=kept["at_once"], expected=kept["digest"])
+    except roster.PlanChanged:
+        preview_changed(request)
+        return _preview(request, lab_class, kept["text"], at_once=kept["at_once"])
+    messages.success(request, ngettext("%(n)d person was added.", "%(n)d people were added.", added) % {"n": added})
+    return redirect("classes-people", lab_class.pk)
+
+
+def _member(lab_class: LabClass, pk: int) -> Membership:
+    """404 for who is in another class."""
+    members = Membership.objects.live().filter(lab_class=lab_class).select_related("user", "lab_class__machine_set")
+    found: Membership = get_object_or_404(members, pk=pk)
+    return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def remove(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+    """GET asks what becomes of the machine, POST ends the membership."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    leaving = _member(lab_class, member)
+    held = leaving.assignments.exists()
+    choice = Choice(request, membership.unreleased(leaving), more=STAYS if held else [])
+    if not choice.is_made:
+        return freeing.page(request, lab_class, choice, "remove", tab="people", member=leaving)
+    try:
+        freed = membership.remove(leaving, way=choice.way, by=request.user, shown=choice.shown)
+    except preparation.Changed:
+        messages.warning(request, changed())
+        return redirect(request.path)
+    freeing.tell(request, freed)
+    messages.success(request, _("%(person)s is not in the class any more.") % {"person": leaving.user.username})
+    return redirect("classes-people", pk)
+
+
+@require_POST
+@login_needed
+def wait(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+    """Put somebody without a machine into the queue."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    waiting = _member(lab_class, member)
+    if membership.wait_again(waiting):
+        said = {"person": waiting.user.username}
+        messages.success(request, _("%(person)s is in line for a machine.") % said)
+    return redirect("classes-people", pk)
+
+
+@require_GET
+@login_needed
+def export(request: PersonRequest, pk: int) -> HttpResponse:
+    """The list as a table, in which no cell is a formula."""
+    lab_class = access.find(request.user, pk, Right.RUN)
+    header = ("username", "first name", "last name", "joined", "waiting", "machine", "cluster", "vmid")
+    name = f"{slugify(lab_class.name) or 'class'}-people.csv"
+    return spreadsheet.download(name, header, (_cells(row) for row in rows_of(lab_class)))
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    person, first = row.member.user, row.machines[0] if row.machines else None
+    joined = row.member.joined_at
+    when = timezone.localtime(joined).isoformat(sep=" ", timespec="minutes") if joined else ""
+    machine = (first.name, first.cluster_id, first.vmid) if first else ("", "", "")
+    return (person.username, person.first_name, person.last_name, when, row.place or "", *machine)

@@ -1,0 +1,117 @@
+"""Who runs a class. Co-owners may look; the owner decides, on a page that says who it is before anything is stored."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts import previews
+from accounts.models import User
+from classes import access, running
+from classes.access import Right
+from classes.forms import PersonForm
+from classes.models import LabClass
+from classes.pages.pages import tabs
+from classes.pages.sharing import too_old
+from vms.pages.machine_list import PersonRequest, login_needed
+
+PURPOSE = "class-teacher"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def tab(request: PersonRequest, pk: int) -> HttpResponse:
+    """GET: who runs it. POST: who would be one more. POST with `shown`: the person that was shown."""
+    lab_class = access.find(request.user, pk, Right.PEOPLE if request.method == "POST" else Right.RUN)
+    if "shown" in request.POST:
+        return _add(request, lab_class)
+    form = PersonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        person = form.cleaned_data["username"]
+        if refusal := access.why_not_lead(person, lab_class, by=request.user):
+            form.add_error("username", refusal)
+        else:
+            return _ask(request, lab_class, person)
+    context = tabs(request, lab_class, "co-owners", form=form, co_owners=lab_class.co_owners.order_by("username"))
+    return render(request, "classes/teachers.html", context, status=400 if form.errors else 200)
+
+
+def _ask(request: PersonRequest, lab_class: LabClass, person: User, *, status: int = 200) -> HttpResponse:
+    shown = previews.seal(PURPOSE, request, {"class": lab_class.pk, "person": person.pk})
+    return _confirm(request, lab_class, person, "add", shown=shown, status=status)
+
+
+def _add(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
+    kept = previews.unseal(PURPOSE, request, request.POST["shown"])
+    person = User.objects.filter(pk=kept["person"], is_active=True).first() if kept else None
+    if kept is None or person is None or kept["class"] != lab_class.pk:
+        too_old(request)
+        return redirect("classes-teachers", lab_class.pk)
+    if _lacks_tick(request, lab_class, person):
+        return _ask(request, lab_class, person, status=400)
+    try:
+        new = running.add_co_owner(lab_class, person, by=request.user)
+    except running.NotAllowed as refusal:
+        messages.error(request, str(refusal))
+        return redirect("classes-teachers", lab_class.pk)
+    if new:
+        messages.success(request, _("%(person)s runs the class with you now.") % {"person": person.username})
+    else:
+        messages.info(request, _("%(person)s runs the class already.") % {"person": person.username})
+    return redirect("classes-teachers", lab_class.pk)
+
+
+def _co_owner(lab_class: LabClass, pk: int) -> User:
+    return get_object_or_404(lab_class.co_owners, pk=pk)
+
+
+def _lacks_tick(request: PersonRequest, lab_class: LabClass, person: User) -> bool:
+    """Whether the tick is missing by which an administrator lets a student of the class run it."""
+    return access.is_student(person, lab_class) and request.POST.get("sure") != "yes"
+
+
+def _confirm(
+    request: PersonRequest, lab_class: LabClass, person: User, what: str, *, status: int = 200, **more: Any
+) -> HttpResponse:
+    about = {"person": person, "what": what, "is_student": access.is_student(person, lab_class)}
+    context = tabs(request, lab_class, "co-owners", **about, unticked=status == 400, **more)
+    return render(request, "classes/confirm_teacher.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def remove(request: PersonRequest, pk: int, person: int) -> HttpResponse:
+    lab_class = access.find(request.user, pk, Right.PEOPLE)
+    found = _co_owner(lab_class, person)
+    if request.method != "POST":
+        return _confirm(request, lab_class, found, "remove")
+    running.remove_co_owner(lab_class, found)
+    messages.success(request, _("%(person)s does not run the class any more.") % {"person": found.username})
+    return redirect("classes-teachers", pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_needed
+def transfer(request: PersonRequest, pk: int, person: int) -> HttpResponse:
+    """The owner becomes a co-owner."""
+    lab_class = access.find(request.user, pk, Right.PEOPLE)
+    found = _co_owner(lab_class, person)
+    if refusal := access.why_not_lead(found, lab_class, by=request.user):
+        messages.error(request, refusal)
+        return redirect("classes-teachers", pk)
+    if request.method != "POST":
+        return _confirm(request, lab_class, found, "transfer")
+    if _lacks_tick(request, lab_class, found):
+        return _confirm(request, lab_class, found, "transfer", status=400)
+    try:
+        running.transfer(lab_class, found, by=request.user)
+    except running.Taken:
+        messages.error(request, _("Nothing was changed: this person is not a co-owner any more."))
+    except running.NotAllowed as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, _("The class belongs to %(person)s now.") % {"person": found.username})
+    return redirect("classes-teachers", pk)

@@ -1,0 +1,39 @@
+from pathlib import Path
+from typing import Any
+
+from django.core import checks
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from labportal import backups
+
+
+class Command(BaseCommand):
+    help = "Put a backup back. Stop the web server and the workers first. Everybody has to log in again."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--replace", action="store_true", help="lose what is in the database now")
+        parser.add_argument(
+            "--unverified", action="store_true", help="also if another key made it, or somebody changed it"
+        )
+
+    def handle(self, *, file: Path, replace: bool, unverified: bool, **options: Any) -> None:
+        try:
+            manifest = backups.put_back(file.absolute(), replace=replace, unverified=unverified)
+        except backups.BackupError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(
+            f"Restored: {manifest.database} of {manifest.made_at}, written by version {manifest.version}."
+        )
+        self._tell_what_is_wrong()
+        call_command("migrate", verbosity=0)
+        self.stdout.write("The database is up to date. Next: bin/serve")
+
+    def _tell_what_is_wrong(self) -> None:
+        """Above all whether the key is the one of this database, and whether a newer version wrote it."""
+        found = [message for message in checks.run_checks(databases=["default"]) if message.level >= checks.ERROR]
+        if found:
+            told = "\n".join(f"{message.msg} {message.hint or ''}".strip() for message in found)
+            raise CommandError(f"The database is restored, but cannot be used yet:\n{told}")

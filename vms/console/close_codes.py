@@ -1,0 +1,39 @@
+"""Why a console was turned away or ended: a code for the page, and a reason in words."""
+
+from vms.access import rules
+
+LOGIN, DENIED, NOT_THERE = 4401, 4403, 4404
+UNREACHABLE, OFF, WITHDRAWN, CLOSED, CLUSTER_OFF, REPLACED, LIMIT = 4408, 4409, 4410, 4411, 4412, 4413, 4429
+NORMAL, BAD_MESSAGE = 1000, 1007
+
+CODES = {"off": OFF, "busy": OFF, "limit": LIMIT, "denied": DENIED, "unreachable": UNREACHABLE, "full": LIMIT}
+STATUSES = {"off": 409, "busy": 409, "limit": 429, "denied": 403, "unreachable": 503, "full": 503}
+
+# What refusals of rules mean for a console; those of others: the machine is busy.
+_BY_RULE: dict[rules.Rule, str] = {
+    rules.person_may_operate: "denied",
+    rules.cluster_is_active: "unreachable",
+    rules.cluster_answers: "unreachable",
+    rules.node_answers: "unreachable",
+    rules.consoles_are_offered: "denied",
+}
+
+
+class Ended(Exception):
+    """The console is over, or never began. `reason` has no secret and at most 120 bytes; `outcome` is recorded."""
+
+    def __init__(self, code: int, reason: str, *, outcome: str = "") -> None:
+        super().__init__(reason)
+        self.code, self.reason, self.outcome = code, reason, outcome or f"Ended: {reason}."
+
+
+def refusal(now: rules.Situation) -> tuple[str, str] | None:
+    """What keeps this person from the console of this machine: a state of `CODES`, and a sentence."""
+    for rule in rules.RULES:
+        if text := rule(now, rules.Action.CONSOLE):
+            return _BY_RULE.get(rule) or _by_status(now, rule), text
+    return None
+
+
+def _by_status(now: rules.Situation, rule: rules.Rule) -> str:
+    return "off" if rule is rules.status_fits and now.machine.status == "stopped" else "busy"

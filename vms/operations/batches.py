@@ -1,0 +1,119 @@
+"""One action for many machines: judged and recorded together, then each goes its own way like any other."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from vms.access import rules
+from vms.models import Batch, BatchItem, MachineSet, Operation, Snapshot, VirtualMachine
+from vms.models.batches import FOR_MANY
+from vms.operations import enqueue, requesting
+from vms.operations.requesting import Refused
+
+Action = Operation.Action
+
+MOST_MACHINES = 500
+
+# By one person who is not staff. A batch is one request, however many machines it has.
+MOST_IN_A_MINUTE = 6
+
+# SQLite takes so many values in one statement.
+AT_ONCE = 50
+
+
+def request_many(
+    machines: Iterable[VirtualMachine],
+    action: str,
+    *,
+    by: User,
+    machine_set: MachineSet | None = None,
+    snapshot: str = "",
+    description: str = "",
+) -> Batch:
+    """Record that a person wants this done to each of these. What cannot be done is refused machine by machine.
+
+    A machine to which the same is done already counts with the operation that does it. The number of queries does not
+    depend on the number of machines, which come with cluster and health selected. Raises `Refused` for the whole.
+    The caller has found the machines through `operable_by(by)`.
+    """
+    machines = list(machines)
+    if refusal := _refusal(machines, action, by=by, snapshot=snapshot, description=description):
+        raise Refused(refusal)
+    batch = Batch(machine_set=machine_set, action=action, snapshot=snapshot, requested_by=by)
+    batch.set_name = machine_set.title if machine_set else ""
+    batch.requested_by_name = by.get_username()
+    items = _judge(batch, machines, by=by, description=description)
+    with transaction.atomic():
+        batch.save(force_insert=True)
+        wanted = _record(items)
+        for cluster_id in {operation.cluster_id for operation in wanted}:
+            transaction.on_commit(partial(enqueue.following, cluster_id), robust=True)
+    return batch
+
+
+def _refusal(machines: list[VirtualMachine], action: str, *, by: User, snapshot: str, description: str) -> str:
+    """Why none of it can be asked for, or nothing."""
+    if action not in FOR_MANY:
+        return _("This cannot be done to many machines at once.")
+    if not machines:
+        return _("No machine is selected. Select machines first.")
+    if len(machines) > MOST_MACHINES:
+        return _("These are more than %(most)d machines. Choose fewer at a time.") % {"most": MOST_MACHINES}
+    since = timezone.now() - timedelta(minutes=1)
+    lately = Batch.objects.filter(requested_by=by, requested_at__gt=since)
+    if not by.is_staff and lately.count() >= MOST_IN_A_MINUTE:
+        return _("You have asked for very much within a minute. Wait a moment.")
+    return requesting.wrong_words(action, snapshot, description)
+
+
+def _judge(batch: Batch, machines: list[VirtualMachine], *, by: User, description: str) -> list[BatchItem]:
+    """An item for each machine, with a new operation, with the one that is under way, or with a refusal."""
+    action, name = batch.action, batch.snapshot
+    found = rules.situations(machines, person=by, snapshot=name)
+    saved = set(Snapshot.objects.filter(vm__in=found, name=name).values_list("vm", flat=True)) if name else set()
+    items = []
+    for position, machine in enumerate(machines):
+        item = BatchItem(batch=batch, position=position, machine=machine, machine_name=machine.display_name)
+        now = found[machine.pk]
+        if _is_under_way(now, batch):
+            item.operation = now.open_operation
+        elif reason := rules.why_not(now, action) or _about_snapshot(batch, is_there=machine.pk in saved):
+            item.refusal = reason[:500]
+        else:
+            # They wait for their turn in the order in which they are listed.
+            turn = batch.requested_at + timedelta(microseconds=position)
+            words = {"snapshot": name, "description": description}
+            item.operation = requesting.row(machine, action, by=by, requested_at=turn, **words)
+        items.append(item)
+    return items
+
+
+def _is_under_way(now: rules.Situation, batch: Batch) -> bool:
+    busy = now.open_operation
+    return bool(now.may_operate and busy and (busy.action, busy.snapshot) == (batch.action, batch.snapshot))
+
+
+def _about_snapshot(batch: Batch, *, is_there: bool) -> str:
+    if batch.action == Action.ROLLBACK and not is_there:
+        return _("It has no snapshot “%(name)s”.") % {"name": batch.snapshot}
+    if batch.action == Action.SNAPSHOT and is_there:
+        return _("It has a snapshot “%(name)s” already. Choose another name.") % {"name": batch.snapshot}
+    return ""
+
+
+def _record(items: list[BatchItem]) -> list[Operation]:
+    """Save what is new. Somebody may have been faster with a machine, and the constraint keeps it to one."""
+    new = {item.operation.pk: item.operation for item in items if item.operation and item.operation._state.adding}
+    Operation.objects.bulk_create(new.values(), ignore_conflicts=True, batch_size=AT_ONCE)
+    recorded = set(Operation.objects.filter(pk__in=new).values_list("pk", flat=True))
+    for item in items:
+        if item.operation_id in new.keys() - recorded:
+            item.operation = None
+            item.refusal = _("The machine has just changed. Look at it again.")
+    BatchItem.objects.bulk_create(items, batch_size=AT_ONCE)
+    return [new[pk] for pk in recorded]

@@ -1,0 +1,23 @@
+"""Says that there is work. `vms.worker.tasks` listens and hands it to the queue, which carries ids alone and may lose
+them: `reconcile` says it again.
+"""
+
+from django.dispatch import Signal
+
+from vms.models import Operation
+
+operation_waits = Signal()  # operation_id: str
+cluster_waits = Signal()  # cluster_id: str
+preparation_waits = Signal()  # preparation_id: int
+
+
+def operation(one: Operation) -> None:
+    operation_waits.send(None, operation_id=str(one.pk))
+
+
+def following(cluster_id: str) -> None:
+    cluster_waits.send(None, cluster_id=cluster_id)
+
+
+def preparation(pk: int) -> None:
+    preparation_waits.send(None, preparation_id=pk)

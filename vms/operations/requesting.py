@@ -1,0 +1,153 @@
+"""What people ask for, and take back while it waits."""
+
+import re
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from vms.access import rules
+from vms.models import Operation, VirtualMachine
+from vms.operations import enqueue
+
+State, Action = Operation.State, Operation.Action
+
+ABOUT_SNAPSHOTS = {Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT}
+SNAPSHOT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
+RESERVED = {"current", "pending"}
+LONGEST_DESCRIPTION = 500
+
+CUT_SHORT = "It took too long and was cut short by a forced stop."
+
+# By one person. Nobody clicks as fast, and everybody else's requests wait behind these.
+MOST_IN_A_MINUTE = 30
+
+
+class Refused(Exception):
+    """The action cannot be requested now; the text says why, for the person who asked."""
+
+
+def request(
+    machine: VirtualMachine,
+    action: str,
+    *,
+    by: User,
+    snapshot: str = "",
+    description: str = "",
+    then: str = "",
+    unlimited: bool = False,
+) -> tuple[Operation, bool]:
+    """Record that a person wants this done. Returns the operation and whether it is new.
+
+    `then` is what is requested when this is done, in the same person's name (`go_on` says of which snapshot).
+    A second request while the same is under way gets the first one. Raises `Refused`.
+    Who is not staff has a limit by the minute, unless the caller says that this is one of many that belong together.
+    The caller has found the machine through `operable_by(by)`, so that a foreign one is not there at all.
+    """
+    if wrong := wrong_words(action, snapshot, description):
+        raise Refused(wrong)
+    now = rules.situation(machine, person=by, snapshot=snapshot)
+    if now.open_operation and (now.open_operation.action, now.open_operation.snapshot) == (action, snapshot):
+        return now.open_operation, False
+    if reason := rules.why_not(now, action):
+        raise Refused(reason)
+    if not unlimited and _asks_too_much(by):
+        raise Refused(_("You have asked for very much within a minute. Wait a moment."))
+    wanted = row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
+    try:
+        with transaction.atomic():
+            if now.open_operation:
+                now.open_operation.finish(State.CANCELLED, CUT_SHORT, expected=State.RUNNING)
+            wanted.save(force_insert=True)
+            transaction.on_commit(partial(enqueue.operation, wanted), robust=True)
+            return wanted, True
+    except IntegrityError:  # somebody was faster, and the constraint kept it to one
+        return _the_first(wanted, machine), False
+
+
+def go_on(done: Operation) -> None:
+    """Request what was to come after this. If that is refused now, the refusal is kept where the person looks.
+
+    Of two save points one is saved while the other one is there, which goes as soon as the new one is saved.
+    """
+    if not (done.then and done.vm and done.requested_by):
+        return
+    other = rules.other_save_point(done.snapshot)
+    has_other = done.vm.snapshots.filter(name=other).exists()
+    if done.then == Action.DELETE_SNAPSHOT and not has_other:
+        return
+    snapshot = other if done.then == Action.DELETE_SNAPSHOT else done.snapshot
+    after = Action.DELETE_SNAPSHOT if done.then == Action.SNAPSHOT and has_other else ""
+    done.vm.lock = ""  # the last read may have seen what has just ended; what is locked anew the cluster refuses
+    try:
+        request(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, unlimited=True)
+    except Refused as refusal:
+        told = {"state": State.CANCELLED, "outcome": str(refusal)[:500], "finished_at": timezone.now()}
+        row(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, **told).save()
+
+
+def row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Operation:
+    """Not saved yet. What identifies machine and person is copied: the row outlives both."""
+    return Operation(
+        vm=machine,
+        cluster_id=machine.cluster_id,
+        vmid=machine.vmid,
+        vm_name=machine.name,
+        action=action,
+        requested_by=by,
+        requested_by_name=by.get_username(),
+        **more,
+    )
+
+
+def _asks_too_much(by: User) -> bool:
+    """Two requests at the same moment may both be the last one: this is against floods, and not a quota.
+
+    What was asked for many machines at once has a limit of its own, and what prepares freed machines has none.
+    """
+    if by.is_staff:
+        return False
+    since = timezone.now() - timedelta(minutes=1)
+    alone = {"batch_items": None, "preparations": None}
+    lately = Operation.objects.commands().filter(requested_by=by, requested_at__gt=since, **alone)
+    return bool(lately.order_by()[:MOST_IN_A_MINUTE].count() >= MOST_IN_A_MINUTE)
+
+
+def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
+    same = {"vm": machine.pk, "action": wanted.action, "snapshot": wanted.snapshot}
+    if first := Operation.objects.open().filter(**same).first():
+        return first
+    reason = rules.why_not(rules.situation(machine), wanted.action)
+    raise Refused(reason or _("The machine has just changed. Look at it again.")) from None
+
+
+def wrong_words(action: str, snapshot: str, description: str) -> str:
+    """Why this cannot be the name or the description of a snapshot, or nothing."""
+    if action == Action.CONSOLE:
+        return _("A console is opened, not requested.")
+    if action not in ABOUT_SNAPSHOTS:
+        return _("This action has no snapshot.") if snapshot or description else ""
+    if not SNAPSHOT_NAME.fullmatch(snapshot):
+        return _(
+            "A snapshot's name begins with a letter and has 2 to 40 letters, digits, hyphens and "
+            "underscores. Choose another name."
+        )
+    if snapshot in RESERVED:
+        return _("The name “%(snapshot)s” is reserved. Choose another name.") % {"snapshot": snapshot}
+    if len(description) > LONGEST_DESCRIPTION:
+        return _("The description is longer than %(most)s characters. Shorten it.") % {"most": LONGEST_DESCRIPTION}
+    return ""
+
+
+def cancel(operation: Operation, *, by: User) -> bool:
+    """Take back what still waits for its turn. False when it was let through, or ended, meanwhile."""
+    cancelled = Operation.objects.waiting().filter(pk=operation.pk)
+    outcome = Operation.CANCELLED_BY % {"name": by.get_username()}
+    done = cancelled.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())
+    if done:
+        operation.refresh_from_db()
+    return bool(done)

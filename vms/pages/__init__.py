@@ -1,0 +1,1 @@
+"""What people see of machines: one module a page or call."""

@@ -1,0 +1,62 @@
+"""What was done to the machines of a set: who, what, when, and what became of it."""
+
+from collections.abc import Iterable
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from accounts import spreadsheet
+from accounts.models import User
+from vms.access import lookups
+from vms.models import MachineSet, Operation
+from vms.pages import group_links, machine_detail
+from vms.pages.machine_group import set_or_404
+from vms.pages.machine_list import PersonRequest, login_needed
+
+PER_PAGE = 50
+MOST_ROWS = 20_000
+
+
+@require_GET
+@login_needed
+def activity(request: PersonRequest, pk: int) -> HttpResponse:
+    found = set_or_404(request, pk)
+    page = Paginator(_operations(found, request.user), PER_PAGE).get_page(request.GET.get("page"))
+    rows = [(one, machine_detail.done(one, for_staff=request.user.is_staff)) for one in page]
+    context = {"set": found, "page": page, "rows": rows, "back": group_links.of(found, request.user)}
+    return render(request, "vms/activity.html", context)
+
+
+@require_GET
+@login_needed
+def download(request: PersonRequest, pk: int) -> HttpResponse:
+    """The same as a table; the newest rows when there are too many."""
+    found = set_or_404(request, pk)
+    header = [_("When"), _("Machine"), _("Cluster"), "VMID", _("What"), _("Who"), _("Result"), _("Remark"), _("Took")]
+    rows = _cells(_operations(found, request.user)[: MOST_ROWS + 1], for_staff=request.user.is_staff)
+    if len(rows) > MOST_ROWS:
+        rows[MOST_ROWS:] = [[_("Only the newest %(n)d are here.") % {"n": MOST_ROWS}]]
+    return spreadsheet.download(f"{slugify(found.name) or 'set'}-activity.csv", header, rows)
+
+
+def _operations(found: MachineSet, user: User) -> QuerySet[Operation]:
+    ours = Operation.objects.filter(vm__in=lookups.machines_of(found, user).order_by().values("pk"))
+    newest_first: QuerySet[Operation] = ours.order_by("-requested_at", "-pk")
+    return newest_first
+
+
+def _cells(operations: Iterable[Operation], *, for_staff: bool) -> list[list[object]]:
+    return [
+        [
+            timezone.localtime(done.at).isoformat(sep=" ", timespec="seconds"),
+            one.vm_name, one.cluster_id, one.vmid, done.what, done.who, done.result, done.outcome, done.duration,
+        ]
+        for one in operations
+        for done in [machine_detail.done(one, for_staff=for_staff)]
+    ]  # fmt: skip

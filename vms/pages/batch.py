@@ -1,0 +1,93 @@
+"""The page of a batch: how far it is, what failed, and what can still be done about it."""
+
+import uuid
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from vms.access import lookups
+from vms.models import Batch, VirtualMachine
+from vms.pages import batch_progress, bulk_actions, group_links
+from vms.pages.machine_list import PersonRequest, login_needed
+
+# So htmx is told to stop asking.
+STOP_POLLING = 286
+
+
+@require_GET
+@login_needed
+def batch(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+    """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
+    found = _visible_or_404(request, pk)
+    shown = batch_progress.of(found, for_staff=request.user.is_staff)
+    if request.htmx and not shown.is_finished and request.GET.get("seen") == shown.fingerprint:
+        return HttpResponse(status=204)
+    context = {
+        "batch": found,
+        "progress": shown,
+        "may_ask": lookups.operates_set(request.user, found.machine_set),
+        "poll": f"{request.path}?seen={shown.fingerprint}",
+    }
+    if request.htmx:
+        status = STOP_POLLING if shown.is_finished else 200
+        return render(request, "vms/_batch.html", context, status=status)
+    context["back"] = group_links.of(found.machine_set, request.user) if found.machine_set else reverse("vms-list")
+    return render(request, "vms/batch.html", context)
+
+
+@require_POST
+@login_needed
+def cancel(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take back what waits still. What a cluster has heard of goes on."""
+    found = _operable_or_404(request, pk)
+    cancelled = found.cancel_waiting(by=request.user)
+    if cancelled:
+        text = ngettext("%(n)d machine was taken back.", "%(n)d machines were taken back.", cancelled)
+        messages.success(request, text % {"n": cancelled})
+    else:
+        messages.info(request, _("Nothing waits any more."))
+    return redirect("vms-batch", pk)
+
+
+@require_POST
+@login_needed
+def retry(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+    """Ask again for what failed or was not possible, in a batch of its own."""
+    return _again(request, pk, {batch_progress.FAILED, batch_progress.REFUSED})
+
+
+@require_POST
+@login_needed
+def resume(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+    """Ask again for what was taken back, or waited too long."""
+    return _again(request, pk, {batch_progress.CANCELLED})
+
+
+def _again(request: PersonRequest, pk: uuid.UUID, states: set[str]) -> HttpResponse:
+    found = _operable_or_404(request, pk)
+    items = found.items.select_related("operation").order_by("position")
+    chosen = [item.machine_id for item in items if item.machine_id and batch_progress.state_of(item) in states]
+    wanted = bulk_actions.Wanted(
+        action=found.action,
+        machines=list(bulk_actions.operable(VirtualMachine.objects.filter(pk__in=chosen), request.user)),
+        machine_set=found.machine_set,
+        snapshot=found.snapshot,
+    )
+    return bulk_actions.ask(request, wanted, back=found.get_absolute_url())
+
+
+def _visible_or_404(request: PersonRequest, pk: uuid.UUID) -> Batch:
+    found: Batch = get_object_or_404(Batch.objects.visible_to(request.user).select_related("machine_set"), pk=pk)
+    return found
+
+
+def _operable_or_404(request: PersonRequest, pk: uuid.UUID) -> Batch:
+    found = _visible_or_404(request, pk)
+    if not lookups.operates_set(request.user, found.machine_set):
+        raise Http404
+    return found

@@ -1,0 +1,101 @@
+"""From a click on a set's page to a batch: at once, or after a page that states the loss."""
+
+from dataclasses import dataclass, replace
+
+from django.contrib import messages
+from django.db.models import Count, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from vms import operations
+from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
+from vms.operations.requesting import LONGEST_DESCRIPTION
+from vms.pages.machine_list import PersonRequest
+
+Action = Operation.Action
+
+# What is proposed to go back to, where there is such a snapshot.
+BASELINE = "baseline"
+
+# These lose work for good, so they take a tick besides the click.
+TICKED = {Action.STOP, Action.ROLLBACK}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for. The machines were found through `operable`."""
+
+    action: str
+    machines: list[VirtualMachine]
+    machine_set: MachineSet | None
+    snapshot: str = ""
+    description: str = ""
+
+
+def operable(machines: QuerySet[VirtualMachine], user: User) -> QuerySet[VirtualMachine]:
+    """Those of these that are there, and that the person may operate."""
+    mine = VirtualMachine.objects.operable_by(user).on_active_clusters().present().filter(template=False)
+    found: QuerySet[VirtualMachine] = mine.filter(pk__in=machines.order_by().values("pk"))
+    return found.select_related("cluster__health").order_by("name", "cluster", "vmid")
+
+
+def ask(request: PersonRequest, wanted: Wanted, *, back: str) -> HttpResponse:
+    """Record it and show how it goes, or ask first whether it is meant."""
+    if not wanted.machines:
+        messages.error(request, _("No machine is selected. Select machines first."))
+        return redirect(back)
+    posted = request.POST
+    wanted = replace(
+        wanted,
+        snapshot=posted.get("snapshot", wanted.snapshot).strip(),
+        description=" ".join(posted.get("description", "").replace("\0", " ").split()),
+    )
+    if wanted.action != Action.START and not _is_confirmed(request, wanted.action):
+        return _confirm(request, wanted, back=back)
+    try:
+        batch = operations.request_many(
+            wanted.machines,
+            wanted.action,
+            by=request.user,
+            machine_set=wanted.machine_set,
+            snapshot=wanted.snapshot,
+            description=wanted.description,
+        )
+    except operations.Refused as refusal:
+        return _confirm(request, wanted, back=back, refusal=str(refusal))
+    return redirect("vms-batch", batch.pk)
+
+
+def _is_confirmed(request: PersonRequest, action: str) -> bool:
+    asked = request.POST.get("asked") == "yes"
+    return asked and (action not in TICKED or request.POST.get("sure") == "yes")
+
+
+def _confirm(request: PersonRequest, wanted: Wanted, *, back: str, refusal: str = "") -> HttpResponse:
+    """400 when something is missing on the page that was sent."""
+    asked = request.POST.get("asked") == "yes"
+    context = {
+        "wanted": wanted,
+        "action": Action(wanted.action),
+        "count": len(wanted.machines),
+        "names": ", ".join(machine.display_name for machine in wanted.machines),
+        "running": sum(machine.status == "running" for machine in wanted.machines),
+        "snapshots": _snapshots(wanted) if wanted.action == Action.ROLLBACK else [],
+        "proposed": wanted.snapshot or request.POST.get("baseline") or BASELINE,
+        "name": wanted.snapshot or f"class-{timezone.localtime():%Y%m%d-%H%M}",
+        "longest": LONGEST_DESCRIPTION,
+        "ticked": wanted.action in TICKED,
+        "unticked": asked and not refusal,
+        "refusal": refusal,
+        "back": back,
+    }
+    return render(request, "vms/confirm_many.html", context, status=400 if asked or refusal else 200)
+
+
+def _snapshots(wanted: Wanted) -> list[tuple[str, int]]:
+    """The names to go back to, and how many of the machines have each: the most frequent first."""
+    found = Snapshot.objects.filter(vm__in=[machine.pk for machine in wanted.machines]).order_by().values("name")
+    return list(found.annotate(n=Count("pk")).order_by("-n", "name").values_list("name", "n")[:200])

@@ -1,0 +1,151 @@
+"""What the page of a set says: each machine as a tile, figures in words, who asks for help, what was asked lately."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from accounts.models import User
+from vms.access import lookups
+from vms.models import Assignment, Batch, HelpRequest, MachineSet, Operation, VirtualMachine
+from vms.pages import cards
+
+Action = Operation.Action
+
+RECENT_BATCHES = 5
+
+
+@dataclass(frozen=True)
+class Holder:
+    pk: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Help:
+    """Somebody asks for help at a machine."""
+
+    pk: int
+    machine: int
+    machine_name: str
+    holder: str
+    text: str
+    since: datetime
+    has_console: bool
+
+
+@dataclass(frozen=True)
+class Tile:
+    card: cards.Card
+    holder: Holder | None
+    help: Help | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A batch of lately."""
+
+    url: str
+    title: str
+    who: str
+    at: datetime
+    done: int
+    total: int
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    groups: tuple[cards.Group, ...]
+    tiles: tuple[Tile, ...]
+    batches: tuple[Asked, ...]
+
+    @property
+    def helps(self) -> list[Help]:
+        """Who waits longest comes first."""
+        return sorted((tile.help for tile in self.tiles if tile.help), key=lambda one: one.since)
+
+    @property
+    def is_busy(self) -> bool:
+        return any(tile.card.busy for tile in self.tiles) or any(batch.is_open for batch in self.batches)
+
+    @property
+    def to_start(self) -> int:
+        return self._offering(Action.START)
+
+    @property
+    def to_shut_down(self) -> int:
+        return self._offering(Action.SHUTDOWN)
+
+    @property
+    def running(self) -> int:
+        return sum(tile.card.tone == "running" for tile in self.tiles)
+
+    @property
+    def summary(self) -> str:
+        """`18 running, 11 stopped, 1 busy`."""
+        return cards.summary(tile.card for tile in self.tiles)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the page would say something else."""
+        minute = timezone.now().strftime("%H:%M") if self.helps else ""  # the page tells ages in minutes
+        told = f"{self.tiles!r}{self.batches!r}{cards.fingerprint(list(self.groups))}{minute}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def _offering(self, action: str) -> int:
+        return sum(any(button.action == action for button in tile.card.buttons) for tile in self.tiles)
+
+
+def of(machine_set: MachineSet, person: User) -> Dashboard:
+    """As this person sees it, in a number of queries that does not depend on the machines'."""
+    machines = list(lookups.machines_of(machine_set, person))
+    operable = lookups.operable_among(person, machines)
+    # One card after another as they are listed; what is wrong with a cluster is told by its group.
+    groups = cards.groups(machines, operable=operable, for_staff=person.is_staff)
+    by_machine = {card.pk: card for group in groups for card in group.cards}
+    holders, helps = _holders(machines), _helps(by_machine)
+    tiles = tuple(Tile(by_machine[one.pk], holders.get(one.pk), helps.get(one.pk)) for one in machines)
+    return Dashboard(tuple(groups), tiles, _batches(machine_set))
+
+
+def _holders(machines: Iterable[VirtualMachine]) -> dict[int, Holder]:
+    live = Assignment.objects.live().filter(vm__in=[machine.pk for machine in machines]).select_related("user")
+    return {one.vm_id: Holder(one.user.pk, one.user.get_full_name() or one.user.username) for one in live}
+
+
+def _helps(by_machine: dict[int, cards.Card]) -> dict[int, Help]:
+    asked = HelpRequest.objects.open().filter(assignment__vm__in=by_machine).select_related("assignment__user")
+    return {
+        one.assignment.vm_id: Help(
+            pk=one.pk,
+            machine=one.assignment.vm_id,
+            machine_name=by_machine[one.assignment.vm_id].name,
+            holder=one.assignment.user.get_full_name() or one.assignment.user.username,
+            text=one.text,
+            since=one.asked_at,
+            has_console=by_machine[one.assignment.vm_id].has_console,
+        )
+        for one in asked
+    }
+
+
+def _batches(machine_set: MachineSet) -> tuple[Asked, ...]:
+    lately = Batch.objects.filter(machine_set=machine_set).order_by("-requested_at")[:RECENT_BATCHES]
+    counted = Batch.objects.filter(pk__in=list(lately.values_list("pk", flat=True))).counted()
+    return tuple(_asked(one) for one in counted.order_by("-requested_at"))
+
+
+def _asked(batch: Batch) -> Asked:
+    total, done, unfinished = batch.counts
+    return Asked(
+        url=batch.get_absolute_url(),
+        title=batch.title,
+        who=batch.requested_by_name,
+        at=batch.requested_at,
+        done=done,
+        total=total,
+        is_open=bool(unfinished),
+    )

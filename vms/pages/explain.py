@@ -1,0 +1,49 @@
+"""*Why can't I?*: what the rules say of a machine, as somebody else meets them. For staff."""
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from accounts.models import User
+from vms.access import lookups, rules
+from vms.models import Operation, VirtualMachine
+from vms.pages.machine_list import PersonRequest, login_needed
+
+
+@dataclass(frozen=True)
+class Column:
+    """An action, and the first refusal: empty when it may be done."""
+
+    label: str
+    refusal: str
+
+
+@require_GET
+@login_needed
+def why(request: PersonRequest, pk: int) -> HttpResponse:
+    """Rules by actions for `?person=NAME`; without one, for who holds the machine."""
+    if not lookups.sees_all(request.user):
+        raise Http404
+    machine = lookups.visible_or_404(request.user, pk)
+    asked = request.GET.get("person", "").replace("\0", "").strip()[:150]
+    holder = User.objects.filter(assignments__vm=machine, assignments__ended_at=None).first()
+    person = User.objects.filter(username=asked).first() if asked else holder or request.user
+    context: dict[str, object] = {"machine": machine, "person": person, "asked": asked, "holder": holder}
+    if person:
+        context["asked"] = person.username
+        context |= _table(machine, person)
+    return render(request, "vms/why.html", context)
+
+
+def _table(machine: VirtualMachine, person: User) -> dict[str, object]:
+    now = rules.situation(machine, person=person)
+    said = {action: rules.verdicts(now, action) for action in Operation.Action}
+    columns = [
+        Column(str(action.label), next((one.text for one in verdicts if not one.ok), ""))
+        for action, verdicts in said.items()
+    ]
+    rows = [(_(verdicts[0].rule), [one.ok for one in verdicts]) for verdicts in zip(*said.values(), strict=True)]
+    return {"columns": columns, "rows": rows, "sees": lookups.visible_to(person).filter(pk=machine.pk).exists()}

@@ -1,0 +1,133 @@
+"""Which machines the list shows, by the address of the page, in as few queries as can be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from clusters.models import Cluster, ClusterNotice
+from vms.access import lookups
+from vms.models import HelpRequest, VirtualMachine
+from vms.pages import cards
+
+PER_PAGE = 50
+
+# Fewer machines need no filter.
+FILTERED_FROM = 6
+
+STATUSES = {"running": _("running"), "stopped": _("stopped"), "paused": _("paused"), "other": _("anything else")}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cluster as somebody sees it: how many machines he has there, and how many the list has of it.
+
+    `has_sets` is whether he has pages of sets, wherever their machines are.
+    """
+
+    cluster: Cluster
+    machine_count: int
+    listed: int
+    has_sets: bool = False
+
+    @property
+    def cluster_id(self) -> str:
+        return self.cluster.cluster_id
+
+
+def all_places(user: User) -> list[Place]:
+    """Every active cluster, the default first. What the list has besides is missing, or gone."""
+    shown = lookups.visible_to(user)
+    there = shown.filter(gone_at=None, missing_since=None)
+    clusters: Any = Cluster.objects.active().select_related("health")
+    has_sets = Exists(lookups.sets_of(user))  # here, because a query of its own would be one more for every page
+    counted = clusters.annotate(there=_count(there), listed=_count(shown), has_sets=has_sets)
+    return [Place(cluster, cluster.there, cluster.listed, cluster.has_sets) for cluster in counted]
+
+
+def _count(machines: QuerySet[VirtualMachine]) -> Coalesce:
+    of_cluster = machines.filter(cluster_id=OuterRef("cluster_id")).order_by().values("cluster_id")
+    return Coalesce(Subquery(of_cluster.annotate(n=Count("pk")).values("n")), 0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for. `seen` is the fingerprint of what the page shows already."""
+
+    cluster: str
+    text: str
+    status: str
+    number: str
+    seen: str
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        status = query.get("status", "")
+        return cls(
+            cluster=query.get("cluster", ""),
+            text=query.get("q", "").replace("\0", "").strip()[:100],
+            status=status if status in STATUSES else "",
+            number=query.get("page", "1"),
+            seen=query.get("seen", ""),
+        )
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.text or self.status)
+
+    @property
+    def query(self) -> str:
+        """The same page's address, without its number."""
+        filters = {"q": self.text, "status": self.status}
+        return urlencode({"cluster": self.cluster, **{name: value for name, value in filters.items() if value}})
+
+    def rows(self, user: User) -> QuerySet[VirtualMachine]:
+        """The machines of the page, if the address is one that the portal made."""
+        number = int(self.number) if self.number.isascii() and self.number.isdigit() and len(self.number) < 6 else 1
+        first = (max(number, 1) - 1) * PER_PAGE
+        return self._machines(user)[first : first + PER_PAGE]
+
+    def page(self, user: User, places: list[Place]) -> Page[VirtualMachine]:
+        """The page nearest to the one that was asked for. It is counted only where a filter is on."""
+        paginator = Paginator(self._machines(user), PER_PAGE)
+        if not self.is_filtered:
+            paginator.count = sum(place.listed for place in places if self.cluster in {"", place.cluster_id})
+        return paginator.get_page(self.number)
+
+    def _machines(self, user: User) -> QuerySet[VirtualMachine]:
+        machines = lookups.visible_to(user)
+        if self.cluster:
+            machines = machines.filter(cluster_id=self.cluster.replace("\0", ""))
+        return (
+            machines.filter(self._filter())
+            .annotate(
+                is_active=Exists(cards.recent_operations()),
+                is_noticed=Exists(_notices()),
+                is_helped=HelpRequest.offered_to(user),
+            )
+            .select_related("cluster__health", "cluster__sync")
+            .order_by("-cluster__is_default", "cluster__name", "cluster", "name", "vmid")
+        )
+
+    def _filter(self) -> Q:
+        wanted = Q()
+        if self.status == "other":
+            wanted &= ~Q(status__in=[status for status in STATUSES if status != "other"])
+        elif self.status:
+            wanted &= Q(status=self.status)
+        if self.text:
+            words = Q(name__icontains=self.text) | Q(tags__icontains=self.text)
+            is_number = self.text.isascii() and self.text.isdigit() and len(self.text) <= 9
+            wanted &= words | Q(vmid=int(self.text)) if is_number else words
+        return wanted
+
+
+def _notices() -> QuerySet[ClusterNotice]:
+    now: QuerySet[ClusterNotice] = ClusterNotice.objects.now()
+    return now.filter(cluster__cluster_id=OuterRef("cluster_id"))

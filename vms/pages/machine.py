@@ -1,0 +1,102 @@
+"""The page of one machine, its note, and the file that opens its desktop."""
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from clusters import gate, proxmox
+from vms import registry
+from vms.access import lookups, rules
+from vms.inventory import identity
+from vms.models import VirtualMachine
+from vms.pages import machine_detail, remote_desktop
+from vms.pages.machine_list import PersonRequest, login_needed
+
+LOOK_WITHIN = 3.0  # seconds
+
+
+class NoteForm(forms.ModelForm[VirtualMachine]):
+    class Meta:
+        model = VirtualMachine
+        fields = ("note", "guest_login")
+        labels = {"note": gettext_lazy("Note"), "guest_login": gettext_lazy("Guest login")}
+        widgets = {"note": forms.Textarea(attrs={"rows": 4})}
+
+
+@require_GET
+@login_needed
+def machine(request: PersonRequest, pk: int) -> HttpResponse:
+    """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
+    found = lookups.visible_or_404(request.user, pk)
+    return _page(request, found)
+
+
+def _page(request: PersonRequest, found: VirtualMachine, form: NoteForm | None = None) -> HttpResponse:
+    history = machine_detail.history_of(found, request.GET.get("page"), person=request.user)
+    sheet = machine_detail.of(found, request.user, history=history)
+    if request.htmx and request.GET.get("seen") == sheet.fingerprint:
+        return HttpResponse(status=204)
+    context = {
+        "machine": found,
+        "sheet": sheet,
+        "card": sheet.card,
+        "page": history,
+        "origin": "machine",
+        "save_point": rules.SAVE_POINT,
+        "busy": sheet.card.busy,
+        "running": int(sheet.card.tone == "running"),
+        "poll": f"{request.path}?page={history.number}&seen={sheet.fingerprint}",
+        "form": form or (NoteForm(instance=found) if sheet.keeps else None),
+        "may_ask_for_help": bool(sheet.help and not sheet.help.asked_at),
+        "offers_spice": settings.SPICE_FILES,
+        "may_explain": lookups.sees_all(request.user),
+    }
+    template = "vms/_sheet.html" if request.htmx else "vms/machine.html"
+    return render(request, template, context, status=400 if form else 200)
+
+
+@require_POST
+@login_needed
+def note(request: PersonRequest, pk: int) -> HttpResponse:
+    """Write the note and the guest login. Only who looks after the machine finds this."""
+    found = lookups.visible_or_404(request.user, pk)
+    if not VirtualMachine.objects.described_by(request.user).filter(pk=pk).exists():
+        raise Http404
+    form = NoteForm(request.POST, instance=VirtualMachine(pk=found.pk))
+    if not form.is_valid():
+        return _page(request, found, form)
+    if found.describe(note=form.cleaned_data["note"], guest_login=form.cleaned_data["guest_login"]):
+        messages.success(request, _("The note is saved."))
+    return redirect("vms-machine", pk)
+
+
+def _is_still_this(machine: VirtualMachine) -> bool:
+    """As far as its cluster can tell: a machine is reached by its address, also while its cluster is not."""
+    if not remote_desktop.address_of(machine):
+        return True
+    try:
+        with gate.read(registry.get(machine.cluster_id), deadline=LOOK_WITHIN) as pve:
+            return identity.confirm(pve, machine)
+    except (proxmox.ProxmoxError, registry.UnknownCluster):
+        return True
+
+
+@require_GET
+@login_needed
+def rdp(request: PersonRequest, pk: int) -> HttpResponse:
+    """A file that opens the machine's desktop, or why there is none."""
+    found = lookups.visible_or_404(request.user, pk)
+    address = remote_desktop.address_of(found)
+    why = "" if _is_still_this(found) else _(identity.ANOTHER)
+    if why or not address:
+        return render(request, "vms/no_address.html", {"machine": found, "why": why}, status=409)
+    return HttpResponse(
+        remote_desktop.rdp_file(address),
+        content_type="application/x-rdp",
+        headers={"Content-Disposition": f'attachment; filename="{remote_desktop.file_name(found)}"'},
+    )

@@ -1,0 +1,196 @@
+"""What the page of one machine says, besides its card: facts, snapshots and history."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core.paginator import Page, Paginator
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import telling
+from accounts.models import User
+from vms.access import lookups, rules
+from vms.models import Assignment, HelpRequest, Operation, Snapshot, VirtualMachine
+from vms.pages import cards, remote_desktop
+
+Action, State = Operation.Action, Operation.State
+
+PER_PAGE = 10
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A snapshot. `may_delete` is about the person; the rules say whether it is possible now."""
+
+    name: str
+    label: str
+    description: str
+    taken_at: datetime | None
+    with_memory: bool
+    may_delete: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """An operation of the past, or the one under way."""
+
+    what: str
+    who: str
+    at: datetime
+    state: str
+    result: str
+    outcome: str
+    duration: str
+
+
+@dataclass(frozen=True)
+class Help:
+    """For whoever holds the machine: may he ask for help, or since when does he?"""
+
+    asked_at: datetime | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Everything that the page says. `refusals` are by action, for what cannot be done now.
+
+    `help` is None where nobody would hear of it.
+    """
+
+    group: cards.Group
+    facts: tuple[tuple[str, str], ...]
+    addresses: tuple[str, ...]
+    snapshots: tuple[Saved, ...]
+    has_save_point: bool
+    may_operate: bool
+    keeps: bool
+    refusals: dict[str, str]
+    history: tuple[Done, ...]
+    note: str
+    guest_login: str
+    help: Help | None
+
+    @property
+    def card(self) -> cards.Card:
+        return self.group.cards[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the page would say something else."""
+        return hashlib.sha256(f"{self!r}{cards.fingerprint([self.group])}".encode()).hexdigest()[:16]
+
+
+def of(machine: VirtualMachine, person: User, *, history: Page[Operation]) -> Sheet:
+    """As this person sees it. The machine comes with cluster, health and sync selected."""
+    now = rules.situation(machine, person=person)
+    operable = {machine.pk} if now.may_operate else set()
+    rows = list(machine.snapshots.all())
+    older = _older_save_point(rows)
+    snapshots = tuple(_saved(snapshot, keeps=now.keeps, is_older=snapshot == older) for snapshot in rows)
+    wanted = (Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT)
+    return Sheet(
+        group=cards.groups([machine], operable=operable, for_staff=person.is_staff)[0],
+        facts=_facts(machine),
+        addresses=remote_desktop.addresses_of(machine),
+        snapshots=snapshots,
+        has_save_point=any(snapshot.name in rules.SAVE_POINTS for snapshot in snapshots),
+        may_operate=now.may_operate,
+        keeps=now.keeps,
+        refusals={action.name: refusal for action in wanted if (refusal := rules.why_not(now, action))},
+        history=tuple(done(operation, for_staff=person.is_staff) for operation in history),
+        note=machine.note,
+        guest_login=machine.guest_login,
+        help=_help(machine, person),
+    )
+
+
+def _help(machine: VirtualMachine, person: User) -> Help | None:
+    asked = HelpRequest.objects.open().filter(assignment=OuterRef("pk"))
+    held = Assignment.objects.live().filter(vm=machine, user=person)
+    row = held.values_list(Subquery(asked.values("asked_at")[:1]), Subquery(asked.values("text")[:1])).first()
+    if row is None or not (row[0] or HelpRequest.reaches_somebody(machine, besides=person)):
+        return None
+    return Help(asked_at=row[0], text=row[1] or "")
+
+
+def history_of(machine: VirtualMachine, number: str | None, *, person: User) -> Page[Operation]:
+    """Who only holds the machine does not read what others did with it before."""
+    operations: QuerySet[Operation] = Operation.objects.filter(vm=machine).order_by("-requested_at", "-pk")
+    keeps = VirtualMachine.objects.described_by(person).filter(pk=machine.pk)
+    if not lookups.sees_all(person) and not keeps.exists():
+        since = Assignment.objects.live().filter(vm=machine, user=person).values("assigned_at")[:1]
+        operations = operations.filter(Q(requested_at__gte=Subquery(since)) | Q(requested_by=person))
+    return Paginator(operations, PER_PAGE).get_page(number)
+
+
+def _facts(machine: VirtualMachine) -> tuple[tuple[str, str], ...]:
+    facts = (
+        (_("Cluster"), machine.cluster.name),
+        (_("Node"), machine.node),
+        ("VMID", str(machine.vmid)),
+        (_("Kind"), _("container") if machine.kind == VirtualMachine.Kind.LXC else _("virtual machine")),
+        ("CPUs", f"{machine.cpus:g}"),
+        (_("Memory"), filesizeformat(machine.memory)),
+        (_("Disk"), filesizeformat(machine.disk)),
+        (_("Runs since"), _since(machine)),
+        (_("Tags"), ", ".join(tag for tag in machine.tags.split(";") if tag)),
+    )
+    return tuple(fact for fact in facts if fact[1])
+
+
+def _since(machine: VirtualMachine) -> str:
+    """To the minute: each read finds it out anew, and not to the second."""
+    if machine.status != "running" or not machine.booted_at:
+        return ""
+    return f"{timezone.localtime(machine.booted_at):%Y-%m-%d %H:%M}"
+
+
+def _older_save_point(snapshots: list[Snapshot]) -> Snapshot | None:
+    """The one that is left over when there are two: while the new one is saved, and after the old one could not go."""
+    both = rules.save_points(snapshots)
+    return both[0] if len(both) > 1 else None
+
+
+def _saved(snapshot: Snapshot, *, keeps: bool, is_older: bool) -> Saved:
+    label = rules.label_of(snapshot.name)
+    return Saved(
+        name=snapshot.name,
+        label=_("%(name)s (the older one)") % {"name": label} if is_older else label,
+        description=snapshot.description,
+        taken_at=snapshot.taken_at,
+        with_memory=snapshot.with_memory,
+        may_delete=keeps or snapshot.name in rules.SAVE_POINTS,
+    )
+
+
+def done(operation: Operation, *, for_staff: bool) -> Done:
+    """What a cluster says of a failure is for staff."""
+    told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
+    label = rules.label_of(operation.snapshot)
+    name = _(" “%(snapshot)s”") % {"snapshot": label} if label else ""
+    ended = operation.finished_at
+    return Done(
+        what=f"{operation.get_action_display()}{name}",
+        who=operation.requested_by_name,
+        at=operation.requested_at,
+        state=operation.state,
+        result=operation.get_state_display(),
+        outcome=telling.told(operation.outcome) if told else "",
+        duration=duration(ended - operation.requested_at) if ended else "",
+    )
+
+
+def duration(span: timedelta) -> str:
+    """`under a second`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 1:
+        return _("under a second")
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

@@ -1,0 +1,81 @@
+"""The pages of a set of machines, for its stewards."""
+
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET, require_POST
+
+from vms import operations
+from vms.access import lookups
+from vms.models import MachineSet, VirtualMachine
+from vms.pages import bulk_actions, dashboard, group_links
+from vms.pages.machine_list import PersonRequest, login_needed
+
+
+@require_GET
+@login_needed
+def sets(request: PersonRequest) -> HttpResponse:
+    """Those that the person may open, with the number of their machines."""
+    there = Q(machines__gone_at=None, machines__template=False, machines__cluster__is_active=True)
+    found = lookups.sets_of(request.user).annotate(machine_count=Count("machines", filter=there, distinct=True))
+    return render(request, "vms/sets.html", {"sets": found})
+
+
+@require_GET
+@login_needed
+def machine_set(request: PersonRequest, pk: int) -> HttpResponse:
+    return page(request, set_or_404(request, pk))
+
+
+def page(
+    request: PersonRequest, found: MachineSet, *, template: str = "vms/set.html", more: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The whole page, or to htmx what changes of it, or 204 when it would say the same.
+
+    Whoever calls this has found that the person may see the set. `more` is for a template that extends the page.
+    """
+    shown = dashboard.of(found, request.user)
+    seen = shown.fingerprint
+    if request.htmx and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    context = {
+        "set": found,
+        "dashboard": shown,
+        "busy": shown.is_busy,
+        "running": shown.running,
+        "may_ask": lookups.operates_set(request.user, found),
+        "all_chosen": request.GET.get("choose") == "all",
+        "poll": f"{request.path}?seen={seen}",
+        **(more or {}),
+    }
+    return render(request, "vms/_set.html" if request.htmx else template, context)
+
+
+@require_POST
+@login_needed
+def ask(request: PersonRequest, pk: int) -> HttpResponse:
+    """Ask for one action on the machines that are ticked, or on all in a state."""
+    found = set_or_404(request, pk)
+    action = request.POST.get("action", "")
+    if action not in operations.FOR_MANY or not lookups.operates_set(request.user, found):
+        raise Http404
+    machines = bulk_actions.operable(_chosen(request, found), request.user)
+    wanted = bulk_actions.Wanted(action=action, machines=list(machines), machine_set=found)
+    return bulk_actions.ask(request, wanted, back=group_links.of(found, request.user))
+
+
+def set_or_404(request: PersonRequest, pk: int) -> MachineSet:
+    return get_object_or_404(lookups.sets_of(request.user), pk=pk)
+
+
+def _chosen(request: PersonRequest, found: MachineSet) -> QuerySet[VirtualMachine]:
+    machines = lookups.machines_of(found, request.user)
+    match request.POST.get("whose", ""):
+        case "stopped" | "running" as status:
+            return machines.filter(status=status)
+        case "all":
+            return machines
+    ticked = [int(pk) for pk in request.POST.getlist("machine") if pk.isascii() and pk.isdigit() and len(pk) < 10]
+    return machines.filter(pk__in=ticked[: operations.MOST_MACHINES + 1])

@@ -1,0 +1,41 @@
+"""What a person does about bad news on the list: ask a silent cluster again, and put away what failed."""
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from clusters.models import Cluster
+from vms.access import lookups
+from vms.models import ClusterSync, Operation
+from vms.pages.machine_list import PersonRequest, login_needed, way_back
+
+
+@require_POST
+@login_needed
+def ask_again(request: PersonRequest, cluster_id: str) -> HttpResponse:
+    """Whoever has a machine there lets a worker read the cluster soon. Nothing is sent from here."""
+    his = Cluster.objects.active().filter(machines__in=lookups.visible_to(request.user)).distinct()
+    cluster = get_object_or_404(his, cluster_id=cluster_id)
+    if ClusterSync.hurry_seldom(cluster.cluster_id):
+        text = _("%(name)s is asked again now. This page tells when it answers.")
+    else:
+        text = _("%(name)s was asked a moment ago. This page tells when it answers.")
+    messages.info(request, text % {"name": cluster.name})
+    return redirect(f"{reverse('vms-list')}?{urlencode({'cluster': request.POST.get('cluster', '')})}")
+
+
+@require_POST
+@login_needed
+def dismiss(request: PersonRequest, pk: int, operation: UUID) -> HttpResponse:
+    """Say no more on the cards that this has failed. A later failure is told again; the history keeps both."""
+    machine = lookups.operable_or_404(request.user, pk)
+    failed = get_object_or_404(Operation.objects.filter(vm=machine).exclude(finished_at=None), pk=operation)
+    Operation.objects.filter(pk=failed.pk, dismissed_at=None).update(dismissed_at=timezone.now())
+    return redirect(way_back(request, machine))

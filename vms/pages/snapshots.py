@@ -1,0 +1,130 @@
+"""Saving machines and going back: each of it on a page that states the loss."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from vms import operations
+from vms.access import lookups, rules
+from vms.models import Operation, Snapshot, VirtualMachine
+from vms.operations.requesting import LONGEST_DESCRIPTION
+from vms.pages.machine_list import PersonRequest, login_needed
+
+Action = Operation.Action
+
+
+class SnapshotForm(forms.Form):
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=40,
+        help_text=gettext_lazy("Begins with a letter; letters, digits, hyphens and underscores."),
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    description = forms.CharField(label=gettext_lazy("What is it?"), max_length=LONGEST_DESCRIPTION, required=False)
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def save_point(request: PersonRequest, pk: int) -> HttpResponse:
+    """Save the one save point of whoever holds the machine. It takes a confirmation to replace the old one."""
+    machine = lookups.operable_or_404(request.user, pk)
+    there = rules.save_points(machine.snapshots.all())
+    old = there[-1] if there else None
+    if old is None and request.method == "POST":
+        return _ask(request, machine, Action.SNAPSHOT, snapshot=rules.SAVE_POINT)
+    if old and _is_confirmed(request):
+        return _replace(request, machine, there)
+    return _confirm(request, machine, Action.SNAPSHOT, snapshot=old, name=old.name if old else rules.SAVE_POINT)
+
+
+def _replace(request: PersonRequest, machine: VirtualMachine, there: list[Snapshot]) -> HttpResponse:
+    """The new one first, and then the old one goes; what was left over by a failure makes room before. Where there is
+    room for one alone, the person may have the old one deleted first.
+    """
+    oldest = there[0].name
+    if len(there) > 1 or request.POST.get("first") == "yes":
+        return _ask(request, machine, Action.DELETE_SNAPSHOT, snapshot=oldest, then=Action.SNAPSHOT)
+    new = rules.other_save_point(oldest)
+    return _ask(request, machine, Action.SNAPSHOT, snapshot=new, then=Action.DELETE_SNAPSHOT)
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def revert(request: PersonRequest, pk: int, name: str) -> HttpResponse:
+    """Everything saved since then is lost, so it takes more than a click."""
+    return _about(request, pk, name, Action.ROLLBACK)
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def delete(request: PersonRequest, pk: int, name: str) -> HttpResponse:
+    return _about(request, pk, name, Action.DELETE_SNAPSHOT)
+
+
+@require_http_methods(["GET", "POST"])
+@login_needed
+def create(request: PersonRequest, pk: int) -> HttpResponse:
+    """A snapshot of any name. Only who looks after the machine finds this."""
+    machine = lookups.operable_or_404(request.user, pk)
+    if not VirtualMachine.objects.described_by(request.user).filter(pk=pk).exists():
+        raise Http404
+    form = SnapshotForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            words = form.cleaned_data
+            if machine.snapshots.filter(name=words["name"]).exists():
+                raise operations.Refused(_("There is a snapshot of this name. Choose another one."))
+            operations.request(
+                machine, Action.SNAPSHOT, by=request.user, snapshot=words["name"], description=words["description"]
+            )
+            return redirect("vms-machine", pk)
+        except operations.Refused as refusal:
+            form.add_error(None, str(refusal))
+    return render(request, "vms/snapshot.html", {"machine": machine, "form": form}, status=400 if form.errors else 200)
+
+
+def _about(request: PersonRequest, pk: int, name: str, action: Operation.Action) -> HttpResponse:
+    machine = lookups.operable_or_404(request.user, pk)
+    snapshot = get_object_or_404(machine.snapshots, name=name)
+    if _is_confirmed(request):
+        return _ask(request, machine, action, snapshot=name)
+    return _confirm(request, machine, action, snapshot=snapshot, name=name)
+
+
+def _is_confirmed(request: PersonRequest) -> bool:
+    return request.method == "POST" and request.POST.get("sure") == "yes"
+
+
+def _ask(request: PersonRequest, machine: VirtualMachine, action: Operation.Action, **words: Any) -> HttpResponse:
+    try:
+        _operation, new = operations.request(machine, action, by=request.user, **words)
+    except operations.Refused as refusal:
+        messages.error(request, f"{machine.display_name}: {refusal}")
+    else:
+        if not new:
+            messages.info(request, _("%(name)s: this is under way already.") % {"name": machine.display_name})
+    return redirect("vms-machine", machine.pk)
+
+
+def _confirm(
+    request: PersonRequest, machine: VirtualMachine, action: Operation.Action, *, snapshot: Snapshot | None, name: str
+) -> HttpResponse:
+    """409 when it cannot be done now, 400 when the box was not ticked."""
+    refusal = rules.why_not(rules.situation(machine, person=request.user, snapshot=name), action)
+    unticked = request.method == "POST"
+    context = {
+        "machine": machine,
+        "action": action,
+        "snapshot": snapshot,
+        "name": rules.label_of(name),
+        "refusal": refusal,
+        "unticked": unticked,
+    }
+    status = 409 if refusal else 400 if unticked else 200
+    return render(request, "vms/confirm_snapshot.html", context, status=status)

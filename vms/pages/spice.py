@@ -1,0 +1,88 @@
+"""A file that opens a machine's display in virt-viewer, past the portal: only where SPICE_FILES allows it."""
+
+import logging
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from django.views.decorators.http import require_POST
+
+from accounts.models import User
+from clusters import gate, proxmox
+from vms import registry
+from vms.access import lookups, rules
+from vms.console import close_codes
+from vms.inventory import identity
+from vms.models import Operation, VirtualMachine
+from vms.pages import remote_desktop
+from vms.pages.machine_list import PersonRequest, login_needed
+
+logger = logging.getLogger("vms.console")
+
+# What the viewer does, whatever a cluster says of it.
+FIXED = {
+    "delete-this-file": "1",
+    "toggle-fullscreen": "Shift+F11",
+    "release-cursor": "Ctrl+Alt+R",
+    "secure-attention": "Ctrl+Alt+Ins",
+}
+
+
+@require_POST
+@login_needed
+def spice(request: PersonRequest, pk: int) -> HttpResponse:
+    """The file, good for half a minute, or a page that says why there is none."""
+    if not settings.SPICE_FILES:
+        raise Http404
+    machine = lookups.visible_or_404(request.user, pk)
+    if refused := close_codes.refusal(rules.situation(machine, person=request.user)):
+        return _none(request, machine, refused[1], status=close_codes.STATUSES[refused[0]])
+    try:
+        with gate.connect(registry.get(machine.cluster_id)) as pve:
+            if not identity.confirm(pve, machine):
+                return _none(request, machine, _(identity.ANOTHER), status=409)
+            opened = pve.spice(machine.node, machine.kind, machine.vmid)
+    except proxmox.Refused:
+        return _none(request, machine, _("Its display does not speak SPICE. Open the console instead."), status=409)
+    except proxmox.ProxmoxError as failure:
+        logger.warning("SPICE of %s/%s: %s", machine.cluster_id, machine.vmid, failure.plain)
+        return _none(request, machine, _("The cluster did not open the display. Try again in a minute."), status=503)
+    _record(machine, request.user)
+    name = remote_desktop.file_name(machine).removesuffix(".rdp")
+    return HttpResponse(
+        viewer_file(opened, title=name),
+        content_type="application/x-virt-viewer",
+        headers={"Content-Disposition": f'attachment; filename="{name}.vv"'},
+    )
+
+
+def viewer_file(opened: proxmox.Spice, *, title: str) -> str:
+    lines = {**opened.settings, **FIXED, "title": title}
+    return "[virt-viewer]\n" + "".join(f"{name}={value}\n" for name, value in lines.items())
+
+
+def _none(request: PersonRequest, machine: VirtualMachine, why: str, *, status: int) -> HttpResponse:
+    return render(request, "vms/no_spice.html", {"machine": machine, "why": why}, status=status)
+
+
+def _record(machine: VirtualMachine, user: User) -> None:
+    now = timezone.now()
+    Operation.objects.create(
+        vm=machine,
+        cluster_id=machine.cluster_id,
+        vmid=machine.vmid,
+        vm_name=machine.name,
+        node=machine.node,
+        action=Operation.Action.CONSOLE,
+        state=Operation.State.DONE,
+        requested_by=user,
+        requested_by_name=user.get_username(),
+        requested_at=now,
+        admitted_at=now,
+        sent_at=now,
+        finished_at=now,
+        outcome=gettext_noop("A SPICE file was given out."),
+    )

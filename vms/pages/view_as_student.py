@@ -1,0 +1,58 @@
+"""*As this student*: what somebody who holds machines of a set sees of them, and why a button is not there."""
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from accounts.models import User
+from vms.access import lookups, rules
+from vms.models import Assignment, Operation
+from vms.pages import cards, group_links
+from vms.pages.machine_group import set_or_404
+from vms.pages.machine_list import PersonRequest, login_needed
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A machine as its holder has it before him. `refusals` are by action in words."""
+
+    card: cards.Card
+    offered: tuple[str, ...]
+    refusals: tuple[tuple[str, str], ...]
+
+
+@require_GET
+@login_needed
+def as_student(request: PersonRequest, pk: int, person_pk: int) -> HttpResponse:
+    """For a steward, about somebody who holds machines of his set, and about these machines alone. Changes nothing."""
+    found = set_or_404(request, pk)
+    person = get_object_or_404(User, pk=person_pk)
+    ours = lookups.machines_of(found, request.user).order_by().values("pk")
+    held = Assignment.objects.live().filter(user=person, vm__in=ours)
+    if not held.exists():
+        raise Http404
+    machines = list(
+        lookups.visible_to(person)
+        .filter(pk__in=held.order_by().values("vm"))
+        .select_related("cluster__health", "cluster__sync")
+        .order_by("cluster__name", "name", "vmid")
+    )
+    groups = cards.groups(machines, operable=lookups.operable_among(person, machines), for_staff=False)
+    now = rules.situations(machines, person=person)
+    seen = [_seen(card, now[card.pk]) for group in groups for card in group.cards]
+    context = {
+        "set": found,
+        "person": person,
+        "groups": groups,
+        "seen": seen,
+        "back": group_links.of(found, request.user),
+    }
+    return render(request, "vms/as_student.html", context)
+
+
+def _seen(card: cards.Card, now: rules.Situation) -> Seen:
+    offered = tuple(str(button.label) for button in (*card.buttons, *card.more))
+    said = [(str(action.label), rules.why_not(now, action)) for action in Operation.Action]
+    return Seen(card, offered, tuple((label, refusal) for label, refusal in said if refusal))

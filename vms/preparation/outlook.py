@@ -1,0 +1,132 @@
+"""What freeing machines would do to them: what a page shows before somebody chooses."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.telling import told
+from vms.models import Assignment, Preparation, Snapshot, VirtualMachine
+from vms.preparation import restore_points
+from vms.preparation.restore_points import Point
+
+Way, State = Preparation.Way, Preparation.State
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The setting of whatever has a machine: what usually becomes of freed machines, and to which snapshot."""
+
+    way: str
+    baseline: str
+
+
+# Given primary keys of machines: the settings of those that it knows.
+Source = Callable[[Iterable[int]], dict[int, Wanted]]
+SOURCES: list[Source] = []
+
+
+def register(source: Source) -> Source:
+    SOURCES.append(source)
+    return source
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A machine that somebody has, or had, and how it can be made ready for the next person.
+
+    `baseline` is the snapshot to which it can be reverted, if it has one. `latest` is what was tried last.
+    """
+
+    assignment: Assignment
+    machine: VirtualMachine
+    default: str
+    baseline: Snapshot | None
+    saved: tuple[Snapshot, ...]
+    latest: Preparation | None
+
+    @property
+    def is_held(self) -> bool:
+        return self.assignment.ended_at is None
+
+    @property
+    def is_under_way(self) -> bool:
+        return bool(self.latest and self.latest.state == State.OPEN)
+
+    @property
+    def failed(self) -> Preparation | None:
+        return self.latest if self.latest and self.latest.state == State.FAILED else None
+
+    @property
+    def trouble(self) -> str:
+        return told(self.failed.outcome) if self.failed else ""
+
+    @property
+    def is_overdue(self) -> bool:
+        """It was kept for as long as was said, so somebody has to decide."""
+        until = self.assignment.kept_until
+        return not self.is_held and not self.is_under_way and (until is None or until < timezone.now())
+
+    @property
+    def has_their_baseline(self) -> bool:
+        """The baseline was saved while this person had the machine, with whatever was on it."""
+        taken = self.baseline.taken_at if self.baseline else None
+        return bool(taken and taken >= self.assignment.assigned_at)
+
+    @property
+    def going_reverted(self) -> list[str]:
+        return self.going(Way.REVERT)
+
+    @property
+    def going_otherwise(self) -> list[str]:
+        return self.going(Way.AS_IT_IS)
+
+    def way(self, chosen: str) -> str:
+        """What can be done of what was chosen: without a baseline a machine is shut down instead of reverted."""
+        wanted = chosen or self.default
+        return Way.SHUT_DOWN if wanted == Way.REVERT and not self.baseline else wanted
+
+    def going(self, way: str) -> list[str]:
+        """The restore points that go, the newest first."""
+        listed = (Point(one.name, one.parent, one.taken_at) for one in self.saved)
+        name = self.baseline.name if self.baseline else ""
+        return restore_points.going(listed, way=way, baseline=name, since=self.assignment.assigned_at)
+
+
+def of(assignments: QuerySet[Assignment]) -> list[Outlook]:
+    """Of those whose machine goes to nobody else yet, in a number of queries that does not grow with them."""
+    rows = list(assignments.filter(released_at=None).select_related("vm__cluster", "user").order_by("vm__name", "pk"))
+    machines = [row.vm_id for row in rows]
+    wanted = _wanted(machines)
+    saved = defaultdict(list)
+    for snapshot in Snapshot.objects.filter(vm__in=machines):
+        saved[snapshot.vm_id].append(snapshot)
+    tried = Preparation.objects.filter(assignment__in=rows).select_related("reserved_for", "operation")
+    latest = {one.assignment_id: one for one in tried.order_by("asked_at", "pk")}
+    return [_outlook(row, wanted.get(row.vm_id), saved[row.vm_id], latest) for row in rows]
+
+
+def _outlook(row: Assignment, wanted: Wanted | None, saved: list[Snapshot], latest: dict[int, Preparation]) -> Outlook:
+    name = wanted.baseline if wanted else ""
+    baseline = next((one for one in saved if name and one.name == name), None)
+    way = wanted.way if wanted else Way.REVERT
+    return Outlook(row, row.vm, way, baseline, tuple(saved), latest.get(row.pk))
+
+
+def _wanted(machines: list[int]) -> dict[int, Wanted]:
+    found: dict[int, Wanted] = {}
+    for source in SOURCES:
+        found |= source(machines)
+    return found
+
+
+def digest(outlooks: Iterable[Outlook]) -> str:
+    """Tells whether what a page showed is still so: who has which machine, and which restore points go."""
+    facts = [
+        (one.assignment.pk, one.is_held, one.baseline and one.baseline.name, one.going_reverted, one.going_otherwise)
+        for one in outlooks
+    ]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()

@@ -1,0 +1,125 @@
+"""What the engine carries: the name of a job, and the id of a row. The rows tell what there is to do.
+
+Any of these may come late, twice, or never. No answer of the engine is looked at.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.dispatch import receiver
+from django_tasks import task
+from django_tasks.base import Task
+
+from clusters.config import ClusterConfig
+from vms import inventory, operations, registry
+from vms import preparation as preparing
+from vms.models import ClusterSync, Operation, Preparation
+from vms.operations import enqueue
+
+State = Operation.State
+
+
+def job(*, queue: str) -> Callable[[Callable[..., None]], Task[..., None]]:
+    """A task that sees one state of the registry, and does nothing with clusters that are in no database."""
+
+    def made(work: Callable[..., None]) -> Task[..., None]:
+        @wraps(work)
+        def run(*ids: object) -> None:
+            with registry.resolved_once():
+                if not registry.state().is_fallback:
+                    work(*ids)
+
+        return task(queue_name=queue)(run)
+
+    return made
+
+
+@job(queue="operations")
+def operate(operation_id: str) -> None:
+    """Send an operation, if it is its turn."""
+    operation = Operation.objects.filter(pk=operation_id, state=State.REQUESTED).first()
+    if operation is None:
+        return
+    if not operation.admitted_at:
+        operations.admit(operation.cluster_id, without=operation.pk)
+    operations.work_on(operation)
+    if not operation.is_open:
+        operations.admit(operation.cluster_id)
+
+
+@job(queue="clusters")
+def follow(cluster_id: str) -> None:
+    """Look after what was sent to a cluster, and let through what waited for the ends of it."""
+    operations.follow_all(cluster_id)
+    if Operation.objects.waiting().filter(cluster_id=cluster_id).exists():
+        operations.admit(cluster_id)
+
+
+@job(queue="operations")
+def prepare(preparation_id: int) -> None:
+    """Take the next step with a machine that was freed."""
+    wanted = Preparation.objects.open().select_related("assignment__vm__cluster", "asked_by", "operation")
+    if preparation := wanted.filter(pk=preparation_id).first():
+        preparing.work_on(preparation)
+
+
+@receiver(enqueue.operation_waits)
+def _operation_waits(operation_id: str, **_kwargs: object) -> None:
+    operate.enqueue(operation_id)
+
+
+@receiver(enqueue.cluster_waits)
+def _cluster_waits(cluster_id: str, **_kwargs: object) -> None:
+    follow.enqueue(cluster_id)
+
+
+@receiver(enqueue.preparation_waits)
+def _preparation_waits(preparation_id: int, **_kwargs: object) -> None:
+    prepare.enqueue(preparation_id)
+
+
+@job(queue="clusters")
+def sync(cluster_id: str, attempt: int) -> None:
+    """Read a cluster, if this is still the attempt whose turn it is."""
+    config = _active(cluster_id)
+    if config is None or not ClusterSync.objects.filter(cluster_id=cluster_id, attempt=attempt).exists():
+        return
+    failed = True
+    try:
+        failed = inventory.sync(config, attempt=attempt).failed
+    finally:
+        ClusterSync.schedule_next(cluster_id, attempt=attempt, failed=failed)
+
+
+@job(queue="clusters")
+def look_closer(cluster_id: str) -> None:
+    """Ask for the details of a few machines."""
+    if config := _active(cluster_id):
+        inventory.look_closer(config)
+
+
+@job(queue="clusters")
+def ask_facts(cluster_id: str) -> None:
+    """Ask a cluster for what changes seldom."""
+    if config := _active(cluster_id):
+        inventory.ask_facts(config)
+
+
+def look_closer_everywhere() -> None:
+    """A job for each cluster that answers and has machines whose details are due: one that hangs delays no other."""
+    due = inventory.clusters_with_details_due()
+    for config in registry.clusters():
+        if config.cluster_id in due:
+            look_closer.enqueue(config.cluster_id)
+
+
+def ask_facts_everywhere() -> None:
+    for config in registry.clusters():
+        ask_facts.enqueue(config.cluster_id)
+
+
+def _active(cluster_id: str) -> ClusterConfig | None:
+    try:
+        return registry.get(cluster_id)
+    except registry.UnknownCluster:
+        return None
