@@ -1,4 +1,4 @@
-"""The cast: who the tests are about. Each person is made when a test names him."""
+"""The cast: who the tests are about. Each person is made when a test names them."""
 
 import gc
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from django.contrib.auth.models import Group
 from django.utils import translation
 
 from accounts.models import User
-from tests.not_tried import pytest_terminal_summary  # noqa: F401 - pytest calls it
 from tests.own_database import django_db_modify_db_settings, migrated_template
 from tests.samples import pytest_report_header  # noqa: F401 - the same
-from tests.spreading import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - the same
+from tests.skip_report import pytest_terminal_summary  # noqa: F401 - pytest calls it
+from tests.xdist_schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - the same
 
 __all__ = ["django_db_modify_db_settings", "migrated_template"]
 

@@ -21,7 +21,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 ON_POSTGRES = os.environ.get("DATABASE_URL", "").startswith("postgres")
 postgres_only = pytest.mark.skipif(
@@ -133,7 +133,7 @@ def own_database(
     migrated_template: str, tmp_path: Path, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, Any]]:
     """The settings of a database that belongs to the test alone. Nothing wraps it in a transaction."""
-    options = {"pool": False} if ON_POSTGRES else {"timeout": PATIENCE}
+    options = {"pool": False} if ON_POSTGRES else {"timeout": TIMEOUT}
     with (
         django_db_blocker.unblock(),
         copy_of(migrated_template, tmp_path) as name,
@@ -161,7 +161,7 @@ def run_in_threads(*jobs: Callable[[], object]) -> list[BaseException]:
 
     def run(job: Callable[[], object]) -> None:
         try:
-            together.wait(timeout=PATIENCE)
+            together.wait(timeout=TIMEOUT)
             job()
         except Exception as error:  # noqa: BLE001 - handed to the test
             errors.append(error)
@@ -172,6 +172,6 @@ def run_in_threads(*jobs: Callable[[], object]) -> list[BaseException]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=PATIENCE)
+        thread.join(timeout=TIMEOUT)
     assert not any(thread.is_alive() for thread in threads)
     return errors

@@ -18,7 +18,7 @@ import pytest
 from django.db import connections
 
 from tests.own_database import ON_POSTGRES
-from tests.waits import LEASH, PATIENCE
+from tests.waits import PDEATHSIG, TIMEOUT
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
 
@@ -72,7 +72,9 @@ def pgbouncer() -> Iterator[Pooler]:
             for path in (folder, folder / "ini"):
                 os.chown(path, somebody["user"], somebody["group"])
         with said.open("wb") as log:
-            program = subprocess.Popen([*LEASH, str(PROGRAM), str(folder / "ini")], stdout=log, stderr=log, **somebody)
+            program = subprocess.Popen(
+                [*PDEATHSIG, str(PROGRAM), str(folder / "ini")], stdout=log, stderr=log, **somebody
+            )
             try:
                 wait_for(port, program, said)
                 yield Pooler(port, folder)
@@ -82,7 +84,7 @@ def pgbouncer() -> Iterator[Pooler]:
 
 
 def wait_for(port: int, program: subprocess.Popen[bytes], said: Path) -> None:
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while program.poll() is None and time.monotonic() < ends:
         try:
             psycopg.connect(f"host=127.0.0.1 port={port} user=labportal dbname=postgres").close()

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connections
 
 from tests.own_database import ON_POSTGRES
-from tests.waits import LEASH, PATIENCE, stop
+from tests.waits import PDEATHSIG, TIMEOUT, stop_process
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = ["-m", "uvicorn", "labportal.asgi:application", "--loop", "uvloop", "--http", "httptools"]
@@ -44,7 +44,7 @@ def manage(*arguments: str, keys: str | None = None, **more: str) -> subprocess.
         env=environment(keys, **more),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
 
@@ -53,7 +53,7 @@ def manage(*arguments: str, keys: str | None = None, **more: str) -> subprocess.
 def begun(*arguments: str, keys: str | None = None, **more: str) -> Iterator[subprocess.Popen[str]]:
     """A process that ends with the block, at the latest."""
     with subprocess.Popen(
-        [*LEASH, sys.executable, *arguments],
+        [*PDEATHSIG, sys.executable, *arguments],
         cwd=ROOT,
         env=environment(keys, **more),
         stdout=subprocess.PIPE,
@@ -63,7 +63,7 @@ def begun(*arguments: str, keys: str | None = None, **more: str) -> Iterator[sub
         try:
             yield program
         finally:
-            stop(program, 10)
+            stop_process(program, 10)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def server(log: Path, keys: str | None = None, **more: str) -> Iterator[str]:
     """A portal that answers; its address. What it has to say goes into the file."""
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as said:
         program = subprocess.Popen(
-            [*LEASH, sys.executable, *SERVER, *QUIET, "--fd", str(listener.fileno())],
+            [*PDEATHSIG, sys.executable, *SERVER, *QUIET, "--fd", str(listener.fileno())],
             cwd=ROOT,
             env=environment(keys, **more),
             pass_fds=[listener.fileno()],
@@ -81,4 +81,4 @@ def server(log: Path, keys: str | None = None, **more: str) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            stop(program, 10)
+            stop_process(program, 10)

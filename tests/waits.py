@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 # Before a command: it ends with its starter, also when that is killed.
-LEASH = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+PDEATHSIG = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 # Protects from a hang and measures nothing: far more than a busy machine needs.
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
-def heard(program: "subprocess.Popen[Any]", words: str, seconds: float = PATIENCE) -> str:
+def read_until(program: "subprocess.Popen[Any]", words: str, seconds: float = TIMEOUT) -> str:
     """What it says up to the line with these words. Fails when it ends without them, or does not say them in time."""
     ends, said = time.monotonic() + seconds, ""
     while line := _line(program, ends, said):
@@ -24,9 +24,9 @@ def heard(program: "subprocess.Popen[Any]", words: str, seconds: float = PATIENC
     raise AssertionError(f"It ended and never said {words!r}:\n{said}")
 
 
-def line_of(program: "subprocess.Popen[Any]", words: str, seconds: float = PATIENCE) -> str:
+def read_line_with(program: "subprocess.Popen[Any]", words: str, seconds: float = TIMEOUT) -> str:
     """The line with these words, waited for like that."""
-    return heard(program, words, seconds).splitlines(keepends=True)[-1]
+    return read_until(program, words, seconds).splitlines(keepends=True)[-1]
 
 
 def _line(program: "subprocess.Popen[Any]", ends: float, before: str) -> str:
@@ -44,7 +44,7 @@ def _line(program: "subprocess.Popen[Any]", ends: float, before: str) -> str:
     return said.decode()
 
 
-def until(fact: Callable[[], object], seconds: float = PATIENCE) -> None:
+def wait_until(fact: Callable[[], object], seconds: float = TIMEOUT) -> None:
     """Wait for it to be true. Fails when that does not come in time."""
     ends = time.monotonic() + seconds
     while not fact():
@@ -52,11 +52,11 @@ def until(fact: Callable[[], object], seconds: float = PATIENCE) -> None:
         time.sleep(0.01)
 
 
-def stop(program: "subprocess.Popen[Any]", seconds: float = PATIENCE) -> int:
+def stop_process(program: "subprocess.Popen[Any]", seconds: float = TIMEOUT) -> int:
     """Ask it to end, and kill it when it does not. Returns its exit code."""
     program.terminate()
     try:
         return program.wait(seconds)
     except subprocess.TimeoutExpired:
         program.kill()
-        return program.wait(PATIENCE)
+        return program.wait(TIMEOUT)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.access import routes, table
-from tests.access.world import PEOPLE, World, rolled_back, writes
+from tests.access import expected, routes
+from tests.access.school import PEOPLE, World, rolled_back, writes
 
 LOGINS = ("/accounts/login/", "/admin/login/")
 REFUSED = {"in", "401", "403", "404", "405"}
@@ -26,7 +26,7 @@ class Answer:
 
 def ask(world: World, route: str, who: str, method: str, **how: Any) -> Answer:
     url = routes.address(world, route)
-    data = {"GET": table.QUERIES, "HEAD": table.QUERIES, "POST": table.BODIES}.get(method, {}).get(route)
+    data = {"GET": expected.QUERIES, "HEAD": expected.QUERIES, "POST": expected.BODIES}.get(method, {}).get(route)
     if isinstance(data, dict):
         data = {name: routes.fill(value, routes.values(world, route)) for name, value in data.items()}
     with rolled_back(), writes() as wrote:
@@ -42,14 +42,14 @@ def answers(world: World, route: str, method: str) -> dict[str, Answer]:
 
 def complaints(world: World, route: str) -> list[str]:
     """What is not as the table says, in words. Empty: all is well."""
-    return list(_complaints(world, route, table.rows()[route]))
+    return list(_complaints(world, route, expected.rows()[route]))
 
 
-def _complaints(world: World, route: str, row: table.Row) -> Iterator[str]:
-    for method, expected in (("GET", row.get), ("POST", row.post)):
+def _complaints(world: World, route: str, row: expected.Row) -> Iterator[str]:
+    for method, wanted in (("GET", row.get), ("POST", row.post)):
         for who, answer in answers(world, route, method).items():
-            if not answer.fits(expected[who]):
-                yield f"{method} {route} as {who}: {answer.code}, not {expected[who]}"
+            if not answer.fits(wanted[who]):
+                yield f"{method} {route} as {who}: {answer.code}, not {wanted[who]}"
             if answer.wrote and (method == "GET" or answer.code in REFUSED):
                 yield f"{method} {route} as {who} wrote: {answer.wrote}"
     for who in ("holder", "superuser"):

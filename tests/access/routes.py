@@ -12,8 +12,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import get_resolver
 
 from accounts.models import User
-from tests.access.schools import LINK
-from tests.access.world import World
+from tests.access.school import World
+from tests.access.two_classes import LINK
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 REGEX = re.compile(r"\^?\(\?P<(\w+)>.*?\)(/?)\$")

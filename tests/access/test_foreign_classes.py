@@ -7,9 +7,9 @@ import pytest
 
 from classes import access
 from classes.models import ClassMachine, LabClass
-from tests.access import routes, schools, table
+from tests.access import expected, routes, two_classes
 from tests.access.matrix import REFUSED
-from tests.access.world import World, rolled_back
+from tests.access.school import World, rolled_back
 from vms.models import Assignment, Batch, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -21,15 +21,15 @@ PEOPLE = ("holder", "steward", "co_owner")
 
 
 def foreign(world: World) -> dict[str, Any]:
-    return routes.of_class(schools.rows(world.foreign_class))
+    return routes.of_class(two_classes.rows(world.foreign_class))
 
 
 def methods(route: str) -> Iterator[tuple[str, Any]]:
     """Those that the steward may use at his own class."""
-    row = table.rows()[route]
+    row = expected.rows()[route]
     for method, codes in (("GET", row.get), ("POST", row.post)):
         if codes["steward"] not in REFUSED:
-            yield method, table.BODIES.get(route) if method == "POST" else None
+            yield method, expected.BODIES.get(route) if method == "POST" else None
 
 
 def answers(world: World, route: str, values: dict[str, Any], who: tuple[str, ...]) -> list[tuple[str, str, int]]:
@@ -45,7 +45,7 @@ def answers(world: World, route: str, values: dict[str, Any], who: tuple[str, ..
 
 @pytest.mark.parametrize("route", OF_CLASSES)
 def test_a_foreign_class_its_set_and_its_batch_are_not_there(world: World, route: str):
-    theirs = schools.rows(world.foreign_class)
+    theirs = two_classes.rows(world.foreign_class)
     pk = theirs[next(row for start, row in routes.PKS.items() if route.startswith(start))]
     said = answers(world, route, routes.values(world, route) | foreign(world) | {"pk": pk}, PEOPLE)
     assert [one for one in said if one[2] != 404] == []

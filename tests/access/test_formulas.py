@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from accounts import spreadsheet
-from tests.access import routes, strings, table
-from tests.access.world import World
+from tests.access import expected, odd_strings, routes
+from tests.access.school import World
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ def live(world: World) -> tuple[int, list[str]]:
 def test_no_download_has_a_formula(world: World):
     looked_at, formulas = 0, []
     for formula in FORMULAS:
-        strings.put_everywhere(formula)
+        odd_strings.put_everywhere(formula)
         count, found = live(world)
         looked_at += count
         formulas += found
@@ -49,10 +49,10 @@ def test_no_download_has_a_formula(world: World):
         f"\n{len(FORMULAS)} formulas in {len(downloads())} downloads: {looked_at} cells, {len(formulas)} live formulas"
     )
     assert (len(set(FORMULAS)), formulas) == (50, [])
-    assert set(downloads()) <= set(table.rows())
+    assert set(downloads()) <= set(expected.rows())
 
 
 def test_cells_that_are_written_as_they_are_are_noticed(world: World, monkeypatch: Any):
     monkeypatch.setattr(spreadsheet, "safe", str)
-    strings.put_everywhere(FORMULAS[0])
+    odd_strings.put_everywhere(FORMULAS[0])
     assert live(world)[1]

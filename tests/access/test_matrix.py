@@ -1,4 +1,4 @@
-"""Every route, asked by everybody: `table.py` says who gets what."""
+"""Every route, asked by everybody: `expected.py` says who gets what."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from django.urls import path
 
 from clusters.models import Cluster
 from labportal import urls
-from tests.access import matrix, routes, table
-from tests.access.world import PEOPLE, World
+from tests.access import expected, matrix, routes
+from tests.access.school import PEOPLE, World
 from vms.access import rules
 from vms.models.machines import VirtualMachineQuerySet
 
@@ -22,11 +22,11 @@ MACHINE = "vms/<int:pk>/"
 
 
 def test_every_route_has_a_row():
-    assert sorted(set(ALL) - set(table.rows())) == []
+    assert sorted(set(ALL) - set(expected.rows())) == []
 
 
 def test_every_row_has_a_route():
-    assert sorted(set(table.rows()) - set(ALL)) == []
+    assert sorted(set(expected.rows()) - set(ALL)) == []
 
 
 @pytest.mark.parametrize("route", ALL)
@@ -89,6 +89,6 @@ def careless(request: HttpRequest) -> HttpResponse:
 def test_a_route_without_a_row_and_a_page_that_writes_are_noticed(world: World, monkeypatch: Any, settings: Any):
     monkeypatch.setattr(urls, "urlpatterns", [path("new/", careless), *urls.urlpatterns])
     settings.ROOT_URLCONF = urls.__name__  # forgets the routes that it knew
-    assert set(routes.routes()) - set(table.rows()) == {"new/"}
-    monkeypatch.setitem(table.EXTRA, "new/", table.Row(*[dict.fromkeys(PEOPLE, "200")] * 2))
+    assert set(routes.routes()) - set(expected.rows()) == {"new/"}
+    monkeypatch.setitem(expected.EXTRA, "new/", expected.Row(*[dict.fromkeys(PEOPLE, "200")] * 2))
     assert any(line.startswith("GET new/ as holder wrote") for line in matrix.complaints(world, "new/"))

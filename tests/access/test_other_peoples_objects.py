@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.access import matrix, routes, table
-from tests.access.world import World
+from tests.access import expected, matrix, routes
+from tests.access.school import World
 from tests.labs import carry_out
 from tests.samples import SEED, TRIES
 from vms.models import Operation, Snapshot, VirtualMachine
@@ -58,7 +58,7 @@ def quiet() -> Iterator[None]:
 def doors() -> list[tuple[str, str, str]]:
     """Person, method and route, where the way to somebody else's object is closed."""
     found = []
-    for route, row in table.rows().items():
+    for route, row in expected.rows().items():
         if "<" not in route or route.endswith("/<path:object_id>/"):  # which leads on, whatever the object
             continue
         for method, codes in (("GET", row.get), ("POST", row.post)):
@@ -90,7 +90,7 @@ def tries(world: World, count: int) -> Iterator[Try]:
             "action": chance.choice(ACTIONS),
             "cluster_id": chance.choice(["building-1", "building-2", "building-3", "nowhere", "Building-1"]),
         }
-        data = table.BODIES.get(route) if method == "POST" else None
+        data = expected.BODIES.get(route) if method == "POST" else None
         yield Try(who, method, f"/{routes.fill(route, found)}", data)
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 
 from accounts.models import User
-from tests.access.world import World
+from tests.access.school import World
 
 pytestmark = pytest.mark.django_db
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from django.template import engines
 
-from tests.access import routes, strings, table
-from tests.access.world import World, rolled_back
+from tests.access import expected, odd_strings, routes
+from tests.access.school import World, rolled_back
 from tests.samples import SEED, TURNS
 
 pytestmark = pytest.mark.django_db
 
 # Which five payloads are shown to whom, in the order of their turns.
-ORDER = random.Random(SEED).sample(range(len(strings.GROUPS)), len(strings.GROUPS))  # noqa: S311 - the same again
+ORDER = random.Random(SEED).sample(range(len(odd_strings.GROUPS)), len(odd_strings.GROUPS))  # noqa: S311 - the same again
 
 PEOPLE = ("superuser", "steward", "holder")
 FRAGMENTS = ("vms/", "vms/<int:pk>/", "clusters/")
@@ -30,7 +30,7 @@ Pages = dict[str, Counter[str]]
 def visits(turn: int | None = None) -> list[tuple[str, str]]:
     """Route and person for every page that these three are shown. In a turn, each page is for one of them."""
     found = []
-    for route, row in table.rows().items():
+    for route, row in expected.rows().items():
         may = [who for who in PEOPLE if row.get[who] in {"200", "409", "ok"}]
         found += [(route, who) for who in (may if turn is None or not may else [may[turn % len(may)]])]
     return found
@@ -40,7 +40,8 @@ def pages(world: World, turn: int | None = None) -> Pages:
     """The structure of these pages, by route and person."""
     found: Pages = {}
     for route, who in visits(turn):
-        _add(found, f"{route} as {who}", world.ask(who, "GET", routes.address(world, route), table.QUERIES.get(route)))
+        answer = world.ask(who, "GET", routes.address(world, route), expected.QUERIES.get(route))
+        _add(found, f"{route} as {who}", answer)
     for route in FRAGMENTS:
         answer = world.ask("superuser", "GET", routes.address(world, route), **{"HX-Request": "true"})
         _add(found, f"{route} as a fragment", answer)
@@ -50,7 +51,7 @@ def pages(world: World, turn: int | None = None) -> Pages:
 def answers(world: World, text: str) -> Pages:
     """The same of pages that answer to a text in their address or form."""
     found: Pages = {}
-    for route, row in table.rows().items():
+    for route, row in expected.rows().items():
         url = routes.address(world, route)
         if route in FRAGMENTS or route.endswith("/why/") or route in routes.model_pages():
             asked = dict.fromkeys(("q",) if route.startswith("admin/") else ASKED, text)
@@ -64,14 +65,14 @@ def answers(world: World, text: str) -> Pages:
 def _add(found: Pages, name: str, page: Any) -> None:
     if page.status_code != 302 and page.headers.get("Content-Type", "").startswith("text/html"):
         assert page.status_code < 500, name
-        found[name] = strings.structure(page)
+        found[name] = odd_strings.structure(page)
 
 
 @pytest.fixture(scope="module")
 def harmless(world: World) -> tuple[Pages, Pages]:
     with rolled_back():
-        strings.put_everywhere(strings.HARMLESS)
-        return pages(world), answers(world, strings.HARMLESS)
+        odd_strings.put_everywhere(odd_strings.HARMLESS)
+        return pages(world), answers(world, odd_strings.HARMLESS)
 
 
 def changed(usual: Pages, shown: Pages) -> list[str]:
@@ -96,7 +97,7 @@ def _empty(usual: Pages, name: str) -> Counter[str]:
 @pytest.mark.parametrize("number", range(TURNS))
 def test_no_string_becomes_a_part_of_a_page(world: World, harmless: tuple[Pages, Pages], number: int):
     turn = ORDER[number]
-    columns = strings.put_everywhere(strings.GROUPS[turn])
+    columns = odd_strings.put_everywhere(odd_strings.GROUPS[turn])
     shown = pages(world, turn)
     asked = {f"{route} as {who}" for route, who in visits(turn)}
     usual = {name: parts for name, parts in harmless[0].items() if name in asked or name.endswith(" as a fragment")}
@@ -105,11 +106,11 @@ def test_no_string_becomes_a_part_of_a_page(world: World, harmless: tuple[Pages,
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("text", strings.TEXTS)
+@pytest.mark.parametrize("text", odd_strings.TEXTS)
 def test_no_text_that_is_asked_or_typed_becomes_a_part_of_the_answer(
     world: World, harmless: tuple[Pages, Pages], text: str
 ):
-    strings.put_everywhere(strings.HARMLESS)
+    odd_strings.put_everywhere(odd_strings.HARMLESS)
     answered = answers(world, text)
     found = added(harmless[0] | harmless[1], answered)
     print(f"\n25 payloads in addresses and forms: {len(answered)} answers, {len(found)} with something new")
@@ -117,14 +118,14 @@ def test_no_text_that_is_asked_or_typed_becomes_a_part_of_the_answer(
 
 
 def test_there_are_fifty_payloads():
-    assert len(set(strings.PAYLOADS)) == 50
+    assert len(set(odd_strings.PAYLOADS)) == 50
 
 
 def test_a_page_without_escaping_is_noticed(world: World, harmless: tuple[Pages, Pages], monkeypatch: Any):
     name, url = "vms/<int:pk>/ as holder", routes.address(world, "vms/<int:pk>/")
     monkeypatch.setattr(engines["django"].engine, "autoescape", False)  # type: ignore[union-attr]
-    for group in strings.GROUPS:
-        strings.put_everywhere(group)
-        page = {name: strings.structure(world.ask("holder", "GET", url))}
+    for group in odd_strings.GROUPS:
+        odd_strings.put_everywhere(group)
+        page = {name: odd_strings.structure(world.ask("holder", "GET", url))}
         assert changed({name: harmless[0][name]}, page)
         assert added({name: harmless[0][name]}, page)

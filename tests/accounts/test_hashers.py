@@ -11,7 +11,7 @@ from django.db import connection, connections
 from accounts.hashers import CappedArgon2PasswordHasher, CappedScryptPasswordHasher
 from labportal import settings as product
 from tests.own_database import run_in_threads
-from tests.waits import PATIENCE, until
+from tests.waits import TIMEOUT, wait_until
 
 TOO_MANY = (os.cpu_count() or 1) + 1
 
@@ -89,14 +89,14 @@ def test_checking_passwords_is_limited_alike(met, hasher):
 
 
 def test_hashing_without_the_cap_would_be_noticed(met):
-    met.patience = PATIENCE
+    met.patience = TIMEOUT
     assert run_in_threads(*[lambda: Argon2PasswordHasher().encode("x", "salt")] * TOO_MANY) == []
     assert len(met) == TOO_MANY
 
 
 def test_who_waits_gives_his_database_connection_back(own_database, monkeypatch: pytest.MonkeyPatch):
     go, held = Event(), list[Any]()
-    monkeypatch.setattr(Argon2PasswordHasher, "encode", lambda *arguments: str(go.wait(PATIENCE)))
+    monkeypatch.setattr(Argon2PasswordHasher, "encode", lambda *arguments: str(go.wait(TIMEOUT)))
 
     def encode() -> None:
         connection.ensure_connection()
@@ -105,7 +105,7 @@ def test_who_waits_gives_his_database_connection_back(own_database, monkeypatch:
 
     def look() -> None:
         try:
-            until(lambda: [len(held), sum(one.connection is None for one in held)] == [TOO_MANY, 1])
+            wait_until(lambda: [len(held), sum(one.connection is None for one in held)] == [TOO_MANY, 1])
         finally:
             go.set()
 

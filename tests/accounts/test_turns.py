@@ -14,7 +14,7 @@ from accounts import turns
 from clusters import proxmox
 from pvesim.clock import ManualClock
 from tests.labs import Lab, building_a, clock, sim
-from tests.waits import PATIENCE, until
+from tests.waits import TIMEOUT, wait_until
 
 __all__ = ["building_a", "clock", "sim"]
 
@@ -27,7 +27,7 @@ def two_at_once(settings: Any) -> None:
 def ask_together(view: Callable[[HttpRequest], HttpResponse], count: int) -> list[HttpResponse]:
     ask = turns.in_turn(view)
     with ThreadPoolExecutor(count) as pool:
-        return [future.result(timeout=PATIENCE) for future in [pool.submit(ask, HttpRequest()) for _ in range(count)]]
+        return [future.result(timeout=TIMEOUT) for future in [pool.submit(ask, HttpRequest()) for _ in range(count)]]
 
 
 def met(parties: int, within: float) -> Callable[..., bool]:
@@ -45,13 +45,13 @@ def met(parties: int, within: float) -> Callable[..., bool]:
 
 
 def test_two_pages_are_made_at_once_and_a_third_waits() -> None:
-    two, three = met(2, PATIENCE), met(3, 0.2)
+    two, three = met(2, TIMEOUT), met(3, 0.2)
     assert [a.content for a in ask_together(lambda _: HttpResponse(str(two())), 2)] == [b"True"] * 2
     assert [a.content for a in ask_together(lambda _: HttpResponse(str(three())), 3)] == [b"False"] * 3
 
 
 def test_a_page_that_waits_for_somebody_else_lets_others_go_on() -> None:
-    three = met(3, PATIENCE)
+    three = met(3, TIMEOUT)
 
     def view(request: HttpRequest) -> HttpResponse:
         with turns.aside():
@@ -78,20 +78,20 @@ def test_a_page_that_waits_for_a_cluster_lets_others_go_on(building_a: Lab, cloc
     building_a.pve.faults.delay("version", 60.0)
 
     def view(request: HttpRequest) -> HttpResponse:
-        with proxmox.connect(config, deadline=PATIENCE) as pve:
+        with proxmox.connect(config, deadline=TIMEOUT) as pve:
             pve.version()
         return HttpResponse()
 
     ask = turns.in_turn(view)
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(ask, HttpRequest()) for _ in range(3)]
-        until(lambda: building_a.pve.count("GET", "version") == 3)
+        wait_until(lambda: building_a.pve.count("GET", "version") == 3)
         assert not any(answer.done() for answer in answers)
         clock.advance(60.0)
 
 
 def test_a_watcher_waits_for_nobody(settings: Any) -> None:
-    three = met(3, PATIENCE)
+    three = met(3, TIMEOUT)
 
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(str(three()))
@@ -119,7 +119,7 @@ def test_who_stands_aside_twice_gives_away_one_place() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         if request.path == "aside":
             with turns.aside(), turns.aside():
-                return HttpResponse(str(go.wait(PATIENCE)))
+                return HttpResponse(str(go.wait(TIMEOUT)))
         return HttpResponse(str(inside()))
 
     ask = turns.in_turn(view)
@@ -128,7 +128,7 @@ def test_who_stands_aside_twice_gives_away_one_place() -> None:
     with ThreadPoolExecutor(4) as pool:
         pool.submit(ask, waits)
         others = [pool.submit(ask, HttpRequest()) for _ in range(3)]
-        assert [other.result(timeout=PATIENCE).content for other in others] == [b"False"] * 3
+        assert [other.result(timeout=TIMEOUT).content for other in others] == [b"False"] * 3
         go.set()
 
 

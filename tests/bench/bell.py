@@ -31,7 +31,7 @@ from accounts.models import User
 from clusters.models import Cluster
 from tests.bench import database, report
 from tests.bench.simulator import cpu_of
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 from vms import inventory
 from vms.models import Assignment, Operation, VirtualMachine
 
@@ -149,7 +149,7 @@ def program(arguments: list[str], environment: Mapping[str, str]) -> Iterator["s
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
 
 def free_port() -> int:
@@ -182,7 +182,7 @@ def ring(address: str, count: int, seen: Seen) -> None:
         thread.start()
         threads.append(thread)
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
 
 
 def attend(address: str, number: int, seen: Seen) -> None:
@@ -211,7 +211,7 @@ def watched(pid: int, worker: int, seen: Seen) -> Iterator[None]:
     finally:
         seen.cpu, seen.worker_cpu = sum(cpu_of(one) for one in family(pid)), cpu_of(worker)
         over.set()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
 
 
 def family(pid: int) -> list[int]:

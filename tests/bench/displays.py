@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pvesim import Simulator
-from tests.waits import PATIENCE, line_of
+from tests.waits import TIMEOUT, read_line_with
 
 VERSION = b"RFB 003.008\n"
 ASK = struct.Struct(">BxHI")
@@ -29,9 +29,9 @@ def begun(guests: int) -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.bench.displays", str(guests)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield json.loads(line_of(process, ""))
+            yield json.loads(read_line_with(process, ""))
         finally:
-            process.communicate(timeout=PATIENCE)
+            process.communicate(timeout=TIMEOUT)
 
 
 def ask(size: int, count: int) -> bytes:
@@ -72,7 +72,7 @@ def stand() -> tuple[str, int]:
     """Begin to serve such displays, until the process ends. Returns where."""
     ready, place = threading.Event(), list[tuple[str, int]]()
     threading.Thread(target=_serve, args=(ready, place), daemon=True).start()
-    if not ready.wait(PATIENCE):
+    if not ready.wait(TIMEOUT):
         raise TimeoutError("The display did not start.")
     return place[0]
 

@@ -26,7 +26,7 @@ import pvesim
 from accounts.models import User
 from clusters.models import Cluster
 from tests.bench import report
-from tests.waits import LEASH, PATIENCE, until
+from tests.waits import PDEATHSIG, TIMEOUT, wait_until
 from vms import inventory
 from vms.models import Assignment, Operation, VirtualMachine
 
@@ -51,7 +51,7 @@ class Program:
 
     def begin(self) -> None:
         self.process = subprocess.Popen(
-            [*LEASH, sys.executable, *self.arguments],
+            [*PDEATHSIG, sys.executable, *self.arguments],
             cwd=ROOT,
             env=dict(self.environment),
             pass_fds=[self.descriptor] if self.descriptor >= 0 else [],
@@ -105,7 +105,7 @@ def storm(*, rounds: int, seed: int, environment: Mapping[str, str]) -> Storm:
             running.callback(program.kill)
         began = time.monotonic()
         with _students(f"http://127.0.0.1:{listener.getsockname()[1]}", seed, happened):
-            until(lambda: lab.count("POST"))
+            wait_until(lambda: lab.count("POST"))
             slower = max(1.0, (time.monotonic() - began) / 4)  # than a machine with nothing else to do
             for _ in range(rounds):
                 # The time in which a worker starts and does something.
@@ -156,7 +156,7 @@ def _students(url: str, seed: int, happened: Storm) -> Iterator[None]:
     finally:
         over.set()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
 
 
 def _chance(seed: int) -> random.Random:

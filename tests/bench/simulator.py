@@ -26,7 +26,7 @@ django.setup()
 from clusters import proxmox  # noqa: E402
 from clusters.config import ClusterConfig  # noqa: E402
 from clusters.fields import Secret  # noqa: E402
-from tests.waits import heard, stop  # noqa: E402
+from tests.waits import read_until, stop_process  # noqa: E402
 
 PATH = "/api2/json/cluster/resources"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -52,12 +52,12 @@ class Running:
             f"--ca-file={self.ca_file}",
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        lines = heard(self.process, "stop     Ctrl-C").splitlines()
+        lines = read_until(self.process, "stop     Ctrl-C").splitlines()
         self.url = urlsplit(lines[1].split()[1])
         self.token = next(line.split()[1] for line in lines if line.startswith("token"))
 
     def stop(self) -> None:
-        stop(self.process)
+        stop_process(self.process)
         Path(self.ca_file).unlink()
 
 

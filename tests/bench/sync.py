@@ -16,7 +16,7 @@ from clusters.proxmox import sockets
 from tests.bench import database, report
 from tests.bench.floor import Floor
 from tests.bench.world import FIRST, World
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 from vms import inventory
 from vms.inventory import last_read
 from vms.models import ClusterSync, VirtualMachine
@@ -131,7 +131,7 @@ def measure_freshness(world: World) -> None:
         taken = sorted(took for number in range(SAMPLES) for took in rename_and_wait(world, f"fresh-{number}"))
     finally:
         worker.terminate()
-        worker.communicate(timeout=PATIENCE)
+        worker.communicate(timeout=TIMEOUT)
     report.tell("change to committed row, median", f"{statistics.median(taken):8.1f} s of {len(taken)}")
     p95 = taken[int(len(taken) * 0.95) - 1]
     report.goal("change to committed row, interval of 3 s, p95", p95, INTERVAL + 1, unit=" s")

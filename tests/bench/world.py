@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvesim import Cluster, Simulator, server
-from tests.waits import PATIENCE, line_of
+from tests.waits import TIMEOUT, read_line_with
 
 LIST = "^/cluster/resources$"
 NODES = ("pve1", "pve2", "pve3")
@@ -44,10 +44,10 @@ class World:
         return self._answer()
 
     def stop(self) -> None:
-        self._process.communicate(timeout=PATIENCE)
+        self._process.communicate(timeout=TIMEOUT)
 
     def _answer(self) -> Any:
-        return json.loads(line_of(self._process, "", 300))
+        return json.loads(read_line_with(self._process, "", 300))
 
 
 def build(simulator: Simulator, name: str, guests: int) -> dict[str, Any]:

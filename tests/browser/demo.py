@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.waits import LEASH, heard, stop
+from tests.waits import PDEATHSIG, read_until, stop_process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -29,19 +29,19 @@ class Demo:
 @contextmanager
 def running(first_port: int = 8100) -> Iterator[Demo]:
     """Start the demo, read address and logins from what it prints, and stop it at the end."""
-    command = [*LEASH, sys.executable, "-m", "labportal.demo", "--port", str(first_port)]
+    command = [*PDEATHSIG, sys.executable, "-m", "labportal.demo", "--port", str(first_port)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        printed = heard(process, "Ctrl-C", 120)
+        printed = read_until(process, "Ctrl-C", 120)
         address = re.search(r"http://\S+/", printed)
         logins = re.findall(r"^    (\w+) +([a-z]+-[a-z]+-\d+)$", printed, re.MULTILINE)
         assert address
         assert process.stdin
         yield Demo(address[0], dict(logins), process.stdin)
     finally:
-        stop(process)
+        stop_process(process)
         for pipe in (process.stdin, process.stdout):
             if pipe:
                 pipe.close()

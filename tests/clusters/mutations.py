@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from clusters.config.entry import IGNORED_KEYS, KNOWN_KEYS
-from tests.clusters.files import CANARY, FINGERPRINT, OTHER_KEY, PEM, entry, sealed
+from tests.clusters.config_files import FINGERPRINT, MARKER, OTHER_KEY, PEM, entry, sealed
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Entries = list[Any]
@@ -19,20 +19,20 @@ GOOD = [
     entry("gone", is_default=True),
     entry("new", name="Ñandú 密", port="443", is_default=True),
     entry("off", is_active=False, is_default=True),
-    entry("token", token_id="portal@pve!labs", token_secret=CANARY),
+    entry("token", token_id="portal@pve!labs", token_secret=MARKER),
     entry("far", addresses=["10.0.0.12", "pve3.test:443", "[2001:db8::8]:443"]),
-    entry("reader", read_token_id="portal@pve!look", read_token_secret=CANARY),
+    entry("reader", read_token_id="portal@pve!look", read_token_secret=MARKER),
     entry("pins", fingerprint=f"{FINGERPRINT}, {FINGERPRINT.lower()}", addresses=[]),
     entry("trusted", ca_certificate=PEM, fingerprint=FINGERPRINT),
-    entry("sealed", password=sealed(CANARY), token_id="p@pve!t1", token_secret=sealed(CANARY)),
-    entry("foreign", password=sealed(CANARY, OTHER_KEY)),
+    entry("sealed", password=sealed(MARKER), token_id="p@pve!t1", token_secret=sealed(MARKER)),
+    entry("foreign", password=sealed(MARKER, OTHER_KEY)),
     entry("old", created_at="2025-11-28T10:00:00", priority=50, arp_subnets=["10.0.0.255"], description={"a": [None]}),
 ]
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12),
     st.sampled_from(
         [0, -1, 65535, 65536, 8006.0, 10**30, "8006", "", " ", "true", "\0", "\ud800", "https://pve.test/", "[::1]",
-         "2130706433", "root@pam", "x" * 300, "gAAAA", {"sealed": "gAAAA"}, {"sealed": CANARY}, "\x1b[2J", CANARY]
+         "2130706433", "root@pam", "x" * 300, "gAAAA", {"sealed": "gAAAA"}, {"sealed": MARKER}, "\x1b[2J", MARKER]
     ),
 )  # fmt: skip
 JUNK = st.recursive(

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import Cluster, DeletedCluster, PendingImport
-from tests.clusters.files import CANARY, CORE, PEM, entry
+from tests.clusters.config_files import CORE, MARKER, PEM, entry
 from vms.worker import schedule
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +48,7 @@ def everything() -> list[dict[str, Any]]:
     """Entries for every verdict but the invalid one, beside the clusters that make them so."""
     for cluster_id in "here", "moved":
         Cluster.objects.create(
-            cluster_id=cluster_id, name=cluster_id, host="a.test", user="portal@pve", password=CANARY
+            cluster_id=cluster_id, name=cluster_id, host="a.test", user="portal@pve", password=MARKER
         )
     DeletedCluster.objects.bury(["gone"], by="otto")
     like = {"host": "a.test"}
@@ -155,7 +155,7 @@ def test_what_was_ticked_is_imported_too(lena, everything):
 
 def test_a_password_comes_in_as_it_was_uploaded(lena):
     confirm(lena, upload(lena, [entry("new")]))
-    assert Cluster.objects.get().password.reveal() == CANARY
+    assert Cluster.objects.get().password.reveal() == MARKER
 
 
 def test_the_servers_file_is_imported_as_it_was_at_the_preview(lena, server_file):
@@ -327,7 +327,7 @@ def test_an_uploaded_password_is_in_no_page_no_message_and_no_row(lena, everythi
 
 
 def test_the_password_of_a_refused_upload_is_in_no_page_and_no_row(lena):
-    page = upload(lena, [entry("bad", host=CANARY, port=CANARY, user=CANARY, pasword=CANARY)])
+    page = upload(lena, [entry("bad", host=MARKER, port=MARKER, user=MARKER, pasword=MARKER)])
     assert CORE.encode() not in page.content + everywhere()
 
 

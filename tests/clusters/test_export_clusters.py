@@ -21,7 +21,7 @@ from clusters import exporting
 from clusters.config import inspect
 from clusters.importing import Options, import_content
 from clusters.models import SECRETS, Cluster
-from tests.clusters.files import CANARY, CORE, FINGERPRINT, PEM
+from tests.clusters.config_files import CORE, FINGERPRINT, MARKER, PEM
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.django_db
 def alpha() -> Cluster:
     """A cluster with everything that a cluster can have."""
     return Cluster.objects.create(
-        cluster_id="alpha", name="Älpha", host="pve.test", port=443, user="portal@pve", password=CANARY,
-        token_id="portal@pve!labs", token_secret=f"token {CANARY}", verify_ssl=True, ca_certificate=PEM,
-        fingerprint=FINGERPRINT, is_default=True, read_token_id="portal@pve!look", read_token_secret=f"look {CANARY}",
+        cluster_id="alpha", name="Älpha", host="pve.test", port=443, user="portal@pve", password=MARKER,
+        token_id="portal@pve!labs", token_secret=f"token {MARKER}", verify_ssl=True, ca_certificate=PEM,
+        fingerprint=FINGERPRINT, is_default=True, read_token_id="portal@pve!look", read_token_secret=f"look {MARKER}",
         addresses="10.0.0.12\npve3.test:443",
     )  # fmt: skip
 
@@ -130,7 +130,7 @@ def test_an_import_of_the_export_finds_everything_the_same(alpha, beta):
 
 def test_in_the_clear_the_passwords_are_readable(alpha):
     (found,) = exported("--plaintext", "--no-input")
-    assert [found[name] for name in SECRETS] == [CANARY, f"token {CANARY}", f"look {CANARY}"]
+    assert [found[name] for name in SECRETS] == [MARKER, f"token {MARKER}", f"look {MARKER}"]
 
 
 def test_in_the_clear_is_asked_for(alpha, monkeypatch):
@@ -170,7 +170,7 @@ def test_a_cluster_without_a_credential_keeps_the_old_file(alpha, tmp_path):
 
 def test_a_password_that_stands_in_the_table_in_the_clear_is_not_written(alpha):
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE clusters SET password = %s", [CANARY])
+        cursor.execute("UPDATE clusters SET password = %s", [MARKER])
     with pytest.raises(CommandError, match="password") as error:
         run("--sealed")
     assert CORE not in str(error.value)
@@ -207,7 +207,7 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(alpha, tmp_path, m
 
 
 def test_behind_a_link_the_file_itself_loses_its_passwords(alpha, tmp_path):
-    (tmp_path / "real.json").write_text(CANARY)
+    (tmp_path / "real.json").write_text(MARKER)
     (tmp_path / "link.json").symlink_to("real.json")
     run("--sealed", "--output", tmp_path / "link.json")
     assert (tmp_path / "link.json").is_symlink()
@@ -245,7 +245,7 @@ def test_a_sealed_file_comes_into_an_empty_database_of_the_same_key(sealed_file,
     done = manage("import_clusters")
     assert "2 created" in done.stdout, done.stderr
     back = json.loads(manage("export_clusters", "--plaintext", "--no-input").stdout)
-    assert [(one["password"], one["is_active"]) for one in back] == [(CANARY, True), ("β", False)]
+    assert [(one["password"], one["is_active"]) for one in back] == [(MARKER, True), ("β", False)]
 
 
 def test_a_cluster_only_with_a_grant_comes_back_as_one(alpha, beta, tmp_path, manage):

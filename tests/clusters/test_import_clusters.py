@@ -312,11 +312,11 @@ def test_missing_migrations_are_applied_first(first_run, tmp_path):
 
 
 def test_an_import_leaves_no_password_in_files_output_or_dump(first_run, tmp_path):
-    path = file_of(tmp_path, "alpha", "canary-that-is-found")
+    path = file_of(tmp_path, "alpha", "marker-that-is-found")
     done = first_run("import_clusters", path)
     dump = first_run("dumpdata", "--natural-foreign")
     for haystack in (all_bytes(tmp_path), done.stdout + done.stderr, dump.stdout + dump.stderr):
-        assert b"canary-that-is-found" in haystack
+        assert b"marker-that-is-found" in haystack
         assert PASSWORD.encode() not in haystack
 
 

@@ -12,8 +12,8 @@ from clusters import importing
 from clusters.config import ClusterFileError
 from clusters.importing import Verdict
 from clusters.models import Cluster, DeletedCluster
-from tests.clusters.corpus import BROKEN, CORPUS, WRONG, Case
-from tests.clusters.files import CANARY, CORE, fixed_key, raw_rows
+from tests.clusters.config_files import CORE, MARKER, fixed_key, raw_rows
+from tests.clusters.import_corpus import BROKEN, CORPUS, WRONG, Case
 
 __all__ = ["fixed_key"]
 
@@ -26,7 +26,7 @@ every_file = pytest.mark.parametrize("file", CORPUS, ids=[case.name for case in 
 def portal() -> None:
     for cluster_id in "here", "moved":
         Cluster.objects.create(
-            cluster_id=cluster_id, name=f"Cluster {cluster_id}", host="pve.test", user="portal@pve", password=CANARY,
+            cluster_id=cluster_id, name=f"Cluster {cluster_id}", host="pve.test", user="portal@pve", password=MARKER,
             is_default=cluster_id == "here",
         )  # fmt: skip
     DeletedCluster.objects.create(cluster_id="gone", deleted_by="lena", deleted_at=datetime(2026, 3, 1, tzinfo=UTC))

@@ -15,7 +15,7 @@ from clusters import importing
 from clusters.config import ClusterFileError, inspect, parse
 from clusters.importing import Options, Plan, Verdict
 from clusters.models import Cluster, DeletedCluster
-from tests.clusters.files import CANARY, CORE, fixed_key, raw_rows
+from tests.clusters.config_files import CORE, MARKER, fixed_key, raw_rows
 from tests.clusters.mutations import files
 from tests.samples import FUZZ_FILES, SEED
 
@@ -40,7 +40,7 @@ def before() -> dict[str, Any]:
     """The rows of a portal that has two clusters, one of them the default, and the tombstone of a third."""
     for cluster_id in "here", "moved":
         Cluster.objects.create(
-            cluster_id=cluster_id, name=f"Cluster {cluster_id}", host="pve.test", user="portal@pve", password=CANARY,
+            cluster_id=cluster_id, name=f"Cluster {cluster_id}", host="pve.test", user="portal@pve", password=MARKER,
             is_default=cluster_id == "here",
         )  # fmt: skip
     DeletedCluster.objects.bury(["gone"], by="lena")

@@ -19,9 +19,19 @@ from django.db import connection
 from clusters import importing
 from clusters.importing import Options
 from clusters.models import SECRETS, Adoption, Cluster, DeletedCluster
-from tests.clusters.files import CANARY, CORE, FINGERPRINT, OTHER_KEY, PEM, entry, fixed_key, raw_rows, sealed
+from tests.clusters.config_files import (
+    CORE,
+    FINGERPRINT,
+    MARKER,
+    OTHER_KEY,
+    PEM,
+    entry,
+    fixed_key,
+    raw_rows,
+    sealed,
+)
 from tests.own_database import run_in_threads
-from tests.waits import PATIENCE, line_of
+from tests.waits import TIMEOUT, read_line_with
 
 __all__ = ["fixed_key"]
 
@@ -61,7 +71,7 @@ def here(write: Callable[..., Path]) -> Cluster:
 @pytest.fixture
 def everything(here: Cluster, write: Callable[..., Path]) -> Path:
     """A file with an entry for every verdict."""
-    Cluster.objects.create(cluster_id="moved", name="Moved", host="a.test", user="portal@pve", password=CANARY)
+    Cluster.objects.create(cluster_id="moved", name="Moved", host="a.test", user="portal@pve", password=MARKER)
     DeletedCluster.objects.bury(["gone"], by="lena")
     moved = entry("moved", name="Moved", host="b.test", ca_certificate=PEM, password="other")
     return write(entry("new"), entry("here", name="Here"), moved, entry("gone"), entry("bad", port=0))
@@ -255,30 +265,30 @@ def test_an_id_that_differs_in_capitals_from_a_present_one_is_refused(here, writ
 
 
 def test_what_was_sealed_with_another_key_is_refused(write, fixed_key):
-    text = run(write(entry("new"), entry("foreign", password=sealed(CANARY, OTHER_KEY))))
+    text = run(write(entry("new"), entry("foreign", password=sealed(MARKER, OTHER_KEY))))
     assert "foreign: password: was not sealed with a key of FIELD_ENCRYPTION_KEY" in text
     assert not Cluster.objects.exists()
 
 
 def test_what_was_sealed_with_another_key_replaces_no_good_password(here, write, fixed_key):
     before = raw_rows()
-    run(write(entry("here", password=sealed(CANARY, OTHER_KEY))), "--update", "--update-secrets", "--partial")
+    run(write(entry("here", password=sealed(MARKER, OTHER_KEY))), "--update", "--update-secrets", "--partial")
     assert raw_rows() == before
 
 
 def test_a_file_of_which_nothing_is_usable_adopts_nothing(write, fixed_key):
-    run(write(entry("foreign", password=sealed(CANARY, OTHER_KEY))), "--partial")
+    run(write(entry("foreign", password=sealed(MARKER, OTHER_KEY))), "--partial")
     assert not Adoption.objects.exists()
 
 
 def test_what_was_sealed_here_comes_in(write, fixed_key):
-    run(write(entry("new", password=sealed(CANARY))))
-    assert Cluster.objects.get().password.reveal() == CANARY
+    run(write(entry("new", password=sealed(MARKER))))
+    assert Cluster.objects.get().password.reveal() == MARKER
 
 
 def test_an_import_into_an_empty_database_leaves_the_known_word_of_its_key(write):
     run(write(entry("new")))
-    assert Adoption.objects.get().canary.reveal() == Adoption.CANARY
+    assert Adoption.objects.get().marker.reveal() == Adoption.MARKER
 
 
 # What comes next.
@@ -289,7 +299,7 @@ def test_plaintext_in_the_file_is_followed_by_how_to_remove_it(write):
 
 
 def test_a_sealed_file_needs_no_next_step(write, fixed_key):
-    assert "Next:" not in run(write(entry("new", password=sealed(CANARY))))
+    assert "Next:" not in run(write(entry("new", password=sealed(MARKER))))
 
 
 # In processes of their own: exit codes, and an end in the middle.
@@ -326,7 +336,7 @@ def process(*words: object, code: str = "") -> subprocess.Popen[bytes]:
 )  # fmt: skip
 def test_the_exit_code_tells_what_happened(own_database, write, entries, words, code):
     done = process(write(*entries), *words)
-    out, err = done.communicate(timeout=PATIENCE)
+    out, err = done.communicate(timeout=TIMEOUT)
     assert done.returncode == code, err
     assert b"Traceback" not in err
     assert CORE.encode() not in out + err
@@ -334,7 +344,7 @@ def test_the_exit_code_tells_what_happened(own_database, write, entries, words, 
 
 def test_an_absent_file_ends_with_one(own_database, tmp_path):
     done = process(tmp_path / "nothing.json")
-    assert b"There is no file" in done.communicate(timeout=PATIENCE)[1]
+    assert b"There is no file" in done.communicate(timeout=TIMEOUT)[1]
     assert done.returncode == 1
 
 
@@ -361,9 +371,9 @@ call_command("import_clusters", sys.argv[1])
 def test_an_import_that_is_killed_leaves_nothing_half_done(own_database, write, written):
     path, before = write(*[entry(f"c{number}") for number in range(10)]), raw_rows()
     doomed = process(path, written, code=STOPPING)
-    line_of(doomed, "half")
+    read_line_with(doomed, "half")
     doomed.send_signal(signal.SIGKILL)
-    doomed.communicate(timeout=PATIENCE)
+    doomed.communicate(timeout=TIMEOUT)
     assert raw_rows() == before
     assert "10 created" in run(path)
 
@@ -371,7 +381,7 @@ def test_an_import_that_is_killed_leaves_nothing_half_done(own_database, write, 
 def test_two_processes_at_once_import_each_cluster_once(own_database, write):
     path = write(*[entry(f"c{number}") for number in range(20)])
     both = [process(path), process(path)]
-    said = b"".join(one.communicate(timeout=PATIENCE)[0] for one in both)
+    said = b"".join(one.communicate(timeout=TIMEOUT)[0] for one in both)
     assert [one.returncode for one in both] == [0, 0]
     assert (said.count(b"20 created"), said.count(b"0 created, 0 updated, 20 skipped")) == (1, 1)
     assert Cluster.objects.count() == 20

@@ -24,7 +24,7 @@ from clusters import checks, keys
 from clusters.fields import SecretUnreadable
 from clusters.models import SECRETS, Cluster
 from tests.samples import KILL_ROUNDS, SEED
-from tests.waits import PATIENCE, line_of
+from tests.waits import TIMEOUT, read_line_with
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECRET = "c4nary &<'\"%ü"
@@ -256,7 +256,7 @@ class Installation:
 
     def run(self, *command: str, key: str) -> tuple[int, str]:
         process = self.start(*command, key=key)
-        printed, _ = process.communicate(timeout=PATIENCE)
+        printed, _ = process.communicate(timeout=TIMEOUT)
         return process.returncode, printed
 
     def secrets(self) -> list[str]:
@@ -316,10 +316,10 @@ def test_a_rotation_killed_at_any_moment_loses_nothing(installation: Installatio
     order = [NEW, OLD]
     while kills < KILL_ROUNDS or not 0 < done < kills:  # the moments have to lie on both sides of the commit
         process = installation.start(*rotate, key=",".join(order))
-        line_of(process, "go")
+        read_line_with(process, "go")
         time.sleep(chance.uniform(0, longest))
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=TIMEOUT)
         kills += 1
         stored = installation.secrets()
         is_done = all(reads(order[0], text) for text in stored)

@@ -18,16 +18,16 @@ from django.urls import reverse
 from accounts.models import User
 from clusters import checks, proxmox
 from clusters.models import Cluster
-from tests.canary import Canary
 from tests.labs import Lab, building_a, building_b, clock, sim
+from tests.marker_secret import MarkerSecret
 from tests.processes import ROOT, environment, manage
-from tests.waits import PATIENCE, line_of
+from tests.waits import TIMEOUT, read_line_with
 from vms import registry
 
 __all__ = ["building_a", "building_b", "clock", "sim"]
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
-SECRET = Canary()
+SECRET = MarkerSecret()
 
 
 def use(monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
@@ -211,10 +211,10 @@ class Running:
         assert self.program.stdin
         self.program.stdin.write("look\n")
         self.program.stdin.flush()
-        return line_of(self.program, "").strip()
+        return read_line_with(self.program, "").strip()
 
     def end(self) -> None:
-        self.program.communicate(timeout=PATIENCE)
+        self.program.communicate(timeout=TIMEOUT)
 
 
 @pytest.fixture

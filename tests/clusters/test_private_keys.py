@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.models import User
 from clusters.config import inspect, validate_pem
 from clusters.models import Cluster
-from tests.clusters.files import PEM
+from tests.clusters.config_files import PEM
 from tests.clusters.test_admin import form
 
 pytestmark = pytest.mark.django_db

@@ -26,7 +26,7 @@ from clusters.models import Cluster
 from tests.own_database import copy_of, default_connection
 from tests.processes import server
 from tests.samples import RACES, SEED
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 KNOWN = ("cluster_id", "name", "host", "port", "user", "is_active", "is_default")
 CREATED, CHANGED, DELETED = TrailEntry.Action.CREATE, TrailEntry.Action.UPDATE, TrailEntry.Action.DELETE
@@ -122,7 +122,7 @@ class Person:
 
     def post(self, name: str, *args: Any, data: dict[str, Any], **more: Any) -> requests.Response:
         url = self.address + reverse(name, args=args)
-        return self.http.post(url, data=data, allow_redirects=False, timeout=PATIENCE, **more)
+        return self.http.post(url, data=data, allow_redirects=False, timeout=TIMEOUT, **more)
 
     def act(self, action: str, cluster: Cluster, **more: str) -> requests.Response:
         return self.post(LIST, data={"action": action, "_selected_action": cluster.pk, **more})
@@ -237,7 +237,7 @@ class Rounds:
         history = LogEntry.objects.count()
 
         def begin(step: Step) -> requests.Response:
-            together.wait(PATIENCE)
+            together.wait(TIMEOUT)
             return step()
 
         answers = list(pool.map(begin, steps))

@@ -13,7 +13,7 @@ from clusters import importing
 from clusters.config import MAX_CLUSTERS, ClusterFile, ClusterFileError, inspect
 from clusters.importing import Options
 from clusters.models import Adoption, Cluster, DeletedCluster
-from tests.clusters.files import entry
+from tests.clusters.config_files import entry
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ def cluster(number: int) -> Cluster:
 
 
 def fill(number: int) -> None:
-    Adoption.objects.create(canary=Adoption.CANARY)
+    Adoption.objects.create(marker=Adoption.MARKER)
     Cluster.objects.bulk_create(cluster(n) for n in range(number))
 
 

@@ -17,8 +17,8 @@ import pytest
 from labportal.demo import __main__ as demo_program
 from labportal.demo import folder, template
 from labportal.demo.__main__ import listen
-from tests.labportal.servers import ROOT, ended, get, offspring
-from tests.waits import LEASH, PATIENCE, line_of
+from tests.labportal.portal_process import ROOT, ended, get, offspring
+from tests.waits import PDEATHSIG, TIMEOUT, read_line_with
 
 
 @dataclass
@@ -42,12 +42,12 @@ def busy() -> Iterator[int]:
 @pytest.fixture
 def demo(busy: int, tmp_path: Path) -> Iterator[Demo]:
     """As it is when it says that it runs."""
-    command = [*LEASH, sys.executable, "-m", "labportal.demo", "--port", str(busy)]
+    command = [*PDEATHSIG, sys.executable, "-m", "labportal.demo", "--port", str(busy)]
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            [address] = re.findall(r"http://\S+/", line_of(process, "http://", 120))
+            [address] = re.findall(r"http://\S+/", read_line_with(process, "http://", 120))
             yield Demo(process, address, busy)
         finally:
             process.kill()
@@ -63,7 +63,7 @@ def test_a_demo_that_is_stopped_leaves_no_process_and_no_folder(demo: Demo, tmp_
     programs = offspring(demo.process.pid)
     assert (len(programs) >= 2, len(list(tmp_path.iterdir()))) == (True, 1)
     demo.process.send_signal(number)
-    assert demo.process.wait(PATIENCE) == 0
+    assert demo.process.wait(TIMEOUT) == 0
     assert ended(programs, within=0)
     assert list(tmp_path.iterdir()) == []
 
@@ -77,8 +77,8 @@ def test_what_a_killed_demo_leaves_is_cleared_by_the_next_and_a_living_ones_is_n
     [left] = tmp_path.iterdir()
     assert (left / "clusters.json").exists()
     demo.process.kill()
-    demo.process.wait(PATIENCE)
-    assert ended(programs, within=PATIENCE)
+    demo.process.wait(TIMEOUT)
+    assert ended(programs, within=TIMEOUT)
     with folder.temporary() as mine:
         assert list(tmp_path.iterdir()) == [mine]
     assert list(tmp_path.iterdir()) == []
@@ -99,11 +99,11 @@ def test_what_another_user_put_there_holds_nobody_up(tmp_path: Path, monkeypatch
     os.mkfifo(pipe)
     clearing = threading.Thread(target=folder.clear_what_dead_ones_left)
     clearing.start()
-    clearing.join(PATIENCE / 10)
+    clearing.join(TIMEOUT / 10)
     is_held_up = clearing.is_alive()
     if is_held_up:
         os.close(os.open(pipe, os.O_WRONLY))
-        clearing.join(PATIENCE)
+        clearing.join(TIMEOUT)
     assert not is_held_up
 
 

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from labportal import public_address
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def proxy(**changed: str) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
 
 
 def test_a_proxy_that_changes_nothing_is_sound():

@@ -13,8 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 
 from labportal import checks, environment
-from tests.labportal.servers import ROOT
-from tests.waits import PATIENCE
+from tests.labportal.portal_process import ROOT
+from tests.waits import TIMEOUT
 
 SECRET = "s3cret"
 
@@ -289,5 +289,5 @@ def test_what_is_no_recipient(settings: Any, written: str):
 def test_with_a_host_name_there_is_nothing_to_warn_of():
     asked = [sys.executable, "manage.py", "check", "--deploy"]
     environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "labportal.settings", "ALLOWED_HOSTS": "labs.example.org"}
-    done = subprocess.run(asked, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(asked, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     assert (done.returncode, "no issues" in done.stdout) == (0, True), done.stderr

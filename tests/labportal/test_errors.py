@@ -5,10 +5,10 @@ from django.conf import settings as project
 from django.test import Client
 
 from accounts.models import User
-from tests.labportal.broken import SECRET
+from tests.labportal.failing_urls import SECRET
 from tests.labs import queries
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.labportal.broken")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.labportal.failing_urls")]
 
 PAGES = {
     "/bug/": (500, "Something broke"),

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from tests.labportal.servers import ROOT
+from tests.labportal.portal_process import ROOT
 
 WHEEL = "pip-26.3-py3-none-any.whl"
 CONTENT = b"a wheel"

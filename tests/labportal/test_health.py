@@ -15,18 +15,18 @@ from django.test import Client
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
 from labportal import health
-from tests.labportal.servers import get, portal, silence, within
+from tests.labportal.portal_process import get, portal, silence, within
 from tests.labs import Lab, ago
 from tests.own_database import default_connection, postgres_only, run_in_threads, second_connection, sqlite_only
 from tests.vms.database_states import NOWHERE, never_adopted, no_table
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 from vms import registry
 from vms.models import ClusterSync, WorkerBeat
 
 HEALTH, READY = "/healthz", "/readyz"
 PAGES = ["/", "/portal", "/vms/", "/vms/?cluster=building-a", "/vms/1/start/", "/accounts/login/", "/api/clusters",
          "/admin/", "/admin/clusters/", "/admin/vms/operation/"]  # fmt: skip
-ONLY = health.PATIENCE
+ONLY = health.TIMEOUT
 LOST = "The portal has lost its database"
 
 
@@ -34,7 +34,7 @@ LOST = "The portal has lost its database"
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows of another's fallback; what does not hang is waited for, however busy the machine is."""
     monkeypatch.setattr(registry, "_began", {})
-    monkeypatch.setattr(health, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(health, "PATIENCE", TIMEOUT)
 
 
 def ask(client: Client) -> tuple[int, dict[str, Any]]:
@@ -169,7 +169,7 @@ def test_a_database_that_hangs_is_unhealthy_in_time_and_comes_back(client: Clien
     monkeypatch.setattr(health, "PATIENCE", ONLY)
     with second_connection() as other:
         other.execute("LOCK TABLE clusters IN ACCESS EXCLUSIVE MODE")
-        with within(PATIENCE):
+        with within(TIMEOUT):
             assert ask(client) == (503, health.SILENT)
         other.rollback()
     assert until(lambda: ask(client)[0] == 200)
@@ -244,7 +244,7 @@ def person(own_database: Any, admin: User) -> Client:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_without_a_database_every_page_is_503(person: Client, page: str):
-    with default_connection(**NOWHERE), within(PATIENCE):
+    with default_connection(**NOWHERE), within(TIMEOUT):
         answer = person.get(page)
     assert (answer.status_code, LOST in answer.content.decode()) == (503, True)
     assert answer.headers["Retry-After"] == "10"
@@ -348,13 +348,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_a_server_without_a_database_answers_503_in_time(server: str):
-    with within(PATIENCE):
+    with within(TIMEOUT):
         answer = get(f"{server}/vms/", cookies={"sessionid": "x" * 32})
     assert (answer.status_code, LOST in answer.text) == (503, True)
     assert get(f"{server}/accounts/login/").status_code == 503
 
 
 def test_a_server_without_a_database_tells_a_probe_in_time(server: str):
-    with within(PATIENCE):
+    with within(TIMEOUT):
         answer = get(f"{server}{HEALTH}")
     assert (answer.status_code, answer.json()["clusters_source"]) == (503, "defaults")

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from accounts import telling
 from accounts.models import User
 from clusters.models import ClusterHealth
-from tests.labportal import catalogues
+from tests.labportal import catalogs
 from tests.labs import Lab, building_a, carry_out, clock, sim
 from vms import operations
 from vms.models import Alert, AlertMessage, MachineSet, Operation, Snapshot, VirtualMachine
@@ -42,7 +42,7 @@ ADMIN = (
 
 def english() -> list[str]:
     """What the texts say between their places, if that is long enough to be nothing but English."""
-    entries = catalogues.read(catalogues.FOLDER / "es/LC_MESSAGES/django.po")
+    entries = catalogs.read(catalogs.FOLDER / "es/LC_MESSAGES/django.po")
     spanish = "\n".join(text for one in entries for text in one.translations.values())
     pieces = {piece for one in entries for piece in re.split(r"%\(\w+\)[sd]|%%|<[^>]*>", f"{one.msgid}\n{one.plural}")}
     pieces = {part.strip() for piece in pieces for part in piece.split("\n")}
@@ -160,7 +160,7 @@ def test_a_language_that_the_portal_lacks_is_answered_in_its_own(client: Client)
     assert '<html lang="en"' in page
 
 
-@pytest.mark.urls("tests.labportal.broken")
+@pytest.mark.urls("tests.labportal.failing_urls")
 @pytest.mark.parametrize("page", ["/bug/", "/forbidden/", "/suspicious/", "/no/such/page"])
 def test_what_broke_is_told_as_the_browser_asks(page: str):
     assert left_in_english(read(Client(raise_request_exception=False), page, **SPANISH)) == []

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from accounts.hashers import CappedArgon2PasswordHasher
 from accounts.models import User
 from tests.conftest import PASSWORD
-from tests.labportal.fronts import HOST, VISITORS, Front, Visitor, portal, proxy
+from tests.labportal.reverse_proxies import HOST, VISITORS, Front, Visitor, portal, proxy
 from tests.own_database import ON_POSTGRES, copy_of, default_connection
 from vms.console import close_codes
 

@@ -16,13 +16,13 @@ from django.urls import URLResolver, get_resolver
 
 from accounts.models import User
 from clusters.models import DeletedCluster
-from tests.labportal.servers import ROOT
+from tests.labportal.portal_process import ROOT
 from tests.labs import Lab, queries, writes
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 from vms import operations
 from vms.models import VirtualMachine
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.labportal.broken")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.labportal.failing_urls")]
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -183,7 +183,7 @@ def told(**environment: str) -> dict[str, Any]:
     database = {"DATABASE_URL": "sqlite://:memory:", "DJANGO_SETTINGS_MODULE": "labportal.settings", "DEBUG": "off"}
     done = subprocess.run(
         [sys.executable, "-c", PROBE], cwd=ROOT, env={**os.environ, **keys, **database, **environment},
-        capture_output=True, text=True, check=True, timeout=PATIENCE,
+        capture_output=True, text=True, check=True, timeout=TIMEOUT,
     )  # fmt: skip
     return json.loads(done.stdout)
 

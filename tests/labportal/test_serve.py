@@ -17,9 +17,9 @@ import requests
 from cryptography.fernet import Fernet
 
 from labportal import serve
-from tests.labportal.fronts import free_ports
-from tests.labportal.servers import ROOT, ended, get, offspring
-from tests.waits import LEASH, PATIENCE
+from tests.labportal.portal_process import ROOT, ended, get, offspring
+from tests.labportal.reverse_proxies import free_ports
+from tests.waits import PDEATHSIG, TIMEOUT
 
 BEAT = "import time\nwhile True: time.sleep(1)"
 
@@ -34,7 +34,7 @@ def of_a_school(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }  # fmt: skip
 
 
-def until(fact: Callable[[], object], *, within: float = PATIENCE) -> bool:
+def until(fact: Callable[[], object], *, within: float = TIMEOUT) -> bool:
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if fact():
@@ -46,14 +46,14 @@ def until(fact: Callable[[], object], *, within: float = PATIENCE) -> bool:
 @pytest.fixture(scope="module")
 def migrated(of_a_school: dict[str, str]) -> dict[str, str]:
     command = [sys.executable, "manage.py", "migrate", "-v0"]
-    subprocess.run(command, env=of_a_school, cwd=ROOT, check=True, timeout=PATIENCE)
+    subprocess.run(command, env=of_a_school, cwd=ROOT, check=True, timeout=TIMEOUT)
     return of_a_school
 
 
 def served(settings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """What bin/serve says that does not start."""
     command = [ROOT / "bin" / "serve", *arguments]
-    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=TIMEOUT)
 
 
 def test_a_database_without_its_tables_is_refused_with_the_next_step(of_a_school: dict[str, str], tmp_path: Path):
@@ -79,14 +79,14 @@ def test_a_refusal_says_what_was_found_and_what_to_do(migrated: dict[str, str]):
 def running(migrated: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     (port,) = free_ports(1)
     program = subprocess.Popen(
-        [*LEASH, sys.executable, "-m", "labportal.serve", "--processes", "2", "--port", str(port)],
+        [*PDEATHSIG, sys.executable, "-m", "labportal.serve", "--processes", "2", "--port", str(port)],
         env=migrated, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     assert until(lambda: answers(address))
     yield program, address
     program.kill()
-    program.wait(PATIENCE)
+    program.wait(TIMEOUT)
 
 
 def answers(address: str) -> bool:
@@ -118,8 +118,8 @@ def test_web_processes_and_a_worker_run_and_stop_together(running: tuple[subproc
     assert until(lambda: len(offspring(program.pid)) >= 4)  # uvicorn with two processes, the worker
     below = offspring(program.pid)
     program.send_signal(signal.SIGTERM)
-    assert program.wait(PATIENCE) == 0
-    assert ended(below, within=PATIENCE)
+    assert program.wait(TIMEOUT) == 0
+    assert ended(below, within=TIMEOUT)
 
 
 def test_what_is_killed_comes_back(running: tuple[subprocess.Popen[bytes], str]):
@@ -136,7 +136,7 @@ def test_a_killed_starter_leaves_nothing_behind(running: tuple[subprocess.Popen[
     program, _ = running
     below = offspring(program.pid)
     program.kill()
-    assert ended(below, within=PATIENCE)
+    assert ended(below, within=TIMEOUT)
 
 
 def run_in_thread(server: serve.Server, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -145,7 +145,7 @@ def run_in_thread(server: serve.Server, monkeypatch: pytest.MonkeyPatch) -> list
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(server.run()))
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(TIMEOUT)
     return codes
 
 

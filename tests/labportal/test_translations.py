@@ -13,9 +13,9 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import trans_real
 
-from tests.labportal import catalogues
-from tests.labportal.catalogues import Entry
-from tests.waits import PATIENCE
+from tests.labportal import catalogs
+from tests.labportal.catalogs import Entry
+from tests.waits import TIMEOUT
 from vms.access import rules
 
 ROOMS = ("accounts", "classes", "clusters", "labportal", "vms")
@@ -24,7 +24,7 @@ ROOMS = ("accounts", "classes", "clusters", "labportal", "vms")
 PLACES = re.compile(r"(?<!%)(?:%%)*(%\(\w+\)[sd]|%[sd])|(\{\w*(?::\w+)?\})")
 TAGS = re.compile(r"</?\w+[^>]*>")
 
-every_language = pytest.mark.parametrize("path", catalogues.files(), ids=lambda path: path.parts[-3])
+every_language = pytest.mark.parametrize("path", catalogs.files(), ids=lambda path: path.parts[-3])
 
 
 def lopsided(entry: Entry, pattern: re.Pattern[str]) -> bool:
@@ -36,13 +36,13 @@ def lopsided(entry: Entry, pattern: re.Pattern[str]) -> bool:
 
 
 def test_every_language_of_the_portal_but_english_has_its_texts():
-    there = {translation.to_language(path.parts[-3]) for path in catalogues.files()}
+    there = {translation.to_language(path.parts[-3]) for path in catalogs.files()}
     assert there == {code for code, _name in settings.LANGUAGES} - {"en"}
 
 
 @every_language
 def test_nothing_is_untranslated_or_guessed(path: Path):
-    entries = catalogues.read(path)
+    entries = catalogs.read(path)
     assert len(entries) > 500
     assert [one.msgid for one in entries if not all(one.translations.values()) or not one.translations] == []
     assert [one.msgid for one in entries if "fuzzy" in one.flags] == []
@@ -50,13 +50,13 @@ def test_nothing_is_untranslated_or_guessed(path: Path):
 
 @every_language
 def test_what_the_portal_reads_is_what_is_written(path: Path):
-    assert catalogues.compiled(path) == catalogues.written(catalogues.read(path)), "Run bin/translate."
+    assert catalogs.compiled(path) == catalogs.written(catalogs.read(path)), "Run bin/translate."
 
 
 @every_language
 @pytest.mark.parametrize("pattern", [PLACES, TAGS], ids=["places", "tags"])
 def test_a_translation_has_the_same_places_and_tags(path: Path, pattern: re.Pattern[str]):
-    assert [one.msgid for one in catalogues.read(path) if lopsided(one, pattern)] == []
+    assert [one.msgid for one in catalogs.read(path) if lopsided(one, pattern)] == []
 
 
 @pytest.mark.parametrize("wrong", ["%(nombre)s no responde", "no responde", "<b>%(name)s</b> no responde"])
@@ -70,7 +70,7 @@ def test_a_translation_keeps_the_white_space_around_its_text(path: Path):
     edges = re.compile(r"^\s*|\s*$")
     assert [
         one.msgid
-        for one in catalogues.read(path)
+        for one in catalogs.read(path)
         if any(edges.findall(text) != edges.findall(one.msgid) for text in one.translations.values())
     ] == []
 
@@ -90,14 +90,14 @@ def test_names_that_no_text_of_the_code_shows_are_translated_too(path: Path):
 
 @pytest.mark.skipif(not shutil.which("xgettext"), reason="needs xgettext: apt install gettext")
 def test_every_text_of_the_code_is_in_every_language(tmp_path: Path):
-    here = catalogues.FOLDER.parent
+    here = catalogs.FOLDER.parent
     for room in ROOMS:
         shutil.copytree(here / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(here / "locale", tmp_path / "locale")
     command = [sys.executable, "-m", "django", "makemessages", "--all", "--no-obsolete", "--verbosity=0"]
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=PATIENCE)
-    for path in catalogues.files():
-        collected = catalogues.read(tmp_path / path.relative_to(here))
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=TIMEOUT)
+    for path in catalogs.files():
+        collected = catalogs.read(tmp_path / path.relative_to(here))
         wanted = {one.key for one in collected}
-        assert {one.key for one in catalogues.read(path)} ^ wanted == set(), "Run bin/translate, then translate."
+        assert {one.key for one in catalogs.read(path)} ^ wanted == set(), "Run bin/translate, then translate."

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.labportal.servers import ended, offspring
+from tests.labportal.portal_process import ended, offspring
 from tests.processes import ROOT, begun
-from tests.unlimited import unlimited
-from tests.waits import LEASH, PATIENCE, heard, line_of, stop, until
+from tests.wait_lint import unlimited
+from tests.waits import PDEATHSIG, TIMEOUT, read_line_with, read_until, stop_process, wait_until
 
 SOON = 0.3
 SLEEP = "import time; time.sleep(600)"
@@ -29,46 +29,46 @@ def program(code: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 def test_a_process_that_says_nothing_is_not_waited_for_any_longer():
     with program(SLEEP) as silent, pytest.raises(AssertionError, match="in time"):
-        line_of(silent, "ready", SOON)
+        read_line_with(silent, "ready", SOON)
 
 
 def test_nor_is_one_that_stops_in_the_middle_of_a_line():
     with program(f"print('first'); print('rea', end='', flush=True); {SLEEP}") as halting:
-        line_of(halting, "first")
+        read_line_with(halting, "first")
         with pytest.raises(AssertionError, match="in time than this:\nrea"):
-            line_of(halting, "ready", SOON)
+            read_line_with(halting, "ready", SOON)
 
 
 def test_one_that_talks_of_other_things_has_its_words_told():
     with program(f"print('up\\nbusy', flush=True); {SLEEP}") as talking:
-        line_of(talking, "up")
+        read_line_with(talking, "up")
         with pytest.raises(AssertionError, match="busy"):
-            line_of(talking, "ready", SOON)
+            read_line_with(talking, "ready", SOON)
 
 
 def test_one_that_ends_has_its_last_words_told():
     with program("print('no database')") as ended, pytest.raises(AssertionError, match=r"(?s)ended .*no database"):
-        line_of(ended, "ready")
+        read_line_with(ended, "ready")
 
 
 def test_what_was_not_asked_for_stays_for_the_next_who_reads():
     with program("print('one'); print('two'); print('three')") as talking:
-        assert heard(talking, "two") == "one\ntwo\n"
+        assert read_until(talking, "two") == "one\ntwo\n"
         assert talking.communicate(timeout=10)[0] == b"three\n"
 
 
 def test_one_that_does_not_stop_is_killed():
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True);"
     with program(f"{deaf} {SLEEP}") as started:
-        line_of(started, "deaf")
-        assert stop(started, SOON) == -9
+        read_line_with(started, "deaf")
+        assert stop_process(started, SOON) == -9
 
 
 def test_what_a_command_says_is_there_at_once():
     """Into a pipe, and without PYTHONUNBUFFERED."""
     said = "import runpy, sys; sys.argv[:] = ['manage.py', 'version']; runpy.run_path('manage.py', run_name='__main__')"
     with begun("-c", f"{said}; {SLEEP}") as command:
-        assert line_of(command, "").strip()
+        assert read_line_with(command, "").strip()
 
 
 HANGS = f"""
@@ -122,11 +122,11 @@ def test_one_with_a_deadline_is_none(line: str):
 def test_busy_processors_are_left_alone_when_the_tests_are_killed():
     burn = ". bin/_setup; . bin/_busy; keep_busy; echo burning; exec sleep 600"
     with subprocess.Popen(["sh", "-c", burn, "bin/test"], cwd=ROOT, stdout=subprocess.PIPE) as tests:
-        line_of(tests, "burning")
+        read_line_with(tests, "burning")
         burners = offspring(tests.pid)
         tests.kill()
     assert len(burners) == os.sysconf("SC_NPROCESSORS_ONLN")
-    assert ended(burners, within=PATIENCE)
+    assert ended(burners, within=TIMEOUT)
 
 
 STARTER = f"""
@@ -138,11 +138,11 @@ print("begun", flush=True)
 """
 
 
-@pytest.mark.skipif(not LEASH, reason="allowed: needs setpriv (apt install util-linux)")
+@pytest.mark.skipif(not PDEATHSIG, reason="allowed: needs setpriv (apt install util-linux)")
 def test_what_a_test_started_ends_with_the_tests_when_these_are_killed():
     with begun("-c", STARTER) as tests:
-        line_of(tests, "begun")
+        read_line_with(tests, "begun")
         (started,) = offspring(tests.pid)
-        until(lambda: Path(f"/proc/{started}/comm").read_text() == "sleep\n")
+        wait_until(lambda: Path(f"/proc/{started}/comm").read_text() == "sleep\n")
         tests.kill()
-    assert ended({started}, within=PATIENCE)
+    assert ended({started}, within=TIMEOUT)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutants.copies import PYTEST, ROOT, Copy, spread
-from tests.mutants.draw import Mutant, draw
-from tests.mutants.seen import Seen
-from tests.mutants.swap import ENDED, Request, replaceable
+from tests.mutants.coverage_map import Seen
+from tests.mutants.generate import Mutant, draw
+from tests.mutants.hot_swap import ENDED, Request, replaceable
 
 TARGETS: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "targets.toml").read_text(encoding="utf-8"))
 MOST_SURVIVING = 0.05

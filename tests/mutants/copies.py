@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
-from tests.mutants.swap import DESCRIPTOR, Outcome, Request
+from tests.mutants.hot_swap import DESCRIPTOR, Outcome, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
@@ -39,7 +39,7 @@ class Copy:
         self.pipe, theirs = Pipe()
         with theirs:
             self.pytest = subprocess.Popen(
-                [PYTHON, *PYTEST, "-s", "-p", "tests.mutants.warm", "tests/mutants/first.py", *tests],
+                [PYTHON, *PYTEST, "-s", "-p", "tests.mutants.pytest_server", "tests/mutants/warm_up.py", *tests],
                 cwd=tree,
                 env=surroundings() | {DESCRIPTOR: str(theirs.fileno())},
                 pass_fds=[theirs.fileno()],

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.waits import heard, stop
+from tests.waits import read_until, stop_process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The simulator's arguments and the suite's. Before release 9 a user without VM.Monitor hears nothing of an agent.
@@ -32,9 +32,9 @@ def simulator(release: str, options: list[str]) -> Iterator[list[str]]:
     command = [sys.executable, "-m", "pvesim", "--release", release, "--password", "pw", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
         try:
-            yield _described(heard(program, "stop     Ctrl-C"))
+            yield _described(read_until(program, "stop     Ctrl-C"))
         finally:
-            stop(program)
+            stop_process(program)
 
 
 def _described(said: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from pvesim import Cluster, Durations, ManualClock, Simulator
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 
 class Api:
@@ -26,7 +26,7 @@ class Api:
         return str(self.session.headers["Authorization"])
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        arguments = {"timeout": PATIENCE, "allow_redirects": False, **arguments}
+        arguments = {"timeout": TIMEOUT, "allow_redirects": False, **arguments}
         return self.session.request(method, f"{self.url}/api2/json{path}", **arguments)
 
     def get(self, path: str, /, **query: Any) -> requests.Response:

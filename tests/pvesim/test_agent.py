@@ -3,7 +3,7 @@ import requests
 
 from pvesim import Cluster
 from tests.pvesim.conftest import Api
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 ADDRESSES = "/nodes/pve1/qemu/101/agent/network-get-interfaces"
 
@@ -27,7 +27,7 @@ def test_a_dead_agent_is_waited_for(lab: Cluster, boss: Api) -> None:
     lab.guest(101).agent = "dead"
     lab.agent_delay = 3.0
     with pytest.raises(requests.ReadTimeout):
-        boss.call("GET", ADDRESSES, timeout=(PATIENCE, 0.1))
+        boss.call("GET", ADDRESSES, timeout=(TIMEOUT, 0.1))
 
 
 def test_the_agent_of_a_stopped_machine_is_not_asked(lab: Cluster, boss: Api) -> None:

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from pvesim import Cluster, ManualClock, Simulator
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import Api, Clients
 
@@ -16,7 +16,7 @@ RESOURCES = "^/cluster/resources$"
 START = "/nodes/pve1/qemu/102/status/start"
 
 
-def outcome(api: Api, path: str = "/version", *, patience: float = PATIENCE) -> str:
+def outcome(api: Api, path: str = "/version", *, patience: float = TIMEOUT) -> str:
     """The status and the reason, or how the connection failed."""
     try:
         answer = api.call("GET", path, timeout=patience)
@@ -52,7 +52,7 @@ def test_a_node_in_trouble_by_another_and_by_itself(lab: Cluster, boss: Api, cli
     cause(lab)
     path = "/nodes/pve2/qemu"
     assert outcome(boss, path) == through_another
-    patience = 0.3 if "Timeout" in itself.split()[0] else PATIENCE
+    patience = 0.3 if "Timeout" in itself.split()[0] else TIMEOUT
     assert outcome(fresh(lab, clients, boss, "pve2"), path, patience=patience) in (itself, *itself.split())
     lab.faults.undo()
     assert outcome(boss, path) == outcome(fresh(lab, clients, boss, "pve2"), path) == "200 OK"
@@ -140,7 +140,7 @@ def test_a_careful_client_does_not_connect(lab: Cluster, boss: Api, clients: Cli
 
 def ssl_connection(lab: Cluster, context: ssl.SSLContext) -> ssl.SSLSocket:
     return context.wrap_socket(
-        socket.create_connection((lab.host, lab.port), timeout=PATIENCE), server_hostname=lab.host
+        socket.create_connection((lab.host, lab.port), timeout=TIMEOUT), server_hostname=lab.host
     )
 
 

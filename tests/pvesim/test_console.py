@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 
 from pvesim import Cluster, ManualClock, Simulator
 from pvesim.console import vncauth
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import Api, Clients
 from .vnc_client import DELETE, RETURN, SHIFT, Viewer, proxy
@@ -26,7 +26,7 @@ UNANSWERED = (InvalidMessage, EOFError, ConnectionError, ssl.SSLError)
 
 
 def eventually(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -181,7 +181,7 @@ def test_frames_which_end_the_connection(boss: Api, kind: str) -> None:
 
 def test_frames_which_do_not(boss: Api, lab: Cluster) -> None:
     with Viewer(boss, WEB) as viewer:
-        assert viewer.websocket.ping().wait(PATIENCE)
+        assert viewer.websocket.ping().wait(TIMEOUT)
         viewer.open()
         pasted = "x" * (128 * 1024 - 8)
         viewer.websocket.send(struct.pack(">BxxxI", 6, len(pasted)) + pasted.encode())
@@ -336,7 +336,7 @@ def vnc_server(said: list[bytes], password: str | None = None) -> Iterator[tuple
         thread = threading.Thread(target=serve)
         thread.start()
         yield listener.getsockname()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
 
 
 @pytest.mark.parametrize(("password", "security"), [(None, b"\x01"), ("its own", b"\x02")])

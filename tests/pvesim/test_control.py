@@ -7,7 +7,7 @@ import requests
 
 from pvesim import Cluster, Control, Simulator
 from pvesim.control import fault_list
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import Api
 
@@ -20,7 +20,7 @@ def control(sim: Simulator) -> Iterator[Control]:
 
 def ask(control: Control, method: str, path: str, token: str | None = None, **query: object) -> requests.Response:
     headers = {"Authorization": f"Bearer {control.token if token is None else token}"}
-    return requests.request(method, control.url + path, headers=headers, params=query, timeout=PATIENCE)  # type: ignore[arg-type]
+    return requests.request(method, control.url + path, headers=headers, params=query, timeout=TIMEOUT)  # type: ignore[arg-type]
 
 
 def test_a_fault_comes_and_goes(lab: Cluster, boss: Api, control: Control) -> None:

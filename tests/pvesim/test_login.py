@@ -5,7 +5,7 @@ import pytest
 
 from pvesim import Cluster, ManualClock
 from tests.pvesim.conftest import Api
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 STOP = "/nodes/pve1/qemu/102/status/stop"
 
@@ -163,6 +163,6 @@ def test_the_realms_are_public(anonymous: Api) -> None:
 def test_a_refusal_is_late_by_the_clock(lab: Cluster, anonymous: Api, clock: ManualClock) -> None:
     lab.unauthorized_delay = 3.0
     with pytest.raises(OSError, match="timed out"):
-        anonymous.call("GET", "/version", timeout=(PATIENCE, 0.1))
+        anonymous.call("GET", "/version", timeout=(TIMEOUT, 0.1))
     lab.unauthorized_delay = 0.0
     assert anonymous.get("/version").status_code == 401

@@ -6,7 +6,7 @@ import requests
 
 from pvesim import Cluster, ManualClock, Simulator
 from tests.pvesim.conftest import Api, Clients
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 
 def test_a_stopped_node_refuses_connections(lab: Cluster, boss: Api) -> None:
@@ -77,7 +77,7 @@ def test_a_lost_node_is_alone_but_answers(lab: Cluster, boss: Api) -> None:
 def test_waiting_for_a_lost_node_takes_time_by_the_clock(lab: Cluster, boss: Api) -> None:
     lab.disconnect_node("pve2", timeout=30.0)
     with pytest.raises(requests.Timeout):
-        boss.call("GET", "/nodes/pve2/lxc", timeout=(PATIENCE, 0.1))
+        boss.call("GET", "/nodes/pve2/lxc", timeout=(TIMEOUT, 0.1))
 
 
 def test_clusters_share_nothing(sim: Simulator, lab: Cluster, clients: Clients) -> None:

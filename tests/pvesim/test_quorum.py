@@ -4,7 +4,7 @@ import pytest
 
 from pvesim import Cluster, Durations, ManualClock
 from pvesim.nodes import GatewayError
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import Api, Clients
 
@@ -105,5 +105,5 @@ def test_an_aborted_task_takes_its_time(lab: Cluster, boss: Api, clock: ManualCl
     lab.durations = Durations(abort=5.0)
     upid = boss.start("/nodes/pve1/qemu/101/status/shutdown")
     with pytest.raises(OSError, match="timed out"):
-        boss.call("DELETE", f"/nodes/pve1/tasks/{upid}", timeout=(PATIENCE, 0.2))
+        boss.call("DELETE", f"/nodes/pve1/tasks/{upid}", timeout=(TIMEOUT, 0.2))
     assert boss.task(upid)["exitstatus"] == "unexpected status"

@@ -5,7 +5,7 @@ import requests
 
 from pvesim import Cluster, ManualClock
 from tests.pvesim.conftest import Api
-from tests.waits import PATIENCE, until
+from tests.waits import TIMEOUT, wait_until
 
 STOP = "/nodes/pve1/qemu/102/status/stop"
 
@@ -51,16 +51,16 @@ def test_a_fault_may_be_for_one_method_and_one_node(lab: Cluster, boss: Api) -> 
 def test_a_hanging_request_never_answers_and_does_nothing(lab: Cluster, boss: Api) -> None:
     lab.faults.hang("/status/stop$")
     with pytest.raises(requests.ReadTimeout):
-        boss.call("POST", STOP, timeout=(PATIENCE, 0.1))
-    until(lambda: lab.count("POST", "/status/stop$") == 1)
+        boss.call("POST", STOP, timeout=(TIMEOUT, 0.1))
+    wait_until(lambda: lab.count("POST", "/status/stop$") == 1)
     assert list(lab.tasks) == []
 
 
 def test_a_hanging_request_may_take_effect(lab: Cluster, boss: Api) -> None:
     lab.faults.hang("/status/stop$", executed=True)
     with pytest.raises(requests.ReadTimeout):
-        boss.call("POST", STOP, timeout=(PATIENCE, 0.1))
-    until(lambda: len(list(lab.tasks)) == 1)
+        boss.call("POST", STOP, timeout=(TIMEOUT, 0.1))
+    wait_until(lambda: len(list(lab.tasks)) == 1)
 
 
 def test_a_reset_closes_before_the_status_line(lab: Cluster, boss: Api) -> None:
@@ -74,7 +74,7 @@ def test_a_reset_closes_before_the_status_line(lab: Cluster, boss: Api) -> None:
 def test_a_delay_is_by_the_clock(lab: Cluster, boss: Api, before: str) -> None:
     lab.faults.delay("/version", 20, before=before)  # type: ignore[arg-type]
     with pytest.raises((requests.ReadTimeout, requests.ConnectionError)):
-        boss.call("GET", "/version", timeout=(PATIENCE, 0.1))
+        boss.call("GET", "/version", timeout=(TIMEOUT, 0.1))
 
 
 def test_a_delayed_answer_comes_when_the_clock_says_so(lab: Cluster, boss: Api, clock: ManualClock) -> None:
@@ -84,7 +84,7 @@ def test_a_delayed_answer_comes_when_the_clock_says_so(lab: Cluster, boss: Api, 
         while not lab.count(path_regex="/version"):
             assert not answer.done()
         clock.advance(20)
-        assert answer.result(timeout=PATIENCE).status_code == 200
+        assert answer.result(timeout=TIMEOUT).status_code == 200
 
 
 def test_headers_come_before_a_delayed_body(lab: Cluster, boss: Api, clock: ManualClock) -> None:
@@ -97,7 +97,7 @@ def test_headers_come_before_a_delayed_body(lab: Cluster, boss: Api, clock: Manu
 
 def test_a_dripping_answer_outlasts_a_read_timeout(lab: Cluster, boss: Api) -> None:
     lab.faults.drip("/version", bytes_per_second=400)
-    answer = boss.call("GET", "/version", timeout=(PATIENCE, 0.5))
+    answer = boss.call("GET", "/version", timeout=(TIMEOUT, 0.5))
     assert answer.json()["data"]["release"] == "9.2"
     assert answer.elapsed.total_seconds() > 0.25
 
@@ -105,7 +105,7 @@ def test_a_dripping_answer_outlasts_a_read_timeout(lab: Cluster, boss: Api) -> N
 def test_a_simulator_stops_while_requests_hang(lab: Cluster, boss: Api) -> None:
     lab.faults.hang("/version")
     with pytest.raises(requests.ReadTimeout):
-        boss.call("GET", "/version", timeout=(PATIENCE, 0.05))
+        boss.call("GET", "/version", timeout=(TIMEOUT, 0.05))
     lab.stop()
     with pytest.raises(requests.ConnectionError):
         boss.get("/version")

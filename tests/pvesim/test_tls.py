@@ -7,13 +7,13 @@ import requests
 
 from pvesim import Cluster, Simulator
 from tests.pvesim.conftest import Clients
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 
 def served_certificate(lab: Cluster, node: str) -> bytes:
     context = ssl.create_default_context(cadata=lab.ca_pem)
     with (
-        socket.create_connection((lab.host, lab.ports[node]), timeout=PATIENCE) as plain,
+        socket.create_connection((lab.host, lab.ports[node]), timeout=TIMEOUT) as plain,
         context.wrap_socket(plain, server_hostname=node) as secure,
     ):
         certificate = secure.getpeercert(binary_form=True)

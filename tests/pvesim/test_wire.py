@@ -9,12 +9,12 @@ import pytest
 
 from pvesim import Cluster
 from tests.pvesim.conftest import Api
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 
 def raw(lab: Cluster, request: bytes) -> tuple[int, dict[str, str], bytes]:
     context = ssl.create_default_context(cadata=lab.ca_pem)
-    connection = http.client.HTTPSConnection(lab.host, lab.port, timeout=PATIENCE, context=context)
+    connection = http.client.HTTPSConnection(lab.host, lab.port, timeout=TIMEOUT, context=context)
     connection.connect()
     try:
         connection.sock.sendall(request)
@@ -53,7 +53,7 @@ def test_errors_close_the_connection(boss: Api) -> None:
 
 def test_a_connection_serves_many_requests(lab: Cluster, boss: Api) -> None:
     context = ssl.create_default_context(cadata=lab.ca_pem)
-    connection = http.client.HTTPSConnection(lab.host, lab.port, timeout=PATIENCE, context=context)
+    connection = http.client.HTTPSConnection(lab.host, lab.port, timeout=TIMEOUT, context=context)
     ports = set()
     for _ in range(3):
         connection.request("GET", "/api2/json/version", headers={"Authorization": boss.header})
@@ -152,7 +152,7 @@ def test_calls_done_by_the_privileged_daemon_say_close_and_keep_alive(lab: Clust
 
 
 def test_the_format_for_browsers_wraps_errors_in_a_success(lab: Cluster, boss: Api) -> None:
-    answer = boss.session.get(f"{lab.url}/api2/extjs/nodes/ghost/status", timeout=PATIENCE)
+    answer = boss.session.get(f"{lab.url}/api2/extjs/nodes/ghost/status", timeout=TIMEOUT)
     assert answer.status_code == 200
     assert (answer.json()["success"], answer.json()["status"]) == (0, 500)
 
@@ -179,7 +179,7 @@ def test_the_url_is_local_https(lab: Cluster) -> None:
 
 @pytest.mark.parametrize(("verb", "status"), [("GET", 301), ("POST", 308)])
 def test_plain_http_is_sent_to_https(lab: Cluster, verb: str, status: int) -> None:
-    connection = http.client.HTTPConnection(lab.host, lab.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(lab.host, lab.port, timeout=TIMEOUT)
     connection.request(verb, "/api2/json/version")
     answer = connection.getresponse()
     place = f"https://{lab.host}:{lab.port}/api2/json/version"
@@ -188,6 +188,6 @@ def test_plain_http_is_sent_to_https(lab: Cluster, verb: str, status: int) -> No
 
 
 def test_what_is_neither_http_nor_tls_gets_nothing(lab: Cluster) -> None:
-    with socket.create_connection((lab.host, lab.port), timeout=PATIENCE) as connection:
+    with socket.create_connection((lab.host, lab.port), timeout=TIMEOUT) as connection:
         connection.sendall(b"SSH-2.0-client\r\n\r\n")
         assert connection.recv(100) == b""

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from websockets.sync.client import ClientConnection, connect
 
 from pvesim.console import vncauth
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import Api
 
@@ -60,7 +60,7 @@ class Viewer:
     def close(self) -> None:
         self.websocket.close()
 
-    def receive(self, count: int, timeout: float = PATIENCE) -> bytes:
+    def receive(self, count: int, timeout: float = TIMEOUT) -> bytes:
         while len(self._kept) < count:
             message = self.websocket.recv(timeout)
             assert isinstance(message, bytes)
@@ -100,7 +100,7 @@ class Viewer:
     def ask(self, incremental: bool = True) -> None:
         self.send(">B?HHHH", 3, incremental, 0, 0, *self.size)
 
-    def update(self, bytes_per_pixel: int = 4, timeout: float = PATIENCE) -> list[Rectangle]:
+    def update(self, bytes_per_pixel: int = 4, timeout: float = TIMEOUT) -> list[Rectangle]:
         kind, count = struct.unpack(">BxH", self.receive(4, timeout))
         assert kind == 0
         return [self._rectangle(bytes_per_pixel) for _ in range(count)]

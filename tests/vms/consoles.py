@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from accounts.models import User
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 VERSION = b"RFB 003.008\n"
 
@@ -70,7 +70,7 @@ def served(**more: Any) -> Iterator[Portal]:
             yield Portal(listener.getsockname()[1])
         finally:
             server.should_exit = True
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
             assert not thread.is_alive()
 
 
@@ -102,7 +102,7 @@ class Viewer:
 
     def exactly(self, count: int) -> bytes:
         while len(self._rest) < count:
-            self._rest += self.websocket.recv(timeout=PATIENCE, decode=False)
+            self._rest += self.websocket.recv(timeout=TIMEOUT, decode=False)
         data, self._rest = self._rest[:count], self._rest[count:]
         return data
 
@@ -115,7 +115,7 @@ class Viewer:
         self.websocket.close()
 
 
-def end_of(websocket: ClientConnection, *, within: float = PATIENCE) -> int:
+def end_of(websocket: ClientConnection, *, within: float = TIMEOUT) -> int:
     """The code by which it is closed."""
     until = time.monotonic() + within
     try:
@@ -126,7 +126,7 @@ def end_of(websocket: ClientConnection, *, within: float = PATIENCE) -> int:
     raise TimeoutError
 
 
-def eventually(condition: Any, *, within: float = PATIENCE) -> bool:
+def eventually(condition: Any, *, within: float = TIMEOUT) -> bool:
     until = time.monotonic() + within
     while time.monotonic() < until:
         if condition():

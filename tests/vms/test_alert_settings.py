@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from labportal import settings as product
 from labportal.errors import WithoutValues
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 GOOD = ["https://hooks.school.example/a?b=c%20d", "https://h:8443", "http://127.0.0.1:9/x", "http://localhost/",
         "http://[::1]:80/", "https://[2001:db8::1]/x", ""]  # fmt: skip
@@ -69,6 +69,6 @@ def test_the_address_of_a_mail_server_is_taken_apart():
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.process_settings"}
     environment["EMAIL_URL"] = "smtp+tls://me:pa%40ss@mail.school.test:587"
     told = subprocess.run(
-        [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True, timeout=PATIENCE
+        [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True, timeout=TIMEOUT
     )
     assert told.stdout.split() == ["mail.school.test", "587", "True", "me"]

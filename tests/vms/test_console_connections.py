@@ -11,7 +11,7 @@ from accounts.models import User
 from tests.labs import Lab
 from tests.own_database import ON_POSTGRES
 from tests.vms.consoles import Portal, Viewer, browser_of, eventually, permit, portal, update
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 from vms.console import closing, threads
 
 __all__ = ["portal"]
@@ -65,7 +65,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
 def pictures(viewer: Viewer) -> int:
     """Bytes."""
     viewer.send(update())
-    return len(viewer.websocket.recv(timeout=PATIENCE, decode=False))
+    return len(viewer.websocket.recv(timeout=TIMEOUT, decode=False))
 
 
 def test_no_connection_is_held_while_bytes_flow(held: Counted, viewers: list[Viewer]):

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from accounts.models import User
 from tests.labs import Lab
 from tests.vms.consoles import Portal, Viewer, browser_of, eventually, permit, portal
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 from vms.models import ConsoleGrant, ConsoleSession, Operation, VirtualMachine
 
 __all__ = ["portal"]
@@ -44,7 +44,7 @@ def all_of(viewer: Viewer) -> str:
     said = b""
     try:
         while True:
-            said += viewer.websocket.recv(timeout=PATIENCE, decode=False)
+            said += viewer.websocket.recv(timeout=TIMEOUT, decode=False)
     except ConnectionClosed as closed:
         return said.decode("latin-1") + str(closed)
 

@@ -12,7 +12,7 @@ import pytest
 from accounts.models import User
 from tests.labs import Lab
 from tests.vms.consoles import Portal, Viewer, browser_of, eventually, key, permit, portal
-from tests.waits import LEASH, PATIENCE
+from tests.waits import PDEATHSIG, TIMEOUT
 
 __all__ = ["portal"]
 
@@ -36,12 +36,12 @@ def screen(tmp_path: Path) -> Iterator[tuple[tuple[str, int], Path]]:
     number = f":{port}"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     command = ["Xvnc", number, "-rfbport", str(port), "-localhost", "-SecurityTypes", "None", "-AlwaysShared"]
-    with subprocess.Popen([*LEASH, *command, "-geometry", "320x200", "-depth", "24", "-ac"], **quiet) as server:
+    with subprocess.Popen([*PDEATHSIG, *command, "-geometry", "320x200", "-depth", "24", "-ac"], **quiet) as server:
         try:
-            assert eventually(lambda: is_open(port), within=PATIENCE)
+            assert eventually(lambda: is_open(port), within=TIMEOUT)
             write = f"read line; echo $line > {said}; sleep 60"
             with subprocess.Popen(
-                [*LEASH, "xterm", "-display", number, "-maximized", "-e", "sh", "-c", write], **quiet
+                [*PDEATHSIG, "xterm", "-display", number, "-maximized", "-e", "sh", "-c", write], **quiet
             ):
                 yield ("127.0.0.1", port), said
                 server.terminate()
@@ -77,10 +77,10 @@ def test_a_real_screen_appears_and_takes_input(
     browser = browser_of(ana)
     viewer = portal.view(permit(browser, building_a.give(102, ana).pk), browser)
     assert viewer.size == (320, 200)
-    assert eventually(lambda: len(set(picture(viewer)[::4])) > 1, within=PATIENCE), (
+    assert eventually(lambda: len(set(picture(viewer)[::4])) > 1, within=TIMEOUT), (
         "a screen of one colour shows nothing"
     )
-    assert eventually(lambda: typed(viewer, said), within=PATIENCE)
+    assert eventually(lambda: typed(viewer, said), within=TIMEOUT)
     assert "hi" in said.read_text()
     print(f"\na real X screen: {viewer.size}, its terminal heard {said.read_text().strip()!r}")
     viewer.close()

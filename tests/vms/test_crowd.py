@@ -14,7 +14,7 @@ from tests.labs import Lab, enter
 from tests.own_database import ON_POSTGRES, run_in_threads
 from tests.processes import begun
 from tests.samples import OPERATIONS
-from tests.waits import line_of
+from tests.waits import read_line_with
 from vms import inventory, operations
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.worker import Worker
@@ -80,7 +80,7 @@ def test_the_limits_hold_and_are_used(school: pvesim.Cluster, admin: User, capsy
     began = time.monotonic()
     with ExitStack() as running:
         for _ in range(WORKERS):
-            line_of(running.enter_context(begun("manage.py", "worker")), "The worker runs")
+            read_line_with(running.enter_context(begun("manage.py", "worker")), "The worker runs")
         while left.total() or Operation.objects.open().exists():
             assert time.monotonic() - began < MOST
             if most_at_once(school) == {"pve1": LIMIT, "pve2": LIMIT}:

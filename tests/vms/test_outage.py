@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from tests.clusters.files import CANARY, CORE, entry
+from tests.clusters.config_files import CORE, MARKER, entry
 from tests.own_database import default_connection
 from tests.vms.database_states import NOWHERE
 from vms import registry
@@ -63,7 +63,7 @@ def test_the_file_that_the_hint_names_is_the_one_of_an_outage(
         listed = said_by("clusters", "list")
         passwords = {one["id"]: one["password"] for one in registry.load_clusters_from_db()}
     assert listed.startswith(f"Source: clusters.json (the database cannot be reached): {path}\n")
-    assert passwords == {"alpha": CANARY, "beta": CANARY}
+    assert passwords == {"alpha": MARKER, "beta": MARKER}
     assert all(cluster_id in listed for cluster_id in passwords)
 
 

@@ -20,7 +20,7 @@ from tests.labs import enter
 from tests.own_database import default_connection, postgres_only, run_in_threads
 from tests.pgbouncer import Pooler, pooler
 from tests.processes import begun, server
-from tests.waits import PATIENCE, line_of
+from tests.waits import TIMEOUT, read_line_with
 from vms import inventory
 from vms.connection_pooler import is_used
 from vms.models import Assignment, ClusterSync, VirtualMachine
@@ -85,7 +85,7 @@ def test_statements_that_are_prepared_fail_there(pooler: Pooler, settings: Any, 
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
     assert {type(error) for error in errors} <= {ProgrammingError}
     assert bool(errors) is fails
 
@@ -144,7 +144,7 @@ def test_thirty_people_log_in_and_see_what_is_theirs(school: list[User], pooler:
     seen: dict[str, str] = {}
     through = {"DATABASE_URL": pooler.url(str(connection.settings_dict["NAME"]))}
     with begun("manage.py", "worker", **through) as worker, server(tmp_path / "log", **through) as portal:
-        line_of(worker, "The worker runs")
+        read_line_with(worker, "The worker runs")
 
         def some(first: int) -> None:
             for person in school[first::AT_ONCE]:

@@ -12,7 +12,7 @@ import pvesim
 from accounts.models import User
 from tests.labs import Lab, enter
 from tests.processes import begun
-from tests.waits import PATIENCE, line_of, until
+from tests.waits import TIMEOUT, read_line_with, wait_until
 from vms import inventory, operations
 from vms.models import ClusterSync, Operation, VirtualMachine, WorkerBeat
 
@@ -45,21 +45,21 @@ def in_state(operation: Operation, *states: str) -> bool:
 def test_a_click_is_sent_at_once_and_done_soon(pve: pvesim.Cluster, admin: User):
     """Both of them long before the worker would look at the cluster again."""
     with begun("manage.py", "worker", SYNC_INTERVAL="3600") as program:
-        line_of(program, READY)
-        until(lambda: ClusterSync.objects.get().attempt > 0)
+        read_line_with(program, READY)
+        wait_until(lambda: ClusterSync.objects.get().attempt > 0)
         operation = click(admin)
-        until(lambda: in_state(operation, State.RUNNING, State.DONE))
-        until(lambda: in_state(operation, State.DONE))
+        wait_until(lambda: in_state(operation, State.RUNNING, State.DONE))
+        wait_until(lambda: in_state(operation, State.DONE))
 
 
 def test_a_worker_that_is_asked_to_stop_finishes_what_runs(pve: pvesim.Cluster, admin: User):
     pve.faults.delay("/status/start$", 2.0)
     with begun("manage.py", "worker") as program:
-        line_of(program, READY)
+        read_line_with(program, READY)
         operation = click(admin)
-        until(lambda: in_state(operation, State.SENT))
+        wait_until(lambda: in_state(operation, State.SENT))
         program.send_signal(signal.SIGTERM)
-        assert program.wait(PATIENCE) == 0
+        assert program.wait(TIMEOUT) == 0
     assert in_state(operation, State.RUNNING)
     assert not WorkerBeat.objects.exists()
 
@@ -67,24 +67,24 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_runs(pve: pvesim.Cluster, 
 def test_a_worker_that_is_asked_twice_stops_at_once(pve: pvesim.Cluster, admin: User):
     pve.faults.hang("/status/start$")
     with begun("manage.py", "worker") as program:
-        line_of(program, READY)
+        read_line_with(program, READY)
         operation = click(admin)
-        until(lambda: in_state(operation, State.SENT))
+        wait_until(lambda: in_state(operation, State.SENT))
         # Two signals at once are one.
-        until(lambda: program.send_signal(signal.SIGTERM) or program.poll() is not None)
+        wait_until(lambda: program.send_signal(signal.SIGTERM) or program.poll() is not None)
         assert program.returncode == 1
 
 
 def test_the_work_of_a_killed_worker_is_taken_up_within_a_minute(pve: pvesim.Cluster, admin: User):
     pve.faults.delay("/status/start$", 2.0, times=1)
     with begun("manage.py", "worker") as first:
-        line_of(first, READY)
+        read_line_with(first, READY)
         operation = click(admin)
-        until(lambda: pve.count("POST", "/status/start$") == 1)
+        wait_until(lambda: pve.count("POST", "/status/start$") == 1)
         first.kill()
     Operation.objects.update(leased_until=timezone.now() + timedelta(seconds=5))  # most of the lease is over
     with begun("manage.py", "worker"):
-        until(lambda: in_state(operation, State.DONE))
+        wait_until(lambda: in_state(operation, State.DONE))
     assert settings.OPERATION_LEASE <= 45
     assert pve.count("POST", "/status/start$") == 1
 
@@ -93,13 +93,13 @@ def test_a_job_that_was_never_enqueued_is_found(pve: pvesim.Cluster, admin: User
     monkeypatch.setattr("vms.operations.enqueue.operation", lambda one: None)
     operation = click(admin)
     with begun("manage.py", "worker"):
-        until(lambda: in_state(operation, State.DONE))
+        wait_until(lambda: in_state(operation, State.DONE))
 
 
 def test_a_living_worker_is_known(pve: pvesim.Cluster):
     with begun("manage.py", "worker") as program:
-        line_of(program, READY)
-        until(WorkerBeat.objects.exists)
+        read_line_with(program, READY)
+        wait_until(WorkerBeat.objects.exists)
         assert timezone.now() - WorkerBeat.objects.get().seen_at < WorkerBeat.DEAD_AFTER
 
 

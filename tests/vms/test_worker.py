@@ -14,7 +14,7 @@ from accounts.models import User
 from clusters.models import Adoption, Cluster, ClusterHealth
 from tests.labs import Lab, ago, carry_out
 from tests.own_database import run_in_threads, second_connection
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 from vms import operations
 from vms.access import rules
 from vms.models import ClusterSync, Operation, VirtualMachine
@@ -96,7 +96,7 @@ def test_the_operation_is_committed_as_sent_before_the_cluster_hears_of_it(
     building_a.pve.faults.delay(START, 5.0)
     arrived = building_a.arrival("POST", monkeypatch)
     worker.turn()
-    assert arrived.wait(PATIENCE)
+    assert arrived.wait(TIMEOUT)
     with second_connection() as other:
         assert other.execute("SELECT state, upid FROM vms_operation").fetchall() == [("sent", "")]
     building_a.clock.advance(5)
@@ -110,7 +110,7 @@ def test_while_one_worker_sends_the_others_leave_it_alone(
     building_a.pve.faults.delay(START, 5.0)
     arrived = building_a.arrival("POST", monkeypatch)
     workers[0].turn()
-    assert arrived.wait(PATIENCE)
+    assert arrived.wait(TIMEOUT)
     for other in workers[1:]:
         turn(other)
     building_a.clock.advance(5)
@@ -234,8 +234,8 @@ def test_a_cluster_that_hangs_holds_up_no_other(
     building_a.pve.faults.delay("^/cluster/resources$", 5.0)
     asked, read = building_a.arrival("GET", monkeypatch), building_b.arrival("GET", monkeypatch)
     worker.turn()
-    assert asked.wait(PATIENCE)
-    assert read.wait(PATIENCE)
+    assert asked.wait(TIMEOUT)
+    assert read.wait(TIMEOUT)
     building_a.clock.advance(5)
     worker.finish()
 
@@ -246,7 +246,7 @@ def test_a_cluster_that_hangs_is_not_asked_again_meanwhile(
     building_a.pve.faults.delay("^/cluster/resources$", 5.0)
     asked = building_a.arrival("GET", monkeypatch)
     worker.turn()
-    assert asked.wait(PATIENCE)
+    assert asked.wait(TIMEOUT)
     worker.turn()
     building_a.clock.advance(5)
     worker.finish()

@@ -17,7 +17,7 @@ from clusters.proxmox.session_pool import session_pool
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
 from pvesim.simulator import Simulator
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .rawserver import VERSION, RawServer
 
@@ -79,7 +79,7 @@ def config(lab: Cluster, token: Any) -> ClusterConfig:
 
 @pytest.fixture
 def pve(config: ClusterConfig) -> Iterator[proxmox.Client]:
-    with proxmox.connect(config, deadline=PATIENCE) as client:
+    with proxmox.connect(config, deadline=TIMEOUT) as client:
         yield client
 
 
@@ -120,6 +120,6 @@ def brief(raw: Callable[..., RawServer]) -> float:
         conn.sendall(VERSION)
 
     began = time.monotonic()
-    with proxmox.connect(raw(answer).config, deadline=PATIENCE) as client:
+    with proxmox.connect(raw(answer).config, deadline=TIMEOUT) as client:
         client.version()
     return max(0.4, 20 * (time.monotonic() - began))

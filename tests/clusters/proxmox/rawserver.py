@@ -11,7 +11,7 @@ from clusters.config import ClusterConfig
 from clusters.fields import Secret
 from pvesim.tls import Authority, Certificate, server_context
 
-CANARY = "6c9a4f0e-canary"
+MARKER = "6c9a4f0e-marker"
 Script = Callable[[socket.socket], None]
 
 
@@ -52,7 +52,7 @@ class RawServer:
             port=self.port,
             user="portal@pve",
             token_id="portal@pve!labs",
-            token_secret=Secret(CANARY),
+            token_secret=Secret(MARKER),
             fingerprint=self._certificate.fingerprint,
         )
 

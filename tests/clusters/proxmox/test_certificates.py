@@ -13,7 +13,7 @@ from clusters.config import ClusterConfig
 from clusters.proxmox import certificates, hosts, sockets
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .blackhole import blackhole
 from .rawserver import RawServer, StartRaw
@@ -22,7 +22,7 @@ OTHER = ":".join(["AB"] * 32)
 
 
 def look(lab: Cluster) -> proxmox.Certificate:
-    return proxmox.fetch_certificate(lab.host, lab.port, deadline=PATIENCE)
+    return proxmox.fetch_certificate(lab.host, lab.port, deadline=TIMEOUT)
 
 
 def test_what_a_certificate_says(lab: Cluster) -> None:
@@ -48,7 +48,7 @@ def test_a_look_sends_not_a_byte_of_http(raw: StartRaw) -> None:
         heard.append(conn.recv(1000))
 
     server = raw(listen)
-    proxmox.fetch_certificate("127.0.0.1", server.port, deadline=PATIENCE)
+    proxmox.fetch_certificate("127.0.0.1", server.port, deadline=TIMEOUT)
     server.stop()
     assert b"".join(heard) == b""
 
@@ -92,7 +92,7 @@ def test_nobody_is_there(lab: Cluster) -> None:
 def test_something_else_is_there(raw: StartRaw) -> None:
     server = raw(lambda server, conn: conn.sendall(b"220 mail ESMTP\r\n"), tls=False)
     with pytest.raises(proxmox.ProxmoxError) as caught:
-        proxmox.fetch_certificate("127.0.0.1", server.port, deadline=PATIENCE)
+        proxmox.fetch_certificate("127.0.0.1", server.port, deadline=TIMEOUT)
     assert not caught.value.sent
 
 

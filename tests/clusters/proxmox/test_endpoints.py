@@ -15,7 +15,7 @@ from clusters.proxmox import Power, endpoints, sockets
 from clusters.proxmox.endpoints import Address, addresses, parse_address
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .blackhole import blackhole
 from .rawserver import RawServer, StartRaw
@@ -35,7 +35,7 @@ def at(config: ClusterConfig, port: int) -> ClusterConfig:
     return replace(config, port=port)
 
 
-def asked(config: ClusterConfig, *, deadline: float = PATIENCE) -> str:
+def asked(config: ClusterConfig, *, deadline: float = TIMEOUT) -> str:
     with proxmox.connect(config, deadline=deadline) as pve:
         pve.version()
         return pve.endpoint

@@ -19,11 +19,11 @@ from pvesim.cluster import Cluster
 from pvesim.faults.malformed import MALFORMED, TEXTS
 from pvesim.seed import fill
 from pvesim.simulator import Simulator
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import PASSWORD
-from .faults import FAULTS, look, stop
-from .watching import watched
+from .fault_cases import FAULTS, look, stop
+from .resource_usage import watched
 
 # What a busy machine may take longer.
 MARGIN = 20.0
@@ -205,7 +205,7 @@ def test_a_task_whose_worker_is_killed(lab: Cluster, pve: Client, clock: ManualC
 
 def test_a_task_whose_node_dies(lab: Cluster, config: ClusterConfig, clock: ManualClock) -> None:
     lab.faults.node_dies_in_task()
-    with proxmox.connect(config, deadline=PATIENCE) as pve:
+    with proxmox.connect(config, deadline=TIMEOUT) as pve:
         upid = pve.power("pve2", "qemu", 102, Power.START)
         clock.advance(5)
         with pytest.raises(proxmox.NodeDown):
@@ -262,7 +262,7 @@ def test_two_halves_of_a_cluster_tell_different_truths(lab: Cluster, config: Clu
     seen = []
     for node in ("pve1", "pve2"):
         there = replace(config, port=ports[node], fingerprint=lab.fingerprint(node))
-        with proxmox.connect(there, deadline=PATIENCE) as pve:
+        with proxmox.connect(there, deadline=TIMEOUT) as pve:
             seen.append({state.name for state in pve.cluster_status().nodes if state.online})
     assert seen == [{"pve1"}, {"pve2"}]
 

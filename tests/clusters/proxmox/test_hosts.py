@@ -13,7 +13,7 @@ from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox import hosts
 from pvesim.cluster import Cluster
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 PRIVATE = [
     "10.0.0.1",
@@ -72,7 +72,7 @@ def resolving_to(*answers: list[str]) -> Callable[..., Any]:
 
 
 def ask(config: ClusterConfig) -> None:
-    with proxmox.connect(config, deadline=PATIENCE) as pve:
+    with proxmox.connect(config, deadline=TIMEOUT) as pve:
         pve.version()
 
 
@@ -167,7 +167,7 @@ def test_a_library_left_alone_would_have_looked_the_name_up_again(monkeypatch: p
     monkeypatch.setattr(socket, "getaddrinfo", resolving_to(["10.0.0.1"], ["127.0.0.1"]))
     assert hosts.is_allowed(socket.getaddrinfo("rebinding.example", 8006)[0][4][0])
     with pytest.raises(OSError):
-        socket.create_connection(("rebinding.example", 8006), timeout=PATIENCE)
+        socket.create_connection(("rebinding.example", 8006), timeout=TIMEOUT)
     assert opened == [("127.0.0.1", 8006)]
 
 

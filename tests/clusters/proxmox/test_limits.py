@@ -10,11 +10,11 @@ from clusters import proxmox
 from clusters.proxmox.results.parsing import MAX_DEPTH
 from clusters.proxmox.transport import MAX_BODY
 from pvesim.cluster import Cluster
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
-from .hostile import nested
+from .malformed_answers import nested
 from .rawserver import VERSION, RawServer, StartRaw, ok
-from .watching import watched
+from .resource_usage import watched
 
 JSON = {"Content-Type": "application/json"}
 
@@ -52,7 +52,7 @@ def read_list(raw: StartRaw, body: bytes) -> tuple[proxmox.Resources | None, flo
         server.read_head(conn)
         conn.sendall(answer)
 
-    with proxmox.connect(raw(speak).config, deadline=PATIENCE) as pve, watched() as seen:
+    with proxmox.connect(raw(speak).config, deadline=TIMEOUT) as pve, watched() as seen:
         try:
             found = pve.resources()
         except proxmox.ProtocolError:
@@ -160,7 +160,7 @@ def test_what_is_http(raw: StartRaw) -> None:
         server.read_head(conn)
         conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" + VERSION + ok(b"more"))
 
-    with proxmox.connect(raw(speak).config, deadline=PATIENCE) as pve:
+    with proxmox.connect(raw(speak).config, deadline=TIMEOUT) as pve:
         assert pve.version().release == "9.2"
 
 

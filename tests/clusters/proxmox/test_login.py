@@ -11,7 +11,7 @@ from clusters.config import ClusterConfig
 from clusters.fields import Secret
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import PASSWORD
 from .rawserver import VERSION, StartRaw, ok
@@ -153,7 +153,7 @@ def test_a_token_sends_no_cookie_and_a_ticket_no_token(raw: StartRaw, by_passwor
 
     server = raw(speak)
     for config in (server.config, replace(server.config, token_secret=None, password=Secret("p"))):
-        with proxmox.connect(config, deadline=PATIENCE) as pve:
+        with proxmox.connect(config, deadline=TIMEOUT) as pve:
             pve.version()
     by_token, logging_in, by_ticket = (head.lower() for head in server.requests)
     assert b"authorization: pveapitoken=" in by_token
@@ -177,9 +177,9 @@ def test_a_kept_cookie_would_outweigh_the_token(config: ClusterConfig, lab: Clus
     header = {"Authorization": f"PVEAPIToken={config.token_id}={config.token_secret.reveal()}"}
     resources = f"{lab.url}/api2/json/cluster/resources"
     with requests.Session() as plain:
-        assert plain.get(resources, headers=header, verify=ca_file, timeout=PATIENCE).status_code == 200
+        assert plain.get(resources, headers=header, verify=ca_file, timeout=TIMEOUT).status_code == 200
         plain.cookies.set("PVEAuthCookie", "stale")
-        assert plain.get(resources, headers=header, verify=ca_file, timeout=PATIENCE).status_code == 401
+        assert plain.get(resources, headers=header, verify=ca_file, timeout=TIMEOUT).status_code == 401
 
 
 def test_without_a_credential_nothing_is_opened(config: ClusterConfig, lab: Cluster) -> None:

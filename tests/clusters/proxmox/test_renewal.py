@@ -10,7 +10,7 @@ from clusters.config import ClusterConfig
 from clusters.fields import Secret
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
-from tests.waits import PATIENCE, until
+from tests.waits import TIMEOUT, wait_until
 
 LOGINS = "^/access/ticket$"
 
@@ -24,7 +24,7 @@ def due(by_password: ClusterConfig, lab: Cluster, monkeypatch: pytest.MonkeyPatc
     return by_password
 
 
-def ask(config: ClusterConfig, *, deadline: float = PATIENCE) -> proxmox.Version:
+def ask(config: ClusterConfig, *, deadline: float = TIMEOUT) -> proxmox.Version:
     with proxmox.connect(config, deadline=deadline) as pve:
         return pve.version()
 
@@ -61,12 +61,12 @@ def test_what_still_serves_is_used_while_somebody_renews_it(
 ) -> None:
     lab.faults.delay(LOGINS, 60.0, times=1)
     with ThreadPoolExecutor(1) as pool:
-        renewing = pool.submit(ask, due, deadline=PATIENCE)
-        until(lambda: lab.count(path_regex=LOGINS))
-        assert ask(due, deadline=PATIENCE)
+        renewing = pool.submit(ask, due, deadline=TIMEOUT)
+        wait_until(lambda: lab.count(path_regex=LOGINS))
+        assert ask(due, deadline=TIMEOUT)
         assert not renewing.done()
         clock.advance(60.0)
-        assert renewing.result(PATIENCE)
+        assert renewing.result(TIMEOUT)
 
 
 def test_a_renewal_that_hangs_ends_in_time(due: ClusterConfig, lab: Cluster) -> None:
@@ -80,26 +80,26 @@ def test_a_hanging_login_of_somebody_else_is_waited_for_no_longer_than_allowed(
 ) -> None:
     lab.faults.delay(LOGINS, 60.0)
     with ThreadPoolExecutor(1) as pool:
-        patient = pool.submit(ask, by_password, deadline=PATIENCE)
-        until(lambda: lab.count(path_regex=LOGINS))
+        patient = pool.submit(ask, by_password, deadline=TIMEOUT)
+        wait_until(lambda: lab.count(path_regex=LOGINS))
         with pytest.raises(proxmox.TimedOut) as caught:
             ask(by_password, deadline=0.2)
         assert not caught.value.sent
         assert not patient.done()
         clock.advance(60.0)
-        assert patient.result(PATIENCE)
+        assert patient.result(TIMEOUT)
     assert lab.count(path_regex=LOGINS) == 1
 
 
 def test_another_cluster_does_not_wait(by_password: ClusterConfig, lab: Cluster, clock: ManualClock) -> None:
     lab.faults.delay(LOGINS, 60.0, times=1)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ask, by_password, deadline=PATIENCE)
-        until(lambda: lab.count(path_regex=LOGINS))
-        assert ask(replace(by_password, cluster_id="other"), deadline=PATIENCE)
+        waiting = pool.submit(ask, by_password, deadline=TIMEOUT)
+        wait_until(lambda: lab.count(path_regex=LOGINS))
+        assert ask(replace(by_password, cluster_id="other"), deadline=TIMEOUT)
         assert not waiting.done()
         clock.advance(60.0)
-        assert waiting.result(PATIENCE)
+        assert waiting.result(TIMEOUT)
 
 
 def test_a_csrf_token_that_is_refused_leads_to_a_new_login(by_password: ClusterConfig, lab: Cluster) -> None:

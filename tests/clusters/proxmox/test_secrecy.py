@@ -16,10 +16,10 @@ from clusters.config import ClusterConfig
 from clusters.fields import Secret
 from clusters.proxmox.session import Session
 from pvesim.cluster import Cluster
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import PASSWORD
-from .rawserver import CANARY, RawServer, StartRaw
+from .rawserver import MARKER, RawServer, StartRaw
 
 
 @pytest.fixture
@@ -128,11 +128,11 @@ def test_a_server_that_repeats_what_it_was_told(raw: StartRaw, where: str) -> No
         reason = told if where == "reason" else b"Parameter verification failed."
         conn.sendall(b"HTTP/1.1 400 %s\r\nContent-Length: %d\r\n\r\n%s" % (reason, len(body), body))
 
-    with proxmox.connect(raw(speak).config, deadline=PATIENCE) as pve, pytest.raises(proxmox.InvalidRequest) as caught:
+    with proxmox.connect(raw(speak).config, deadline=TIMEOUT) as pve, pytest.raises(proxmox.InvalidRequest) as caught:
         pve.version()
     assert "PVEAPIToken" in f"{caught.value.plain} {caught.value.errors}"
     for shown in (str(caught.value), caught.value.plain, caught.value.reason, repr(caught.value.errors)):
-        assert CANARY not in shown
+        assert MARKER not in shown
 
 
 def test_a_proxy_of_the_environment_is_not_used(
@@ -144,14 +144,14 @@ def test_a_proxy_of_the_environment_is_not_used(
     monkeypatch.delenv("no_proxy", raising=False)
     assert proxmox.diagnose(config)
     with pytest.raises(requests.exceptions.ProxyError):
-        requests.get(f"{lab.url}/api2/json/version", timeout=PATIENCE)
+        requests.get(f"{lab.url}/api2/json/version", timeout=TIMEOUT)
 
 
 def test_a_netrc_is_not_used(
     by_password: ClusterConfig, raw: StartRaw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login other password netrc-canary\n")
+    netrc.write_text("machine 127.0.0.1 login other password netrc-marker\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
 
@@ -160,7 +160,7 @@ def test_a_netrc_is_not_used(
 
     server = raw(speak)
     config = replace(server.config, token_secret=None, password=Secret(PASSWORD))
-    with proxmox.connect(config, deadline=PATIENCE) as pve, pytest.raises(proxmox.Dropped):
+    with proxmox.connect(config, deadline=TIMEOUT) as pve, pytest.raises(proxmox.Dropped):
         pve.version()
     assert b"authorization" not in server.requests[0].lower()
     prepared = requests.Session().prepare_request(requests.Request("GET", "https://127.0.0.1/"))

@@ -9,7 +9,7 @@ from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox import Power
 from pvesim.cluster import Cluster
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .rawserver import VERSION, RawServer, Speak, StartRaw
 
@@ -131,7 +131,7 @@ def close_after(answers: int) -> Speak:
 
 def test_a_question_is_repeated_once_when_a_kept_connection_is_dropped(raw: StartRaw) -> None:
     server = raw(close_after(1))
-    with proxmox.connect(server.config, deadline=PATIENCE) as pve:
+    with proxmox.connect(server.config, deadline=TIMEOUT) as pve:
         pve.version()
         assert pve.version().release == "9.2"
     assert (server.connections, len(server.requests)) == (2, 3)
@@ -139,7 +139,7 @@ def test_a_question_is_repeated_once_when_a_kept_connection_is_dropped(raw: Star
 
 def test_a_question_is_not_repeated_when_a_new_connection_is_dropped(raw: StartRaw) -> None:
     server = raw(close_after(0))
-    with proxmox.connect(server.config, deadline=PATIENCE) as pve, pytest.raises(proxmox.Dropped) as caught:
+    with proxmox.connect(server.config, deadline=TIMEOUT) as pve, pytest.raises(proxmox.Dropped) as caught:
         pve.version()
     assert len(server.requests) == 1
     assert "repeat" not in caught.value.plain
@@ -152,9 +152,9 @@ def test_a_connection_that_was_opened_again_is_a_new_one(raw: StartRaw) -> None:
             conn.sendall(VERSION)
 
     server = raw(speak)
-    with proxmox.connect(server.config, deadline=PATIENCE) as pve:
+    with proxmox.connect(server.config, deadline=TIMEOUT) as pve:
         pve.version()
-        server.closed.wait(PATIENCE)
+        server.closed.wait(TIMEOUT)
         with pytest.raises(proxmox.Dropped):
             pve.version()
     assert len(server.requests) == 2
@@ -176,7 +176,7 @@ def test_a_change_is_never_repeated_and_has_a_connection_of_its_own(raw: StartRa
         server.read_head(conn)
 
     server = raw(speak)
-    with proxmox.connect(server.config, deadline=PATIENCE) as pve:
+    with proxmox.connect(server.config, deadline=TIMEOUT) as pve:
         pve.version()
         with pytest.raises(proxmox.OutcomeUnknown):
             pve.power("pve1", "qemu", 101, Power.STOP)
@@ -186,7 +186,7 @@ def test_a_change_is_never_repeated_and_has_a_connection_of_its_own(raw: StartRa
 
 def test_questions_share_a_connection(raw: StartRaw) -> None:
     server = raw(close_after(99))
-    with proxmox.connect(server.config, deadline=PATIENCE) as pve:
+    with proxmox.connect(server.config, deadline=TIMEOUT) as pve:
         for _ in range(5):
             pve.version()
     assert (server.connections, len(server.requests)) == (1, 5)

@@ -16,7 +16,7 @@ from clusters.fields import Secret
 from clusters.proxmox import session_pool as pooling
 from clusters.proxmox.session_pool import MAX_IDLE, MAX_IDLE_IN_ALL, session_pool
 from pvesim.cluster import Cluster
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .rawserver import VERSION, RawServer, StartRaw
 
@@ -24,7 +24,7 @@ LOGINS = "^/access/ticket$"
 
 
 def ask(config: ClusterConfig) -> str:
-    with proxmox.connect(config, deadline=PATIENCE) as pve:
+    with proxmox.connect(config, deadline=TIMEOUT) as pve:
         return pve.version().version
 
 
@@ -204,7 +204,7 @@ def test_a_process_forked_in_the_middle_leaves_the_connection_to_its_parent(raw:
             came_from.append(conn.getpeername())
             conn.sendall(VERSION)
 
-    with proxmox.connect(raw(speak).config, deadline=PATIENCE) as pve:
+    with proxmox.connect(raw(speak).config, deadline=TIMEOUT) as pve:
         pve.version()
         assert in_a_child(pve.version) == 0
         pve.version()

@@ -14,14 +14,14 @@ from clusters.fields import Secret
 from clusters.proxmox.session import Session
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 ELSEWHERE = "elsewhere.example"
 OTHER = ":".join(["AB"] * 32)
 
 
 def version_of(config: ClusterConfig) -> str:
-    with proxmox.connect(config, deadline=PATIENCE) as pve:
+    with proxmox.connect(config, deadline=TIMEOUT) as pve:
         return pve.version().version
 
 
@@ -133,12 +133,12 @@ def test_unverified_works_and_does_not_warn_with_every_call(config: ClusterConfi
 def test_nothing_that_requests_takes_for_no_check_switches_it_off(
     config: ClusterConfig, lab: Cluster, verify: str | bool
 ) -> None:
-    session = Session(replace(config, fingerprint="", verify_ssl=True), deadline=PATIENCE)
+    session = Session(replace(config, fingerprint="", verify_ssl=True), deadline=TIMEOUT)
     session.verify = verify
     with session, pytest.raises(proxmox.Untrusted):
         session.request("GET", f"{session.base_url}/version", verify=verify)
     assert lab.count() == 0
-    assert requests.get(f"{lab.url}/api2/json/access/ticket", verify=verify, timeout=PATIENCE).status_code == 200
+    assert requests.get(f"{lab.url}/api2/json/access/ticket", verify=verify, timeout=TIMEOUT).status_code == 200
 
 
 def test_a_fingerprint_goes_before_a_ca(config: ClusterConfig, lab: Cluster) -> None:

@@ -17,7 +17,7 @@ from clusters.config import ClusterConfig
 from clusters.fields import Secret
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 from .conftest import PASSWORD
 from .rawserver import RawServer, StartRaw, ok
@@ -44,7 +44,7 @@ class Ear:
             while True:
                 conn, _ = self._listener.accept()
                 with closing(conn), suppress(OSError):
-                    conn.settimeout(PATIENCE)
+                    conn.settimeout(TIMEOUT)
                     while part := conn.recv(4096):
                         conn.settimeout(0.3)
                         self.heard += part
@@ -87,7 +87,7 @@ def secrets_of(config: ClusterConfig) -> list[bytes]:
 
 def act(config: ClusterConfig) -> None:
     """Ask, and then change something."""
-    with proxmox.connect(config, deadline=PATIENCE) as pve:
+    with proxmox.connect(config, deadline=TIMEOUT) as pve:
         with suppress(proxmox.ProxmoxError):
             pve.version()
         pve.power("pve1", "qemu", 101, proxmox.Power.STOP)

@@ -11,7 +11,7 @@ from clusters.proxmox import ClusterStatus, NodeState, Power, TaskStatus
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
 from pvesim.simulator import Simulator
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 
 def test_version(pve: proxmox.Client) -> None:
@@ -123,7 +123,7 @@ def test_permissions_count_what_is_named(pve: proxmox.Client, lab: Cluster) -> N
 def test_diagnosis(config: ClusterConfig) -> None:
     found = proxmox.diagnose(config)
     assert (found.version, found.nodes, found.quorate) == ("9.2.11", ("pve1", "pve2"), True)
-    assert 0 < found.seconds < PATIENCE
+    assert 0 < found.seconds < TIMEOUT
 
 
 def test_diagnosis_without_the_right_to_see_the_cluster(config: ClusterConfig, lab: Cluster) -> None:

@@ -11,13 +11,13 @@ from clusters import proxmox
 from clusters.config import ClusterConfig, Trust
 from clusters.proxmox import vnc
 from pvesim.cluster import Cluster
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 
 UPDATE = b"\x03\0\0\0\0\0\0\x08\0\x08"
 
 
 def endpoint_of(config: ClusterConfig, vmid: int = 101, kind: str = "qemu") -> proxmox.ConsoleEndpoint:
-    with proxmox.connect(config, deadline=PATIENCE) as pve:
+    with proxmox.connect(config, deadline=TIMEOUT) as pve:
         return pve.console_endpoint("pve1", kind, vmid)
 
 

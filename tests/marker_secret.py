@@ -14,7 +14,7 @@ from django.utils.html import escape
 AWKWARD = "&<'\"%"
 
 
-class Canary:
+class MarkerSecret:
     """Random, so that nothing else is taken for it. Its two ends are plain: no encoding that keeps letters hides it."""
 
     def __init__(self, middle: str = AWKWARD + "ü") -> None:

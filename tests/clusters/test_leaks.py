@@ -11,8 +11,8 @@ import pytest
 import pvesim
 from clusters import proxmox
 from clusters.models import Cluster
-from tests.canary import Canary
-from tests.clusters.sinks import SINKS, Stage, live_through, logged_at_debug, set_up
+from tests.clusters.leak_checks import LEAK_CHECKS, Stage, live_through, logged_at_debug, set_up
+from tests.marker_secret import MarkerSecret
 from tests.own_database import copy_of, default_connection
 
 pytestmark = pytest.mark.timeout(1200)  # one stage for all of them, which a busy machine builds for minutes
@@ -22,7 +22,7 @@ ENOUGH = 20
 
 @dataclass(frozen=True)
 class Search:
-    """What was found in a sink: of the secrets, and of something that was planted there."""
+    """What was found in a place: of the secrets, and of something that was planted there."""
 
     found: list[str]
     found_planted: list[str]
@@ -30,8 +30,8 @@ class Search:
 
 @pytest.fixture(scope="module")
 def stage(migrated_template: str, tmp_path_factory: Any, django_db_blocker: Any) -> Iterator[Stage]:
-    folder: Path = tmp_path_factory.mktemp("canary")
-    password, token, reader = Canary(), Canary("&<'\"%"), Canary("&<'\"%")
+    folder: Path = tmp_path_factory.mktemp("markers")
+    password, token, reader = MarkerSecret(), MarkerSecret("&<'\"%"), MarkerSecret("&<'\"%")
     with (
         django_db_blocker.unblock(),
         copy_of(migrated_template, folder) as name,
@@ -55,22 +55,22 @@ def searches(stage: Stage) -> dict[str, Search]:
     """First everything is searched, and only then something is planted."""
     secrets = stage.password, stage.token, stage.reader
     found = {}
-    for name, sink in SINKS.items():
-        parts = list(sink(stage, ""))
+    for name, leak_check in LEAK_CHECKS.items():
+        parts = list(leak_check(stage, ""))
         found[name] = [form for secret in secrets for form in secret.found_anywhere_in(parts)]
     planted = {}
-    for name, sink in SINKS.items():
-        canary = Canary()
-        planted[name] = canary.found_anywhere_in(sink(stage, canary.text))
-    return {name: Search(found[name], planted[name]) for name in SINKS}
+    for name, leak_check in LEAK_CHECKS.items():
+        marker = MarkerSecret()
+        planted[name] = marker.found_anywhere_in(leak_check(stage, marker.text))
+    return {name: Search(found[name], planted[name]) for name in LEAK_CHECKS}
 
 
-@pytest.mark.parametrize("name", SINKS)
+@pytest.mark.parametrize("name", LEAK_CHECKS)
 def test_no_secret_is_in(searches: dict[str, Search], name: str):
     assert searches[name].found == []
 
 
-@pytest.mark.parametrize("name", SINKS)
+@pytest.mark.parametrize("name", LEAK_CHECKS)
 def test_a_secret_would_be_noticed_in(searches: dict[str, Search], name: str):
     assert searches[name].found_planted != []
 
@@ -87,7 +87,7 @@ def test_the_scan_covers_enough(searches: dict[str, Search], capsys: pytest.Capt
     hits = sum(bool(search.found) for search in searches.values())
     noticed = sum(bool(search.found_planted) for search in searches.values())
     with capsys.disabled():
-        print(f"\n{len(searches)} sinks, {hits} hits; planted canary found in {noticed} of {len(searches)}")
+        print(f"\n{len(searches)} places, {hits} hits; planted marker found in {noticed} of {len(searches)}")
     assert len(searches) >= ENOUGH
 
 
@@ -103,13 +103,13 @@ def test_a_cluster_that_repeats_the_password_in_json_is_not_quoted(stage: Stage,
     assert stage.password.found_in(error.value.plain) == []
 
 
-CANARY = Canary()
+MARKER = MarkerSecret()
 
 
-@pytest.mark.parametrize("form", CANARY.forms)
-def test_the_scanner_knows_a_canary_in(form: str):
-    assert form in CANARY.found_in(b"before " + CANARY.forms[form] + b" after")
+@pytest.mark.parametrize("form", MARKER.forms)
+def test_the_scanner_knows_a_marker_secret_in(form: str):
+    assert form in MARKER.found_in(b"before " + MARKER.forms[form] + b" after")
 
 
-def test_the_scanner_takes_nothing_else_for_a_canary():
-    assert CANARY.found_in(Canary().text) == []
+def test_the_scanner_takes_nothing_else_for_a_marker_secret():
+    assert MARKER.found_in(MarkerSecret().text) == []

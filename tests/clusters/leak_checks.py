@@ -1,6 +1,6 @@
 """Every place where a secret of a cluster could come to light, and how to look there.
 
-A sink returns what can be read in it. `planted` is a text that it has to show: proof that a leak would be seen there.
+A check returns what can be read in it. `planted` is a text that it has to show: proof that a leak would be seen there.
 """
 
 import contextlib
@@ -44,11 +44,11 @@ from accounts.models import User
 from clusters.config import ClusterConfig
 from clusters.models import Cluster
 from labportal import urls
-from tests.canary import Canary
 from tests.conftest import PASSWORD, join
+from tests.marker_secret import MarkerSecret
 from tests.own_database import ON_POSTGRES, default_connection
 from tests.processes import begun
-from tests.waits import PATIENCE
+from tests.waits import TIMEOUT
 from vms import inventory
 from vms.models import Assignment, VirtualMachine
 
@@ -62,9 +62,9 @@ class Stage:
 
     pve: pvesim.Cluster
     folder: Path
-    password: Canary
-    token: Canary
-    reader: Canary
+    password: MarkerSecret
+    token: MarkerSecret
+    reader: MarkerSecret
     log: io.StringIO
     clients: dict[str, Client] = field(default_factory=dict)
 
@@ -166,15 +166,15 @@ def _talk(stage: Stage) -> None:
     stage.act("try_connection")
 
 
-# The sinks.
+# The places.
 
-Sink = Callable[[Stage, str], Parts]
-SINKS: dict[str, Sink] = {}
+LeakCheck = Callable[[Stage, str], Parts]
+LEAK_CHECKS: dict[str, LeakCheck] = {}
 
 
-def sink(name: str) -> Callable[[Sink], Sink]:
-    def add(function: Sink) -> Sink:
-        SINKS[name] = function
+def leak_check(name: str) -> Callable[[LeakCheck], LeakCheck]:
+    def add(function: LeakCheck) -> LeakCheck:
+        LEAK_CHECKS[name] = function
         return function
 
     return add
@@ -218,7 +218,7 @@ def _keys(named: re.Match[str] | None, pattern: URLPattern) -> list[Any]:
     return []
 
 
-def pages_of(role: str) -> Sink:
+def pages_of(role: str) -> LeakCheck:
     def look(stage: Stage, planted: str) -> Parts:
         client = stage.clients[role]
         with ExitStack() as place:
@@ -237,10 +237,10 @@ def pages_of(role: str) -> Sink:
 
 
 for _role in ROLES:
-    SINKS[f"the admin as seen by {_role}"] = pages_of(_role)
+    LEAK_CHECKS[f"the admin as seen by {_role}"] = pages_of(_role)
 
 
-@sink("the form shown again with errors")
+@leak_check("the form shown again with errors")
 def _(stage: Stage, planted: str) -> Parts:
     alpha = Cluster.objects.get(cluster_id="alpha")
     data = stage.form(name=planted or "Alpha", host="no host", **stage.boxes)
@@ -250,7 +250,7 @@ def _(stage: Stage, planted: str) -> Parts:
         yield from read(answer)
 
 
-@sink("confirmations of a deletion")
+@leak_check("confirmations of a deletion")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -260,7 +260,7 @@ def _(stage: Stage, planted: str) -> Parts:
     yield from read(stage.act("delete_selected", "beta"))
 
 
-@sink("results of a connection test")
+@leak_check("results of a connection test")
 def _(stage: Stage, planted: str) -> Parts:
     alpha, data = Cluster.objects.get(cluster_id="alpha"), stage.form()
     addresses = reverse(f"{CLUSTERS}test_new"), reverse(f"{CLUSTERS}test", args=[alpha.pk])
@@ -275,7 +275,7 @@ def _(stage: Stage, planted: str) -> Parts:
     yield from read(stage.admin.post(addresses[1], data))
 
 
-@sink("the import: errors, preview and result")
+@leak_check("the import: errors, preview and result")
 def _(stage: Stage, planted: str) -> Parts:
     bad = stage.file(
         host=stage.password.text, user=stage.token.text, fingerprint=stage.reader.text, addresses=[stage.reader.text]
@@ -292,7 +292,7 @@ def _(stage: Stage, planted: str) -> Parts:
     yield from read(stage.admin.post(reverse(f"{CLUSTERS}import"), {"pending": "0"}, follow=True))
 
 
-@sink("messages")
+@leak_check("messages")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -308,7 +308,7 @@ def rows(*models: Any) -> Parts:
         yield repr(list(model.objects.values()))
 
 
-@sink("the history of Django")
+@leak_check("the history of Django")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -318,7 +318,7 @@ def _(stage: Stage, planted: str) -> Parts:
     return rows(LogEntry)
 
 
-@sink("the audit trail")
+@leak_check("the audit trail")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -326,7 +326,7 @@ def _(stage: Stage, planted: str) -> Parts:
     return rows(TrailEntry)
 
 
-@sink("attempts to log in")
+@leak_check("attempts to log in")
 def _(stage: Stage, planted: str) -> Parts:
     assert AccessAttempt.objects.count() > 1
     if planted:
@@ -335,7 +335,7 @@ def _(stage: Stage, planted: str) -> Parts:
     return rows(AccessAttempt, AccessFailureLog, AccessLog)
 
 
-@sink("sessions")
+@leak_check("sessions")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         session = SessionStore()
@@ -347,7 +347,7 @@ def _(stage: Stage, planted: str) -> Parts:
         yield session.session_data
 
 
-@sink("every row of every table")
+@leak_check("every row of every table")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -357,7 +357,7 @@ def _(stage: Stage, planted: str) -> Parts:
             yield repr(cursor.fetchall())
 
 
-@sink("the database's files, or its dump")
+@leak_check("the database's files, or its dump")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -366,19 +366,19 @@ def _(stage: Stage, planted: str) -> Parts:
         found = sorted(name.parent.glob(f"{name.name}*"))
         assert [path.suffix for path in found] == [".db", ".db-shm", ".db-wal"]
         # By another process: whoever closes a file drops the locks that SQLite has on it in his own.
-        return [subprocess.run(["cat", *map(str, found)], capture_output=True, check=True, timeout=PATIENCE).stdout]
+        return [subprocess.run(["cat", *map(str, found)], capture_output=True, check=True, timeout=TIMEOUT).stdout]
     if not shutil.which("pg_dump"):
-        return SINKS["every row of every table"](stage, "")
+        return LEAK_CHECKS["every row of every table"](stage, "")
     url = os.environ["DATABASE_URL"]
     host = re.sub(r"^\w+://[^/]*@/?", "/", url).rsplit("/", 1)[0]
     settings = connections.settings["default"]
     where = ["--host", settings["HOST"] or host, "--username", settings["USER"], settings["NAME"]]
-    dump = subprocess.run(["pg_dump", *where], capture_output=True, check=True, timeout=PATIENCE)
+    dump = subprocess.run(["pg_dump", *where], capture_output=True, check=True, timeout=TIMEOUT)
     assert b"COPY public.clusters " in dump.stdout
     return [dump.stdout]
 
 
-def fixture(kind: str) -> Sink:
+def fixture(kind: str) -> LeakCheck:
     def look(stage: Stage, planted: str) -> Parts:
         if planted:
             stage.rename(planted)
@@ -391,7 +391,7 @@ def fixture(kind: str) -> Sink:
 
 
 for _kind in ("json", "jsonl", "xml"):
-    SINKS[f"dumpdata as {_kind}"] = fixture(_kind)
+    LEAK_CHECKS[f"dumpdata as {_kind}"] = fixture(_kind)
 
 
 # Where an exception can arise while a secret is at hand, and what leads there.
@@ -425,7 +425,7 @@ def break_everywhere(stage: Stage, message: str) -> Iterator[Any]:
         yield answer
 
 
-@sink("error pages")
+@leak_check("error pages")
 def _(stage: Stage, planted: str) -> Parts:
     said = patch.object(urls, "handler500", lambda _: HttpResponse(planted, status=500)) if planted else ExitStack()
     with said:
@@ -433,7 +433,7 @@ def _(stage: Stage, planted: str) -> Parts:
             yield from read(answer)
 
 
-@sink("error pages with DEBUG on")
+@leak_check("error pages with DEBUG on")
 def _(stage: Stage, planted: str) -> Parts:
     with override_settings(DEBUG=True):
         for answer in break_everywhere(stage, planted or "broken"):
@@ -441,7 +441,7 @@ def _(stage: Stage, planted: str) -> Parts:
             yield from read(answer)
 
 
-@sink("mail about errors")
+@leak_check("mail about errors")
 def _(stage: Stage, planted: str) -> Parts:
     handler, logger = AdminEmailHandler(include_html=True), logging.getLogger("django.request")
     logger.addHandler(handler)
@@ -458,7 +458,7 @@ def _(stage: Stage, planted: str) -> Parts:
     mail.outbox.clear()
 
 
-@sink("reports of exceptions")
+@leak_check("reports of exceptions")
 def _(stage: Stage, planted: str) -> Parts:
     """As a worker or a command has them: without a request, with the credential opened."""
     config = Cluster.objects.get(cluster_id="alpha").config
@@ -474,7 +474,7 @@ def _(stage: Stage, planted: str) -> Parts:
                 yield traceback.format_exc()
 
 
-@sink("command lines")
+@leak_check("command lines")
 def _(stage: Stage, planted: str) -> Parts:
     path = stage.folder / "clusters.json"
     path.write_bytes(stage.file(id="by-command"))
@@ -496,7 +496,7 @@ def _command_lines() -> Iterator[bytes]:
             yield (process / "cmdline").read_bytes()
 
 
-@sink("what commands print")
+@leak_check("what commands print")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -525,7 +525,7 @@ def _printed(*command: str) -> str:
     return out.getvalue()
 
 
-def export(*options: str) -> Sink:
+def export(*options: str) -> LeakCheck:
     def look(stage: Stage, planted: str) -> Parts:
         if planted:
             stage.rename(planted)
@@ -536,11 +536,11 @@ def export(*options: str) -> Sink:
     return look
 
 
-SINKS["an export"] = export()
-SINKS["a sealed export"] = export("--sealed")
+LEAK_CHECKS["an export"] = export()
+LEAK_CHECKS["a sealed export"] = export("--sealed")
 
 
-@sink("rows and configurations as text")
+@leak_check("rows and configurations as text")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -553,7 +553,7 @@ def _(stage: Stage, planted: str) -> Parts:
         yield repr(revealed)
 
 
-@sink("GET /api/clusters")
+@leak_check("GET /api/clusters")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -561,7 +561,7 @@ def _(stage: Stage, planted: str) -> Parts:
         yield from read(stage.clients[role].get(reverse("api-clusters")))
 
 
-@sink("pages of the portal")
+@leak_check("pages of the portal")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         stage.rename(planted)
@@ -571,7 +571,7 @@ def _(stage: Stage, planted: str) -> Parts:
             yield from read(stage.clients[role].get(address))
 
 
-@sink("the page before the first import")
+@leak_check("the page before the first import")
 def _(stage: Stage, planted: str) -> Parts:
     path = stage.folder / "first.json"
     path.write_bytes(stage.file(name=planted or "First"))
@@ -585,7 +585,7 @@ def _(stage: Stage, planted: str) -> Parts:
         yield from read(page)
 
 
-@sink("without a database")
+@leak_check("without a database")
 def _(stage: Stage, planted: str) -> Parts:
     path = stage.folder / "second.json"
     path.write_bytes(stage.file(name=planted or "Second"))
@@ -600,7 +600,7 @@ def _(stage: Stage, planted: str) -> Parts:
             yield from read(stage.admin.get(address))
 
 
-@sink("caches and pickles")
+@leak_check("caches and pickles")
 def _(stage: Stage, planted: str) -> Parts:
     if planted:
         cache.set("planted", planted)
@@ -611,7 +611,7 @@ def _(stage: Stage, planted: str) -> Parts:
     yield from cache._cache.values()
 
 
-@sink("the log at DEBUG")
+@leak_check("the log at DEBUG")
 def _(stage: Stage, planted: str) -> Parts:
     """The last one, because what all the others did is in it."""
     if planted:
@@ -643,4 +643,4 @@ def logged_at_debug() -> Iterator[io.StringIO]:
         root.handlers, django.handlers = others
 
 
-__all__ = ["SINKS", "Stage", "live_through", "logged_at_debug", "set_up"]
+__all__ = ["LEAK_CHECKS", "Stage", "live_through", "logged_at_debug", "set_up"]

@@ -24,7 +24,7 @@ import pvesim
 from accounts.models import User
 from classes.models import LabClass
 from clusters.models import Cluster, ClusterNotice, DeletedCluster
-from tests.access import schools
+from tests.access import two_classes
 from tests.conftest import join
 from tests.labs import enter, simulated
 from vms import inventory
@@ -91,7 +91,7 @@ def build(sim: pvesim.Simulator, *, clusters: int = 1) -> World:
         row = enter(pve, f"building-{number}", is_default=number == 1)
         inventory.sync(row.config)
     machine, foreign = (VirtualMachine.objects.get(cluster="building-1", vmid=vmid) for vmid in (101, 102))
-    ours, theirs = schools.lab_classes(people, clusters)
+    ours, theirs = two_classes.lab_classes(people, clusters)
     for vmid, name in ((101, "holder"), (102, "other")):
         for found in VirtualMachine.objects.filter(vmid=vmid).exclude(assignments__user=people[name]):
             Assignment.objects.create(vm=found, user=people[name])
@@ -99,7 +99,7 @@ def build(sim: pvesim.Simulator, *, clusters: int = 1) -> World:
     kept.machines.add(machine)
     kept.stewards.add(people["steward"])
     WorkerBeat.objects.create(name="worker-1", seen_at=timezone.now())
-    world = World(people, sims, machine, foreign, ours, theirs, _rows(people, machine) | schools.rows(ours))
+    world = World(people, sims, machine, foreign, ours, theirs, _rows(people, machine) | two_classes.rows(ours))
     for name, person in people.items():
         world.client.cookies.clear()  # a login ends the session that the browser had
         world.client.force_login(person)

@@ -1,4 +1,4 @@
-"""Finds waits of tests that have no deadline: `python -m tests.unlimited [FILE…]`, as bin/lint does.
+"""Finds waits of tests that have no deadline: `python -m tests.wait_lint [FILE…]`, as bin/lint does.
 
 What cannot hang, or is no such wait, says why on its line: `# ends: …`.
 """

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.mutants.swap import DESCRIPTOR, ENDED, TOO_LONG, Outcome, Request, replace
+from tests.mutants.hot_swap import DESCRIPTOR, ENDED, TOO_LONG, Outcome, Request, replace
 
 _problems: list[str] = []
 
@@ -21,7 +21,7 @@ _problems: list[str] = []
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool:
     items = {item.nodeid: item for item in session.items}
-    first = items.pop("tests/mutants/first.py::test_nothing")
+    first = items.pop("tests/mutants/warm_up.py::test_nothing")
     _test(first, next(iter(items.values())))
     gc.unfreeze()
     with Connection(int(os.environ[DESCRIPTOR])) as driver:

@@ -9,7 +9,7 @@ from django.urls import path
 from labportal import urls
 from labportal.urls import handler400, handler500
 
-SECRET = "6c9a4f0e-canary"
+SECRET = "6c9a4f0e-marker"
 
 
 def bug(request: HttpRequest) -> NoReturn:

@@ -15,7 +15,7 @@ from typing import Any
 
 from clusters import proxmox
 
-from .rawserver import CANARY, RawServer, ok
+from .rawserver import MARKER, RawServer, ok
 
 Ask = Callable[[proxmox.Client], object]
 Answer = bytes | Callable[[socket.socket], None]
@@ -26,7 +26,7 @@ GOOD = b'{"data":{"version":"9.2.11","release":"9.2"}}'
 
 
 @dataclass(frozen=True)
-class Hostile:
+class Malformed:
     """`path` is what plain proxmoxer asks for.
 
     `is_clean` is of answers that are taken, without what is bad in them, and `is_good_row` of rows as they came.
@@ -224,7 +224,7 @@ LARGE: dict[str, Answer] = {
     ),
 }
 
-ECHO = f"PVEAPIToken=portal@pve!labs={CANARY}"
+ECHO = f"PVEAPIToken=portal@pve!labs={MARKER}"
 REASONS: dict[str, bytes] = {
     "a reason with terminal codes": refused("500 \x1b[31mred\x07"),
     "a reason that turns the text around": refused("500 web\u202egpj.exe"),
@@ -235,21 +235,23 @@ REASONS: dict[str, bytes] = {
 }
 
 
-def _all() -> Iterator[Hostile]:
+def _all() -> Iterator[Malformed]:
     for name, body in BODIES.items():
-        yield Hostile(name, ok(body))
+        yield Malformed(name, ok(body))
     for name, body in LISTS.items():
-        yield Hostile(name, ok(body), "cluster/resources", proxmox.Client.resources)
+        yield Malformed(name, ok(body), "cluster/resources", proxmox.Client.resources)
     for name, rows in ROWS.items():
         body = json.dumps({"data": rows}).encode()
-        yield Hostile(name, ok(body), "cluster/resources", proxmox.Client.resources, lambda found: found.rejected == 1)
+        yield Malformed(
+            name, ok(body), "cluster/resources", proxmox.Client.resources, lambda found: found.rejected == 1
+        )
     for name, given in NAMES.items():
         body = json.dumps({"data": [{**GUEST, "name": given if given is not None else {}}]}).encode()
-        yield Hostile(name, ok(body), "cluster/resources", proxmox.Client.resources, _has_a_clean_name, _is_clean_row)
+        yield Malformed(name, ok(body), "cluster/resources", proxmox.Client.resources, _has_a_clean_name, _is_clean_row)
     for name, answer in {**WIRE, **LARGE, **REASONS}.items():
-        yield Hostile(name, answer)
+        yield Malformed(name, answer)
     for name, answer in SLOW.items():
-        yield Hostile(name, answer, is_slow=True)
+        yield Malformed(name, answer, is_slow=True)
 
 
 def _has_a_clean_name(found: proxmox.Resources) -> bool:
@@ -265,4 +267,4 @@ def is_clean(text: object) -> bool:
     return isinstance(text, str) and len(text) <= 255 and text.isprintable() and text == text.strip()
 
 
-HOSTILE = tuple(_all())
+MALFORMED = tuple(_all())

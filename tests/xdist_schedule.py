@@ -8,7 +8,7 @@ LONG = (
     "tests/browser/",
     "tests/vms/test_killed.py",
     "tests/access/test_strings.py",
-    "tests/clusters/test_canary_scan.py",
+    "tests/clusters/test_leaks.py",
     "tests/vms/test_crowd.py",
     "tests/vms/test_backups.py",
     "tests/access/test_matrix.py",
@@ -25,7 +25,7 @@ LONG = (
     "tests/clusters/test_export_clusters.py",
     "tests/access/test_other_peoples_objects.py",
     "tests/clusters/proxmox/test_deadline.py",
-    "tests/clusters/proxmox/test_hostile.py",
+    "tests/clusters/proxmox/test_malformed_answers.py",
     "tests/labportal/test_security_headers.py",
     "tests/labportal/test_health.py",
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from tests.waits import LEASH, PATIENCE, stop
+from tests.waits import PDEATHSIG, TIMEOUT, stop_process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUIET = ["--no-access-log", "--log-level", "warning"]
@@ -26,7 +26,7 @@ def portal(database_url: str) -> Iterator[str]:
     """Its address. The server is the product's; the database is whatever the URL leads to."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         program = subprocess.Popen(
-            [*LEASH, sys.executable, *SERVER, "--fd", str(listener.fileno())],
+            [*PDEATHSIG, sys.executable, *SERVER, "--fd", str(listener.fileno())],
             cwd=ROOT,
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_url},
             pass_fds=[listener.fileno()],
@@ -35,7 +35,7 @@ def portal(database_url: str) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            stop(program)
+            stop_process(program)
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def get(url: str, **more: Any) -> requests.Response:
     """Past whatever proxy the environment names."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, timeout=PATIENCE, allow_redirects=False, **more)
+        return session.get(url, timeout=TIMEOUT, allow_redirects=False, **more)
 
 
 def offspring(pid: int) -> set[int]:

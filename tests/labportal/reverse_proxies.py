@@ -20,9 +20,9 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from pvesim.tls import Authority
-from tests.labportal.servers import ROOT
+from tests.labportal.portal_process import ROOT
 from tests.processes import environment
-from tests.waits import LEASH, PATIENCE, stop
+from tests.waits import PDEATHSIG, TIMEOUT, stop_process
 
 HOST = "labs.example.org"
 SHIPPED = ROOT / "docs" / "deployment"
@@ -71,16 +71,16 @@ def answers(port: int) -> bool:
 def program(command: list[str], log: Path, port: int, **how: Any) -> Iterator[None]:
     """A server that listens there, to the end of the block."""
     with log.open("wb") as said:
-        process = subprocess.Popen([*LEASH, *command], stdout=said, stderr=said, **how)
+        process = subprocess.Popen([*PDEATHSIG, *command], stdout=said, stderr=said, **how)
         try:
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + TIMEOUT
             while not answers(port):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)
             yield
         finally:
-            stop(process, 20)
+            stop_process(process, 20)
 
 
 @contextmanager

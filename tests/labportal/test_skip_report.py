@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.labportal.servers import ROOT
+from tests.labportal.portal_process import ROOT
 
 TESTS = """
 import pytest
@@ -25,7 +25,7 @@ def test_that_fails(): assert False
 
 def printed(folder: Path, tests: str) -> list[str]:
     (folder / "test_it.py").write_text(tests)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.not_tried", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.skip_report", "-p", "no:cacheprovider", "-c", "/dev/null"]
     done = subprocess.run(
         [*command, "--rootdir", folder, folder], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any
 
 from tests.access import routes
-from tests.access.schools import CODE
-from tests.access.world import PEOPLE
+from tests.access.school import PEOPLE
+from tests.access.two_classes import CODE
 
 ROWS = """
 /                                                   | 302                                 | 302

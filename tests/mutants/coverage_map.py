@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutants.copies import ROOT, Copy, spread
-from tests.mutants.swap import Request
+from tests.mutants.hot_swap import Request
 
 KEPT = ROOT / ".venv/mutants/seen.json"
 MOST_SECONDS = 600.0

@@ -13,7 +13,7 @@ OTHER_KEY = base64.urlsafe_b64encode(b"and this one to another portal..")
 
 # A password that spoils whatever forgets to escape it, and that is no valid text of any other key but `name`.
 CORE = "c4nary"
-CANARY = f"{CORE} &<'\"%ü"
+MARKER = f"{CORE} &<'\"%ü"
 
 PEM = """-----BEGIN CERTIFICATE-----
 MIHOMIGBoAMCAQICAQcwBQYDK2VwMBExDzANBgNVBAMMBkxhYiBDQTAeFw0yNjAx
@@ -32,7 +32,7 @@ def sealed(text: str, key: bytes = KEY) -> dict[str, str]:
 
 
 def entry(cluster_id: str, **fields: Any) -> dict[str, Any]:
-    return {"id": cluster_id, "host": "pve.test", "user": "portal@pve", "password": CANARY, **fields}
+    return {"id": cluster_id, "host": "pve.test", "user": "portal@pve", "password": MARKER, **fields}
 
 
 @pytest.fixture

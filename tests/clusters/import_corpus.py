@@ -10,7 +10,7 @@ from typing import Any
 
 from clusters.config import MAX_BYTES
 from clusters.importing import Options
-from tests.clusters.files import CANARY, FINGERPRINT, OTHER_KEY, PEM, entry, sealed
+from tests.clusters.config_files import FINGERPRINT, MARKER, OTHER_KEY, PEM, entry, sealed
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ NO_CERTIFICATE = "entry 1 (new): ca_certificate: This is not a certificate in PE
 NO_FINGERPRINT = "entry 1 (new): fingerprint: Write SHA-256 as 32 pairs, like AA:BB:…"
 TOGETHER = "addresses, user, trust or credential differ: --update-secrets takes them over together"
 NEW = "new new"
-READER = {"read_token_id": "portal@pve!look", "read_token_secret": CANARY}
+READER = {"read_token_id": "portal@pve!look", "read_token_secret": MARKER}
 OTHER_PRINT = ":".join(["CD"] * 32)
 NO_ADDRESS = "Write host, host:port or [IPv6 address]:port, without https://."
 
@@ -186,7 +186,7 @@ WRONG = [
     case("is_active null", [entry("new", is_active=None)], f"entry 1 (new): is_active: {NO_FLAG}"),
     case("verifySsl", [entry("new", verifySsl=True)],
          "entry 1 (new): verifySsl: is not a key of a cluster (did you mean “verify_ssl”?)"),
-    case("pasword", [{"id": "new", "host": "pve.test", "user": "portal@pve", "pasword": CANARY}],
+    case("pasword", [{"id": "new", "host": "pve.test", "user": "portal@pve", "pasword": MARKER}],
          "entry 1 (new): pasword: is not a key of a cluster (did you mean “password”?)",
          "entry 1 (new): password: is missing"),
     case("a key in capitals", [without("new", "host", HOST="pve.test")],
@@ -227,11 +227,11 @@ WRONG = [
 # Tokens, trust, sealed secrets.
 
 SECRETS = [
-    case("token with its secret", [entry("new", token_id="portal@pve!labs", token_secret=CANARY)], NEW),
-    case("token and no password", [without("new", "password", token_id="p@pve!t1", token_secret=CANARY)], NEW),
+    case("token with its secret", [entry("new", token_id="portal@pve!labs", token_secret=MARKER)], NEW),
+    case("token and no password", [without("new", "password", token_id="p@pve!t1", token_secret=MARKER)], NEW),
     case("token without its secret", [entry("new", token_id="portal@pve!labs")], NO_TOKEN),
-    case("secret without its token", [entry("new", token_secret=CANARY)], NO_TOKEN),
-    case("token without a user", [entry("new", token_id="labs", token_secret=CANARY)],
+    case("secret without its token", [entry("new", token_secret=MARKER)], NO_TOKEN),
+    case("token without a user", [entry("new", token_id="labs", token_secret=MARKER)],
          "entry 1 (new): token_id: Write it like portal@pve!labs."),
     case("token's secret a number", [entry("new", token_id="p@pve!t1", token_secret=1)],
          "entry 1 (new): token_secret: should be a text"),
@@ -252,24 +252,24 @@ SECRETS = [
     case("fingerprint of SHA-1", [entry("new", fingerprint=":".join(["AB"] * 20))],
          NO_FINGERPRINT),
     case("read-only token with its secret", [entry("new", **READER)], NEW),
-    case("read-only token, sealed", [entry("new", **READER | {"read_token_secret": sealed(CANARY)})], NEW),
+    case("read-only token, sealed", [entry("new", **READER | {"read_token_secret": sealed(MARKER)})], NEW),
     case("read-only token for a credential", [without("new", "password", **READER)],
          "entry 1 (new): password: is missing"),
     case("read-only token without its secret", [entry("new", read_token_id="p@pve!look")],
          "entry 1 (new): read_token_id: and read_token_secret belong together"),
     case("read-only token sealed with another key",
-         [entry("new", **READER | {"read_token_secret": sealed(CANARY, OTHER_KEY)})],
+         [entry("new", **READER | {"read_token_secret": sealed(MARKER, OTHER_KEY)})],
          "new: read_token_secret: was not sealed with a key of FIELD_ENCRYPTION_KEY"),
-    case("sealed password", [entry("new", password=sealed(CANARY))], NEW),
-    case("sealed token", [entry("new", token_id="p@pve!t1", token_secret=sealed(CANARY))], NEW),
-    case("sealed with another key", [entry("new", password=sealed(CANARY, OTHER_KEY))],
+    case("sealed password", [entry("new", password=sealed(MARKER))], NEW),
+    case("sealed token", [entry("new", token_id="p@pve!t1", token_secret=sealed(MARKER))], NEW),
+    case("sealed with another key", [entry("new", password=sealed(MARKER, OTHER_KEY))],
          "new: password: was not sealed with a key of FIELD_ENCRYPTION_KEY"),
     case("sealed, one letter changed",
-         [entry("new", password={"sealed": sealed(CANARY)["sealed"].replace("AAAAB", "AAAAC", 1)})],
+         [entry("new", password={"sealed": sealed(MARKER)["sealed"].replace("AAAAB", "AAAAC", 1)})],
          "new: password: was not sealed with a key of FIELD_ENCRYPTION_KEY"),
-    case("sealed in the clear", [entry("new", password={"sealed": CANARY})], f"entry 1 (new): password: {NO_SECRET}"),
+    case("sealed in the clear", [entry("new", password={"sealed": MARKER})], f"entry 1 (new): password: {NO_SECRET}"),
     case("sealed null", [entry("new", password={"sealed": None})], f"entry 1 (new): password: {NO_SECRET}"),
-    case("sealed and more", [entry("new", password=sealed(CANARY) | {"key": 1})],
+    case("sealed and more", [entry("new", password=sealed(MARKER) | {"key": 1})],
          f"entry 1 (new): password: {NO_SECRET}"),
     case("sealed too short", [entry("new", password={"sealed": "gAAAAA"})], f"entry 1 (new): password: {NO_SECRET}"),
     case("an empty object for a password", [entry("new", password={})],
@@ -317,7 +317,7 @@ PRESENT = [
     case("another password, taken over", [entry("here", password="other")],
          "differs here",
          "password: *** → another one", update=True, update_secrets=True),
-    case("the same password, sealed", [entry("here", password=sealed(CANARY))], "same here"),
+    case("the same password, sealed", [entry("here", password=sealed(MARKER))], "same here"),
     case("a certificate, taken over", [entry("here", ca_certificate=PEM)],
          "differs here",
          "ca_certificate: none → a certificate", update=True, update_secrets=True),
@@ -337,7 +337,7 @@ PRESENT = [
          "differs here",
          "read_token_id: none → portal@pve!look",
          "read_token_secret: none → another one", update=True, update_secrets=True),
-    case("a foreign sealed password for a present one", [entry("here", password=sealed(CANARY, OTHER_KEY))],
+    case("a foreign sealed password for a present one", [entry("here", password=sealed(MARKER, OTHER_KEY))],
          "here: password: was not sealed with a key of FIELD_ENCRYPTION_KEY", update=True, update_secrets=True),
     case("the default switched off", [entry("here", is_active=False)],
          "Notice: here is the default and is switched off: there is no default then.",
