@@ -4,22 +4,22 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.access import world as worlds
+from tests.access import school
 from tests.labs import clock, sim
 
 __all__ = ["clock", "sim"]
 
 
 @pytest.fixture(scope="module")
-def world(request: Any, sim: Any, django_db_setup: None, django_db_blocker: Any) -> Iterator[worlds.World]:
+def world(request: Any, sim: Any, django_db_setup: None, django_db_blocker: Any) -> Iterator[school.World]:
     """Made once for a module, which says by CLUSTERS on how many. Each test leaves it as it was.
 
     Time stands still, or a cluster would be silent for too long when a machine is too busy for the tests.
     """
     now = timezone.now()
-    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), worlds.rolled_back():
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), school.rolled_back():
         patch.setattr(timezone, "now", lambda: now)
-        yield worlds.build(sim, clusters=getattr(request.module, "CLUSTERS", 1))
+        yield school.build(sim, clusters=getattr(request.module, "CLUSTERS", 1))
 
 
 @pytest.fixture(autouse=True)

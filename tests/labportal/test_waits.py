@@ -131,8 +131,8 @@ def test_busy_processors_are_left_alone_when_the_tests_are_killed():
 
 STARTER = f"""
 import subprocess, time
-from tests.waits import LEASH
-subprocess.Popen([*LEASH, "sleep", "600"])
+from tests.waits import PDEATHSIG
+subprocess.Popen([*PDEATHSIG, "sleep", "600"])
 print("begun", flush=True)
 {SLEEP}
 """
