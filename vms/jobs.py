@@ -1,4 +1,4 @@
-"""Old names of tasks: those that an earlier release left waiting in the queue are found here."""
+"""Where the queue finds its tasks, by names that are stored in it and never change."""
 
 from vms.worker.tasks import ask_facts, follow, look_closer, operate, prepare, sync
 

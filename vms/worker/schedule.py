@@ -57,7 +57,7 @@ def register(line: Line) -> None:
     LINES[line.name] = line
 
 
-@job(queue="clusters")
+@job(queue="clusters", module="vms.schedule")
 def regular(name: str) -> None:
     """Do one line."""
     LINES[name].work()

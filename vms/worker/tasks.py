@@ -19,8 +19,12 @@ from vms.operations import enqueue
 State = Operation.State
 
 
-def job(*, queue: str) -> Callable[[Callable[..., None]], Task[..., None]]:
-    """A task that sees one state of the registry, and does nothing with clusters that are in no database."""
+def job(*, queue: str, module: str = "vms.jobs") -> Callable[[Callable[..., None]], Task[..., None]]:
+    """A task that sees one state of the registry, and does nothing with clusters that are in no database.
+
+    The queue stores `module` and the function's name. Both are fixed: another release, whose code is elsewhere, runs
+    what this one left waiting.
+    """
 
     def made(work: Callable[..., None]) -> Task[..., None]:
         @wraps(work)
@@ -29,6 +33,7 @@ def job(*, queue: str) -> Callable[[Callable[..., None]], Task[..., None]]:
                 if not registry.state().is_fallback:
                     work(*ids)
 
+        run.__module__, run.__qualname__ = module, work.__name__
         return task(queue_name=queue)(run)
 
     return made
