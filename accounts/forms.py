@@ -67,7 +67,7 @@ class Upload(forms.FileInput):
 
 
 class TableForm(forms.Form):
-    """A table as a file or as text, one of both. `text_help` says what its lines are."""
+    """A table as a file or as text, not both. `text_help` says what its lines are."""
 
     text_help: Any = ""
 
@@ -85,12 +85,20 @@ class TableForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if bool(data.get("upload")) == bool((data.get("text") or "").strip()):
-            raise forms.ValidationError(gettext("Choose a file or paste its text, one of both."))
+        upload, text = data.get("upload"), data.get("text") or ""
+        if bool(upload) == bool(text.strip()):
+            raise forms.ValidationError(gettext("Choose a file or paste its text, not both."))
+        try:
+            data["table"] = spreadsheet.decode(upload.read(spreadsheet.MOST_BYTES + 1)) if upload else text
+        except spreadsheet.Unreadable as error:
+            self.add_error("upload", str(error))
         return data
 
     @property
     def table(self) -> str:
-        """Raises `spreadsheet.Unreadable`."""
-        upload = self.cleaned_data["upload"]
-        return spreadsheet.decode(upload.read(spreadsheet.MOST_BYTES + 1)) if upload else self.cleaned_data["text"]
+        return str(self.cleaned_data["table"])
+
+    @property
+    def source_field(self) -> str:
+        """Where an error in the table is shown."""
+        return "upload" if self.cleaned_data.get("upload") else "text"

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from django.http import HttpResponse
@@ -20,7 +20,11 @@ INSIDE = re.compile(rf"""([;\t\r\n])(?=(?:[^\S\t\r\n]|")*[{re.escape("".join(FOR
 
 
 class Unreadable(ValueError):
-    """What is wrong, and what to do about it."""
+    """What is wrong, and what to do about it. `field` is the form's, if it is not the one with the table."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,11 @@ def decode(content: bytes) -> str:
         raise Unreadable(_("This is not text in UTF-8. Save it in the spreadsheet as “CSV UTF-8”.")) from None
 
 
-def read(text: str) -> list[Line]:
-    """The lines of a table whose cells are separated by tabs, semicolons or commas. Raises `Unreadable`."""
+def read(text: str, *, header: Sequence[Set[str]] = ()) -> list[Line]:
+    """The lines of a table whose cells are separated by tabs, semicolons or commas. Raises `Unreadable`.
+
+    `header` are the words, in lower case, that the first cells of a header row may have; such a row is ignored.
+    """
     if len(text) > MOST_BYTES:
         raise Unreadable(too_large(MOST_BYTES))
     if "\0" in text:
@@ -57,7 +64,8 @@ def read(text: str) -> list[Line]:
     lines = _lines(text.removeprefix("\N{BYTE ORDER MARK}"))
     if len(lines) > MOST_LINES:
         raise Unreadable(_("These are more than %(most)s lines. Split them.") % {"most": f"{MOST_LINES:,}"})
-    return lines
+    has_header = bool(header and lines) and all(lines[0].cell(i).lower() in words for i, words in enumerate(header))
+    return lines[1:] if has_header else lines
 
 
 def _lines(text: str) -> list[Line]:

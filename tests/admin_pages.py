@@ -50,19 +50,19 @@ def elements(page: Any) -> Counter[str]:
 
 def rows(page: Any) -> list[str]:
     """The rows of a preview as text."""
-    body = page.content.decode().partition('<div class="results preview">')[2].partition("</table>")[0]
-    found = re.findall(r"<tr><td>.*?</tr>", body, re.DOTALL)
-    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()).replace(" :", ":") for row in found]
+    body = page.content.decode().partition('<table class="plan-rows">')[2].partition("</table>")[0]
+    found = re.findall(r"<tr class=.*?</tr>", body, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in found]
 
 
-def sealed(page: Any) -> str:
+def signed(page: Any) -> str:
     found = re.search(r'name="shown" value="([^"]+)"', page.content.decode())
     assert found, page.content.decode()
     return found[1]
 
 
 def confirm(client: Client, url: str, page: Any) -> Any:
-    return client.post(url, {"shown": sealed(page)})
+    return client.post(url, {"shown": signed(page)})
 
 
 def said(answer: Any) -> str:

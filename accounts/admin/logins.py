@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import first_passwords, locks, previews
+from accounts import first_passwords, locks, signed
 from accounts.models import User
 
 PURPOSE = "new-password"
@@ -39,8 +39,8 @@ def new_password(request: HttpRequest, model_admin: Admin, pk: int) -> HttpRespo
         raise Http404
     if request.method != "POST":
         kept = {"person": pk, "state": first_passwords.state(person)}
-        return _page(request, model_admin, person, {"what": "ask", "shown": previews.seal(PURPOSE, request, kept)})
-    kept = previews.unseal(PURPOSE, request, request.POST.get("shown", "")) or {}
+        return _page(request, model_admin, person, {"what": "ask", "shown": signed.dumps(PURPOSE, request, kept)})
+    kept = signed.loads(PURPOSE, request, request.POST.get("shown", "")) or {}
     try:
         if kept.get("person") != pk:
             raise first_passwords.Changed

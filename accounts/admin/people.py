@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import locks
-from accounts.admin import importing, logins
+from accounts.admin import logins
+from accounts.admin.importing import ImportPage
 from accounts.models import User
 
 # Wrong passwords by name and address. Who is locked is unlocked on the page of the user.
@@ -63,7 +64,7 @@ class PersonAdmin(UserAdmin[User]):
         ]
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        return importing.view(request, self)
+        return ImportPage(request, self).respond()
 
     def unlock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return logins.unlock(request, self, pk)

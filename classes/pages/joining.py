@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from accounts import previews
+from accounts import signed
 from accounts.lockout import client_address
 from classes.enrolment import membership
 from classes.forms import CodeForm
@@ -47,7 +47,7 @@ def _give_back(request: PersonRequest) -> None:
 def by_code(request: PersonRequest) -> HttpResponse:
     """GET: the form. POST: the page of what the code opens. POST with `shown`: join that."""
     if "shown" in request.POST:
-        kept = previews.unseal(PURPOSE, request, request.POST["shown"])
+        kept = signed.loads(PURPOSE, request, request.POST["shown"])
         invite = Invite.objects.select_related("lab_class__owner").filter(pk=kept["invite"]).first() if kept else None
         return _join(request, invite)
     form = CodeForm(request.POST or None)
@@ -58,7 +58,7 @@ def by_code(request: PersonRequest) -> HttpResponse:
         if invite is None or not _opens(invite, request):
             return _nothing(request)
         _give_back(request)
-        shown = previews.seal(PURPOSE, request, {"invite": invite.pk})
+        shown = signed.dumps(PURPOSE, request, {"invite": invite.pk})
         return _door(request, invite, shown)
     return render(request, "classes/code.html", {"form": form}, status=400 if form.errors else 200)
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import first_passwords, locks, previews
+from accounts import first_passwords, locks, signed
 from accounts.models import User
 from classes import access, logins
 from classes.access import Right
@@ -54,7 +54,7 @@ def new_password(request: PersonRequest, pk: int, member: int) -> HttpResponse:
         return redirect("classes-login", pk, member)
     if request.method != "POST":
         kept = {"person": row.user_id, "state": first_passwords.state(row.user)}
-        return _page(request, lab_class, row, "ask", shown=previews.seal(PURPOSE, request, kept))
+        return _page(request, lab_class, row, "ask", shown=signed.dumps(PURPOSE, request, kept))
     password = _given(request, row.user)
     if not password:
         messages.error(request, _("This was done already, or the page is too old. Nothing was changed now."))
@@ -64,7 +64,7 @@ def new_password(request: PersonRequest, pk: int, member: int) -> HttpResponse:
 
 def _given(request: PersonRequest, person: User) -> str:
     """Empty when another password was given meanwhile."""
-    kept = previews.unseal(PURPOSE, request, request.POST.get("shown", "")) or {}
+    kept = signed.loads(PURPOSE, request, request.POST.get("shown", "")) or {}
     if kept.get("person") != person.pk:
         return ""
     try:

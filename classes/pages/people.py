@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import previews, spreadsheet
+from accounts import signed, spreadsheet
 from accounts.spreadsheet import Unreadable
 from classes import access
 from classes.access import Right
@@ -81,12 +81,12 @@ def add(request: PersonRequest, pk: int) -> HttpResponse:
 def _preview(request: PersonRequest, lab_class: LabClass, text: str, *, at_once: bool) -> HttpResponse:
     plan = roster.plan(lab_class, text, at_once=at_once)
     kept = {"class": lab_class.pk, "text": text, "at_once": at_once, "digest": plan.digest}
-    shown = previews.seal(PURPOSE, request, kept) if plan.added else ""
+    shown = signed.dumps(PURPOSE, request, kept) if plan.added else ""
     return render(request, "classes/add_people.html", tabs(request, lab_class, "people", plan=plan, shown=shown))
 
 
 def _apply(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
-    kept = previews.unseal(PURPOSE, request, request.POST["shown"])
+    kept = signed.loads(PURPOSE, request, request.POST["shown"])
     if kept is None or kept["class"] != lab_class.pk:
         too_old(request)
         return redirect("classes-add-people", lab_class.pk)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from accounts import previews
+from accounts import signed
 from accounts.spreadsheet import Unreadable
 from classes import access
 from classes.access import Right
@@ -40,7 +40,7 @@ def share(request: PersonRequest, pk: int) -> HttpResponse:
     """GET: n people, m free machines, and who would get which. POST: do that."""
     lab_class = access.find(request.user, pk, Right.RUN)
     if request.method == "POST":
-        kept = previews.unseal(PURPOSE, request, request.POST.get("shown", ""))
+        kept = signed.loads(PURPOSE, request, request.POST.get("shown", ""))
         if kept is None or kept["class"] != pk:
             too_old(request)
             return redirect("classes-share", pk)
@@ -52,7 +52,7 @@ def share(request: PersonRequest, pk: int) -> HttpResponse:
         _given(request, len(done.pairs))
         return redirect("classes-machines", pk)
     plan = allocation.share(lab_class)
-    shown = previews.seal(PURPOSE, request, {"class": pk, "digest": plan.digest}) if plan.pairs else ""
+    shown = signed.dumps(PURPOSE, request, {"class": pk, "digest": plan.digest}) if plan.pairs else ""
     more = {
         "plan": plan,
         "shown": shown,
@@ -85,12 +85,12 @@ def _preview(request: PersonRequest, lab_class: LabClass, plan: Plan, text: str)
     kept = {
         "class": lab_class.pk, "text": text, "end_first": plan.end_first, "way": plan.way, "digest": plan.digest,
     }  # fmt: skip
-    shown = previews.seal(PURPOSE, request, kept) if plan.given else ""
+    shown = signed.dumps(PURPOSE, request, kept) if plan.given else ""
     return render(request, "classes/table.html", tabs(request, lab_class, "machines", plan=plan, shown=shown))
 
 
 def _apply(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
-    kept = previews.unseal(PURPOSE, request, request.POST["shown"])
+    kept = signed.loads(PURPOSE, request, request.POST["shown"])
     if kept is None or kept["class"] != lab_class.pk or "text" not in kept:
         too_old(request)
         return redirect("classes-table", lab_class.pk)

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import previews
+from accounts import signed
 from accounts.models import User
 from classes import access, running
 from classes.access import Right
@@ -40,12 +40,12 @@ def tab(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 def _ask(request: PersonRequest, lab_class: LabClass, person: User, *, status: int = 200) -> HttpResponse:
-    shown = previews.seal(PURPOSE, request, {"class": lab_class.pk, "person": person.pk})
+    shown = signed.dumps(PURPOSE, request, {"class": lab_class.pk, "person": person.pk})
     return _confirm(request, lab_class, person, "add", shown=shown, status=status)
 
 
 def _add(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
-    kept = previews.unseal(PURPOSE, request, request.POST["shown"])
+    kept = signed.loads(PURPOSE, request, request.POST["shown"])
     person = User.objects.filter(pk=kept["person"], is_active=True).first() if kept else None
     if kept is None or person is None or kept["class"] != lab_class.pk:
         too_old(request)

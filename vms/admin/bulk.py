@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrOrPromise
 
-from accounts import previews
+from accounts import signed
 from accounts.forms import TableForm
 from accounts.spreadsheet import Unreadable
 from clusters.models import Cluster
@@ -144,11 +144,11 @@ def _shown(request: HttpRequest, plan: Plan) -> dict[str, Any]:
         "way": plan.source.way, "facts": facts_of(plan.source), "end_first": plan.end_first, "prepare": plan.way,
         "digest": plan.digest,
     }  # fmt: skip
-    return {"plan": plan, "shown": previews.seal(PURPOSE, request, kept) if plan.given else ""}
+    return {"plan": plan, "shown": signed.dumps(PURPOSE, request, kept) if plan.given else ""}
 
 
 def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
-    kept = previews.unseal(PURPOSE, request, request.POST["shown"])
+    kept = signed.loads(PURPOSE, request, request.POST["shown"])
     if kept is None:
         messages.error(request, TOO_OLD)
         return redirect("admin:vms_assignment_bulk")

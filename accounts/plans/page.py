@@ -1,0 +1,134 @@
+"""The page on which a plan is made, shown and carried out: the same in the portal and in the admin."""
+
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from accounts import signed
+from accounts.plans.plan import P, PlanChanged, PlanRow
+from accounts.spreadsheet import Unreadable
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """A row as the template draws it. `is_new` marks it in a plan that follows another one."""
+
+    row: PlanRow
+    cells: list[tuple[Any, Any]]  # heading and value
+    is_new: bool
+
+
+class PlanPage(Generic[P]):
+    """GET: the form. POST: its plan. POST with `shown`: exactly that plan. POST with `edit`, too: the form once more.
+
+    `purpose` tells one page's signed plans from another's: where a page is about one thing, it names it.
+    """
+
+    purpose = ""
+    form_class: type[forms.Form] | None = None
+    can_be_edited = True
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    # What each page has of its own.
+
+    def facts(self, form: forms.Form) -> Facts:
+        """What `plan` needs, from a valid form. Raises `Unreadable` or Django's `ValidationError`."""
+        raise NotImplementedError
+
+    def plan(self, facts: Facts) -> P:
+        """Raises `Unreadable`."""
+        raise NotImplementedError
+
+    def apply(self, facts: Facts, expected: str) -> Any:
+        """Raises `PlanChanged`. What it returns is given to `done`."""
+        raise NotImplementedError
+
+    def done(self, result: Any) -> HttpResponse:
+        raise NotImplementedError
+
+    def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+        """With `form`, or with `plan` and what belongs to it."""
+        raise NotImplementedError
+
+    def keep(self, facts: Facts, plan: P) -> Facts:
+        """What the signed form holds, as plain JSON: the facts, or where facts are kept that no page may hold."""
+        return facts
+
+    def recall(self, kept: Facts) -> Facts | None:
+        """The facts again. None when they are gone."""
+        return kept
+
+    # What all have in common.
+
+    def respond(self) -> HttpResponse:
+        if "shown" in self.request.POST:
+            return self._answer(self.request.POST["shown"])
+        if self.form_class is None:
+            return self._show({})
+        if self.request.method != "POST":
+            return self.page({"form": self.form_class()})
+        form = self.form_class(self.request.POST, self.request.FILES)
+        if form.is_valid():
+            try:
+                return self._show(self.facts(form))
+            except Unreadable as error:
+                form.add_error(error.field or getattr(form, "source_field", None), str(error))
+            except forms.ValidationError as error:
+                form.add_error(None, error)
+        return self.page({"form": form}, status=400)
+
+    def _show(self, facts: Facts, before: str | None = None) -> HttpResponse:
+        """`before` are the marks of the plan that this one follows."""
+        plan = self.plan(facts)
+        shown = ""
+        if plan.may_be_carried_out:
+            kept = {"facts": self.keep(facts, plan), "digest": plan.digest, "marks": plan.marks}
+            shown = signed.dumps(self.purpose, self.request, kept)
+        new = {id(row) for row in plan.changed_since(before)} if before is not None else set()
+        rows = [
+            ShownRow(row, [(heading, getattr(row, name)) for name, heading in plan.columns], id(row) in new)
+            for row in plan.rows
+        ]
+        more = {"can_be_edited": self.can_be_edited and bool(shown) and self.form_class, "start": self._start}
+        return self.page({"plan": plan, "plan_rows": rows, "new_rows": len(new), "shown": shown, **more})
+
+    def _answer(self, token: str) -> HttpResponse:
+        is_old = False
+        try:
+            kept = signed.loads_recent(self.purpose, self.request, token)
+        except signed.SignatureExpired as error:
+            kept, is_old = error.shown, True
+        facts = self.recall(kept["facts"]) if kept else None
+        if kept is None or facts is None:
+            messages.error(self.request, _("This preview is too old, or not yours. Start again."))
+            return redirect(self._start)
+        if "edit" in self.request.POST and self.can_be_edited and self.form_class:
+            return self.page({"form": self.form_class(initial=facts)})
+        try:
+            return self._apply(facts, kept, is_old=is_old)
+        except Unreadable as error:  # it could be read before: there is more of something now than is allowed
+            messages.error(self.request, str(error))
+            return redirect(self._start)
+
+    def _apply(self, facts: Facts, kept: Facts, *, is_old: bool) -> HttpResponse:
+        try:
+            if is_old:
+                raise PlanChanged(_("This preview was too old, so nothing was saved. Check the new one."))
+            result = self.apply(facts, kept["digest"])
+        except PlanChanged as error:
+            messages.warning(self.request, str(error))
+            return self._show(facts, kept["marks"])
+        return self.done(result)
+
+    @property
+    def _start(self) -> str:
+        return self.request.get_full_path()
