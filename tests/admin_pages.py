@@ -50,9 +50,9 @@ def elements(page: Any) -> Counter[str]:
 
 def rows(page: Any) -> list[str]:
     """The rows of a preview as text."""
-    body = page.content.decode().partition('<table class="plan-rows">')[2].partition("</table>")[0]
-    found = re.findall(r"<tr class=.*?</tr>", body, re.DOTALL)
-    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in found]
+    body = page.content.decode().partition("<tbody>")[2].partition("</table>")[0]
+    found = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()).replace(" :", ":") for row in found]
 
 
 def signed(page: Any) -> str:
