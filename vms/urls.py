@@ -7,11 +7,11 @@ from vms.pages import (
     cluster_status,
     console,
     explain,
-    help_list,
     help_requests,
     import_offer,
     legacy_api,
     machine,
+    machine_action,
     machine_group,
     machine_list,
     retry,
@@ -19,7 +19,6 @@ from vms.pages import (
     spice,
     view_as_student,
 )
-from vms.pages import console_calls as consoles
 
 machines = [
     path("", machine_list.machine_list, name="vms-list"),
@@ -37,10 +36,10 @@ machines = [
     path("<int:pk>/snapshots/<slug:name>/revert/", snapshots.revert, name="vms-revert"),
     path("<int:pk>/snapshots/<slug:name>/delete/", snapshots.delete, name="vms-delete-snapshot"),
     path("<int:pk>/console/", console.console, name="vms-console"),
-    path("<int:pk>/console/grant/", consoles.grant, name="vms-console-grant"),
-    path("<int:pk>/console/state/", consoles.state, name="vms-console-state"),
+    path("<int:pk>/console/grant/", console.grant, name="vms-console-grant"),
+    path("<int:pk>/console/state/", console.state, name="vms-console-state"),
     path("<int:pk>/spice/", spice.spice, name="vms-spice"),
-    path("<int:pk>/<slug:action>/", machine_list.act, name="vms-act"),
+    path("<int:pk>/<slug:action>/", machine_action.act, name="vms-act"),
 ]
 
 clusters = [
@@ -51,8 +50,8 @@ clusters = [
 
 sets = [
     path("", machine_group.sets, name="vms-sets"),
-    path("help/", help_list.page, name="vms-help-list"),
-    path("help/badge/", help_list.badge, name="vms-help-badge"),
+    path("help/", help_requests.page, name="vms-help-list"),
+    path("help/badge/", help_requests.badge, name="vms-help-badge"),
     path("<int:pk>/", machine_group.machine_set, name="vms-set"),
     path("<int:pk>/ask/", machine_group.ask, name="vms-set-ask"),
     path("<int:pk>/activity/", activity.activity, name="vms-set-activity"),

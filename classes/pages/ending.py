@@ -7,18 +7,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from classes import access, releasing
 from classes.access import Right
 from classes.models import Membership
 from classes.pages import freeing
 from vms import preparation
-from vms.pages.machine_list import PersonRequest, login_needed
 from vms.pages.release_choice import Choice, changed
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def end(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def end(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET asks what becomes of the machines, POST ends the class."""
     lab_class = access.find(request.user, pk, Right.RUN)
     choice = Choice(request, releasing.unreleased(lab_class))
@@ -35,8 +35,8 @@ def end(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def reopen(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def reopen(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
     if lab_class.is_being_deleted:
         access.find(request.user, pk, Right.PEOPLE)
@@ -54,8 +54,8 @@ def reopen(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def delete(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def delete(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET says what is lost, POST does it."""
     lab_class = access.find(request.user, pk, Right.PEOPLE)
     choice = Choice(request, releasing.unreleased(lab_class))

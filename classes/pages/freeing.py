@@ -7,21 +7,27 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import ngettext
 
+from accounts.http import AuthenticatedHttpRequest
 from classes.models import LabClass
 from classes.pages.pages import tabs
 from vms.models import Preparation
-from vms.pages.machine_list import PersonRequest
 from vms.pages.release_choice import Choice
 
 
 def page(
-    request: PersonRequest, lab_class: LabClass, choice: Choice, what: str, *, tab: str = "machines", **more: Any
+    request: AuthenticatedHttpRequest,
+    lab_class: LabClass,
+    choice: Choice,
+    what: str,
+    *,
+    tab: str = "machines",
+    **more: Any,
 ) -> HttpResponse:
     context = tabs(request, lab_class, tab, what=what, **choice.context, **more)
     return render(request, "classes/free.html", context, status=choice.status)
 
 
-def tell(request: PersonRequest, freed: list[Preparation]) -> None:
+def tell(request: AuthenticatedHttpRequest, freed: list[Preparation]) -> None:
     """What becomes of the machines now."""
     waits = sum(one.state == Preparation.State.OPEN for one in freed)
     ready = len(freed) - waits

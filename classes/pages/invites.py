@@ -11,13 +11,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from classes import access
 from classes.access import Right
 from classes.enrolment import invites as inviting
 from classes.forms import InviteForm
 from classes.models import ClassMachine, Invite, LabClass
 from classes.pages.pages import tabs
-from vms.pages.machine_list import PersonRequest, login_needed
 
 # How a browser brings a new invite from the request that made it to the page that shows it, and keeps it no longer.
 COOKIE, SALT, CARRIED = "new-invite", "classes.new-invite", 120
@@ -25,9 +25,9 @@ COOKIE, SALT, CARRIED = "new-invite", "classes.new-invite", 120
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
+@login_required
 @sensitive_variables("token", "code", "made", "carried")
-def tab(request: PersonRequest, pk: int) -> HttpResponse:
+def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the invites and the form. POST: a new one; older ones of the class end with it."""
     lab_class = access.find(request.user, pk, Right.RUN)
     size = ClassMachine.objects.filter(lab_class=lab_class).count()
@@ -46,7 +46,9 @@ def tab(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @sensitive_variables("token", "code", "carried")
-def _carry(request: PersonRequest, response: HttpResponse, invite: Invite, token: str, code: str) -> HttpResponse:
+def _carry(
+    request: AuthenticatedHttpRequest, response: HttpResponse, invite: Invite, token: str, code: str
+) -> HttpResponse:
     carried = signing.dumps({"by": request.user.pk, "invite": invite.pk, "token": token, "code": code}, salt=SALT)
     response.set_cookie(
         COOKIE, carried, max_age=CARRIED, path=reverse("classes-invite", args=[invite.lab_class_id]),
@@ -56,7 +58,7 @@ def _carry(request: PersonRequest, response: HttpResponse, invite: Invite, token
 
 
 @sensitive_variables()
-def _carried(request: PersonRequest, lab_class: LabClass) -> dict[str, str] | None:
+def _carried(request: AuthenticatedHttpRequest, lab_class: LabClass) -> dict[str, str] | None:
     """What this person made a moment ago, if it still opens the class."""
     try:
         found = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=CARRIED)
@@ -70,7 +72,7 @@ def _carried(request: PersonRequest, lab_class: LabClass) -> dict[str, str] | No
 
 
 @sensitive_variables("made", "more", "context")
-def _page(request: PersonRequest, lab_class: LabClass, form: InviteForm) -> HttpResponse:
+def _page(request: AuthenticatedHttpRequest, lab_class: LabClass, form: InviteForm) -> HttpResponse:
     invites = Invite.objects.filter(lab_class=lab_class).select_related("created_by")
     made = _carried(request, lab_class)
     door = request.build_absolute_uri(reverse("classes-join-code"))
@@ -83,8 +85,8 @@ def _page(request: PersonRequest, lab_class: LabClass, form: InviteForm) -> Http
 
 
 @require_POST
-@login_needed
-def revoke(request: PersonRequest, pk: int, invite: int) -> HttpResponse:
+@login_required
+def revoke(request: AuthenticatedHttpRequest, pk: int, invite: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
     found = get_object_or_404(Invite, pk=invite, lab_class=lab_class)
     if inviting.revoke(found):

@@ -9,11 +9,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts import signed
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.lockout import client_address
 from classes.enrolment import membership
 from classes.forms import CodeForm
 from classes.models import ClassMachine, Invite, JoinTries, Membership
-from vms.pages.machine_list import PersonRequest, login_needed
 
 PURPOSE = "join"
 
@@ -21,7 +21,7 @@ PURPOSE = "join"
 MOST_BY_PERSON, MOST_FROM_ADDRESS = 10, 200
 
 
-def _keys(request: PersonRequest) -> list[tuple[str, int]]:
+def _keys(request: AuthenticatedHttpRequest) -> list[tuple[str, int]]:
     """What tries are counted by. The address is kept as a digest; who has none shares no count with others."""
     address = client_address(request)
     digest = salted_hmac("classes.join", address or "", algorithm="sha256").hexdigest()[:40]
@@ -31,20 +31,20 @@ def _keys(request: PersonRequest) -> list[tuple[str, int]]:
     ]
 
 
-def _take(request: PersonRequest) -> bool:
+def _take(request: AuthenticatedHttpRequest) -> bool:
     """Count a try by person and address; false when there were too many."""
     taken = [JoinTries.take(key, most=most) for key, most in _keys(request)]
     return all(taken)
 
 
-def _give_back(request: PersonRequest) -> None:
+def _give_back(request: AuthenticatedHttpRequest) -> None:
     for key, _most in _keys(request):
         JoinTries.give_back(key)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def by_code(request: PersonRequest) -> HttpResponse:
+@login_required
+def by_code(request: AuthenticatedHttpRequest) -> HttpResponse:
     """GET: the form. POST: the page of what the code opens. POST with `shown`: join that."""
     if "shown" in request.POST:
         kept = signed.loads(PURPOSE, request, request.POST["shown"])
@@ -64,8 +64,8 @@ def by_code(request: PersonRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def by_link(request: PersonRequest, token: str) -> HttpResponse:
+@login_required
+def by_link(request: AuthenticatedHttpRequest, token: str) -> HttpResponse:
     """GET: what the link opens. POST: join it. No token is found by trying; wrong presses are counted all the same."""
     invite = Invite.objects.by_token(token)
     if request.method == "POST":
@@ -75,7 +75,7 @@ def by_link(request: PersonRequest, token: str) -> HttpResponse:
     return _door(request, invite, "")
 
 
-def _join(request: PersonRequest, invite: Invite | None) -> HttpResponse:
+def _join(request: AuthenticatedHttpRequest, invite: Invite | None) -> HttpResponse:
     try:
         if invite is None:
             raise membership.NotInvited
@@ -86,7 +86,7 @@ def _join(request: PersonRequest, invite: Invite | None) -> HttpResponse:
     return redirect("classes-page", joined.lab_class.pk)
 
 
-def _opens(invite: Invite, request: PersonRequest) -> bool:
+def _opens(invite: Invite, request: AuthenticatedHttpRequest) -> bool:
     """Whether to show this person the class behind it."""
     mine = Membership.objects.live().filter(lab_class=invite.lab_class, user=request.user).first()
     if mine and mine.joined_at:
@@ -94,7 +94,7 @@ def _opens(invite: Invite, request: PersonRequest) -> bool:
     return invite.is_usable and not invite.lab_class.is_over and bool(mine or not invite.restricted_to_roster)
 
 
-def _door(request: PersonRequest, invite: Invite, shown: str) -> HttpResponse:
+def _door(request: AuthenticatedHttpRequest, invite: Invite, shown: str) -> HttpResponse:
     lab_class = invite.lab_class
     free = ClassMachine.objects.free().filter(lab_class=lab_class).count()
     waiting = Membership.objects.waiting().filter(lab_class=lab_class).count()
@@ -108,18 +108,18 @@ def _door(request: PersonRequest, invite: Invite, shown: str) -> HttpResponse:
     return render(request, "classes/join.html", context)
 
 
-def _nothing(request: PersonRequest) -> HttpResponse:
+def _nothing(request: AuthenticatedHttpRequest) -> HttpResponse:
     """One text for whatever opens nothing."""
     return render(request, "classes/not_invited.html", {"form": CodeForm()}, status=404)
 
 
-def _too_many(request: PersonRequest) -> HttpResponse:
+def _too_many(request: AuthenticatedHttpRequest) -> HttpResponse:
     response = render(request, "classes/too_many_tries.html", status=429)
     response["Retry-After"] = "3600"
     return response
 
 
-def _tell(request: PersonRequest, joined: membership.Joined) -> None:
+def _tell(request: AuthenticatedHttpRequest, joined: membership.Joined) -> None:
     name = joined.lab_class.name
     if not joined.is_new:
         messages.info(request, _("You are in “%(name)s” already.") % {"name": name})

@@ -10,19 +10,19 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import first_passwords, locks, signed
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from classes import access, logins
 from classes.access import Right
 from classes.models import LabClass, Membership
 from classes.pages.pages import tabs
-from vms.pages.machine_list import PersonRequest, login_needed
 
 PURPOSE = "class-new-password"
 
 
 @require_GET
-@login_needed
-def page(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+@login_required
+def page(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """What the teacher can do about the login of this person. How it is says nothing where that is nothing."""
     lab_class, row = _found(request, pk, member)
     held = [] if logins.why_not(row.user, by=request.user) else locks.of(row.user)
@@ -30,8 +30,8 @@ def page(request: PersonRequest, pk: int, member: int) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def unlock(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+@login_required
+def unlock(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     _lab_class, row = _found(request, pk, member)
     said = {"person": row.user.get_username()}
     if refusal := logins.why_not(row.user, by=request.user):
@@ -44,9 +44,9 @@ def unlock(request: PersonRequest, pk: int, member: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
+@login_required
 @sensitive_variables("password")
-def new_password(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+def new_password(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """GET: the question. POST: the password, once: sent again, the page finds that it was given."""
     lab_class, row = _found(request, pk, member)
     if refusal := logins.why_not(row.user, by=request.user):
@@ -62,7 +62,7 @@ def new_password(request: PersonRequest, pk: int, member: int) -> HttpResponse:
     return _page(request, lab_class, row, "given", password=password)
 
 
-def _given(request: PersonRequest, person: User) -> str:
+def _given(request: AuthenticatedHttpRequest, person: User) -> str:
     """Empty when another password was given meanwhile."""
     kept = signed.loads(PURPOSE, request, request.POST.get("shown", "")) or {}
     if kept.get("person") != person.pk:
@@ -73,13 +73,15 @@ def _given(request: PersonRequest, person: User) -> str:
         return ""
 
 
-def _found(request: PersonRequest, pk: int, member: int) -> tuple[LabClass, Membership]:
+def _found(request: AuthenticatedHttpRequest, pk: int, member: int) -> tuple[LabClass, Membership]:
     lab_class = access.find(request.user, pk, Right.RUN)
     live = Membership.objects.live().filter(lab_class=lab_class).select_related("user")
     return lab_class, get_object_or_404(live, pk=member)
 
 
-def _page(request: PersonRequest, lab_class: LabClass, row: Membership, what: str, **more: Any) -> HttpResponse:
+def _page(
+    request: AuthenticatedHttpRequest, lab_class: LabClass, row: Membership, what: str, **more: Any
+) -> HttpResponse:
     about = {"member": row, "person": row.user, "what": what, "refusal": logins.why_not(row.user, by=request.user)}
     response = render(request, "classes/login.html", tabs(request, lab_class, "people", **about, **more))
     response["Cache-Control"] = "private, no-store"  # once it holds a password

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from classes import access, releasing, running
 from classes.access import Right
@@ -20,7 +21,6 @@ from classes.pages.pages import tabs
 from vms import preparation
 from vms.models import VirtualMachine
 from vms.pages import cards
-from vms.pages.machine_list import PersonRequest, login_needed
 from vms.pages.release_choice import Choice, changed
 
 # Boxes to tick on one page; more are found by name.
@@ -61,13 +61,13 @@ def rows_of(lab_class: LabClass) -> list[Row]:
 
 
 @require_GET
-@login_needed
-def tab(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
     return _page(request, lab_class)
 
 
-def _page(request: PersonRequest, lab_class: LabClass, form: AssignForm | None = None) -> HttpResponse:
+def _page(request: AuthenticatedHttpRequest, lab_class: LabClass, form: AssignForm | None = None) -> HttpResponse:
     wanted = request.GET.get("q", "").replace("\0", "").strip()[:100]
     adoptable = running.adoptable(lab_class)
     if wanted:
@@ -92,8 +92,8 @@ def _chosen(sent: list[str]) -> set[int]:
 
 
 @require_POST
-@login_needed
-def adopt(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def adopt(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Take the ticked machines into the class: all of them, or none."""
     lab_class = access.find(request.user, pk, Right.RUN)
     chosen = _chosen(request.POST.getlist("vm"))
@@ -108,8 +108,8 @@ def adopt(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def assign(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def assign(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """One machine to one person, by hand."""
     lab_class = access.find(request.user, pk, Right.RUN)
     form = AssignForm(request.POST, lab_class=lab_class)
@@ -144,16 +144,16 @@ def _own_machine(lab_class: LabClass, vm: int) -> VirtualMachine:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def unassign(request: PersonRequest, pk: int, vm: int) -> HttpResponse:
+@login_required
+def unassign(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
     """GET asks, POST takes the machine from who holds it, or decides on one that is kept."""
     lab_class = access.find(request.user, pk, Right.RUN)
     return _unassign(request, lab_class, [_own_machine(lab_class, vm).pk])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def unassign_many(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def unassign_many(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The same for those that were ticked."""
     lab_class = access.find(request.user, pk, Right.RUN)
     ticked = _chosen(request.POST.getlist("vm") or request.GET.getlist("vm"))
@@ -164,7 +164,7 @@ def unassign_many(request: PersonRequest, pk: int) -> HttpResponse:
     return _unassign(request, lab_class, list(own))
 
 
-def _unassign(request: PersonRequest, lab_class: LabClass, machines: list[int]) -> HttpResponse:
+def _unassign(request: AuthenticatedHttpRequest, lab_class: LabClass, machines: list[int]) -> HttpResponse:
     choice = Choice(request, releasing.unreleased(lab_class).filter(vm__in=machines))
     if not choice.outlooks:
         messages.info(request, _("Nobody has this machine, or it is being prepared already."))
@@ -182,8 +182,8 @@ def _unassign(request: PersonRequest, lab_class: LabClass, machines: list[int]) 
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def drop(request: PersonRequest, pk: int, vm: int) -> HttpResponse:
+@login_required
+def drop(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
     """GET asks, POST takes the machine out of the class."""
     lab_class = access.find(request.user, pk, Right.RUN)
     machine = _own_machine(lab_class, vm)
@@ -205,8 +205,8 @@ def drop(request: PersonRequest, pk: int, vm: int) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def keep_longer(request: PersonRequest, pk: int, vm: int) -> HttpResponse:
+@login_required
+def keep_longer(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
     """Of a machine that is kept."""
     lab_class = access.find(request.user, pk, Right.RUN)
     machine = _own_machine(lab_class, vm)

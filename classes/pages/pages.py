@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from classes import access, releasing, running
 from classes.access import Right
@@ -20,10 +21,9 @@ from vms.access.lookups import operable_among, unfit_stewards
 from vms.access.lookups import visible_to as machines_visible_to
 from vms.models import Assignment, ClusterGrant, HelpRequest
 from vms.pages import cards
-from vms.pages.machine_list import PersonRequest, login_needed
 
 
-def tabs(request: PersonRequest, lab_class: LabClass, tab: str, **more: Any) -> dict[str, Any]:
+def tabs(request: AuthenticatedHttpRequest, lab_class: LabClass, tab: str, **more: Any) -> dict[str, Any]:
     """What every page of a teacher says."""
     decides = access.may(request.user, lab_class, Right.PEOPLE)
     undecided = releasing.undecided(lab_class).count()
@@ -31,8 +31,8 @@ def tabs(request: PersonRequest, lab_class: LabClass, tab: str, **more: Any) -> 
 
 
 @require_GET
-@login_needed
-def class_list(request: PersonRequest) -> HttpResponse:
+@login_required
+def class_list(request: AuthenticatedHttpRequest) -> HttpResponse:
     user = request.user
     context = _listed(user, LabClass.objects.filter(ended_at=None))
     ended = access.visible_to(user).exclude(ended_at=None).count()
@@ -42,8 +42,8 @@ def class_list(request: PersonRequest) -> HttpResponse:
 
 
 @require_GET
-@login_needed
-def archive(request: PersonRequest) -> HttpResponse:
+@login_required
+def archive(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Classes that have ended, with their people and lessons."""
     return render(request, "classes/archive.html", _listed(request.user, LabClass.objects.ended()))
 
@@ -60,8 +60,8 @@ def _listed(user: User, classes: QuerySet[LabClass]) -> dict[str, Any]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def create(request: PersonRequest) -> HttpResponse:
+@login_required
+def create(request: AuthenticatedHttpRequest) -> HttpResponse:
     if not access.may_create(request.user):
         raise PermissionDenied
     form = LabClassForm(request.POST or None)
@@ -77,8 +77,8 @@ def create(request: PersonRequest) -> HttpResponse:
 
 
 @require_GET
-@login_needed
-def page(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """What everybody in the class sees: the lesson, and the machine that one has in it."""
     lab_class = access.find(request.user, pk, Right.SEE)
     mine = Assignment.objects.live().filter(user=request.user, vm__class_machine__lab_class=lab_class).values("vm")
@@ -102,8 +102,8 @@ def page(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def settings(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def settings(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
     name = lab_class.name  # a form that is refused leaves its values in the object
     form = LabClassForm(request.POST or None, instance=lab_class)
@@ -122,8 +122,8 @@ def settings(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def places(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def places(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The owner hands on grants of his own."""
     lab_class = access.find(request.user, pk, Right.HAND_ON)
     form = GrantsForm(request.POST, teacher=request.user)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import signed, spreadsheet
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.spreadsheet import Unreadable
 from classes import access
 from classes.access import Right
@@ -24,7 +25,6 @@ from classes.pages.sharing import changed as preview_changed
 from classes.pages.sharing import too_old
 from vms import preparation
 from vms.models import Assignment, VirtualMachine
-from vms.pages.machine_list import PersonRequest, login_needed
 from vms.pages.release_choice import Choice, changed
 
 PURPOSE = "class-people"
@@ -53,16 +53,16 @@ def rows_of(lab_class: LabClass) -> list[Row]:
 
 
 @require_GET
-@login_needed
-def tab(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.RUN)
     context = tabs(request, lab_class, "people", rows=rows_of(lab_class))
     return render(request, "classes/people.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def add(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def add(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the form. POST: the preview. POST with `shown`: add who that preview showed."""
     lab_class = access.find(request.user, pk, Right.RUN)
     if "shown" in request.POST:
@@ -78,14 +78,14 @@ def add(request: PersonRequest, pk: int) -> HttpResponse:
     return render(request, "classes/add_people.html", context, status=400 if form.errors else 200)
 
 
-def _preview(request: PersonRequest, lab_class: LabClass, text: str, *, at_once: bool) -> HttpResponse:
+def _preview(request: AuthenticatedHttpRequest, lab_class: LabClass, text: str, *, at_once: bool) -> HttpResponse:
     plan = roster.plan(lab_class, text, at_once=at_once)
     kept = {"class": lab_class.pk, "text": text, "at_once": at_once, "digest": plan.digest}
     shown = signed.dumps(PURPOSE, request, kept) if plan.added else ""
     return render(request, "classes/add_people.html", tabs(request, lab_class, "people", plan=plan, shown=shown))
 
 
-def _apply(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
+def _apply(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse:
     kept = signed.loads(PURPOSE, request, request.POST["shown"])
     if kept is None or kept["class"] != lab_class.pk:
         too_old(request)
@@ -107,8 +107,8 @@ def _member(lab_class: LabClass, pk: int) -> Membership:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def remove(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+@login_required
+def remove(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """GET asks what becomes of the machine, POST ends the membership."""
     lab_class = access.find(request.user, pk, Right.RUN)
     leaving = _member(lab_class, member)
@@ -127,8 +127,8 @@ def remove(request: PersonRequest, pk: int, member: int) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def wait(request: PersonRequest, pk: int, member: int) -> HttpResponse:
+@login_required
+def wait(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """Put somebody without a machine into the queue."""
     lab_class = access.find(request.user, pk, Right.RUN)
     waiting = _member(lab_class, member)
@@ -139,8 +139,8 @@ def wait(request: PersonRequest, pk: int, member: int) -> HttpResponse:
 
 
 @require_GET
-@login_needed
-def export(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def export(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The list as a table, in which no cell is a formula."""
     lab_class = access.find(request.user, pk, Right.RUN)
     header = ("username", "first name", "last name", "joined", "waiting", "machine", "cluster", "vmid")

@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts import signed
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.spreadsheet import Unreadable
 from classes import access
 from classes.access import Right
@@ -16,27 +17,26 @@ from classes.forms import AssignmentTableForm
 from classes.models import LabClass
 from classes.pages.pages import tabs
 from vms.bulk_assignment import Plan, PlanChanged
-from vms.pages.machine_list import PersonRequest, login_needed
 
 PURPOSE = "class-assignments"
 
 
-def too_old(request: PersonRequest) -> None:
+def too_old(request: AuthenticatedHttpRequest) -> None:
     messages.error(request, _("This preview is too old, or not yours. Begin again."))
 
 
-def changed(request: PersonRequest) -> None:
+def changed(request: AuthenticatedHttpRequest) -> None:
     messages.warning(request, _("Something changed after this preview, so nothing was saved. Check the new one."))
 
 
-def _given(request: PersonRequest, count: int) -> None:
+def _given(request: AuthenticatedHttpRequest, count: int) -> None:
     text = ngettext("%(n)d machine was given.", "%(n)d machines were given.", count)
     messages.success(request, text % {"n": count})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def share(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def share(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: n people, m free machines, and who would get which. POST: do that."""
     lab_class = access.find(request.user, pk, Right.RUN)
     if request.method == "POST":
@@ -63,8 +63,8 @@ def share(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def table(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def table(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the form. POST: the preview. POST with `shown`: do what that preview showed."""
     lab_class = access.find(request.user, pk, Right.RUN)
     if "shown" in request.POST:
@@ -81,7 +81,7 @@ def table(request: PersonRequest, pk: int) -> HttpResponse:
     return render(request, "classes/table.html", context, status=400 if form.errors else 200)
 
 
-def _preview(request: PersonRequest, lab_class: LabClass, plan: Plan, text: str) -> HttpResponse:
+def _preview(request: AuthenticatedHttpRequest, lab_class: LabClass, plan: Plan, text: str) -> HttpResponse:
     kept = {
         "class": lab_class.pk, "text": text, "end_first": plan.end_first, "way": plan.way, "digest": plan.digest,
     }  # fmt: skip
@@ -89,7 +89,7 @@ def _preview(request: PersonRequest, lab_class: LabClass, plan: Plan, text: str)
     return render(request, "classes/table.html", tabs(request, lab_class, "machines", plan=plan, shown=shown))
 
 
-def _apply(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
+def _apply(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse:
     kept = signed.loads(PURPOSE, request, request.POST["shown"])
     if kept is None or kept["class"] != lab_class.pk or "text" not in kept:
         too_old(request)

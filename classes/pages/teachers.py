@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts import signed
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from classes import access, running
 from classes.access import Right
@@ -16,14 +17,13 @@ from classes.forms import PersonForm
 from classes.models import LabClass
 from classes.pages.pages import tabs
 from classes.pages.sharing import too_old
-from vms.pages.machine_list import PersonRequest, login_needed
 
 PURPOSE = "class-teacher"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def tab(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: who runs it. POST: who would be one more. POST with `shown`: the person that was shown."""
     lab_class = access.find(request.user, pk, Right.PEOPLE if request.method == "POST" else Right.RUN)
     if "shown" in request.POST:
@@ -39,12 +39,12 @@ def tab(request: PersonRequest, pk: int) -> HttpResponse:
     return render(request, "classes/teachers.html", context, status=400 if form.errors else 200)
 
 
-def _ask(request: PersonRequest, lab_class: LabClass, person: User, *, status: int = 200) -> HttpResponse:
+def _ask(request: AuthenticatedHttpRequest, lab_class: LabClass, person: User, *, status: int = 200) -> HttpResponse:
     shown = signed.dumps(PURPOSE, request, {"class": lab_class.pk, "person": person.pk})
     return _confirm(request, lab_class, person, "add", shown=shown, status=status)
 
 
-def _add(request: PersonRequest, lab_class: LabClass) -> HttpResponse:
+def _add(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse:
     kept = signed.loads(PURPOSE, request, request.POST["shown"])
     person = User.objects.filter(pk=kept["person"], is_active=True).first() if kept else None
     if kept is None or person is None or kept["class"] != lab_class.pk:
@@ -68,13 +68,13 @@ def _co_owner(lab_class: LabClass, pk: int) -> User:
     return get_object_or_404(lab_class.co_owners, pk=pk)
 
 
-def _lacks_tick(request: PersonRequest, lab_class: LabClass, person: User) -> bool:
+def _lacks_tick(request: AuthenticatedHttpRequest, lab_class: LabClass, person: User) -> bool:
     """Whether the tick is missing by which an administrator lets a student of the class run it."""
     return access.is_student(person, lab_class) and request.POST.get("sure") != "yes"
 
 
 def _confirm(
-    request: PersonRequest, lab_class: LabClass, person: User, what: str, *, status: int = 200, **more: Any
+    request: AuthenticatedHttpRequest, lab_class: LabClass, person: User, what: str, *, status: int = 200, **more: Any
 ) -> HttpResponse:
     about = {"person": person, "what": what, "is_student": access.is_student(person, lab_class)}
     context = tabs(request, lab_class, "co-owners", **about, unticked=status == 400, **more)
@@ -82,8 +82,8 @@ def _confirm(
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def remove(request: PersonRequest, pk: int, person: int) -> HttpResponse:
+@login_required
+def remove(request: AuthenticatedHttpRequest, pk: int, person: int) -> HttpResponse:
     lab_class = access.find(request.user, pk, Right.PEOPLE)
     found = _co_owner(lab_class, person)
     if request.method != "POST":
@@ -94,8 +94,8 @@ def remove(request: PersonRequest, pk: int, person: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_needed
-def transfer(request: PersonRequest, pk: int, person: int) -> HttpResponse:
+@login_required
+def transfer(request: AuthenticatedHttpRequest, pk: int, person: int) -> HttpResponse:
     """The owner becomes a co-owner."""
     lab_class = access.find(request.user, pk, Right.PEOPLE)
     found = _co_owner(lab_class, person)

@@ -12,20 +12,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts import spreadsheet
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups
 from vms.models import MachineSet, Operation
 from vms.pages import group_links, machine_detail
 from vms.pages.machine_group import set_or_404
-from vms.pages.machine_list import PersonRequest, login_needed
 
 PER_PAGE = 50
 MOST_ROWS = 20_000
 
 
 @require_GET
-@login_needed
-def activity(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     found = set_or_404(request, pk)
     page = Paginator(_operations(found, request.user), PER_PAGE).get_page(request.GET.get("page"))
     rows = [(one, machine_detail.done(one, for_staff=request.user.is_staff)) for one in page]
@@ -34,8 +34,8 @@ def activity(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
-@login_needed
-def download(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The same as a table; the newest rows when there are too many."""
     found = set_or_404(request, pk)
     header = [_("When"), _("Machine"), _("Cluster"), "VMID", _("What"), _("Who"), _("Result"), _("Remark"), _("Took")]

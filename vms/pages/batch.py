@@ -10,18 +10,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from vms.access import lookups
 from vms.models import Batch, VirtualMachine
 from vms.pages import batch_progress, bulk_actions, group_links
-from vms.pages.machine_list import PersonRequest, login_needed
 
 # So htmx is told to stop asking.
 STOP_POLLING = 286
 
 
 @require_GET
-@login_needed
-def batch(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+@login_required
+def batch(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
     found = _visible_or_404(request, pk)
     shown = batch_progress.of(found, for_staff=request.user.is_staff)
@@ -41,8 +41,8 @@ def batch(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def cancel(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+@login_required
+def cancel(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Take back what waits still. What a cluster has heard of goes on."""
     found = _operable_or_404(request, pk)
     cancelled = found.cancel_waiting(by=request.user)
@@ -55,20 +55,20 @@ def cancel(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def retry(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+@login_required
+def retry(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask again for what failed or was not possible, in a batch of its own."""
     return _again(request, pk, {batch_progress.FAILED, batch_progress.REFUSED})
 
 
 @require_POST
-@login_needed
-def resume(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+@login_required
+def resume(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask again for what was taken back, or waited too long."""
     return _again(request, pk, {batch_progress.CANCELLED})
 
 
-def _again(request: PersonRequest, pk: uuid.UUID, states: set[str]) -> HttpResponse:
+def _again(request: AuthenticatedHttpRequest, pk: uuid.UUID, states: set[str]) -> HttpResponse:
     found = _operable_or_404(request, pk)
     items = found.items.select_related("operation").order_by("position")
     chosen = [item.machine_id for item in items if item.machine_id and batch_progress.state_of(item) in states]
@@ -81,12 +81,12 @@ def _again(request: PersonRequest, pk: uuid.UUID, states: set[str]) -> HttpRespo
     return bulk_actions.ask(request, wanted, back=found.get_absolute_url())
 
 
-def _visible_or_404(request: PersonRequest, pk: uuid.UUID) -> Batch:
+def _visible_or_404(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> Batch:
     found: Batch = get_object_or_404(Batch.objects.visible_to(request.user).select_related("machine_set"), pk=pk)
     return found
 
 
-def _operable_or_404(request: PersonRequest, pk: uuid.UUID) -> Batch:
+def _operable_or_404(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> Batch:
     found = _visible_or_404(request, pk)
     if not lookups.operates_set(request.user, found.machine_set):
         raise Http404

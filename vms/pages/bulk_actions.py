@@ -9,11 +9,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.http import AuthenticatedHttpRequest
 from accounts.models import User
 from vms import operations
 from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
 from vms.operations.requesting import LONGEST_DESCRIPTION
-from vms.pages.machine_list import PersonRequest
 
 Action = Operation.Action
 
@@ -42,7 +42,7 @@ def operable(machines: QuerySet[VirtualMachine], user: User) -> QuerySet[Virtual
     return found.select_related("cluster__health").order_by("name", "cluster", "vmid")
 
 
-def ask(request: PersonRequest, wanted: Wanted, *, back: str) -> HttpResponse:
+def ask(request: AuthenticatedHttpRequest, wanted: Wanted, *, back: str) -> HttpResponse:
     """Record it and show how it goes, or ask first whether it is meant."""
     if not wanted.machines:
         messages.error(request, _("No machine is selected. Select machines first."))
@@ -69,12 +69,12 @@ def ask(request: PersonRequest, wanted: Wanted, *, back: str) -> HttpResponse:
     return redirect("vms-batch", batch.pk)
 
 
-def _is_confirmed(request: PersonRequest, action: str) -> bool:
+def _is_confirmed(request: AuthenticatedHttpRequest, action: str) -> bool:
     asked = request.POST.get("asked") == "yes"
     return asked and (action not in TICKED or request.POST.get("sure") == "yes")
 
 
-def _confirm(request: PersonRequest, wanted: Wanted, *, back: str, refusal: str = "") -> HttpResponse:
+def _confirm(request: AuthenticatedHttpRequest, wanted: Wanted, *, back: str, refusal: str = "") -> HttpResponse:
     """400 when something is missing on the page that was sent."""
     asked = request.POST.get("asked") == "yes"
     context = {

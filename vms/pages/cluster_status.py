@@ -20,13 +20,13 @@ from django.utils.translation import ngettext, npgettext, pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import telling
+from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
 from clusters.templatetags.ages import age
 from vms import registry
 from vms.models import Alert, ClusterSync, CredentialEnd, Node, Operation, VirtualMachine, WorkerBeat
 from vms.monitoring import health_checks
 from vms.monitoring.health_checks import Facts
-from vms.pages.machine_list import PersonRequest, login_needed
 
 # How long the page says that somebody asked.
 ASKED_FOR = timedelta(seconds=60)
@@ -71,8 +71,8 @@ class Page:
 
 
 @require_GET
-@login_needed
-def clusters(request: PersonRequest) -> HttpResponse:
+@login_required
+def clusters(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The whole page, or to htmx the list alone, or 204 when it would say the same."""
     if not (request.user.is_staff and request.user.has_perm("clusters.view_cluster")):
         raise PermissionDenied
@@ -92,7 +92,7 @@ def clusters(request: PersonRequest) -> HttpResponse:
 
 
 @require_POST
-@login_needed
+@login_required
 @permission_required("clusters.test_cluster", raise_exception=True)
 def sync_now(request: HttpRequest, cluster_id: str) -> HttpResponse:
     """Let a worker read the cluster as soon as possible. Nothing is sent from here."""

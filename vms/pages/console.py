@@ -1,20 +1,32 @@
-"""The page with the screen of a machine. What it asks for while it is open is in `console`."""
+"""The page with the screen of a machine, and what its script requests: a console grant, and the machine's state."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from typing import Any
 
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.db.models import Exists, Value
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups, rules
-from vms.console import close_codes
-from vms.models import Assignment, Operation, VirtualMachine
+from vms.console import close_codes, websocket
+from vms.models import Assignment, ConsoleGrant, ConsoleSession, Mode, Operation, VirtualMachine
 from vms.pages import cards
-from vms.pages.machine_list import PersonRequest, login_needed
 
 Action = Operation.Action
+
+# By one person. A page that cannot connect tries again, and slower each time.
+MOST_GRANTS_IN_A_MINUTE = 30
+
+JsonView = Callable[..., JsonResponse]
 
 
 @dataclass(frozen=True)
@@ -27,8 +39,8 @@ class Outset:
 
 
 @require_GET
-@login_needed
-def console(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Without a script it says how the machine is, and lets start it."""
     machine = lookups.visible_or_404(request.user, pk)
     now = rules.situation(machine, person=request.user)
@@ -68,3 +80,78 @@ def _mode(machine: VirtualMachine, person: User, *, keeps: bool) -> str:
     if keeps and Assignment.objects.live().filter(vm=machine).exclude(user=person).exists():
         return "view"
     return "control"
+
+
+# Requests of the script
+
+
+def login_required_json(view: JsonView) -> JsonView:
+    """Answer anonymous visitors with JSON and status 401: a script cannot use a login page."""
+
+    @wraps(view)
+    @never_cache
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
+        if not request.user.is_authenticated:
+            text = _("You are not logged in any more. Log in and open the console again.")
+            return JsonResponse({"state": "login", "text": text}, status=401)
+        return view(request, *args, **kwargs)
+
+    return wrapper
+
+
+@require_POST
+@login_required_json
+def grant(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
+    """A permit for one websocket, or why there is none. The cluster is asked by the websocket alone."""
+    machine = lookups.visible_or_404(request.user, pk)
+    mode = request.POST.get("mode", "")
+    if mode not in Mode.values:
+        return JsonResponse({"state": "busy", "text": _("The mode must be control or view.")}, status=400)
+    if refused := close_codes.refusal(rules.situation(machine, person=request.user)) or _too_many(request.user):
+        return _no(*refused)
+    token = ConsoleGrant.issue(machine, user=request.user, session_key=_key(request), mode=mode)
+    return JsonResponse({"socket": f"/ws/console/{token}/", "mode": mode})
+
+
+@require_GET
+@login_required_json
+def state(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
+    """How the machine is, as its card says it, and who else has its console open."""
+    machines = VirtualMachine.objects.operable_by(request.user).on_active_clusters().present()
+    annotated = machines.annotate(is_active=Exists(cards.recent_operations()), is_noticed=Value(value=False))
+    machine = get_object_or_404(annotated.select_related("cluster__health", "cluster__sync"), pk=pk)
+    card = cards.groups([machine], operable={machine.pk}, for_staff=False)[0].cards[0]
+    others = ConsoleSession.objects.alive().filter(vm=machine).exclude(user=request.user)
+    return JsonResponse(
+        {
+            "status": machine.status,
+            "words": card.status,
+            "busy": card.busy,
+            "text": card.trouble or card.reason,
+            "may_start": any(button.action == rules.Action.START for button in card.buttons),
+            "others": [{"name": row.user_name, "mode": row.mode} for row in others],
+        }
+    )
+
+
+def _too_many(user: User) -> tuple[str, str] | None:
+    if ConsoleSession.objects.alive().filter(user=user).count() >= ConsoleSession.PER_PERSON:
+        text = _("You have %(count)d consoles open already. Close one of them, or wait a minute after a crash.")
+        return "limit", text % {"count": ConsoleSession.PER_PERSON}
+    lately = ConsoleGrant.objects.filter(user=user, created_at__gt=timezone.now() - timedelta(minutes=1))
+    if lately.count() >= MOST_GRANTS_IN_A_MINUTE:
+        return "limit", _("You have opened very many consoles within a minute. Wait a moment.")
+    if websocket.is_full():
+        return "full", _("The portal serves as many consoles as it can. Try again in some minutes.")
+    return None
+
+
+def _no(state: str, text: str) -> JsonResponse:
+    return JsonResponse({"state": state, "text": text}, status=close_codes.STATUSES[state])
+
+
+def _key(request: AuthenticatedHttpRequest) -> str:
+    key = request.session.session_key
+    if not key:
+        raise Http404  # no login without a session
+    return str(key)

@@ -7,10 +7,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups, rules
 from vms.models import Operation, VirtualMachine
-from vms.pages.machine_list import PersonRequest, login_needed
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Column:
 
 
 @require_GET
-@login_needed
-def why(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def why(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Rules by actions for `?person=NAME`; without one, for who holds the machine."""
     if not lookups.sees_all(request.user):
         raise Http404

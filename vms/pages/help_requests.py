@@ -1,21 +1,76 @@
-"""Asking for help at a machine, taking it back, and saying that somebody was there."""
+"""Help requests: students make and cancel them, managers see them on a page and mark them as done."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
+from accounts.models import User
 from vms.access import lookups
-from vms.models import Assignment, HelpRequest, VirtualMachine
+from vms.models import Assignment, HelpRequest, MachineSet, VirtualMachine
 from vms.pages import group_links
 from vms.pages.machine_group import set_or_404
-from vms.pages.machine_list import PersonRequest, login_needed
+
+STOP_POLLING = 286  # says htmx
+
+
+@dataclass(frozen=True)
+class Row:
+    pk: int
+    person: User
+    machine: VirtualMachine
+    text: str
+    asked_at: datetime
+    group: MachineSet
+    home: str
+
+
+@require_GET
+@login_required
+def page(request: AuthenticatedHttpRequest) -> HttpResponse:
+    return render(request, "vms/help.html", {"rows": rows_for(request.user)})
+
+
+@require_GET
+@never_cache
+def badge(request: HttpRequest) -> HttpResponse:
+    """To htmx, the number if it is another one. No redirect: who is logged out meanwhile may be filling in a form."""
+    if not isinstance(request.user, User):
+        return HttpResponse(status=STOP_POLLING)
+    asked = HelpRequest.objects.for_steward(request.user.pk).count()
+    if request.GET.get("seen") == str(asked):
+        return HttpResponse(status=204)
+    return render(request, "vms/_help_badge.html", {"asked": asked})
+
+
+def rows_for(steward: User) -> list[Row]:
+    """The longest first."""
+    asked = list(HelpRequest.objects.for_steward(steward.pk).select_related("assignment__user", "assignment__vm"))
+    groups = _groups(steward, {one.assignment.vm_id for one in asked})
+    addresses = {group.pk: group_links.of(group, steward) for group in {*groups.values()}}
+    return [
+        Row(one.pk, one.assignment.user, one.assignment.vm, one.text, one.asked_at, group, addresses[group.pk])
+        for one in asked
+        if (group := groups.get(one.assignment.vm_id))
+    ]
+
+
+def _groups(steward: User, machines: set[int]) -> dict[int, MachineSet]:
+    """For each machine a set of his, that of a class before another."""
+    entries = MachineSet.machines.through.objects.filter(virtualmachine__in=machines, machineset__stewards=steward)
+    ordered = entries.select_related("machineset").order_by("machineset__is_managed", "-machineset__pk")
+    return {entry.virtualmachine_id: entry.machineset for entry in ordered}
 
 
 @require_POST
-@login_needed
-def ask(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Whoever holds the machine asks whoever looks after it."""
     machine, held = _held_or_404(request, pk)
     if not HelpRequest.reaches_somebody(machine, besides=request.user):
@@ -30,16 +85,16 @@ def ask(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def take_back(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def take_back(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     _machine, held = _held_or_404(request, pk)
     held.help_requests.close(by=request.user)
     return redirect("vms-machine", pk)
 
 
 @require_POST
-@login_needed
-def done(request: PersonRequest, pk: int, help_pk: int) -> HttpResponse:
+@login_required
+def done(request: AuthenticatedHttpRequest, pk: int, help_pk: int) -> HttpResponse:
     """A steward of the set says that it is settled."""
     found = set_or_404(request, pk)
     if not lookups.operates_set(request.user, found):
@@ -50,7 +105,7 @@ def done(request: PersonRequest, pk: int, help_pk: int) -> HttpResponse:
     return redirect(group_links.of(found, request.user))
 
 
-def _held_or_404(request: PersonRequest, pk: int) -> tuple[VirtualMachine, Assignment]:
+def _held_or_404(request: AuthenticatedHttpRequest, pk: int) -> tuple[VirtualMachine, Assignment]:
     machine = lookups.visible_or_404(request.user, pk)
     return machine, get_object_or_404(Assignment.objects.live(), vm=machine, user=request.user)
 

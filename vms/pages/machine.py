@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters import gate, proxmox
 from vms import registry
 from vms.access import lookups, rules
 from vms.inventory import identity
 from vms.models import VirtualMachine
 from vms.pages import machine_detail, remote_desktop
-from vms.pages.machine_list import PersonRequest, login_needed
 
 LOOK_WITHIN = 3.0  # seconds
 
@@ -29,14 +29,14 @@ class NoteForm(forms.ModelForm[VirtualMachine]):
 
 
 @require_GET
-@login_needed
-def machine(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def machine(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
     found = lookups.visible_or_404(request.user, pk)
     return _page(request, found)
 
 
-def _page(request: PersonRequest, found: VirtualMachine, form: NoteForm | None = None) -> HttpResponse:
+def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteForm | None = None) -> HttpResponse:
     history = machine_detail.history_of(found, request.GET.get("page"), person=request.user)
     sheet = machine_detail.of(found, request.user, history=history)
     if request.htmx and request.GET.get("seen") == sheet.fingerprint:
@@ -61,8 +61,8 @@ def _page(request: PersonRequest, found: VirtualMachine, form: NoteForm | None =
 
 
 @require_POST
-@login_needed
-def note(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def note(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Write the note and the guest login. Only who looks after the machine finds this."""
     found = lookups.visible_or_404(request.user, pk)
     if not VirtualMachine.objects.described_by(request.user).filter(pk=pk).exists():
@@ -87,8 +87,8 @@ def _is_still_this(machine: VirtualMachine) -> bool:
 
 
 @require_GET
-@login_needed
-def rdp(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def rdp(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """A file that opens the machine's desktop, or why there is none."""
     found = lookups.visible_or_404(request.user, pk)
     address = remote_desktop.address_of(found)

@@ -7,16 +7,16 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from vms import operations
 from vms.access import lookups
 from vms.models import MachineSet, VirtualMachine
 from vms.pages import bulk_actions, dashboard, group_links
-from vms.pages.machine_list import PersonRequest, login_needed
 
 
 @require_GET
-@login_needed
-def sets(request: PersonRequest) -> HttpResponse:
+@login_required
+def sets(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Those that the person may open, with the number of their machines."""
     there = Q(machines__gone_at=None, machines__template=False, machines__cluster__is_active=True)
     found = lookups.sets_of(request.user).annotate(machine_count=Count("machines", filter=there, distinct=True))
@@ -24,13 +24,17 @@ def sets(request: PersonRequest) -> HttpResponse:
 
 
 @require_GET
-@login_needed
-def machine_set(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def machine_set(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     return page(request, set_or_404(request, pk))
 
 
 def page(
-    request: PersonRequest, found: MachineSet, *, template: str = "vms/set.html", more: dict[str, Any] | None = None
+    request: AuthenticatedHttpRequest,
+    found: MachineSet,
+    *,
+    template: str = "vms/set.html",
+    more: dict[str, Any] | None = None,
 ) -> HttpResponse:
     """The whole page, or to htmx what changes of it, or 204 when it would say the same.
 
@@ -54,8 +58,8 @@ def page(
 
 
 @require_POST
-@login_needed
-def ask(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Ask for one action on the machines that are ticked, or on all in a state."""
     found = set_or_404(request, pk)
     action = request.POST.get("action", "")
@@ -66,11 +70,11 @@ def ask(request: PersonRequest, pk: int) -> HttpResponse:
     return bulk_actions.ask(request, wanted, back=group_links.of(found, request.user))
 
 
-def set_or_404(request: PersonRequest, pk: int) -> MachineSet:
+def set_or_404(request: AuthenticatedHttpRequest, pk: int) -> MachineSet:
     return get_object_or_404(lookups.sets_of(request.user), pk=pk)
 
 
-def _chosen(request: PersonRequest, found: MachineSet) -> QuerySet[VirtualMachine]:
+def _chosen(request: AuthenticatedHttpRequest, found: MachineSet) -> QuerySet[VirtualMachine]:
     machines = lookups.machines_of(found, request.user)
     match request.POST.get("whose", ""):
         case "stopped" | "running" as status:

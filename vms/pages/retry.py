@@ -11,15 +11,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
 from vms.access import lookups
 from vms.models import ClusterSync, Operation
-from vms.pages.machine_list import PersonRequest, login_needed, way_back
+from vms.pages.machine_action import way_back
 
 
 @require_POST
-@login_needed
-def ask_again(request: PersonRequest, cluster_id: str) -> HttpResponse:
+@login_required
+def ask_again(request: AuthenticatedHttpRequest, cluster_id: str) -> HttpResponse:
     """Whoever has a machine there lets a worker read the cluster soon. Nothing is sent from here."""
     his = Cluster.objects.active().filter(machines__in=lookups.visible_to(request.user)).distinct()
     cluster = get_object_or_404(his, cluster_id=cluster_id)
@@ -32,8 +33,8 @@ def ask_again(request: PersonRequest, cluster_id: str) -> HttpResponse:
 
 
 @require_POST
-@login_needed
-def dismiss(request: PersonRequest, pk: int, operation: UUID) -> HttpResponse:
+@login_required
+def dismiss(request: AuthenticatedHttpRequest, pk: int, operation: UUID) -> HttpResponse:
     """Say no more on the cards that this has failed. A later failure is told again; the history keeps both."""
     machine = lookups.operable_or_404(request.user, pk)
     failed = get_object_or_404(Operation.objects.filter(vm=machine).exclude(finished_at=None), pk=operation)

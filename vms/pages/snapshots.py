@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from vms import operations
 from vms.access import lookups, rules
 from vms.models import Operation, Snapshot, VirtualMachine
 from vms.operations.requesting import LONGEST_DESCRIPTION
-from vms.pages.machine_list import PersonRequest, login_needed
 
 Action = Operation.Action
 
@@ -30,8 +30,8 @@ class SnapshotForm(forms.Form):
 
 
 @require_http_methods(["GET", "POST"])
-@login_needed
-def save_point(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def save_point(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Save the one save point of whoever holds the machine. It takes a confirmation to replace the old one."""
     machine = lookups.operable_or_404(request.user, pk)
     there = rules.save_points(machine.snapshots.all())
@@ -43,7 +43,7 @@ def save_point(request: PersonRequest, pk: int) -> HttpResponse:
     return _confirm(request, machine, Action.SNAPSHOT, snapshot=old, name=old.name if old else rules.SAVE_POINT)
 
 
-def _replace(request: PersonRequest, machine: VirtualMachine, there: list[Snapshot]) -> HttpResponse:
+def _replace(request: AuthenticatedHttpRequest, machine: VirtualMachine, there: list[Snapshot]) -> HttpResponse:
     """The new one first, and then the old one goes; what was left over by a failure makes room before. Where there is
     room for one alone, the person may have the old one deleted first.
     """
@@ -55,21 +55,21 @@ def _replace(request: PersonRequest, machine: VirtualMachine, there: list[Snapsh
 
 
 @require_http_methods(["GET", "POST"])
-@login_needed
-def revert(request: PersonRequest, pk: int, name: str) -> HttpResponse:
+@login_required
+def revert(request: AuthenticatedHttpRequest, pk: int, name: str) -> HttpResponse:
     """Everything saved since then is lost, so it takes more than a click."""
     return _about(request, pk, name, Action.ROLLBACK)
 
 
 @require_http_methods(["GET", "POST"])
-@login_needed
-def delete(request: PersonRequest, pk: int, name: str) -> HttpResponse:
+@login_required
+def delete(request: AuthenticatedHttpRequest, pk: int, name: str) -> HttpResponse:
     return _about(request, pk, name, Action.DELETE_SNAPSHOT)
 
 
 @require_http_methods(["GET", "POST"])
-@login_needed
-def create(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def create(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """A snapshot of any name. Only who looks after the machine finds this."""
     machine = lookups.operable_or_404(request.user, pk)
     if not VirtualMachine.objects.described_by(request.user).filter(pk=pk).exists():
@@ -89,7 +89,7 @@ def create(request: PersonRequest, pk: int) -> HttpResponse:
     return render(request, "vms/snapshot.html", {"machine": machine, "form": form}, status=400 if form.errors else 200)
 
 
-def _about(request: PersonRequest, pk: int, name: str, action: Operation.Action) -> HttpResponse:
+def _about(request: AuthenticatedHttpRequest, pk: int, name: str, action: Operation.Action) -> HttpResponse:
     machine = lookups.operable_or_404(request.user, pk)
     snapshot = get_object_or_404(machine.snapshots, name=name)
     if _is_confirmed(request):
@@ -97,11 +97,13 @@ def _about(request: PersonRequest, pk: int, name: str, action: Operation.Action)
     return _confirm(request, machine, action, snapshot=snapshot, name=name)
 
 
-def _is_confirmed(request: PersonRequest) -> bool:
+def _is_confirmed(request: AuthenticatedHttpRequest) -> bool:
     return request.method == "POST" and request.POST.get("sure") == "yes"
 
 
-def _ask(request: PersonRequest, machine: VirtualMachine, action: Operation.Action, **words: Any) -> HttpResponse:
+def _ask(
+    request: AuthenticatedHttpRequest, machine: VirtualMachine, action: Operation.Action, **words: Any
+) -> HttpResponse:
     try:
         _operation, new = operations.request(machine, action, by=request.user, **words)
     except operations.Refused as refusal:
@@ -113,7 +115,12 @@ def _ask(request: PersonRequest, machine: VirtualMachine, action: Operation.Acti
 
 
 def _confirm(
-    request: PersonRequest, machine: VirtualMachine, action: Operation.Action, *, snapshot: Snapshot | None, name: str
+    request: AuthenticatedHttpRequest,
+    machine: VirtualMachine,
+    action: Operation.Action,
+    *,
+    snapshot: Snapshot | None,
+    name: str,
 ) -> HttpResponse:
     """409 when it cannot be done now, 400 when the box was not ticked."""
     refusal = rules.why_not(rules.situation(machine, person=request.user, snapshot=name), action)

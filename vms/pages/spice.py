@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from clusters import gate, proxmox
 from vms import registry
@@ -18,7 +19,6 @@ from vms.console import close_codes
 from vms.inventory import identity
 from vms.models import Operation, VirtualMachine
 from vms.pages import remote_desktop
-from vms.pages.machine_list import PersonRequest, login_needed
 
 logger = logging.getLogger("vms.console")
 
@@ -32,8 +32,8 @@ FIXED = {
 
 
 @require_POST
-@login_needed
-def spice(request: PersonRequest, pk: int) -> HttpResponse:
+@login_required
+def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The file, good for half a minute, or a page that says why there is none."""
     if not settings.SPICE_FILES:
         raise Http404
@@ -64,7 +64,7 @@ def viewer_file(opened: proxmox.Spice, *, title: str) -> str:
     return "[virt-viewer]\n" + "".join(f"{name}={value}\n" for name, value in lines.items())
 
 
-def _none(request: PersonRequest, machine: VirtualMachine, why: str, *, status: int) -> HttpResponse:
+def _none(request: AuthenticatedHttpRequest, machine: VirtualMachine, why: str, *, status: int) -> HttpResponse:
     return render(request, "vms/no_spice.html", {"machine": machine, "why": why}, status=status)
 
 

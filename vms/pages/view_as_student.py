@@ -6,12 +6,12 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups, rules
 from vms.models import Assignment, Operation
 from vms.pages import cards, group_links
 from vms.pages.machine_group import set_or_404
-from vms.pages.machine_list import PersonRequest, login_needed
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Seen:
 
 
 @require_GET
-@login_needed
-def as_student(request: PersonRequest, pk: int, person_pk: int) -> HttpResponse:
+@login_required
+def as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) -> HttpResponse:
     """For a steward, about somebody who holds machines of his set, and about these machines alone. Changes nothing."""
     found = set_or_404(request, pk)
     person = get_object_or_404(User, pk=person_pk)

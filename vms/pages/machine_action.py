@@ -1,0 +1,62 @@
+"""One action on one machine: start, shut down, and so on. Actions that can lose work are confirmed first."""
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.http import AuthenticatedHttpRequest, login_required
+from vms import operations
+from vms.access import lookups, rules
+from vms.models import Operation, VirtualMachine
+
+# What people may ask for here.
+OFFERED = {"start", "shutdown", "stop", "reboot", "reset", "suspend", "resume"}
+
+# Pages of one machine to which an action leads back.
+PAGES = {"machine": "vms-machine", "console": "vms-console"}
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def act(request: AuthenticatedHttpRequest, pk: int, action: str) -> HttpResponse:
+    """GET asks for confirmation, POST requests the action. Nothing is sent from here."""
+    if action not in OFFERED:
+        raise Http404
+    machine = lookups.operable_or_404(request.user, pk)
+    back = way_back(request, machine)
+    if request.method == "GET":
+        return _confirm(request, machine, Operation.Action(action), back)
+    try:
+        _operation, new = operations.request(machine, action, by=request.user)
+    except operations.Refused as refusal:
+        messages.error(request, f"{machine.display_name}: {refusal}")
+    else:
+        if not new:
+            messages.info(request, _("%(name)s: this is under way already.") % {"name": machine.display_name})
+    return redirect(back)
+
+
+def way_back(request: AuthenticatedHttpRequest, machine: VirtualMachine) -> str:
+    """To where the person came from: the machine's page or console, the list of all clusters, or of the machine's."""
+    origin = _origin(request)
+    if origin in PAGES:
+        return reverse(PAGES[origin], args=[machine.pk])
+    cluster = "" if origin == "all" else machine.cluster_id
+    return f"{reverse('vms-list')}?{urlencode({'cluster': cluster})}#machine-{machine.pk}"
+
+
+def _origin(request: AuthenticatedHttpRequest) -> str:
+    origin = request.GET.get("from", request.POST.get("from", ""))
+    return origin if origin == "all" or origin in PAGES else ""
+
+
+def _confirm(
+    request: AuthenticatedHttpRequest, machine: VirtualMachine, action: Operation.Action, back: str
+) -> HttpResponse:
+    refusal = rules.why_not(rules.situation(machine, person=request.user), action)
+    context = {"machine": machine, "action": action, "refusal": refusal, "back": back, "origin": _origin(request)}
+    return render(request, "vms/confirm.html", context, status=409 if refusal else 200)
