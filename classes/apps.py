@@ -21,11 +21,15 @@ class ClassesConfig(AppConfig):
 
         naming.translate(self.get_models())
         usage.register()
-        schedule.register(schedule.Line("give free machines to who waits", timedelta(seconds=15), releasing.sweep))
         schedule.register(
-            schedule.Line("close classes that are over", timedelta(minutes=1), releasing.close_those_that_are_over)
+            schedule.PeriodicJob("give free machines to who waits", timedelta(seconds=15), releasing.sweep)
         )
-        schedule.register(schedule.Line("forget tries to join", timedelta(hours=1), JoinTries.prune))
+        schedule.register(
+            schedule.PeriodicJob(
+                "close classes that are over", timedelta(minutes=1), releasing.close_those_that_are_over
+            )
+        )
+        schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1), JoinTries.prune))
         auditlog.register(
             LabClass,
             include_fields=["name", "owner", "starts_on", "ends_on", "ended_at", "baseline", "freed_machines"],

@@ -44,8 +44,8 @@ class Program:
     failures: deque[float] = field(default_factory=lambda: deque(maxlen=FAILURES))
 
     def start(self) -> None:
-        leash = ["-m", "labportal.leash", str(os.getpid()), sys.executable]
-        command = [sys.executable, *leash, *self.arguments]
+        watchdog = ["-m", "labportal.parent_watchdog", str(os.getpid()), sys.executable]
+        command = [sys.executable, *watchdog, *self.arguments]
         self.process = subprocess.Popen(command, start_new_session=True, env={**MEMORY, **os.environ})
 
     def has_ended(self) -> bool:

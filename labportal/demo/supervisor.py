@@ -1,4 +1,4 @@
-"""Programs of the demo: started on a leash, their lines shown with a name, stopped together."""
+"""Programs of the demo: started under a parent watchdog, their lines shown with a name, stopped together."""
 
 import os
 import socket
@@ -50,9 +50,9 @@ class Supervisor:
 
     def start(self, name: str, *arguments: str, listener: socket.socket | None = None) -> None:
         """With a listener, the program finds it under the same number."""
-        leash = ["-m", "labportal.leash", str(os.getpid()), sys.executable]
+        watchdog = ["-m", "labportal.parent_watchdog", str(os.getpid()), sys.executable]
         program = subprocess.Popen(
-            [sys.executable, *leash, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [sys.executable, *watchdog, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             stdin=subprocess.DEVNULL, cwd=ROOT, env=self._environment, start_new_session=True,
             pass_fds=[listener.fileno()] if listener else [],
         )  # fmt: skip

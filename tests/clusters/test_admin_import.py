@@ -234,10 +234,10 @@ def test_a_preview_of_sixteen_minutes_ago_is_too_old(lena):
 
 def test_a_preview_of_sixteen_minutes_ago_is_forgotten_by_a_worker(lena):
     upload(lena, [entry("new")])
-    schedule.LINES["forget old previews"].work()
+    schedule.PERIODIC_JOBS["forget old previews"].work()
     assert PendingImport.objects.exists()
     PendingImport.objects.update(created_at=timezone.now() - timedelta(minutes=16))
-    schedule.LINES["forget old previews"].work()
+    schedule.PERIODIC_JOBS["forget old previews"].work()
     assert not PendingImport.objects.exists()
 
 

@@ -184,7 +184,7 @@ def tasks() -> Iterator[str]:
 def schedule() -> Iterator[str]:
     """The names of what is done regularly, as rows remember when it is next."""
     for name, module in list(sys.modules.items()):
-        lines = getattr(module, "LINES", None) if name.split(".")[0] in ROOMS else None
+        lines = getattr(module, "PERIODIC_JOBS", None) if name.split(".")[0] in ROOMS else None
         if isinstance(lines, dict):
             yield from lines
 

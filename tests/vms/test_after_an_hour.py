@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def cycle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """A worker that has just started."""
-    monkeypatch.setattr(schedule, "LINES", {})
+    monkeypatch.setattr(schedule, "PERIODIC_JOBS", {})
     worker = Worker()
     yield worker
     worker.stopping.set()
@@ -40,7 +40,7 @@ def an_hour_passes() -> None:
 
 
 def one_cycle(worker: Worker) -> None:
-    worker.turn()
+    worker.tick()
     worker.finish()
 
 

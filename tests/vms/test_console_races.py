@@ -45,7 +45,7 @@ def test_an_end_that_several_see_is_written_once(building_a: Lab, ana: User):
 def test_the_worker_ends_what_a_dead_process_left(building_a: Lab, ana: User):
     dead, alive = (ConsoleSession.begin(building_a.give(vmid, ana), user=ana, mode="view") for vmid in (102, 104))
     ConsoleSession.objects.filter(pk=dead.pk).update(leased_until=dead.opened_at)
-    schedule.LINES["end dead consoles"].work()
+    schedule.PERIODIC_JOBS["end dead consoles"].work()
     assert ConsoleSession.objects.get() == alive
     assert Operation.objects.get().outcome == "View only. The portal's process ended."
 

@@ -31,7 +31,7 @@ def test_fifty_clicks_at_once_are_sent_once(building_a: Lab, ana: User, capsys: 
     machine = building_a.give(101, ana)
     errors = run_in_threads(*[lambda: operations.request(machine, "start", by=ana)] * 50)
     worker = Worker()
-    worker.turn()
+    worker.tick()
     worker.finish()
     with capsys.disabled():
         print(f"\n  50 clicks: {Operation.objects.count()} operation, {building_a.commands()} sent")

@@ -50,7 +50,7 @@ def workers() -> Iterator[list[Worker]]:
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the schedule does besides has tests of its own."""
-    monkeypatch.setattr(schedule, "LINES", {})
+    monkeypatch.setattr(schedule, "PERIODIC_JOBS", {})
 
 
 def reads(lab: Lab) -> int:
@@ -68,7 +68,7 @@ def operation(building_a: Lab, ana: User) -> Operation:
 def turn(worker: Worker) -> None:
     """One turn, when everything that was sent is due to be looked at again."""
     Operation.objects.exclude(state=State.REQUESTED).update(next_look_at=None)
-    worker.turn()
+    worker.tick()
     worker.finish()
 
 
@@ -95,7 +95,7 @@ def test_the_operation_is_committed_as_sent_before_the_cluster_hears_of_it(
 ):
     building_a.pve.faults.delay(START, 5.0)
     arrived = building_a.arrival("POST", monkeypatch)
-    worker.turn()
+    worker.tick()
     assert arrived.wait(TIMEOUT)
     with second_connection() as other:
         assert other.execute("SELECT state, upid FROM vms_operation").fetchall() == [("sent", "")]
@@ -109,7 +109,7 @@ def test_while_one_worker_sends_the_others_leave_it_alone(
 ):
     building_a.pve.faults.delay(START, 5.0)
     arrived = building_a.arrival("POST", monkeypatch)
-    workers[0].turn()
+    workers[0].tick()
     assert arrived.wait(TIMEOUT)
     for other in workers[1:]:
         turn(other)
@@ -233,7 +233,7 @@ def test_a_cluster_that_hangs_holds_up_no_other(
 ):
     building_a.pve.faults.delay("^/cluster/resources$", 5.0)
     asked, read = building_a.arrival("GET", monkeypatch), building_b.arrival("GET", monkeypatch)
-    worker.turn()
+    worker.tick()
     assert asked.wait(TIMEOUT)
     assert read.wait(TIMEOUT)
     building_a.clock.advance(5)
@@ -245,9 +245,9 @@ def test_a_cluster_that_hangs_is_not_asked_again_meanwhile(
 ):
     building_a.pve.faults.delay("^/cluster/resources$", 5.0)
     asked = building_a.arrival("GET", monkeypatch)
-    worker.turn()
+    worker.tick()
     assert asked.wait(TIMEOUT)
-    worker.turn()
+    worker.tick()
     building_a.clock.advance(5)
     worker.finish()
     assert building_a.pve.count() == 1
@@ -312,7 +312,7 @@ def test_a_worker_outlives_a_database_that_is_away(
         worker.stopping.set()
         return 0.0
 
-    monkeypatch.setattr(worker.beat, "turn", look)
+    monkeypatch.setattr(worker.heartbeat, "tick", look)
     monkeypatch.setattr(worker.stopping, "wait", lambda seconds: None)
     worker.run()
     assert "it tries again" in caplog.text

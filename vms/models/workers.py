@@ -1,4 +1,4 @@
-"""Who works, and what is done on schedule."""
+"""Heartbeats of workers, and when periodic jobs run next."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 
 class WorkerBeat(models.Model):
-    """A worker process that is, or was, alive. Written every few seconds by itself."""
+    """A worker process that is, or was, alive. The worker writes it every few seconds."""
 
     EVERY = timedelta(seconds=5)
     DEAD_AFTER = timedelta(seconds=60)
@@ -28,7 +28,7 @@ class WorkerBeat(models.Model):
 
 
 class Schedule(models.Model):
-    """When something that is done regularly is done next. Any number of workers may ask; one gets the turn."""
+    """When a periodic job runs next. Any number of workers may call `claim`; one of them gets each run."""
 
     name = models.CharField(max_length=50, primary_key=True)
     next_at = models.DateTimeField()
@@ -37,8 +37,8 @@ class Schedule(models.Model):
         return self.name
 
     @classmethod
-    def turn(cls, name: str, *, every: timedelta) -> bool:
-        """Whether it is time, and nobody else does it."""
+    def claim(cls, name: str, *, every: timedelta) -> bool:
+        """Whether the job is due, and this caller is the one who runs it."""
         now = timezone.now()
         _, is_new = cls.objects.get_or_create(name=name, defaults={"next_at": now + every})
         return is_new or bool(cls.objects.filter(name=name, next_at__lte=now).update(next_at=now + every))

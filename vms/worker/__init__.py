@@ -1,4 +1,4 @@
-"""The worker's process: takes jobs from the engine, and sees to it that there are some."""
+"""The worker process: it runs the jobs of the queue, and enqueues those that are due."""
 
 from vms.worker.process import Worker
 

@@ -1,4 +1,4 @@
-"""The two engines behind one face. An engine carries names and ids; it is never asked how a job ended."""
+"""The two queue backends behind one interface. A queue holds names and ids; nothing reads a result from it."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -15,30 +15,30 @@ from django_tasks_db.management.commands.db_worker import Worker as DatabaseWork
 from django_tasks_db.models import DBTaskResult
 from django_tasks_db.utils import exclusive_transaction, is_locked_database_exception
 
-# Finished jobs are kept for those who look for a fault.
+# Finished jobs are kept for whoever investigates a fault.
 KEPT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do, and from which queue it came."""
+    """What a worker runs, and the queue that it came from."""
 
     queue: str
     run: Callable[[], object]
 
 
-class Engine(Protocol):
-    # What is raised while the engine's server is away.
+class QueueBackend(Protocol):
+    # Raised while the server of the queue is away.
     outages: tuple[type[Exception], ...]
 
-    def take(self, queues: Sequence[str]) -> Job | None:
-        """Take a job off one of these queues, if there is one."""
+    def dequeue(self, queues: Sequence[str]) -> Job | None:
+        """The next job of these queues, or None."""
 
     def forget_finished(self) -> None: ...
 
 
-class DatabaseEngine:
-    """Jobs are rows of django-tasks-db; its own worker runs them."""
+class DatabaseBackend:
+    """Jobs are rows of django-tasks-db, whose own worker runs them."""
 
     outages: tuple[type[Exception], ...] = (DatabaseError,)
 
@@ -48,9 +48,9 @@ class DatabaseEngine:
             max_tasks=None, worker_id=name[:64], excluded_queue_names=[],
         )  # fmt: skip
 
-    def take(self, queues: Sequence[str]) -> Job | None:
+    def dequeue(self, queues: Sequence[str]) -> Job | None:
         ready = DBTaskResult.objects.ready().filter(backend_name="default", queue_name__in=queues)
-        if not ready.exists():  # a look takes no lock
+        if not ready.exists():  # this query takes no lock
             return None
         try:
             with exclusive_transaction(ready.db):
@@ -65,14 +65,14 @@ class DatabaseEngine:
         return Job(row.queue_name, partial(self._worker.run_task, row))
 
     def forget_finished(self) -> None:
-        """Also those that no worker lived to finish."""
+        """Also forget jobs whose worker died."""
         before = timezone.now() - KEPT
         DBTaskResult.objects.finished().filter(finished_at__lt=before).delete()
         DBTaskResult.objects.running().filter(started_at__lt=before).delete()
 
 
-class RedisEngine:
-    """Jobs are RQ's; a worker of RQ's in each thread runs them, without forks, signals and deadlines of its own."""
+class RedisBackend:
+    """Jobs are RQ's. An RQ worker in each thread runs them, without forks, signals and deadlines of its own."""
 
     def __init__(self, name: str) -> None:
         import django_rq  # noqa: PLC0415 - an optional extra
@@ -84,7 +84,7 @@ class RedisEngine:
         self._queues = {queue: django_rq.get_queue(queue, job_class=RqJob) for queue in settings.QUEUES}
         self._own = threading.local()
 
-    def take(self, queues: Sequence[str]) -> Job | None:
+    def dequeue(self, queues: Sequence[str]) -> Job | None:
         asked = [self._queues[name] for name in queues]
         one = asked[0]
         found = one.dequeue_any(
@@ -111,18 +111,18 @@ class RedisEngine:
         return workers[queue.name]
 
     def forget_finished(self) -> None:
-        """RQ forgets by itself what ended; this is for what no worker lived to finish."""
+        """RQ forgets finished jobs by itself; this forgets those whose worker died."""
         from rq.registry import clean_registries  # noqa: PLC0415
 
         for queue in self._queues.values():
             clean_registries(queue)
 
 
-def chosen(name: str) -> Engine:
-    """The engine of the TASKS setting, for the worker of this name."""
+def for_worker(name: str) -> QueueBackend:
+    """The queue backend of the TASKS setting, for the worker of this name."""
     by_redis = str(settings.TASKS["default"]["BACKEND"]).startswith("django_tasks_rq.")
-    return RedisEngine(name) if by_redis else DatabaseEngine(name)
+    return RedisBackend(name) if by_redis else DatabaseBackend(name)
 
 
 def forget_finished() -> None:
-    chosen("cleaner").forget_finished()
+    for_worker("cleaner").forget_finished()

@@ -1,4 +1,4 @@
-"""What makes jobs: the sweep of open operations, clusters that are due, and the schedule. Any number may run."""
+"""The heartbeat of a worker: it says that the worker is alive, and enqueues what is due. Any number may run."""
 
 import time
 from dataclasses import dataclass, field
@@ -10,45 +10,45 @@ from vms import operations, registry
 from vms.models import ClusterSync, WorkerBeat
 from vms.worker import schedule, tasks
 
-# Seconds between two looks, when something is open and when nothing is.
+# Seconds between two ticks, while an operation is open and while none is.
 BUSY, IDLE = 0.25, 0.5
 
-# How often some things are looked at (seconds).
+# Seconds between two checks of each.
 CLUSTERS, ADMISSION, SCHEDULE = 1.0, 2.0, 5.0
 
 
 @dataclass
-class Beat:
-    """One worker's."""
+class Heartbeat:
+    """One worker's: each tick reconciles open operations, cluster syncs and periodic jobs."""
 
     name: str
     _next: dict[str, float] = field(default_factory=dict)
 
-    def turn(self, *, everything: bool = False) -> float:
-        """Do what is due. Returns after how many seconds to look again."""
+    def tick(self, *, everything: bool = False) -> float:
+        """Enqueue what is due. Returns the seconds until the next tick."""
         if everything:
             self._next.clear()
-        if self._is_time("heartbeat", WorkerBeat.EVERY.total_seconds()):
-            self.live()
+        if self._is_due("heartbeat", WorkerBeat.EVERY.total_seconds()):
+            self.record()
         with registry.resolved_once():
             if registry.state().is_fallback:
-                return IDLE  # an unimported or old file is looked at, never worked on
-            busy = operations.sweep(admitting=self._is_time("admission", ADMISSION))
-            if self._is_time("clusters", CLUSTERS):
+                return IDLE  # clusters that are in no database are shown, never operated
+            busy = operations.sweep(admitting=self._is_due("admission", ADMISSION))
+            if self._is_due("clusters", CLUSTERS):
                 enqueue_due_clusters()
-        if self._is_time("schedule", SCHEDULE):
+        if self._is_due("schedule", SCHEDULE):
             schedule.enqueue_due()
         return BUSY if busy else IDLE
 
-    def live(self) -> None:
+    def record(self) -> None:
         WorkerBeat.objects.update_or_create(
             name=self.name, defaults={"seen_at": timezone.now(), "version": settings.VERSION[:40]}
         )
 
-    def end(self) -> None:
+    def remove(self) -> None:
         WorkerBeat.objects.filter(name=self.name).delete()
 
-    def _is_time(self, what: str, every: float) -> bool:
+    def _is_due(self, what: str, every: float) -> bool:
         now = time.monotonic()
         if now < self._next.get(what, 0.0):
             return False
@@ -57,11 +57,11 @@ class Beat:
 
 
 def enqueue_due_clusters() -> None:
-    """Claim the turn of each cluster that is due. Should the job be lost, the turn ends with its lease."""
+    """Claim and enqueue the sync of each cluster that is due. If the job is lost, the claim ends with its lease."""
     now = timezone.now()
     active = [config.cluster_id for config in registry.clusters()]
     waiting = ClusterSync.objects.filter(due_at__gt=now, cluster_id__in=active)
-    later = {str(cluster_id) for cluster_id in waiting.values_list("cluster", flat=True)}
+    not_due = {str(cluster_id) for cluster_id in waiting.values_list("cluster", flat=True)}
     for cluster_id in active:
-        if cluster_id not in later and (attempt := ClusterSync.claim(cluster_id, now)):
+        if cluster_id not in not_due and (attempt := ClusterSync.claim(cluster_id, now)):
             tasks.sync.enqueue(cluster_id, attempt)

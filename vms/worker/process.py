@@ -1,4 +1,4 @@
-"""One worker: a loop that takes jobs, a pool of threads for each queue, and a thread that makes jobs."""
+"""One worker: a loop that takes jobs, a thread pool for each queue, and a thread for the heartbeat."""
 
 import logging
 import os
@@ -13,22 +13,22 @@ from django.db import Error as DatabaseError
 from django.db import connections
 
 from vms.worker import backends
-from vms.worker.heartbeat import Beat
+from vms.worker.heartbeat import Heartbeat
 
 logger = logging.getLogger(__name__)
 
-# Conversations with clusters at once. One that hangs occupies one of them until the gateway's deadline.
+# Jobs at once, by queue. A cluster that hangs occupies a thread until the gateway's deadline.
 THREADS = {"operations": 8, "clusters": 24}
 
-# Seconds until the next look for jobs: after one, after none, and while there is no room for any.
+# Seconds until the next attempt to take a job: after one, after none, and while every thread is busy.
 BUSY, IDLE, FULL = 0.0, 0.2, 0.05
 
-# What runs gets so long to finish (seconds). Rows and their leases take care of the rest.
+# Seconds that running jobs get to finish. Leases take care of the rest.
 DRAIN = 40.0
 
 
-class Pool:
-    """A bounded number of jobs at once."""
+class ThreadPool:
+    """Runs a bounded number of jobs at once."""
 
     def __init__(self, name: str, size: int) -> None:
         self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
@@ -44,7 +44,7 @@ class Pool:
         self._running.add(self._executor.submit(_with_own_connection, run))
 
     def finish(self, timeout: float) -> bool:
-        """Wait for what runs. False when some of it goes on."""
+        """Wait for running jobs. False when some are still running."""
         return not wait(self._running, timeout=timeout).not_done
 
     def close(self) -> None:
@@ -57,66 +57,66 @@ class Worker:
     def __init__(self, *, threads: dict[str, int] | None = None) -> None:
         self.name = f"{socket.gethostname()[:50]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.stopping = threading.Event()
-        self.beat = Beat(self.name)
-        self._engine = backends.chosen(self.name)
-        self._pools = {queue: Pool(queue, size) for queue, size in (threads or THREADS).items()}
+        self.heartbeat = Heartbeat(self.name)
+        self._backend = backends.for_worker(self.name)
+        self._pools = {queue: ThreadPool(queue, size) for queue, size in (threads or THREADS).items()}
 
     def run(self) -> bool:
-        """Work until `stopping` is set; then finish what runs. False when some of it takes too long."""
-        beating = threading.Thread(target=self._repeat, args=(self.beat.turn,), name="beat")
-        beating.start()
-        self._repeat(self._take)
-        beating.join()
+        """Work until `stopping` is set, then finish running jobs. False when some take too long."""
+        heartbeat = threading.Thread(target=self._loop, args=(self.heartbeat.tick,), name="heartbeat")
+        heartbeat.start()
+        self._loop(self._start_next)
+        heartbeat.join()
         drained = self.finish(timeout=DRAIN)
         for pool in self._pools.values():
             pool.close()
-        self._say_goodbye()
+        self._remove_heartbeat()
         return drained
 
-    def turn(self) -> None:
-        """What is due now, once, in this thread: make jobs, and start those that there are."""
-        self.beat.turn(everything=True)
-        while self._take() == BUSY:
+    def tick(self) -> None:
+        """One tick of the heartbeat, in this thread, then start every job that waits."""
+        self.heartbeat.tick(everything=True)
+        while self._start_next() == BUSY:
             pass
 
     def finish(self, *, timeout: float = 30) -> bool:
-        """Wait for what was started."""
+        """Wait for started jobs. False when some are still running after so many seconds."""
         ends = time.monotonic() + timeout
         return all(pool.finish(max(0.0, ends - time.monotonic())) for pool in self._pools.values())
 
-    def _take(self) -> float:
-        """Start a job if there is one, and room for it. Returns after how many seconds to look again."""
+    def _start_next(self) -> float:
+        """Start a job if one waits and a thread is free. Returns the seconds until the next attempt."""
         free = [queue for queue, pool in self._pools.items() if pool.has_room]
-        job = self._engine.take(free) if free else None
+        job = self._backend.dequeue(free) if free else None
         if job is None:
             return IDLE if free else FULL
         self._pools[job.queue].start(job.run)
         return BUSY
 
-    def _repeat(self, work: Callable[[], float]) -> None:
+    def _loop(self, work: Callable[[], float]) -> None:
         away = False
         while not self.stopping.is_set():
             try:
                 pause = work()
                 if away:
-                    logger.warning("The database and the engine answer again.")
+                    logger.warning("The database and the queue answer again.")
                 away = False
-            except self._engine.outages as error:
+            except self._backend.outages as error:
                 if not away:
-                    logger.error("The worker's database or engine does not answer; it tries again: %s", error)
+                    logger.error("The worker's database or queue does not answer; it tries again: %s", error)
                 away, pause = True, 2.0
                 connections.close_all()
             except Exception:
-                logger.exception("The worker stumbled and goes on.")
+                logger.exception("The worker goes on after an error.")
                 pause = 2.0
             self.stopping.wait(pause)
         connections.close_all()
 
-    def _say_goodbye(self) -> None:
+    def _remove_heartbeat(self) -> None:
         try:
-            self.beat.end()
+            self.heartbeat.remove()
         except DatabaseError:
-            logger.warning("The worker ends without a word: the database is away.")
+            logger.warning("The worker cannot remove its heartbeat: the database is away.")
         finally:
             connections.close_all()
 
@@ -125,6 +125,6 @@ def _with_own_connection(run: Callable[[], object]) -> None:
     try:
         run()
     except Exception:
-        logger.exception("A job could not be carried out.")
+        logger.exception("A job failed.")
     finally:
         connections.close_all()

@@ -1,6 +1,6 @@
-"""What the engine carries: the name of a job, and the id of a row. The rows tell what there is to do.
+"""The jobs of the queue: a function's name, and the id of a row, which tells what there is to do.
 
-Any of these may come late, twice, or never. No answer of the engine is looked at.
+Any of these may run late, twice, or never. Nothing reads a result from the queue.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def job(*, queue: str, module: str = "vms.jobs") -> Callable[[Callable[..., None
     what this one left waiting.
     """
 
-    def made(work: Callable[..., None]) -> Task[..., None]:
+    def decorate(work: Callable[..., None]) -> Task[..., None]:
         @wraps(work)
         def run(*ids: object) -> None:
             with registry.resolved_once():
@@ -36,12 +36,12 @@ def job(*, queue: str, module: str = "vms.jobs") -> Callable[[Callable[..., None
         run.__module__, run.__qualname__ = module, work.__name__
         return task(queue_name=queue)(run)
 
-    return made
+    return decorate
 
 
 @job(queue="operations")
 def operate(operation_id: str) -> None:
-    """Send an operation, if it is its turn."""
+    """Send an operation, if it is admitted."""
     operation = Operation.objects.filter(pk=operation_id, state=State.REQUESTED).first()
     if operation is None:
         return
@@ -54,7 +54,7 @@ def operate(operation_id: str) -> None:
 
 @job(queue="clusters")
 def follow(cluster_id: str) -> None:
-    """Look after what was sent to a cluster, and let through what waited for the ends of it."""
+    """Follow what was sent to a cluster, and admit what waited for it to end."""
     operations.follow_all(cluster_id)
     if Operation.objects.waiting().filter(cluster_id=cluster_id).exists():
         operations.admit(cluster_id)
@@ -85,7 +85,7 @@ def _preparation_waits(preparation_id: int, **_kwargs: object) -> None:
 
 @job(queue="clusters")
 def sync(cluster_id: str, attempt: int) -> None:
-    """Read a cluster, if this is still the attempt whose turn it is."""
+    """Sync a cluster, if this attempt is still the latest."""
     config = _active(cluster_id)
     if config is None or not ClusterSync.objects.filter(cluster_id=cluster_id, attempt=attempt).exists():
         return

@@ -1,4 +1,7 @@
-"""Start a program that ends when its starter ends, however that ends: `python -m labportal.leash PARENT PROGRAM…`."""
+"""Run a program that the kernel ends when its parent ends, however the parent ends.
+
+`python -m labportal.parent_watchdog PARENT_PID PROGRAM…`
+"""
 
 import ctypes
 import os
@@ -10,10 +13,10 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     parent, *program = sys.argv[1:]
-    if sys.platform == "linux":  # elsewhere a kill -9 of the starter leaves its programs running
+    if sys.platform == "linux":  # elsewhere a kill -9 of the parent leaves its programs running
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
-        sys.exit("The starter ended before its programs did start.")
+        sys.exit("The parent ended before the program started.")
     os.execv(program[0], program)  # noqa: S606 - the product's own programs
 
 
