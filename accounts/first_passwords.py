@@ -16,8 +16,8 @@ from django.views.decorators.debug import sensitive_variables
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import jobs
+from accounts.concurrency import UNLIMITED_PATHS
 from accounts.models import User
-from accounts.turns import WATCHED
 
 # Without letters and digits that look alike on paper: 59 bits.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -67,7 +67,7 @@ def insist(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Htt
     """Lead who has to change the password to the page for it, and answer nothing else."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path in WATCHED or request.path in map(reverse, OPEN) or not _has_to_change(request):
+        if request.path in UNLIMITED_PATHS or request.path in map(reverse, OPEN) or not _has_to_change(request):
             return get_response(request)
         there = reverse("password_change")
         if request.path.startswith("/api/"):

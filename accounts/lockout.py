@@ -13,7 +13,6 @@ from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from accounts import sessions
 from accounts.models import MAX_NAME, User
 
 
@@ -85,9 +84,3 @@ class RecheckingBackend(ModelBackend):
         if person is None or request is None or AxesProxyHandler.is_allowed(request, {"username": username}):
             return person
         return None
-
-    def get_user(self, user_id: int) -> User | None:
-        person: User | None = sessions.take(user_id)
-        if person is None:
-            return super().get_user(user_id)
-        return person if self.user_can_authenticate(person) else None

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Max, Sum
 from django.utils import timezone
 
-from accounts import trail
+from accounts import audit
 from accounts.models import User
 
 
@@ -37,5 +37,5 @@ def take_off(person: User) -> bool:
     AccessAttempt.objects.filter(username=person.username).delete()
     if held:
         addresses = ", ".join(lock.address for lock in held)
-        trail.record_many([(person, {"locked at": (addresses, "unlocked")})], action=LogEntry.Action.UPDATE)
+        audit.record_many([(person, {"locked at": (addresses, "unlocked")})], action=LogEntry.Action.UPDATE)
     return bool(held)

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
-from accounts import prepared
+from accounts.compiled_queries import CompiledQuery, exist_and_count
 from accounts.confirming import may_not_teach
 from accounts.models import User
 from classes.models import LabClass, Membership
@@ -118,7 +118,7 @@ def navigation(user: User) -> Navigation:
     if not user.is_authenticated:
         return Navigation()
     wanted = (_reasons_for_classes, _looked_after)
-    (has_classes, looks_after), asked = prepared.at_once(user.pk, exist=wanted, counted=_asking)
+    (has_classes, looks_after), asked = exist_and_count(user.pk, exist=wanted, counted=_asking)
     return Navigation(has_classes or user.is_superuser, looks_after, asked)
 
 
@@ -144,6 +144,6 @@ def _asking_for_help(person: int) -> QuerySet[Any, Any]:
     return asking
 
 
-_reasons_for_classes = prepared.Prepared(_why_classes_are_shown)
-_looked_after = prepared.Prepared(_sets_looked_after)
-_asking = prepared.Prepared(_asking_for_help)
+_reasons_for_classes = CompiledQuery(_why_classes_are_shown)
+_looked_after = CompiledQuery(_sets_looked_after)
+_asking = CompiledQuery(_asking_for_help)

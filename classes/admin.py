@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from accounts.choosing import Choosing
+from accounts.autocomplete import CheckedAutocomplete
 from accounts.confirming import ConfirmedPeopleForm
 from accounts.models import User
 from classes import access, releasing, running
@@ -64,7 +64,7 @@ class MembershipInline(ReadOnly, admin.TabularInline[Membership, LabClass]):
 
 
 @admin.register(LabClass)
-class LabClassAdmin(Choosing[LabClass]):
+class LabClassAdmin(CheckedAutocomplete[LabClass]):
     form = LabClassAdminForm
     list_display = ("name", "owner", "starts_on", "ends_on", "machine_count", "member_count")
     list_filter = ("starts_on", "ends_on")

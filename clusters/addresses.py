@@ -3,7 +3,8 @@
 import ipaddress
 import logging
 
-from clusters import audit, proxmox
+from accounts import audit
+from clusters import proxmox
 from clusters.config import MAX_ADDRESSES, ClusterConfig, Trust
 from clusters.models import SECRETS, Cluster
 

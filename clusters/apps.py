@@ -21,6 +21,6 @@ class ClustersConfig(AppConfig):
                 field.name for field in Cluster._meta.concrete_fields if field.name not in {"created_at", "updated_at"}
             ],
             mask_fields=[*SECRETS],
-            mask_callable="clusters.audit.mask",
+            mask_callable="accounts.audit.mask",
         )
         auditlog.register(ClusterNotice, include_fields=["cluster", "text", "shown_from", "shown_until"])

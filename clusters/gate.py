@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from accounts import turns
+from accounts import concurrency
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, LoginState
@@ -38,7 +38,7 @@ class DatabaseGate(proxmox.LoginThrottle):
         while not self._may_try(config):
             if time.monotonic() >= end:
                 raise proxmox.TimedOut(sent=False)
-            with turns.aside():
+            with concurrency.release_slot():
                 time.sleep(0.1)
 
     def _may_try(self, config: ClusterConfig) -> bool:

@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.db import transaction
 
-from clusters import audit
+from accounts import audit
 from clusters.fields import Secret, SecretUnreadable
 from clusters.models import SECRETS, Adoption, Cluster
 

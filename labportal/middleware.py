@@ -12,8 +12,8 @@ from django.middleware.security import SecurityMiddleware
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 
+from accounts.concurrency import UNLIMITED_PATHS
 from accounts.lockout import client_address
-from accounts.turns import WATCHED
 from labportal import errors, proxies
 from vms import database_connectivity, registry
 
@@ -38,7 +38,7 @@ def database_first(get_response: Handler) -> Handler:
     """While the database is away every page says so, also one that would ask it nothing."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path not in WATCHED:
+        if request.path not in UNLIMITED_PATHS:
             try:
                 connection.ensure_connection()
             except DatabaseError as error:

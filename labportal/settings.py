@@ -144,9 +144,8 @@ MIDDLEWARE = [
     "labportal.middleware.tls_is_seen",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "accounts.turns.in_turn",
+    "accounts.concurrency.limit_concurrency",
     "labportal.middleware.database_first",
-    "accounts.sessions.person_along",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -244,7 +243,7 @@ AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = False  # accounts.admin shows what an administrator needs: who is locked
 
 AUDITLOG_DISABLE_REMOTE_ADDR = False
-AUDITLOG_MASK_CALLABLE = "clusters.audit.mask"
+AUDITLOG_MASK_CALLABLE = "accounts.audit.mask"
 AUDITLOG_USE_FK_STRING_REPRESENTATION = True  # names and not numbers
 
 # The browser.
@@ -263,7 +262,6 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 60 * 60  # seconds: a school day
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True  # the next class sits at the same computers

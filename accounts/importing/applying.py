@@ -7,7 +7,7 @@ from auditlog.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 
-from accounts import first_passwords, trail
+from accounts import audit, first_passwords
 from accounts.importing.planning import AccountPlan, AccountReason, AccountRow, Options, plan
 from accounts.models import User
 from accounts.plans import PlanChanged, carry_out
@@ -46,7 +46,7 @@ def _write(fresh: AccountPlan, hashes: dict[int, str]) -> None:
         ],
         batch_size=500,
     )  # fmt: skip
-    trail.record_many(
+    audit.record_many(
         ((person, _recorded(row, None)) for row, person in zip(new, created, strict=True)),
         action=LogEntry.Action.CREATE,
     )
@@ -59,7 +59,7 @@ def _update(rows: list[AccountRow], *, by_superuser: bool) -> None:
     people = User.objects.in_bulk([row.user for row in rows])
     if len(people) != len(rows):
         raise PlanChanged
-    trail.record_many((people[row.user], _recorded(row, people[row.user])) for row in rows)
+    audit.record_many((people[row.user], _recorded(row, people[row.user])) for row in rows)
     protected = User.objects.none() if by_superuser else User.objects.with_rights()
     for row in rows:
         found = User.objects.filter(pk=row.user, **{name: before for name, before, _after in row.changes})
@@ -78,10 +78,10 @@ def _join(members: list[tuple[AccountRow, int]]) -> None:
     )
 
 
-def _recorded(row: AccountRow, before: User | None) -> trail.Changes:
+def _recorded(row: AccountRow, before: User | None) -> audit.Changes:
     """What the audit trail tells of a row."""
     if before is None:
-        changes: trail.Changes = {name: (None, value) for name, value in row.values if value}
+        changes: audit.Changes = {name: (None, value) for name, value in row.values if value}
         changes["username"] = (None, row.username)
     else:
         changes = {name: (old, new) for name, old, new in row.changes}

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import trail
+from accounts import audit
 from accounts.models import User
 from classes.enrolment import waiting_list
 from classes.models import Invite, LabClass
@@ -29,7 +29,7 @@ def revoke(invite: Invite) -> bool:
     with transaction.atomic():
         if not invite.revoke():
             return False
-        trail.record_many([(invite, {"revoked_at": (None, timezone.now().isoformat(timespec="seconds"))})])
+        audit.record_many([(invite, {"revoked_at": (None, timezone.now().isoformat(timespec="seconds"))})])
     return True
 
 

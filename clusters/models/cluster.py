@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from clusters import audit
+from accounts import audit
 from clusters.config import (
     MAX_CLUSTERS,
     ClusterConfig,

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_noop
 
-from accounts import turns
+from accounts import concurrency
 from clusters.config import ClusterConfig, Trust
 from clusters.config import pins as agreed_pins
 from clusters.proxmox import hosts, sockets
@@ -126,7 +126,7 @@ def presented_at(host: str, target: hosts.Target, deadline: sockets.Deadline) ->
 
 def _shown_by(host: str, port: int, deadline: sockets.Deadline) -> tuple[hosts.Target, bytes]:
     try:
-        with turns.aside():
+        with concurrency.release_slot():
             sock, target = sockets.open_to(host, port, deadline)
             sock.close()
             return target, _handshake(host, target, sockets.unverified_context(deadline))
@@ -138,7 +138,7 @@ def _is_trusted_by_system(host: str, target: hosts.Target, shown: bytes, deadlin
     strict = sockets.new_context(deadline)
     strict.load_default_certs()
     try:
-        with turns.aside():
+        with concurrency.release_slot():
             return _handshake(host, target, strict) == shown
     except OSError:
         return False

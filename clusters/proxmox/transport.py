@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
-from accounts import turns
+from accounts import concurrency
 from clusters.config import ClusterConfig
 from clusters.proxmox import errors
 from clusters.proxmox.endpoints import Endpoint, Endpoints, endpoint_health
@@ -137,7 +137,7 @@ class Transport(requests.Session):
 
     def _send_once(self, method: str, url: str, **kwargs: Any) -> requests.Response:
         kwargs |= {"stream": True, "allow_redirects": False, "timeout": self.deadline.seconds}
-        with turns.aside():
+        with concurrency.release_slot():
             return self._checked(self._answer(method, url, **kwargs))
 
     def _answer(self, method: str, url: str, **kwargs: Any) -> requests.Response:

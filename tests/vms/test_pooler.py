@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.db import ProgrammingError, connection
 
 import pvesim
+from accounts.compiled_queries import CompiledQuery
 from accounts.models import User
-from accounts.prepared import Prepared
 from tests.conftest import PASSWORD
 from tests.labs import enter
 from tests.own_database import default_connection, postgres_only, run_in_threads
@@ -65,7 +65,7 @@ def test_a_variable_says_that_the_pooler_can(behind: Any, settings: Any, variabl
 
 def ask_often(errors: list[Exception], number: int) -> None:
     """A person's queries, the same ones in each thread, about as many as make psycopg prepare them."""
-    query = Prepared(lambda pk: User.objects.filter(pk=pk, is_active=bool(number % 2)).values("pk"))
+    query = CompiledQuery(lambda pk: User.objects.filter(pk=pk, is_active=bool(number % 2)).values("pk"))
     try:
         for pk in range(40):
             list(User.objects.filter(pk__in=query.subquery(pk)))

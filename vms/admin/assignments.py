@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.choosing import Choosing
+from accounts.autocomplete import CheckedAutocomplete
 from accounts.downloads import Downloadable
 from vms import preparation
 from vms.admin import bulk
@@ -31,7 +31,7 @@ OVERTAKEN = gettext_lazy(
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(Choosing[Assignment], Downloadable[Assignment]):
+class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment]):
     list_display = ("vm", "user", "assigned_at", "ended_at", "readiness")
     list_filter = (LastsFilter, ClusterOfMachineFilter, "assigned_at")
     list_select_related = ("vm", "user")

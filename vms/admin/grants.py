@@ -7,13 +7,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from accounts.choosing import Choosing
+from accounts.autocomplete import CheckedAutocomplete
 from vms.admin.filters import ClusterFilter
 from vms.models import ClusterGrant, Pool
 
 
 @admin.register(ClusterGrant)
-class ClusterGrantAdmin(Choosing[ClusterGrant]):
+class ClusterGrantAdmin(CheckedAutocomplete[ClusterGrant]):
     list_display = ("cluster", "pool", "user", "machine_set", "is_handed_on", "created_at")
     list_filter = (ClusterFilter,)
     list_select_related = ("cluster", "user", "machine_set")

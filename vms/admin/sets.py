@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.choosing import Choosing
+from accounts.autocomplete import CheckedAutocomplete
 from accounts.confirming import ConfirmedPeopleForm
 from vms.models import MachineSet
 
@@ -18,7 +18,7 @@ class MachineSetForm(ConfirmedPeopleForm):
 
 
 @admin.register(MachineSet)
-class MachineSetAdmin(Choosing[MachineSet]):
+class MachineSetAdmin(CheckedAutocomplete[MachineSet]):
     form = MachineSetForm
     list_display = ("name", "machine_count", "gone_count", "led_by")
     search_fields = ("name", "stewards__username", "machines__name")

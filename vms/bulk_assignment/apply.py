@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import trail
+from accounts import audit
 from accounts.models import User
 from vms import preparation
 from vms.bulk_assignment.lookup import Scope
@@ -63,6 +63,6 @@ def _write(fresh: Plan, by: User) -> None:
         [Assignment(vm_id=row.vm, user_id=row.user, assigned_at=now) for row in at_once], batch_size=500
     )
     rows = Assignment.objects.filter(pk__in=[row.pk for row in made]).select_related("vm", "user")
-    trail.record_many(
+    audit.record_many(
         ((row, {"vm": (None, row.vm), "user": (None, row.user)}) for row in rows), action=LogEntry.Action.CREATE
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import trail
+from accounts import audit
 from vms.models.grants import people_without_grant
 from vms.models.machines import VirtualMachine
 from vms.models.operations import Operation
@@ -61,7 +61,7 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
             ended.update(ended_at=now, kept_until=kept_until)
             theirs = ended.order_by().filter(user=OuterRef("requested_by"), vm=OuterRef("vm"))
             Operation.objects.filter(Exists(theirs)).cancel_unsent(Operation.TAKEN)
-            trail.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
+            audit.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
         return len(rows)
 
 

@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy
 
-from accounts import prepared
+from accounts import audit
+from accounts.compiled_queries import CompiledQuery
 from accounts.models import User
-from clusters import audit
 from clusters.models import Cluster
 
 
@@ -51,7 +51,7 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
 
 def usable_by_each(column: str) -> RawSQL:
     """The primary keys of what those people may use whom an outer query names in this column: not as staff."""
-    return _usable.of_each(column)
+    return _usable.subquery_for_each(column)
 
 
 def _held_by(person: int) -> models.QuerySet[Any, Any]:
@@ -78,9 +78,9 @@ def _granted(among: Callable[[int], models.QuerySet[Any, Any]]) -> Callable[[int
     return build
 
 
-_held = prepared.Prepared(_held_by)
-_usable = prepared.Prepared(_granted(_held_by))
-_described = prepared.Prepared(_granted(_entries_of))
+_held = CompiledQuery(_held_by)
+_usable = CompiledQuery(_granted(_held_by))
+_described = CompiledQuery(_granted(_entries_of))
 
 
 class VirtualMachine(models.Model):

@@ -10,7 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from clusters import audit, importing
+from accounts import audit
+from clusters import importing
 from clusters.config import ClusterFile, ClusterFileError, inspect, read_bytes
 from clusters.database_errors import PlainCommand
 from clusters.importing import Options, Plan, Verdict

@@ -4,7 +4,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from clusters import audit, keys
+from accounts import audit
+from clusters import keys
 from clusters.database_errors import PlainCommand
 from clusters.management.commands.import_clusters import system_user
 

@@ -17,7 +17,7 @@ admin.site.unregister(LogEntry)
 
 
 @admin.register(LogEntry)
-class TrailAdmin(Downloadable[LogEntry]):
+class AuditLogAdmin(Downloadable[LogEntry]):
     list_display = ("timestamp", "who", "action", "object_repr", "what")
     list_filter = ("action", ("content_type", admin.RelatedOnlyFieldListFilter), "timestamp")
     list_select_related = ("actor", "content_type")

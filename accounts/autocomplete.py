@@ -1,4 +1,4 @@
-"""Choosing a person or a machine by typing a part of its name, in the admin."""
+"""CheckedAutocomplete a person or a machine by typing a part of its name, in the admin."""
 
 from typing import Any, TypeVar
 
@@ -12,18 +12,18 @@ M = TypeVar("M", bound=models.Model)
 DIGITS = 18  # fewer than the largest number of a database has
 
 
-def _numbers(value: Any) -> list[str]:
+def _primary_keys(value: Any) -> list[str]:
     return [one for one in map(str, value or ()) if one.isdecimal() and len(one) <= DIGITS]
 
 
-class OneByNumber(AutocompleteSelect):
+class CheckedSelect(AutocompleteSelect):
     """Django 5.2 looks up what was sent before it is known to be a number, and fails where it is none."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, _numbers(value), attr)
+        return super().optgroups(name, _primary_keys(value), attr)
 
 
-class ManyByNumber(AutocompleteSelectMultiple):
+class CheckedSelectMultiple(AutocompleteSelectMultiple):
     """The same; what is too long for a number of the database is shortened to something that is none."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
@@ -31,18 +31,18 @@ class ManyByNumber(AutocompleteSelectMultiple):
         return [one if len(one) <= DIGITS else f"{one[:DIGITS]}…" for one in sent or ()]
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, _numbers(value), attr)
+        return super().optgroups(name, _primary_keys(value), attr)
 
 
-class Choosing(admin.ModelAdmin[M]):
+class CheckedAutocomplete(admin.ModelAdmin[M]):
     """`autocomplete_fields` that answer to nonsense with a message at the field."""
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
-            kwargs.setdefault("widget", OneByNumber(db_field, self.admin_site, using=kwargs.get("using")))
+            kwargs.setdefault("widget", CheckedSelect(db_field, self.admin_site, using=kwargs.get("using")))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
-            kwargs.setdefault("widget", ManyByNumber(db_field, self.admin_site, using=kwargs.get("using")))
+            kwargs.setdefault("widget", CheckedSelectMultiple(db_field, self.admin_site, using=kwargs.get("using")))
         return super().formfield_for_manytomany(db_field, request, **kwargs)

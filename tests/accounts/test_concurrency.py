@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 
-from accounts import turns
+from accounts import concurrency
 from clusters import proxmox
 from pvesim.clock import ManualClock
 from tests.labs import Lab, building_a, clock, sim
@@ -25,7 +25,7 @@ def two_at_once(settings: Any) -> None:
 
 
 def ask_together(view: Callable[[HttpRequest], HttpResponse], count: int) -> list[HttpResponse]:
-    ask = turns.in_turn(view)
+    ask = concurrency.limit_concurrency(view)
     with ThreadPoolExecutor(count) as pool:
         return [future.result(timeout=TIMEOUT) for future in [pool.submit(ask, HttpRequest()) for _ in range(count)]]
 
@@ -54,7 +54,7 @@ def test_a_page_that_waits_for_somebody_else_lets_others_go_on() -> None:
     three = met(3, TIMEOUT)
 
     def view(request: HttpRequest) -> HttpResponse:
-        with turns.aside():
+        with concurrency.release_slot():
             return HttpResponse(str(three()))
 
     assert [answer.content for answer in ask_together(view, 3)] == [b"True"] * 3
@@ -66,7 +66,7 @@ def test_within_a_transaction_a_page_keeps_its_place(settings: Any) -> None:
     two = met(2, 0.2)
 
     def view(request: HttpRequest) -> HttpResponse:
-        with closing(connection), transaction.atomic(), turns.aside():
+        with closing(connection), transaction.atomic(), concurrency.release_slot():
             return HttpResponse(str(two()))
 
     assert [answer.content for answer in ask_together(view, 2)] == [b"False"] * 2
@@ -82,7 +82,7 @@ def test_a_page_that_waits_for_a_cluster_lets_others_go_on(building_a: Lab, cloc
             pve.version()
         return HttpResponse()
 
-    ask = turns.in_turn(view)
+    ask = concurrency.limit_concurrency(view)
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(ask, HttpRequest()) for _ in range(3)]
         wait_until(lambda: building_a.pve.count("GET", "version") == 3)
@@ -96,7 +96,7 @@ def test_a_watcher_waits_for_nobody(settings: Any) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(str(three()))
 
-    ask, watcher = turns.in_turn(view), HttpRequest()
+    ask, watcher = concurrency.limit_concurrency(view), HttpRequest()
     watcher.path = "/healthz"
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(ask, [HttpRequest(), HttpRequest(), watcher]))
@@ -107,7 +107,7 @@ def test_a_page_that_fails_makes_room() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         raise LookupError
 
-    ask = turns.in_turn(view)
+    ask = concurrency.limit_concurrency(view)
     for _ in range(3):
         with pytest.raises(LookupError):
             ask(HttpRequest())
@@ -118,11 +118,11 @@ def test_who_stands_aside_twice_gives_away_one_place() -> None:
 
     def view(request: HttpRequest) -> HttpResponse:
         if request.path == "aside":
-            with turns.aside(), turns.aside():
+            with concurrency.release_slot(), concurrency.release_slot():
                 return HttpResponse(str(go.wait(TIMEOUT)))
         return HttpResponse(str(inside()))
 
-    ask = turns.in_turn(view)
+    ask = concurrency.limit_concurrency(view)
     waits = HttpRequest()
     waits.path = "aside"
     with ThreadPoolExecutor(4) as pool:
@@ -146,8 +146,8 @@ class Full:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/vms/", "/metrics/"])
 def test_what_machines_watch_is_told_also_when_every_place_is_taken(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    monkeypatch.setattr(turns.threading, "Semaphore", Full)
-    ask, request = turns.in_turn(lambda _: HttpResponse("told")), HttpRequest()
+    monkeypatch.setattr(concurrency.threading, "Semaphore", Full)
+    ask, request = concurrency.limit_concurrency(lambda _: HttpResponse("told")), HttpRequest()
     request.path = path
     if path in {"/healthz", "/readyz", "/metrics"}:
         assert ask(request).content == b"told"

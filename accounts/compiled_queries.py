@@ -1,7 +1,7 @@
-"""Queries about a person that are put together once in a process, and asked for one person after the other.
+"""Queries about one person that Django compiles to SQL once in a process, with the person as a parameter.
 
-Django takes several milliseconds to turn nested subqueries into SQL, on every page of every student; the database
-answers in a fraction of that. What differs from person to person is a parameter.
+Compiling the nested subqueries of visibility takes longer than asking the database. Measured in one run, the list of
+two machines takes 10 ms of CPU with this, and 23 ms without (2.3 times; a poll that changes nothing 1.7 times).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-# Stands for the person while the SQL is made. No primary key is negative.
-SOMEBODY = -2_000_000_011
+# Stands for the person while the SQL is compiled. No primary key is negative.
+SENTINEL_PK = -2_000_000_011
 
 
-class Prepared:
+class CompiledQuery:
     """A query in which nothing but a person's primary key changes: no moment, no setting, no other argument.
 
     `build` gets the key and returns a queryset of one column. Raises `ValueError` when the key is not part of it,
@@ -30,26 +30,26 @@ class Prepared:
         """For `…__in`."""
         return RawSQL(*self.sql(person))  # noqa: S611 - Django made it, of nobody's words
 
-    def of_each(self, column: str) -> RawSQL:
+    def subquery_for_each(self, column: str) -> RawSQL:
         """For `…__in`, about whomever each row of the outer query names in this column, like `"table"."user_id"`."""
-        sql, parameters = self.sql(SOMEBODY)
-        places = tuple(column if one == SOMEBODY else "%s" for one in parameters)
-        return RawSQL(sql % places, [one for one in parameters if one != SOMEBODY])  # noqa: S611 - as above
+        sql, parameters = self.sql(SENTINEL_PK)
+        places = tuple(column if one == SENTINEL_PK else "%s" for one in parameters)
+        return RawSQL(sql % places, [one for one in parameters if one != SENTINEL_PK])  # noqa: S611 - as above
 
     def sql(self, person: int) -> tuple[str, tuple[Any, ...]]:
         if connection.vendor not in self._by_vendor:
             self._by_vendor[connection.vendor] = self._compiled()
         sql, parameters = self._by_vendor[connection.vendor]
-        return sql, tuple(person if one == SOMEBODY else one for one in parameters)
+        return sql, tuple(person if one == SENTINEL_PK else one for one in parameters)
 
     def _compiled(self) -> tuple[str, tuple[Any, ...]]:
-        sql, parameters = self._build(SOMEBODY).query.sql_with_params()
-        if SOMEBODY not in parameters:
-            raise ValueError("A prepared query that asks for nobody would answer everybody alike.")
+        sql, parameters = self._build(SENTINEL_PK).query.sql_with_params()
+        if SENTINEL_PK not in parameters:
+            raise ValueError("A compiled query without the person in it would answer everybody alike.")
         return sql, parameters
 
 
-def at_once(person: int, *, exist: Sequence[Prepared], counted: Prepared) -> tuple[list[bool], int]:
+def exist_and_count(person: int, *, exist: Sequence[CompiledQuery], counted: CompiledQuery) -> tuple[list[bool], int]:
     """Whether each of these finds a row, and how many rows the last one has: in one query."""
     parts = [one.sql(person) for one in (*exist, counted)]
     asked = [f"EXISTS ({sql})" for sql, _parameters in parts[:-1]]
