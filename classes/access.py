@@ -90,7 +90,7 @@ def why_not_lead(person: User, lab_class: LabClass, *, by: User) -> str:
     if not person.may_teach:
         return may_not_teach([person])
     if is_student(person, lab_class) and not is_administrator(by):
-        text = _("%(person)s is a student of this class. Only an administrator can let a student run it.")
+        text = _("%(person)s is a student of this class. Only an administrator can make a student co-owner or owner.")
         return text % {"person": person.get_username()}
     return ""
 

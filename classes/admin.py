@@ -31,8 +31,8 @@ class LabClassAdminForm(ConfirmedPeopleForm):
         max_length=300,
         required=False,
         help_text=gettext_lazy(
-            "A join link of the predecessor, or its last part. It can be guessed, so it lets in only people on the "
-            "list of the class. It is not shown again."
+            "A join link of the old portal, or its last part. It can be guessed, so it admits only people on the "
+            "list of the class. The link is not shown again."
         ),
     )
 
@@ -51,7 +51,7 @@ class LabClassAdminForm(ConfirmedPeopleForm):
     def clean_old_link(self) -> str:
         token = str(self.cleaned_data["old_link"]).rstrip("/").rpartition("/")[2]
         if token and Invite.objects.by_token(token):
-            raise forms.ValidationError(_("This link opens a class already."))
+            raise forms.ValidationError(_("This link already opens a class."))
         return token
 
 
@@ -123,7 +123,7 @@ class LabClassAdmin(CheckedAutocomplete[LabClass]):
         """Its machines are prepared as the class is set, which the page of confirmation says."""
         person: Any = request.user
         if not releasing.delete(obj, way="", by=person):
-            messages.info(request, _("It is deleted as soon as its machines are ready for the next person."))
+            messages.info(request, _("The class will be deleted when its machines are ready for the next person."))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LabClass]) -> None:
         for lab_class in queryset:

@@ -64,7 +64,7 @@ class GrantsForm(forms.Form):
         if lab_class:
             granted = ClusterGrant.objects.filter(machine_set=lab_class.machine_set_id, **SAME_PLACE)
             self.offered = self.offered.filter(~Exists(granted))
-            self.fields["grants"].label = _("Others that you can add")
+            self.fields["grants"].label = _("Add clusters and pools")
         self.fields["grants"].queryset = self.offered  # type: ignore[attr-defined]
 
 
@@ -82,22 +82,22 @@ class PersonForm(forms.Form):
 
 
 class RosterForm(TableForm):
-    text_help = gettext_lazy("User names, one a line, or a table with them in the first column.")
+    text_help = gettext_lazy("One user name per line, or a table with the user names in the first column.")
 
     at_once = forms.BooleanField(
         label=gettext_lazy("Enrol now"),
         required=False,
         initial=True,
-        help_text=gettext_lazy("Otherwise they are on the list, and join with the invite."),
+        help_text=gettext_lazy("Otherwise they are put on the list and join with the invite."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["text"].label = gettext_lazy("Or write them here")
+        self.fields["text"].label = gettext_lazy("Or type them here")
 
 
 class AssignmentTableForm(TableForm):
-    text_help = gettext_lazy("Lines of username,cluster,vmid or username,machine name.")
+    text_help = gettext_lazy("One assignment per line: username,cluster,vmid or username,machine name.")
 
     end_first = forms.BooleanField(
         label=gettext_lazy("Reassign machines that are already assigned"),
@@ -107,7 +107,7 @@ class AssignmentTableForm(TableForm):
     way = forms.ChoiceField(
         label=gettext_lazy("Before the next person gets a reassigned machine"),
         required=False,
-        choices=[("", gettext_lazy("As set for the class")), *Preparation.Way.choices],
+        choices=[("", gettext_lazy("Use the class's setting")), *Preparation.Way.choices],
         help_text=gettext_lazy("A machine without the baseline snapshot is shut down instead of reverted."),
     )
 
@@ -124,7 +124,7 @@ class CodeForm(forms.Form):
         label=gettext_lazy("Code"),
         max_length=40,
         widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}),
-        help_text=gettext_lazy("As your teacher wrote it. Capitals and dashes do not matter."),
+        help_text=gettext_lazy("The code from your teacher. Upper and lower case and dashes don't matter."),
     )
 
 

@@ -18,7 +18,7 @@ def why_not(person: User, *, by: User) -> str:
     said = {"person": person.get_username()}
     taught = LabClass.objects.taught_by(by)
     if Membership.objects.live().filter(user=person).exclude(lab_class__in=taught.values("pk")).exists():
-        return _("%(person)s is enrolled with another teacher, too. Ask an administrator.") % said
+        return _("%(person)s is also enrolled with another teacher. Ask an administrator.") % said
     held = Assignment.objects.live().filter(user=person)
     if held.exclude(vm__class_machine__lab_class__in=taught.values("pk")).exists():
         return _("%(person)s has machines outside your classes. Ask an administrator.") % said
@@ -31,9 +31,9 @@ def _about(person: User) -> str:
     if not person.is_active:
         return _("%(person)s is deactivated. Ask an administrator.") % said
     if person.signs_in_elsewhere:
-        return _("The password of %(person)s is kept elsewhere. Ask an administrator.") % said
+        return _("The password of %(person)s is not managed by this portal. Ask an administrator.") % said
     if _has_rights(person):
-        return _("%(person)s is no plain student: the account has a group or rights. Ask an administrator.") % said
+        return _("The account of %(person)s has a group or permissions, so only an administrator can do this.") % said
     return ""
 
 

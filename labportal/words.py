@@ -86,7 +86,7 @@ NAMES = [
     gettext_noop("first day"),
     gettext_noop("first name"),
     gettext_noop("followed until"),
-    gettext_noop("for how many people"),
+    gettext_noop("maximum number of people"),
     gettext_noop("further addresses"),
     gettext_noop("gone at"),
     gettext_noop("gone"),

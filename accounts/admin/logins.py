@@ -46,7 +46,7 @@ def new_password(request: HttpRequest, model_admin: Admin, pk: int) -> HttpRespo
             raise first_passwords.Changed
         password = first_passwords.give(person, seen=str(kept["state"]))
     except first_passwords.Changed:
-        messages.error(request, _("This was done already, or the page is too old. Nothing was changed now."))
+        messages.error(request, _("This has already been done, or the page is out of date. Nothing was changed."))
         return redirect("admin:accounts_user_change", pk)
     model_admin.log_change(request, person, "A new first password was given.")
     return _page(request, model_admin, person, {"what": "given", "password": password})

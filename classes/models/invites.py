@@ -61,7 +61,7 @@ class Invite(models.Model):
     code_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001 - unique
     expires_at = models.DateTimeField(gettext_lazy("valid until"), default=in_a_week)
     max_uses = models.PositiveIntegerField(
-        gettext_lazy("for how many people"), default=30, validators=[MinValueValidator(1), MaxValueValidator(5000)]
+        gettext_lazy("maximum number of people"), default=30, validators=[MinValueValidator(1), MaxValueValidator(5000)]
     )
     uses = models.PositiveIntegerField(default=0, editable=False)
     restricted_to_roster = models.BooleanField(
@@ -72,7 +72,7 @@ class Invite(models.Model):
     is_old_link = models.BooleanField(
         default=False,
         editable=False,
-        help_text=gettext_lazy("A link of the predecessor that an administrator honours."),
+        help_text=gettext_lazy("A link of the old portal that an administrator honours."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(

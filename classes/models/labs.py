@@ -40,13 +40,13 @@ def validate_links(text: str) -> None:
     check = URLValidator(schemes=["http", "https"])
     links = links_in(text)
     if len(links) > MOST_LINKS:
-        raise ValidationError(_("These are more than %(most)d links. Keep the best.") % {"most": MOST_LINKS})
+        raise ValidationError(_("Too many links: at most %(most)d are allowed. Remove some.") % {"most": MOST_LINKS})
     for number, link in enumerate(links, 1):
         try:
             check(link.url)
         except ValidationError:
             raise ValidationError(
-                _("Link %(number)d: write an address that begins with https://, then a space and a title.")
+                _("Link %(number)d: enter an address that begins with https://, then a space and a title.")
                 % {"number": number}
             ) from None
 
@@ -82,13 +82,13 @@ class LabClass(models.Model):
         gettext_lazy("description"),
         max_length=2000,
         blank=True,
-        help_text=gettext_lazy("What it is about, in a few sentences."),
+        help_text=gettext_lazy("A few sentences about the class."),
     )
     lesson = models.TextField(
         gettext_lazy("lesson"),
         max_length=20_000,
         blank=True,
-        help_text=gettext_lazy("What everybody in the class reads. Plain text."),
+        help_text=gettext_lazy("Everyone in the class sees this text. Plain text only."),
     )
     links = models.TextField(
         gettext_lazy("links"),
@@ -121,19 +121,19 @@ class LabClass(models.Model):
         validators=[
             RegexValidator(
                 r"\A[A-Za-z][A-Za-z0-9_-]{1,39}\Z",
-                gettext_lazy("A snapshot's name begins with a letter and has 2 to 40 letters, digits, - and _."),
+                gettext_lazy("Enter 2 to 40 letters, digits, - or _, beginning with a letter."),
             )
         ],
-        help_text=gettext_lazy("Name of the snapshot to which machines of the class are reverted."),
+        help_text=gettext_lazy("The snapshot that the machines of the class are reverted to."),
     )
     freed_machines = models.CharField(
-        gettext_lazy("freed machines"),
+        gettext_lazy("released machines"),
         max_length=10,
         choices=Preparation.Way,
         default=Preparation.Way.REVERT,
         help_text=gettext_lazy(
-            "What happens to a machine before the next person gets it. The page on which you free one proposes this. "
-            "A machine without the baseline snapshot is shut down instead of reverted."
+            "How a machine is prepared for the next person. You can choose otherwise whenever you release one. A "
+            "machine without the baseline snapshot is shut down instead of reverted."
         ),
     )
     owner = models.ForeignKey(
@@ -147,10 +147,12 @@ class LabClass(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(
-        null=True, editable=False, help_text=gettext_lazy("When somebody ended the class, or its last day was over.")
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("When somebody ended the class, or the day after its last day."),
     )
     is_being_deleted = models.BooleanField(
-        default=False, editable=False, help_text=gettext_lazy("It is deleted as soon as its machines are ready.")
+        default=False, editable=False, help_text=gettext_lazy("The class will be deleted when its machines are ready.")
     )
 
     objects: ClassVar[Any] = LabClassQuerySet.as_manager()
@@ -220,9 +222,11 @@ class ClassMachine(models.Model):
     vm = models.OneToOneField(
         VirtualMachine, models.CASCADE, related_name="class_machine", verbose_name=gettext_lazy("machine")
     )
-    is_kept_back = models.BooleanField(default=False, help_text=gettext_lazy("Given by hand only, never by itself."))
+    is_kept_back = models.BooleanField(
+        default=False, help_text=gettext_lazy("Assigned by hand only, never automatically.")
+    )
     is_leaving = models.BooleanField(
-        default=False, help_text=gettext_lazy("It leaves the class as soon as it is ready for somebody else.")
+        default=False, help_text=gettext_lazy("The machine leaves the class as soon as it is ready for somebody else.")
     )
     adopted_at = models.DateTimeField(default=timezone.now)
     adopted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")

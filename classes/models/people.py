@@ -39,14 +39,14 @@ class Membership(models.Model):
     )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     listed_at = models.DateTimeField(
-        default=timezone.now, help_text=gettext_lazy("When the person came on the list, or joined.")
+        default=timezone.now, help_text=gettext_lazy("When the person was put on the list or joined.")
     )
     joined_at = models.DateTimeField(
-        null=True, blank=True, help_text=gettext_lazy("Empty: on the list, and has not joined yet.")
+        null=True, blank=True, help_text=gettext_lazy("Empty: on the list, not joined yet.")
     )
     left_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty while it lasts."))
     waiting_since = models.DateTimeField(
-        null=True, blank=True, help_text=gettext_lazy("The place in the queue for a machine.")
+        null=True, blank=True, help_text=gettext_lazy("Position in the line for a machine.")
     )
 
     objects: ClassVar[Any] = MembershipQuerySet.as_manager()

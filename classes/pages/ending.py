@@ -44,11 +44,11 @@ def reopen(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     given = releasing.reopen(lab_class)
     messages.success(request, _("The class “%(name)s” is open again.") % {"name": lab_class.name})
     if was_past:
-        messages.info(request, _("Its last day was over, so it was removed. Set a new one on the page “Settings”."))
-    if given:
-        text = ngettext(
-            "%(n)d person has the kept machine again.", "%(n)d people have their kept machines again.", given
+        messages.info(
+            request, _("The last day was in the past, so it was removed. Set a new one on the page “Settings”.")
         )
+    if given:
+        text = ngettext("%(n)d person has their machine again.", "%(n)d people have their machines again.", given)
         messages.success(request, text % {"n": given})
     return redirect("classes-machines", pk)
 
@@ -68,8 +68,8 @@ def delete(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         messages.warning(request, changed())
         return redirect(request.path)
     if is_gone:
-        messages.success(request, _("The class “%(name)s” is deleted.") % {"name": lab_class.name})
+        messages.success(request, _("The class “%(name)s” was deleted.") % {"name": lab_class.name})
         return redirect("classes-list")
-    text = _("The class “%(name)s” has ended, and is deleted as soon as its machines are ready.")
+    text = _("The class “%(name)s” has ended. It will be deleted when its machines are ready.")
     messages.success(request, text % {"name": lab_class.name})
     return redirect("classes-machines", pk)

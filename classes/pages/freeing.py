@@ -32,12 +32,12 @@ def tell(request: AuthenticatedHttpRequest, freed: list[Preparation]) -> None:
     waits = sum(one.state == Preparation.State.OPEN for one in freed)
     ready = len(freed) - waits
     if ready:
-        text = ngettext("%(n)d machine is free.", "%(n)d machines are free.", ready)
+        text = ngettext("%(n)d machine is available.", "%(n)d machines are available.", ready)
         messages.success(request, text % {"n": ready})
     if waits:
         text = ngettext(
-            "%(n)d machine is being prepared. Nobody gets it before it is ready.",
-            "%(n)d machines are being prepared. Nobody gets them before they are ready.",
+            "%(n)d machine is being prepared for the next person.",
+            "%(n)d machines are being prepared for the next person.",
             waits,
         )
         messages.success(request, text % {"n": waits})

@@ -90,5 +90,5 @@ def revoke(request: AuthenticatedHttpRequest, pk: int, invite: int) -> HttpRespo
     lab_class = access.find(request.user, pk, Right.RUN)
     found = get_object_or_404(Invite, pk=invite, lab_class=lab_class)
     if inviting.revoke(found):
-        messages.success(request, _("The invite is revoked."))
+        messages.success(request, _("The invite was revoked."))
     return redirect("classes-invite", pk)

@@ -122,17 +122,19 @@ def _too_many(request: AuthenticatedHttpRequest) -> HttpResponse:
 def _tell(request: AuthenticatedHttpRequest, joined: membership.Joined) -> None:
     name = joined.lab_class.name
     if not joined.is_new:
-        messages.info(request, _("You are in “%(name)s” already.") % {"name": name})
+        messages.info(request, _("You are already in “%(name)s”.") % {"name": name})
     elif joined.machine:
         said = {"name": name, "machine": joined.machine.display_name}
-        messages.success(request, _("You are in “%(name)s”. Your machine is %(machine)s.") % said)
+        messages.success(request, _("You joined “%(name)s”. Your machine is %(machine)s.") % said)
     elif not joined.before:
-        text = _("You are in “%(name)s”, and next in line for a machine. You get one automatically.")
+        text = _("You joined “%(name)s”. You are next in line for a machine and get one automatically.")
         messages.success(request, text % {"name": name})
     else:
         text = ngettext(
-            "You are in “%(name)s” and wait for a machine: %(n)d person is ahead of you. You get one automatically.",
-            "You are in “%(name)s” and wait for a machine: %(n)d people are ahead of you. You get one automatically.",
+            "You joined “%(name)s” and are waiting for a machine. %(n)d person is ahead of you. You get one "
+            "automatically.",
+            "You joined “%(name)s” and are waiting for a machine. %(n)d people are ahead of you. You get one "
+            "automatically.",
             joined.before,
         )
         messages.success(request, text % {"name": name, "n": joined.before})

@@ -57,7 +57,7 @@ def new_password(request: AuthenticatedHttpRequest, pk: int, member: int) -> Htt
         return _page(request, lab_class, row, "ask", shown=signed.dumps(PURPOSE, request, kept))
     password = _given(request, row.user)
     if not password:
-        messages.error(request, _("This was done already, or the page is too old. Nothing was changed now."))
+        messages.error(request, _("This has already been done, or the page is out of date. Nothing was changed."))
         return redirect("classes-login", pk, member)
     return _page(request, lab_class, row, "given", password=password)
 

@@ -102,7 +102,7 @@ def adopt(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     except running.Taken:
         messages.error(request, _("No machine was added: one of them is no longer available. Choose again."))
     else:
-        text = ngettext("%(n)d machine is in the class now.", "%(n)d machines are in the class now.", taken)
+        text = ngettext("%(n)d machine was added.", "%(n)d machines were added.", taken)
         messages.success(request, text % {"n": taken})
     return redirect("classes-machines", pk)
 
@@ -122,16 +122,19 @@ def assign(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
             raise running.Taken
         running.assign(member, machine)
     except running.NotReady:
-        text = _("%(machine)s is not ready for the next person. Wait until it is, or choose below what becomes of it.")
+        text = _("%(machine)s is not ready for the next person. Wait until it is, or choose below how to prepare it.")
         messages.error(request, text % {"machine": machine.display_name})
     except running.Taken:
         messages.error(
             request,
-            _("Nothing was changed: the machine or the person is no longer free. Check the page and try again."),
+            _(
+                "Nothing was changed: the machine is no longer available, or the person already has one. Check the "
+                "page and try again."
+            ),
         )
     else:
         said = {"machine": machine.display_name, "person": person.username}
-        messages.success(request, _("%(person)s has %(machine)s now.") % said)
+        messages.success(request, _("%(machine)s is now assigned to %(person)s.") % said)
     return redirect("classes-machines", pk)
 
 
@@ -167,7 +170,7 @@ def unassign_many(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def _unassign(request: AuthenticatedHttpRequest, lab_class: LabClass, machines: list[int]) -> HttpResponse:
     choice = Choice(request, releasing.unreleased(lab_class).filter(vm__in=machines))
     if not choice.outlooks:
-        messages.info(request, _("Nobody has this machine, or it is being prepared already."))
+        messages.info(request, _("This machine is not assigned, or it is already being prepared."))
         return redirect("classes-machines", lab_class.pk)
     if choice.is_made:
         try:
@@ -197,9 +200,9 @@ def drop(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
         return redirect(request.path)
     freeing.tell(request, freed)
     if ClassMachine.objects.filter(vm=machine).exists():
-        text = _("%(machine)s leaves the class as soon as it is ready.")
+        text = _("%(machine)s leaves the class when it is ready.")
     else:
-        text = _("%(machine)s is not in the class any more.")
+        text = _("%(machine)s was removed from the class.")
     messages.success(request, text % {"machine": machine.display_name})
     return redirect("classes-machines", pk)
 
@@ -211,5 +214,5 @@ def keep_longer(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResp
     lab_class = access.find(request.user, pk, Right.RUN)
     machine = _own_machine(lab_class, vm)
     if preparation.keep_longer(releasing.unreleased(lab_class).filter(vm=machine)):
-        messages.success(request, _("%(machine)s is kept longer.") % {"machine": machine.display_name})
+        messages.success(request, _("%(machine)s will be kept longer.") % {"machine": machine.display_name})
     return redirect("classes-machines", pk)

@@ -69,7 +69,7 @@ def create(request: AuthenticatedHttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and places_form.is_valid():
         grants = places_form.cleaned_data["grants"]
         lab_class = running.create(form.save(commit=False), owner=request.user, grants=grants)
-        messages.success(request, _("The class is created. Now add machines, then invite people."))
+        messages.success(request, _("The class was created. Now add machines, then invite people."))
         return redirect("classes-machines", lab_class.pk)
     may_choose = access.own_grants(request.user).exists()
     context = {"form": form, "places": places_form, "may_choose": may_choose}
@@ -129,7 +129,7 @@ def places(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     form = GrantsForm(request.POST, teacher=request.user)
     if form.is_valid():
         running.hand_on(lab_class, form.cleaned_data["grants"], by=request.user)
-        messages.success(request, _("The class can use these clusters and pools now."))
+        messages.success(request, _("The class can now use these clusters and pools."))
     else:
         messages.error(request, _("Choose at least one cluster or pool."))
     return redirect("classes-settings", pk)

@@ -30,7 +30,7 @@ from vms.pages.release_choice import Choice, changed
 PURPOSE = "class-people"
 
 # What the page of somebody who goes offers besides.
-STAYS = [(membership.KEEP, gettext_lazy("The person keeps it, outside the class"))]
+STAYS = [(membership.KEEP, gettext_lazy("The person keeps the machine outside the class"))]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def remove(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespo
         messages.warning(request, changed())
         return redirect(request.path)
     freeing.tell(request, freed)
-    messages.success(request, _("%(person)s is not in the class any more.") % {"person": leaving.user.username})
+    messages.success(request, _("%(person)s was removed from the class.") % {"person": leaving.user.username})
     return redirect("classes-people", pk)
 
 
@@ -134,7 +134,7 @@ def wait(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespons
     waiting = _member(lab_class, member)
     if membership.wait_again(waiting):
         said = {"person": waiting.user.username}
-        messages.success(request, _("%(person)s is in line for a machine.") % said)
+        messages.success(request, _("%(person)s is now in line for a machine.") % said)
     return redirect("classes-people", pk)
 
 

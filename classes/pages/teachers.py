@@ -58,9 +58,9 @@ def _add(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse
         messages.error(request, str(refusal))
         return redirect("classes-teachers", lab_class.pk)
     if new:
-        messages.success(request, _("%(person)s runs the class with you now.") % {"person": person.username})
+        messages.success(request, _("%(person)s is now a co-owner.") % {"person": person.username})
     else:
-        messages.info(request, _("%(person)s runs the class already.") % {"person": person.username})
+        messages.info(request, _("%(person)s already runs the class.") % {"person": person.username})
     return redirect("classes-teachers", lab_class.pk)
 
 
@@ -89,7 +89,7 @@ def remove(request: AuthenticatedHttpRequest, pk: int, person: int) -> HttpRespo
     if request.method != "POST":
         return _confirm(request, lab_class, found, "remove")
     running.remove_co_owner(lab_class, found)
-    messages.success(request, _("%(person)s does not run the class any more.") % {"person": found.username})
+    messages.success(request, _("%(person)s is no longer a co-owner.") % {"person": found.username})
     return redirect("classes-teachers", pk)
 
 
@@ -109,9 +109,9 @@ def transfer(request: AuthenticatedHttpRequest, pk: int, person: int) -> HttpRes
     try:
         running.transfer(lab_class, found, by=request.user)
     except running.Taken:
-        messages.error(request, _("Nothing was changed: this person is not a co-owner any more."))
+        messages.error(request, _("Nothing was changed: this person is no longer a co-owner."))
     except running.NotAllowed as refused:
         messages.error(request, str(refused))
     else:
-        messages.success(request, _("The class belongs to %(person)s now.") % {"person": found.username})
+        messages.success(request, _("%(person)s is now the owner of the class.") % {"person": found.username})
     return redirect("classes-teachers", pk)

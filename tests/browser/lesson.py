@@ -99,9 +99,9 @@ async def take_machines(lesson: Lesson) -> str:
     for number in (1, 2, 3):
         await page.get_by_label(f"web201-{number:02}").check()
     await page.get_by_role("button", name="Add selected").click()
-    await expect(page.get_by_text("3 machines are in the class now.")).to_be_visible()
+    await expect(page.get_by_text("3 machines were added.")).to_be_visible()
     await lesson.shoot("machines", "tess")
-    return "3 machines are in the class now."
+    return "3 machines were added."
 
 
 @step("and a co-owner")
@@ -274,7 +274,7 @@ async def end(lesson: Lesson) -> str:
     said = await page.locator("#batch p[role=status]").inner_text()
     page = await lesson.open("tess", "invite/")
     await page.get_by_role("button", name="Revoke").click()
-    await expect(page.get_by_text("The invite is revoked.")).to_be_visible()
+    await expect(page.get_by_text("The invite was revoked.")).to_be_visible()
     await lesson.shoot("revoked", "tess")
     return f"shut down {running}: {said}; the invite opens nothing any more"
 

@@ -161,4 +161,4 @@ def test_the_next_one_finds_nothing_of_the_one_before(room: Room) -> None:
 def _let_wait(room: Room, name: str) -> None:
     page = room.go("tess", PEOPLE)
     page.get_by_role("button", name=f"Put in line {name}").click()
-    expect(page.get_by_text("is in line for a machine.")).to_be_visible()
+    expect(page.get_by_text("is now in line for a machine.")).to_be_visible()

@@ -50,7 +50,7 @@ def test_a_page_says_who_it_is_before_anything_is_stored(networks: LabClass, tes
     shown = answer.content.decode()
     assert all(words in shown for words in ("Theo Torres", "theo", "Teacher"))
     assert leaders(networks) == {"tess"}
-    assert "runs the class with you now" in confirm(tess, networks, answer.context["shown"])
+    assert "is now a co-owner" in confirm(tess, networks, answer.context["shown"])
     assert leaders(networks) == {"tess", "theo"}
 
 
@@ -71,7 +71,7 @@ def test_a_confirmation_is_for_who_was_shown_and_for_who_saw_it(
     cora, other = teacher("cora"), lab_class(theo, building_a, 104, name="Other")
     shown = ask(tess, networks, "cora").context["shown"]
     for by, made, seal in ((theo, other, shown), (tess, networks, shown + "x"), (tess, networks, f"{cora.pk}")):
-        assert "too old" in confirm(by, made, seal)
+        assert "out of date" in confirm(by, made, seal)
     assert (leaders(networks), leaders(other)) == ({"tess"}, {"theo"})
 
 
@@ -182,13 +182,13 @@ def test_who_is_there_already_needs_no_tick(networks: LabClass, lab_admin: User,
 def test_administrators_and_the_doctor_name_who_would_not_be_chosen_today(
     networks: LabClass, ana: User, ben: User, lab_admin: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "Control over others" not in logged_in(lab_admin).get("/classes/").content.decode()
+    assert "Check who controls" not in logged_in(lab_admin).get("/classes/").content.decode()
     force(networks, ana)
     MachineSet.objects.create(name="Monday").stewards.add(ben, networks.owner)
     page = logged_in(lab_admin).get("/classes/").content.decode()
     assert f'href="{where(networks)}"' in page
     assert "Monday" in page
-    assert "Control over others" not in logged_in(networks.owner).get("/classes/").content.decode()
+    assert "Check who controls" not in logged_in(networks.owner).get("/classes/").content.decode()
     call_command("doctor")
     told = [line for line in capsys.readouterr().out.splitlines() if " rights " in line]
     assert [line.split()[:3] for line in told] == [["WARN", "rights", "ana"], ["WARN", "rights", "ben"]]

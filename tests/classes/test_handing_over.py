@@ -302,7 +302,7 @@ def test_a_revert_that_fails_gives_the_machine_to_nobody_and_tells_the_teacher(r
     assert "not ready:" in page
     assert "no snapshot “baseline”" in page
     assert (
-        "1 machine needs your decision: nobody gets it before."
+        "1 machine needs your decision before it can be assigned again."
         in room.client.get(f"/classes/{room.made.pk}/people/").content.decode()
     )
 

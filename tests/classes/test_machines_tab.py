@@ -104,7 +104,7 @@ def test_a_table_that_cannot_be_read_says_the_line(client: Client, networks: Lab
 def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabClass, building_a: Lab, ana: User):
     membership.join(invite(networks)[0], ana)
     machine = building_a.machine(101)
-    assert "ana loses this machine" in client.get(where(networks, f"{machine.pk}/drop/")).content.decode()
+    assert "ana loses access to this machine" in client.get(where(networks, f"{machine.pk}/drop/")).content.decode()
     client.post(where(networks, f"{machine.pk}/drop/"), {"way": "as-it-is"})
     assert holders() == {}
     assert not VirtualMachine.objects.operable_by(networks.owner).filter(pk=machine.pk).exists()
