@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from auditlog.models import LogEntry
 from axes.models import AccessAttempt
 from django.conf import settings
-from django.db.models import Max, Sum
+from django.db.models import Max, QuerySet, Sum
 from django.utils import timezone
 
 from accounts import audit
@@ -24,11 +25,20 @@ class Lock:
 
 def of(person: User) -> list[Lock]:
     """Those in force, as django-axes counts."""
+    rows = _in_force().filter(username=person.username).order_by("at").values_list("ip_address", "at")
+    return [Lock(address or "", at, at + settings.AXES_COOLOFF_TIME) for address, at in rows]
+
+
+def locked_names() -> set[str]:
+    """The user names that are locked now, from one address or several."""
+    return set(_in_force().values_list("username", flat=True))
+
+
+def _in_force() -> QuerySet[Any, dict[str, Any]]:
     begun = timezone.now() - settings.AXES_COOLOFF_TIME
-    rows = AccessAttempt.objects.filter(username=person.username, attempt_time__gt=begun).values("ip_address")
-    counted = rows.annotate(wrong=Sum("failures_since_start"), at=Max("attempt_time")).order_by("at")
-    locked = counted.filter(wrong__gte=settings.AXES_FAILURE_LIMIT)
-    return [Lock(row["ip_address"] or "", row["at"], row["at"] + settings.AXES_COOLOFF_TIME) for row in locked]
+    recent = AccessAttempt.objects.filter(attempt_time__gt=begun).order_by().values("username", "ip_address")
+    counted: QuerySet[Any, dict[str, Any]] = recent.annotate(wrong=Sum("failures_since_start"), at=Max("attempt_time"))
+    return counted.filter(wrong__gte=settings.AXES_FAILURE_LIMIT)
 
 
 def take_off(person: User) -> bool:

@@ -122,7 +122,7 @@ INSTALLED_APPS = [
     "clusters",
     "vms",
     "classes",
-    "django.contrib.admin",
+    "labportal.administration.apps.Administration",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -166,7 +166,7 @@ ASGI_APPLICATION = "labportal.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "labportal" / "templates"],
+        "DIRS": [],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -294,6 +294,7 @@ LANGUAGES = [("en", "English"), ("es", "Español")]
 LANGUAGE_CODE = text("LANGUAGE_CODE", "en")
 if LANGUAGE_CODE not in dict(LANGUAGES):
     raise ImproperlyConfigured(f"LANGUAGE_CODE must be one of {', '.join(dict(LANGUAGES))}, not {LANGUAGE_CODE!r}.")
+FORMAT_MODULE_PATH = "labportal.formats"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = text("TIME_ZONE", "UTC")
 USE_I18N = True

@@ -123,7 +123,7 @@ admin/vms/assignment/bulk/                          |  in  in  in  in  in 403 40
 admin/vms/assignment/download/                      |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
 admin/vms/virtualmachine/download/                  |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
 admin/vms/operation/download/                       |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
-admin/<app_label>/                                  |  in  in  in  in  in 404 200 200 200 |  in  in  in  in  in 404 200 200 200
+admin/<app_label>/                                     |  in  in  in  in  in 404 302 302 302 |  in  in  in  in  in 404 302 302 302
 admin/<url>                                         |  in  in  in  in  in 404 404 404 404 |  in  in  in  in  in 404 404 404 404
 """  # noqa: E501 - as wide as there are people
 

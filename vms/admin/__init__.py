@@ -1,8 +1,5 @@
 """Machines, who holds them, what was done to them and how they are read, in the admin."""
 
-from django.contrib import admin
-from django.utils.translation import gettext_lazy
-
 from vms.admin.alerts import AlertAdmin
 from vms.admin.assignments import AssignmentAdmin
 from vms.admin.consoles import ConsoleSessionAdmin
@@ -24,7 +21,3 @@ __all__ = [
     "SyncRunAdmin",
     "VirtualMachineAdmin",
 ]
-
-admin.site.site_header = gettext_lazy("Lab Portal administration")
-admin.site.site_title = "Lab Portal"
-admin.site.index_title = gettext_lazy("Clusters, machines and people")

@@ -90,7 +90,12 @@ class PresenceFilter(admin.SimpleListFilter):
     parameter_name = "presence"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("missing", _("missing now")), ("gone", _("gone")), ("all", _("also what is gone"))]
+        return [
+            ("missing", _("missing now")),
+            ("doubted", _("identity in doubt")),
+            ("gone", _("gone")),
+            ("all", _("also what is gone")),
+        ]
 
     def choices(self, changelist: Any) -> Any:
         there, *rest = super().choices(changelist)
@@ -99,6 +104,8 @@ class PresenceFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
         if self.value() == "missing":
             return queryset.filter(gone_at=None, missing_since__isnull=False)
+        if self.value() == "doubted":
+            return queryset.filter(gone_at=None, doubted_since__isnull=False)
         if self.value() == "gone":
             return queryset.exclude(gone_at=None)
         return queryset if self.value() == "all" else queryset.filter(gone_at=None)
@@ -109,8 +116,10 @@ class LastsFilter(admin.SimpleListFilter):
     parameter_name = "lasts"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("yes", _("current")), ("no", _("ended"))]
+        return [("yes", _("current")), ("no", _("ended")), ("unprepared", _("machine could not be prepared"))]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> QuerySet[Assignment]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "unprepared":
+            return queryset.unprepared()
         wanted: dict[str, dict[str, Any]] = {"yes": {"ended_at": None}, "no": {"ended_at__isnull": False}}
         return queryset.filter(**wanted.get(self.value() or "", {}))

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.deletion import CASCADE, ProtectedError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -47,6 +48,12 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def unreleased(self) -> Self:
         """Those whose machine goes to nobody else: held, kept, or being prepared for the next person."""
         return self.filter(released_at=None)
+
+    def unprepared(self) -> Self:
+        """Ended ones whose machine could not be made ready for the next person: somebody has to choose again."""
+        tries = apps.get_model("vms", "Preparation").objects.filter(assignment=OuterRef("pk"))
+        last = tries.order_by("-asked_at", "-pk").values("state")[:1]
+        return self.unreleased().exclude(ended_at=None).alias(last_try=Subquery(last)).filter(last_try="failed")
 
     def end(self, *, kept_until: datetime | None = None) -> int:
         """End those that last, and write it down. Returns how many: not those that somebody else just ended.

@@ -7,9 +7,6 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
 
-// The admin keeps its colours there: what a person chose for himself holds for both.
-try { if (document.querySelector(".who")) localStorage.theme = document.documentElement.dataset.theme; } catch { /* no storage */ }
-
 // Only where this script runs is there anything that copies.
 document.documentElement.classList.add("scripted");
 

@@ -1,0 +1,53 @@
+"""By what the administration is ordered: people, clusters, machines, classes, system. Django orders by app."""
+
+from typing import NamedTuple
+
+from django.db.models import Model
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
+
+
+class Task(NamedTuple):
+    """A part of the administration: its anchor on the index, its name, the models in the order in which they are used,
+    and the portal's own page about the same things, if there is one: the name of its address.
+    """
+
+    key: str
+    name: StrOrPromise
+    models: tuple[str, ...]
+    page: str = ""
+
+
+TASKS = (
+    Task("people", gettext_lazy("People"), ("accounts.user", "auth.group", "axes.accessattempt")),
+    Task(
+        "clusters",
+        gettext_lazy("Clusters"),
+        (
+            "clusters.cluster", "vms.alert", "vms.clustergrant", "vms.clustersync", "vms.syncrun", "vms.node",
+            "clusters.clusternotice", "clusters.deletedcluster",
+        ),
+        "vms-clusters",
+    ),
+    Task(
+        "machines",
+        gettext_lazy("Machines"),
+        ("vms.virtualmachine", "vms.assignment", "vms.machineset", "vms.operation", "vms.consolesession"),
+        "vms-list",
+    ),
+    Task("classes", gettext_lazy("Classes"), ("classes.labclass",), "classes-list"),
+    Task("system", gettext_lazy("System"), ("auditlog.logentry", "django_tasks_database.dbtaskresult")),
+)  # fmt: skip
+
+_BY_MODEL = {label: task for task in TASKS for label in task.models}
+
+
+def task_of(model: type[Model]) -> Task:
+    """A model that no task names belongs to the system."""
+    return _BY_MODEL.get(model._meta.label_lower, TASKS[-1])
+
+
+def place_of(model: type[Model]) -> int:
+    """Where it stands in its task; those that are not named come last."""
+    names, label = task_of(model).models, model._meta.label_lower
+    return names.index(label) if label in names else len(names)

@@ -1,0 +1,68 @@
+"""Where a page of the admin is: its task, its list, its object."""
+
+from typing import Any, NamedTuple
+
+from django import template
+from django.urls import NoReverseMatch, reverse
+from django.utils.text import Truncator, capfirst
+from django.utils.translation import gettext as _
+
+from labportal.administration.tasks import task_of
+
+register = template.Library()
+
+
+class Crumb(NamedTuple):
+    text: str
+    url: str = ""
+
+
+@register.inclusion_tag("admin/_breadcrumbs.html", takes_context=True)
+def breadcrumbs(context: dict[str, Any]) -> dict[str, Any]:
+    """Administration, task, list, object, page, as far as Django's pages name them. The last one is no link."""
+    opts = context.get("opts") or getattr(context.get("cl"), "opts", None)
+    trail = [Crumb(_("Administration"), reverse("admin:index"))]
+    if opts is not None:
+        task = task_of(opts.model)
+        listed = _of_list(opts)
+        if str(task.name) != listed.text:
+            trail.append(Crumb(str(task.name), f"{reverse('admin:index')}#{task.key}"))
+        trail.append(listed)
+        thing = context.get("original") or context.get("object")
+        if thing is not None and thing.pk:
+            trail.append(_of_object(opts, thing))
+    title = str(context.get("title") or "")
+    match = getattr(context.get("request"), "resolver_match", None)
+    names_the_last = match is not None and str(match.url_name).endswith(("_change", "_changelist"))
+    if title and not names_the_last:
+        trail.append(Crumb(title))
+    trail[-1] = Crumb(trail[-1].text)
+    return {"trail": trail}
+
+
+def _of_list(opts: Any) -> Crumb:
+    return Crumb(capfirst(str(opts.verbose_name_plural)), _address(opts, "changelist"))
+
+
+def _of_object(opts: Any, thing: Any) -> Crumb:
+    return Crumb(Truncator(str(thing)).chars(60), _address(opts, "change", thing.pk))
+
+
+def _address(opts: Any, page: str, *args: Any) -> str:
+    try:
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_{page}", args=args)
+    except NoReverseMatch:
+        return ""
+
+
+@register.simple_tag(takes_context=True)
+def current_task(context: dict[str, Any]) -> str:
+    """The key of the task to which the page belongs; empty on the index."""
+    opts = context.get("opts") or getattr(context.get("cl"), "opts", None)
+    return task_of(opts.model).key if opts is not None else ""
+
+
+@register.filter
+def verbose_name(model: Any) -> str:
+    """The name of one of them."""
+    return str(model._meta.verbose_name)
