@@ -26,7 +26,7 @@ from vms.models import ClusterSync, WorkerBeat
 HEALTH, READY = "/healthz", "/readyz"
 PAGES = ["/", "/portal", "/vms/", "/vms/?cluster=building-a", "/vms/1/start/", "/accounts/login/", "/api/clusters",
          "/admin/", "/admin/clusters/", "/admin/vms/operation/"]  # fmt: skip
-ONLY = health.TIMEOUT
+ONLY = health.PATIENCE
 LOST = "The portal has lost its database"
 
 
