@@ -101,7 +101,7 @@ class AccountRow(PlanRow):
         return dict(self.values).get("email", "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AccountPlan(Plan[AccountRow]):
     options: Options
 
@@ -141,7 +141,7 @@ def plan(text: str, options: Options) -> AccountPlan:
     lines = spreadsheet.read(text, header=HEADER)
     with_rights = frozenset(User.objects.with_rights().values_list("pk", flat=True))
     known = Known(people_named(lines), with_rights, _groups())
-    made = AccountPlan(tuple(_rows(lines, known, options)), options)
+    made = AccountPlan(rows=tuple(_rows(lines, known, options)), options=options)
     if len(made.of(AccountReason.NEW)) > MOST_PASSWORDS:
         raise Unreadable(_("These are more than %(most)s new people. Split the list.") % {"most": MOST_PASSWORDS})
     return made

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from accounts.plans.page import PlanPage
 from accounts.plans.plan import P
@@ -31,6 +32,7 @@ class AdminPlanPage(PlanPage[P]):
             "opts": self.model_admin.opts,
             "list_url": self.list_url,
             "title": self.title,
+            "back": reverse(self.list_url),
         }
         response = render(self.request, self.template, common | context, status=status)
         response["Cache-Control"] = "private, no-store"  # names, and once passwords

@@ -26,14 +26,13 @@ class ShownRow:
 
 
 class PlanPage(Generic[P]):
-    """GET: the form. POST: its plan. POST with `shown`: exactly that plan. POST with `edit`, too: the form once more.
+    """GET: the form. POST: its plan. POST with `shown`: exactly that plan; with `edit` as well: the form again.
 
     `purpose` tells one page's signed plans from another's: where a page is about one thing, it names it.
     """
 
     purpose = ""
     form_class: type[forms.Form] | None = None
-    can_be_edited = True
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -56,8 +55,12 @@ class PlanPage(Generic[P]):
         raise NotImplementedError
 
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-        """With `form`, or with `plan` and what belongs to it."""
+        """With `form`, with `plan` and what belongs to it, or with both where nothing can be confirmed."""
         raise NotImplementedError
+
+    def initial(self, facts: Facts) -> Facts:
+        """What the form shows when somebody goes back to it from the plan."""
+        return facts
 
     def keep(self, facts: Facts, plan: P) -> Facts:
         """What the signed form holds, as plain JSON: the facts, or where facts are kept that no page may hold."""
@@ -98,8 +101,10 @@ class PlanPage(Generic[P]):
             ShownRow(row, [(heading, getattr(row, name)) for name, heading in plan.columns], id(row) in new)
             for row in plan.rows
         ]
-        more = {"can_be_edited": self.can_be_edited and bool(shown) and self.form_class, "start": self._start}
-        return self.page({"plan": plan, "plan_rows": rows, "new_rows": len(new), "shown": shown, **more})
+        context = {"plan": plan, "plan_rows": rows, "new_rows": len(new), "shown": shown, "has_form": self.form_class}
+        if self.form_class and not shown:  # there is nothing to confirm, so what was entered is to be mended
+            context["form"] = self.form_class(initial=self.initial(facts))
+        return self.page(context)
 
     def _answer(self, token: str) -> HttpResponse:
         is_old = False
@@ -111,8 +116,8 @@ class PlanPage(Generic[P]):
         if kept is None or facts is None:
             messages.error(self.request, _("This preview is too old, or not yours. Start again."))
             return redirect(self._start)
-        if "edit" in self.request.POST and self.can_be_edited and self.form_class:
-            return self.page({"form": self.form_class(initial=facts)})
+        if "edit" in self.request.POST and self.form_class:
+            return self.page({"form": self.form_class(initial=self.initial(facts))})
         try:
             return self._apply(facts, kept, is_old=is_old)
         except Unreadable as error:  # it could be read before: there is more of something now than is allowed

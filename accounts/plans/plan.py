@@ -24,7 +24,7 @@ class PlanChanged(Exception):
 
 @dataclass(frozen=True)
 class PlanRow:
-    """A line of what was entered, from 1, and what becomes of it. Kinds of plans add fields of their own.
+    """What becomes of a line of what was entered, from 1; 0 where there are no lines. Kinds of plans add own fields.
 
     Two rows are the same when all fields are that take part in comparison: a field with `compare=False` neither counts
     in the digest nor is it told.
@@ -61,6 +61,7 @@ class Plan(Generic[R]):
     """`columns` are the attributes of a row that a page and JSON show, with their headings."""
 
     rows: tuple[R, ...]
+    notices: tuple[Note | str, ...] = ()
 
     columns: ClassVar[tuple[tuple[str, Any], ...]] = ()
 
@@ -73,10 +74,6 @@ class Plan(Generic[R]):
     def action(self) -> str:
         """What the button says."""
         raise NotImplementedError
-
-    @property
-    def notices(self) -> list[str]:
-        return []
 
     @property
     def is_refused(self) -> bool:
@@ -127,7 +124,7 @@ class Plan(Generic[R]):
             "heading": self.heading,
             "in_words": self.in_words,
             "counts": {str(outcome): count for outcome, count in self.counts.items()},
-            "notices": self.notices,
+            "notices": [str(notice) for notice in self.notices],
             "may_be_carried_out": self.may_be_carried_out,
             "digest": self.digest,
             "rows": [self._row_as_json(row) for row in self.rows],

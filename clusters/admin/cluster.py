@@ -19,8 +19,9 @@ from django.views.decorators.http import require_POST
 
 from accounts import telling
 from clusters import addresses, usage
-from clusters.admin import certificate, importing, privileges
+from clusters.admin import certificate, privileges
 from clusters.admin.filters import HealthFilter, TrustFilter
+from clusters.admin.importing import ImportPage
 from clusters.config import ClusterConfig, Trust
 from clusters.examine import Finding, examine
 from clusters.forms import STORED_AS, ClusterForm
@@ -226,7 +227,7 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
         ]
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        return importing.view(request, self)
+        return ImportPage(request, self).respond()
 
     def test_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """Examine what the form says, without saving it. A stored secret is used only where the target is the same."""

@@ -19,7 +19,7 @@ from django.db import connection
 from django.db.models import signals
 
 from clusters import importing
-from clusters.importing import Verdict
+from clusters.importing import ClusterReason
 from clusters.models import Adoption, Cluster, DeletedCluster
 from tests.own_database import run_in_threads
 
@@ -255,7 +255,7 @@ def test_where_the_password_would_show_it_is_found(write):
 def import_at_once(*files: Path) -> list[int]:
     """How many clusters each import created, in order."""
     created: list[int] = []
-    jobs = [lambda file=file: created.append(len(importing.import_file(file).ids(Verdict.NEW))) for file in files]
+    jobs = [lambda file=file: created.append(len(importing.import_file(file).of(ClusterReason.NEW))) for file in files]
     assert run_in_threads(*jobs) == []
     return sorted(created)
 

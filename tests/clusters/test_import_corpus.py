@@ -10,7 +10,7 @@ from django.db import transaction
 
 from clusters import importing
 from clusters.config import ClusterFileError
-from clusters.importing import Verdict
+from clusters.importing import ClusterReason
 from clusters.models import Cluster, DeletedCluster
 from tests.clusters.config_files import CORE, MARKER, fixed_key, raw_rows
 from tests.clusters.import_corpus import BROKEN, CORPUS, WRONG, Case
@@ -38,7 +38,7 @@ def said(file: Case) -> list[str]:
         plan = importing.import_content(file.content, source="f", options=file.options)
     except ClusterFileError as error:
         return [str(problem) for problem in error.problems]
-    lines = importing.table(row for row in plan.rows if row.verdict is not Verdict.INVALID)
+    lines = importing.table(row for row in plan.rows if row.reason is not ClusterReason.INVALID)
     notices = [f"Notice: {notice}" for notice in plan.notices]
     return [" ".join(line.split()) for line in [*notices, *lines, *map(str, plan.problems)]]
 

@@ -3,6 +3,7 @@
 The figure: bin/test tests/clusters/test_import_fuzz.py -s -n0
 """
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from clusters import importing
 from clusters.config import ClusterFileError, inspect, parse
-from clusters.importing import Options, Plan, Verdict
+from clusters.importing import ClusterPlan, ClusterReason, Options, applying, planning
 from clusters.models import Cluster, DeletedCluster
 from tests.clusters.config_files import CORE, MARKER, fixed_key, raw_rows
 from tests.clusters.mutations import files
@@ -79,20 +80,25 @@ def shown(said: list[Any]) -> str:
     """Everything that people, logs or tracebacks could get to see. A terminal has to be able to write it."""
     texts = [text for thing in said for text in (str(thing), repr(thing))]
     for plan in said:
-        if isinstance(plan, Plan):
-            texts += [*plan.notices, *importing.table(plan.rows), *map(str, plan.problems), plan.digest]
+        if isinstance(plan, ClusterPlan):
+            texts += [
+                *map(str, plan.notices),
+                *importing.table(plan.rows),
+                *map(str, plan.problems),
+                json.dumps(plan.as_json()),
+            ]
     assert "\n".join(texts).encode()
     return "\n".join(texts)
 
 
 def is_whole(said: list[Any], before: dict[str, Any], after: dict[str, Any]) -> bool:
     """Nothing of a refused file is there, and everything that the plan of another promised."""
-    plan = next((thing for thing in said if isinstance(thing, Plan)), None)
+    plan = next((thing for thing in said if isinstance(thing, ClusterPlan)), None)
     if plan is None or plan.is_refused:
         return before == after
     new = {row[0]: row for row in after["clusters"]}.keys() - {row[0] for row in before["clusters"]}
     changed = [row for row in after["clusters"] if row not in before["clusters"]]
-    return len(new) == len(plan.ids(Verdict.NEW)) and len(changed) == sum(row.writes for row in plan.rows)
+    return len(new) == len(plan.of(ClusterReason.NEW)) and len(changed) == len(plan.written)
 
 
 def test_of_thousands_of_broken_files_none_is_imported_in_part_and_no_secret_is_told(before):
@@ -123,7 +129,7 @@ def test_a_secret_that_is_told_is_noticed(before):
 
 
 def test_half_an_import_is_noticed(monkeypatch, before):
-    monkeypatch.setattr(importing, "_write", lambda row, **how: None)
+    monkeypatch.setattr(applying, "_write", lambda plan: None)
     assert judge(GOOD, Options(), before)["partial writes"]
 
 
@@ -132,10 +138,10 @@ def test_what_a_refused_import_leaves_is_noticed(monkeypatch, before):
         Cluster.objects.get(cluster_id="here").deactivate()
         raise ClusterFileError("a file", [])
 
-    monkeypatch.setattr(importing, "_plan_and_apply", stumble)
+    monkeypatch.setattr(applying, "_carry_out", stumble)
     assert judge(GOOD, Options(), before)["partial writes"]
 
 
 def test_another_error_is_noticed(monkeypatch, before):
-    monkeypatch.setattr(importing, "plan", lambda *args: 1 / 0)
+    monkeypatch.setattr(planning, "plan", lambda *args: 1 / 0)
     assert judge(GOOD, Options(), before)["other errors"]

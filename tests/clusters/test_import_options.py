@@ -288,7 +288,7 @@ def test_what_was_sealed_here_comes_in(write, fixed_key):
 
 def test_an_import_into_an_empty_database_leaves_the_known_word_of_its_key(write):
     run(write(entry("new")))
-    assert Adoption.objects.get().marker.reveal() == Adoption.MARKER
+    assert Adoption.objects.get().canary.reveal() == Adoption.CANARY
 
 
 # What comes next.

@@ -23,7 +23,7 @@ def cluster(number: int) -> Cluster:
 
 
 def fill(number: int) -> None:
-    Adoption.objects.create(marker=Adoption.MARKER)
+    Adoption.objects.create(canary=Adoption.CANARY)
     Cluster.objects.bulk_create(cluster(n) for n in range(number))
 
 

@@ -64,15 +64,15 @@ def import_now(request: HttpRequest) -> HttpResponse:
     return redirect("vms-list")
 
 
-def _tell(request: HttpRequest, plan: importing.Plan) -> None:
+def _tell(request: HttpRequest, plan: importing.ClusterPlan) -> None:
     for problem in plan.problems:
         messages.error(request, f"{plan.source}: {problem}")
     if plan.is_refused:
         messages.error(request, _("Nothing was imported. Correct the file and try again."))
         return
-    count = len(plan.ids(importing.Verdict.NEW))
+    count = len(plan.written)
     messages.success(
         request, _("%(count)s clusters imported. The file was kept: it still holds their passwords.") % {"count": count}
     )
     for notice in plan.notices:
-        messages.warning(request, notice)
+        messages.warning(request, str(notice))

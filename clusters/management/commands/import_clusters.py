@@ -1,4 +1,5 @@
 import getpass
+import json
 import os
 import shlex
 import sys
@@ -14,7 +15,7 @@ from accounts import audit
 from clusters import importing
 from clusters.config import ClusterFile, ClusterFileError, inspect, read_bytes
 from clusters.database_errors import PlainCommand
-from clusters.importing import Options, Plan, Verdict
+from clusters.importing import ClusterPlan, ClusterReason, Options
 
 PARTLY = 3
 
@@ -39,6 +40,9 @@ class Command(PlainCommand):
             "--update-secrets", action="store_true",
             help="with --update: also where addresses, user, trust or the credential differ",
         )  # fmt: skip
+        parser.add_argument(
+            "--json", action="store_true", help="print the plan as JSON, with an outcome for each entry"
+        )
 
     def handle(self, *, file: Path | None, dry_run: bool, **options: Any) -> None:
         path = file or importing.find_file()
@@ -54,7 +58,16 @@ class Command(PlainCommand):
             raise CommandError(f"There is no file {path}. Name one: bin/manage import_clusters FILE") from None
         except ClusterFileError as error:
             raise CommandError(f"{error}\nNothing was imported. Correct the file and run the command again.") from None
-        self._tell(plan, read, dry_run=dry_run)
+        if options["json"]:
+            self.stdout.write(json.dumps(plan.as_json(), indent=2, ensure_ascii=False))
+        else:
+            self._tell(plan, dry_run=dry_run)
+        if plan.is_refused:
+            raise CommandError("Nothing was imported. Correct the file, or see --partial and --update-secrets.")
+        if not options["json"]:
+            self._sum_up(plan, read, dry_run=dry_run)
+        if plan.problems:
+            sys.exit(PARTLY)
 
     def _migrate(self, *, dry_run: bool) -> None:
         executor = MigrationExecutor(connection)
@@ -65,24 +78,23 @@ class Command(PlainCommand):
         self.stdout.write("Applying missing migrations.")
         call_command("migrate", interactive=False, verbosity=0)
 
-    def _import(self, content: bytes, path: Path, options: Options) -> Plan:
+    def _import(self, content: bytes, path: Path, options: Options) -> ClusterPlan:
         with audit.acting_as(f"cli:{system_user()}"):
             return importing.import_content(content, source=str(path), options=options)
 
-    def _tell(self, plan: Plan, file: ClusterFile, *, dry_run: bool) -> None:
+    def _tell(self, plan: ClusterPlan, *, dry_run: bool) -> None:
         for notice in plan.notices:
             self.stdout.write(f"Notice: {notice}")
-        for line in importing.table(row for row in plan.rows if dry_run or row.verdict is not Verdict.INVALID):
+        rows = [row for row in plan.rows if dry_run or row.reason is not ClusterReason.INVALID]
+        for line in importing.table(rows):
             self.stdout.write(line)
         for problem in () if dry_run else plan.problems:
             self.stderr.write(f"{plan.source}: {problem}")
-        if plan.is_refused:
-            raise CommandError("Nothing was imported. Correct the file, or see --partial and --update-secrets.")
+
+    def _sum_up(self, plan: ClusterPlan, file: ClusterFile, *, dry_run: bool) -> None:
         self.stdout.write(_summary(plan, dry_run=dry_run))
         if file.has_plaintext and not dry_run and not plan.problems:
             self.stdout.write(_next_step(Path(plan.source).absolute()))
-        if plan.problems:
-            sys.exit(PARTLY)
 
 
 def _next_step(path: Path) -> str:
@@ -95,9 +107,9 @@ def _next_step(path: Path) -> str:
     return "\n".join(lines)
 
 
-def _summary(plan: Plan, *, dry_run: bool) -> str:
-    created, updated = len(plan.ids(Verdict.NEW)), len(plan.ids(Verdict.DIFFERS, written=True))
-    skipped = len(plan.rows) - created - updated - len(plan.ids(Verdict.INVALID))
+def _summary(plan: ClusterPlan, *, dry_run: bool) -> str:
+    created, updated = len(plan.of(ClusterReason.NEW)), len(plan.of(ClusterReason.UPDATED))
+    skipped = len(plan.rows) - created - updated - len(plan.of(ClusterReason.INVALID))
     entries = {problem.entry for problem in plan.problems}
     left_out = f", {len(entries)} left out" if entries else ""
     would = "Would be: " if dry_run else ""
