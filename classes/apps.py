@@ -12,7 +12,7 @@ class ClassesConfig(AppConfig):
         from auditlog.registry import auditlog  # noqa: PLC0415
 
         from accounts import naming  # noqa: PLC0415
-        from classes import releasing, usage  # noqa: PLC0415
+        from classes import releasing, rules, usage  # noqa: PLC0415
         from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
         from classes.pages import live_home  # noqa: PLC0415
         from vms import preparation  # noqa: PLC0415
@@ -21,6 +21,7 @@ class ClassesConfig(AppConfig):
 
         naming.translate(self.get_models())
         usage.register()
+        rules.register()
         schedule.register(
             schedule.PeriodicJob("give free machines to who waits", timedelta(seconds=15), releasing.sweep)
         )

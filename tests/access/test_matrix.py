@@ -10,7 +10,8 @@ from clusters.models import Cluster
 from labportal import urls
 from tests.access import expected, matrix, routes
 from tests.access.school import PEOPLE, World
-from vms.access import rules
+from vms.access import machine_rules, rules
+from vms.access.context import ActionContext
 from vms.models.machines import VirtualMachineQuerySet
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +50,8 @@ REFUSED_BY = {
 
 
 def refusals(world: World, who: str) -> set[str]:
-    said = rules.explain(world.people[who], world.machine, "delete-snapshot", snapshot="lesson-1")
-    return {verdict.rule for verdict in said if not verdict.ok}
+    decisions = rules.explain(world.people[who], world.machine, "delete-snapshot", snapshot="lesson-1")
+    return {decision.rule for decision in decisions if not decision.is_allowed}
 
 
 @pytest.mark.parametrize("who", REFUSED_BY)
@@ -71,9 +72,9 @@ def test_a_filter_that_lets_everything_through_is_noticed(world: World, monkeypa
     assert any(matrix.complaints(world, f"{MACHINE}{page}") for page in ("", "<slug:action>/", "note/"))
 
 
-@pytest.mark.parametrize("rule", [rules.person_may_operate, rules.snapshot_may_be_changed])
+@pytest.mark.parametrize("rule", [machine_rules.person_may_operate, machine_rules.snapshot_may_be_changed])
 def test_a_rule_that_always_agrees_is_noticed(world: World, monkeypatch: Any, rule: rules.Rule):
-    def agrees(now: rules.Situation, action: str) -> None:
+    def agrees(context: ActionContext, action: str) -> None:
         return None
 
     agrees.__name__ = rule.__name__

@@ -92,7 +92,7 @@ def build(simulator: pvesim.Simulator) -> pvesim.Cluster:
     lab.add_user("portal@pve", password="only-for-this-run", acl={"/": "Administrator"})
     for number in range(MANY):
         lab.add_guest(1000 + number, name=f"vm-{number:03}", node=NODES[number % len(NODES)])
-    lab.tasks.twists.append(longer)
+    lab.tasks.wrappers.append(longer)
     return lab
 
 

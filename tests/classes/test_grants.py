@@ -10,11 +10,13 @@ from accounts.models import User
 from classes import access, running
 from classes.enrolment import membership
 from classes.models import LabClass
+from classes.rules import class_is_granted_the_pool
 from clusters.models import Cluster
 from tests.classes.conftest import grant, invite, lab_class, logged_in
 from tests.labs import Lab
 from vms import bulk_assignment, operations
-from vms.access import rules
+from vms.access import machine_rules, rules
+from vms.access.context import context_for, contexts_for
 from vms.bulk_assignment import Table
 from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
 
@@ -101,9 +103,9 @@ def test_a_machine_out_of_its_classs_places_is_operated_by_administrators_alone(
     given = ClusterGrant.objects.get(machine_set=made.machine_set)
     given.delete()
     assert (seen(ana), seen(tess), 101 in seen(lab_admin)) == ({102}, set(), True)
-    now = rules.situation(building_a.machine(101), person=ana)
-    assert "may not use its pool" in str(rules.class_is_granted_the_pool(now, "start"))
-    assert rules.why_not_send(now, "start")
+    context = context_for(building_a.machine(101), person=ana)
+    assert "may not use its pool" in str(class_is_granted_the_pool(context, "start"))
+    assert rules.refusal_when_sent(context, "start")
     ClusterGrant.objects.create(machine_set=made.machine_set, cluster=building_a.row)
     assert seen(ana) == {101, 102}
 
@@ -115,8 +117,8 @@ def test_a_machine_that_moves_to_another_pool_is_out_of_place(building_a: Lab, t
     assert seen(ana) == {101}
     machine = pooled(building_a, 101, "db")
     assert logged_in(ana).post(f"/vms/{machine.pk}/start/").status_code == 404
-    now = rules.situations([machine], person=ana)[machine.pk]
-    assert (now.is_in_place, rules.situations([machine], person=tess)[machine.pk].is_in_place) == (False, False)
+    context = contexts_for([machine], person=ana)[machine.pk]
+    assert (context.pool_is_granted, contexts_for([machine], person=tess)[machine.pk].pool_is_granted) == (False, False)
 
 
 def test_administrators_need_no_grant(restricted: Lab, lab_admin: User):
@@ -145,9 +147,9 @@ def test_what_was_asked_for_before_the_grant_was_taken_is_not_sent(restricted: L
     machine, given = restricted.give(101, ana), grant(ana, restricted)
     operations.request(machine, "start", by=ana)
     given.delete()
-    now = rules.situation(restricted.machine(101), person=ana)
-    assert rules.person_is_granted_the_cluster(now, "start")
-    assert rules.why_not_send(now, "start")
+    context = context_for(restricted.machine(101), person=ana)
+    assert machine_rules.person_is_granted_the_cluster(context, "start")
+    assert rules.refusal_when_sent(context, "start")
 
 
 @pytest.mark.parametrize("people", [{}, {"user": 1, "machine_set": 1}])

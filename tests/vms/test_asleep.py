@@ -6,6 +6,7 @@ from accounts.models import User
 from tests.labs import Lab, carry_out
 from vms import operations
 from vms.access import rules
+from vms.access.context import context_for
 from vms.models import Operation
 
 pytestmark = pytest.mark.django_db
@@ -26,5 +27,5 @@ def test_it_can_be_started(building_a: Lab, ana: User) -> None:
 def test_a_snapshot_of_it_waits_until_it_is_awake(building_a: Lab, ana: User) -> None:
     building_a.pve.guest(101).lock = "suspended"
     building_a.sync()
-    now = rules.situation(building_a.give(101, ana), person=ana)
-    assert rules.why_not(now, "snapshot") == "The machine sleeps. Start it, and it goes on where it was."
+    context = context_for(building_a.give(101, ana), person=ana)
+    assert rules.refusal(context, "snapshot") == "The machine sleeps. Start it, and it goes on where it was."

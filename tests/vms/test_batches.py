@@ -10,7 +10,7 @@ from clusters.models import Cluster
 from tests.labs import Lab, carry_out, queries
 from tests.vms.sets import many
 from vms import operations
-from vms.access import rules
+from vms.access.context import context_for, contexts_for
 from vms.models import Batch, ClusterSync, MachineSet, Operation, Snapshot, VirtualMachine
 from vms.operations.batches import MOST_IN_A_MINUTE
 
@@ -190,5 +190,5 @@ def test_many_are_judged_as_each_would_be(
     operations.request(building_a.give(101, ana), "start", by=ana)
     Cluster.objects.update(is_restricted=restricted)
     machines = list(VirtualMachine.objects.select_related("cluster__health"))
-    together = rules.situations(machines, person=person, snapshot="base")
-    assert together == {one.pk: rules.situation(one, person=person, snapshot="base") for one in machines}
+    together = contexts_for(machines, person=person, snapshot="base")
+    assert together == {one.pk: context_for(one, person=person, snapshot="base") for one in machines}

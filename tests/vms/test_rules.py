@@ -1,4 +1,4 @@
-"""Which action fits which situation, and the sentence that says why not."""
+"""Which action fits which state of a machine, and the sentence that says why not."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,8 @@ from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab
 from vms import operations
-from vms.access import rules
+from vms.access import machine_rules, restore_points, rules
+from vms.access.context import ActionContext, context_for, contexts_for
 from vms.models import Operation, Snapshot, VirtualMachine
 
 POWER = {"start", "shutdown", "stop", "reboot", "reset", "suspend", "resume"}
@@ -20,14 +21,14 @@ SAVED = {"snapshot", "rollback", "delete-snapshot"}
 ALL = POWER | SAVED
 
 
-def situation(*, active: bool = True, ok: bool | None = True, busy: str = "", **facts: object) -> rules.Situation:
+def context_of(*, active: bool = True, ok: bool | None = True, busy: str = "", **facts: object) -> ActionContext:
     machine = VirtualMachine(vmid=101, cluster=Cluster(cluster_id="building-a", is_active=active), **facts)
     health = None if ok is None else ClusterHealth(ok=ok)
-    return rules.Situation(machine, health, Operation(action=busy) if busy else None)
+    return ActionContext(machine, health, Operation(action=busy) if busy else None)
 
 
-def allowed(now: rules.Situation) -> set[str]:
-    return {action for action in ALL if rules.why_not(now, action) is None}
+def allowed(context: ActionContext) -> set[str]:
+    return {action for action in ALL if rules.refusal(context, action) is None}
 
 
 @pytest.mark.parametrize(
@@ -43,22 +44,22 @@ def allowed(now: rules.Situation) -> set[str]:
     ],
 )
 def test_what_may_be_done_follows_the_status(status: str, actions: set[str]):
-    assert allowed(situation(status=status)) & POWER == actions
+    assert allowed(context_of(status=status)) & POWER == actions
 
 
 @pytest.mark.parametrize(("status", "actions"), [("stopped", SAVED), ("running", SAVED), ("unknown", set())])
 def test_snapshots_need_a_known_status(status: str, actions: set[str]):
-    assert allowed(situation(status=status)) & SAVED == actions
+    assert allowed(context_of(status=status)) & SAVED == actions
 
 
 @pytest.mark.parametrize("action", sorted(ALL))
 def test_an_unknown_status_is_called_so(action: str):
-    assert "is unknown. Wait until its node answers" in str(rules.why_not(situation(status="unknown"), action))
+    assert "is unknown. Wait until its node answers" in str(rules.refusal(context_of(status="unknown"), action))
 
 
 @pytest.mark.parametrize("status", ["running", "paused"])
 def test_a_container_is_neither_reset_nor_paused(status: str):
-    assert not allowed(situation(status=status, kind="lxc")) & {"reset", "suspend", "resume"}
+    assert not allowed(context_of(status=status, kind="lxc")) & {"reset", "suspend", "resume"}
 
 
 @pytest.mark.parametrize("status", ["stopped", "running"])
@@ -76,45 +77,45 @@ def test_a_container_is_neither_reset_nor_paused(status: str):
     ],
 )
 def test_an_obstacle_forbids_everything_and_says_so(status: str, obstacle: dict[str, object], words: str):
-    now = situation(status=status, **obstacle)
-    assert allowed(now) == set()
-    assert words in rules.why_not(now, "stop")
+    context = context_of(status=status, **obstacle)
+    assert allowed(context) == set()
+    assert words in rules.refusal(context, "stop")
 
 
 def test_the_reason_that_matters_most_is_told():
-    now = situation(active=False, ok=False, status="running", lock="backup", missing_since=timezone.now())
-    assert "switched off" in rules.why_not(now, "start")
+    context = context_of(active=False, ok=False, status="running", lock="backup", missing_since=timezone.now())
+    assert "switched off" in rules.refusal(context, "start")
 
 
 def test_a_rule_can_be_added(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rules, "RULES", [*rules.RULES, lambda now, action: "Not on Sundays."])
-    assert rules.why_not(situation(status="stopped"), "start") == "Not on Sundays."
+    monkeypatch.setattr(rules, "RULES", [*rules.RULES, lambda context, action: "Not on Sundays."])
+    assert rules.refusal(context_of(status="stopped"), "start") == "Not on Sundays."
 
 
 def test_a_rule_can_be_registered(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rules, "RULES", [*rules.RULES])
 
     @rules.register
-    def it_is_no_sunday(now: rules.Situation, action: str) -> str | None:
+    def it_is_no_sunday(context: ActionContext, action: str) -> str | None:
         return "Not on Sundays."
 
-    assert rules.verdicts(situation(status="stopped"), "start")[-1] == ("it is no sunday", False, "Not on Sundays.")
+    assert rules.decisions(context_of(status="stopped"), "start")[-1] == ("it is no sunday", False, "Not on Sundays.")
 
 
 def test_every_rule_tells_its_result_in_order():
-    said = rules.verdicts(situation(status="stopped", lock="backup"), "start")
-    assert [verdict.rule for verdict in said] == [rule.__name__.replace("_", " ") for rule in rules.RULES]
-    assert [verdict.rule for verdict in said if not verdict.ok] == ["machine is not locked"]
+    said = rules.decisions(context_of(status="stopped", lock="backup"), "start")
+    assert [decision.rule for decision in said] == [rule.__name__.replace("_", " ") for rule in rules.RULES]
+    assert [decision.rule for decision in said if not decision.is_allowed] == ["machine is not locked"]
 
 
 @pytest.mark.parametrize("action", sorted(ALL))
 def test_who_may_not_operate_is_refused_before_anything_else(action: str):
-    now = replace(situation(active=False, status="running"), may_operate=False)
-    assert "not assigned to this account" in (rules.why_not(now, action) or "")
+    context = replace(context_of(active=False, status="running"), may_operate=False)
+    assert "not assigned to this account" in (rules.refusal(context, action) or "")
 
 
 @pytest.mark.parametrize(
-    ("action", "name", "keeps", "refused"),
+    ("action", "name", "manages", "refused"),
     [
         ("snapshot", "my-save-point", False, False),
         ("delete-snapshot", "my-save-point", False, False),
@@ -125,22 +126,22 @@ def test_who_may_not_operate_is_refused_before_anything_else(action: str):
         ("delete-snapshot", "baseline", True, False),
     ],
 )
-def test_other_snapshots_than_ones_own_are_for_who_keeps_the_machine(
-    action: str, name: str, keeps: bool, refused: bool
+def test_other_snapshots_than_ones_own_are_for_who_manages_the_machine(
+    action: str, name: str, manages: bool, refused: bool
 ):
-    now = replace(situation(status="stopped"), keeps=keeps, snapshot=name)
-    assert bool(rules.why_not(now, action)) is refused
+    context = replace(context_of(status="stopped"), manages=manages, snapshot=name)
+    assert bool(rules.refusal(context, action)) is refused
 
 
 @pytest.mark.parametrize("action", sorted(ALL - {"resume"}))
 def test_nobody_in_particular_may_do_everything(action: str):
-    now = situation(status="stopped" if action == "start" else "running")
-    assert rules.why_not(replace(now, snapshot="baseline"), action) is None
+    context = context_of(status="stopped" if action == "start" else "running")
+    assert rules.refusal(replace(context, snapshot="baseline"), action) is None
 
 
 def test_the_second_name_of_ones_own_is_ones_own_and_none_is_nobodys():
     for name in "", "my-save-point-2":
-        assert rules.why_not(replace(situation(status="stopped"), keeps=False, snapshot=name), "snapshot") is None
+        assert rules.refusal(replace(context_of(status="stopped"), manages=False, snapshot=name), "snapshot") is None
 
 
 @pytest.mark.parametrize(
@@ -155,31 +156,30 @@ def test_the_second_name_of_ones_own_is_ones_own_and_none_is_nobodys():
     ],
 )
 def test_a_console_needs_a_machine_that_runs(facts: dict[str, Any], words: str):
-    assert words in (rules.why_not(situation(**{"status": "running"} | facts), "console") or "")
+    assert words in (rules.refusal(context_of(**{"status": "running"} | facts), "console") or "")
 
 
 @pytest.mark.parametrize("facts", [{}, {"busy": "reboot"}, {"lock": "backup"}, {"lock": "suspended"}, {"kind": "lxc"}])
 def test_nothing_else_keeps_a_console_away(facts: dict[str, Any]):
-    assert rules.why_not(situation(status="running", **facts), "console") is None
+    assert rules.refusal(context_of(status="running", **facts), "console") is None
 
 
 def test_where_no_process_has_consoles_they_are_not_offered_and_all_else_is(settings: Any):
     settings.CONSOLES_PER_PROCESS = 0
-    now = situation(status="running")
-    assert "no screens in the browser" in (rules.why_not(now, "console") or "")
-    assert rules.why_not(now, "reboot") is None
+    context = context_of(status="running")
+    assert "no screens in the browser" in (rules.refusal(context, "console") or "")
+    assert rules.refusal(context, "reboot") is None
 
 
-@pytest.mark.parametrize(("granted", "in_place", "words"), [(False, True, "granted it"), (True, False, "its pool")])
-def test_clusters_and_pools_that_are_not_granted_are_refused(granted: bool, in_place: bool, words: str):
-    now = replace(situation(status="stopped"), is_granted=granted, is_in_place=in_place)
-    assert words in (rules.why_not(now, "start") or "")
+def test_a_cluster_that_is_not_granted_is_refused():
+    context = replace(context_of(status="stopped"), is_granted=False)
+    assert "granted it" in (rules.refusal(context, "start") or "")
 
 
 def test_what_sleeps_is_started_and_nothing_else():
-    now = situation(status="stopped", lock="suspended")
-    assert allowed(now) == {"start"}
-    assert "The machine sleeps" in (rules.why_not(now, "snapshot") or "")
+    context = context_of(status="stopped", lock="suspended")
+    assert allowed(context) == {"start"}
+    assert "The machine sleeps" in (rules.refusal(context, "snapshot") or "")
 
 
 @pytest.mark.parametrize(
@@ -187,16 +187,16 @@ def test_what_sleeps_is_started_and_nothing_else():
     [{"ok": False}, {"silent_since": timezone.now()}, {"busy": "reboot"}, {"lock": "backup"}, {"status": "running"}],
 )
 def test_what_is_of_the_moment_is_not_asked_when_it_is_sent(facts: dict[str, Any]):
-    now = situation(**{"status": "stopped"} | facts)
-    assert rules.why_not(now, "start")
-    assert rules.why_not_send(now, "start") is None
+    context = context_of(**{"status": "stopped"} | facts)
+    assert rules.refusal(context, "start")
+    assert rules.refusal_when_sent(context, "start") is None
 
 
 @pytest.mark.parametrize(
     "facts", [{"active": False}, {"template": True}, {"gone_at": timezone.now()}, {"missing_since": timezone.now()}]
 )
 def test_what_lasts_is_asked_when_it_is_sent_too(facts: dict[str, Any]):
-    assert rules.why_not_send(situation(status="stopped", **facts), "start")
+    assert rules.refusal_when_sent(context_of(status="stopped", **facts), "start")
 
 
 MINUTE = timedelta(minutes=1)
@@ -220,12 +220,12 @@ def test_a_shutdown_is_cut_short_after_a_minute(
     monkeypatch: pytest.MonkeyPatch, late: timedelta, version: str, facts: dict[str, Any], ok: bool
 ):
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    monkeypatch.setattr(rules, "timezone", SimpleNamespace(now=lambda: now))
+    monkeypatch.setattr(machine_rules, "timezone", SimpleNamespace(now=lambda: now))
     machine = VirtualMachine(vmid=101, cluster=Cluster(cluster_id="building-a", is_active=True), **facts)
     sent = Operation(action="shutdown", state=Operation.State.RUNNING, sent_at=now - late)
-    shutting_down = rules.Situation(machine, ClusterHealth(ok=True, version=version), sent)
-    assert rules.may_be_cut_short(shutting_down) is ok
-    free = {action for action in (*ALL, "console") if rules.nothing_under_way(shutting_down, action) is None}
+    shutting_down = ActionContext(machine, ClusterHealth(ok=True, version=version), sent)
+    assert machine_rules.may_overrule_shutdown(shutting_down) is ok
+    free = {action for action in (*ALL, "console") if machine_rules.nothing_under_way(shutting_down, action) is None}
     assert free == ({"stop", "console"} if ok else {"console"})
     for other in (
         None,
@@ -237,12 +237,15 @@ def test_a_shutdown_is_cut_short_after_a_minute(
         ),
         Operation(action="reboot", state=Operation.State.RUNNING, sent_at=now - late),
     ):
-        assert not rules.may_be_cut_short(rules.Situation(machine, ClusterHealth(ok=True, version=version), other))
+        assert not machine_rules.may_overrule_shutdown(
+            ActionContext(machine, ClusterHealth(ok=True, version=version), other)
+        )
 
 
-def test_there_are_two_save_points_in_turn_and_the_oldest_is_first():
-    assert [rules.other_save_point(name) for name in rules.SAVE_POINTS] == ["my-save-point-2", "my-save-point"]
-    assert [rules.label_of(name) for name in (*rules.SAVE_POINTS, "baseline")] == ["my-save-point"] * 2 + ["baseline"]
+def test_there_are_two_restore_points_in_turn_and_the_oldest_is_first():
+    assert [restore_points.other_name(name) for name in restore_points.NAMES] == ["my-save-point-2", "my-save-point"]
+    labels = [restore_points.label(name) for name in (*restore_points.NAMES, "baseline")]
+    assert labels == ["my-save-point", "my-save-point", "baseline"]
     day = datetime(2026, 1, 1, tzinfo=UTC)
     new, old, unknown, other = (
         Snapshot(pk=pk, name=name, taken_at=taken)
@@ -253,8 +256,8 @@ def test_there_are_two_save_points_in_turn_and_the_oldest_is_first():
             (4, "baseline", day),
         ]
     )
-    assert rules.save_points([new, other, old]) == [old, new]
-    assert rules.save_points([new, unknown]) == [unknown, new]
+    assert restore_points.restore_points([new, other, old]) == [old, new]
+    assert restore_points.restore_points([new, unknown]) == [unknown, new]
 
 
 @pytest.mark.django_db
@@ -269,14 +272,14 @@ def test_many_machines_are_looked_at_as_one_is(
     machines = list(
         VirtualMachine.objects.select_related("cluster__health").filter(vmid__in=(101, 102)).order_by("vmid")
     )
-    many = rules.situations(machines, person=person, snapshot="baseline")
+    many = contexts_for(machines, person=person, snapshot="baseline")
     for machine in machines:
-        assert many[machine.pk] == rules.situation(machine, person=person, snapshot="baseline")
+        assert many[machine.pk] == context_for(machine, person=person, snapshot="baseline")
     first, runs_all = many[machines[0].pk], who == "lab_admin"
-    assert (first.snapshot, first.is_in_place) == ("baseline", True)
+    assert (first.snapshot, first.pool_is_granted) == ("baseline", True)
     assert first.is_granted is (runs_all or not is_restricted)
     assert first.may_operate is (runs_all or (who == "ana" and not is_restricted))
-    assert first.keeps is runs_all
+    assert first.manages is runs_all
 
 
 PEOPLE = [("ana", True), ("ben", False), ("auditor", False), ("lab_admin", True)]
@@ -288,7 +291,7 @@ def test_it_is_explained_for_a_person(building_a: Lab, request: pytest.FixtureRe
     machine = building_a.give(101, ana)
     said = rules.explain(request.getfixturevalue(who), machine, "start")
     assert said[0][:2] == ("person may operate", ok)
-    assert all(verdict.ok for verdict in said[1:])
+    assert all(decision.is_allowed for decision in said[1:])
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labs import Lab, carry_out
 from tests.vms.test_machine_list import HOSTILE, Page
-from vms.access import rules
+from vms.access import restore_points
 from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -87,11 +87,11 @@ def saved(as_ana: Client, hers: VirtualMachine, building_a: Lab) -> VirtualMachi
     return hers
 
 
-FIRST, SECOND = rules.SAVE_POINTS
+FIRST, SECOND = restore_points.NAMES
 
 
 def there(lab: Lab) -> set[str]:
-    return {one for one in lab.pve.guest(101).snapshots if one in rules.SAVE_POINTS}
+    return {one for one in lab.pve.guest(101).snapshots if one in restore_points.NAMES}
 
 
 def test_the_new_save_point_is_there_before_the_old_one_goes(as_ana: Client, saved: VirtualMachine, building_a: Lab):
@@ -133,7 +133,7 @@ def test_an_old_one_that_cannot_go_is_named_and_makes_room_the_next_time(
     assert replaced(as_ana, saved, building_a)[1] == ("delete-snapshot", FIRST, "failed")
     page = as_ana.get(url(saved, "machine")).content.decode()
     assert page.count("my-save-point (the older one)</strong>") == 1
-    building_a.pve.tasks.twists.clear()
+    building_a.pve.tasks.wrappers.clear()
     steps = [("delete-snapshot", FIRST), ("snapshot", FIRST), ("delete-snapshot", SECOND)]
     assert replaced(as_ana, saved, building_a) == [(*step, "done") for step in steps]
     assert there(building_a) == {FIRST}

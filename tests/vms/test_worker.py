@@ -17,6 +17,7 @@ from tests.own_database import run_in_threads, second_connection
 from tests.waits import TIMEOUT
 from vms import operations
 from vms.access import rules
+from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.worker import Worker, schedule
 
@@ -152,15 +153,15 @@ def test_clicks_at_the_same_moment_are_one_operation(building_a: Lab, ana: User)
 def test_of_two_different_clicks_at_the_same_moment_one_is_refused(
     building_a: Lab, ana: User, monkeypatch: pytest.MonkeyPatch
 ):
-    machine, check = building_a.give(102, ana), rules.why_not
+    machine, check = building_a.give(102, ana), rules.refusal
 
-    def overtaken(now: rules.Situation, action: str) -> str | None:
-        reason = check(now, action)
-        monkeypatch.setattr(rules, "why_not", check)
+    def overtaken(context: ActionContext, action: str) -> str | None:
+        reason = check(context, action)
+        monkeypatch.setattr(rules, "refusal", check)
         operations.request(machine, "stop", by=ana)
         return reason
 
-    monkeypatch.setattr(rules, "why_not", overtaken)
+    monkeypatch.setattr(rules, "refusal", overtaken)
     with pytest.raises(operations.Refused, match="“Force stop” is under way"):
         operations.request(machine, "shutdown", by=ana)
 

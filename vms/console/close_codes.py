@@ -1,6 +1,8 @@
 """Why a console was turned away or ended: a code for the page, and a reason in words."""
 
-from vms.access import rules
+from vms.access import machine_rules, rules
+from vms.access.context import ActionContext
+from vms.models import Operation
 
 LOGIN, DENIED, NOT_THERE = 4401, 4403, 4404
 UNREACHABLE, OFF, WITHDRAWN, CLOSED, CLUSTER_OFF, REPLACED, LIMIT = 4408, 4409, 4410, 4411, 4412, 4413, 4429
@@ -11,11 +13,11 @@ STATUSES = {"off": 409, "busy": 409, "limit": 429, "denied": 403, "unreachable":
 
 # What refusals of rules mean for a console; those of others: the machine is busy.
 _BY_RULE: dict[rules.Rule, str] = {
-    rules.person_may_operate: "denied",
-    rules.cluster_is_active: "unreachable",
-    rules.cluster_answers: "unreachable",
-    rules.node_answers: "unreachable",
-    rules.consoles_are_offered: "denied",
+    machine_rules.person_may_operate: "denied",
+    machine_rules.cluster_is_active: "unreachable",
+    machine_rules.cluster_answers: "unreachable",
+    machine_rules.node_answers: "unreachable",
+    machine_rules.consoles_are_offered: "denied",
 }
 
 
@@ -27,13 +29,13 @@ class Ended(Exception):
         self.code, self.reason, self.outcome = code, reason, outcome or f"Ended: {reason}."
 
 
-def refusal(now: rules.Situation) -> tuple[str, str] | None:
+def refusal(context: ActionContext) -> tuple[str, str] | None:
     """What keeps this person from the console of this machine: a state of `CODES`, and a sentence."""
     for rule in rules.RULES:
-        if text := rule(now, rules.Action.CONSOLE):
-            return _BY_RULE.get(rule) or _by_status(now, rule), text
+        if text := rule(context, Operation.Action.CONSOLE):
+            return _BY_RULE.get(rule) or _by_status(context, rule), text
     return None
 
 
-def _by_status(now: rules.Situation, rule: rules.Rule) -> str:
-    return "off" if rule is rules.status_fits and now.machine.status == "stopped" else "busy"
+def _by_status(context: ActionContext, rule: rules.Rule) -> str:
+    return "off" if rule is machine_rules.status_fits and context.machine.status == "stopped" else "busy"

@@ -13,7 +13,7 @@ from django.http.request import split_domain_port, validate_host
 from accounts.models import User
 from clusters import gate, proxmox
 from vms import registry
-from vms.access import rules
+from vms.access.context import context_for
 from vms.console import close_codes
 from vms.console.close_codes import Ended
 from vms.inventory import identity
@@ -61,7 +61,7 @@ def enter(token: str, key: str) -> Visitor:
     machine = VirtualMachine.objects.select_related("cluster").filter(pk=grant.vm_id).first()
     if machine is None or machine.gone_at:
         raise Ended(close_codes.NOT_THERE, "the machine is gone")
-    if refused := close_codes.refusal(rules.situation(machine, person=user)):
+    if refused := close_codes.refusal(context_for(machine, person=user)):
         raise Ended(close_codes.CODES[refused[0]], refused[0])
     row = ConsoleSession.begin(machine, user=user, mode=grant.mode)
     if row is None:

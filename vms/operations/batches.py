@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from vms.access import rules
+from vms.access.context import ActionContext, contexts_for
 from vms.models import Batch, BatchItem, MachineSet, Operation, Snapshot, VirtualMachine
 from vms.models.batches import FOR_MANY
 from vms.operations import enqueue, requesting
@@ -74,15 +75,15 @@ def _refusal(machines: list[VirtualMachine], action: str, *, by: User, snapshot:
 def _judge(batch: Batch, machines: list[VirtualMachine], *, by: User, description: str) -> list[BatchItem]:
     """An item for each machine, with a new operation, with the one that is under way, or with a refusal."""
     action, name = batch.action, batch.snapshot
-    found = rules.situations(machines, person=by, snapshot=name)
+    found = contexts_for(machines, person=by, snapshot=name)
     saved = set(Snapshot.objects.filter(vm__in=found, name=name).values_list("vm", flat=True)) if name else set()
     items = []
     for position, machine in enumerate(machines):
         item = BatchItem(batch=batch, position=position, machine=machine, machine_name=machine.display_name)
-        now = found[machine.pk]
-        if _is_under_way(now, batch):
-            item.operation = now.open_operation
-        elif reason := rules.why_not(now, action) or _about_snapshot(batch, is_there=machine.pk in saved):
+        context = found[machine.pk]
+        if _is_under_way(context, batch):
+            item.operation = context.open_operation
+        elif reason := rules.refusal(context, action) or _about_snapshot(batch, is_there=machine.pk in saved):
             item.refusal = reason[:500]
         else:
             # They wait for their turn in the order in which they are listed.
@@ -93,9 +94,9 @@ def _judge(batch: Batch, machines: list[VirtualMachine], *, by: User, descriptio
     return items
 
 
-def _is_under_way(now: rules.Situation, batch: Batch) -> bool:
-    busy = now.open_operation
-    return bool(now.may_operate and busy and (busy.action, busy.snapshot) == (batch.action, batch.snapshot))
+def _is_under_way(context: ActionContext, batch: Batch) -> bool:
+    busy = context.open_operation
+    return bool(context.may_operate and busy and (busy.action, busy.snapshot) == (batch.action, batch.snapshot))
 
 
 def _about_snapshot(batch: Batch, *, is_there: bool) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from clusters import proxmox
-from vms.access import rules
+from vms.access import machine_rules
 from vms.models import Operation, VirtualMachine
 
 Action = Operation.Action
@@ -62,7 +62,7 @@ def begin(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> str:
             return pve.roll_back(*place, operation.snapshot)
         case Action.DELETE_SNAPSHOT:
             return pve.delete_snapshot(*place, operation.snapshot)
-        case Action.STOP if rules.cuts_short(vm, getattr(vm.cluster, "health", None)):
+        case Action.STOP if machine_rules.overrules_shutdown(vm, getattr(vm.cluster, "health", None)):
             return pve.stop_at_once(*place)
         case _:
             return pve.power(*place, proxmox.Power(operation.action))

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from vms.access import rules
+from vms.access import restore_points, rules
+from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
 from vms.operations import enqueue
 
@@ -50,18 +51,19 @@ def request(
     """
     if wrong := wrong_words(action, snapshot, description):
         raise Refused(wrong)
-    now = rules.situation(machine, person=by, snapshot=snapshot)
-    if now.open_operation and (now.open_operation.action, now.open_operation.snapshot) == (action, snapshot):
-        return now.open_operation, False
-    if reason := rules.why_not(now, action):
+    context = context_for(machine, person=by, snapshot=snapshot)
+    busy = context.open_operation
+    if busy and (busy.action, busy.snapshot) == (action, snapshot):
+        return busy, False
+    if reason := rules.refusal(context, action):
         raise Refused(reason)
     if not unlimited and _asks_too_much(by):
         raise Refused(_("You have asked for very much within a minute. Wait a moment."))
     wanted = row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
-            if now.open_operation:
-                now.open_operation.finish(State.CANCELLED, CUT_SHORT, expected=State.RUNNING)
+            if busy:
+                busy.finish(State.CANCELLED, CUT_SHORT, expected=State.RUNNING)
             wanted.save(force_insert=True)
             transaction.on_commit(partial(enqueue.operation, wanted), robust=True)
             return wanted, True
@@ -76,7 +78,7 @@ def go_on(done: Operation) -> None:
     """
     if not (done.then and done.vm and done.requested_by):
         return
-    other = rules.other_save_point(done.snapshot)
+    other = restore_points.other_name(done.snapshot)
     has_other = done.vm.snapshots.filter(name=other).exists()
     if done.then == Action.DELETE_SNAPSHOT and not has_other:
         return
@@ -121,7 +123,7 @@ def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
     same = {"vm": machine.pk, "action": wanted.action, "snapshot": wanted.snapshot}
     if first := Operation.objects.open().filter(**same).first():
         return first
-    reason = rules.why_not(rules.situation(machine), wanted.action)
+    reason = rules.refusal(context_for(machine), wanted.action)
     raise Refused(reason or _("The machine has just changed. Look at it again.")) from None
 
 

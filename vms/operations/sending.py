@@ -11,6 +11,7 @@ from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox.client import DEADLINE
 from vms.access import rules
+from vms.access.context import context_for
 from vms.inventory import identity
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.operations import kinds
@@ -65,13 +66,13 @@ def _not_answered(operation: Operation, error: proxmox.ProxmoxError) -> None:
 def _is_still_allowed(operation: Operation) -> bool:
     """The rules are asked again when it is sent: much may have changed since the click. Who may not is cancelled."""
     with translation.override(None):  # it is stored
-        reason = _why_not(operation)
+        reason = _refusal(operation)
     if reason:
         operation.finish(State.CANCELLED, reason, expected=State.REQUESTED)
     return not reason
 
 
-def _why_not(operation: Operation) -> str:
+def _refusal(operation: Operation) -> str:
     now = timezone.now()
     if (operation.admitted_at or now) < now - SEND_WITHIN:
         return gettext_noop("It could not be sent for too long, so it was dropped. Try again.")
@@ -79,5 +80,5 @@ def _why_not(operation: Operation) -> str:
     vm = VirtualMachine.objects.select_related("cluster").filter(pk=operation.vm_id or 0).first()
     if person is None or vm is None:
         return Operation.TAKEN
-    situation = rules.situation(vm, person=person, snapshot=operation.snapshot)
-    return (rules.why_not_send(situation, operation.action) or "") if situation.may_operate else Operation.TAKEN
+    context = context_for(vm, person=person, snapshot=operation.snapshot)
+    return (rules.refusal_when_sent(context, operation.action) or "") if context.may_operate else Operation.TAKEN

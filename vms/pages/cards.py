@@ -14,7 +14,8 @@ from django.utils.translation import npgettext
 from accounts import telling
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
 from vms import operations
-from vms.access import rules
+from vms.access import machine_rules, restore_points, rules
+from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.pages import remote_desktop
 
@@ -184,14 +185,14 @@ def _card(
 ) -> Card:
     busy = last if last and last.is_open else None
     known_at = _known_at(machine)
-    situation = rules.Situation(machine, getattr(machine.cluster, "health", None), busy, may_operate=may_operate)
-    silent = situation.health is not None and not situation.health.ok
+    context = ActionContext(machine, getattr(machine.cluster, "health", None), busy, may_operate=may_operate)
+    silent = context.health is not None and not context.health.ok
     stale = silent or bool(machine.silent_since)
     fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
     wanted = [Action.STOP] if busy else _offered(machine)
     seldom = SELDOM_OF_RUNNING if machine.status == "running" and not busy else SELDOM
-    offered = [action for action in wanted if not rules.why_not(situation, action)]
-    no_console = rules.why_not(situation, Action.CONSOLE) or ""
+    offered = [action for action in wanted if not rules.refusal(context, action)]
+    no_console = rules.refusal(context, Action.CONSOLE) or ""
     return Card(
         pk=machine.pk,
         name=machine.display_name,
@@ -208,12 +209,12 @@ def _card(
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
         may_open=not no_console,
         no_console=no_console if may_operate and machine.status == "running" else "",
-        has_console=not rules.why_not_send(situation, Action.CONSOLE),
+        has_console=not rules.refusal_when_sent(context, Action.CONSOLE),
         buttons=_buttons(action for action in offered if action not in seldom),
         more=_buttons(action for action in offered if action in seldom),
         reason=""
         if busy or offered or silent or not may_operate
-        else (rules.why_not(situation, _offered(machine)[0]) or ""),
+        else (rules.refusal(context, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
         detail=telling.told(last.outcome) if last and for_staff and _trouble(last, now) else "",
         dismiss=str(last.pk) if last and may_operate and _trouble(last, now) else "",
@@ -249,7 +250,7 @@ def _offered(machine: VirtualMachine) -> list[Operation.Action]:
         return [Action.SHUTDOWN, Action.REBOOT, Action.STOP, *seldom]
     if machine.status == "paused":
         return [Action.RESUME, Action.STOP]
-    return [Action.START] if machine.status in rules.OFF else [Action.STOP]
+    return [Action.START] if machine.status in machine_rules.STARTABLE else [Action.STOP]
 
 
 def _words(machine: VirtualMachine, busy: Operation | None, before: int) -> str:
@@ -277,9 +278,10 @@ def _words(machine: VirtualMachine, busy: Operation | None, before: int) -> str:
 
 
 def _lock(machine: VirtualMachine) -> str:
-    if machine.lock == rules.ASLEEP:
+    if machine.lock == machine_rules.SUSPENDED_TO_DISK:
         return _("Asleep")
-    return _("Busy: %(doing)s") % {"doing": rules.LOCKS.get(machine.lock, machine.lock)} if machine.lock else ""
+    doing = machine_rules.LOCK_LABELS.get(machine.lock, machine.lock)
+    return _("Busy: %(doing)s") % {"doing": doing} if doing else ""
 
 
 def _trouble(last: Operation | None, now: datetime) -> str:
@@ -297,7 +299,7 @@ def _trouble(last: Operation | None, now: datetime) -> str:
 
 def _what_is_left(last: Operation) -> str:
     """After a save point that was not saved."""
-    if last.action != Action.SNAPSHOT or last.snapshot not in rules.SAVE_POINTS:
+    if last.action != Action.SNAPSHOT or last.snapshot not in restore_points.NAMES:
         return ""
     if last.then:
         return _("Your old restore point is still there.")

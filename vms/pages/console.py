@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups, rules
+from vms.access.context import context_for
 from vms.console import close_codes, websocket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Mode, Operation, VirtualMachine
 from vms.pages import cards
@@ -43,10 +44,10 @@ class Outset:
 def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Without a script it says how the machine is, and lets start it."""
     machine = lookups.visible_or_404(request.user, pk)
-    now = rules.situation(machine, person=request.user)
-    operable = {machine.pk} if now.may_operate else set()
+    rule_context = context_for(machine, person=request.user)
+    operable = {machine.pk} if rule_context.may_operate else set()
     card = cards.groups([machine], operable=operable, for_staff=False)[0].cards[0]
-    kind, refusal = close_codes.refusal(now) or ("", "")
+    kind, refusal = close_codes.refusal(rule_context) or ("", "")
     outset = _outset(card, machine, kind, refusal)
     context = {
         "machine": machine,
@@ -55,9 +56,9 @@ def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "word": outset.word,
         "sentence": outset.sentence,
         "rests": outset.state == "refused" and kind == "unreachable",
-        "may_start": outset.state == "off" and not rules.why_not(now, Action.START),
-        "may_watch": now.keeps and now.may_operate,
-        "mode": _mode(machine, request.user, keeps=now.keeps),
+        "may_start": outset.state == "off" and not rules.refusal(rule_context, Action.START),
+        "may_watch": rule_context.manages and rule_context.may_operate,
+        "mode": _mode(machine, request.user, manages=rule_context.manages),
     }
     return render(request, "vms/console.html", context)
 
@@ -75,9 +76,9 @@ def _outset(card: cards.Card, machine: VirtualMachine, kind: str, refusal: str) 
     return Outset("refused", _("Not connected"), refusal)
 
 
-def _mode(machine: VirtualMachine, person: User, *, keeps: bool) -> str:
+def _mode(machine: VirtualMachine, person: User, *, manages: bool) -> str:
     """Who looks after a machine that somebody else holds begins by watching: two mice at once startle people."""
-    if keeps and Assignment.objects.live().filter(vm=machine).exclude(user=person).exists():
+    if manages and Assignment.objects.live().filter(vm=machine).exclude(user=person).exists():
         return "view"
     return "control"
 
@@ -107,7 +108,7 @@ def grant(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
     mode = request.POST.get("mode", "")
     if mode not in Mode.values:
         return JsonResponse({"state": "busy", "text": _("The mode must be control or view.")}, status=400)
-    if refused := close_codes.refusal(rules.situation(machine, person=request.user)) or _too_many(request.user):
+    if refused := close_codes.refusal(context_for(machine, person=request.user)) or _too_many(request.user):
         return _no(*refused)
     token = ConsoleGrant.issue(machine, user=request.user, session_key=_key(request), mode=mode)
     return JsonResponse({"socket": f"/ws/console/{token}/", "mode": mode})
@@ -128,7 +129,7 @@ def state(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
             "words": card.status,
             "busy": card.busy,
             "text": card.trouble or card.reason,
-            "may_start": any(button.action == rules.Action.START for button in card.buttons),
+            "may_start": any(button.action == Operation.Action.START for button in card.buttons),
             "others": [{"name": row.user_name, "mode": row.mode} for row in others],
         }
     )

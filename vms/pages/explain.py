@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups, rules
+from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
 
 
@@ -39,11 +40,12 @@ def why(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _table(machine: VirtualMachine, person: User) -> dict[str, object]:
-    now = rules.situation(machine, person=person)
-    said = {action: rules.verdicts(now, action) for action in Operation.Action}
+    rule_context = context_for(machine, person=person)
+    by_action = {action: rules.decisions(rule_context, action) for action in Operation.Action}
     columns = [
-        Column(str(action.label), next((one.text for one in verdicts if not one.ok), ""))
-        for action, verdicts in said.items()
+        Column(str(action.label), next((one.text for one in decisions if not one.is_allowed), ""))
+        for action, decisions in by_action.items()
     ]
-    rows = [(_(verdicts[0].rule), [one.ok for one in verdicts]) for verdicts in zip(*said.values(), strict=True)]
+    by_rule = zip(*by_action.values(), strict=True)
+    rows = [(_(decisions[0].rule), [one.is_allowed for one in decisions]) for decisions in by_rule]
     return {"columns": columns, "rows": rows, "sees": lookups.visible_to(person).filter(pk=machine.pk).exists()}

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters import gate, proxmox
 from vms import registry
-from vms.access import lookups, rules
+from vms.access import lookups, restore_points
 from vms.inventory import identity
 from vms.models import VirtualMachine
 from vms.pages import machine_detail, remote_desktop
@@ -47,11 +47,11 @@ def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteFo
         "card": sheet.card,
         "page": history,
         "origin": "machine",
-        "save_point": rules.SAVE_POINT,
+        "save_point": restore_points.NAME,
         "busy": sheet.card.busy,
         "running": int(sheet.card.tone == "running"),
         "poll": f"{request.path}?page={history.number}&seen={sheet.fingerprint}",
-        "form": form or (NoteForm(instance=found) if sheet.keeps else None),
+        "form": form or (NoteForm(instance=found) if sheet.manages else None),
         "may_ask_for_help": bool(sheet.help and not sheet.help.asked_at),
         "offers_spice": settings.SPICE_FILES,
         "may_explain": lookups.sees_all(request.user),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.http import AuthenticatedHttpRequest, login_required
 from vms import operations
 from vms.access import lookups, rules
+from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
 
 # What people may ask for here.
@@ -57,6 +58,6 @@ def _origin(request: AuthenticatedHttpRequest) -> str:
 def _confirm(
     request: AuthenticatedHttpRequest, machine: VirtualMachine, action: Operation.Action, back: str
 ) -> HttpResponse:
-    refusal = rules.why_not(rules.situation(machine, person=request.user), action)
+    refusal = rules.refusal(context_for(machine, person=request.user), action)
     context = {"machine": machine, "action": action, "refusal": refusal, "back": back, "origin": _origin(request)}
     return render(request, "vms/confirm.html", context, status=409 if refusal else 200)

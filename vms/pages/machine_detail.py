@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 
 from accounts import telling
 from accounts.models import User
-from vms.access import lookups, rules
+from vms.access import lookups, restore_points, rules
+from vms.access.context import context_for
 from vms.models import Assignment, HelpRequest, Operation, Snapshot, VirtualMachine
 from vms.pages import cards, remote_desktop
 
@@ -67,7 +68,7 @@ class Sheet:
     snapshots: tuple[Saved, ...]
     has_save_point: bool
     may_operate: bool
-    keeps: bool
+    manages: bool
     refusals: dict[str, str]
     history: tuple[Done, ...]
     note: str
@@ -86,21 +87,21 @@ class Sheet:
 
 def of(machine: VirtualMachine, person: User, *, history: Page[Operation]) -> Sheet:
     """As this person sees it. The machine comes with cluster, health and sync selected."""
-    now = rules.situation(machine, person=person)
-    operable = {machine.pk} if now.may_operate else set()
+    rule_context = context_for(machine, person=person)
+    operable = {machine.pk} if rule_context.may_operate else set()
     rows = list(machine.snapshots.all())
     older = _older_save_point(rows)
-    snapshots = tuple(_saved(snapshot, keeps=now.keeps, is_older=snapshot == older) for snapshot in rows)
+    snapshots = tuple(_saved(snapshot, manages=rule_context.manages, is_older=snapshot == older) for snapshot in rows)
     wanted = (Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT)
     return Sheet(
         group=cards.groups([machine], operable=operable, for_staff=person.is_staff)[0],
         facts=_facts(machine),
         addresses=remote_desktop.addresses_of(machine),
         snapshots=snapshots,
-        has_save_point=any(snapshot.name in rules.SAVE_POINTS for snapshot in snapshots),
-        may_operate=now.may_operate,
-        keeps=now.keeps,
-        refusals={action.name: refusal for action in wanted if (refusal := rules.why_not(now, action))},
+        has_save_point=any(snapshot.name in restore_points.NAMES for snapshot in snapshots),
+        may_operate=rule_context.may_operate,
+        manages=rule_context.manages,
+        refusals={action.name: refusal for action in wanted if (refusal := rules.refusal(rule_context, action))},
         history=tuple(done(operation, for_staff=person.is_staff) for operation in history),
         note=machine.note,
         guest_login=machine.guest_login,
@@ -120,8 +121,8 @@ def _help(machine: VirtualMachine, person: User) -> Help | None:
 def history_of(machine: VirtualMachine, number: str | None, *, person: User) -> Page[Operation]:
     """Who only holds the machine does not read what others did with it before."""
     operations: QuerySet[Operation] = Operation.objects.filter(vm=machine).order_by("-requested_at", "-pk")
-    keeps = VirtualMachine.objects.described_by(person).filter(pk=machine.pk)
-    if not lookups.sees_all(person) and not keeps.exists():
+    manages = VirtualMachine.objects.described_by(person).filter(pk=machine.pk)
+    if not lookups.sees_all(person) and not manages.exists():
         since = Assignment.objects.live().filter(vm=machine, user=person).values("assigned_at")[:1]
         operations = operations.filter(Q(requested_at__gte=Subquery(since)) | Q(requested_by=person))
     return Paginator(operations, PER_PAGE).get_page(number)
@@ -151,26 +152,26 @@ def _since(machine: VirtualMachine) -> str:
 
 def _older_save_point(snapshots: list[Snapshot]) -> Snapshot | None:
     """The one that is left over when there are two: while the new one is saved, and after the old one could not go."""
-    both = rules.save_points(snapshots)
+    both = restore_points.restore_points(snapshots)
     return both[0] if len(both) > 1 else None
 
 
-def _saved(snapshot: Snapshot, *, keeps: bool, is_older: bool) -> Saved:
-    label = rules.label_of(snapshot.name)
+def _saved(snapshot: Snapshot, *, manages: bool, is_older: bool) -> Saved:
+    label = restore_points.label(snapshot.name)
     return Saved(
         name=snapshot.name,
         label=_("%(name)s (the older one)") % {"name": label} if is_older else label,
         description=snapshot.description,
         taken_at=snapshot.taken_at,
         with_memory=snapshot.with_memory,
-        may_delete=keeps or snapshot.name in rules.SAVE_POINTS,
+        may_delete=manages or snapshot.name in restore_points.NAMES,
     )
 
 
 def done(operation: Operation, *, for_staff: bool) -> Done:
     """What a cluster says of a failure is for staff."""
     told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
-    label = rules.label_of(operation.snapshot)
+    label = restore_points.label(operation.snapshot)
     name = _(" “%(snapshot)s”") % {"snapshot": label} if label else ""
     ended = operation.finished_at
     return Done(

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from vms import operations
-from vms.access import lookups, rules
+from vms.access import lookups, restore_points, rules
+from vms.access.context import context_for
 from vms.models import Operation, Snapshot, VirtualMachine
 from vms.operations.requesting import LONGEST_DESCRIPTION
 
@@ -34,13 +35,13 @@ class SnapshotForm(forms.Form):
 def save_point(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Save the one save point of whoever holds the machine. It takes a confirmation to replace the old one."""
     machine = lookups.operable_or_404(request.user, pk)
-    there = rules.save_points(machine.snapshots.all())
+    there = restore_points.restore_points(machine.snapshots.all())
     old = there[-1] if there else None
     if old is None and request.method == "POST":
-        return _ask(request, machine, Action.SNAPSHOT, snapshot=rules.SAVE_POINT)
+        return _ask(request, machine, Action.SNAPSHOT, snapshot=restore_points.NAME)
     if old and _is_confirmed(request):
         return _replace(request, machine, there)
-    return _confirm(request, machine, Action.SNAPSHOT, snapshot=old, name=old.name if old else rules.SAVE_POINT)
+    return _confirm(request, machine, Action.SNAPSHOT, snapshot=old, name=old.name if old else restore_points.NAME)
 
 
 def _replace(request: AuthenticatedHttpRequest, machine: VirtualMachine, there: list[Snapshot]) -> HttpResponse:
@@ -50,7 +51,7 @@ def _replace(request: AuthenticatedHttpRequest, machine: VirtualMachine, there: 
     oldest = there[0].name
     if len(there) > 1 or request.POST.get("first") == "yes":
         return _ask(request, machine, Action.DELETE_SNAPSHOT, snapshot=oldest, then=Action.SNAPSHOT)
-    new = rules.other_save_point(oldest)
+    new = restore_points.other_name(oldest)
     return _ask(request, machine, Action.SNAPSHOT, snapshot=new, then=Action.DELETE_SNAPSHOT)
 
 
@@ -123,13 +124,13 @@ def _confirm(
     name: str,
 ) -> HttpResponse:
     """409 when it cannot be done now, 400 when the box was not ticked."""
-    refusal = rules.why_not(rules.situation(machine, person=request.user, snapshot=name), action)
+    refusal = rules.refusal(context_for(machine, person=request.user, snapshot=name), action)
     unticked = request.method == "POST"
     context = {
         "machine": machine,
         "action": action,
         "snapshot": snapshot,
-        "name": rules.label_of(name),
+        "name": restore_points.label(name),
         "refusal": refusal,
         "unticked": unticked,
     }

@@ -14,7 +14,8 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from clusters import gate, proxmox
 from vms import registry
-from vms.access import lookups, rules
+from vms.access import lookups
+from vms.access.context import context_for
 from vms.console import close_codes
 from vms.inventory import identity
 from vms.models import Operation, VirtualMachine
@@ -38,7 +39,7 @@ def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if not settings.SPICE_FILES:
         raise Http404
     machine = lookups.visible_or_404(request.user, pk)
-    if refused := close_codes.refusal(rules.situation(machine, person=request.user)):
+    if refused := close_codes.refusal(context_for(machine, person=request.user)):
         return _none(request, machine, refused[1], status=close_codes.STATUSES[refused[0]])
     try:
         with gate.connect(registry.get(machine.cluster_id)) as pve:

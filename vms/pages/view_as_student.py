@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups, rules
+from vms.access.context import ActionContext, contexts_for
 from vms.models import Assignment, Operation
 from vms.pages import cards, group_links
 from vms.pages.machine_group import set_or_404
@@ -40,8 +41,8 @@ def as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) -> Ht
         .order_by("cluster__name", "name", "vmid")
     )
     groups = cards.groups(machines, operable=lookups.operable_among(person, machines), for_staff=False)
-    now = rules.situations(machines, person=person)
-    seen = [_seen(card, now[card.pk]) for group in groups for card in group.cards]
+    rule_context = contexts_for(machines, person=person)
+    seen = [_seen(card, rule_context[card.pk]) for group in groups for card in group.cards]
     context = {
         "set": found,
         "person": person,
@@ -52,7 +53,7 @@ def as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) -> Ht
     return render(request, "vms/as_student.html", context)
 
 
-def _seen(card: cards.Card, now: rules.Situation) -> Seen:
+def _seen(card: cards.Card, rule_context: ActionContext) -> Seen:
     offered = tuple(str(button.label) for button in (*card.buttons, *card.more))
-    said = [(str(action.label), rules.why_not(now, action)) for action in Operation.Action]
+    said = [(str(action.label), rules.refusal(rule_context, action)) for action in Operation.Action]
     return Seen(card, offered, tuple((label, refusal) for label, refusal in said if refusal))

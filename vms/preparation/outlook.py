@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts.telling import told
 from vms.models import Assignment, Preparation, Snapshot, VirtualMachine
-from vms.preparation import restore_points
-from vms.preparation.restore_points import Point
+from vms.preparation import cleanup
+from vms.preparation.cleanup import Point
 
 Way, State = Preparation.Way, Preparation.State
 
@@ -93,7 +93,7 @@ class Outlook:
         """The restore points that go, the newest first."""
         listed = (Point(one.name, one.parent, one.taken_at) for one in self.saved)
         name = self.baseline.name if self.baseline else ""
-        return restore_points.going(listed, way=way, baseline=name, since=self.assignment.assigned_at)
+        return cleanup.going(listed, way=way, baseline=name, since=self.assignment.assigned_at)
 
 
 def of(assignments: QuerySet[Assignment]) -> list[Outlook]:

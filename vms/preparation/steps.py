@@ -13,13 +13,14 @@ from accounts.models import User
 from clusters import gate, proxmox
 from clusters.config import ClusterConfig
 from vms import registry
-from vms.access import rules
+from vms.access import machine_rules, restore_points, rules
+from vms.access.context import context_for
 from vms.inventory import identity
 from vms.inventory.snapshots import write_snapshots
 from vms.models import Assignment, Operation, Preparation, VirtualMachine, people_without_grant
 from vms.operations import enqueue, requesting
-from vms.preparation import restore_points
-from vms.preparation.restore_points import Point
+from vms.preparation import cleanup
+from vms.preparation.cleanup import Point
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def _step(preparation: Preparation, config: ClusterConfig) -> None:
 def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | None:
     """The next action, and the snapshot that it is about. None when there is none, which was written down."""
     vm = preparation.assignment.vm
-    if reason := rules.nothing_under_way(rules.situation(vm), ""):
+    if reason := machine_rules.nothing_under_way(context_for(vm), ""):
         _wait(preparation, reason)
         return None
     with gate.connect(config) as pve:
@@ -96,12 +97,12 @@ def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | 
         write_snapshots(vm.pk, listed)
     names = {one.name for one in listed.all}
     going = _going(preparation, listed)
-    unshown = [name for name in going if name not in preparation.points and name not in rules.SAVE_POINTS]
+    unshown = [name for name in going if name not in preparation.points and name not in restore_points.NAMES]
     if preparation.way == Way.REVERT and preparation.baseline not in names:
         preparation.finish(State.FAILED, NO_BASELINE % {"name": preparation.baseline})
     elif unshown:
         preparation.finish(State.FAILED, UNSHOWN % {"names": ", ".join(unshown)})
-    elif status.lock == rules.ASLEEP and preparation.way != Way.AS_IT_IS:
+    elif status.lock == machine_rules.SUSPENDED_TO_DISK and preparation.way != Way.AS_IT_IS:
         preparation.finish(State.FAILED, SLEEPS)
     elif going:
         return Action.DELETE_SNAPSHOT, going[0]
@@ -123,7 +124,7 @@ def _going(preparation: Preparation, listed: proxmox.Snapshots) -> list[str]:
         Point(one.name, one.parent, datetime.fromtimestamp(one.taken, UTC) if one.taken else None) for one in listed.all
     )
     since = preparation.assignment.assigned_at
-    return restore_points.going(found, way=preparation.way, baseline=preparation.baseline, since=since)
+    return cleanup.going(found, way=preparation.way, baseline=preparation.baseline, since=since)
 
 
 def _ask(preparation: Preparation, action: str, snapshot: str) -> None:
@@ -134,8 +135,8 @@ def _ask(preparation: Preparation, action: str, snapshot: str) -> None:
         return
     if preparation.operation:
         vm.lock = ""  # the last read may have seen the step that has just ended; the cluster refuses what is locked
-    now = rules.situation(vm, person=person, snapshot=snapshot)
-    if reason := rules.why_not_send(now, action):
+    context = context_for(vm, person=person, snapshot=snapshot)
+    if reason := rules.refusal_when_sent(context, action):
         preparation.finish(State.FAILED, reason)
         return
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from vms.access.rules import SAVE_POINTS
+from vms.access.restore_points import NAMES
 from vms.models import Preparation
 
 
@@ -32,7 +32,7 @@ def going(points: Iterable[Point], *, way: str, baseline: str, since: datetime) 
 
 
 def _is_theirs(point: Point, since: datetime) -> bool:
-    return point.name in SAVE_POINTS or (point.taken is not None and point.taken >= since)
+    return point.name in NAMES or (point.taken is not None and point.taken >= since)
 
 
 def _is_newer(point: Point, base: Point, known: dict[str, Point]) -> bool:
