@@ -10,10 +10,7 @@ class AccountsConfig(AppConfig):
         from auditlog.registry import auditlog  # noqa: PLC0415
         from django.contrib.auth.models import Group  # noqa: PLC0415
 
-        from accounts import naming  # noqa: PLC0415
         from accounts.models import User  # noqa: PLC0415
-
-        naming.translate(self.get_models())
 
         auditlog.register(
             User,

@@ -72,13 +72,22 @@ class User(AbstractUser):
         DARK = "dark", gettext_lazy("dark")
 
     time_zone = models.CharField(
-        max_length=64, blank=True, validators=[validate_time_zone], help_text=gettext_lazy("Empty: the portal's.")
+        gettext_lazy("time zone"),
+        max_length=64,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text=gettext_lazy("Empty: the portal's."),
     )
     language = models.CharField(
-        max_length=16, blank=True, validators=[validate_language], help_text=gettext_lazy("Empty: as the browser asks.")
+        gettext_lazy("language"),
+        max_length=16,
+        blank=True,
+        validators=[validate_language],
+        help_text=gettext_lazy("Empty: as the browser asks."),
     )
-    theme = models.CharField(max_length=8, choices=Theme, default=Theme.AUTO)
+    theme = models.CharField(gettext_lazy("theme"), max_length=8, choices=Theme, default=Theme.AUTO)
     must_change_password = models.BooleanField(
+        gettext_lazy("must change password"),
         default=False,
         help_text=gettext_lazy("The password was given by somebody else. The next login leads to a page to change it."),
     )
@@ -86,6 +95,8 @@ class User(AbstractUser):
     objects: ClassVar[CaseInsensitiveUserManager] = CaseInsensitiveUserManager()
 
     class Meta:
+        verbose_name = gettext_lazy("user")
+        verbose_name_plural = gettext_lazy("users")
         constraints = [
             models.UniqueConstraint(
                 Lower("username"),

@@ -11,7 +11,6 @@ class ClassesConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
 
-        from accounts import naming  # noqa: PLC0415
         from classes import releasing, rules, usage  # noqa: PLC0415
         from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
         from classes.pages import live_home  # noqa: PLC0415
@@ -19,7 +18,6 @@ class ClassesConfig(AppConfig):
         from vms.pages import group_links  # noqa: PLC0415
         from vms.worker import schedule  # noqa: PLC0415
 
-        naming.translate(self.get_models())
         usage.register()
         rules.register()
         schedule.register(

@@ -9,11 +9,8 @@ class ClustersConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
 
-        from accounts import naming  # noqa: PLC0415
         from clusters import checks  # noqa: F401, PLC0415
         from clusters.models import SECRETS, Cluster, ClusterNotice  # noqa: PLC0415
-
-        naming.translate(self.get_models())
 
         auditlog.register(
             Cluster,

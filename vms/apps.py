@@ -10,12 +10,10 @@ class VmsConfig(AppConfig):
         from auditlog.registry import auditlog  # noqa: PLC0415
         from django.db.backends.signals import connection_created  # noqa: PLC0415
 
-        from accounts import naming  # noqa: PLC0415
         from vms import checks, connection_pooler  # noqa: F401, PLC0415
         from vms.models import Assignment, ClusterGrant, MachineSet, Preparation  # noqa: PLC0415
         from vms.worker import tasks  # noqa: F401, PLC0415 - it listens to what operations say
 
-        naming.translate(self.get_models())
         connection_created.connect(connection_pooler.when_connected, dispatch_uid="pooler")
 
         auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])

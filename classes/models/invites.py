@@ -57,32 +57,39 @@ class Invite(models.Model):
     OLD_LASTS = timedelta(days=180)
 
     lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="invites", verbose_name=gettext_lazy("class"))
-    token_hash = models.CharField(max_length=64, unique=True, editable=False)
-    code_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001 - unique
+    token_hash = models.CharField(gettext_lazy("token hash"), max_length=64, unique=True, editable=False)
+    code_hash = models.CharField(gettext_lazy("code hash"), max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001 - unique
     expires_at = models.DateTimeField(gettext_lazy("valid until"), default=in_a_week)
     max_uses = models.PositiveIntegerField(
         gettext_lazy("maximum number of people"), default=30, validators=[MinValueValidator(1), MaxValueValidator(5000)]
     )
-    uses = models.PositiveIntegerField(default=0, editable=False)
+    uses = models.PositiveIntegerField(gettext_lazy("uses"), default=0, editable=False)
     restricted_to_roster = models.BooleanField(
         gettext_lazy("only for people on the list"),
         default=False,
         help_text=gettext_lazy("People who are not on the class's list cannot join."),
     )
     is_old_link = models.BooleanField(
+        gettext_lazy("is old link"),
         default=False,
         editable=False,
         help_text=gettext_lazy("A link of the old portal that an administrator honours."),
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=gettext_lazy("created by"),
+        null=True,
+        related_name="+",
+        editable=False,
     )
-    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(gettext_lazy("revoked at"), null=True, blank=True, editable=False)
 
     objects: ClassVar[Any] = InviteQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = gettext_lazy("invites")
         verbose_name = gettext_lazy("invite")
         ordering = ["-created_at", "-pk"]
         constraints = [
@@ -118,13 +125,13 @@ class JoinTries(models.Model):
 
     WINDOW = timedelta(hours=1)
 
-    key = models.CharField(max_length=64, primary_key=True)
-    count = models.PositiveIntegerField(default=0)
-    since = models.DateTimeField(default=timezone.now)
+    key = models.CharField(gettext_lazy("key"), max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(gettext_lazy("count"), default=0)
+    since = models.DateTimeField(gettext_lazy("since"), default=timezone.now)
 
     class Meta:
-        verbose_name = "tries to join"
-        verbose_name_plural = "tries to join"
+        verbose_name = gettext_lazy("tries to join")
+        verbose_name_plural = gettext_lazy("tries to join")
 
     def __str__(self) -> str:
         return f"{self.count} since {self.since:%H:%M}"

@@ -145,14 +145,18 @@ class LabClass(models.Model):
     machine_set = models.OneToOneField(
         MachineSet, models.PROTECT, related_name="lab_class", editable=False, verbose_name=gettext_lazy("machine set")
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
     ended_at = models.DateTimeField(
+        gettext_lazy("ended at"),
         null=True,
         editable=False,
         help_text=gettext_lazy("When somebody ended the class, or the day after its last day."),
     )
     is_being_deleted = models.BooleanField(
-        default=False, editable=False, help_text=gettext_lazy("The class will be deleted when its machines are ready.")
+        gettext_lazy("is being deleted"),
+        default=False,
+        editable=False,
+        help_text=gettext_lazy("The class will be deleted when its machines are ready."),
     )
 
     objects: ClassVar[Any] = LabClassQuerySet.as_manager()
@@ -218,18 +222,26 @@ class ClassMachineQuerySet(models.QuerySet["ClassMachine"]):
 class ClassMachine(models.Model):
     """A machine of a class: of one at a time. Its set has the same machines, by explicit calls."""
 
-    lab_class = models.ForeignKey(LabClass, models.CASCADE, related_name="class_machines")
+    lab_class = models.ForeignKey(
+        LabClass, models.CASCADE, verbose_name=gettext_lazy("lab class"), related_name="class_machines"
+    )
     vm = models.OneToOneField(
         VirtualMachine, models.CASCADE, related_name="class_machine", verbose_name=gettext_lazy("machine")
     )
     is_kept_back = models.BooleanField(
-        default=False, help_text=gettext_lazy("Assigned by hand only, never automatically.")
+        gettext_lazy("is kept back"),
+        default=False,
+        help_text=gettext_lazy("Assigned by hand only, never automatically."),
     )
     is_leaving = models.BooleanField(
-        default=False, help_text=gettext_lazy("The machine leaves the class as soon as it is ready for somebody else.")
+        gettext_lazy("is leaving"),
+        default=False,
+        help_text=gettext_lazy("The machine leaves the class as soon as it is ready for somebody else."),
     )
-    adopted_at = models.DateTimeField(default=timezone.now)
-    adopted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    adopted_at = models.DateTimeField(gettext_lazy("adopted at"), default=timezone.now)
+    adopted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, verbose_name=gettext_lazy("adopted by"), null=True, related_name="+"
+    )
 
     objects: ClassVar[Any] = ClassMachineQuerySet.as_manager()
 

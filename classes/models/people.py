@@ -37,21 +37,31 @@ class Membership(models.Model):
     lab_class = models.ForeignKey(
         LabClass, models.CASCADE, related_name="memberships", verbose_name=gettext_lazy("class")
     )
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=gettext_lazy("user"), related_name="memberships"
+    )
     listed_at = models.DateTimeField(
-        default=timezone.now, help_text=gettext_lazy("When the person was put on the list or joined.")
+        gettext_lazy("listed at"),
+        default=timezone.now,
+        help_text=gettext_lazy("When the person was put on the list or joined."),
     )
     joined_at = models.DateTimeField(
-        null=True, blank=True, help_text=gettext_lazy("Empty: on the list, not joined yet.")
+        gettext_lazy("joined at"), null=True, blank=True, help_text=gettext_lazy("Empty: on the list, not joined yet.")
     )
-    left_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty while it lasts."))
+    left_at = models.DateTimeField(
+        gettext_lazy("left at"), null=True, blank=True, help_text=gettext_lazy("Empty while it lasts.")
+    )
     waiting_since = models.DateTimeField(
-        null=True, blank=True, help_text=gettext_lazy("Position in the line for a machine.")
+        gettext_lazy("waiting since"),
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("Position in the line for a machine."),
     )
 
     objects: ClassVar[Any] = MembershipQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = gettext_lazy("memberships")
         verbose_name = gettext_lazy("membership")
         ordering = ["user__username", "pk"]
         constraints = [

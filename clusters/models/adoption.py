@@ -27,12 +27,17 @@ class Adoption(models.Model):
     ONLY = 1
     CANARY = "canary"
 
-    since = models.DateTimeField(auto_now_add=True)
+    since = models.DateTimeField(gettext_lazy("since"), auto_now_add=True)
     canary = EncryptedSecretField(
-        help_text=gettext_lazy("A known word: shows whether the key is the one of this database.")
+        gettext_lazy("canary"),
+        help_text=gettext_lazy("A known word: shows whether the key is the one of this database."),
     )
 
     objects: ClassVar[AdoptionManager] = AdoptionManager()
+
+    class Meta:
+        verbose_name = gettext_lazy("adoption")
+        verbose_name_plural = gettext_lazy("adoptions")
 
     def __str__(self) -> str:
         return f"since {self.since:%Y-%m-%d %H:%M}"
@@ -47,11 +52,15 @@ class DeletedClusterManager(models.Manager["DeletedCluster"]):
 class DeletedCluster(models.Model):
     """A tombstone, so that an import does not bring back what somebody deleted."""
 
-    cluster_id = models.CharField(max_length=50, unique=True)
-    deleted_at = models.DateTimeField()
-    deleted_by = models.CharField(max_length=150, blank=True)
+    cluster_id = models.CharField(gettext_lazy("cluster id"), max_length=50, unique=True)
+    deleted_at = models.DateTimeField(gettext_lazy("deleted at"))
+    deleted_by = models.CharField(gettext_lazy("deleted by"), max_length=150, blank=True)
 
     objects: ClassVar[DeletedClusterManager] = DeletedClusterManager()
+
+    class Meta:
+        verbose_name = gettext_lazy("deleted cluster")
+        verbose_name_plural = gettext_lazy("deleted clusters")
 
     def __str__(self) -> str:
         return self.cluster_id
@@ -62,12 +71,18 @@ class PendingImport(models.Model):
 
     KEPT = timedelta(minutes=15)
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    source = models.CharField(max_length=255)
-    content = EncryptedSecretField()
-    options = models.JSONField()
-    digest = models.CharField(max_length=64)
-    created_at = models.DateTimeField(auto_now_add=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=gettext_lazy("user"), related_name="+"
+    )
+    source = models.CharField(gettext_lazy("source"), max_length=255)
+    content = EncryptedSecretField(gettext_lazy("content"))
+    options = models.JSONField(gettext_lazy("options"))
+    digest = models.CharField(gettext_lazy("digest"), max_length=64)
+    created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = gettext_lazy("pending import")
+        verbose_name_plural = gettext_lazy("pending imports")
 
     def __str__(self) -> str:
         return self.source

@@ -81,13 +81,16 @@ class Cluster(models.Model):
             "Short and permanent: it stands in addresses and in clusters.json. It cannot be changed later."
         ),
     )
-    name = models.CharField(max_length=120, help_text=gettext_lazy("What people see."))
+    name = models.CharField(gettext_lazy("name"), max_length=120, help_text=gettext_lazy("What people see."))
     host = models.CharField(
+        gettext_lazy("host"),
         max_length=255,
         validators=[validate_host],
         help_text=gettext_lazy("Name or IP address of a node, without https:// and port."),
     )
-    port = models.PositiveIntegerField(default=8006, validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    port = models.PositiveIntegerField(
+        gettext_lazy("port"), default=8006, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
     addresses = models.TextField(
         gettext_lazy("further addresses"),
         blank=True,
@@ -98,13 +101,14 @@ class Cluster(models.Model):
         ),
     )
     # What the cluster itself said, so nobody enters it, in a form or in a file.
-    learned_addresses = models.JSONField(default=list, blank=True, editable=False)
+    learned_addresses = models.JSONField(gettext_lazy("learned addresses"), default=list, blank=True, editable=False)
     user = models.CharField(
+        gettext_lazy("user"),
         max_length=80,
         validators=[validate_user],
         help_text=gettext_lazy("With its realm, like portal@pve. Avoid root@pam."),
     )
-    password = EncryptedSecretField()
+    password = EncryptedSecretField(gettext_lazy("password"))
     token_id = models.CharField(
         gettext_lazy("API token ID"),
         max_length=140,
@@ -143,17 +147,17 @@ class Cluster(models.Model):
             "commas between. Wins over both; a renewed certificate has to be entered anew."
         ),
     )
-    is_default = models.BooleanField("default", default=False)
-    is_active = models.BooleanField("active", default=True)
+    is_default = models.BooleanField(gettext_lazy("default"), default=False)
+    is_active = models.BooleanField(gettext_lazy("active"), default=True)
     is_restricted = models.BooleanField(
-        "only with a grant",
+        gettext_lazy("only with a grant"),
         default=False,
         help_text="Only people with a grant, their own or of a class they are in, see, get and operate machines here. "
         "Administrators always do.",
     )
-    credential_version = models.PositiveIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    credential_version = models.PositiveIntegerField(gettext_lazy("credential version"), default=0, editable=False)
+    created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(gettext_lazy("updated at"), auto_now=True)
 
     objects: ClassVar[Any] = ClusterQuerySet.as_manager()
 
@@ -161,6 +165,8 @@ class Cluster(models.Model):
         health: "ClusterHealth"
 
     class Meta:
+        verbose_name = gettext_lazy("cluster")
+        verbose_name_plural = gettext_lazy("clusters")
         db_table = "clusters"
         ordering = ["name", "cluster_id"]
         permissions = [("test_cluster", "Can test the connection of a cluster")]

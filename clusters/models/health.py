@@ -15,18 +15,28 @@ if TYPE_CHECKING:
 class ClusterHealth(models.Model):
     """How the last conversation with a cluster went. A row is written by whoever talked to it."""
 
-    cluster = models.OneToOneField("clusters.Cluster", models.CASCADE, primary_key=True, related_name="health")
-    ok = models.BooleanField(default=False)
-    checked_at = models.DateTimeField()
-    last_ok_at = models.DateTimeField(null=True)
-    failing_since = models.DateTimeField(null=True)
-    problem = models.CharField(max_length=300, blank=True)
-    kind = models.CharField(
-        max_length=40, blank=True, help_text=gettext_lazy("Of the problem: the name of the gateway's error.")
+    cluster = models.OneToOneField(
+        "clusters.Cluster",
+        models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
+        primary_key=True,
+        related_name="health",
     )
-    version = models.CharField(max_length=40, blank=True)
+    ok = models.BooleanField(gettext_lazy("ok"), default=False)
+    checked_at = models.DateTimeField(gettext_lazy("checked at"))
+    last_ok_at = models.DateTimeField(gettext_lazy("last ok at"), null=True)
+    failing_since = models.DateTimeField(gettext_lazy("failing since"), null=True)
+    problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
+    kind = models.CharField(
+        gettext_lazy("kind"),
+        max_length=40,
+        blank=True,
+        help_text=gettext_lazy("Of the problem: the name of the gateway's error."),
+    )
+    version = models.CharField(gettext_lazy("version"), max_length=40, blank=True)
 
     class Meta:
+        verbose_name = gettext_lazy("cluster health")
         verbose_name_plural = gettext_lazy("cluster health")
 
     def __str__(self) -> str:
@@ -76,10 +86,18 @@ class ClusterHealth(models.Model):
 class LoginState(models.Model):
     """Whether a cluster took each credential: kept so that a rejected one is tried once, by whichever process."""
 
-    cluster = models.OneToOneField("clusters.Cluster", models.CASCADE, primary_key=True, related_name="+")
-    rejected_version = models.PositiveIntegerField(null=True)
-    rejected_read_version = models.PositiveIntegerField(null=True)  # of the read-only token
-    busy_until = models.DateTimeField(null=True)
+    cluster = models.OneToOneField(
+        "clusters.Cluster", models.CASCADE, verbose_name=gettext_lazy("cluster"), primary_key=True, related_name="+"
+    )
+    rejected_version = models.PositiveIntegerField(gettext_lazy("rejected version"), null=True)
+    rejected_read_version = models.PositiveIntegerField(
+        gettext_lazy("rejected read version"), null=True
+    )  # of the read-only token
+    busy_until = models.DateTimeField(gettext_lazy("busy until"), null=True)
+
+    class Meta:
+        verbose_name = gettext_lazy("login state")
+        verbose_name_plural = gettext_lazy("login states")
 
     def __str__(self) -> str:
         rejected = {"credential": self.rejected_version, "read-only token": self.rejected_read_version}

@@ -20,16 +20,23 @@ class ClusterNoticeQuerySet(models.QuerySet["ClusterNotice"]):
 class ClusterNotice(models.Model):
     """For everybody who has a machine there, like “Serviced on Friday from 14 to 16”."""
 
-    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="notices")
+    cluster = models.ForeignKey(Cluster, models.CASCADE, verbose_name=gettext_lazy("cluster"), related_name="notices")
     text = models.CharField(
-        max_length=300, help_text=gettext_lazy("What happens and when, like “Serviced on Friday from 14 to 16”.")
+        gettext_lazy("text"),
+        max_length=300,
+        help_text=gettext_lazy("What happens and when, like “Serviced on Friday from 14 to 16”."),
     )
-    shown_from = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty: at once."))
-    shown_until = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty: until it is deleted."))
+    shown_from = models.DateTimeField(
+        gettext_lazy("shown from"), null=True, blank=True, help_text=gettext_lazy("Empty: at once.")
+    )
+    shown_until = models.DateTimeField(
+        gettext_lazy("shown until"), null=True, blank=True, help_text=gettext_lazy("Empty: until it is deleted.")
+    )
 
     objects: ClassVar[Any] = ClusterNoticeQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = gettext_lazy("notices")
         verbose_name = gettext_lazy("notice")
         ordering = ["cluster", F("shown_from").asc(nulls_first=True), "pk"]
         constraints = [

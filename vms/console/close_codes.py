@@ -1,5 +1,7 @@
 """Why a console was turned away or ended: a code for the page, and a reason in words."""
 
+from django.utils.translation import gettext_noop
+
 from vms.access import machine_rules, rules
 from vms.access.context import ActionContext
 from vms.models import Operation
@@ -26,7 +28,8 @@ class Ended(Exception):
 
     def __init__(self, code: int, reason: str, *, outcome: str = "") -> None:
         super().__init__(reason)
-        self.code, self.reason, self.outcome = code, reason, outcome or f"Ended: {reason}."
+        self.code, self.reason = code, reason
+        self.outcome = outcome or gettext_noop("Ended: %(reason)s.") % {"reason": reason}
 
 
 def refusal(context: ActionContext) -> tuple[str, str] | None:

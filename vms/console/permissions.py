@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, parse_cookie
 from django.http.request import split_domain_port, validate_host
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from clusters import gate, proxmox
@@ -60,7 +61,7 @@ def enter(token: str, key: str) -> Visitor:
         raise Ended(close_codes.DENIED, "this permit is used, too old or not yours")
     machine = VirtualMachine.objects.select_related("cluster").filter(pk=grant.vm_id).first()
     if machine is None or machine.gone_at:
-        raise Ended(close_codes.NOT_THERE, "the machine is gone")
+        raise Ended(close_codes.NOT_THERE, gettext_noop("the machine is gone"))
     if refused := close_codes.refusal(context_for(machine, person=user)):
         raise Ended(close_codes.CODES[refused[0]], refused[0])
     row = ConsoleSession.begin(machine, user=user, mode=grant.mode)
@@ -69,7 +70,7 @@ def enter(token: str, key: str) -> Visitor:
     try:
         return Visitor(key, user, row, machine, _way_to(machine))
     except Ended as ended:
-        row.end(f"Not opened: {ended.reason}.")
+        row.end(gettext_noop("Not opened: %(reason)s.") % {"reason": ended.reason})
         raise
 
 
@@ -79,13 +80,13 @@ def stay(visitor: Visitor) -> None:
     machines = VirtualMachine.objects.operable_by(user).filter(pk=visitor.machine.pk)
     machine = machines.select_related("cluster").first()
     if user.pk != visitor.user.pk or machine is None:
-        raise Ended(close_codes.WITHDRAWN, "the right to this machine was withdrawn")
+        raise Ended(close_codes.WITHDRAWN, gettext_noop("the right to this machine was withdrawn"))
     if machine.gone_at:
-        raise Ended(close_codes.NOT_THERE, "the machine is gone")
+        raise Ended(close_codes.NOT_THERE, gettext_noop("the machine is gone"))
     if not machine.cluster.is_active:
-        raise Ended(close_codes.CLUSTER_OFF, "the cluster was switched off")
+        raise Ended(close_codes.CLUSTER_OFF, gettext_noop("the cluster was switched off"))
     if not visitor.row.renew():
-        raise Ended(close_codes.UNREACHABLE, "the portal was interrupted")
+        raise Ended(close_codes.UNREACHABLE, gettext_noop("the portal was interrupted"))
 
 
 def why_it_ended(visitor: Visitor) -> Ended:
@@ -94,10 +95,10 @@ def why_it_ended(visitor: Visitor) -> Ended:
         with registry.resolved_once(), gate.read(registry.get(visitor.machine.cluster_id), deadline=3.0) as pve:
             status = pve.guest_status(visitor.machine.node, visitor.machine.kind, visitor.machine.vmid)
     except (proxmox.ProxmoxError, registry.UnknownCluster):
-        return Ended(close_codes.UNREACHABLE, "the display ended")
+        return Ended(close_codes.UNREACHABLE, gettext_noop("the display ended"))
     if status.status == "stopped":
-        return Ended(close_codes.OFF, "the machine was switched off")
-    return Ended(close_codes.UNREACHABLE, "the display ended")
+        return Ended(close_codes.OFF, gettext_noop("the machine was switched off"))
+    return Ended(close_codes.UNREACHABLE, gettext_noop("the display ended"))
 
 
 def _way_to(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
@@ -106,15 +107,15 @@ def _way_to(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
     try:
         with registry.resolved_once(), gate.connect(registry.get(machine.cluster_id)) as pve:
             if not identity.confirm(pve, machine):
-                raise Ended(close_codes.REPLACED, "another machine has this number now")
+                raise Ended(close_codes.REPLACED, gettext_noop("another machine has this number now"))
             if pve.guest_status(*place).status != "running":
-                raise Ended(close_codes.OFF, "the machine does not run")
+                raise Ended(close_codes.OFF, gettext_noop("the machine does not run"))
             return pve.console_endpoint(*place)
     except registry.UnknownCluster:
-        raise Ended(close_codes.UNREACHABLE, "the cluster is switched off") from None
+        raise Ended(close_codes.UNREACHABLE, gettext_noop("the cluster is switched off")) from None
     except proxmox.ProxmoxError as failure:
         logger.warning("The console of %s/%s: %s", machine.cluster_id, machine.vmid, failure.plain)
-    raise Ended(close_codes.UNREACHABLE, "the cluster did not open the display")
+    raise Ended(close_codes.UNREACHABLE, gettext_noop("the cluster did not open the display"))
 
 
 def _who(key: str) -> User:
@@ -123,7 +124,7 @@ def _who(key: str) -> User:
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key or None)
     user = auth.get_user(request)
     if not isinstance(user, User) or not user.is_active:
-        raise Ended(close_codes.LOGIN, "nobody is logged in")
+        raise Ended(close_codes.LOGIN, gettext_noop("nobody is logged in"))
     if user.must_change_password:
         raise Ended(close_codes.LOGIN, "the password has to be changed first")
     return user

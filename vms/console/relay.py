@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from clusters import proxmox
 from vms.console import close_codes
 from vms.console.client_messages import Filter, control, viewing
@@ -40,7 +42,10 @@ class Browser:
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             restarted = message.get("code") == SERVICE_RESTART
-            raise Ended(close_codes.NORMAL, "the portal was stopped" if restarted else "closed by the person")
+            raise Ended(
+                close_codes.NORMAL,
+                gettext_noop("the portal was stopped") if restarted else gettext_noop("closed by the person"),
+            )
         came = message.get("bytes")
         if came is None:
             raise Ended(close_codes.BAD_MESSAGE, "text instead of bytes")
@@ -59,7 +64,7 @@ class Browser:
             async with asyncio.timeout(TAKE_WITHIN):
                 await self._send({"type": "websocket.send", "bytes": data})
         except (OSError, RuntimeError):  # a timeout; closed; closed by the server, which waits for the end of it
-            raise Ended(close_codes.NORMAL, "the browser is gone") from None
+            raise Ended(close_codes.NORMAL, gettext_noop("the browser is gone")) from None
 
 
 async def greet(browser: Browser) -> None:
@@ -75,7 +80,7 @@ async def greet(browser: Browser) -> None:
             await browser.send(ACCEPTED)
             await browser.exactly(1)
     except TimeoutError:
-        raise Ended(close_codes.BAD_MESSAGE, "no greeting in time") from None
+        raise Ended(close_codes.BAD_MESSAGE, gettext_noop("no greeting in time")) from None
 
 
 async def carry(

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from clusters import proxmox
 from vms.console import close_codes, closing, permissions, relay
@@ -64,7 +65,7 @@ async def _console(scope: permissions.Scope, browser: relay.Browser) -> None:
     if path is None:
         raise Ended(close_codes.NOT_THERE, "there is no such console")
     visitor = await apart(permissions.enter, path[1], permissions.session_key(scope))
-    ended = Ended(close_codes.UNREACHABLE, "the portal was interrupted")
+    ended = Ended(close_codes.UNREACHABLE, gettext_noop("the portal was interrupted"))
     try:
         async with proxmox.open_vnc(visitor.way) as display:
             await relay.greet(browser)

@@ -37,23 +37,36 @@ class Alert(models.Model):
     KEPT = timedelta(days=90)
 
     cluster = models.ForeignKey(
-        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="alerts"
+        Cluster,
+        models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
+        to_field="cluster_id",
+        db_column="cluster_id",
+        related_name="alerts",
     )
-    kind = models.CharField(max_length=20, choices=Kind)
-    text = models.CharField(max_length=500, help_text=gettext_lazy("What is the matter, and what to do."))
-    since = models.DateTimeField(help_text=gettext_lazy("Since when it is so."))
-    seen_at = models.DateTimeField(help_text=gettext_lazy("When it was noticed."))
+    kind = models.CharField(gettext_lazy("kind"), max_length=20, choices=Kind)
+    text = models.CharField(
+        gettext_lazy("text"), max_length=500, help_text=gettext_lazy("What is the matter, and what to do.")
+    )
+    since = models.DateTimeField(gettext_lazy("since"), help_text=gettext_lazy("Since when it is so."))
+    seen_at = models.DateTimeField(gettext_lazy("seen at"), help_text=gettext_lazy("When it was noticed."))
     opened_at = models.DateTimeField(
-        null=True, help_text=gettext_lazy("When it had lasted long enough to tell. Empty: not yet.")
+        gettext_lazy("opened at"),
+        null=True,
+        help_text=gettext_lazy("When it had lasted long enough to tell. Empty: not yet."),
     )
     quiet_since = models.DateTimeField(
-        null=True, help_text=gettext_lazy("Since when it is over, but perhaps comes back.")
+        gettext_lazy("quiet since"), null=True, help_text=gettext_lazy("Since when it is over, but perhaps comes back.")
     )
-    closed_at = models.DateTimeField(null=True, help_text=gettext_lazy("Empty while it lasts."))
+    closed_at = models.DateTimeField(
+        gettext_lazy("closed at"), null=True, help_text=gettext_lazy("Empty while it lasts.")
+    )
 
     objects: ClassVar[Any] = AlertQuerySet.as_manager()
 
     class Meta:
+        verbose_name = gettext_lazy("alert")
+        verbose_name_plural = gettext_lazy("alerts")
         ordering = ["-seen_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
@@ -121,13 +134,13 @@ class AlertMessage(models.Model):
     TRIES = 8
     PAUSE = timedelta(minutes=1)
 
-    alert = models.ForeignKey(Alert, models.CASCADE, related_name="messages")
-    event = models.CharField(max_length=6, choices=Event)
-    channel = models.CharField(max_length=7, choices=Channel)
-    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField(default=timezone.now)
-    problem = models.CharField(max_length=200, blank=True)
+    alert = models.ForeignKey(Alert, models.CASCADE, verbose_name=gettext_lazy("alert"), related_name="messages")
+    event = models.CharField(gettext_lazy("event"), max_length=6, choices=Event)
+    channel = models.CharField(gettext_lazy("channel"), max_length=7, choices=Channel)
+    state = models.CharField(gettext_lazy("state"), max_length=7, choices=State, default=State.WAITING)
+    tries = models.PositiveSmallIntegerField(gettext_lazy("tries"), default=0)
+    next_at = models.DateTimeField(gettext_lazy("next at"), default=timezone.now)
+    problem = models.CharField(gettext_lazy("problem"), max_length=200, blank=True)
 
     objects: ClassVar[Any] = AlertMessageQuerySet.as_manager()
 
@@ -178,18 +191,23 @@ class CredentialEnd(models.Model):
     cluster = models.OneToOneField(
         Cluster,
         models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
         to_field="cluster_id",
         db_column="cluster_id",
         primary_key=True,
         related_name="credential_end",
     )
     credential_version = models.PositiveIntegerField(
-        help_text=gettext_lazy("Of the credentials that were asked about.")
+        gettext_lazy("credential version"), help_text=gettext_lazy("Of the credentials that were asked about.")
     )
-    asked_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, help_text=gettext_lazy("Empty: never, or the cluster did not say."))
-    read_token_ends_at = models.DateTimeField(null=True)
-    problem = models.CharField(max_length=300, blank=True, help_text=gettext_lazy("Why the cluster did not say."))
+    asked_at = models.DateTimeField(gettext_lazy("asked at"))
+    ends_at = models.DateTimeField(
+        gettext_lazy("ends at"), null=True, help_text=gettext_lazy("Empty: never, or the cluster did not say.")
+    )
+    read_token_ends_at = models.DateTimeField(gettext_lazy("read token ends at"), null=True)
+    problem = models.CharField(
+        gettext_lazy("problem"), max_length=300, blank=True, help_text=gettext_lazy("Why the cluster did not say.")
+    )
 
     class Meta:
         verbose_name = gettext_lazy("end of a credential")

@@ -86,16 +86,25 @@ class Assignment(models.Model):
         verbose_name=gettext_lazy("machine"),
         limit_choices_to={"gone_at": None, "template": False},
     )
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, protect_unreleased_machines, related_name="assignments")
-    assigned_at = models.DateTimeField(default=timezone.now, editable=False)
-    ended_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty while it lasts."))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        protect_unreleased_machines,
+        verbose_name=gettext_lazy("user"),
+        related_name="assignments",
+    )
+    assigned_at = models.DateTimeField(gettext_lazy("assigned at"), default=timezone.now, editable=False)
+    ended_at = models.DateTimeField(
+        gettext_lazy("ended at"), null=True, blank=True, help_text=gettext_lazy("Empty while it lasts.")
+    )
     kept_until = models.DateTimeField(
+        gettext_lazy("kept until"),
         null=True,
         blank=True,
         editable=False,
         help_text=gettext_lazy("It ended by itself, and the machine is kept as it is. Afterwards somebody decides."),
     )
     released_at = models.DateTimeField(
+        gettext_lazy("released at"),
         null=True,
         blank=True,
         editable=False,
@@ -105,6 +114,8 @@ class Assignment(models.Model):
     objects: ClassVar[Any] = AssignmentQuerySet.as_manager()
 
     class Meta:
+        verbose_name = gettext_lazy("assignment")
+        verbose_name_plural = gettext_lazy("assignments")
         ordering = ["-assigned_at", "-pk"]
         constraints = [
             models.UniqueConstraint(

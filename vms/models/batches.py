@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from vms.models.machines import VirtualMachine
@@ -43,20 +43,30 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 class Batch(models.Model):
     """A request for one operation on each of many machines. It holds no state: its operations tell how far it is."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    machine_set = models.ForeignKey(MachineSet, models.SET_NULL, null=True, related_name="batches")
-    set_name = models.CharField(max_length=100, blank=True)
-    action = models.CharField(max_length=20, choices=[(action.value, action.label) for action in FOR_MANY])
-    snapshot = models.CharField(max_length=40, blank=True)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    requested_by_name = models.CharField(max_length=150)
-    requested_at = models.DateTimeField(default=timezone.now)
+    id = models.UUIDField(gettext_lazy("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    machine_set = models.ForeignKey(
+        MachineSet, models.SET_NULL, verbose_name=gettext_lazy("machine set"), null=True, related_name="batches"
+    )
+    set_name = models.CharField(gettext_lazy("set name"), max_length=100, blank=True)
+    action = models.CharField(
+        gettext_lazy("action"), max_length=20, choices=[(action.value, action.label) for action in FOR_MANY]
+    )
+    snapshot = models.CharField(gettext_lazy("snapshot"), max_length=40, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=gettext_lazy("requested by"),
+        null=True,
+        related_name="+",
+    )
+    requested_by_name = models.CharField(gettext_lazy("requested by name"), max_length=150)
+    requested_at = models.DateTimeField(gettext_lazy("requested at"), default=timezone.now)
 
     objects: ClassVar[Any] = BatchQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("batch")
-        verbose_name_plural = _("batches")
+        verbose_name = gettext_lazy("batch")
+        verbose_name_plural = gettext_lazy("batches")
         ordering = ["-requested_at"]
         indexes = [
             models.Index(fields=["machine_set", "requested_at"], name="batches_by_set"),
@@ -93,16 +103,22 @@ class Batch(models.Model):
 class BatchItem(models.Model):
     """One machine of a batch: its operation, or why there is none."""
 
-    batch = models.ForeignKey(Batch, models.CASCADE, related_name="items")
-    position = models.PositiveIntegerField()
-    machine = models.ForeignKey(VirtualMachine, models.SET_NULL, null=True, related_name="+")
-    machine_name = models.CharField(max_length=255)
-    operation = models.ForeignKey(Operation, models.SET_NULL, null=True, related_name="batch_items")
-    refusal = models.CharField(max_length=500, blank=True)
+    batch = models.ForeignKey(Batch, models.CASCADE, verbose_name=gettext_lazy("batch"), related_name="items")
+    position = models.PositiveIntegerField(gettext_lazy("position"))
+    machine = models.ForeignKey(
+        VirtualMachine, models.SET_NULL, verbose_name=gettext_lazy("machine"), null=True, related_name="+"
+    )
+    machine_name = models.CharField(gettext_lazy("machine name"), max_length=255)
+    operation = models.ForeignKey(
+        Operation, models.SET_NULL, verbose_name=gettext_lazy("operation"), null=True, related_name="batch_items"
+    )
+    refusal = models.CharField(gettext_lazy("refusal"), max_length=500, blank=True)
 
     objects: ClassVar[Any] = models.Manager()
 
     class Meta:
+        verbose_name = gettext_lazy("batch item")
+        verbose_name_plural = gettext_lazy("batch items")
         ordering = ["batch", "position"]
         constraints = [
             models.UniqueConstraint(fields=["batch", "machine"], name="one_item_per_batch_and_machine"),

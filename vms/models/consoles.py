@@ -45,15 +45,19 @@ class ConsoleGrant(models.Model):
 
     LIFE = timedelta(seconds=20)
 
-    token_hash = models.CharField(max_length=64, primary_key=True)
-    session_hash = models.CharField(max_length=64)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    vm = models.ForeignKey(VirtualMachine, models.CASCADE, related_name="+")
-    mode = models.CharField(max_length=10, choices=Mode)
-    created_at = models.DateTimeField(default=timezone.now)
-    used_at = models.DateTimeField(null=True)
+    token_hash = models.CharField(gettext_lazy("token hash"), max_length=64, primary_key=True)
+    session_hash = models.CharField(gettext_lazy("session hash"), max_length=64)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=gettext_lazy("user"), related_name="+"
+    )
+    vm = models.ForeignKey(VirtualMachine, models.CASCADE, verbose_name=gettext_lazy("vm"), related_name="+")
+    mode = models.CharField(gettext_lazy("mode"), max_length=10, choices=Mode)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now)
+    used_at = models.DateTimeField(gettext_lazy("used at"), null=True)
 
     class Meta:
+        verbose_name = gettext_lazy("console grant")
+        verbose_name_plural = gettext_lazy("console grants")
         indexes = [models.Index(fields=["user", "created_at"], name="grants_by_person")]
 
     def __str__(self) -> str:
@@ -131,25 +135,32 @@ class ConsoleSession(models.Model):
     PER_PERSON = 2
     LEASE = timedelta(seconds=75)
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    user_name = models.CharField(max_length=150)
-    vm = models.ForeignKey(VirtualMachine, models.SET_NULL, null=True, related_name="consoles")
-    cluster_id = models.CharField("cluster", max_length=50)
-    vmid = models.PositiveIntegerField("VMID")
-    vm_name = models.CharField(max_length=255, blank=True)
-    node = models.CharField(max_length=63, blank=True)
-    mode = models.CharField(max_length=10, choices=Mode)
-    place = models.PositiveSmallIntegerField()
-    process = models.CharField(max_length=100, blank=True, help_text=gettext_lazy("Which web process carries it."))
-    opened_at = models.DateTimeField(default=timezone.now)
-    leased_until = models.DateTimeField()
+    id = models.UUIDField(gettext_lazy("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, verbose_name=gettext_lazy("user"), null=True, related_name="+"
+    )
+    user_name = models.CharField(gettext_lazy("user name"), max_length=150)
+    vm = models.ForeignKey(
+        VirtualMachine, models.SET_NULL, verbose_name=gettext_lazy("vm"), null=True, related_name="consoles"
+    )
+    cluster_id = models.CharField(gettext_lazy("cluster"), max_length=50)
+    vmid = models.PositiveIntegerField(gettext_lazy("VMID"))
+    vm_name = models.CharField(gettext_lazy("vm name"), max_length=255, blank=True)
+    node = models.CharField(gettext_lazy("node"), max_length=63, blank=True)
+    mode = models.CharField(gettext_lazy("mode"), max_length=10, choices=Mode)
+    place = models.PositiveSmallIntegerField(gettext_lazy("place"))
+    process = models.CharField(
+        gettext_lazy("process"), max_length=100, blank=True, help_text=gettext_lazy("Which web process carries it.")
+    )
+    opened_at = models.DateTimeField(gettext_lazy("opened at"), default=timezone.now)
+    leased_until = models.DateTimeField(gettext_lazy("leased until"))
     closed_by_name = models.CharField(gettext_lazy("closed by"), max_length=150, blank=True)
 
     objects: ClassVar[Any] = ConsoleSessionQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "open console"
+        verbose_name_plural = gettext_lazy("open consoles")
+        verbose_name = gettext_lazy("open console")
         ordering = ["opened_at"]
         constraints = [
             models.UniqueConstraint(fields=["user", "place"], name="one_console_per_person_and_place"),

@@ -52,19 +52,34 @@ class ClusterGrant(models.Model):
         ),
     )
     cluster = models.ForeignKey(
-        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="grants"
+        Cluster,
+        models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
+        to_field="cluster_id",
+        db_column="cluster_id",
+        related_name="grants",
     )
     pool = models.CharField(
-        max_length=100, blank=True, help_text=gettext_lazy("As the cluster calls it. Empty: the whole cluster.")
+        gettext_lazy("pool"),
+        max_length=100,
+        blank=True,
+        help_text=gettext_lazy("As the cluster calls it. Empty: the whole cluster."),
     )
     handed_on_from = models.ForeignKey(
-        "self", models.CASCADE, null=True, blank=True, editable=False, related_name="handed_on"
+        "self",
+        models.CASCADE,
+        verbose_name=gettext_lazy("handed on from"),
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="handed_on",
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
 
     objects: ClassVar[Any] = ClusterGrantQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = gettext_lazy("cluster grants")
         verbose_name = gettext_lazy("cluster grant")
         ordering = ["cluster_id", "pool", "pk"]
         constraints = [

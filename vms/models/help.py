@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from vms.models.assignments import Assignment
@@ -36,15 +37,21 @@ class HelpRequest(models.Model):
     # By one person. Who asks again and again is heard already.
     MOST, WITHIN = 5, timedelta(minutes=10)
 
-    assignment = models.ForeignKey(Assignment, models.CASCADE, related_name="help_requests")
-    text = models.CharField(max_length=200, blank=True)
-    asked_at = models.DateTimeField(default=timezone.now)
-    closed_at = models.DateTimeField(null=True)
-    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    assignment = models.ForeignKey(
+        Assignment, models.CASCADE, verbose_name=gettext_lazy("assignment"), related_name="help_requests"
+    )
+    text = models.CharField(gettext_lazy("text"), max_length=200, blank=True)
+    asked_at = models.DateTimeField(gettext_lazy("asked at"), default=timezone.now)
+    closed_at = models.DateTimeField(gettext_lazy("closed at"), null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, verbose_name=gettext_lazy("closed by"), null=True, related_name="+"
+    )
 
     objects: ClassVar[Any] = HelpRequestQuerySet.as_manager()
 
     class Meta:
+        verbose_name = gettext_lazy("help request")
+        verbose_name_plural = gettext_lazy("help requests")
         ordering = ["asked_at"]
         constraints = [
             models.UniqueConstraint(

@@ -95,70 +95,99 @@ class VirtualMachine(models.Model):
         LXC = "lxc", gettext_lazy("container")
 
     cluster = models.ForeignKey(
-        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="machines"
+        Cluster,
+        models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
+        to_field="cluster_id",
+        db_column="cluster_id",
+        related_name="machines",
     )
-    vmid = models.PositiveIntegerField("VMID")
-    kind = models.CharField(max_length=4, choices=Kind, default=Kind.QEMU)
-    name = models.CharField(max_length=255, blank=True)
-    node = models.CharField(max_length=63)
-    status = models.CharField(max_length=20, help_text=gettext_lazy("As the cluster says it."))
-    lock = models.CharField(max_length=20, blank=True)
+    vmid = models.PositiveIntegerField(gettext_lazy("VMID"))
+    kind = models.CharField(gettext_lazy("kind"), max_length=4, choices=Kind, default=Kind.QEMU)
+    name = models.CharField(gettext_lazy("name"), max_length=255, blank=True)
+    node = models.CharField(gettext_lazy("node"), max_length=63)
+    status = models.CharField(gettext_lazy("status"), max_length=20, help_text=gettext_lazy("As the cluster says it."))
+    lock = models.CharField(gettext_lazy("lock"), max_length=20, blank=True)
     ha_state = models.CharField(
         gettext_lazy("HA state"), max_length=20, blank=True, help_text=gettext_lazy("Empty: not managed by HA.")
     )
-    template = models.BooleanField(default=False)
-    pool = models.CharField(max_length=100, blank=True)
-    tags = models.CharField(max_length=500, blank=True, help_text=gettext_lazy("Separated by semicolons."))
-    cpus = models.FloatField(default=0)
-    memory = models.BigIntegerField(default=0, help_text=gettext_lazy("Bytes."))
-    disk = models.BigIntegerField(default=0, help_text=gettext_lazy("Bytes."))
+    template = models.BooleanField(gettext_lazy("template"), default=False)
+    pool = models.CharField(gettext_lazy("pool"), max_length=100, blank=True)
+    tags = models.CharField(
+        gettext_lazy("tags"), max_length=500, blank=True, help_text=gettext_lazy("Separated by semicolons.")
+    )
+    cpus = models.FloatField(gettext_lazy("cpus"), default=0)
+    memory = models.BigIntegerField(gettext_lazy("memory"), default=0, help_text=gettext_lazy("Bytes."))
+    disk = models.BigIntegerField(gettext_lazy("disk"), default=0, help_text=gettext_lazy("Bytes."))
     booted_at = models.DateTimeField(
-        null=True, help_text=gettext_lazy("When it was started, to the minute; empty while it is off.")
+        gettext_lazy("booted at"),
+        null=True,
+        help_text=gettext_lazy("When it was started, to the minute; empty while it is off."),
     )
     status_at = models.DateTimeField(
-        null=True, help_text=gettext_lazy("When the status was asked for directly; a list is older.")
+        gettext_lazy("status at"),
+        null=True,
+        help_text=gettext_lazy("When the status was asked for directly; a list is older."),
     )
     silent_since = models.DateTimeField(
-        null=True, help_text=gettext_lazy("Since when its node does not answer; the status is older.")
+        gettext_lazy("silent since"),
+        null=True,
+        help_text=gettext_lazy("Since when its node does not answer; the status is older."),
     )
-    missing_since = models.DateTimeField(null=True, help_text=gettext_lazy("Since when complete answers lack it."))
+    missing_since = models.DateTimeField(
+        gettext_lazy("missing since"), null=True, help_text=gettext_lazy("Since when complete answers lack it.")
+    )
     missed = models.PositiveSmallIntegerField(
-        default=0, help_text=gettext_lazy("How many complete answers in a row lacked it.")
+        gettext_lazy("missed"), default=0, help_text=gettext_lazy("How many complete answers in a row lacked it.")
     )
     gone_at = models.DateTimeField(
-        null=True, help_text=gettext_lazy("When it was taken for gone. It does not come back.")
+        gettext_lazy("gone at"), null=True, help_text=gettext_lazy("When it was taken for gone. It does not come back.")
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
 
     # Of what has its number the list says another name, and nobody has looked yet whether it is still this machine.
     listed_name = models.CharField(
-        max_length=255, blank=True, help_text=gettext_lazy("What the list calls it, where that is another name.")
+        gettext_lazy("listed name"),
+        max_length=255,
+        blank=True,
+        help_text=gettext_lazy("What the list calls it, where that is another name."),
     )
     doubted_since = models.DateTimeField(
-        null=True, help_text=gettext_lazy("Since when it is in doubt whether it is still this machine.")
+        gettext_lazy("doubted since"),
+        null=True,
+        help_text=gettext_lazy("Since when it is in doubt whether it is still this machine."),
     )
 
     # What is asked for one machine at a time, a few in a cycle.
     hardware_id = models.CharField(
-        max_length=64, blank=True, help_text=gettext_lazy("SMBIOS UUID: tells a new machine by it.")
+        gettext_lazy("hardware id"),
+        max_length=64,
+        blank=True,
+        help_text=gettext_lazy("SMBIOS UUID: tells a new machine by it."),
     )
-    addresses = models.JSONField(default=list, help_text=gettext_lazy("IP addresses, by the guest's own account."))
-    mac_addresses = models.JSONField(default=list)
+    addresses = models.JSONField(
+        gettext_lazy("addresses"), default=list, help_text=gettext_lazy("IP addresses, by the guest's own account.")
+    )
+    mac_addresses = models.JSONField(gettext_lazy("mac addresses"), default=list)
     details_due_at = models.DateTimeField(
-        null=True, help_text=gettext_lazy("When details are asked for next; empty: never asked.")
+        gettext_lazy("details due at"),
+        null=True,
+        help_text=gettext_lazy("When details are asked for next; empty: never asked."),
     )
-    details_at = models.DateTimeField(null=True)
+    details_at = models.DateTimeField(gettext_lazy("details at"), null=True)
     details_failures = models.PositiveSmallIntegerField(
-        default=0, help_text=gettext_lazy("In a row: it is asked ever more seldom.")
+        gettext_lazy("details failures"), default=0, help_text=gettext_lazy("In a row: it is asked ever more seldom.")
     )
 
     # What people write, and no cluster says.
     note = models.TextField(
+        gettext_lazy("note"),
         max_length=2000,
         blank=True,
         help_text=gettext_lazy("For whoever holds or looks after the machine. No passwords."),
     )
     guest_login = models.CharField(
+        gettext_lazy("guest login"),
         max_length=200,
         blank=True,
         help_text=gettext_lazy(
@@ -169,6 +198,7 @@ class VirtualMachine(models.Model):
     objects: ClassVar[Any] = VirtualMachineQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = gettext_lazy("machines")
         verbose_name = gettext_lazy("machine")
         ordering = ["cluster_id", "vmid"]
         permissions = [("operate_virtualmachine", "Can operate every machine")]
@@ -209,14 +239,16 @@ class VirtualMachine(models.Model):
 class Snapshot(models.Model):
     """A saved state of a machine, as the cluster listed it last."""
 
-    vm = models.ForeignKey(VirtualMachine, models.CASCADE, related_name="snapshots")
-    name = models.CharField(max_length=40)
-    description = models.CharField(max_length=500, blank=True)
-    taken_at = models.DateTimeField(null=True)
-    parent = models.CharField(max_length=40, blank=True)
-    with_memory = models.BooleanField(default=False)
+    vm = models.ForeignKey(VirtualMachine, models.CASCADE, verbose_name=gettext_lazy("vm"), related_name="snapshots")
+    name = models.CharField(gettext_lazy("name"), max_length=40)
+    description = models.CharField(gettext_lazy("description"), max_length=500, blank=True)
+    taken_at = models.DateTimeField(gettext_lazy("taken at"), null=True)
+    parent = models.CharField(gettext_lazy("parent"), max_length=40, blank=True)
+    with_memory = models.BooleanField(gettext_lazy("with memory"), default=False)
 
     class Meta:
+        verbose_name = gettext_lazy("snapshot")
+        verbose_name_plural = gettext_lazy("snapshots")
         ordering = ["taken_at", "name"]
         constraints = [models.UniqueConstraint(fields=["vm", "name"], name="one_snapshot_per_machine_and_name")]
 

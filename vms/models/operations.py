@@ -88,43 +88,66 @@ class Operation(models.Model):
     TAKEN = gettext_noop("The machine was taken from this person before it could be sent.")
     CANCELLED_BY = gettext_noop("Cancelled by %(name)s while it waited for its turn.")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(gettext_lazy("id"), primary_key=True, default=uuid.uuid4, editable=False)
     vm = models.ForeignKey(
         VirtualMachine, models.SET_NULL, null=True, related_name="operations", verbose_name=gettext_lazy("machine")
     )
-    cluster_id = models.CharField("cluster", max_length=50)
-    vmid = models.PositiveIntegerField("VMID")
+    cluster_id = models.CharField(gettext_lazy("cluster"), max_length=50)
+    vmid = models.PositiveIntegerField(gettext_lazy("VMID"))
     vm_name = models.CharField(gettext_lazy("machine name"), max_length=255, blank=True)
     node = models.CharField(
-        max_length=63, blank=True, help_text=gettext_lazy("Where the machine was when this was let through.")
+        gettext_lazy("node"),
+        max_length=63,
+        blank=True,
+        help_text=gettext_lazy("Where the machine was when this was let through."),
     )
-    action = models.CharField(max_length=20, choices=Action)
-    snapshot = models.CharField(max_length=40, blank=True)
-    description = models.CharField(max_length=500, blank=True)
+    action = models.CharField(gettext_lazy("action"), max_length=20, choices=Action)
+    snapshot = models.CharField(gettext_lazy("snapshot"), max_length=40, blank=True)
+    description = models.CharField(gettext_lazy("description"), max_length=500, blank=True)
     then = models.CharField(
-        max_length=20, choices=Action, blank=True, help_text=gettext_lazy("Requested by itself when this is done.")
+        gettext_lazy("then"),
+        max_length=20,
+        choices=Action,
+        blank=True,
+        help_text=gettext_lazy("Requested by itself when this is done."),
     )
-    state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    state = models.CharField(gettext_lazy("state"), max_length=10, choices=State, default=State.REQUESTED)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=gettext_lazy("requested by"),
+        null=True,
+        related_name="+",
+    )
     requested_by_name = models.CharField(gettext_lazy("requested by"), max_length=150)
-    requested_at = models.DateTimeField(default=timezone.now)
-    admitted_at = models.DateTimeField(null=True, help_text=gettext_lazy("When it was its turn."))
-    sent_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
+    requested_at = models.DateTimeField(gettext_lazy("requested at"), default=timezone.now)
+    admitted_at = models.DateTimeField(
+        gettext_lazy("admitted at"), null=True, help_text=gettext_lazy("When it was its turn.")
+    )
+    sent_at = models.DateTimeField(gettext_lazy("sent at"), null=True)
+    finished_at = models.DateTimeField(gettext_lazy("finished at"), null=True)
     dismissed_at = models.DateTimeField(
-        null=True, editable=False, help_text=gettext_lazy("Since when the cards say no more that it failed.")
+        gettext_lazy("dismissed at"),
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("Since when the cards say no more that it failed."),
     )
-    upid = models.CharField("UPID", max_length=250, blank=True)
+    upid = models.CharField(gettext_lazy("UPID"), max_length=250, blank=True)
     outcome = models.CharField(
-        max_length=500, blank=True, help_text=gettext_lazy("What the cluster or the portal said at the end.")
+        gettext_lazy("outcome"),
+        max_length=500,
+        blank=True,
+        help_text=gettext_lazy("What the cluster or the portal said at the end."),
     )
-    leased_until = models.DateTimeField(null=True)
-    next_look_at = models.DateTimeField(null=True)
-    attempt = models.PositiveIntegerField(default=0)
+    leased_until = models.DateTimeField(gettext_lazy("leased until"), null=True)
+    next_look_at = models.DateTimeField(gettext_lazy("next look at"), null=True)
+    attempt = models.PositiveIntegerField(gettext_lazy("attempt"), default=0)
 
     objects: ClassVar[Any] = OperationQuerySet.as_manager()
 
     class Meta:
+        verbose_name = gettext_lazy("operation")
+        verbose_name_plural = gettext_lazy("operations")
         ordering = ["-requested_at"]
         indexes = [
             models.Index(fields=["state", "requested_at"], name="operations_by_state"),

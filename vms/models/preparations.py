@@ -47,33 +47,44 @@ class Preparation(models.Model):
 
     LEASE = timedelta(seconds=60)
 
-    assignment = models.ForeignKey(Assignment, models.CASCADE, related_name="preparations")
-    way = models.CharField(max_length=10, choices=Way)
-    baseline = models.CharField(max_length=40, blank=True)
-    points = models.JSONField(default=list)
+    assignment = models.ForeignKey(
+        Assignment, models.CASCADE, verbose_name=gettext_lazy("assignment"), related_name="preparations"
+    )
+    way = models.CharField(gettext_lazy("way"), max_length=10, choices=Way)
+    baseline = models.CharField(gettext_lazy("baseline"), max_length=40, blank=True)
+    points = models.JSONField(gettext_lazy("points"), default=list)
     reserved_for = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
+        verbose_name=gettext_lazy("reserved for"),
         null=True,
         related_name="+",
         help_text=gettext_lazy("Who gets the machine when it is ready. Empty: whoever is next."),
     )
-    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    asked_by_name = models.CharField(max_length=150)
-    asked_at = models.DateTimeField(default=timezone.now)
-    operation = models.ForeignKey(
-        Operation, models.SET_NULL, null=True, related_name="preparations", help_text=gettext_lazy("Its latest step.")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, verbose_name=gettext_lazy("asked by"), null=True, related_name="+"
     )
-    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
-    outcome = models.CharField(max_length=500, blank=True)
-    finished_at = models.DateTimeField(null=True)
-    leased_until = models.DateTimeField(null=True)
-    next_look_at = models.DateTimeField(default=timezone.now)
-    attempt = models.PositiveIntegerField(default=0)
+    asked_by_name = models.CharField(gettext_lazy("asked by name"), max_length=150)
+    asked_at = models.DateTimeField(gettext_lazy("asked at"), default=timezone.now)
+    operation = models.ForeignKey(
+        Operation,
+        models.SET_NULL,
+        verbose_name=gettext_lazy("operation"),
+        null=True,
+        related_name="preparations",
+        help_text=gettext_lazy("Its latest step."),
+    )
+    state = models.CharField(gettext_lazy("state"), max_length=10, choices=State, default=State.OPEN)
+    outcome = models.CharField(gettext_lazy("outcome"), max_length=500, blank=True)
+    finished_at = models.DateTimeField(gettext_lazy("finished at"), null=True)
+    leased_until = models.DateTimeField(gettext_lazy("leased until"), null=True)
+    next_look_at = models.DateTimeField(gettext_lazy("next look at"), default=timezone.now)
+    attempt = models.PositiveIntegerField(gettext_lazy("attempt"), default=0)
 
     objects: ClassVar[Any] = PreparationQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = gettext_lazy("preparations")
         verbose_name = gettext_lazy("preparation")
         ordering = ["-asked_at", "-pk"]
         indexes = [models.Index(fields=["state", "asked_at"], name="preparations_by_state")]

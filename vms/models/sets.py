@@ -14,25 +14,33 @@ class MachineSet(models.Model):
     A machine that is gone stays in its sets. Whatever else has machines of its own may point to a set.
     """
 
-    name = models.CharField(max_length=100)
-    machines = models.ManyToManyField("vms.VirtualMachine", blank=True, related_name="sets")
+    name = models.CharField(gettext_lazy("name"), max_length=100)
+    machines = models.ManyToManyField(
+        "vms.VirtualMachine", verbose_name=gettext_lazy("machines"), blank=True, related_name="sets"
+    )
     stewards = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
+        verbose_name=gettext_lazy("stewards"),
         blank=True,
         related_name="stewarded_sets",
         help_text=gettext_lazy("They see and operate every machine of the set, and write its note and guest login."),
     )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
+        verbose_name=gettext_lazy("members"),
         blank=True,
         related_name="member_of_sets",
         help_text=gettext_lazy("They may use what is granted to the set. Which machines are theirs, assignments say."),
     )
     is_managed = models.BooleanField(
-        default=False, editable=False, help_text=gettext_lazy("A class keeps it: it is changed there, and only there.")
+        gettext_lazy("is managed"),
+        default=False,
+        editable=False,
+        help_text=gettext_lazy("A class keeps it: it is changed there, and only there."),
     )
 
     class Meta:
+        verbose_name_plural = gettext_lazy("machine sets")
         verbose_name = gettext_lazy("machine set")
         ordering = [Lower("name")]
         constraints = [

@@ -26,18 +26,21 @@ class ClusterSync(models.Model):
     cluster = models.OneToOneField(
         Cluster,
         models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
         to_field="cluster_id",
         db_column="cluster_id",
         primary_key=True,
         related_name="sync",
     )
     interval = models.PositiveSmallIntegerField(
+        gettext_lazy("interval"),
         null=True,
         blank=True,
         validators=[MinValueValidator(2), MaxValueValidator(3600)],
         help_text=gettext_lazy("Seconds between two reads. Empty: as everywhere."),
     )
     deadline = models.PositiveSmallIntegerField(
+        gettext_lazy("deadline"),
         null=True,
         blank=True,
         validators=[MinValueValidator(2), MaxValueValidator(30)],
@@ -49,26 +52,35 @@ class ClusterSync(models.Model):
     cluster_limit = models.PositiveSmallIntegerField(
         gettext_lazy("operations at a time on the cluster"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
-    due_at = models.DateTimeField(default=timezone.now, editable=False)
-    attempt = models.PositiveIntegerField(default=0, editable=False)
-    failures = models.PositiveIntegerField(default=0, editable=False, help_text=gettext_lazy("In a row."))
-    asked_at = models.DateTimeField(null=True, editable=False, help_text=gettext_lazy("Begin of the last try."))
+    due_at = models.DateTimeField(gettext_lazy("due at"), default=timezone.now, editable=False)
+    attempt = models.PositiveIntegerField(gettext_lazy("attempt"), default=0, editable=False)
+    failures = models.PositiveIntegerField(
+        gettext_lazy("failures"), default=0, editable=False, help_text=gettext_lazy("In a row.")
+    )
+    asked_at = models.DateTimeField(
+        gettext_lazy("asked at"), null=True, editable=False, help_text=gettext_lazy("Begin of the last try.")
+    )
     synced_at = models.DateTimeField(
+        gettext_lazy("synced at"),
         null=True,
         editable=False,
         help_text=gettext_lazy("Begin of the last read that was complete, or listed every machine."),
     )
     milliseconds = models.PositiveIntegerField(
-        null=True, editable=False, help_text=gettext_lazy("That the last answer took.")
+        gettext_lazy("milliseconds"), null=True, editable=False, help_text=gettext_lazy("That the last answer took.")
     )
-    quorate = models.BooleanField(null=True, editable=False, help_text=gettext_lazy("Empty: not known."))
-    notice = models.CharField(max_length=300, blank=True, editable=False)
+    quorate = models.BooleanField(
+        gettext_lazy("quorate"), null=True, editable=False, help_text=gettext_lazy("Empty: not known.")
+    )
+    notice = models.CharField(gettext_lazy("notice"), max_length=300, blank=True, editable=False)
     believe_down_to = models.PositiveIntegerField(
+        gettext_lazy("believe down to"),
         null=True,
         editable=False,
         help_text=gettext_lazy("A person believes the next answer if it has at least so many machines."),
     )
     followed_until = models.DateTimeField(
+        gettext_lazy("followed until"),
         null=True,
         editable=False,
         help_text=gettext_lazy("Until then somebody looks at its operations, or died over it."),
@@ -162,25 +174,31 @@ class SyncRun(models.Model):
     KEPT = timedelta(days=14)
 
     cluster = models.ForeignKey(
-        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="sync_runs"
+        Cluster,
+        models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
+        to_field="cluster_id",
+        db_column="cluster_id",
+        related_name="sync_runs",
     )
-    outcome = models.CharField(max_length=10, choices=Outcome)
-    problem = models.CharField(max_length=300, blank=True)
-    first_at = models.DateTimeField()
-    last_at = models.DateTimeField()
-    runs = models.PositiveIntegerField(default=1)
+    outcome = models.CharField(gettext_lazy("outcome"), max_length=10, choices=Outcome)
+    problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
+    first_at = models.DateTimeField(gettext_lazy("first at"))
+    last_at = models.DateTimeField(gettext_lazy("last at"))
+    runs = models.PositiveIntegerField(gettext_lazy("runs"), default=1)
     milliseconds = models.PositiveIntegerField(
-        default=0, help_text=gettext_lazy("Of the last one, answer and writing.")
+        gettext_lazy("milliseconds"), default=0, help_text=gettext_lazy("Of the last one, answer and writing.")
     )
-    seen = models.PositiveIntegerField(default=0)
-    created = models.PositiveIntegerField(default=0)
-    changed = models.PositiveIntegerField(default=0)
-    missing = models.PositiveIntegerField(default=0)
-    gone = models.PositiveIntegerField(default=0)
+    seen = models.PositiveIntegerField(gettext_lazy("seen"), default=0)
+    created = models.PositiveIntegerField(gettext_lazy("created"), default=0)
+    changed = models.PositiveIntegerField(gettext_lazy("changed"), default=0)
+    missing = models.PositiveIntegerField(gettext_lazy("missing"), default=0)
+    gone = models.PositiveIntegerField(gettext_lazy("gone"), default=0)
 
     objects: ClassVar[Any] = SyncRunQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = gettext_lazy("readings")
         verbose_name = gettext_lazy("reading")
         ordering = ["-last_at", "-pk"]
         indexes = [models.Index(fields=["cluster", "-last_at"], name="sync_runs_by_cluster")]
@@ -198,16 +216,23 @@ class Node(models.Model):
     """A node of a cluster, as the list of its resources says."""
 
     cluster = models.ForeignKey(
-        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="nodes"
+        Cluster,
+        models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
+        to_field="cluster_id",
+        db_column="cluster_id",
+        related_name="nodes",
     )
-    name = models.CharField(max_length=63)
-    online = models.BooleanField()
-    since = models.DateTimeField(help_text=gettext_lazy("Since when it is online, or is not."))
-    missing_since = models.DateTimeField(null=True)
+    name = models.CharField(gettext_lazy("name"), max_length=63)
+    online = models.BooleanField(gettext_lazy("online"))
+    since = models.DateTimeField(gettext_lazy("since"), help_text=gettext_lazy("Since when it is online, or is not."))
+    missing_since = models.DateTimeField(gettext_lazy("missing since"), null=True)
 
     objects: ClassVar[Any] = NodeQuerySet.as_manager()
 
     class Meta:
+        verbose_name = gettext_lazy("node")
+        verbose_name_plural = gettext_lazy("nodes")
         ordering = ["cluster_id", "name"]
         constraints = [models.UniqueConstraint(fields=["cluster", "name"], name="one_node_per_cluster_and_name")]
 
@@ -219,12 +244,19 @@ class Pool(models.Model):
     """A pool of a cluster that the portal may see, or that one of its machines is in."""
 
     cluster = models.ForeignKey(
-        Cluster, models.CASCADE, to_field="cluster_id", db_column="cluster_id", related_name="pools"
+        Cluster,
+        models.CASCADE,
+        verbose_name=gettext_lazy("cluster"),
+        to_field="cluster_id",
+        db_column="cluster_id",
+        related_name="pools",
     )
-    name = models.CharField(max_length=100)
-    missing_since = models.DateTimeField(null=True)
+    name = models.CharField(gettext_lazy("name"), max_length=100)
+    missing_since = models.DateTimeField(gettext_lazy("missing since"), null=True)
 
     class Meta:
+        verbose_name = gettext_lazy("pool")
+        verbose_name_plural = gettext_lazy("pools")
         ordering = ["cluster_id", "name"]
         constraints = [models.UniqueConstraint(fields=["cluster", "name"], name="one_pool_per_cluster_and_name")]
 

@@ -14,13 +14,18 @@ class WorkerBeat(models.Model):
     DEAD_AFTER = timedelta(seconds=60)
 
     name = models.CharField(
-        max_length=100, unique=True, help_text=gettext_lazy("Host, process number and a random part.")
+        gettext_lazy("name"),
+        max_length=100,
+        unique=True,
+        help_text=gettext_lazy("Host, process number and a random part."),
     )
-    version = models.CharField(max_length=40, blank=True)
-    started_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now)
+    version = models.CharField(gettext_lazy("version"), max_length=40, blank=True)
+    started_at = models.DateTimeField(gettext_lazy("started at"), default=timezone.now)
+    seen_at = models.DateTimeField(gettext_lazy("seen at"), default=timezone.now)
 
     class Meta:
+        verbose_name = gettext_lazy("worker beat")
+        verbose_name_plural = gettext_lazy("worker beats")
         ordering = ["-seen_at"]
 
     def __str__(self) -> str:
@@ -30,8 +35,12 @@ class WorkerBeat(models.Model):
 class Schedule(models.Model):
     """When a periodic job runs next. Any number of workers may call `claim`; one of them gets each run."""
 
-    name = models.CharField(max_length=50, primary_key=True)
-    next_at = models.DateTimeField()
+    name = models.CharField(gettext_lazy("name"), max_length=50, primary_key=True)
+    next_at = models.DateTimeField(gettext_lazy("next at"))
+
+    class Meta:
+        verbose_name = gettext_lazy("schedule")
+        verbose_name_plural = gettext_lazy("schedules")
 
     def __str__(self) -> str:
         return self.name
