@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from accounts.compiled_queries import CompiledQuery, exist_and_count
-from accounts.confirming import may_not_teach
+from accounts.confirmation import may_not_teach
 from accounts.models import User
 from classes.models import LabClass, Membership
 from vms.models import ClusterGrant, HelpRequest, MachineSet

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.autocomplete import CheckedAutocomplete
-from accounts.confirming import ConfirmedPeopleForm
+from accounts.confirmation import ConfirmedPeopleForm
 from accounts.models import User
 from classes import access, releasing, running
 from classes.enrolment import invites

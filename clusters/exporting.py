@@ -39,7 +39,7 @@ def _entry(cluster: Cluster, secrecy: Secrecy) -> dict[str, Any]:
 
 
 def _written(secret: Secret, secrecy: Secrecy) -> Any:
-    return secret.reveal() if secrecy is Secrecy.PLAINTEXT else {"sealed": secret.sealed()}
+    return secret.reveal() if secrecy is Secrecy.PLAINTEXT else {"sealed": secret.encrypted()}
 
 
 def write(path: Path, text: str) -> None:

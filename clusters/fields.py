@@ -56,7 +56,7 @@ class Secret:
         except SecretUnreadable:
             return False
 
-    def sealed(self) -> str:
+    def encrypted(self) -> str:
         """The ciphertext: the stored one byte for byte, or a fresh one under the first key."""
         if self._ciphertext is None:
             self._ciphertext = encrypted.encrypt_str(self._plaintext or "").decode()
@@ -119,7 +119,7 @@ class EncryptedSecretField(encrypted.EncryptedTextField):  # type: ignore[misc]
 
     def get_prep_value(self, value: Any) -> str | None:
         secret = self.to_python(value)
-        return secret.sealed() if secret else None
+        return secret.encrypted() if secret else None
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if not hasattr(value, "as_sql"):

@@ -15,7 +15,7 @@ UNREADABLE = -1
 
 
 @dataclass(frozen=True)
-class Sealed:
+class StoredSecret:
     """A stored secret: whose it is, and its ciphertext."""
 
     cluster_id: str
@@ -43,9 +43,9 @@ def _reads(key: str, ciphertext: str) -> bool:
     return True
 
 
-def stored() -> list[Sealed]:
+def stored() -> list[StoredSecret]:
     return [
-        Sealed(cluster.cluster_id, name, secret.sealed())
+        StoredSecret(cluster.cluster_id, name, secret.encrypted())
         for cluster in Cluster.objects.order_by("cluster_id")
         for name in SECRETS
         if (secret := getattr(cluster, name))
@@ -90,8 +90,8 @@ def _rotate_cluster(cluster: Cluster) -> int:
     fields = {}
     for name in SECRETS:
         secret = getattr(cluster, name)
-        if secret and not _reads(settings.FIELD_ENCRYPTION_KEY[0], secret.sealed()):
-            fields[name] = _resealed(cluster, name, secret)
+        if secret and not _reads(settings.FIELD_ENCRYPTION_KEY[0], secret.encrypted()):
+            fields[name] = _re_encrypted(cluster, name, secret)
     if fields:
         # Not save(): the secret is the same, so its version stays, and nobody's login attempts start anew.
         Cluster.objects.filter(pk=cluster.pk).update(**fields, credential_version=cluster.credential_version)
@@ -99,7 +99,7 @@ def _rotate_cluster(cluster: Cluster) -> int:
     return len(fields)
 
 
-def _resealed(cluster: Cluster, name: str, secret: Secret) -> Secret:
+def _re_encrypted(cluster: Cluster, name: str, secret: Secret) -> Secret:
     try:
         fresh = Secret(secret.reveal())
     except SecretUnreadable:
@@ -107,6 +107,6 @@ def _resealed(cluster: Cluster, name: str, secret: Secret) -> Secret:
             f"{cluster.name}: {name} cannot be read with any key of FIELD_ENCRYPTION_KEY. Add the key that it was "
             "written with, or enter the credential again in the admin; then rotate."
         ) from None
-    if not _reads(settings.FIELD_ENCRYPTION_KEY[0], fresh.sealed()):
+    if not _reads(settings.FIELD_ENCRYPTION_KEY[0], fresh.encrypted()):
         raise RotationRefused("The newest key does not read what it wrote. Restart with the key in front first.")
     return fresh

@@ -1,9 +1,33 @@
-"""What must not stand in a log."""
+"""Logging: what is written, and what must not stand in a log."""
 
 import logging
 import re
+from typing import Any
 
 TOKEN = re.compile(r"((?:/|%2F)join(?:/|%2F))[^/%\s?&\"']+", re.IGNORECASE)
+
+
+# Proxmoxer prints request bodies at INFO and answers at DEBUG: these loggers never go below WARNING.
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {
+        "without invites": {"()": "labportal.logs.WithoutInvites"},
+        "one line": {"()": "labportal.logs.OneLine"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without invites"]},
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        **{
+            f"django.security.{name}": {"filters": ["one line"]}
+            for name in ("DisallowedHost", "RequestDataTooBig", "TooManyFieldsSent")
+        },
+        **{name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes", "django_tasks", "rq")},
+    },
+}
 
 
 class WithoutInvites(logging.Filter):

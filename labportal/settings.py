@@ -12,7 +12,7 @@ from urllib.parse import quote
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
-from labportal import environment, version
+from labportal import environment, logs, version
 from labportal.environment import number, secret, text, truth, web_address, words
 
 django_stubs_ext.monkeypatch()
@@ -100,11 +100,9 @@ EMAIL_URL = text("EMAIL_URL", "")
 mail_server = environment.mail_server("EMAIL_URL", "smtp://localhost:25")
 EMAIL_BACKEND = mail_server["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = mail_server.get("EMAIL_HOST") or "localhost", mail_server.get("EMAIL_PORT") or 25
-EMAIL_HOST_USER = mail_server.get("EMAIL_HOST_USER") or ""
-EMAIL_HOST_PASSWORD = mail_server.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (mail_server.get(f"EMAIL_HOST_{name}") or "" for name in ("USER", "PASSWORD"))
 EMAIL_FILE_PATH = mail_server.get("EMAIL_FILE_PATH") or None
-EMAIL_USE_TLS = mail_server.get("EMAIL_USE_TLS", False)
-EMAIL_USE_SSL = mail_server.get("EMAIL_USE_SSL", False)
+EMAIL_USE_TLS, EMAIL_USE_SSL = (mail_server.get(f"EMAIL_USE_{name}", False) for name in ("TLS", "SSL"))
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = text("ALERT_MAIL_FROM", "Lab Portal <labportal@localhost>")
 ALERT_MAIL_TO = environment.recipients("ALERT_MAIL_TO")
@@ -297,27 +295,6 @@ if LANGUAGE_CODE not in dict(LANGUAGES):
 FORMAT_MODULE_PATH = "labportal.formats"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = text("TIME_ZONE", "UTC")
-USE_I18N = True
-USE_TZ = True
+USE_I18N = USE_TZ = True
 
-# Proxmoxer prints request bodies at INFO and answers at DEBUG: these loggers never go below WARNING.
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {
-        "without invites": {"()": "labportal.logs.WithoutInvites"},
-        "one line": {"()": "labportal.logs.OneLine"},
-    },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without invites"]},
-    },
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        **{
-            f"django.security.{name}": {"filters": ["one line"]}
-            for name in ("DisallowedHost", "RequestDataTooBig", "TooManyFieldsSent")
-        },
-        **{name: {"level": "WARNING"} for name in ("proxmoxer", "urllib3", "requests", "axes", "django_tasks", "rq")},
-    },
-}
+LOGGING = logs.LOGGING

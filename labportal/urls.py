@@ -26,7 +26,7 @@ urlpatterns = [
     path("join/", include(classes.join)),
     path("clusters/", include(vms.clusters)),
     path("api/", include(vms.legacy)),
-    # Where the predecessor's documents say that clusters are managed.
+    # Where the legacy portal's documents say that clusters are managed.
     path("admin/clusters/", RedirectView.as_view(pattern_name="admin:clusters_cluster_changelist")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("admin/", admin.site.urls),

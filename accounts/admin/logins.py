@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import first_passwords, locks, signed
+from accounts import first_passwords, locked_names, signed
 from accounts.models import User
 
 PURPOSE = "new-password"
@@ -20,8 +20,8 @@ Admin = admin.ModelAdmin[Any]
 def unlock(request: HttpRequest, model_admin: Admin, pk: int) -> HttpResponse:
     person = _person(request, model_admin, pk)
     if request.method != "POST":
-        return _page(request, model_admin, person, {"what": "unlock", "locks": locks.of(person)})
-    if locks.take_off(person):
+        return _page(request, model_admin, person, {"what": "unlock", "locks": locked_names.for_user(person)})
+    if locked_names.unlock(person):
         model_admin.log_change(request, person, "Unlocked.")
         messages.success(request, _("%(name)s can log in again.") % {"name": person.get_username()})
     else:

@@ -15,7 +15,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import locks
+from accounts import locked_names
 from accounts.admin import logins
 from accounts.admin.importing import ImportPage
 from accounts.models import User
@@ -80,12 +80,12 @@ class PersonAdmin(UserAdmin[User]):
 
     @admin.display(description=gettext_lazy("locked"))
     def locked(self, person: User) -> str:
-        held = [(render_to_string("accounts/_lock.html", {"lock": lock}),) for lock in locks.of(person)]
+        held = [(render_to_string("accounts/_lock.html", {"lock": lock}),) for lock in locked_names.for_user(person)]
         return format_html_join("; ", "{}", held) or _("no")
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")
-        context["locks"] = locks.of(obj) if obj else []
+        context["locks"] = locked_names.for_user(obj) if obj else []
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

@@ -35,7 +35,7 @@ def revoke(invite: Invite) -> bool:
 
 @sensitive_variables()
 def honour(lab_class: LabClass, token: str, *, by: User) -> Invite:
-    """Let a link of the predecessor join this class. Such links can be guessed, so only people on the list come in."""
+    """Let a link of the legacy portal join this class, for people on its list alone: such links can be guessed."""
     return Invite.objects.create(
         lab_class=lab_class, token_hash=token_hash(token), restricted_to_roster=True, is_old_link=True, created_by=by,
         max_uses=5000, expires_at=timezone.now() + Invite.OLD_LASTS,

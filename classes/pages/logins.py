@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import first_passwords, locks, signed
+from accounts import first_passwords, locked_names, signed
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from classes import access, logins
@@ -25,7 +25,7 @@ PURPOSE = "class-new-password"
 def page(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """What the teacher can do about the login of this person. How it is says nothing where that is nothing."""
     lab_class, row = _found(request, pk, member)
-    held = [] if logins.why_not(row.user, by=request.user) else locks.of(row.user)
+    held = [] if logins.why_not(row.user, by=request.user) else locked_names.for_user(row.user)
     return _page(request, lab_class, row, "state", locks=held)
 
 
@@ -36,7 +36,7 @@ def unlock(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespo
     said = {"person": row.user.get_username()}
     if refusal := logins.why_not(row.user, by=request.user):
         messages.error(request, refusal)
-    elif locks.take_off(row.user):
+    elif locked_names.unlock(row.user):
         messages.success(request, _("%(person)s can log in again.") % said)
     else:
         messages.info(request, _("%(person)s was not locked.") % said)

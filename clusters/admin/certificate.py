@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts import telling
-from clusters import proxmox, trust
+from clusters import certificate_warnings, proxmox
 from clusters.config import pins
 from clusters.forms import STORED_AS, SecretInput
 from clusters.models import SECRETS, Cluster
@@ -193,7 +193,7 @@ def _page(
     context = {
         "certificate": there,
         "place": f"{host}:{port}",
-        "doubts": trust.doubts(there, host, now=timezone.now()),
+        "warnings": certificate_warnings.warnings_about(there, host, now=timezone.now()),
         "pinned": pinned,
         "is_pinned": there.fingerprint in pinned,
         "note": note,

@@ -1,32 +1,28 @@
-"""A cluster in the admin: list, form, actions, and trying the connection out."""
+"""A cluster in the admin: list, form and actions."""
 
 from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
 from accounts import telling
-from clusters import addresses, usage
-from clusters.admin import certificate, privileges
+from clusters import connection_test, usage
+from clusters.admin import certificate, connection_test_page, privileges
 from clusters.admin.filters import HealthFilter, TrustFilter
 from clusters.admin.importing import ImportPage
-from clusters.config import ClusterConfig, Trust
-from clusters.examine import Finding, examine
+from clusters.config import Trust
 from clusters.forms import STORED_AS, ClusterForm
-from clusters.gate import DatabaseGate
-from clusters.models import Cluster, ClusterHealth, DeletedCluster, NotActive
+from clusters.models import Cluster, DeletedCluster, NotActive
 from clusters.templatetags.ages import age
 
 CONNECTION = ("host", "port", "addresses", "learned_in_words", "verify_ssl", "ca_certificate", "fingerprint")
@@ -206,21 +202,20 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
 
     def delete_model(self, request: HttpRequest, obj: Cluster) -> None:
         obj.delete()
-        DeletedCluster.objects.bury([obj.cluster_id], by=request.user.get_username())
+        DeletedCluster.objects.remember([obj.cluster_id], by=request.user.get_username())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
         gone = [cluster.cluster_id for cluster in queryset]
         queryset.delete()
-        DeletedCluster.objects.bury(gone, by=request.user.get_username())
+        DeletedCluster.objects.remember(gone, by=request.user.get_username())
 
-    # Trying the connection out, also before anything is saved
+    # Pages
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
             path("import/", wrap(self.import_view), name="clusters_cluster_import"),
-            path("add/test/", wrap(require_POST(self.test_view)), name="clusters_cluster_test_new"),
-            path("<int:pk>/test/", wrap(require_POST(self.test_view)), name="clusters_cluster_test"),
+            *connection_test_page.urls(self),
             *certificate.urls(self),
             *privileges.urls(self),
             *super().get_urls(),
@@ -228,40 +223,6 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
         return ImportPage(request, self).respond()
-
-    def test_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        """Examine what the form says, without saving it. A stored secret is used only where the target is the same."""
-        stored = self.get_object(request, str(pk)) if pk else None
-        if pk and stored is None:
-            raise Http404
-        if not (self.has_change_permission(request, stored) if pk else self.has_add_permission(request)):
-            raise PermissionDenied
-        form = self.get_form(request, stored, change=bool(stored))(request.POST, instance=stored)
-        finding = self._examined(form.instance.config, known=not form.has_changed()) if form.is_valid() else None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Test connection"),
-            "form": form,
-            "finding": finding,
-        }
-        htmx: Any = getattr(request, "htmx", None)
-        return render(request, f"admin/clusters/cluster/{'_finding' if htmx else 'finding'}.html", context)
-
-    @staticmethod
-    def _examined(config: ClusterConfig, *, known: bool) -> Finding:
-        """Examine; what concerns the cluster as it is stored is written down as its health."""
-        finding = examine(config)
-        if not known:
-            return finding
-        for credential in finding.accepted:
-            DatabaseGate().accepted(credential)
-        if finding.ok:
-            ClusterHealth.succeeded(config.cluster_id, version=finding.version)
-        else:
-            ClusterHealth.failed(config.cluster_id, finding.text, kind=finding.kind)
-        if finding.status:
-            addresses.learn(config, finding.status)
-        return finding
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")
@@ -282,10 +243,10 @@ class ClusterAdmin(admin.ModelAdmin[Cluster]):
     @admin.action(description=gettext_lazy("Test connection"), permissions=["test"])
     def try_connection(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
         for cluster in queryset:
-            finding = self._examined(cluster.config, known=True)
-            level = messages.SUCCESS if finding.ok else messages.ERROR
-            messages.add_message(request, level, f"{cluster.name}: {finding.told}")
-            for warning in finding.warnings:
+            result = connection_test.run_and_record(cluster.config)
+            level = messages.SUCCESS if result.ok else messages.ERROR
+            messages.add_message(request, level, f"{cluster.name}: {result.told}")
+            for warning in result.warnings:
                 messages.warning(request, f"{cluster.name}: {warning}")
 
     # Each is one transaction that begins with locking the rows: who is second finds that it was done already.

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import telling
 from clusters import privileges, proxmox
-from clusters.gate import DatabaseGate
+from clusters.gateway import DatabaseLoginThrottle
 from clusters.models import Cluster
 
 Admin = admin.ModelAdmin[Cluster]
@@ -39,7 +39,7 @@ def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
         "cluster": stored,
     }
     try:
-        context["report"] = privileges.check(stored.config, throttle=DatabaseGate())
+        context["report"] = privileges.check(stored.config, throttle=DatabaseLoginThrottle())
     except proxmox.ProxmoxError as error:
         context["problem"] = telling.told(error.plain)
     return render(request, "admin/clusters/cluster/privileges.html", context)

@@ -19,7 +19,7 @@ _CLUSTER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _SEALED = re.compile(r"gAAAA[A-Za-z0-9_-]{60,131072}={0,2}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
-# The predecessor's to_dict() had these; they configured what the portal does elsewhere or not at all.
+# The legacy portal's to_dict() had these; they configured what the portal does elsewhere or not at all.
 IGNORED_KEYS = frozenset(
     (
         "created_at updated_at db_id description priority allow_vm_deployment allow_template_sync allow_iso_sync "

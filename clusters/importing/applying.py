@@ -15,7 +15,7 @@ NOTHING_ELSE = Options()  # than creating clusters that are new
 
 
 def find_file() -> Path:
-    """The configured file, else where the predecessor kept its own. The configured one if none exists.
+    """The configured file, else where the legacy portal kept its own. The configured one if none exists.
 
     An import reads it, and the portal whose database is away: both the same one, from whatever folder they run in.
     """

@@ -44,7 +44,7 @@ class Adoption(models.Model):
 
 
 class DeletedClusterManager(models.Manager["DeletedCluster"]):
-    def bury(self, cluster_ids: list[str], *, by: str = "") -> None:
+    def remember(self, cluster_ids: list[str], *, by: str = "") -> None:
         for cluster_id in cluster_ids:
             self.update_or_create(cluster_id=cluster_id, defaults={"deleted_by": by, "deleted_at": timezone.now()})
 

@@ -1,11 +1,11 @@
 """Where a cluster is, as whom the portal speaks to it, and how it is trusted."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,45 +27,12 @@ from clusters.config import (
 from clusters.fields import EncryptedSecretField
 from clusters.models.adoption import Adoption, DeletedCluster
 from clusters.models.certificates import CertificatesField
+from clusters.models.cluster_queryset import SECRETS, TARGET, ClusterQuerySet
 from clusters.models.health import ClusterHealth, LoginState
-
-SECRETS = ("password", "token_secret", "read_token_secret")
-
-# Where a secret is sent, and what vouches for the receiver. Who changes one of these enters the secret again.
-TARGET = (
-    "host", "port", "addresses", "user", "token_id", "read_token_id", "verify_ssl", "ca_certificate", "fingerprint",
-)  # fmt: skip
-
-
-class ClusterQuerySet(models.QuerySet["Cluster"]):
-    def active(self) -> Self:
-        """Active clusters as people see them: the default first, then by name."""
-        return self.filter(is_active=True).order_by("-is_default", "name", "cluster_id")
-
-    def default(self) -> "Cluster | None":
-        return self.filter(is_default=True).first()
-
-    def locked(self) -> Self:
-        """Nobody else changes these rows until the transaction ends. In one order, so that nobody waits for ever."""
-        return self.order_by("pk").select_for_update(of=("self",))
-
-    def update(self, **fields: Any) -> int:
-        """Count new secrets here too. Who seals the same secret anew says so by giving the version himself."""
-        if {*SECRETS} & {*fields}:
-            fields.setdefault("credential_version", F("credential_version") + 1)
-        return super().update(**fields)
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        with transaction.atomic():
-            # Locked first: whoever deletes the same a moment later finds nothing, and writes nothing down.
-            gone = [cluster.cluster_id for cluster in self.locked()]
-            deleted = super().delete()
-            DeletedCluster.objects.bury(gone)
-        return deleted
 
 
 class Cluster(models.Model):
-    """A Proxmox VE cluster, or a standalone node. The table and its columns keep the predecessor's names."""
+    """A Proxmox VE cluster, or a standalone node. The table and its columns keep the legacy portal's names."""
 
     cluster_id = models.CharField(
         gettext_lazy("cluster ID"),
@@ -239,7 +206,7 @@ class Cluster(models.Model):
             if not Cluster.objects.filter(pk=self.pk).locked():
                 return 0, {}  # somebody was faster, and wrote it down
             deleted = super().delete(using=using, keep_parents=keep_parents)
-            DeletedCluster.objects.bury([self.cluster_id])
+            DeletedCluster.objects.remember([self.cluster_id])
         return deleted
 
     def activate(self) -> None:

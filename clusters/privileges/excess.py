@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clusters.privileges.features import Feature, Who
-from clusters.privileges.spread import Flags
+from clusters.privileges.inheritance import Flags
 
 MOST_NAMED = 5
 

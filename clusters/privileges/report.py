@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.privileges import excess
+from clusters.privileges.commands import Holder, lines
 from clusters.privileges.features import NEWEST, UNUSED_ROLES, Feature, Need, Who, features
-from clusters.privileges.lines import Holder, lines
-from clusters.privileges.spread import Flags, Spread, spread
+from clusters.privileges.inheritance import Flags, Spread, spread
 
 MOST_NAMED = 5
 # What comes from a cluster and looks otherwise is not put into anybody's shell.

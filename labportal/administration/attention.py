@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from accounts import locks
+from accounts import locked_names
 from accounts.models import User
 from classes.models import Membership
 from clusters.models import Cluster
@@ -61,7 +61,7 @@ def _list(label: str, **query: str) -> str:
 
 
 def _people() -> Iterator[Item]:
-    if n := len(locks.locked_names()):
+    if n := len(locked_names.locked_names()):
         yield Item(ngettext("%(n)d locked", "%(n)d locked", n) % {"n": n}, _list("accounts.user", locked="yes"))
     if n := User.objects.filter(is_active=True, must_change_password=True).count():
         text = ngettext("%(n)d must change their password", "%(n)d must change their password", n) % {"n": n}

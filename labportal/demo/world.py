@@ -59,7 +59,7 @@ class World:
         self.annex.add_guest(301, name="archive", node="old", status="running")
 
     def write_clusters_json(self, path: Path) -> None:
-        """As the predecessor wrote it, with one token and two of the ways to trust a certificate."""
+        """As the legacy portal wrote it, with one token and two of the ways to trust a certificate."""
         entries: list[dict[str, Any]] = [
             self._entry(self.a, "Building A", ca_certificate=self.a.ca_pem, is_default=True),
             self._entry(

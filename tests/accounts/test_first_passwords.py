@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import first_passwords, jobs, locks
+from accounts import first_passwords, jobs, locked_names
 from accounts.models import User
 from tests.conftest import PASSWORD
 
@@ -152,14 +152,14 @@ def test_a_lock_is_shown_with_its_time_and_taken_off(lab_admin: User, ana: User,
     lock(ana)
     lock(ben)
     client = logged_in(lab_admin)
-    until = timezone.localtime(locks.of(ana)[0].until)
+    until = timezone.localtime(locked_names.for_user(ana)[0].until)
     shown = client.get(page("change", ana)).content.decode()
     assert "locked at 192.0.2.7 since" in shown
     assert f"until {until:%H:%M}" in shown
     assert client.get(page("unlock", ana)).status_code == 200
-    assert locks.of(ana)
+    assert locked_names.for_user(ana)
     client.post(page("unlock", ana))
-    assert (locks.of(ana), len(locks.of(ben))) == ([], 1)
+    assert (locked_names.for_user(ana), len(locked_names.for_user(ben))) == ([], 1)
     entry = LogEntry.objects.get_for_object(ana).first()
     assert entry is not None
     assert (entry.actor, entry.changes) == (lab_admin, {"locked at": ["192.0.2.7", "unlocked"]})
@@ -169,7 +169,7 @@ def test_a_lock_is_shown_with_its_time_and_taken_off(lab_admin: User, ana: User,
 @pytest.mark.parametrize(("failures", "minutes"), [(4, 1), (5, 16)])
 def test_who_is_not_locked_is_not_said_to_be(ana: User, failures: int, minutes: int) -> None:
     lock(ana, failures=failures, minutes=minutes)
-    assert locks.of(ana) == []
+    assert locked_names.for_user(ana) == []
 
 
 def test_who_was_unlocked_logs_in(lab_admin: User, ana: User) -> None:

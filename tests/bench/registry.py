@@ -61,7 +61,7 @@ def uncached() -> object:
 
 
 def uncached_with_passwords() -> object:
-    """As the predecessor did it."""
+    """As the legacy portal did it."""
     return [row.config.to_dict() for row in Cluster.objects.active()]
 
 

@@ -12,7 +12,7 @@ from axes.models import AccessAttempt
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
-from accounts import locks
+from accounts import locked_names
 from accounts.models import User
 from classes import running
 from classes.enrolment import membership
@@ -44,7 +44,7 @@ def try_all(by: User, row: Membership) -> tuple[str, bool, str]:
     client = logged_in(by)
     lock(row.user)
     client.post(where(row, "unlock/"))
-    unlocked = not locks.of(row.user)
+    unlocked = not locked_names.for_user(row.user)
     AccessAttempt.objects.all().delete()
     asked: Any = client.get(where(row, "password/"))
     shown = asked.context["shown"] if asked.status_code == 200 else ""
@@ -208,7 +208,7 @@ def test_to_look_unlocks_nobody(member: Membership, tess: User, ana: User) -> No
     client = logged_in(tess)
     assert "locked at 192.0.2.7" in client.get(where(member)).content.decode()
     assert client.get(where(member, "unlock/")).status_code == 405
-    assert locks.of(ana)
+    assert locked_names.for_user(ana)
 
 
 def test_the_tab_leads_there(member: Membership, tess: User) -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 import pvesim
 from accounts.models import User
-from clusters import addresses, gate, proxmox
+from clusters import addresses, gateway, proxmox
 from clusters.models import Cluster
 from tests.labs import clock, enter, sim, simulated
 
@@ -48,7 +48,7 @@ def try_out(client: Client, row: Cluster) -> None:
 
 
 def asked(row: Cluster) -> str:
-    with gate.connect(Cluster.objects.get(pk=row.pk).config) as pve:
+    with gateway.connect(Cluster.objects.get(pk=row.pk).config) as pve:
         pve.version()
         return pve.endpoint
 

@@ -51,7 +51,7 @@ def everything() -> list[dict[str, Any]]:
         Cluster.objects.create(
             cluster_id=cluster_id, name=cluster_id, host="a.test", user="portal@pve", password=MARKER
         )
-    DeletedCluster.objects.bury(["gone"], by="otto")
+    DeletedCluster.objects.remember(["gone"], by="otto")
     like = {"host": "a.test"}
     moved = entry("moved", name="moved", host="b.test", ca_certificate=PEM)
     return [entry("new"), entry("here", name="here", **like), moved, entry("gone")]

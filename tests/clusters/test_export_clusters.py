@@ -92,7 +92,7 @@ def test_an_export_has_no_learned_addresses(alpha):
 
 def test_a_sealed_export_holds_the_stored_ciphertext_and_no_plaintext(alpha):
     text = run("--sealed")
-    assert json.loads(text)[0]["password"] == {"sealed": Cluster.objects.get().password.sealed()}
+    assert json.loads(text)[0]["password"] == {"sealed": Cluster.objects.get().password.encrypted()}
     assert CORE not in text
 
 

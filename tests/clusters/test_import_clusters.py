@@ -91,7 +91,7 @@ def test_a_file_can_be_named(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["clusters.json", "app/clusters.json"])
-def test_the_predecessors_places_are_searched(tmp_path, settings, place):
+def test_the_legacy_portals_paths_are_searched(tmp_path, settings, place):
     settings.CLUSTER_CONFIG_FILE, settings.BASE_DIR = "nothing.json", tmp_path
     (tmp_path / "app").mkdir()
     (tmp_path / place).write_text(json.dumps([entry("alpha")]))

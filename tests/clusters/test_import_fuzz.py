@@ -44,7 +44,7 @@ def before() -> dict[str, Any]:
             cluster_id=cluster_id, name=f"Cluster {cluster_id}", host="pve.test", user="portal@pve", password=MARKER,
             is_default=cluster_id == "here",
         )  # fmt: skip
-    DeletedCluster.objects.bury(["gone"], by="lena")
+    DeletedCluster.objects.remember(["gone"], by="lena")
     return raw_rows()
 
 

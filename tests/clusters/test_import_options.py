@@ -72,7 +72,7 @@ def here(write: Callable[..., Path]) -> Cluster:
 def everything(here: Cluster, write: Callable[..., Path]) -> Path:
     """A file with an entry for every verdict."""
     Cluster.objects.create(cluster_id="moved", name="Moved", host="a.test", user="portal@pve", password=MARKER)
-    DeletedCluster.objects.bury(["gone"], by="lena")
+    DeletedCluster.objects.remember(["gone"], by="lena")
     moved = entry("moved", name="Moved", host="b.test", ca_certificate=PEM, password="other")
     return write(entry("new"), entry("here", name="Here"), moved, entry("gone"), entry("bad", port=0))
 
@@ -239,7 +239,7 @@ def test_without_a_default_a_present_cluster_does_not_become_it(here, write):
 
 def test_a_deletion_is_told_with_the_day_and_who(here, write):
     here.delete()
-    DeletedCluster.objects.bury(["here"], by="admin")
+    DeletedCluster.objects.remember(["here"], by="admin")
     grave = DeletedCluster.objects.get()
     assert f"deleted {grave.deleted_at:%Y-%m-%d} by admin; --restore" in run(write(entry("here")))
 

@@ -76,7 +76,7 @@ def test_the_plan_says_that_a_secret_goes(core: Cluster) -> None:
 
 @pytest.mark.parametrize("secret", ["sealed", "typed"])
 def test_sealed_text_is_not_taken_from_an_upload(client: Client, lab_admin: User, core: Cluster, secret: str) -> None:
-    password = {"sealed": core.password.sealed()} if secret == "sealed" else "typed"
+    password = {"sealed": core.password.encrypted()} if secret == "sealed" else "typed"
     entry = {"id": "mine", "host": "evil.test", "user": "a@pve", "password": password}
     client.force_login(lab_admin)
     upload = SimpleUploadedFile("clusters.json", json.dumps([entry]).encode())

@@ -7,8 +7,7 @@ import pytest
 from encrypted_model_fields import fields
 
 import pvesim
-from clusters import gate, proxmox
-from clusters.examine import examine
+from clusters import connection_test, gateway, proxmox
 from clusters.fields import Secret
 from clusters.models import Cluster, ClusterHealth, LoginState
 from tests.labs import clock, enter, sim, simulated
@@ -44,12 +43,12 @@ def askers(pve: pvesim.Cluster) -> list[str | None]:
 
 
 def look(row: Cluster) -> None:
-    with gate.read(row.config) as reader:
+    with gateway.read(row.config) as reader:
         reader.version()
 
 
 def power(row: Cluster) -> None:
-    with gate.connect(row.config) as client:
+    with gateway.connect(row.config) as client:
         client.power("pve1", "qemu", 101, proxmox.Power.START)
 
 
@@ -113,15 +112,15 @@ def test_a_new_read_only_token_is_tried(pve: pvesim.Cluster, row: Cluster) -> No
 
 
 def test_trying_the_connection_tries_both(pve: pvesim.Cluster, row: Cluster) -> None:
-    assert examine(row.config).ok
+    assert connection_test.run(row.config).ok
     assert set(askers(pve)) == {"portal@pve!labs", "portal@pve!look"}
 
 
 def test_trying_the_connection_says_which_one_is_rejected(pve: pvesim.Cluster, row: Cluster) -> None:
     reject(pve, "look")
-    finding = examine(row.config)
-    assert finding.text.startswith(GONE)
-    assert finding.accepted == (row.config,)
+    result = connection_test.run(row.config)
+    assert result.text.startswith(GONE)
+    assert result.accepted == (row.config,)
 
 
 def test_a_new_read_only_token_counts_as_a_new_secret(row: Cluster) -> None:
@@ -163,4 +162,4 @@ def test_an_answer_without_an_error_opens_no_other_secret(row: Cluster, monkeypa
     monkeypatch.setattr(fields, "decrypt_str", lambda text: opened.append(text) or decrypt(text))
     fresh = Cluster.objects.get()
     look(fresh)
-    assert opened == [fresh.read_token_secret.sealed()]
+    assert opened == [fresh.read_token_secret.encrypted()]

@@ -129,7 +129,7 @@ def rows() -> dict[str, list[str]]:
 def lived_in(building_a: Lab, ana: User) -> Lab:
     """A portal with a row of everything."""
     operations.request(building_a.give(101, ana), "start", by=ana)
-    DeletedCluster.objects.bury(["gone"])
+    DeletedCluster.objects.remember(["gone"])
     return building_a
 
 

@@ -152,7 +152,7 @@ def test_a_display_that_says_nothing_any_more_is_noticed(
 ):
     monkeypatch.setattr(vnc, "LOOK_EVERY", 0.2)
     viewer = portal.view(permit(of_ana, running.pk), of_ana)
-    building_a.pve.consoles.mute = True
+    building_a.pve.consoles.is_stalled = True
     assert end_of(viewer.websocket) == 4408
 
 

@@ -101,7 +101,7 @@ def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(
         asked.append(deadline)
         raise proxmox.TimedOut(sent=False)
 
-    monkeypatch.setattr(permissions.gate, "read", read)
+    monkeypatch.setattr(permissions.gateway, "read", read)
     assert permissions.why_it_ended(visitor).code == close_codes.UNREACHABLE
     assert asked == [3.0]
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries, writes
 from tests.vms.answers import gone
@@ -149,7 +149,7 @@ def test_a_main_credential_that_is_not_taken_costs_the_addresses_alone(building_
 
 
 def save(lab: Lab, vmid: int, name: str) -> None:
-    with gate.connect(lab.config) as pve:
+    with gateway.connect(lab.config) as pve:
         pve.create_snapshot("pve1", "qemu", vmid, name, description="before the lesson")
     lab.clock.advance(30)
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.autocomplete import CheckedAutocomplete
-from accounts.confirming import ConfirmedPeopleForm
+from accounts.confirmation import ConfirmedPeopleForm
 from vms.models import MachineSet
 
 

@@ -12,7 +12,7 @@ from django.http.request import split_domain_port, validate_host
 from django.utils.translation import gettext_noop
 
 from accounts.models import User
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from vms import registry
 from vms.access.context import context_for
 from vms.console import close_codes
@@ -92,7 +92,7 @@ def stay(visitor: Visitor) -> None:
 def why_it_ended(visitor: Visitor) -> Ended:
     """After the display has closed: whether the machine is off."""
     try:
-        with registry.resolved_once(), gate.read(registry.get(visitor.machine.cluster_id), deadline=3.0) as pve:
+        with registry.resolved_once(), gateway.read(registry.get(visitor.machine.cluster_id), deadline=3.0) as pve:
             status = pve.guest_status(visitor.machine.node, visitor.machine.kind, visitor.machine.vmid)
     except (proxmox.ProxmoxError, registry.UnknownCluster):
         return Ended(close_codes.UNREACHABLE, gettext_noop("the display ended"))
@@ -105,7 +105,7 @@ def _way_to(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
     """The cluster opens a port for machines that are off, too, so it is asked before."""
     place = (machine.node, machine.kind, machine.vmid)
     try:
-        with registry.resolved_once(), gate.connect(registry.get(machine.cluster_id)) as pve:
+        with registry.resolved_once(), gateway.connect(registry.get(machine.cluster_id)) as pve:
             if not identity.confirm(pve, machine):
                 raise Ended(close_codes.REPLACED, gettext_noop("another machine has this number now"))
             if pve.guest_status(*place).status != "running":

@@ -2,7 +2,7 @@
 
 import logging
 
-from clusters import addresses, gate, proxmox
+from clusters import addresses, gateway, proxmox
 from clusters.config import ClusterConfig
 from clusters.models import ClusterHealth
 from vms.models import ClusterSync
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 def ask_facts(config: ClusterConfig) -> None:
     """Two calls. A failure changes nothing: that the cluster does not answer, its reading says."""
     try:
-        with gate.read(config) as pve:
+        with gateway.read(config) as pve:
             version = pve.version().version
             status = _status(pve)
     except proxmox.ProxmoxError as error:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms.inventory import identity
 from vms.inventory.snapshots import write_snapshots
@@ -57,7 +57,7 @@ def look_closer(config: ClusterConfig) -> int:
     """
     asked = 0
     try:
-        with gate.read(config) as pve, gate.connect(config) as agents:
+        with gateway.read(config) as pve, gateway.connect(config) as agents:
             for machine in _due().filter(cluster_id=config.cluster_id)[:FEW]:
                 asked += _look(pve, agents, machine)
     except proxmox.ProxmoxError as error:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterHealth
 from vms.inventory import last_read, machine_table, nodes_and_pools, shrink_guard, sync_runs
@@ -41,7 +41,7 @@ def sync(config: ClusterConfig, *, attempt: int | None = None) -> Outcome:
     known = known if known and state and known.goes_on(state) else None
     again = machine_table.lately_observed(config.cluster_id, after=started - OBSERVED) if known else ()
     try:
-        with gate.read(config, deadline=float((state and state.deadline) or settings.SYNC_DEADLINE)) as pve:
+        with gateway.read(config, deadline=float((state and state.deadline) or settings.SYNC_DEADLINE)) as pve:
             answer = pve.resources_since(known.digest if known else None, again=again)
     except proxmox.ProxmoxError as error:
         logger.warning("%s: %s", config.cluster_id, error.plain)

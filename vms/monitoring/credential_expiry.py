@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import registry
 from vms.models import CredentialEnd
@@ -32,7 +32,7 @@ def _is_due(facts: health_checks.Facts, now: datetime) -> bool:
 
 def _ask(config: ClusterConfig, now: datetime) -> bool:
     try:
-        with gate.read(config) as pve:
+        with gateway.read(config) as pve:
             reading = config.for_reading
             ends = (_end(pve, config), _end(pve, reading) if reading.reads_only else None)
     except (proxmox.PermissionMissing, proxmox.Refused) as error:

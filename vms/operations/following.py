@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms.models import Operation, Preparation, Snapshot, VirtualMachine
 from vms.operations import enqueue, requesting
@@ -25,7 +25,7 @@ LOOK = gettext_noop("%(why)s Look at the machine before you try again.")
 
 
 def follow(operation: Operation, config: ClusterConfig) -> None:
-    with gate.connect(config) as pve:
+    with gateway.connect(config) as pve:
         try:
             task = pve.task_status(operation.upid)
         except proxmox.NotFound:
@@ -42,7 +42,7 @@ def follow(operation: Operation, config: ClusterConfig) -> None:
 
 def look(operation: Operation, config: ClusterConfig) -> None:
     """It was being sent when the answer or the worker was lost: its task tells, or else the machine."""
-    with gate.connect(config) as pve:
+    with gateway.connect(config) as pve:
         if upid := _lost_task(operation, config, pve):
             operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
         else:

@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_noop
 
 from accounts.models import User
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox.client import DEADLINE
 from vms.access import rules
@@ -34,7 +34,7 @@ def send(operation: Operation, config: ClusterConfig) -> None:
     if not _is_still_allowed(operation) or vm is None:
         return
     try:
-        with gate.connect(config) as pve:
+        with gateway.connect(config) as pve:
             if not identity.confirm(pve, vm):
                 operation.finish(State.FAILED, identity.ANOTHER, expected=State.REQUESTED)
             elif _is_still_allowed(operation):

@@ -1,4 +1,4 @@
-"""The two calls that the predecessor's scripts know. JSON always says `ok`."""
+"""The two calls that the legacy portal's scripts know. JSON always says `ok`."""
 
 import json
 from typing import Any

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from vms import registry
 from vms.access import lookups, restore_points
 from vms.inventory import identity
@@ -80,7 +80,7 @@ def _is_still_this(machine: VirtualMachine) -> bool:
     if not remote_desktop.address_of(machine):
         return True
     try:
-        with gate.read(registry.get(machine.cluster_id), deadline=LOOK_WITHIN) as pve:
+        with gateway.read(registry.get(machine.cluster_id), deadline=LOOK_WITHIN) as pve:
             return identity.confirm(pve, machine)
     except (proxmox.ProxmoxError, registry.UnknownCluster):
         return True

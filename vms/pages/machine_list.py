@@ -16,7 +16,7 @@ from vms.access import lookups
 from vms.models import VirtualMachine
 from vms.pages import cards, import_offer, list_query
 
-SESSION_KEY = "cluster_id"  # the predecessor's name; empty: all clusters
+SESSION_KEY = "cluster_id"  # the legacy portal's name; empty: all clusters
 
 
 @require_GET

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from vms import registry
 from vms.access import lookups
 from vms.access.context import context_for
@@ -42,7 +42,7 @@ def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if refused := close_codes.refusal(context_for(machine, person=request.user)):
         return _none(request, machine, refused[1], status=close_codes.STATUSES[refused[0]])
     try:
-        with gate.connect(registry.get(machine.cluster_id)) as pve:
+        with gateway.connect(registry.get(machine.cluster_id)) as pve:
             if not identity.confirm(pve, machine):
                 return _none(request, machine, _(identity.ANOTHER), status=409)
             opened = pve.spice(machine.node, machine.kind, machine.vmid)

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_noop
 
 from accounts.models import User
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import registry
 from vms.access import machine_rules, restore_points, rules
@@ -86,7 +86,7 @@ def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | 
     if reason := machine_rules.nothing_under_way(context_for(vm), ""):
         _wait(preparation, reason)
         return None
-    with gate.connect(config) as pve:
+    with gateway.connect(config) as pve:
         if not identity.confirm(pve, vm):
             preparation.finish(State.FAILED, identity.ANOTHER)
             return None

@@ -27,7 +27,7 @@ REJECTED_BEFORE = gettext_noop(
 )
 
 
-class DatabaseGate(proxmox.LoginThrottle):
+class DatabaseLoginThrottle(proxmox.LoginThrottle):
     """Takes turns and remembers, in the cluster's row of `LoginState`. One for each connection."""
 
     def __init__(self) -> None:
@@ -94,12 +94,12 @@ def _write(config: ClusterConfig, **fields: object) -> None:
 @contextmanager
 def connect(config: ClusterConfig) -> Iterator[proxmox.Client]:
     """`proxmox.connect` for everything that the portal does by itself."""
-    with proxmox.connect(config, throttle=DatabaseGate()) as pve:
+    with proxmox.connect(config, throttle=DatabaseLoginThrottle()) as pve:
         yield pve
 
 
 @contextmanager
 def read(config: ClusterConfig, *, deadline: float = proxmox.DEADLINE) -> Iterator[proxmox.Reader]:
     """The same for looking only; each call may take so many seconds."""
-    with proxmox.read(config, deadline=deadline, throttle=DatabaseGate()) as pve:
+    with proxmox.read(config, deadline=deadline, throttle=DatabaseLoginThrottle()) as pve:
         yield pve

@@ -23,7 +23,7 @@ class Lock:
     until: datetime
 
 
-def of(person: User) -> list[Lock]:
+def for_user(person: User) -> list[Lock]:
     """Those in force, as django-axes counts."""
     rows = _in_force().filter(username=person.username).order_by("at").values_list("ip_address", "at")
     return [Lock(address or "", at, at + settings.AXES_COOLOFF_TIME) for address, at in rows]
@@ -41,9 +41,9 @@ def _in_force() -> QuerySet[Any, dict[str, Any]]:
     return counted.filter(wrong__gte=settings.AXES_FAILURE_LIMIT)
 
 
-def take_off(person: User) -> bool:
+def unlock(person: User) -> bool:
     """Forget this name's wrong passwords, from every address. False when it was not locked."""
-    held = of(person)
+    held = for_user(person)
     AccessAttempt.objects.filter(username=person.username).delete()
     if held:
         addresses = ", ".join(lock.address for lock in held)

@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 import pvesim
-from clusters import gate, proxmox
+from clusters import gateway, proxmox
 from clusters.models import Cluster, LoginState
 from tests.labs import queries
 from vms import inventory
@@ -99,19 +99,19 @@ def test_who_does_not_get_a_turn_gives_up_in_time(pve: pvesim.Cluster) -> None:
     row = enter(pve, "right")
     LoginState.objects.create(cluster=row, busy_until=timezone.now() + timedelta(minutes=1))
     with pytest.raises(proxmox.TimedOut):
-        gate.DatabaseGate().acquire(row.config, patience=0.2)
+        gateway.DatabaseLoginThrottle().acquire(row.config, patience=0.2)
     assert tries(pve) == 0
 
 
 def test_a_cluster_that_is_not_in_the_database_is_entered_at_once(pve: pvesim.Cluster) -> None:
     config = enter(pve, "right").config
     Cluster.objects.all().delete()
-    gate.DatabaseGate().acquire(config, patience=0.0)
+    gateway.DatabaseLoginThrottle().acquire(config, patience=0.0)
     assert not LoginState.objects.exists()
 
 
 def test_a_turn_ends_after_half_a_minute_or_when_it_was_used(pve: pvesim.Cluster) -> None:
-    config, mine = enter(pve, "right").config, gate.DatabaseGate()
+    config, mine = enter(pve, "right").config, gateway.DatabaseLoginThrottle()
     before = timezone.now()
     mine.acquire(config, patience=0.0)
     assert before <= LoginState.objects.get().busy_until - timedelta(seconds=30) <= timezone.now()
@@ -129,7 +129,7 @@ def test_a_turn_ends_after_half_a_minute_or_when_it_was_used(pve: pvesim.Cluster
 
 def test_half_a_token_is_none_so_the_password_takes_its_turn(pve: pvesim.Cluster) -> None:
     config = replace(enter(pve, "right").config, token_id="portal@pve!t")
-    gate.DatabaseGate().acquire(config, patience=0.0)
+    gateway.DatabaseLoginThrottle().acquire(config, patience=0.0)
     assert LoginState.objects.get().busy_until
 
 
@@ -143,15 +143,15 @@ def test_a_turn_is_waited_for(pve: pvesim.Cluster, monkeypatch: pytest.MonkeyPat
         if len(waits) == 3:
             LoginState.objects.update(busy_until=None)
 
-    monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
-    gate.DatabaseGate().acquire(row.config, patience=600.0)
+    monkeypatch.setattr(gateway, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    gateway.DatabaseLoginThrottle().acquire(row.config, patience=600.0)
     assert waits == [0.1] * 3
 
 
 def test_a_token_takes_no_turn_and_writes_nothing_while_all_is_well(pve: pvesim.Cluster) -> None:
     row = enter(pve, "")
     Cluster.objects.filter(pk=row.pk).update(token_id="portal@pve!t", token_secret="0" * 36)
-    config, mine = Cluster.objects.get().config, gate.DatabaseGate()
+    config, mine = Cluster.objects.get().config, gateway.DatabaseLoginThrottle()
     others = timezone.now() + timedelta(minutes=1)
     state = LoginState.objects.create(cluster=row, busy_until=others)
     mine.acquire(config, patience=0.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from clusters.privileges.features import Feature, Need, Who, features, roles
-from clusters.privileges.spread import Flags, anchors, spread
+from clusters.privileges.inheritance import Flags, anchors, spread
 
 ROOT = "root@pam"
 

@@ -1,4 +1,4 @@
-"""Try a cluster's configuration out, and say in plain words what was found."""
+"""Test the connection to a cluster, and say in plain words what was found."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import telling
-from clusters import proxmox
+from clusters import addresses, proxmox
 from clusters.config import ClusterConfig, Trust
+from clusters.gateway import DatabaseLoginThrottle
+from clusters.models import ClusterHealth
 
 # What the portal does for people, and the privilege that it takes.
 NEEDED = {"VM.Audit": gettext_lazy("see machines"), "VM.PowerMgmt": gettext_lazy("start and stop them")}
 
 
 @dataclass(frozen=True)
-class Finding:
+class ConnectionResult:
     """`ok` is false when the cluster cannot be used; `warnings` when it can, but not well. `kind` is the error's name.
 
     `accepted` says of each credential that the cluster took it: those that are not in it were not tried, or rejected.
@@ -34,7 +36,7 @@ class Finding:
         return telling.told(self.text)
 
 
-def examine(config: ClusterConfig) -> Finding:
+def run(config: ClusterConfig) -> ConnectionResult:
     """Log in and look, with each credential. Everything that can go wrong with a cluster becomes a sentence."""
     accepted: tuple[ClusterConfig, ...] = ()
     try:
@@ -45,14 +47,14 @@ def examine(config: ClusterConfig) -> Finding:
         with proxmox.read(config) as reader:
             reader.version()
     except proxmox.ProxmoxError as error:
-        return Finding(
+        return ConnectionResult(
             ok=False,
             text=error.plain,
             kind=type(error).__name__,
             warnings=_presented(error),
             accepted=accepted,
         )
-    return Finding(
+    return ConnectionResult(
         ok=True,
         version=found.version,
         text=ngettext(
@@ -70,6 +72,20 @@ def examine(config: ClusterConfig) -> Finding:
         accepted=(config, config.for_reading),
         status=found.status,
     )
+
+
+def run_and_record(config: ClusterConfig) -> ConnectionResult:
+    """The same of a cluster as it is stored: the result becomes its health, and an accepted login is tried again."""
+    result = run(config)
+    for credential in result.accepted:
+        DatabaseLoginThrottle().accepted(credential)
+    if result.ok:
+        ClusterHealth.succeeded(config.cluster_id, version=result.version)
+    else:
+        ClusterHealth.failed(config.cluster_id, result.text, kind=result.kind)
+    if result.status:
+        addresses.learn(config, result.status)
+    return result
 
 
 def _presented(error: proxmox.ProxmoxError) -> tuple[str, ...]:

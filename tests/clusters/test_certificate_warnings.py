@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clusters import trust
+from clusters.certificate_warnings import warnings_about
 from clusters.proxmox import Certificate
 
 
@@ -24,16 +24,16 @@ NOT_NAMED = {("*.test",): "a.b.test", ("*",): "pve", ("pve.test",): "xpve.test",
 
 @pytest.mark.parametrize(("names", "host"), NAMED.items())
 def test_a_certificate_for_this_host_is_not_doubted(names: tuple[str, ...], host: str) -> None:
-    assert trust.doubts(look(*names), host, now=datetime.now(UTC)) == []
+    assert warnings_about(look(*names), host, now=datetime.now(UTC)) == []
 
 
 @pytest.mark.parametrize(("names", "host"), NOT_NAMED.items())
 def test_a_certificate_for_another_host_is_doubted(names: tuple[str, ...], host: str) -> None:
-    assert "does not name this host" in trust.doubts(look(*names), host, now=datetime.now(UTC))[0]
+    assert "does not name this host" in warnings_about(look(*names), host, now=datetime.now(UTC))[0]
 
 
 def test_a_certificate_whose_time_has_not_come_is_doubted() -> None:
-    assert "not yet valid" in trust.doubts(look("pve", begins=1, ends=2), "pve", now=datetime.now(UTC))[0]
+    assert "not yet valid" in warnings_about(look("pve", begins=1, ends=2), "pve", now=datetime.now(UTC))[0]
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_a_certificate_whose_time_has_not_come_is_doubted() -> None:
     ],
 )
 def test_the_first_five_names_are_said(names: tuple[str, ...], listed: str) -> None:
-    assert trust.doubts(look(*names), "pve", now=datetime.now(UTC))[0].endswith(listed)
+    assert warnings_about(look(*names), "pve", now=datetime.now(UTC))[0].endswith(listed)
 
 
 def test_the_very_moments_of_its_beginning_and_end_are_within() -> None:
     certificate = look("pve")
     for moment in certificate.not_before, certificate.not_after:
-        assert trust.doubts(certificate, "pve", now=moment) == []
-    assert "expired" in trust.doubts(certificate, "pve", now=certificate.not_after + timedelta(seconds=1))[0]
+        assert warnings_about(certificate, "pve", now=moment) == []
+    assert "expired" in warnings_about(certificate, "pve", now=certificate.not_after + timedelta(seconds=1))[0]

@@ -10,7 +10,7 @@ from clusters.proxmox import Certificate
 MOST_NAMED = 5
 
 
-def doubts(certificate: Certificate, host: str, *, now: datetime) -> list[str]:
+def warnings_about(certificate: Certificate, host: str, *, now: datetime) -> list[str]:
     """Sentences; none for a certificate that is in force and names this host."""
     found = []
     if now < certificate.not_before:

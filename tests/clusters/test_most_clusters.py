@@ -76,7 +76,7 @@ def test_an_import_in_part_fills_what_room_there_is(tmp_path: Path) -> None:
 
 def test_what_stays_deleted_needs_no_room() -> None:
     fill(MAX_CLUSTERS - 1)
-    DeletedCluster.objects.bury(["gone"])
+    DeletedCluster.objects.remember(["gone"])
     assert importing.plan(file_of("gone", "one"), Options()).problems == ()
 
 
