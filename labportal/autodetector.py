@@ -1,13 +1,14 @@
 """Which changes of a model need a migration: those that the database sees.
 
-Django also makes one for each new help text, verbose name, validator or default, and that migration imports the
-function by the name that it has today. A released migration runs for ever, whatever is renamed or moved later.
+Django also makes one for each new help text, verbose name, message, validator or default, and that migration imports
+the function by the name that it has today. A released migration runs for ever, whatever is renamed or moved later.
 """
 
+from copy import copy
 from typing import Any
 
 from django.db.migrations.autodetector import MigrationAutodetector
-from django.db.models import Field
+from django.db.models import BaseConstraint, Field
 
 # Of a field, besides what Django itself knows to be in no database. A changed `db_default` is in it.
 UNSEEN_OF_FIELDS = {*Field.non_db_attrs, "default"} - {"db_column"}
@@ -33,4 +34,12 @@ def _without_words(state: Any) -> Any:
     state = state.clone()
     for model in state.models.values():
         model.options = {key: value for key, value in model.options.items() if key not in UNSEEN_OF_MODELS}
+        if "constraints" in model.options:
+            model.options["constraints"] = [_without_message(one) for one in model.options["constraints"]]
     return state
+
+
+def _without_message(constraint: BaseConstraint) -> BaseConstraint:
+    bare = copy(constraint)
+    bare.violation_error_message = bare.default_violation_error_message
+    return bare

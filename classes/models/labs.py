@@ -143,7 +143,7 @@ class LabClass(models.Model):
         settings.AUTH_USER_MODEL, blank=True, related_name="co_owned_classes", verbose_name=gettext_lazy("co-owners")
     )
     machine_set = models.OneToOneField(
-        MachineSet, models.PROTECT, related_name="lab_class", editable=False, verbose_name=gettext_lazy("machine set")
+        MachineSet, models.PROTECT, related_name="lab_class", editable=False, verbose_name=gettext_lazy("machine group")
     )
     created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
     ended_at = models.DateTimeField(
@@ -169,7 +169,7 @@ class LabClass(models.Model):
             models.CheckConstraint(
                 condition=Q(starts_on=None) | Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
                 name="class_ends_after_it_begins",
-                violation_error_message=gettext_lazy("The last day has to be the first day or later."),
+                violation_error_message=gettext_lazy("The last day can’t be before the first day."),
             )
         ]
 

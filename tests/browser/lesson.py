@@ -207,14 +207,16 @@ async def _follow(lesson: Lesson, page: Page, what: str) -> str:
 async def ask_for_help(lesson: Lesson) -> str:
     page = await lesson.open("ana")
     async with page.context.expect_page() as popup:
-        await page.get_by_role("link", name="Open the screen").click(timeout=PATIENCE)
+        await page.get_by_role("link", name="Open the console").click(timeout=PATIENCE)
     screen = lesson.pages["ana's screen"] = await popup.value
     ink = await _see_pixels(screen, "Connected")
     await screen.keyboard.type("ip address")
     await page.get_by_role("link", name="Ask for help").click()
-    await page.get_by_label("What is it about?").fill("I have no address. What now?")
+    await page.get_by_label("What do you need help with?").fill("I have no address. What now?")
     await page.locator("#ask-for-help").click()
-    await expect(page.get_by_text("Your teacher sees your request on every page of the portal.")).to_be_visible()
+    await expect(
+        page.get_by_text("Your request was sent. Your teacher sees it on every page of the portal.")
+    ).to_be_visible()
     await lesson.shoot("asks-for-help", "ana")
     return f"“I have no address. What now?”; the screen shows {ink} pixels of writing"
 
@@ -236,7 +238,7 @@ async def help_her(lesson: Lesson) -> str:
     await expect(page.get_by_text("I have no address. What now?")).to_be_visible()
     await lesson.shoot("call", "cora")
     await page.locator("a[id^=help-console-]").click()
-    ink = await _see_pixels(page, "Connected, only watching")
+    ink = await _see_pixels(page, "Connected, view only")
     await expect(lesson.pages["ana's screen"].get_by_text("cora is watching")).to_be_visible(timeout=PATIENCE)
     await lesson.shoot("console", "cora")
     await lesson.shoot("console-watched", "ana", lesson.pages["ana's screen"])

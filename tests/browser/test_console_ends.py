@@ -34,9 +34,9 @@ ENDS_WITH = """
 
 BARRED = {4404, 4410}  # connecting again would be refused, and the machine's page is not found
 REASONS = {
-    4404: "You cannot open this machine any more.",
+    4404: "You no longer have access to this machine.",
     4410: "You no longer have access to this machine.",
-    4412: "An administrator has switched off",
+    4412: "An administrator has deactivated",
 }
 
 

@@ -244,9 +244,9 @@ def test_the_answer_to_sync_now_comes_by_itself(window: Browser, the_demo: Demo)
     page.goto(the_demo.address + "clusters/")
     complaints = watched(page)
     page.get_by_role("button", name="Sync now Building A").click()
-    expect(page.get_by_text("It answered just now.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The cluster responded just now.")).to_be_visible(timeout=20_000)
     page.get_by_role("button", name="Sync now Annex").click()
-    expect(page.get_by_text("did not answer")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("did not respond")).to_be_visible(timeout=20_000)
     assert complaints == []
     page.context.close()
 

@@ -109,7 +109,7 @@ def test_as_it_is_after_a_failure_deletes_them_as_the_page_says(room: Room):
     room.post(end, way=Way.REVERT, shown=room.shown(end))
     room.prepare()
     page = room.client.get(f"/classes/{room.made.pk}/{end}")
-    assert "These restore points are deleted: my-save-point." in page.content.decode()
+    assert "These restore points will be deleted: my-save-point." in page.content.decode()
     room.post(end, way=Way.AS_IT_IS, shown=page.context["shown"])
     room.prepare()
     assert (list(room.lab.pve.guest(102).snapshots), room.holder()) == ([], "chen")

@@ -134,7 +134,7 @@ def test_the_switcher_leaves_the_cluster_out(restricted: Lab, building_b: Lab, a
 
 def test_nobody_is_assigned_a_machine_that_he_may_not_use(restricted: Lab, ana: User):
     wanted = Assignment(vm=restricted.machine(101), user=ana)
-    with pytest.raises(ValidationError, match="only for people who were granted it"):
+    with pytest.raises(ValidationError, match="only for people with a grant"):
         wanted.full_clean()
     plan = bulk_assignment.plan(Table("ana,net-01"))
     assert [row.verdict for row in plan.rows] == [bulk_assignment.Verdict.NO_GRANT]
@@ -162,7 +162,7 @@ def test_a_grant_is_to_one_person_or_one_set(building_a: Lab, ana: User, people:
 def test_administrators_give_grants_in_the_admin(building_a: Lab, lab_admin: User, ana: User):
     client, where = logged_in(lab_admin), "/admin/vms/clustergrant/add/"
     assert (
-        "no pool of this name"
+        "no pool with this name"
         in client.post(where, {"user": ana.pk, "cluster": "building-a", "pool": "typo"}).content.decode()
     )
     client.post(where, {"user": ana.pk, "cluster": "building-a", "pool": ""})

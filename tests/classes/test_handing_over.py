@@ -205,7 +205,7 @@ def with_restore_points(room: Room) -> None:
 def test_restore_points_are_listed_and_go_before_a_storage_like_zfs_reverts(room: Room):
     with_restore_points(room)
     page = room.client.get(f"/classes/{room.made.pk}/machines/{room.vm.pk}/unassign/")
-    assert "Reverting deletes these restore points first: lesson-2, my-save-point." in page.content.decode()
+    assert "Reverting first deletes these restore points: lesson-2, my-save-point." in page.content.decode()
     room.post(f"machines/{room.vm.pk}/unassign/", way=Way.REVERT, shown=page.context["shown"])
     room.prepare()
     assert (list(room.lab.pve.guest(102).snapshots), room.holder()) == (["baseline"], "chen")
@@ -230,7 +230,7 @@ def test_restore_points_that_were_not_shown_are_not_deleted(room: Room):
     end = f"machines/{room.vm.pk}/unassign/"
     shown = room.shown(end)
     with_restore_points(room)
-    assert "Something changed" in said(room.post(end, way=Way.REVERT, shown=shown))
+    assert "something changed" in said(room.post(end, way=Way.REVERT, shown=shown))
     assert room.holder() == "ana"
 
 
@@ -264,7 +264,7 @@ def test_a_baseline_saved_while_the_student_had_the_machine_is_told(room: Room):
 def test_without_a_baseline_the_page_says_what_the_next_one_sees_and_recommends(bare: Room):
     page = bare.client.get(f"/classes/{bare.made.pk}/machines/{bare.vm.pk}/unassign/")
     text = page.content.decode()
-    assert "The next person finds the files as they are now, and the screen too unless it is shut down." in text
+    assert "The next person will find the files as they are now, and also the screen unless you shut it down." in text
     ways = [value for value, _label in page.context["form"].fields["way"].choices]
     assert (ways, page.context["form"].fields["way"].initial) == ([Way.SHUT_DOWN, Way.AS_IT_IS], Way.SHUT_DOWN)
     assert bare.post(f"machines/{bare.vm.pk}/unassign/", way=Way.REVERT).status_code == 400

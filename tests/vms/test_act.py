@@ -225,7 +225,7 @@ def test_the_cluster_of_the_session_does_not_choose_the_machine(
 def test_a_double_click_is_one_action(as_ana: Client, hers: VirtualMachine, building_a: Lab):
     as_ana.post(url(hers, "start"))
     again = as_ana.post(url(hers, "start"), follow=True)
-    assert "this is under way already" in again.content.decode()
+    assert "this is already in progress" in again.content.decode()
     carry_out()
     assert (Operation.objects.count(), building_a.commands()) == (1, 1)
 
@@ -260,7 +260,7 @@ def test_another_action_meanwhile_is_refused_with_what_is_under_way(as_ana: Clie
 
 @pytest.mark.parametrize(
     ("action", "words"),
-    [("stop", "pulls the plug"), ("shutdown", "switches off"), ("reboot", "starts again")],
+    [("stop", "pulling the plug"), ("shutdown", "turns off"), ("reboot", "restarts")],
 )
 def test_a_confirmation_says_what_is_lost(as_ana: Client, building_a: Lab, ana: User, action: str, words: str):
     answer = as_ana.get(url(building_a.give(102, ana), action))

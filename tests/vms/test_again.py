@@ -78,14 +78,14 @@ def ask(client: Client, cluster_id: str) -> Any:
 def test_a_silent_cluster_is_asked_again(client: Client, hers: VirtualMachine, building_a: Lab) -> None:
     silent(building_a)
     assert reverse("vms-ask-again", args=["building-a"]) in page(client)
-    assert "Building A is asked again now." in ask(client, "building-a").content.decode()
+    assert "Trying to reach Building A again." in ask(client, "building-a").content.decode()
     assert ClusterSync.objects.get().due_at <= timezone.now()
 
 
 def test_nobody_asks_twice_in_a_moment(client: Client, hers: VirtualMachine, building_a: Lab) -> None:
     silent(building_a)
     ask(client, "building-a")
-    assert "was asked a moment ago" in ask(client, "building-a").content.decode()
+    assert "a moment ago" in ask(client, "building-a").content.decode()
     later = timezone.now() + timedelta(minutes=4)
     ClusterSync.objects.update(asked_at=timezone.now() - timedelta(seconds=14), due_at=later)
     ask(client, "building-a")

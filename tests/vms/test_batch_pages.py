@@ -53,10 +53,10 @@ def test_the_page_tells_how_far_it_is(tess: Client, batch: Batch):
     end(101, State.DONE)
     Operation.objects.filter(vmid=103).update(admitted_at=timezone.now(), state=State.RUNNING)
     answer = text(tess.get(url(batch)))
-    assert "1 of 4 done, 1 running, 1 waiting, 1 not possible" in answer
+    assert "1 of 4 done, 1 in progress, 1 waiting, 1 not possible" in answer
     assert 'max="4" value="2"' in answer
     assert "The machine is running, not stopped." in answer
-    assert "At most 4 at a time on a node" in answer
+    assert "at most 4 run at a time on a node" in answer
 
 
 def test_it_starts_all_that_are_stopped(tess: Client, batch: Batch, building_a: Lab):
@@ -73,7 +73,7 @@ def test_four_at_a_time_are_started_on_a_node(tess: Client, networks: MachineSet
     answer = tess.post(reverse("vms-set-ask", args=[networks.pk]), {"action": "start", "whose": "stopped"}, follow=True)
     carry_out()
     assert building_a.commands("/status/start$") == 4
-    assert "0 of 9 done, 4 running, 5 waiting" in text(tess.get(answer.request["PATH_INFO"]))
+    assert "0 of 9 done, 4 in progress, 5 waiting" in text(tess.get(answer.request["PATH_INFO"]))
     settle(building_a)
     assert "9 of 9 done" in text(tess.get(answer.request["PATH_INFO"]))
 
@@ -84,7 +84,7 @@ def test_what_was_saved_at_once_can_be_gone_back_to_at_once(tess: Client, networ
     tess.post(where, {"action": "snapshot", "machine": chosen, **words})
     settle(building_a)
     back = {"action": "rollback", "whose": "all"}
-    assert "2 of 4 have it" in text(tess.post(where, back))
+    assert "on 2 of 4 machines" in text(tess.post(where, back))
     answer = tess.post(where, {**back, **words, "sure": "yes"}, follow=True)
     assert "0 of 4 done, 2 waiting, 2 not possible" in text(answer)
     settle(building_a)
@@ -93,7 +93,7 @@ def test_what_was_saved_at_once_can_be_gone_back_to_at_once(tess: Client, networ
 
 def test_the_limit_of_this_cluster_is_told(tess: Client, batch: Batch):
     ClusterSync.objects.update(node_limit=2)
-    assert "At most 2 at a time on a node" in text(tess.get(url(batch)))
+    assert "at most 2 run at a time on a node" in text(tess.get(url(batch)))
 
 
 def test_it_is_asked_again_until_all_is_finished(tess: Client, batch: Batch):
@@ -165,7 +165,7 @@ def test_an_auditor_looks_and_takes_nothing_back(client: Client, batch: Batch, a
 def test_what_waits_is_taken_back(tess: Client, batch: Batch):
     end(101, State.DONE)
     answer = tess.post(url(batch, "vms-batch-cancel"), follow=True)
-    assert "2 machines were taken back." in text(answer)
+    assert "2 waiting operations were cancelled." in text(answer)
     assert "1 of 4 done, 1 not possible, 2 cancelled" in text(answer)
 
 
@@ -183,7 +183,7 @@ def test_what_failed_is_asked_for_again_in_another_batch(tess: Client, batch: Ba
 def test_what_was_taken_back_is_asked_for_again(tess: Client, batch: Batch):
     end(101, State.FAILED)
     batch.cancel_waiting(by=batch.requested_by)
-    assert "Ask again for the cancelled (2)" in text(tess.get(url(batch)))
+    assert "Retry cancelled (2)" in text(tess.get(url(batch)))
     tess.post(url(batch, "vms-batch-resume"))
     assert sorted(Operation.objects.open().values_list("vmid", flat=True)) == [103, 104]
 
@@ -195,7 +195,7 @@ def test_what_loses_work_is_asked_first_also_the_second_time(
     machines = networks.machines.filter(vmid=101).select_related("cluster__health")
     batch = operations.request_many(machines, "rollback", by=steward, machine_set=networks, snapshot="base")
     end(101, State.FAILED)
-    assert "is lost for good" in text(tess.post(url(batch, "vms-batch-retry")))
+    assert "are lost for good" in text(tess.post(url(batch, "vms-batch-retry")))
     assert not Operation.objects.open().exists()
     tess.post(url(batch, "vms-batch-retry"), {"asked": "yes", "sure": "yes", "snapshot": "base"})
     assert Operation.objects.open().get().snapshot == "base"

@@ -90,7 +90,7 @@ def test_who_was_faster_has_the_machine(
 
     monkeypatch.setattr(Operation.objects, "bulk_create", late)
     told_of = told(ask(networks, steward))
-    assert (told_of[0], told_of[2:]) == ("The machine has just changed. Look at it again.", ["requested"] * 2)
+    assert (told_of[0], told_of[2:]) == ("The machine has just changed. Check it and try again.", ["requested"] * 2)
 
 
 def test_a_batch_does_not_use_up_what_a_person_may_ask_for(networks: MachineSet, building_a: Lab, steward: User):
@@ -103,14 +103,14 @@ def test_a_batch_does_not_use_up_what_a_person_may_ask_for(networks: MachineSet,
 def test_batches_have_a_limit_of_their_own(networks: MachineSet, steward: User, lab_admin: User):
     for _ in range(MOST_IN_A_MINUTE):
         ask(networks, steward)
-    with pytest.raises(operations.Refused, match="very much within a minute"):
+    with pytest.raises(operations.Refused, match="too much within a minute"):
         ask(networks, steward)
     assert Batch.objects.count() == MOST_IN_A_MINUTE
     Batch.objects.update(requested_by=lab_admin)
     assert ask(networks, lab_admin)
 
 
-@pytest.mark.parametrize(("action", "words"), [("reboot", "many machines"), ("delete-snapshot", "many machines")])
+@pytest.mark.parametrize(("action", "words"), [("reboot", "several machines"), ("delete-snapshot", "several machines")])
 def test_what_is_not_for_many_is_refused(networks: MachineSet, steward: User, action: str, words: str):
     with pytest.raises(operations.Refused, match=words):
         ask(networks, steward, action, snapshot="base")

@@ -48,16 +48,16 @@ def done(client: Client, group: MachineSet) -> int:
 def test_the_steward_sees_who_asks_and_what_for(
     tess: Client, as_ana: Client, hers: VirtualMachine, networks: MachineSet
 ):
-    assert "Your teacher sees your request on every page of the portal." in text(ask(as_ana, hers, "No\nnetwork <b>"))
+    assert "Your teacher sees it on every page of the portal." in text(ask(as_ana, hers, "No\nnetwork <b>"))
     seen = page(tess, networks)
     assert "1 help request" in seen
     assert "No network &lt;b&gt;" in seen
-    assert "asks for help · under a minute" in seen
+    assert "asked for help under a minute ago" in seen
 
 
 def test_a_second_time_is_the_same_request(as_ana: Client, hers: VirtualMachine):
     ask(as_ana, hers)
-    assert "You are asking for help already." in text(ask(as_ana, hers))
+    assert "You have already asked for help." in text(ask(as_ana, hers))
     assert HelpRequest.objects.count() == 1
 
 
@@ -71,14 +71,14 @@ def test_it_can_be_taken_back(tess: Client, as_ana: Client, hers: VirtualMachine
     ask(as_ana, hers)
     assert "Cancel request" in text(as_ana.get(reverse("vms-machine", args=[hers.pk])))
     as_ana.post(reverse("vms-help-back", args=[hers.pk]))
-    assert "asks for help" not in page(tess, networks)
+    assert "asked for help" not in page(tess, networks)
 
 
 def test_done_closes_it_and_tells_who_did(tess: Client, as_ana: Client, hers: VirtualMachine, networks: MachineSet):
     ask(as_ana, hers)
     assert done(tess, networks) == 302
     assert HelpRequest.objects.get().closed_by.username == "tess"
-    assert "asks for help" not in page(tess, networks)
+    assert "asked for help" not in page(tess, networks)
 
 
 def test_nobody_else_closes_it(client: Client, as_ana: Client, hers: VirtualMachine, networks: MachineSet, ben: User):
@@ -93,7 +93,7 @@ def test_nobody_else_closes_it(client: Client, as_ana: Client, hers: VirtualMach
 def test_it_ends_with_the_assignment(tess: Client, as_ana: Client, hers: VirtualMachine, networks: MachineSet):
     ask(as_ana, hers)
     Assignment.objects.end()
-    assert "asks for help" not in page(tess, networks)
+    assert "asked for help" not in page(tess, networks)
 
 
 @pytest.mark.parametrize("name", ["vms-help", "vms-help-back"])
@@ -112,7 +112,7 @@ def test_where_nobody_looks_after_the_machine_it_is_not_offered(
     assert "Ask for help" in text(as_ana.get(machine))
     networks.stewards.clear()
     assert "Ask for help" not in text(as_ana.get(machine))
-    assert "Nobody looks after this machine" in text(ask(as_ana, hers))
+    assert "Nobody gets help requests for this machine" in text(ask(as_ana, hers))
     assert not HelpRequest.objects.exists()
 
 
@@ -120,7 +120,7 @@ def test_it_is_asked_only_so_often(as_ana: Client, hers: VirtualMachine, ana: Us
     for _ in range(HelpRequest.MOST):
         ask(as_ana, hers)
         HelpRequest.objects.all().close(by=ana)
-    assert "several times within minutes" in text(ask(as_ana, hers))
+    assert "several times in a few minutes" in text(ask(as_ana, hers))
     assert not HelpRequest.objects.open().exists()
 
 

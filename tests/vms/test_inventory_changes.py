@@ -118,7 +118,7 @@ def test_the_page_says_how_old_the_state_of_a_silent_machine_is(building_a: Lab,
     VirtualMachine.objects.filter(vmid=102).update(silent_since=ago(minutes=12))
     client.force_login(ana)
     text = client.get("/vms/?cluster=").content.decode()
-    assert "12\xa0minutes ago: its node does not answer" in text
+    assert "12\xa0minutes ago: its node is not responding" in text
     assert "Running" in text
     assert "<form" not in text.partition('class="actions"')[2].partition("</li>")[0]
 

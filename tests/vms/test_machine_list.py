@@ -301,8 +301,8 @@ def test_what_is_old_is_shown_with_its_age(as_ana: Client, one: VirtualMachine):
 def test_a_cluster_that_does_not_answer_is_told_beside_its_machines_alone(as_ana: Client, both: Any):
     ClusterHealth.failed("building-b", "certificate verify failed", at=ago(minutes=12))
     text = get(as_ana, cluster="").text
-    assert text.count("has not answered since") == 1
-    assert text.index("net-01") < text.index("Building B has not answered since") < text.index("db-01")
+    assert text.count("has not responded since") == 1
+    assert text.index("net-01") < text.index("Building B has not responded since") < text.index("db-01")
 
 
 def test_what_is_wrong_with_a_cluster_is_told_to_staff_alone(client: Client, both: Any, ana: User, admin: User):

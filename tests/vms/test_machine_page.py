@@ -124,10 +124,10 @@ def test_addresses_are_told_with_those_of_ipv4_first(as_ana: Client, hers: Virtu
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"booted_at": timedelta()}, "Waiting for its address"),
-        ({"booted_at": timedelta(minutes=4)}, "No address. Is the guest agent installed?"),
+        ({"booted_at": timedelta()}, "Waiting for its IP address"),
+        ({"booted_at": timedelta(minutes=4)}, "No IP address. Is the guest agent installed?"),
         ({"status": "stopped", "addresses": ["192.0.2.7"]}, "Start the machine to see its IP address."),
-        ({"addresses": ["<b>x</b>"], "booted_at": timedelta()}, "Waiting for its address"),
+        ({"addresses": ["<b>x</b>"], "booted_at": timedelta()}, "Waiting for its IP address"),
     ],
 )
 def test_a_missing_address_is_explained(as_ana: Client, hers: VirtualMachine, facts: dict[str, Any], words: str):
@@ -331,9 +331,9 @@ def test_the_files_name_is_harmless(as_ana: Client, hers: VirtualMachine, name: 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({}, "has not told its address"),
-        ({"status": "stopped", "addresses": ["192.0.2.7"]}, "needs a machine that runs"),
-        ({"addresses": ["lab.example\r\nusername:s:x"]}, "has not told its address"),
+        ({}, "has not reported its IP address"),
+        ({"status": "stopped", "addresses": ["192.0.2.7"]}, "needs a running machine"),
+        ({"addresses": ["lab.example\r\nusername:s:x"]}, "has not reported its IP address"),
     ],
 )
 def test_without_an_address_there_is_a_page_instead(
@@ -364,14 +364,14 @@ def test_staff_see_the_rules_as_the_holder_meets_them(client: Client, hers: Virt
     describe(hers, lock="backup")
     client.force_login(auditor)
     shown = why(client, hers)
-    assert "As ana" in shown
+    assert "What ana can do" in shown
     assert "<dt>Reboot</dt><dd>The machine is being backed up." in shown
 
 
 def test_staff_see_the_rules_as_anybody_meets_them(client: Client, hers: VirtualMachine, auditor: User, ben: User):
     client.force_login(auditor)
     shown = why(client, hers, person="ben")
-    assert "does not see the machine" in shown
+    assert "see the machine." in shown
     assert "<dt>Reboot</dt><dd>This machine is not assigned to this account" in shown
 
 
@@ -379,5 +379,5 @@ def test_staff_see_the_rules_as_anybody_meets_them(client: Client, hers: Virtual
 def test_a_name_that_nobody_has_is_said(client: Client, hers: VirtualMachine, auditor: User, name: str):
     client.force_login(auditor)
     shown = why(client, hers, person=name)
-    assert "Nobody has the user name" in shown
+    assert "No account with the user name" in shown
     assert "<script>" not in shown

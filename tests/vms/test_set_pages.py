@@ -208,21 +208,21 @@ def test_what_loses_work_takes_a_tick(tess: Client, networks: MachineSet, buildi
 
 
 def test_shutting_down_is_asked_first(tess: Client, networks: MachineSet):
-    assert "tell them first" in text(ask(tess, networks, "shutdown", whose="running"))
+    assert "tell people first" in text(ask(tess, networks, "shutdown", whose="running"))
     ask(tess, networks, "shutdown", whose="running", asked="yes")
     assert asked() == [102]
 
 
 def test_the_page_tells_how_many_have_the_snapshot(tess: Client, networks: MachineSet, building_a: Lab):
     Snapshot.objects.create(vm=building_a.machine(101), name="baseline")
-    assert "1 of 4 have it" in text(ask(tess, networks, "rollback", whose="all"))
+    assert "on 1 of 4 machines" in text(ask(tess, networks, "rollback", whose="all"))
 
 
 def test_a_name_that_cannot_be_is_told_and_nothing_is_lost(tess: Client, networks: MachineSet):
     words = {"snapshot": "1 bad", "description": "Before the exam", "asked": "yes"}
     answer = ask(tess, networks, "snapshot", whose="all", **words)
     assert (answer.status_code, asked()) == (400, [])
-    assert "begins with a letter" in text(answer)
+    assert "beginning with a letter" in text(answer)
     assert 'value="1 bad"' in text(answer)
     assert 'value="Before the exam"' in text(answer)
 

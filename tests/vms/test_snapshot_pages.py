@@ -110,20 +110,20 @@ def test_a_new_one_that_fails_leaves_the_old_one_and_the_page_says_so(
     assert replaced(as_ana, saved, building_a) == [("snapshot", SECOND, "failed")]
     assert there(building_a) == {FIRST}
     page = as_ana.get(url(saved, "machine")).content.decode()
-    assert "failed. Try again, or ask your teacher. Your old restore point is still there." in page
+    assert "failed. Try again, or ask your teacher. Your old restore point was kept." in page
     assert f'id="revert-{FIRST}"' in page
 
 
 def test_where_there_is_room_for_one_the_old_one_goes_first_and_the_page_says_what_is_left(
     as_ana: Client, saved: VirtualMachine, building_a: Lab
 ):
-    assert "Delete the old one first" in as_ana.get(url(saved, "save-point")).content.decode()
+    assert "Delete the old restore point first" in as_ana.get(url(saved, "save-point")).content.decode()
     steps = [("delete-snapshot", FIRST, "done"), ("snapshot", FIRST, "done")]
     assert replaced(as_ana, saved, building_a, first="yes") == steps
     building_a.pve.faults.tasks_fail("qmsnapshot", "out of space")
     assert replaced(as_ana, saved, building_a, first="yes")[1] == ("snapshot", FIRST, "failed")
     assert there(building_a) == set()
-    assert "There is no restore point now." in as_ana.get(url(saved, "machine")).content.decode()
+    assert "You have no restore point now." in as_ana.get(url(saved, "machine")).content.decode()
 
 
 def test_an_old_one_that_cannot_go_is_named_and_makes_room_the_next_time(
@@ -132,7 +132,7 @@ def test_an_old_one_that_cannot_go_is_named_and_makes_room_the_next_time(
     building_a.pve.faults.tasks_fail("qmdelsnapshot", "busy")
     assert replaced(as_ana, saved, building_a)[1] == ("delete-snapshot", FIRST, "failed")
     page = as_ana.get(url(saved, "machine")).content.decode()
-    assert page.count("my-save-point (the older one)</strong>") == 1
+    assert page.count("my-save-point (older machine)</strong>") == 1
     building_a.pve.tasks.wrappers.clear()
     steps = [("delete-snapshot", FIRST), ("snapshot", FIRST), ("delete-snapshot", SECOND)]
     assert replaced(as_ana, saved, building_a) == [(*step, "done") for step in steps]
@@ -174,7 +174,7 @@ def test_people_read_one_name_and_may_change_both(as_ana: Client, hers: VirtualM
 def test_going_back_states_the_loss_and_asks_for_a_tick(as_ana: Client, hers: VirtualMachine):
     save(hers, "base")
     page = as_ana.get(url(hers, "revert", "base")).content.decode()
-    assert "is lost for good" in page
+    assert "are lost for good" in page
     assert Page(page).all("input", type="checkbox", name="sure")
     assert (as_ana.post(url(hers, "revert", "base")).status_code, asked()) == (400, [])
 
@@ -239,7 +239,7 @@ def test_who_keeps_the_machine_saves_and_deletes_any(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("", "required"), ("1a", "begins with a letter"), ("current", "reserved"), ("base", "There is a snapshot")],
+    [("", "required"), ("1a", "beginning with a letter"), ("current", "reserved"), ("base", "already exists")],
 )
 def test_a_name_that_cannot_be_is_explained(client: Client, hers: VirtualMachine, steward: User, name: str, words: str):
     save(hers, "base")

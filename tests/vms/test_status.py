@@ -85,13 +85,13 @@ def test_a_cluster_that_answers(staff: Client, building_a: Lab, worker: WorkerBe
     ClusterHealth.succeeded("building-a", version="9.2.11")
     ClusterSync.objects.update(quorate=True, milliseconds=42, due_at=timezone.now() + timedelta(seconds=9))
     page = read(staff)
-    assert "Reachable" in words(page)
+    assert "Responding" in words(page)
     assert "1 worker running." in page
     assert fact(page, "Version") == "Proxmox VE 9.2.11"
     assert (fact(page, "Quorum"), fact(page, "Latency")) == ("yes", "42 ms")
     assert fact(page, "Machines") == "1 running, 3 stopped"
     assert fact(page, "Last success") == "under a minute ago"
-    assert (fact(page, "Breaker"), fact(page, "Next try")) == ("closed", "every 15 s")
+    assert (fact(page, "Circuit breaker"), fact(page, "Next try")) == ("closed", "every 15 s")
 
 
 def test_a_cluster_that_does_not_answer(staff: Client, building_a: Lab, worker: WorkerBeat):
@@ -99,9 +99,9 @@ def test_a_cluster_that_does_not_answer(staff: Client, building_a: Lab, worker: 
     ClusterHealth.failed("building-a", "The cluster <b>did not</b> answer.", at=ago(minutes=12))
     ClusterSync.objects.update(failures=5, due_at=due, synced_at=ago(minutes=13))
     page = read(staff)
-    assert "Not reachable for 12\xa0minutes" in unescape(page)
+    assert "Not responding for 12\xa0minutes" in unescape(page)
     assert "The cluster &lt;b&gt;did not&lt;/b&gt; answer." in page
-    assert fact(page, "Breaker").startswith("open: 5 failures")
+    assert fact(page, "Circuit breaker").startswith("open: 5 failures")
     assert fact(page, "Next try") == f"at {timezone.localtime(due):%H:%M:%S}"
 
 
@@ -121,8 +121,8 @@ def test_a_cluster_that_was_never_asked(staff: Client, building_a: Lab, worker: 
     ClusterHealth.objects.all().delete()
     ClusterSync.objects.all().delete()
     page = read(staff)
-    assert "Never asked" in page
-    assert (fact(page, "Last success"), fact(page, "Latency")) == ("never", "not known")
+    assert "Not synced yet" in page
+    assert (fact(page, "Last success"), fact(page, "Latency")) == ("never", "unknown")
 
 
 def test_nodes_by_name(staff: Client, building_a: Lab, worker: WorkerBeat):
@@ -134,7 +134,7 @@ def test_nodes_by_name(staff: Client, building_a: Lab, worker: WorkerBeat):
 
 def test_operations_under_way_and_waiting(staff: Client, building_a: Lab, worker: WorkerBeat, ana: User):
     operations.request(building_a.give(101, ana), "start", by=ana)
-    assert fact(read(staff), "Operations") == "0 under way, 1 waiting"
+    assert fact(read(staff), "Operations") == "0 in progress, 1 waiting"
 
 
 def test_a_rejected_credential(staff: Client, building_a: Lab, worker: WorkerBeat):
@@ -165,7 +165,7 @@ def test_without_a_worker_the_page_says_what_to_start(staff: Client, building_a:
 
 def test_a_cluster_that_is_switched_off_is_not_there(staff: Client, building_a: Lab, worker: WorkerBeat):
     building_a.row.deactivate()
-    assert "There is no active cluster." in read(staff)
+    assert "No cluster is active." in read(staff)
 
 
 # Sync now
@@ -174,7 +174,7 @@ def test_a_cluster_that_is_switched_off_is_not_there(staff: Client, building_a: 
 def test_sync_now_hurries_past_the_breaker_and_says_so(staff: Client, building_a: Lab, worker: WorkerBeat):
     ClusterSync.objects.update(due_at=timezone.now() + timedelta(minutes=5), failures=9)
     answer = staff.post("/clusters/building-a/sync/", follow=True)
-    assert "Asked just now…" in answer.content.decode()
+    assert "Syncing…" in answer.content.decode()
     assert ClusterSync.objects.get().due_at <= timezone.now()
     assert building_a.pve.count() == 0
 
@@ -183,11 +183,11 @@ def test_the_result_of_sync_now_comes_by_itself(staff: Client, building_a: Lab, 
     page = staff.post("/clusters/building-a/sync/", follow=True).content.decode()
     assert 'hx-trigger="every 2s"' in page
     attempt = ClusterSync.claim("building-a", timezone.now())
-    assert "Asked just now…" in read(staff, poll(page).split("&seen")[0], **HTMX)
+    assert "Syncing…" in read(staff, poll(page).split("&seen")[0], **HTMX)
     building_a.sync()
     ClusterSync.schedule_next("building-a", attempt=attempt)
     changed = read(staff, poll(page), **HTMX)
-    assert "It answered just now." in changed
+    assert "The cluster responded just now." in changed
     assert 'hx-trigger="every 5s"' in changed
 
 

@@ -1,4 +1,4 @@
-"""Machine sets in the admin."""
+"""Machine groups in the admin."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ from vms.models.machines import VirtualMachine
 from vms.models.operations import Operation
 
 NOT_GRANTED = gettext_lazy(
-    "The cluster of this machine is only for people who were granted it. Give this person, or the class, a grant first."
+    "The cluster of this machine is only for people with a grant. Grant it to this person or the class first."
 )
 
 
@@ -28,7 +28,7 @@ def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: s
     not_ready = Q(ended_at=None) | Q(vm__gone_at=None)
     unreleased = list(sub_objs.defer(None).filter(not_ready, released_at=None))
     if unreleased:
-        text = _("Somebody holds these machines, or they are not ready for the next person. Free them first.")
+        text = _("These machines are assigned or not ready for the next person. Release them first.")
         raise ProtectedError(text, set(unreleased))
     CASCADE(collector, field, sub_objs, using)
 
@@ -37,7 +37,7 @@ def protect_unreleased_machines(collector: Any, field: Any, sub_objs: Any, using
     """Refuse to delete a person whose machines are not ready for others yet: nobody would know that they are not."""
     unreleased = list(sub_objs.defer(None).filter(released_at=None))
     if unreleased:
-        raise ProtectedError(_("Free the machines of this person first."), set(unreleased))
+        raise ProtectedError(_("Release the machines of this person first."), set(unreleased))
     CASCADE(collector, field, sub_objs, using)
 
 
@@ -123,7 +123,7 @@ class Assignment(models.Model):
                 condition=Q(released_at=None),
                 name="one_unreleased_assignment_per_machine",
                 violation_error_message=gettext_lazy(
-                    "Somebody holds this machine, or it is not ready for the next person. Free it first."
+                    "This machine is assigned or not ready for the next person. Release it first."
                 ),
             ),
             models.CheckConstraint(

@@ -45,9 +45,9 @@ class Batch(models.Model):
 
     id = models.UUIDField(gettext_lazy("id"), primary_key=True, default=uuid.uuid4, editable=False)
     machine_set = models.ForeignKey(
-        MachineSet, models.SET_NULL, verbose_name=gettext_lazy("machine set"), null=True, related_name="batches"
+        MachineSet, models.SET_NULL, verbose_name=gettext_lazy("machine group"), null=True, related_name="batches"
     )
-    set_name = models.CharField(gettext_lazy("set name"), max_length=100, blank=True)
+    set_name = models.CharField(gettext_lazy("group name"), max_length=100, blank=True)
     action = models.CharField(
         gettext_lazy("action"), max_length=20, choices=[(action.value, action.label) for action in FOR_MANY]
     )

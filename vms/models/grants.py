@@ -27,7 +27,7 @@ class ClusterGrantQuerySet(models.QuerySet["ClusterGrant"]):
 
 
 class ClusterGrant(models.Model):
-    """A person, or everybody of a machine set, may use a cluster, or one pool of it. Administrators give grants.
+    """A person, or everybody of a machine group, may use a cluster, or one pool of it. Administrators give grants.
 
     A teacher who makes a class hands grants of his own on to its set; taking his takes those, too.
     """
@@ -46,9 +46,9 @@ class ClusterGrant(models.Model):
         null=True,
         blank=True,
         related_name="cluster_grants",
-        verbose_name=gettext_lazy("machine set"),
+        verbose_name=gettext_lazy("machine group"),
         help_text=gettext_lazy(
-            "Its stewards and members may use the cluster, and machines of it may come into the set."
+            "The group's managers and members may use the cluster, and its machines may be added to the group."
         ),
     )
     cluster = models.ForeignKey(
@@ -63,7 +63,7 @@ class ClusterGrant(models.Model):
         gettext_lazy("pool"),
         max_length=100,
         blank=True,
-        help_text=gettext_lazy("As the cluster calls it. Empty: the whole cluster."),
+        help_text=gettext_lazy("Name of the pool on the cluster. Empty: the whole cluster."),
     )
     handed_on_from = models.ForeignKey(
         "self",
@@ -86,19 +86,19 @@ class ClusterGrant(models.Model):
             models.CheckConstraint(
                 condition=Q(user=None, machine_set__isnull=False) | Q(user__isnull=False, machine_set=None),
                 name="grant_to_a_person_or_a_set",
-                violation_error_message=gettext_lazy("Choose a person or a machine set: exactly one of both."),
+                violation_error_message=gettext_lazy("Choose either a person or a machine group."),
             ),
             models.UniqueConstraint(
                 fields=["user", "cluster", "pool"],
                 condition=Q(machine_set=None),
                 name="one_grant_per_person_and_pool",
-                violation_error_message=gettext_lazy("This person has this grant already."),
+                violation_error_message=gettext_lazy("This person already has this grant."),
             ),
             models.UniqueConstraint(
                 fields=["machine_set", "cluster", "pool"],
                 condition=Q(user=None),
                 name="one_grant_per_set_and_pool",
-                violation_error_message=gettext_lazy("This set has this grant already."),
+                violation_error_message=gettext_lazy("This group already has this grant."),
             ),
         ]
 
@@ -112,7 +112,9 @@ class ClusterGrant(models.Model):
     def clean(self) -> None:
         """A pool that the portal has never seen is a slip of the pen."""
         if self.pool and self.cluster_id and not self.cluster.pools.filter(name=self.pool).exists():
-            raise ValidationError({"pool": _("The cluster has no pool of this name, or the portal may not see it.")})
+            raise ValidationError(
+                {"pool": _("The cluster has no pool with this name, or the portal lacks the privilege to see it.")}
+            )
 
     @classmethod
     def lets(cls, person: int) -> Q:

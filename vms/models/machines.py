@@ -184,14 +184,15 @@ class VirtualMachine(models.Model):
         gettext_lazy("note"),
         max_length=2000,
         blank=True,
-        help_text=gettext_lazy("For whoever holds or looks after the machine. No passwords."),
+        help_text=gettext_lazy("Visible to everyone who sees the machine. Don't write passwords here."),
     )
     guest_login = models.CharField(
         gettext_lazy("guest login"),
         max_length=200,
         blank=True,
         help_text=gettext_lazy(
-            "How to log in inside, like “student, the password is on the board”. Who sees the machine sees it."
+            "How to log in on the machine, like “student, the password is on the board”. Visible to everyone who "
+            "sees the machine."
         ),
     )
 

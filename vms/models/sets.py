@@ -20,34 +20,38 @@ class MachineSet(models.Model):
     )
     stewards = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
-        verbose_name=gettext_lazy("stewards"),
+        verbose_name=gettext_lazy("managers"),
         blank=True,
         related_name="stewarded_sets",
-        help_text=gettext_lazy("They see and operate every machine of the set, and write its note and guest login."),
+        help_text=gettext_lazy("Managers see and operate every machine of the group, and edit its notes and logins."),
     )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         verbose_name=gettext_lazy("members"),
         blank=True,
         related_name="member_of_sets",
-        help_text=gettext_lazy("They may use what is granted to the set. Which machines are theirs, assignments say."),
+        help_text=gettext_lazy(
+            "Members may use the clusters granted to the group. Assignments decide which machines they get."
+        ),
     )
     is_managed = models.BooleanField(
         gettext_lazy("is managed"),
         default=False,
         editable=False,
-        help_text=gettext_lazy("A class keeps it: it is changed there, and only there."),
+        help_text=gettext_lazy("This group belongs to a class. Change it on the pages of the class."),
     )
 
     class Meta:
-        verbose_name_plural = gettext_lazy("machine sets")
-        verbose_name = gettext_lazy("machine set")
+        verbose_name_plural = gettext_lazy("machine groups")
+        verbose_name = gettext_lazy("machine group")
         ordering = [Lower("name")]
         constraints = [
             models.UniqueConstraint(
                 Lower("name"),
                 name="machine_set_name_unique_without_case",
-                violation_error_message=gettext_lazy("There is a set of this name already, perhaps in other capitals."),
+                violation_error_message=gettext_lazy(
+                    "A group with this name already exists, perhaps in other upper or lower case."
+                ),
             )
         ]
 

@@ -60,15 +60,15 @@ def request_many(
 def _refusal(machines: list[VirtualMachine], action: str, *, by: User, snapshot: str, description: str) -> str:
     """Why none of it can be asked for, or nothing."""
     if action not in FOR_MANY:
-        return _("This cannot be done to many machines at once.")
+        return _("This action is not available for several machines at once.")
     if not machines:
         return _("No machine is selected. Select machines first.")
     if len(machines) > MOST_MACHINES:
-        return _("These are more than %(most)d machines. Choose fewer at a time.") % {"most": MOST_MACHINES}
+        return _("Too many machines: at most %(most)d at a time. Select fewer.") % {"most": MOST_MACHINES}
     since = timezone.now() - timedelta(minutes=1)
     lately = Batch.objects.filter(requested_by=by, requested_at__gt=since)
     if not by.is_staff and lately.count() >= MOST_IN_A_MINUTE:
-        return _("You have asked for very much within a minute. Wait a moment.")
+        return _("You requested too much within a minute. Wait a moment.")
     return requesting.wrong_words(action, snapshot, description)
 
 
@@ -115,6 +115,6 @@ def _record(items: list[BatchItem]) -> list[Operation]:
     for item in items:
         if item.operation_id in new.keys() - recorded:
             item.operation = None
-            item.refusal = _("The machine has just changed. Look at it again.")
+            item.refusal = _("The machine has just changed. Check it and try again.")
     BatchItem.objects.bulk_create(items, batch_size=AT_ONCE)
     return [new[pk] for pk in recorded]

@@ -58,7 +58,7 @@ def request(
     if reason := rules.refusal(context, action):
         raise Refused(reason)
     if not unlimited and _asks_too_much(by):
-        raise Refused(_("You have asked for very much within a minute. Wait a moment."))
+        raise Refused(_("You requested too much within a minute. Wait a moment."))
     wanted = row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
@@ -124,20 +124,17 @@ def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
     if first := Operation.objects.open().filter(**same).first():
         return first
     reason = rules.refusal(context_for(machine), wanted.action)
-    raise Refused(reason or _("The machine has just changed. Look at it again.")) from None
+    raise Refused(reason or _("The machine has just changed. Check it and try again.")) from None
 
 
 def wrong_words(action: str, snapshot: str, description: str) -> str:
     """Why this cannot be the name or the description of a snapshot, or nothing."""
     if action == Action.CONSOLE:
-        return _("A console is opened, not requested.")
+        return _("Consoles can only be opened from a console page.")
     if action not in ABOUT_SNAPSHOTS:
-        return _("This action has no snapshot.") if snapshot or description else ""
+        return _("This action takes no snapshot name.") if snapshot or description else ""
     if not SNAPSHOT_NAME.fullmatch(snapshot):
-        return _(
-            "A snapshot's name begins with a letter and has 2 to 40 letters, digits, hyphens and "
-            "underscores. Choose another name."
-        )
+        return _("Choose a name of 2 to 40 letters, digits, hyphens or underscores, beginning with a letter.")
     if snapshot in RESERVED:
         return _("The name “%(snapshot)s” is reserved. Choose another name.") % {"snapshot": snapshot}
     if len(description) > LONGEST_DESCRIPTION:

@@ -38,10 +38,10 @@ def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The same as a table; the newest rows when there are too many."""
     found = set_or_404(request, pk)
-    header = [_("When"), _("Machine"), _("Cluster"), "VMID", _("What"), _("Who"), _("Result"), _("Remark"), _("Took")]
+    header = [_("When"), _("Machine"), _("Cluster"), "VMID", _("What"), _("Who"), _("Result"), _("Note"), _("Took")]
     rows = _cells(_operations(found, request.user)[: MOST_ROWS + 1], for_staff=request.user.is_staff)
     if len(rows) > MOST_ROWS:
-        rows[MOST_ROWS:] = [[_("Only the newest %(n)d are here.") % {"n": MOST_ROWS}]]
+        rows[MOST_ROWS:] = [[_("Only the newest %(n)d entries are listed.") % {"n": MOST_ROWS}]]
     return spreadsheet.download(f"{slugify(found.name) or 'set'}-activity.csv", header, rows)
 
 

@@ -47,10 +47,10 @@ def cancel(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _operable_or_404(request, pk)
     cancelled = found.cancel_waiting(by=request.user)
     if cancelled:
-        text = ngettext("%(n)d machine was taken back.", "%(n)d machines were taken back.", cancelled)
+        text = ngettext("%(n)d waiting operation was cancelled.", "%(n)d waiting operations were cancelled.", cancelled)
         messages.success(request, text % {"n": cancelled})
     else:
-        messages.info(request, _("Nothing waits any more."))
+        messages.info(request, _("No operation is waiting any more."))
     return redirect("vms-batch", pk)
 
 

@@ -74,7 +74,7 @@ class Progress:
         n = Counter(row.state for row in self.rows)
         parts = [
             (n[FAILED], _("%(n)d failed")),
-            (n[RUNNING], _("%(n)d running")),
+            (n[RUNNING], _("%(n)d in progress")),
             (n[WAITING], _("%(n)d waiting")),
             (n[REFUSED], _("%(n)d not possible")),
             (n[CANCELLED], _("%(n)d cancelled")),
@@ -112,7 +112,7 @@ def _row(item: BatchItem, *, for_staff: bool) -> Row:
     words = {
         DONE: _("Done"),
         FAILED: _("Failed"),
-        RUNNING: _("Running"),
+        RUNNING: _("In progress"),
         WAITING: _("Waiting"),
         REFUSED: _("Not possible"),
         CANCELLED: _("Cancelled"),
@@ -132,9 +132,9 @@ def _row(item: BatchItem, *, for_staff: bool) -> Row:
 def _trouble(operation: Operation | None, *, for_staff: bool) -> str:
     """What a cluster says of a failure is for staff."""
     if operation is None:
-        return _("What became of it is not kept any more.")
+        return _("The result is no longer stored.")
     if operation.state == State.FAILED and not for_staff:
-        return _("It failed. Try again; if it fails again, tell an administrator.")
+        return _("Failed. Try again. If it fails again, tell an administrator.")
     return operation.outcome if not operation.is_open else ""
 
 

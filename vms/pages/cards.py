@@ -129,9 +129,9 @@ def summary(shown: Iterable[Card]) -> str:
         "running": npgettext("machines", "%(n)d running", "%(n)d running", n["running"]),
         "stopped": npgettext("machines", "%(n)d stopped", "%(n)d stopped", n["stopped"]),
         "paused": npgettext("machines", "%(n)d paused", "%(n)d paused", n["paused"]),
-        "busy": npgettext("machines", "%(n)d busy", "%(n)d busy", n["busy"]),
-        "stale": npgettext("machines", "%(n)d not seen now", "%(n)d not seen now", n["stale"]),
-        "unknown": npgettext("machines", "%(n)d unknown", "%(n)d unknown", n["unknown"]),
+        "busy": npgettext("machines", "%(n)d in progress", "%(n)d in progress", n["busy"]),
+        "stale": npgettext("machines", "%(n)d status unknown", "%(n)d status unknown", n["stale"]),
+        "unknown": npgettext("machines", "%(n)d status unknown", "%(n)d status unknown", n["unknown"]),
     }
     return ", ".join(text % {"n": n[tone]} for tone, text in words.items() if n[tone])
 
@@ -257,7 +257,7 @@ def _words(machine: VirtualMachine, busy: Operation | None, before: int) -> str:
     if busy and busy.state == Operation.State.REQUESTED and timezone.now() - busy.requested_at > QUEUED:
         if not before:
             return _("Waiting for its turn")
-        return _("Waiting: %(n)d before it on %(node)s") % {"n": before, "node": machine.node}
+        return _("Waiting: %(n)d ahead of it on %(node)s") % {"n": before, "node": machine.node}
     if busy:
         return {
             Action.START: _("Starting"),
@@ -302,8 +302,8 @@ def _what_is_left(last: Operation) -> str:
     if last.action != Action.SNAPSHOT or last.snapshot not in restore_points.NAMES:
         return ""
     if last.then:
-        return _("Your old restore point is still there.")
-    return "" if last.state == Operation.State.UNKNOWN else _("There is no restore point now.")
+        return _("Your old restore point was kept.")
+    return "" if last.state == Operation.State.UNKNOWN else _("You have no restore point now.")
 
 
 def _synced_at(cluster: Cluster) -> datetime | None:

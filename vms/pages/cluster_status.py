@@ -99,7 +99,7 @@ def sync_now(request: HttpRequest, cluster_id: str) -> HttpResponse:
     cluster = get_object_or_404(Cluster.objects.active(), cluster_id=cluster_id)
     ClusterSync.hurry(cluster.cluster_id)
     if not _worker(timezone.now()):
-        messages.info(request, _("%(name)s is read as soon as a worker runs.") % {"name": cluster.name})
+        messages.info(request, _("%(name)s will be synced as soon as a worker is running.") % {"name": cluster.name})
     query = urlencode({"asked": cluster.cluster_id, "at": int(timezone.now().timestamp() * 1000)})
     return redirect(f"{reverse('vms-clusters')}?{query}#cluster-{cluster.pk}")
 
@@ -128,22 +128,22 @@ def look(now: datetime, *, asked: str = "", asked_at: datetime | None = None) ->
 def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: tuple[int, int], now: datetime) -> Row:
     cluster, health, sync = facts.cluster, facts.health, facts.sync
     # What is told of a cluster that is silent is how it was.
-    then = "" if facts.answers or health is None else _(", when it answered last")
+    then = "" if facts.answers or health is None else _(", as of the last response")
     told = {
         _("Version"): _("Proxmox VE %(version)s") % {"version": health.version}
         if health and health.version
-        else _("not known"),
+        else _("unknown"),
         _("Nodes"): _node_words(nodes) + (then if nodes else ""),
-        _("Quorum"): {True: _("yes"), False: _("no: nothing can be started"), None: _("not known")}[
+        _("Quorum"): {True: _("yes"), False: _("no: machines can't be started"), None: _("unknown")}[
             sync.quorate if sync else None
         ],
         _("Latency"): _("%(milliseconds)s ms") % {"milliseconds": sync.milliseconds}
         if sync and sync.milliseconds is not None
-        else _("not known"),
+        else _("unknown"),
         _("Machines"): _machine_words(machines) + then,
         _("Operations"): _operation_words(*operations),
         _("Last success"): _("%(age)s ago") % {"age": age(facts.synced_at)} if facts.synced_at else _("never"),
-        _("Breaker"): _breaker(sync),
+        _("Circuit breaker"): _breaker(sync),
         _("Next try"): _next_try(facts, now),
         _("Credential"): _credential(facts),
     }
@@ -157,15 +157,15 @@ def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: 
 def _badge(facts: Facts, now: datetime) -> Badge:
     health = facts.health
     if health is None:
-        return Badge("unknown", _("Never asked"))
+        return Badge("unknown", _("Not synced yet"))
     if health.ok:
-        return Badge("paused", _("Out of date")) if facts.late_since(now) else Badge("running", _("Reachable"))
-    return Badge("failed", _("Not reachable for %(age)s") % {"age": age(health.failing_since or health.checked_at)})
+        return Badge("paused", _("Out of date")) if facts.late_since(now) else Badge("running", _("Responding"))
+    return Badge("failed", _("Not responding for %(age)s") % {"age": age(health.failing_since or health.checked_at)})
 
 
 def _node_words(nodes: list[Node]) -> str:
     if not nodes:
-        return _("not known")
+        return _("unknown")
     online = sum(node.online for node in nodes)
     names = ", ".join(
         node.name if node.online else _("%(name)s (offline for %(age)s)") % {"name": node.name, "age": age(node.since)}
@@ -180,7 +180,7 @@ def _node_words(nodes: list[Node]) -> str:
 
 def _operation_words(under_way: int, waiting: int) -> str:
     return (
-        _("%(under_way)s under way, %(waiting)s waiting") % {"under_way": under_way, "waiting": waiting}
+        _("%(under_way)s in progress, %(waiting)s waiting") % {"under_way": under_way, "waiting": waiting}
         if under_way or waiting
         else pgettext("operations", "none")
     )
@@ -203,7 +203,7 @@ def _state_of(count: int, status: str) -> str:
 
 def _breaker(sync: ClusterSync | None) -> str:
     if sync and sync.is_broken:
-        return _("open: %(failures)s failures in a row, so it is tried more seldom") % {"failures": sync.failures}
+        return _("open: %(failures)s failures in a row, so the portal tries less often") % {"failures": sync.failures}
     return _("closed")
 
 
@@ -220,7 +220,7 @@ def _next_try(facts: Facts, now: datetime) -> str:
 
 def _credential(facts: Facts) -> str:
     if facts.rejected or facts.read_token_rejected:
-        return _("rejected: enter a valid one in the settings")
+        return _("rejected: enter a valid one in the cluster's settings")
     if not (end := facts.known_end):
         return _("expiry unknown")
     if end.problem:
@@ -236,8 +236,8 @@ def _asked(facts: Facts, asked_at: datetime) -> str:
     """First somebody wants it, then a worker has the turn, and then there is a result."""
     sync = facts.sync
     if sync is None or sync.asked_at is None or sync.asked_at < asked_at or sync.is_being_read:
-        return _("Asked just now…")
-    return _("It answered just now.") if facts.answers else _("It was asked just now and did not answer.")
+        return _("Syncing…")
+    return _("The cluster responded just now.") if facts.answers else _("The cluster did not respond just now.")
 
 
 def _worker(now: datetime) -> str:

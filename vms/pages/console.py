@@ -65,13 +65,13 @@ def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 def _outset(card: cards.Card, machine: VirtualMachine, kind: str, refusal: str) -> Outset:
     if not refusal:
-        return Outset("connecting", _("Connecting"), _("Connecting to the screen of the machine …"))
+        return Outset("connecting", _("Connecting"), _("Connecting to the console …"))
     if kind == "denied":  # also when the machine runs
         return Outset("refused", _("Not connected"), refusal)
     if card.busy and machine.status != "running":
-        return Outset("waiting", card.status, _("The screen appears by itself as soon as the machine runs."))
+        return Outset("waiting", card.status, _("The console opens automatically when the machine is running."))
     if machine.status != "running":
-        why = card.trouble or card.reason or _("The machine has a screen while it runs.")
+        why = card.trouble or card.reason or _("Start the machine to open its console.")
         return Outset("off", card.status, why)
     return Outset("refused", _("Not connected"), refusal)
 
@@ -93,7 +93,7 @@ def login_required_json(view: JsonView) -> JsonView:
     @never_cache
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
         if not request.user.is_authenticated:
-            text = _("You are not logged in any more. Log in and open the console again.")
+            text = _("You are no longer logged in. Log in and open the console again.")
             return JsonResponse({"state": "login", "text": text}, status=401)
         return view(request, *args, **kwargs)
 
@@ -137,13 +137,13 @@ def state(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
 
 def _too_many(user: User) -> tuple[str, str] | None:
     if ConsoleSession.objects.alive().filter(user=user).count() >= ConsoleSession.PER_PERSON:
-        text = _("You have %(count)d consoles open already. Close one of them, or wait a minute after a crash.")
+        text = _("You already have %(count)d consoles open. Close one of them. After a browser crash, wait a minute.")
         return "limit", text % {"count": ConsoleSession.PER_PERSON}
     lately = ConsoleGrant.objects.filter(user=user, created_at__gt=timezone.now() - timedelta(minutes=1))
     if lately.count() >= MOST_GRANTS_IN_A_MINUTE:
-        return "limit", _("You have opened very many consoles within a minute. Wait a moment.")
+        return "limit", _("You opened too many consoles within a minute. Wait a moment.")
     if websocket.is_full():
-        return "full", _("The portal serves as many consoles as it can. Try again in some minutes.")
+        return "full", _("Too many consoles are open at the moment. Try again in a few minutes.")
     return None
 
 

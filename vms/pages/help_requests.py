@@ -74,13 +74,13 @@ def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Whoever holds the machine asks whoever looks after it."""
     machine, held = _held_or_404(request, pk)
     if not HelpRequest.reaches_somebody(machine, besides=request.user):
-        messages.error(request, _("Nobody looks after this machine in the portal. Ask your teacher directly."))
+        messages.error(request, _("Nobody gets help requests for this machine. Ask your teacher directly."))
     elif HelpRequest.is_too_much(request.user):
-        messages.error(request, _("You have asked for help several times within minutes. Wait a little, please."))
+        messages.error(request, _("You asked for help several times in a few minutes. Please wait a little."))
     elif HelpRequest.ask(held, text=_one_line(request.POST.get("text", ""))):
-        messages.success(request, _("Your teacher sees your request on every page of the portal."))
+        messages.success(request, _("Your request was sent. Your teacher sees it on every page of the portal."))
     else:
-        messages.info(request, _("You are asking for help already. Your teacher sees it."))
+        messages.info(request, _("You have already asked for help. Your teacher sees your request."))
     return redirect("vms-machine", pk)
 
 

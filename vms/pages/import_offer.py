@@ -56,7 +56,7 @@ def import_now(request: HttpRequest) -> HttpResponse:
     try:
         plan = importing.import_file(path)
     except FileNotFoundError:
-        messages.error(request, _("There is no file %(path)s.") % {"path": path})
+        messages.error(request, _("The file %(path)s does not exist.") % {"path": path})
     except ClusterFileError as error:
         messages.error(request, _("Nothing was imported. %(error)s") % {"error": error})
     else:
@@ -72,7 +72,9 @@ def _tell(request: HttpRequest, plan: importing.ClusterPlan) -> None:
         return
     count = len(plan.written)
     messages.success(
-        request, _("%(count)s clusters imported. The file was kept: it still holds their passwords.") % {"count": count}
+        request,
+        _("%(count)s clusters were imported. The file was not changed: it still contains their passwords.")
+        % {"count": count},
     )
     for notice in plan.notices:
         messages.warning(request, str(notice))

@@ -21,7 +21,7 @@ PER_PAGE = 50
 # Fewer machines need no filter.
 FILTERED_FROM = 6
 
-STATUSES = {"running": _("running"), "stopped": _("stopped"), "paused": _("paused"), "other": _("anything else")}
+STATUSES = {"running": _("running"), "stopped": _("stopped"), "paused": _("paused"), "other": _("other")}
 
 
 @dataclass(frozen=True)

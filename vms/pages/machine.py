@@ -24,7 +24,7 @@ class NoteForm(forms.ModelForm[VirtualMachine]):
     class Meta:
         model = VirtualMachine
         fields = ("note", "guest_login")
-        labels = {"note": gettext_lazy("Note"), "guest_login": gettext_lazy("Guest login")}
+        labels = {"note": gettext_lazy("Note"), "guest_login": gettext_lazy("Login on the machine")}
         widgets = {"note": forms.Textarea(attrs={"rows": 4})}
 
 
@@ -71,7 +71,7 @@ def note(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, found, form)
     if found.describe(note=form.cleaned_data["note"], guest_login=form.cleaned_data["guest_login"]):
-        messages.success(request, _("The note is saved."))
+        messages.success(request, _("Saved."))
     return redirect("vms-machine", pk)
 
 

@@ -37,7 +37,7 @@ def act(request: AuthenticatedHttpRequest, pk: int, action: str) -> HttpResponse
         messages.error(request, f"{machine.display_name}: {refusal}")
     else:
         if not new:
-            messages.info(request, _("%(name)s: this is under way already.") % {"name": machine.display_name})
+            messages.info(request, _("%(name)s: this is already in progress.") % {"name": machine.display_name})
     return redirect(back)
 
 

@@ -137,7 +137,7 @@ def _facts(machine: VirtualMachine) -> tuple[tuple[str, str], ...]:
         ("CPUs", f"{machine.cpus:g}"),
         (_("Memory"), filesizeformat(machine.memory)),
         (_("Disk"), filesizeformat(machine.disk)),
-        (_("Runs since"), _since(machine)),
+        (_("Running since"), _since(machine)),
         (_("Tags"), ", ".join(tag for tag in machine.tags.split(";") if tag)),
     )
     return tuple(fact for fact in facts if fact[1])
@@ -160,7 +160,7 @@ def _saved(snapshot: Snapshot, *, manages: bool, is_older: bool) -> Saved:
     label = restore_points.label(snapshot.name)
     return Saved(
         name=snapshot.name,
-        label=_("%(name)s (the older one)") % {"name": label} if is_older else label,
+        label=_("%(name)s (older machine)") % {"name": label} if is_older else label,
         description=snapshot.description,
         taken_at=snapshot.taken_at,
         with_memory=snapshot.with_memory,
@@ -189,7 +189,7 @@ def duration(span: timedelta) -> str:
     """`under a second`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 1:
-        return _("under a second")
+        return _("less than a second")
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:

@@ -15,17 +15,17 @@ from vms.preparation.outlook import Outlook
 Way = Preparation.Way
 
 LABELS = {
-    Way.REVERT: gettext_lazy("Revert to the baseline: screen and files are those of the baseline again (recommended)"),
-    Way.SHUT_DOWN: gettext_lazy("Shut down: the screen is gone, the files stay"),
-    Way.AS_IT_IS: gettext_lazy("As it is: screen and files stay"),
+    Way.REVERT: gettext_lazy("Revert to the baseline: restores the screen and files of the baseline (recommended)"),
+    Way.SHUT_DOWN: gettext_lazy("Shut down: clears the screen, keeps the files"),
+    Way.AS_IT_IS: gettext_lazy("As it is: keeps the screen and the files"),
 }
-RECOMMENDED = gettext_lazy("Shut down: the screen is gone, the files stay (recommended, as there is no baseline)")
+RECOMMENDED = gettext_lazy("Shut down: clears the screen, keeps the files (recommended, as there is no baseline)")
 
 
 class WayForm(forms.Form):
     """How machines are prepared for the next person. Without a machine there is nothing to choose."""
 
-    way = forms.ChoiceField(label=gettext_lazy("Before the next person gets it"), widget=forms.RadioSelect)
+    way = forms.ChoiceField(label=gettext_lazy("How to prepare it for the next person"), widget=forms.RadioSelect)
 
     def __init__(self, *args: Any, outlooks: list[Outlook], more: list[tuple[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,4 +92,4 @@ class Choice:
 
 
 def changed() -> str:
-    return _("Something changed after this page was shown, and nothing was done. Look again, and choose.")
+    return _("Nothing was done: something changed since this page was opened. Check it and choose again.")

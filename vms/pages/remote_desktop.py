@@ -45,8 +45,8 @@ def why_no_address(machine: VirtualMachine, now: datetime) -> str:
     if machine.status != "running" or machine.missing_since or machine.gone_at or address_of(machine):
         return ""
     if machine.booted_at and machine.booted_at < now - EXPECTED_WITHIN:
-        return _("No address. Is the guest agent installed?")
-    return _("Waiting for its address")
+        return _("No IP address. Is the guest agent installed?")
+    return _("Waiting for its IP address")
 
 
 def rdp_file(address: str) -> bytes:

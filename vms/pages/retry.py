@@ -25,9 +25,9 @@ def ask_again(request: AuthenticatedHttpRequest, cluster_id: str) -> HttpRespons
     his = Cluster.objects.active().filter(machines__in=lookups.visible_to(request.user)).distinct()
     cluster = get_object_or_404(his, cluster_id=cluster_id)
     if ClusterSync.hurry_seldom(cluster.cluster_id):
-        text = _("%(name)s is asked again now. This page tells when it answers.")
+        text = _("Trying to reach %(name)s again. This page updates when it responds.")
     else:
-        text = _("%(name)s was asked a moment ago. This page tells when it answers.")
+        text = _("The portal tried %(name)s a moment ago. This page updates when it responds.")
     messages.info(request, text % {"name": cluster.name})
     return redirect(f"{reverse('vms-list')}?{urlencode({'cluster': request.POST.get('cluster', '')})}")
 

@@ -24,10 +24,10 @@ class SnapshotForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=40,
-        help_text=gettext_lazy("Begins with a letter; letters, digits, hyphens and underscores."),
+        help_text=gettext_lazy("Letters, digits, hyphens and underscores, beginning with a letter."),
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
-    description = forms.CharField(label=gettext_lazy("What is it?"), max_length=LONGEST_DESCRIPTION, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=LONGEST_DESCRIPTION, required=False)
 
 
 @require_http_methods(["GET", "POST"])
@@ -80,7 +80,7 @@ def create(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         try:
             words = form.cleaned_data
             if machine.snapshots.filter(name=words["name"]).exists():
-                raise operations.Refused(_("There is a snapshot of this name. Choose another one."))
+                raise operations.Refused(_("A snapshot with this name already exists. Choose another name."))
             operations.request(
                 machine, Action.SNAPSHOT, by=request.user, snapshot=words["name"], description=words["description"]
             )
@@ -111,7 +111,7 @@ def _ask(
         messages.error(request, f"{machine.display_name}: {refusal}")
     else:
         if not new:
-            messages.info(request, _("%(name)s: this is under way already.") % {"name": machine.display_name})
+            messages.info(request, _("%(name)s: this is already in progress.") % {"name": machine.display_name})
     return redirect("vms-machine", machine.pk)
 
 

@@ -47,7 +47,9 @@ def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
                 return _none(request, machine, _(identity.ANOTHER), status=409)
             opened = pve.spice(machine.node, machine.kind, machine.vmid)
     except proxmox.Refused:
-        return _none(request, machine, _("Its display does not speak SPICE. Open the console instead."), status=409)
+        return _none(
+            request, machine, _("The machine's display does not support SPICE. Open the console instead."), status=409
+        )
     except proxmox.ProxmoxError as failure:
         logger.warning("SPICE of %s/%s: %s", machine.cluster_id, machine.vmid, failure.plain)
         return _none(request, machine, _("The cluster did not open the display. Try again in a minute."), status=503)
