@@ -169,7 +169,7 @@ class LabClass(models.Model):
             models.CheckConstraint(
                 condition=Q(starts_on=None) | Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
                 name="class_ends_after_it_begins",
-                violation_error_message=gettext_lazy("The last day can’t be before the first day."),
+                violation_error_message=gettext_lazy("The last day can't be before the first day."),
             )
         ]
 

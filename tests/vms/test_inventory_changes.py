@@ -211,7 +211,7 @@ def test_a_machine_that_was_missing_has_its_details_due(building_a: Lab):
     guest: Guest = building_a.pve.guest(104)
     building_a.pve.remove_guest(104)
     building_a.sync()
-    building_a.pve.enlist(guest)
+    building_a.pve.register(guest)
     assert is_due(after(building_a, 104))
 
 
