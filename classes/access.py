@@ -26,15 +26,15 @@ class Role(StrEnum):
 class Right(StrEnum):
     SEE = "see"
     RUN = "run"  # lesson, settings, people, machines of the granted pools, invites
-    PEOPLE = "decide about teachers"  # co-owners, a new owner, deletion
-    HAND_ON = "hand on a grant"  # of his own, to the class
+    OWN = "decide about teachers"  # co-owners, a new owner, deletion
+    GRANT = "pass on a grant"  # of his own, to the class
 
 
 TABLE: dict[Right, frozenset[Role]] = {
     Right.SEE: frozenset({Role.MEMBER, Role.CO_OWNER, Role.OWNER, Role.ADMINISTRATOR}),
     Right.RUN: frozenset({Role.CO_OWNER, Role.OWNER, Role.ADMINISTRATOR}),
-    Right.PEOPLE: frozenset({Role.OWNER, Role.ADMINISTRATOR}),
-    Right.HAND_ON: frozenset({Role.OWNER}),
+    Right.OWN: frozenset({Role.OWNER, Role.ADMINISTRATOR}),
+    Right.GRANT: frozenset({Role.OWNER}),
 }
 
 
@@ -67,7 +67,7 @@ def visible_to(user: User) -> QuerySet[LabClass]:
     return classes.filter(Q(pk__in=mine[0]) | Q(pk__in=mine[1]))
 
 
-def find(user: User, pk: int, right: Right) -> LabClass:
+def class_or_404(user: User, pk: int, right: Right) -> LabClass:
     """A class in which he has this right. 404 for a foreign one and for a student at a teacher's page; 403 for who
     runs it, but lacks this."""
     lab_class = get_object_or_404(visible_to(user), pk=pk)
@@ -85,7 +85,7 @@ def is_student(user: User, lab_class: LabClass) -> bool:
     return bool(Membership.objects.live().filter(lab_class=lab_class, user=user).exists())
 
 
-def why_not_lead(person: User, lab_class: LabClass, *, by: User) -> str:
+def co_owner_refusal(person: User, lab_class: LabClass, *, by: User) -> str:
     """Why this person cannot decide that the other one runs the class, or nothing."""
     if not person.may_teach:
         return may_not_teach([person])

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.autocomplete import CheckedAutocomplete
 from accounts.confirmation import ConfirmedPeopleForm
 from accounts.models import User
-from classes import access, releasing, running
+from classes import access, co_owners, lifecycle
 from classes.enrolment import invites
 from classes.models import Invite, LabClass, Membership
 from vms.admin.common import ReadOnly
@@ -105,24 +105,24 @@ class LabClassAdmin(CheckedAutocomplete[LabClass]):
 
     def save_model(self, request: HttpRequest, obj: LabClass, form: Any, change: bool) -> None:
         if change:
-            running.save(obj, changed=form.changed_data)
+            lifecycle.save(obj, changed=form.changed_data)
         else:
-            running.create(obj, owner=obj.owner, grants=())
+            lifecycle.create(obj, owner=obj.owner, grants=())
 
     @sensitive_variables("form")
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """The set's stewards follow the people chosen here."""
         super().save_related(request, form, formsets, change)
         form.instance.co_owners.remove(form.instance.owner)
-        running.follow(form.instance)
+        co_owners.sync_managers(form.instance)
         if token := form.cleaned_data.get("old_link"):
             person: Any = request.user
-            invites.honour(form.instance, token, by=person)
+            invites.accept_legacy_link(form.instance, token, by=person)
 
     def delete_model(self, request: HttpRequest, obj: LabClass) -> None:
         """Its machines are prepared as the class is set, which the page of confirmation says."""
         person: Any = request.user
-        if not releasing.delete(obj, way="", by=person):
+        if not lifecycle.delete(obj, way="", by=person):
             messages.info(request, _("The class will be deleted when its machines are ready for the next person."))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LabClass]) -> None:

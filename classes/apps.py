@@ -11,22 +11,21 @@ class ClassesConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog  # noqa: PLC0415
 
-        from classes import releasing, rules, usage  # noqa: PLC0415
+        from classes import cluster_usage, lifecycle, rules  # noqa: PLC0415
+        from classes.enrolment import release  # noqa: PLC0415
         from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
-        from classes.pages import live_home  # noqa: PLC0415
+        from classes.pages import live_link  # noqa: PLC0415
         from vms import preparation  # noqa: PLC0415
         from vms.pages import group_links  # noqa: PLC0415
         from vms.worker import schedule  # noqa: PLC0415
 
-        usage.register()
+        cluster_usage.register()
         rules.register()
         schedule.register(
-            schedule.PeriodicJob("give free machines to who waits", timedelta(seconds=15), releasing.sweep)
+            schedule.PeriodicJob("give free machines to who waits", timedelta(seconds=15), lifecycle.reconcile)
         )
         schedule.register(
-            schedule.PeriodicJob(
-                "close classes that are over", timedelta(minutes=1), releasing.close_those_that_are_over
-            )
+            schedule.PeriodicJob("close classes that are over", timedelta(minutes=1), lifecycle.close_past_classes)
         )
         schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1), JoinTries.prune))
         auditlog.register(
@@ -36,6 +35,6 @@ class ClassesConfig(AppConfig):
         )
         auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
         auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
-        group_links.register(live_home.home)
-        preparation.register(releasing.settings_of)
-        preparation.RELEASED.append(releasing.released)
+        group_links.register(live_link.live_url)
+        preparation.register(release.release_settings)
+        preparation.RELEASED.append(lifecycle.on_released)

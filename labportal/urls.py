@@ -23,7 +23,7 @@ urlpatterns = [
     path("sets/", include(vms.sets)),
     path("batches/", include(vms.batches)),
     path("classes/", include(classes.classes)),
-    path("join/", include(classes.join)),
+    path("join/", include(classes.join_urls)),
     path("clusters/", include(vms.clusters)),
     path("api/", include(vms.legacy)),
     # Where the legacy portal's documents say that clusters are managed.

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from accounts.models import User
 from classes.enrolment import waiting_list
+from classes.enrolment.class_machines import granted
 from classes.models import ClassMachine, LabClass, Membership
-from classes.running import granted_machines
 from vms import bulk_assignment
 from vms.bulk_assignment import Plan, PlanChanged, Scope, Table
 from vms.models import VirtualMachine
@@ -49,23 +49,23 @@ def share(lab_class: LabClass) -> Sharing:
 def share_out(lab_class: LabClass, *, expected: str) -> Sharing:
     """Raises `PlanChanged`, and then nothing was written."""
     with transaction.atomic():
-        held = waiting_list.hold(lab_class)
-        if held.is_over:
+        locked = waiting_list.lock(lab_class)
+        if locked.is_over:
             raise PlanChanged
-        fresh = share(held)
+        fresh = share(locked)
         if fresh.digest != expected:
             raise PlanChanged
         rows = Membership.objects.in_bulk([pair.membership for pair in fresh.pairs])
         machines = VirtualMachine.objects.in_bulk([pair.vm for pair in fresh.pairs])
         for pair in fresh.pairs:
-            if not waiting_list.give(rows[pair.membership], machines[pair.vm]):
+            if not waiting_list.assign(rows[pair.membership], machines[pair.vm]):
                 raise PlanChanged
     return fresh
 
 
 def _scope(lab_class: LabClass) -> Scope:
     people = Membership.objects.joined().filter(lab_class=lab_class).values_list("user", flat=True)
-    machines = granted_machines(lab_class).filter(class_machine__lab_class=lab_class).values_list("pk", flat=True)
+    machines = granted(lab_class).filter(class_machine__lab_class=lab_class).values_list("pk", flat=True)
     return Scope(frozenset(people), frozenset(machines))
 
 
@@ -77,14 +77,14 @@ def by_table(lab_class: LabClass, text: str, *, end_first: bool, way: str = "") 
 def apply_table(lab_class: LabClass, text: str, *, end_first: bool, expected: str, by: User, way: str = "") -> Plan:
     """Who gets a machine that has to be prepared first waits for that one, and for no other. Raises `PlanChanged`."""
     with transaction.atomic():
-        held = waiting_list.hold(lab_class)
-        if held.is_over:
+        locked = waiting_list.lock(lab_class)
+        if locked.is_over:
             raise PlanChanged
         done = bulk_assignment.apply(
-            Table(text), end_first=end_first, expected=expected, by=by, scope=_scope(held), way=way
+            Table(text), end_first=end_first, expected=expected, by=by, scope=_scope(locked), way=way
         )
-        waiting_list.settle(held)
+        waiting_list.stop_waiting_if_assigned(locked)
         later = [row.user for row in done.given if row.ends]
-        Membership.objects.waiting().filter(lab_class=held, user__in=later).update(waiting_since=None)
-        waiting_list.fill(held)
+        Membership.objects.waiting().filter(lab_class=locked, user__in=later).update(waiting_since=None)
+        waiting_list.assign_free_machines(locked)
     return done

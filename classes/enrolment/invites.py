@@ -1,4 +1,4 @@
-"""Making and ending invites."""
+"""Creating and revoking invites."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,20 +12,20 @@ from classes.models.invites import token_hash
 
 
 @sensitive_variables()
-def renew(lab_class: LabClass, invite: Invite, *, by: User) -> tuple[str, str]:
-    """Save a new invite and end those before it. Returns its token and code, which are kept nowhere."""
+def create(lab_class: LabClass, invite: Invite, *, by: User) -> tuple[str, str]:
+    """Save a new invite and revoke those before it. Returns its token and code, which are stored nowhere."""
     with transaction.atomic():
-        held = waiting_list.hold(lab_class)
-        for old in Invite.objects.filter(lab_class=held, revoked_at=None, is_old_link=False):
+        locked = waiting_list.lock(lab_class)
+        for old in Invite.objects.filter(lab_class=locked, revoked_at=None, is_old_link=False):
             revoke(old)
-        invite.lab_class, invite.created_by = held, by
+        invite.lab_class, invite.created_by = locked, by
         token, code = invite.draw()
         invite.save()
     return token, code
 
 
 def revoke(invite: Invite) -> bool:
-    """End it at once; false when it was ended before."""
+    """Revoke it; false when it was revoked before."""
     with transaction.atomic():
         if not invite.revoke():
             return False
@@ -34,8 +34,8 @@ def revoke(invite: Invite) -> bool:
 
 
 @sensitive_variables()
-def honour(lab_class: LabClass, token: str, *, by: User) -> Invite:
-    """Let a link of the legacy portal join this class, for people on its list alone: such links can be guessed."""
+def accept_legacy_link(lab_class: LabClass, token: str, *, by: User) -> Invite:
+    """Accept a join link of the legacy portal. Such links can be guessed, so only people on the roster can join."""
     return Invite.objects.create(
         lab_class=lab_class, token_hash=token_hash(token), restricted_to_roster=True, is_old_link=True, created_by=by,
         max_uses=5000, expires_at=timezone.now() + Invite.OLD_LASTS,

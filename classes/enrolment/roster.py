@@ -113,6 +113,6 @@ def apply(lab_class: LabClass, text: str, *, at_once: bool, expected: str) -> in
     fresh = plan(lab_class, text, at_once=at_once)
     if fresh.digest != expected:
         raise PlanChanged
-    return membership.put_on_list(
+    return membership.add_people(
         lab_class, list(User.objects.filter(pk__in=[row.user for row in fresh.added])), at_once=at_once
     )

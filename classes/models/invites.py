@@ -137,7 +137,7 @@ class JoinTries(models.Model):
         return f"{self.count} since {self.since:%H:%M}"
 
     @classmethod
-    def take(cls, key: str, *, most: int) -> bool:
+    def attempt(cls, key: str, *, most: int) -> bool:
         """Count a try; false when there were too many. Any number of processes may ask at once."""
         now = timezone.now()
         with transaction.atomic():
@@ -147,7 +147,7 @@ class JoinTries(models.Model):
             return bool(mine.filter(count__lt=most).update(count=F("count") + 1))
 
     @classmethod
-    def give_back(cls, key: str) -> None:
+    def undo(cls, key: str) -> None:
         """It was an invite."""
         cls.objects.filter(key=key, count__gt=0).update(count=F("count") - 1)
 

@@ -72,9 +72,10 @@ class LabClassQuerySet(models.QuerySet["LabClass"]):
 
 
 class LabClass(models.Model):
-    """A lesson with its people and machines. Its set's stewards are its owner and co-owners, its members the set's.
+    """A lesson with its people and machines. Its machine group has its owner and co-owners as managers.
 
-    These follow by explicit calls (`classes.running`): nothing else may write them.
+    The managers, members and machines of the group follow by explicit calls (`classes.lifecycle`, `classes.co_owners`,
+    `classes.enrolment`): nothing else may write them.
     """
 
     name = models.CharField(gettext_lazy("name"), max_length=100)

@@ -17,7 +17,7 @@ from classes.access import Right
 from classes.enrolment import invites as inviting
 from classes.forms import InviteForm
 from classes.models import ClassMachine, Invite, LabClass
-from classes.pages.pages import tabs
+from classes.pages.tabs import tab_context
 
 # How a browser brings a new invite from the request that made it to the page that shows it, and keeps it no longer.
 COOKIE, SALT, CARRIED = "new-invite", "classes.new-invite", 120
@@ -29,7 +29,7 @@ COOKIE, SALT, CARRIED = "new-invite", "classes.new-invite", 120
 @sensitive_variables("token", "code", "made", "carried")
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the invites and the form. POST: a new one; older ones of the class end with it."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     size = ClassMachine.objects.filter(lab_class=lab_class).count()
     form = InviteForm(request.POST or None, initial={"max_uses": size or 30})
     if request.method != "POST":
@@ -40,7 +40,7 @@ def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         return _page(request, lab_class, form)
     else:
         invite = form.save(commit=False)
-        token, code = inviting.renew(lab_class, invite, by=request.user)
+        token, code = inviting.create(lab_class, invite, by=request.user)
         return _carry(request, redirect("classes-invite", pk), invite, token, code)
     return redirect("classes-invite", pk)
 
@@ -77,7 +77,7 @@ def _page(request: AuthenticatedHttpRequest, lab_class: LabClass, form: InviteFo
     made = _carried(request, lab_class)
     door = request.build_absolute_uri(reverse("classes-join-code"))
     more = {"form": form, "made": made, "door": door, "invites": invites[:20], "now": timezone.now()}
-    context = tabs(request, lab_class, "invite", **more)
+    context = tab_context(request, lab_class, "invite", **more)
     response = render(request, "classes/invite.html", context, status=400 if form.errors else 200)
     if COOKIE in request.COOKIES:
         response.delete_cookie(COOKIE, path=request.path, samesite="Strict")
@@ -87,7 +87,7 @@ def _page(request: AuthenticatedHttpRequest, lab_class: LabClass, form: InviteFo
 @require_POST
 @login_required
 def revoke(request: AuthenticatedHttpRequest, pk: int, invite: int) -> HttpResponse:
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     found = get_object_or_404(Invite, pk=invite, lab_class=lab_class)
     if inviting.revoke(found):
         messages.success(request, _("The invite was revoked."))

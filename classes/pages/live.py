@@ -7,15 +7,15 @@ from django.views.decorators.http import require_GET
 from accounts.http import AuthenticatedHttpRequest, login_required
 from classes import access
 from classes.access import Right
-from classes.pages.pages import tabs
+from classes.pages.tabs import tab_context
 from vms.pages import machine_group
 
 
 @require_GET
 @login_required
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     found = machine_group.set_or_404(request, lab_class.machine_set_id)
     empty = _("The class has no machines yet. Add some on the page “Machines”.")
-    more = tabs(request, lab_class, "live", baseline=lab_class.baseline, empty=empty)
+    more = tab_context(request, lab_class, "live", baseline=lab_class.baseline, empty=empty)
     return machine_group.page(request, found, template="classes/live.html", more=more)

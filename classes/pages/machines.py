@@ -1,4 +1,4 @@
-"""The machines of a class: which it has, who holds them, and which it may take."""
+"""The tab *Machines* of a class: its machines with their assignees, and those that can be added."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
-from classes import access, releasing, running
+from classes import access
 from classes.access import Right
+from classes.enrolment import class_machines, release
 from classes.forms import AssignForm
 from classes.models import ClassMachine, LabClass, Membership
-from classes.pages import freeing
-from classes.pages.pages import tabs
+from classes.pages import release as release_page
+from classes.pages.tabs import tab_context
 from vms import preparation
 from vms.models import VirtualMachine
 from vms.pages import cards
@@ -28,31 +29,31 @@ SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Row:
-    """A machine of the class on the page: what it is doing, who holds it, and whether it may be given away."""
+class MachineRow:
+    """A machine of the class on the page: its card, its assignee, and whether it can be assigned."""
 
     card: cards.Card
     cluster: str
-    holder: User | None
+    assignee: User | None
     outlook: preparation.Outlook | None
     is_granted: bool
     is_gone: bool
     is_leaving: bool
 
 
-def rows_of(lab_class: LabClass) -> list[Row]:
+def machine_rows(lab_class: LabClass) -> list[MachineRow]:
     """In a number of queries that does not grow with the machines."""
     own = VirtualMachine.objects.filter(class_machine__lab_class=lab_class)
     machines = list(own.select_related("cluster__health", "cluster__sync").order_by("cluster__name", "name", "vmid"))
-    outlooks = {one.machine.pk: one for one in preparation.of(releasing.unreleased(lab_class))}
-    holders = {pk: one.assignment.user for pk, one in outlooks.items() if one.is_held}
+    outlooks = {one.machine.pk: one for one in preparation.of(release.unreleased(lab_class))}
+    assignees = {pk: one.assignment.user for pk, one in outlooks.items() if one.is_held}
     leaving = set(ClassMachine.objects.filter(lab_class=lab_class, is_leaving=True).values_list("vm", flat=True))
-    granted = set(running.granted_machines(lab_class).filter(pk__in=own).values_list("pk", flat=True))
+    granted = set(class_machines.granted(lab_class).filter(pk__in=own).values_list("pk", flat=True))
     gone = {machine.pk for machine in machines if machine.gone_at}
     groups = cards.groups(machines, operable={machine.pk for machine in machines}, for_staff=False)
     return [
-        Row(
-            card, group.name, holders.get(card.pk), outlooks.get(card.pk),
+        MachineRow(
+            card, group.name, assignees.get(card.pk), outlooks.get(card.pk),
             is_granted=card.pk in granted, is_gone=card.pk in gone, is_leaving=card.pk in leaving,
         )
         for group in groups
@@ -63,47 +64,47 @@ def rows_of(lab_class: LabClass) -> list[Row]:
 @require_GET
 @login_required
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     return _page(request, lab_class)
 
 
 def _page(request: AuthenticatedHttpRequest, lab_class: LabClass, form: AssignForm | None = None) -> HttpResponse:
     wanted = request.GET.get("q", "").replace("\0", "").strip()[:100]
-    adoptable = running.adoptable(lab_class)
+    available = class_machines.available(lab_class)
     if wanted:
-        adoptable = adoptable.filter(name__icontains=wanted)
-    offered = list(adoptable[: SHOWN + 1])
-    rows = rows_of(lab_class)
+        available = available.filter(name__icontains=wanted)
+    offered = list(available[: SHOWN + 1])
+    rows = machine_rows(lab_class)
     more: dict[str, Any] = {
         "rows": rows,
         "may_free": any(row.outlook and not row.outlook.is_under_way for row in rows),
-        "adoptable": offered[:SHOWN],
+        "available": offered[:SHOWN],
         "has_more": len(offered) > SHOWN,
         "q": wanted,
         "form": form or AssignForm(lab_class=lab_class),
         "waiting": Membership.objects.waiting().filter(lab_class=lab_class).count(),
     }
-    context = tabs(request, lab_class, "machines", **more)
+    context = tab_context(request, lab_class, "machines", **more)
     return render(request, "classes/machines.html", context, status=400 if form else 200)
 
 
-def _chosen(sent: list[str]) -> set[int]:
+def _numbers(sent: list[str]) -> set[int]:
     return {int(one) for one in sent if one.isascii() and one.isdigit() and len(one) < 12}
 
 
 @require_POST
 @login_required
-def adopt(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Take the ticked machines into the class: all of them, or none."""
-    lab_class = access.find(request.user, pk, Right.RUN)
-    chosen = _chosen(request.POST.getlist("vm"))
+def add(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """Add the selected machines to the class: all of them, or none."""
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
+    chosen = _numbers(request.POST.getlist("vm"))
     try:
-        taken = running.adopt(lab_class, chosen, by=request.user)
-    except running.Taken:
+        added = class_machines.add(lab_class, chosen, by=request.user)
+    except class_machines.NotAvailable:
         messages.error(request, _("No machine was added: one of them is no longer available. Choose again."))
     else:
-        text = ngettext("%(n)d machine was added.", "%(n)d machines were added.", taken)
-        messages.success(request, text % {"n": taken})
+        text = ngettext("%(n)d machine was added.", "%(n)d machines were added.", added)
+        messages.success(request, text % {"n": added})
     return redirect("classes-machines", pk)
 
 
@@ -111,7 +112,7 @@ def adopt(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 def assign(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """One machine to one person, by hand."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     form = AssignForm(request.POST, lab_class=lab_class)
     if not form.is_valid():
         return _page(request, lab_class, form)
@@ -119,12 +120,12 @@ def assign(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     member = Membership.objects.joined().filter(lab_class=lab_class, user=person).first()
     try:
         if member is None:
-            raise running.Taken
-        running.assign(member, machine)
-    except running.NotReady:
+            raise class_machines.NotAvailable
+        class_machines.assign(member, machine)
+    except class_machines.NotPrepared:
         text = _("%(machine)s is not ready for the next person. Wait until it is, or choose below how to prepare it.")
         messages.error(request, text % {"machine": machine.display_name})
-    except running.Taken:
+    except class_machines.NotAvailable:
         messages.error(
             request,
             _(
@@ -149,17 +150,17 @@ def _own_machine(lab_class: LabClass, vm: int) -> VirtualMachine:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def unassign(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
-    """GET asks, POST takes the machine from who holds it, or decides on one that is kept."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    """GET: the release page. POST: unassign the machine, or decide about one that is kept."""
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     return _unassign(request, lab_class, [_own_machine(lab_class, vm).pk])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def unassign_many(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The same for those that were ticked."""
-    lab_class = access.find(request.user, pk, Right.RUN)
-    ticked = _chosen(request.POST.getlist("vm") or request.GET.getlist("vm"))
+    """The same for the selected machines."""
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
+    ticked = _numbers(request.POST.getlist("vm") or request.GET.getlist("vm"))
     own = ClassMachine.objects.filter(lab_class=lab_class, vm__in=ticked).values_list("vm", flat=True)
     if not own:
         messages.error(request, _("No machine is selected. Select machines first."))
@@ -168,37 +169,37 @@ def unassign_many(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _unassign(request: AuthenticatedHttpRequest, lab_class: LabClass, machines: list[int]) -> HttpResponse:
-    choice = Choice(request, releasing.unreleased(lab_class).filter(vm__in=machines))
+    choice = Choice(request, release.unreleased(lab_class).filter(vm__in=machines))
     if not choice.outlooks:
         messages.info(request, _("This machine is not assigned, or it is already being prepared."))
         return redirect("classes-machines", lab_class.pk)
     if choice.is_made:
         try:
-            freed = releasing.unassign(lab_class, machines, way=choice.way, by=request.user, shown=choice.shown)
+            freed = release.unassign(lab_class, machines, way=choice.way, by=request.user, shown=choice.shown)
         except preparation.Changed:
             messages.warning(request, changed())
             return redirect(request.get_full_path())
-        freeing.tell(request, freed)
+        release_page.show_result(request, freed)
         return redirect("classes-machines", lab_class.pk)
     waiting = Membership.objects.waiting().filter(lab_class=lab_class).select_related("user").first()
-    return freeing.page(request, lab_class, choice, "unassign", machines=machines, next=waiting)
+    return release_page.release_page(request, lab_class, choice, "unassign", machines=machines, next=waiting)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def drop(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
-    """GET asks, POST takes the machine out of the class."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+def remove(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
+    """GET: the release page. POST: remove the machine from the class."""
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     machine = _own_machine(lab_class, vm)
-    choice = Choice(request, releasing.unreleased(lab_class).filter(vm=machine))
+    choice = Choice(request, release.unreleased(lab_class).filter(vm=machine))
     if not choice.is_made:
-        return freeing.page(request, lab_class, choice, "drop", machine=machine)
+        return release_page.release_page(request, lab_class, choice, "drop", machine=machine)
     try:
-        freed = releasing.drop(lab_class, [machine.pk], way=choice.way, by=request.user, shown=choice.shown)
+        freed = release.remove_machines(lab_class, [machine.pk], way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
         messages.warning(request, changed())
         return redirect(request.path)
-    freeing.tell(request, freed)
+    release_page.show_result(request, freed)
     if ClassMachine.objects.filter(vm=machine).exists():
         text = _("%(machine)s leaves the class when it is ready.")
     else:
@@ -210,9 +211,9 @@ def drop(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
 @require_POST
 @login_required
 def keep_longer(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
-    """Of a machine that is kept."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    """Keep a machine that is kept for longer."""
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     machine = _own_machine(lab_class, vm)
-    if preparation.keep_longer(releasing.unreleased(lab_class).filter(vm=machine)):
+    if preparation.keep_longer(release.unreleased(lab_class).filter(vm=machine)):
         messages.success(request, _("%(machine)s will be kept longer.") % {"machine": machine.display_name})
     return redirect("classes-machines", pk)

@@ -19,10 +19,10 @@ from classes.access import Right
 from classes.enrolment import membership, roster
 from classes.forms import RosterForm
 from classes.models import LabClass, Membership
-from classes.pages import freeing
-from classes.pages.pages import tabs
-from classes.pages.sharing import changed as preview_changed
-from classes.pages.sharing import too_old
+from classes.pages import release as release_page
+from classes.pages.allocation import changed as preview_changed
+from classes.pages.allocation import too_old
+from classes.pages.tabs import tab_context
 from vms import preparation
 from vms.models import Assignment, VirtualMachine
 from vms.pages.release_choice import Choice, changed
@@ -34,29 +34,29 @@ STAYS = [(membership.KEEP, gettext_lazy("The person keeps the machine outside th
 
 
 @dataclass(frozen=True)
-class Row:
-    """A person on the page. `place` is the one in the queue, from 1; 0 for who does not wait."""
+class MemberRow:
+    """A person on the page. `place` is the position on the waiting list, from 1; 0: does not wait."""
 
     member: Membership
     machines: tuple[VirtualMachine, ...]
     place: int
 
 
-def rows_of(lab_class: LabClass) -> list[Row]:
+def member_rows(lab_class: LabClass) -> list[MemberRow]:
     members = Membership.objects.live().filter(lab_class=lab_class).select_related("user").order_by("user__username")
     held: dict[int, list[VirtualMachine]] = {}
     for row in Assignment.objects.live().filter(vm__class_machine__lab_class=lab_class).select_related("vm"):
         held.setdefault(row.user_id, []).append(row.vm)
     waiting = Membership.objects.waiting().filter(lab_class=lab_class).values_list("pk", flat=True)
     places = {pk: place for place, pk in enumerate(waiting, 1)}
-    return [Row(member, tuple(held.get(member.user_id, ())), places.get(member.pk, 0)) for member in members]
+    return [MemberRow(member, tuple(held.get(member.user_id, ())), places.get(member.pk, 0)) for member in members]
 
 
 @require_GET
 @login_required
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    lab_class = access.find(request.user, pk, Right.RUN)
-    context = tabs(request, lab_class, "people", rows=rows_of(lab_class))
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
+    context = tab_context(request, lab_class, "people", rows=member_rows(lab_class))
     return render(request, "classes/people.html", context)
 
 
@@ -64,7 +64,7 @@ def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 def add(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the form. POST: the preview. POST with `shown`: add who that preview showed."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     if "shown" in request.POST:
         return _apply(request, lab_class)
     form = RosterForm(request.POST, request.FILES) if request.method == "POST" else RosterForm()
@@ -74,7 +74,7 @@ def add(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
             return _preview(request, lab_class, text, at_once=form.cleaned_data["at_once"])
         except Unreadable as error:
             form.add_error(None, str(error))
-    context = tabs(request, lab_class, "people", form=form)
+    context = tab_context(request, lab_class, "people", form=form)
     return render(request, "classes/add_people.html", context, status=400 if form.errors else 200)
 
 
@@ -82,7 +82,7 @@ def _preview(request: AuthenticatedHttpRequest, lab_class: LabClass, text: str, 
     plan = roster.plan(lab_class, text, at_once=at_once)
     kept = {"class": lab_class.pk, "text": text, "at_once": at_once, "digest": plan.digest}
     shown = signed.dumps(PURPOSE, request, kept) if plan.added else ""
-    return render(request, "classes/add_people.html", tabs(request, lab_class, "people", plan=plan, shown=shown))
+    return render(request, "classes/add_people.html", tab_context(request, lab_class, "people", plan=plan, shown=shown))
 
 
 def _apply(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse:
@@ -110,18 +110,18 @@ def _member(lab_class: LabClass, pk: int) -> Membership:
 @login_required
 def remove(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """GET asks what becomes of the machine, POST ends the membership."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     leaving = _member(lab_class, member)
     held = leaving.assignments.exists()
     choice = Choice(request, membership.unreleased(leaving), more=STAYS if held else [])
     if not choice.is_made:
-        return freeing.page(request, lab_class, choice, "remove", tab="people", member=leaving)
+        return release_page.release_page(request, lab_class, choice, "remove", tab="people", member=leaving)
     try:
         freed = membership.remove(leaving, way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
         messages.warning(request, changed())
         return redirect(request.path)
-    freeing.tell(request, freed)
+    release_page.show_result(request, freed)
     messages.success(request, _("%(person)s was removed from the class.") % {"person": leaving.user.username})
     return redirect("classes-people", pk)
 
@@ -130,9 +130,9 @@ def remove(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespo
 @login_required
 def wait(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """Put somebody without a machine into the queue."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     waiting = _member(lab_class, member)
-    if membership.wait_again(waiting):
+    if membership.requeue(waiting):
         said = {"person": waiting.user.username}
         messages.success(request, _("%(person)s is now in line for a machine.") % said)
     return redirect("classes-people", pk)
@@ -142,13 +142,13 @@ def wait(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespons
 @login_required
 def export(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The list as a table, in which no cell is a formula."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     header = ("username", "first name", "last name", "joined", "waiting", "machine", "cluster", "vmid")
     name = f"{slugify(lab_class.name) or 'class'}-people.csv"
-    return spreadsheet.download(name, header, (_cells(row) for row in rows_of(lab_class)))
+    return spreadsheet.download(name, header, (_cells(row) for row in member_rows(lab_class)))
 
 
-def _cells(row: Row) -> tuple[object, ...]:
+def _cells(row: MemberRow) -> tuple[object, ...]:
     person, first = row.member.user, row.machines[0] if row.machines else None
     joined = row.member.joined_at
     when = timezone.localtime(joined).isoformat(sep=" ", timespec="minutes") if joined else ""

@@ -17,8 +17,8 @@ django.setup()
 from django.contrib.auth.models import Group  # noqa: E402
 
 from accounts.models import User  # noqa: E402
-from classes import running  # noqa: E402
-from classes.enrolment import membership  # noqa: E402
+from classes import co_owners, lifecycle  # noqa: E402
+from classes.enrolment import class_machines, membership  # noqa: E402
 from classes.models import LabClass  # noqa: E402
 from labportal.demo import template  # noqa: E402
 from vms import inventory, registry  # noqa: E402
@@ -64,12 +64,12 @@ def make_a_class(grants: list[ClusterGrant], students: list[str]) -> None:
         links="https://nginx.org/en/docs/ The manual",
         baseline="baseline",
     )
-    made = running.create(wanted, owner=first, grants=grants[:1])
+    made = lifecycle.create(wanted, owner=first, grants=grants[:1])
     for person in others:
-        running.add_co_owner(made, person, by=first)
-    last = running.adoptable(made).order_by("-vmid").values_list("pk", flat=True)[:2]
-    running.adopt(made, list(last), by=first)
-    membership.put_on_list(made, list(User.objects.filter(username__in=students)), at_once=False)
+        co_owners.add(made, person, by=first)
+    last = class_machines.available(made).order_by("-vmid").values_list("pk", flat=True)[:2]
+    class_machines.add(made, list(last), by=first)
+    membership.add_people(made, list(User.objects.filter(username__in=students)), at_once=False)
 
 
 def collect_static() -> None:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from accounts.models import User
-from classes import running
-from classes.enrolment import membership
+from classes import co_owners, lifecycle
+from classes.enrolment import class_machines, membership
 from classes.models import Invite, LabClass, Membership
 from classes.models.invites import code_hash, token_hash
 from vms import operations
@@ -21,8 +21,8 @@ def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabCl
     theirs = _lab_class(THEIRS, people["stranger"], people["other"], clusters, (102, 103))
     friend = User.objects.create_user("strangers_friend")
     friend.groups.add(*people["stranger"].groups.all())
-    running.add_co_owner(ours, people["co_owner"], by=ours.owner)
-    running.add_co_owner(theirs, friend, by=theirs.owner)
+    co_owners.add(ours, people["co_owner"], by=ours.owner)
+    co_owners.add(theirs, friend, by=theirs.owner)
     for made in (ours, theirs):
         _in_use(made)
     Invite.objects.filter(lab_class=ours).update(token_hash=token_hash(LINK), code_hash=code_hash(CODE))
@@ -32,10 +32,11 @@ def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabCl
 def _lab_class(pk: int, owner: User, member: User, cluster: int, vmids: tuple[int, ...]) -> LabClass:
     grant = ClusterGrant.objects.create(user=owner, cluster_id=f"building-{cluster}")
     ClusterGrant.objects.create(user=member, cluster_id=f"building-{cluster}", pool="elsewhere")
-    made = running.create(LabClass(pk=pk, name="Networks" if pk == OURS else "Databases"), owner=owner, grants=[grant])
-    free = running.adoptable(made).filter(cluster=f"building-{cluster}", vmid__in=vmids)
-    running.adopt(made, free.values_list("pk", flat=True), by=owner)
-    membership.put_on_list(made, [member], at_once=True)
+    wanted = LabClass(pk=pk, name="Networks" if pk == OURS else "Databases")
+    made = lifecycle.create(wanted, owner=owner, grants=[grant])
+    free = class_machines.available(made).filter(cluster=f"building-{cluster}", vmid__in=vmids)
+    class_machines.add(made, free.values_list("pk", flat=True), by=owner)
+    membership.add_people(made, [member], at_once=True)
     return made
 
 

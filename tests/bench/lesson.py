@@ -22,8 +22,8 @@ from django.test import Client
 
 import pvesim
 from accounts.models import User
-from classes import running
-from classes.enrolment import membership
+from classes import lifecycle
+from classes.enrolment import class_machines, membership
 from classes.models import LabClass, Membership
 from clusters.models import Cluster
 from pvesim.tasks import Steps, Task
@@ -109,16 +109,16 @@ def school(lab: pvesim.Cluster) -> tuple[User, LabClass]:
     teacher = User.objects.create_user("bench-teacher")
     teacher.groups.add(Group.objects.get(name="Teacher"))
     grant = ClusterGrant.objects.create(user=teacher, cluster=row)
-    return teacher, running.create(LabClass(name="A hundred"), owner=teacher, grants=[grant])
+    return teacher, lifecycle.create(LabClass(name="A hundred"), owner=teacher, grants=[grant])
 
 
 def fill(lab_class: LabClass, count: int) -> None:
     """So many machines and students, all of whom have one."""
     missing = count - lab_class.class_machines.count()
-    free = running.adoptable(lab_class).values_list("pk", flat=True)[:missing]
-    running.adopt(lab_class, list(free), by=lab_class.owner)
+    free = class_machines.available(lab_class).values_list("pk", flat=True)[:missing]
+    class_machines.add(lab_class, list(free), by=lab_class.owner)
     people = [User.objects.create_user(f"bench-{count}-{number:03}") for number in range(missing)]
-    membership.put_on_list(lab_class, people, at_once=True)
+    membership.add_people(lab_class, people, at_once=True)
 
 
 # Its pages

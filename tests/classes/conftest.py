@@ -6,8 +6,8 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import User
-from classes import running
-from classes.enrolment import invites
+from classes import lifecycle
+from classes.enrolment import class_machines, invites
 from classes.models import Invite, LabClass
 from tests.conftest import PASSWORD
 from tests.labs import Lab, building_a, building_b, clock, impatient, sim
@@ -44,15 +44,15 @@ def grant(person: User, lab: Lab, pool: str = "") -> ClusterGrant:
 def lab_class(owner: User, lab: Lab, *vmids: int, name: str = "Networks 101") -> LabClass:
     """A class with these machines of a cluster, which its owner was granted."""
     given = ClusterGrant.objects.filter(user=owner, cluster=lab.row).first() or grant(owner, lab)
-    made = running.create(LabClass(name=name), owner=owner, grants=[given])
-    running.adopt(made, [lab.machine(vmid).pk for vmid in vmids], by=owner)
+    made = lifecycle.create(LabClass(name=name), owner=owner, grants=[given])
+    class_machines.add(made, [lab.machine(vmid).pk for vmid in vmids], by=owner)
     return made
 
 
 def invite(made: LabClass, **fields: Any) -> tuple[Invite, str, str]:
     """An invite with its token and its code."""
     row = Invite(**fields)
-    token, code = invites.renew(made, row, by=made.owner)
+    token, code = invites.create(made, row, by=made.owner)
     return row, token, code
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from classes import running
+from classes import co_owners
 from classes.models import LabClass, Membership
 from tests.classes.conftest import logged_in
 from tests.classes.test_handing_over import Room, by_a_table, last_day_is_over, room, unassigned
@@ -176,7 +176,7 @@ def test_what_failed_for_the_last_person_is_not_told_to_the_next_one(room: Room)
 
 
 def test_a_co_owner_does_not_undo_what_the_owner_decides_alone(room: Room, theo: User):
-    running.add_co_owner(room.made, theo, by=room.tess)
+    co_owners.add(room.made, theo, by=room.tess)
     room.post("delete/", way=Way.SHUT_DOWN)
     assert logged_in(theo).post(f"/classes/{room.made.pk}/reopen/").status_code == 403
     assert "Reopen" not in logged_in(theo).get("/classes/ended/").content.decode()

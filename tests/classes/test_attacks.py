@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from classes import running
+from classes import co_owners
 from classes.enrolment import membership
 from classes.forms import LabClassForm
 from classes.models import LabClass, Membership
@@ -44,9 +44,9 @@ class School(NamedTuple):
 @pytest.fixture
 def school(networks: LabClass, building_a: Lab, theo: User, ana: User, lab_admin: User) -> School:
     theirs = lab_class(theo, building_a, 104, name="Databases")
-    membership.put_on_list(networks, [ana], at_once=True)
-    membership.put_on_list(theirs, [User.objects.create_user("otto-student")], at_once=True)
-    running.add_co_owner(networks, teacher("cora"), by=networks.owner)
+    membership.add_people(networks, [ana], at_once=True)
+    membership.add_people(theirs, [User.objects.create_user("otto-student")], at_once=True)
+    co_owners.add(networks, teacher("cora"), by=networks.owner)
     return School(networks, theirs, lab_admin)
 
 
@@ -70,7 +70,7 @@ def owner(school: School, name: str) -> bool:
     """Of somebody who is co-owner since an older version."""
     person = school.person(name)
     school.ours.co_owners.add(person)
-    running.follow(school.ours)
+    co_owners.sync_managers(school.ours)
     school.browser("tess").post(f"/classes/{school.ours.pk}/co-owners/{person.pk}/transfer/", {"sure": "yes"})
     return bool(LabClass.objects.get(pk=school.ours.pk).owner == person)
 
@@ -95,7 +95,7 @@ def steward_in_the_admin(school: School, name: str) -> bool:
 def member(school: School, name: str) -> Membership:
     """In tess's class, where she put that person on the list if need be."""
     person = school.person(name)
-    membership.put_on_list(school.ours, [person], at_once=False)
+    membership.add_people(school.ours, [person], at_once=False)
     return Membership.objects.live().get(lab_class=school.ours, user=person)
 
 
@@ -108,7 +108,7 @@ def password(school: School, name: str, by: str = "tess", **how: Any) -> bool:
 
 
 def password_with_the_confirmation_for(school: School, shown_for: str, name: str = "ana") -> bool:
-    membership.put_on_list(school.ours, [User.objects.get_or_create(username="ben")[0]], at_once=True)
+    membership.add_people(school.ours, [User.objects.get_or_create(username="ben")[0]], at_once=True)
     client, where = school.browser("tess"), f"/classes/{school.ours.pk}/people/%d/account/password/"
     shown = client.get(where % member(school, shown_for).pk).context["shown"]
     before = school.person(name).password

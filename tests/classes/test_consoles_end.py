@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from classes import releasing, running
+from classes import co_owners, lifecycle
 from classes.enrolment import membership
 from classes.models import LabClass
 from tests.classes.conftest import lab_class, logged_in, teacher
@@ -61,7 +61,7 @@ class School:
         """A class of its own teacher, with one student at one machine."""
         machine, person = self.machine(), User.objects.create_user(name)
         made = lab_class(teacher(f"teacher-{name}"), self.lab, machine.vmid, name=f"Class {name}")
-        membership.put_on_list(made, [person], at_once=True)
+        membership.add_people(made, [person], at_once=True)
         return made, person, machine
 
     def look(self, person: User, machine: VirtualMachine, client: Client | None = None) -> Viewer:
@@ -99,12 +99,12 @@ def machine_taken_out(school: School) -> Way:
 
 def class_ended(school: School) -> Way:
     made, person, machine = school.class_of("ended")
-    return school.look(person, machine), lambda: releasing.end(made, way="as-it-is", by=made.owner), WITHDRAWN
+    return school.look(person, machine), lambda: lifecycle.end(made, way="as-it-is", by=made.owner), WITHDRAWN
 
 
 def class_deleted(school: School) -> Way:
     made, person, machine = school.class_of("deleted")
-    return school.look(person, machine), lambda: releasing.delete(made, way="as-it-is", by=made.owner), WITHDRAWN
+    return school.look(person, machine), lambda: lifecycle.delete(made, way="as-it-is", by=made.owner), WITHDRAWN
 
 
 def class_loses_its_grant(school: School) -> Way:
@@ -117,7 +117,7 @@ def class_loses_its_grant(school: School) -> Way:
 def co_owner_removed(school: School) -> Way:
     made, _person, machine = school.class_of("shared")
     other = teacher("co-owner")
-    running.add_co_owner(made, other, by=made.owner)
+    co_owners.add(made, other, by=made.owner)
     where = f"/classes/{made.pk}/co-owners/{other.pk}/remove/"
     return school.look(other, machine), lambda: logged_in(made.owner).post(where), WITHDRAWN
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 
 from accounts.models import User
-from classes import running
+from classes import co_owners
 from classes.enrolment import membership
 from classes.models import LabClass
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
@@ -84,7 +84,7 @@ def test_who_lost_the_right_meanwhile_is_refused(networks: LabClass, tess: User,
 
 def test_who_became_a_student_meanwhile_is_refused(networks: LabClass, tess: User, theo: User) -> None:
     shown = ask(tess, networks, "theo").context["shown"]
-    membership.put_on_list(networks, [theo], at_once=False)
+    membership.add_people(networks, [theo], at_once=False)
     assert "student of this class" in confirm(tess, networks, shown, sure="yes")
     assert leaders(networks) == {"tess"}
 
@@ -92,7 +92,7 @@ def test_who_became_a_student_meanwhile_is_refused(networks: LabClass, tess: Use
 def test_a_student_who_may_teach_takes_an_administrator_and_a_tick(
     networks: LabClass, tess: User, theo: User, lab_admin: User
 ) -> None:
-    membership.put_on_list(networks, [theo], at_once=True)
+    membership.add_people(networks, [theo], at_once=True)
     assert "student of this class" in ask(tess, networks, "theo").content.decode()
     shown = ask(lab_admin, networks, "theo").context["shown"]
     assert "Nothing was changed" in confirm(lab_admin, networks, shown)
@@ -107,12 +107,12 @@ def test_a_student_who_may_teach_takes_an_administrator_and_a_tick(
 def force(made: LabClass, person: User) -> None:
     """As it was possible before."""
     made.co_owners.add(person)
-    running.follow(made)
+    co_owners.sync_managers(made)
 
 
 def test_who_got_in_before_is_not_made_owner(networks: LabClass, tess: User, ana: User, theo: User) -> None:
     force(networks, ana)
-    running.add_co_owner(networks, theo, by=tess)
+    co_owners.add(networks, theo, by=tess)
     client = logged_in(tess)
     for method in (client.get, client.post):
         answer: Any = method(where(networks, f"{ana.pk}/transfer/"), follow=True)
@@ -125,10 +125,10 @@ def test_who_got_in_before_is_not_made_owner(networks: LabClass, tess: User, ana
 
 def test_who_may_not_teach_is_refused_below_the_pages_too(networks: LabClass, tess: User, ana: User) -> None:
     force(networks, ana)
-    with pytest.raises(running.NotAllowed):
-        running.transfer(networks, ana, by=tess)
-    with pytest.raises(running.NotAllowed):
-        running.add_co_owner(networks, User.objects.create_user("bob"), by=tess)
+    with pytest.raises(co_owners.NotAllowed):
+        co_owners.transfer(networks, ana, by=tess)
+    with pytest.raises(co_owners.NotAllowed):
+        co_owners.add(networks, User.objects.create_user("bob"), by=tess)
 
 
 # The admin's forms
@@ -146,7 +146,7 @@ def test_the_admin_names_who_is_new_and_stores_it_with_a_tick(
     networks: LabClass, lab_admin: User, tess: User, theo: User, field: str
 ) -> None:
     User.objects.filter(pk=theo.pk).update(first_name="Theo", last_name="Torres")
-    membership.put_on_list(networks, [theo], at_once=True)
+    membership.add_people(networks, [theo], at_once=True)
     fields = {"name": "Networks", "owner": tess.pk, field: theo.pk}
     answer = save(lab_admin, "classes/labclass", networks, **fields)
     assert "Theo Torres · theo · Teacher · a student of this class" in answer.content.decode()

@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from accounts.models import User
-from classes import access, running
-from classes.enrolment import membership
+from classes import access
+from classes.enrolment import class_machines, membership
 from classes.models import LabClass
 from classes.rules import class_is_granted_the_pool
 from clusters.models import Cluster
@@ -195,15 +195,15 @@ def test_a_set_that_a_class_keeps_is_not_edited_in_the_admin(networks: LabClass,
 def test_what_the_class_has_already_is_not_offered_once_more(networks: LabClass, building_b: Lab, tess: User):
     client, where = logged_in(tess), f"/classes/{networks.pk}/settings/"
     grant(tess, building_b)
-    assert [one.cluster_id for one in client.get(where).context["places"].offered] == ["building-b"]
-    running.hand_on(networks, list(access.own_grants(tess)), by=tess)
-    assert client.get(where).context["places"] is None
+    assert [one.cluster_id for one in client.get(where).context["grants_form"].offered] == ["building-b"]
+    class_machines.pass_on_grants(networks, list(access.own_grants(tess)), by=tess)
+    assert client.get(where).context["grants_form"] is None
 
 
 def test_a_handed_on_grant_comes_only_from_ones_own(networks: LabClass, theo: User, building_b: Lab, tess: User):
     foreign = grant(theo, building_b)
     logged_in(tess).post(f"/classes/{networks.pk}/settings/places/", {"grants": [foreign.pk]})
-    running.hand_on(networks, [foreign], by=tess)
+    class_machines.pass_on_grants(networks, [foreign], by=tess)
     assert not networks.machine_set.cluster_grants.filter(cluster=building_b.row).exists()
     own = grant(tess, building_b)
     logged_in(tess).post(f"/classes/{networks.pk}/settings/places/", {"grants": [own.pk]})

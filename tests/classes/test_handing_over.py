@@ -10,8 +10,8 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from accounts.models import User
-from classes import releasing
-from classes.enrolment import membership
+from classes import lifecycle
+from classes.enrolment import membership, release
 from classes.models import ClassMachine, LabClass, Membership
 from clusters.models import ClusterHealth
 from tests.admin_pages import said
@@ -37,7 +37,7 @@ class Room:
         if baseline:
             self.save("baseline", tess)
         self.ana, self.chen = (User.objects.create_user(name) for name in ("ana", "chen"))
-        membership.put_on_list(self.made, [self.ana, self.chen], at_once=True)
+        membership.add_people(self.made, [self.ana, self.chen], at_once=True)
         assert self.holder() == "ana"
 
     def save(self, name: str, person: User) -> None:
@@ -68,7 +68,7 @@ class Room:
 
     def prepare(self) -> None:
         prepare(self.lab)
-        releasing.sweep()
+        lifecycle.reconcile()
 
     def post(self, end: str, **data: Any) -> Any:
         return self.client.post(f"/classes/{self.made.pk}/{end}", data)
@@ -136,7 +136,7 @@ PATHS: list[Callable[[Room, str], None]] = [
 def test_nobody_gets_it_before_it_is_ready_and_the_next_one_does_then(room: Room, path: Any, way: str):
     room.write(SECRET)
     path(room, way)
-    for tried in (releasing.sweep, carry_out):
+    for tried in (lifecycle.reconcile, carry_out):
         tried()
         assert room.holder() is None
     room.prepare()
@@ -148,7 +148,7 @@ def test_nobody_gets_it_before_it_is_ready_and_the_next_one_does_then(room: Room
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
 def test_as_it_is_needs_no_time(room: Room, path: Any):
     path(room, Way.AS_IT_IS)
-    releasing.sweep()
+    lifecycle.reconcile()
     assert room.holder() == "chen"
     assert room.lab.pve.guest(102).status == "running"
     assert not Operation.objects.exclude(action="snapshot").exists()
@@ -326,7 +326,7 @@ def test_a_step_that_fails_on_the_cluster_is_not_repeated(room: Room, monkeypatc
     Snapshot.objects.filter(name="later").delete()
     room.came_now()
     room.lab.pve.guest(102).newest_only = True
-    monkeypatch.setattr("vms.preparation.restore_points.going", lambda *_, **__: [])
+    monkeypatch.setattr("vms.preparation.cleanup.going", lambda *_, **__: [])
     unassigned(room, Way.REVERT)
     room.prepare()
     room.prepare()
@@ -401,13 +401,13 @@ def test_a_person_whose_machine_is_not_ready_is_not_deleted(room: Room):
 
 def last_day_is_over(room: Room) -> None:
     LabClass.objects.update(ends_on=timezone.localdate() - timedelta(days=2))
-    assert releasing.close_those_that_are_over() == 1
+    assert lifecycle.close_past_classes() == 1
 
 
 def test_the_end_of_the_last_day_closes_access_and_keeps_the_machine(room: Room):
     room.write(SECRET)
     last_day_is_over(room)
-    assert releasing.close_those_that_are_over() == 0
+    assert lifecycle.close_past_classes() == 0
     room.prepare()
     held = Assignment.objects.get()
     assert (room.holder(), held.released_at, held.kept_until - held.ended_at > timedelta(days=13)) == (
@@ -425,7 +425,7 @@ def test_after_the_days_it_is_still_kept_and_somebody_has_to_decide(room: Room):
     assert (room.holder(), Operation.objects.exclude(action="snapshot").count()) == (None, 0)
     assert "needs your decision" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
     room.post(f"machines/{room.vm.pk}/keep/")
-    assert not releasing.undecided(room.made).exists()
+    assert not release.undecided(room.made).exists()
     room.post(f"machines/{room.vm.pk}/unassign/", way=Way.REVERT)
     room.prepare()
     assert (Assignment.objects.get().released_at is None, room.holder()) == (

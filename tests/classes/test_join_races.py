@@ -9,8 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import User
-from classes import running
-from classes.enrolment import membership
+from classes.enrolment import class_machines, membership
 from classes.models import Invite, LabClass, Membership
 from tests.classes.conftest import invite, lab_class, logged_in, rows, teacher
 from tests.labs import Lab
@@ -45,7 +44,7 @@ def told(what: str, said: list[str]) -> Counter[str]:
 
 def test_a_hundred_join_and_thirty_machines_go_to_thirty(building_a: Lab):
     made = lab_class(teacher("tess"), building_a)
-    running.adopt(made, [machine.pk for machine in rows(building_a, 30)], by=made.owner)
+    class_machines.add(made, [machine.pk for machine in rows(building_a, 30)], by=made.owner)
     door = f"/join/{invite(made, max_uses=100)[1]}/"
     counted = told("100 joins, 30 machines", at_once([logged_in(person) for person in crowd(100)], door))
     assert counted == {"machine": 30, "waits": 70}
@@ -97,8 +96,8 @@ def test_two_teachers_who_take_one_machine(building_a: Lab):
 
     def take(made: LabClass) -> None:
         try:
-            outcomes.append(running.adopt(made, [pk], by=made.owner))
-        except running.Taken:
+            outcomes.append(class_machines.add(made, [pk], by=made.owner))
+        except class_machines.NotAvailable:
             outcomes.append(0)
 
     assert run_in_threads(*(lambda made=made: take(made) for made in classes)) == []

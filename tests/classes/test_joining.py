@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from classes.enrolment import invites
 from classes.models import Invite, JoinTries, LabClass, Membership
-from classes.pages import joining
+from classes.pages import join
 from tests.classes.conftest import invite, logged_in
 from tests.conftest import PASSWORD
 from tests.labs import Lab
@@ -119,14 +119,14 @@ def test_after_an_hour_one_may_try_again(networks: LabClass, ana: User):
 
 
 def test_tries_are_counted_by_address(monkeypatch: pytest.MonkeyPatch, networks: LabClass, ana: User, ben: User):
-    monkeypatch.setattr(joining, "MOST_FROM_ADDRESS", 3)
+    monkeypatch.setattr(join, "MOST_FROM_ADDRESS", 3)
     answers = [logged_in(who).post("/join/", {"code": "WRONG"}).status_code for who in (ana, ben, ana, ben)]
     assert answers == [404, 404, 404, 429]
 
 
 def test_who_has_no_address_shares_no_count(monkeypatch: pytest.MonkeyPatch, networks: LabClass, ana: User, ben: User):
-    monkeypatch.setattr(joining, "MOST_FROM_ADDRESS", 1)
-    monkeypatch.setattr(joining, "MOST_BY_PERSON", 2)
+    monkeypatch.setattr(join, "MOST_FROM_ADDRESS", 1)
+    monkeypatch.setattr(join, "MOST_BY_PERSON", 2)
     answers = [logged_in(who).post("/join/", {"code": "WRONG"}, REMOTE_ADDR="unknown") for who in (ana, ben, ana, ana)]
     assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
 
@@ -156,7 +156,7 @@ def test_nobody_joins_a_class_that_is_over(door: str, networks: LabClass, ana: U
 
 
 def test_an_old_link_lets_in_who_is_on_the_list(networks: LabClass, tess: User, ana: User, ben: User):
-    invites.honour(networks, "networks-201", by=tess)
+    invites.accept_legacy_link(networks, "networks-201", by=tess)
     Membership.objects.create(lab_class=networks, user=ana)
     assert [logged_in(who).post("/join/networks-201/").status_code for who in (ana, ben)] == [302, 404]
 

@@ -56,7 +56,7 @@ def test_o10_a_teacher_takes_no_machine_outside_the_granted_pools(building_a: La
 
 @pytest.mark.parametrize("text", ["ana,net-04", "ana,building-a,104", "ana,building-b,101", "ana,db-01"])
 def test_o10_nor_by_a_table(networks: LabClass, building_b: Lab, tess: User, ana: User, text: str):
-    membership.put_on_list(networks, [ana], at_once=True)
+    membership.add_people(networks, [ana], at_once=True)
     page = logged_in(tess).post(f"/classes/{networks.pk}/machines/table/", {"text": text})
     assert not page.context["shown"]
     assert "unknown machine" in page.content.decode()
@@ -66,7 +66,7 @@ def test_o10_nor_by_hand_nor_from_another_class_nor_from_its_holder(
     networks: LabClass, building_a: Lab, theo: User, ana: User, ben: User
 ):
     other = lab_class(theo, building_a, name="Databases")
-    membership.put_on_list(other, [ana], at_once=True)
+    membership.add_people(other, [ana], at_once=True)
     building_a.give(103, ben)
     for vmid in (101, 103):
         adopt(theo, other, building_a.machine(vmid))

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import User
-from classes import running
+from classes import co_owners
 from classes.models import LabClass
 from tests.classes.conftest import logged_in
 from tests.labs import Lab
@@ -42,7 +42,7 @@ def test_nobody_else_does(networks: LabClass, theo: User, ben: User):
 
 
 def test_a_co_owner_starts_all_and_an_owner_sees_how_it_goes(networks: LabClass, tess: User, theo: User):
-    running.add_co_owner(networks, theo, by=networks.owner)
+    co_owners.add(networks, theo, by=networks.owner)
     answer = ask(theo, networks, "start", whose="stopped")
     assert Operation.objects.get().requested_by == theo
     assert live(networks) in text(logged_in(tess).get(answer.url))

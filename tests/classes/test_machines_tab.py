@@ -4,8 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from classes import running
-from classes.enrolment import membership
+from classes.enrolment import class_machines, membership
 from classes.models import ClassMachine, LabClass, Membership
 from tests.classes.conftest import invite, logged_in
 from tests.labs import Lab, ago, queries
@@ -28,14 +27,14 @@ def holders() -> dict[str, str]:
 
 
 def test_the_page_offers_free_machines_of_the_granted_places(client: Client, networks: LabClass, building_b: Lab):
-    offered = client.get(where(networks)).context["adoptable"]
+    offered = client.get(where(networks)).context["available"]
     assert [machine.name for machine in offered] == ["net-03", "net-04"]
-    assert [machine.name for machine in client.get(where(networks, "?q=04")).context["adoptable"]] == ["net-04"]
+    assert [machine.name for machine in client.get(where(networks, "?q=04")).context["available"]] == ["net-04"]
 
 
 def test_taking_machines_brings_them_to_who_waits(client: Client, networks: LabClass, building_a: Lab):
     people = [User.objects.create_user(name) for name in ("ann", "bob", "cyd")]
-    membership.put_on_list(networks, people, at_once=True)
+    membership.add_people(networks, people, at_once=True)
     assert holders() == {"ann": "net-01", "bob": "net-02"}
     client.post(where(networks, "adopt/"), {"vm": [building_a.machine(104).pk]})
     assert holders()["cyd"] == "net-04"
@@ -49,7 +48,7 @@ def test_what_is_no_machine_is_passed_over(client: Client, networks: LabClass, t
 
 def test_one_machine_by_hand(client: Client, networks: LabClass, building_a: Lab, ana: User):
     ClassMachine.objects.update(is_kept_back=True)
-    membership.put_on_list(networks, [ana], at_once=True)
+    membership.add_people(networks, [ana], at_once=True)
     assert holders() == {}
     client.post(where(networks, "assign/"), {"vm": building_a.machine(102).pk, "person": ana.pk})
     assert holders() == {"ana": "net-02"}
@@ -66,7 +65,7 @@ def without_queue(networks: LabClass, *names: str) -> None:
     """People who are in the class and neither have a machine nor wait."""
     people = [User.objects.create_user(name) for name in names]
     ClassMachine.objects.update(is_kept_back=True)
-    membership.put_on_list(networks, people, at_once=True)
+    membership.add_people(networks, people, at_once=True)
     Membership.objects.update(waiting_since=None)
     ClassMachine.objects.update(is_kept_back=False)
 
@@ -113,16 +112,16 @@ def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabCla
 def test_a_machine_whose_grant_is_gone_goes_to_nobody(networks: LabClass, ana: User):
     networks.machine_set.cluster_grants.all().delete()
     assert membership.join(invite(networks)[0], ana).machine is None
-    assert not running.adoptable(networks).exists()
+    assert not class_machines.available(networks).exists()
 
 
 def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, building_a: Lab, tess: User):
-    membership.put_on_list(networks, [User.objects.create_user("first")], at_once=True)
+    membership.add_people(networks, [User.objects.create_user("first")], at_once=True)
     client.get(where(networks))
     with queries() as few:
         client.get(where(networks))
-    running.adopt(networks, [building_a.machine(103).pk, building_a.machine(104).pk], by=tess)
-    membership.put_on_list(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
+    class_machines.add(networks, [building_a.machine(103).pk, building_a.machine(104).pk], by=tess)
+    membership.add_people(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
     with queries() as many:
         client.get(where(networks))
     assert len(many) <= len(few)

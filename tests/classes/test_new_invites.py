@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from accounts.models import User
-from classes import releasing, running
+from classes import co_owners, lifecycle
 from classes.enrolment import invites
 from classes.models import Invite, LabClass
 from classes.models.invites import token_hash
@@ -53,7 +53,7 @@ def test_the_cookie_is_for_that_page_alone(client: Client, where: str):
 
 def test_nobody_else_and_no_other_class_shows_it(client: Client, where: str, networks: LabClass, building_a: Lab):
     cora = teacher("cora")
-    running.add_co_owner(networks, cora, by=networks.owner)
+    co_owners.add(networks, cora, by=networks.owner)
     other = lab_class(networks.owner, building_a, name="Databases")
     carried = client.post(where, DATA).cookies[COOKIE].value
     hers = logged_in(cora)
@@ -77,7 +77,7 @@ def test_what_was_revoked_meanwhile_is_not_shown(client: Client, where: str):
 def test_a_class_that_has_ended_makes_none_and_says_so(client: Client, where: str, networks: LabClass, how: str):
     client.post(where, DATA)
     if how == "ended":
-        releasing.end(networks, way="as-it-is", by=networks.owner)
+        lifecycle.end(networks, way="as-it-is", by=networks.owner)
         assert Invite.objects.get().revoked_at
     else:
         LabClass.objects.update(ends_on=timezone.localdate() - timedelta(days=2))
@@ -107,8 +107,8 @@ def test_no_report_of_an_error_tells_the_token(networks: LabClass, tess: User, m
     monkeypatch.setattr(Invite, "draw", lambda _: ("the-token", "the-code"))
     monkeypatch.setattr(Invite, "save", fail)
     invite = Invite(expires_at=timezone.now() + timedelta(days=1), max_uses=5)
-    report = told(lambda: invites.renew(networks, invite, by=tess))
-    report += told(lambda: invites.honour(networks, "the-token", by=tess))
+    report = told(lambda: invites.create(networks, invite, by=tess))
+    report += told(lambda: invites.accept_legacy_link(networks, "the-token", by=tess))
     assert len(drawn) == 2
     assert "lab_class" in report
     assert "the-token" not in report
@@ -117,11 +117,11 @@ def test_no_report_of_an_error_tells_the_token(networks: LabClass, tess: User, m
 
 def test_an_old_link_is_for_the_list_and_no_new_invite_ends_it(networks: LabClass, tess: User):
     now = timezone.now()
-    old = invites.honour(networks, "guessable", by=tess)
+    old = invites.accept_legacy_link(networks, "guessable", by=tess)
     assert (old.lab_class, old.created_by, old.max_uses) == (networks, tess, 5000)
     assert old.restricted_to_roster
     assert now <= old.expires_at - timedelta(days=180) <= timezone.now()
-    invites.renew(networks, Invite(expires_at=now + timedelta(days=1), max_uses=5), by=tess)
+    invites.create(networks, Invite(expires_at=now + timedelta(days=1), max_uses=5), by=tess)
     old.refresh_from_db()
     assert old.revoked_at is None
 
@@ -131,7 +131,7 @@ def test_a_new_invite_ends_those_before_it_and_of_no_other_class(
 ):
     def renew(where: LabClass) -> Invite:
         invite = Invite(expires_at=timezone.now() + timedelta(days=1), max_uses=5)
-        token, code = invites.renew(where, invite, by=tess)
+        token, code = invites.create(where, invite, by=tess)
         assert (invite.token_hash, invite.lab_class, invite.created_by) == (token_hash(token), where, tess)
         assert code
         return invite

@@ -8,8 +8,8 @@ from auditlog.models import LogEntry
 from django.test import Client
 
 from accounts.models import User
-from classes import releasing, running
-from classes.enrolment import membership
+from classes import lifecycle
+from classes.enrolment import membership, waiting_list
 from classes.models import Invite, LabClass
 from tests.classes.conftest import grant, invite, lab_class, logged_in
 from tests.labs import Lab
@@ -119,7 +119,7 @@ def test_who_is_third_in_line_reads_how_many_are_ahead(networks: LabClass, ana: 
 def test_a_student_of_a_class_that_has_ended_reads_so(networks: LabClass, ana: User):
     membership.join(invite(networks)[0], ana)
     assert "This class has ended" not in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
-    releasing.end(networks, way="as-it-is", by=networks.owner)
+    lifecycle.end(networks, way="as-it-is", by=networks.owner)
     assert "This class has ended" in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
 
 
@@ -216,7 +216,7 @@ def test_the_sweep_finds_what_an_administrator_freed(networks: LabClass, buildin
         building_a.give(vmid, ben)
     assert membership.join(invite(networks)[0], ana).waits
     preparation.free(Assignment.objects.filter(vm__vmid=102), way="as-it-is", by=ben)
-    assert (running.waiting_list.sweep(), running.waiting_list.sweep()) == (1, 0)
+    assert (waiting_list.reconcile(), waiting_list.reconcile()) == (1, 0)
     assert Assignment.objects.live().get(user=ana).vm == building_a.machine(102)
 
 

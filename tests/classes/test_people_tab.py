@@ -30,7 +30,7 @@ def verdicts(page: Any) -> list[str]:
 
 def test_the_preview_says_what_becomes_of_each_line(client: Client, networks: LabClass, ana: User, ben: User):
     User.objects.create_user("off", is_active=False)
-    membership.put_on_list(networks, [ben], at_once=True)
+    membership.add_people(networks, [ben], at_once=True)
     page = client.post(where(networks, "add/"), {"text": "username\nANA\nben\nnobody\noff\ntess\nana", "at_once": "on"})
     assert verdicts(page) == ["new", "member", "unknown", "disabled", "teacher", "repeated"]
     client.post(where(networks, "add/"), {"shown": page.context["shown"]})
@@ -46,7 +46,7 @@ def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass,
 
 
 def test_who_is_on_the_list_joins_if_that_is_wanted(client: Client, networks: LabClass, ana: User):
-    membership.put_on_list(networks, [ana], at_once=False)
+    membership.add_people(networks, [ana], at_once=False)
     shown = [client.post(where(networks, "add/"), {"text": "ana", **more}) for more in ({}, {"at_once": "on"})]
     assert [verdicts(page) for page in shown] == [["listed"], ["joins"]]
     assert not shown[0].context["shown"]
@@ -56,7 +56,7 @@ def test_who_is_on_the_list_joins_if_that_is_wanted(client: Client, networks: La
 
 def test_a_stale_preview_writes_nothing(client: Client, networks: LabClass, ana: User, ben: User):
     page = client.post(where(networks, "add/"), {"text": "ana\nben", "at_once": "on"})
-    membership.put_on_list(networks, [ben], at_once=True)
+    membership.add_people(networks, [ben], at_once=True)
     again = client.post(where(networks, "add/"), {"shown": page.context["shown"]})
     assert verdicts(again) == ["new", "member"]
     assert not Membership.objects.filter(user=ana).exists()
@@ -122,7 +122,7 @@ def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, an
     client.get(where(networks))
     with queries() as few:
         client.get(where(networks))
-    membership.put_on_list(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
+    membership.add_people(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
     with queries() as many:
         client.get(where(networks))
     assert len(many) == len(few)

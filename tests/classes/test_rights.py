@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Group
 
 from accounts.models import User
-from classes import access, running
+from classes import access, co_owners
 from classes.access import TABLE, Right, Role
 from classes.enrolment import membership
 from classes.models import LabClass
@@ -17,7 +17,7 @@ from vms.models import VirtualMachine
 @pytest.fixture
 def people(networks: LabClass, tess: User, lab_admin: User, ana: User) -> dict[Role, User]:
     cora = teacher("cora")
-    running.add_co_owner(networks, cora, by=networks.owner)
+    co_owners.add(networks, cora, by=networks.owner)
     membership.join(invite(networks)[0], ana)
     return {Role.OWNER: tess, Role.CO_OWNER: cora, Role.ADMINISTRATOR: lab_admin, Role.MEMBER: ana}
 
@@ -40,7 +40,7 @@ PAGES: dict[str, tuple[str, Right]] = {
     "invite": ("invite/", Right.RUN),
     "co-owners": ("co-owners/", Right.RUN),
     "settings": ("settings/", Right.RUN),
-    "delete": ("delete/", Right.PEOPLE),
+    "delete": ("delete/", Right.OWN),
 }
 
 
@@ -95,14 +95,14 @@ def test_a_person_who_is_switched_off_has_no_right_and_of_such_clusters_nothing_
 @pytest.mark.django_db
 def test_only_an_administrator_lets_a_student_run_the_class(people: dict[Role, User], networks: LabClass, ben: User):
     student, owner, admin = people[Role.MEMBER], people[Role.OWNER], people[Role.ADMINISTRATOR]
-    assert access.why_not_lead(student, networks, by=owner)
+    assert access.co_owner_refusal(student, networks, by=owner)
     student.groups.add(Group.objects.get(name="Teacher"))
     student = User.objects.get(pk=student.pk)
     assert access.is_student(student, networks)
     assert not access.is_student(ben, networks)
-    assert "ana is a student of this class" in access.why_not_lead(student, networks, by=owner)
-    assert access.why_not_lead(student, networks, by=admin) == ""
-    assert access.why_not_lead(teacher("cleo"), networks, by=owner) == ""
+    assert "ana is a student of this class" in access.co_owner_refusal(student, networks, by=owner)
+    assert access.co_owner_refusal(student, networks, by=admin) == ""
+    assert access.co_owner_refusal(teacher("cleo"), networks, by=owner) == ""
 
 
 @pytest.mark.django_db
@@ -127,7 +127,7 @@ def test_the_set_is_led_by_owner_and_co_owners(networks: LabClass, tess: User, a
     kept = networks.machine_set
     assert set(kept.stewards.values_list("username", flat=True)) == {"tess", "cora"}
     assert list(kept.members.all()) == [ana]
-    running.remove_co_owner(networks, User.objects.get(username="cora"))
+    co_owners.remove(networks, User.objects.get(username="cora"))
     assert list(kept.stewards.all()) == [tess]
     assert not VirtualMachine.objects.operable_by(User.objects.get(username="cora")).exists()
 

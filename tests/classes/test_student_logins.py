@@ -14,7 +14,7 @@ from django.test import Client
 
 from accounts import locked_names
 from accounts.models import User
-from classes import running
+from classes import co_owners
 from classes.enrolment import membership
 from classes.models import LabClass, Membership
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
@@ -61,17 +61,15 @@ def own_student(row: Membership, lab: Lab) -> None:
 
 
 def also_in_another_class_of_hers(row: Membership, lab: Lab) -> None:
-    membership.put_on_list(lab_class(row.lab_class.owner, lab, 104, name="Second"), [row.user], at_once=True)
+    membership.add_people(lab_class(row.lab_class.owner, lab, 104, name="Second"), [row.user], at_once=True)
 
 
 def also_with_another_teacher(row: Membership, lab: Lab) -> None:
-    membership.put_on_list(lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=True)
+    membership.add_people(lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=True)
 
 
 def on_the_list_of_another_teacher(row: Membership, lab: Lab) -> None:
-    membership.put_on_list(
-        lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=False
-    )
+    membership.add_people(lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=False)
 
 
 def with_a_machine_from_an_administrator(row: Membership, lab: Lab) -> None:
@@ -149,7 +147,7 @@ def test_another_teacher_and_students_find_nothing(member: Membership, theo: Use
 
 def test_a_co_owner_may_as_long_as_all_classes_are_theirs(member: Membership, building_a: Lab, tess: User) -> None:
     cora = teacher("cora")
-    running.add_co_owner(member.lab_class, cora, by=tess)
+    co_owners.add(member.lab_class, cora, by=tess)
     assert try_all(cora, member)[2]
     also_in_another_class_of_hers(member, building_a)
     assert try_all(cora, member)[2] == ""
@@ -195,7 +193,7 @@ def test_a_post_that_confirmed_nothing_does_nothing(member: Membership, tess: Us
 
 
 def test_a_confirmation_is_for_who_saw_it_and_for_whom(member: Membership, tess: User, ben: User, networks: LabClass):
-    membership.put_on_list(networks, [ben], at_once=True)
+    membership.add_people(networks, [ben], at_once=True)
     other = Membership.objects.get(user=ben)
     client = logged_in(tess)
     shown = client.get(where(member, "password/")).context["shown"]

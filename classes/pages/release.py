@@ -9,12 +9,12 @@ from django.utils.translation import ngettext
 
 from accounts.http import AuthenticatedHttpRequest
 from classes.models import LabClass
-from classes.pages.pages import tabs
+from classes.pages.tabs import tab_context
 from vms.models import Preparation
 from vms.pages.release_choice import Choice
 
 
-def page(
+def release_page(
     request: AuthenticatedHttpRequest,
     lab_class: LabClass,
     choice: Choice,
@@ -23,11 +23,11 @@ def page(
     tab: str = "machines",
     **more: Any,
 ) -> HttpResponse:
-    context = tabs(request, lab_class, tab, what=what, **choice.context, **more)
+    context = tab_context(request, lab_class, tab, what=what, **choice.context, **more)
     return render(request, "classes/free.html", context, status=choice.status)
 
 
-def tell(request: AuthenticatedHttpRequest, freed: list[Preparation]) -> None:
+def show_result(request: AuthenticatedHttpRequest, freed: list[Preparation]) -> None:
     """What becomes of the machines now."""
     waits = sum(one.state == Preparation.State.OPEN for one in freed)
     ready = len(freed) - waits

@@ -15,7 +15,7 @@ from classes.access import Right
 from classes.enrolment import allocation
 from classes.forms import AssignmentTableForm
 from classes.models import LabClass
-from classes.pages.pages import tabs
+from classes.pages.tabs import tab_context
 from vms.bulk_assignment import Plan, PlanChanged
 
 PURPOSE = "class-assignments"
@@ -38,7 +38,7 @@ def _given(request: AuthenticatedHttpRequest, count: int) -> None:
 @login_required
 def share(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: n people, m free machines, and who would get which. POST: do that."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     if request.method == "POST":
         kept = signed.loads(PURPOSE, request, request.POST.get("shown", ""))
         if kept is None or kept["class"] != pk:
@@ -59,14 +59,14 @@ def share(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "people": len(plan.pairs) + plan.people_left,
         "machines": len(plan.pairs) + plan.machines_left,
     }
-    return render(request, "classes/share.html", tabs(request, lab_class, "machines", **more))
+    return render(request, "classes/share.html", tab_context(request, lab_class, "machines", **more))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def table(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the form. POST: the preview. POST with `shown`: do what that preview showed."""
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     if "shown" in request.POST:
         return _apply(request, lab_class)
     form = AssignmentTableForm(request.POST, request.FILES) if request.method == "POST" else AssignmentTableForm()
@@ -77,7 +77,7 @@ def table(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
             return _preview(request, lab_class, plan, text)
         except Unreadable as error:
             form.add_error(None, str(error))
-    context = tabs(request, lab_class, "machines", form=form)
+    context = tab_context(request, lab_class, "machines", form=form)
     return render(request, "classes/table.html", context, status=400 if form.errors else 200)
 
 
@@ -86,7 +86,7 @@ def _preview(request: AuthenticatedHttpRequest, lab_class: LabClass, plan: Plan,
         "class": lab_class.pk, "text": text, "end_first": plan.end_first, "way": plan.way, "digest": plan.digest,
     }  # fmt: skip
     shown = signed.dumps(PURPOSE, request, kept) if plan.given else ""
-    return render(request, "classes/table.html", tabs(request, lab_class, "machines", plan=plan, shown=shown))
+    return render(request, "classes/table.html", tab_context(request, lab_class, "machines", plan=plan, shown=shown))
 
 
 def _apply(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse:

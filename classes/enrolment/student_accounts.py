@@ -1,4 +1,4 @@
-"""A teacher lets students of a class log in again: whom, and whom not."""
+"""Which accounts a teacher may unlock or give a new password: those of plain students of their own classes."""
 
 from django.utils.translation import gettext as _
 
@@ -7,14 +7,14 @@ from classes.models import LabClass, Membership
 from vms.models import Assignment
 
 
-def why_not(person: User, *, by: User) -> str:
+def refusal(person: User, *, by: User) -> str:
     """Why this teacher cannot unlock the account or give it a new password, or nothing.
 
     Whoever gives a password can log in with it, so the account may reach nothing that is not the teacher's anyway.
     """
-    refusal = _about(person)
-    if refusal or (by.is_staff and by.has_perm("accounts.change_user")):
-        return refusal
+    general = _general_refusal(person)
+    if general or (by.is_staff and by.has_perm("accounts.change_user")):
+        return general
     said = {"person": person.get_username()}
     taught = LabClass.objects.taught_by(by)
     if Membership.objects.live().filter(user=person).exclude(lab_class__in=taught.values("pk")).exists():
@@ -25,8 +25,8 @@ def why_not(person: User, *, by: User) -> str:
     return ""
 
 
-def _about(person: User) -> str:
-    """What speaks against it whoever asks."""
+def _general_refusal(person: User) -> str:
+    """The reasons that count for every teacher and administrator."""
     said = {"person": person.get_username()}
     if not person.is_active:
         return _("%(person)s is deactivated. Ask an administrator.") % said

@@ -33,13 +33,13 @@ def _keys(request: AuthenticatedHttpRequest) -> list[tuple[str, int]]:
 
 def _take(request: AuthenticatedHttpRequest) -> bool:
     """Count a try by person and address; false when there were too many."""
-    taken = [JoinTries.take(key, most=most) for key, most in _keys(request)]
+    taken = [JoinTries.attempt(key, most=most) for key, most in _keys(request)]
     return all(taken)
 
 
 def _give_back(request: AuthenticatedHttpRequest) -> None:
     for key, _most in _keys(request):
-        JoinTries.give_back(key)
+        JoinTries.undo(key)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -119,14 +119,14 @@ def _too_many(request: AuthenticatedHttpRequest) -> HttpResponse:
     return response
 
 
-def _tell(request: AuthenticatedHttpRequest, joined: membership.Joined) -> None:
+def _tell(request: AuthenticatedHttpRequest, joined: membership.JoinResult) -> None:
     name = joined.lab_class.name
     if not joined.is_new:
         messages.info(request, _("You are already in “%(name)s”.") % {"name": name})
     elif joined.machine:
         said = {"name": name, "machine": joined.machine.display_name}
         messages.success(request, _("You joined “%(name)s”. Your machine is %(machine)s.") % said)
-    elif not joined.before:
+    elif not joined.people_ahead:
         text = _("You joined “%(name)s”. You are next in line for a machine and get one automatically.")
         messages.success(request, text % {"name": name})
     else:
@@ -135,6 +135,6 @@ def _tell(request: AuthenticatedHttpRequest, joined: membership.Joined) -> None:
             "automatically.",
             "You joined “%(name)s” and are waiting for a machine. %(n)d people are ahead of you. You get one "
             "automatically.",
-            joined.before,
+            joined.people_ahead,
         )
-        messages.success(request, text % {"name": name, "n": joined.before})
+        messages.success(request, text % {"name": name, "n": joined.people_ahead})

@@ -12,7 +12,7 @@ from clusters import usage
 from clusters.models import Cluster
 
 
-def of(cluster: Cluster) -> Iterator[usage.Use]:
+def uses_of(cluster: Cluster) -> Iterator[usage.Use]:
     """A class that has machines or a grant there."""
     there = Q(class_machines__vm__cluster=cluster)
     joined = Q(memberships__left_at=None, memberships__joined_at__isnull=False)
@@ -29,4 +29,4 @@ def of(cluster: Cluster) -> Iterator[usage.Use]:
 
 
 def register() -> None:
-    usage.register(of)
+    usage.register(uses_of)

@@ -8,10 +8,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
-from classes import access, releasing
+from classes import access, lifecycle
 from classes.access import Right
+from classes.enrolment import release
 from classes.models import Membership
-from classes.pages import freeing
+from classes.pages import release as release_page
 from vms import preparation
 from vms.pages.release_choice import Choice, changed
 
@@ -20,16 +21,16 @@ from vms.pages.release_choice import Choice, changed
 @login_required
 def end(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET asks what becomes of the machines, POST ends the class."""
-    lab_class = access.find(request.user, pk, Right.RUN)
-    choice = Choice(request, releasing.unreleased(lab_class))
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
+    choice = Choice(request, release.unreleased(lab_class))
     if not choice.is_made:
-        return freeing.page(request, lab_class, choice, "end", tab="settings")
+        return release_page.release_page(request, lab_class, choice, "end", tab="settings")
     try:
-        freed = releasing.end(lab_class, way=choice.way, by=request.user, shown=choice.shown)
+        freed = lifecycle.end(lab_class, way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
         messages.warning(request, changed())
         return redirect(request.path)
-    freeing.tell(request, freed)
+    release_page.show_result(request, freed)
     messages.success(request, _("The class “%(name)s” has ended.") % {"name": lab_class.name})
     return redirect("classes-machines" if freed else "classes-archive", *([pk] if freed else []))
 
@@ -37,11 +38,11 @@ def end(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def reopen(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     if lab_class.is_being_deleted:
-        access.find(request.user, pk, Right.PEOPLE)
+        access.class_or_404(request.user, pk, Right.OWN)
     was_past = lab_class.is_past_its_last_day
-    given = releasing.reopen(lab_class)
+    given = lifecycle.reopen(lab_class)
     messages.success(request, _("The class “%(name)s” is open again.") % {"name": lab_class.name})
     if was_past:
         messages.info(
@@ -57,13 +58,13 @@ def reopen(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 def delete(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET says what is lost, POST does it."""
-    lab_class = access.find(request.user, pk, Right.PEOPLE)
-    choice = Choice(request, releasing.unreleased(lab_class))
+    lab_class = access.class_or_404(request.user, pk, Right.OWN)
+    choice = Choice(request, release.unreleased(lab_class))
     if not choice.is_made:
         people = Membership.objects.joined().filter(lab_class=lab_class).count()
-        return freeing.page(request, lab_class, choice, "delete", tab="settings", people=people)
+        return release_page.release_page(request, lab_class, choice, "delete", tab="settings", people=people)
     try:
-        is_gone = releasing.delete(lab_class, way=choice.way, by=request.user, shown=choice.shown)
+        is_gone = lifecycle.delete(lab_class, way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
         messages.warning(request, changed())
         return redirect(request.path)

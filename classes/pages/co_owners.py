@@ -11,12 +11,13 @@ from django.views.decorators.http import require_http_methods
 from accounts import signed
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
-from classes import access, running
+from classes import access, co_owners
 from classes.access import Right
+from classes.enrolment import class_machines
 from classes.forms import PersonForm
 from classes.models import LabClass
-from classes.pages.pages import tabs
-from classes.pages.sharing import too_old
+from classes.pages.allocation import too_old
+from classes.pages.tabs import tab_context
 
 PURPOSE = "class-teacher"
 
@@ -25,17 +26,19 @@ PURPOSE = "class-teacher"
 @login_required
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: who runs it. POST: who would be one more. POST with `shown`: the person that was shown."""
-    lab_class = access.find(request.user, pk, Right.PEOPLE if request.method == "POST" else Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.OWN if request.method == "POST" else Right.RUN)
     if "shown" in request.POST:
         return _add(request, lab_class)
     form = PersonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         person = form.cleaned_data["username"]
-        if refusal := access.why_not_lead(person, lab_class, by=request.user):
+        if refusal := access.co_owner_refusal(person, lab_class, by=request.user):
             form.add_error("username", refusal)
         else:
             return _ask(request, lab_class, person)
-    context = tabs(request, lab_class, "co-owners", form=form, co_owners=lab_class.co_owners.order_by("username"))
+    context = tab_context(
+        request, lab_class, "co-owners", form=form, co_owners=lab_class.co_owners.order_by("username")
+    )
     return render(request, "classes/teachers.html", context, status=400 if form.errors else 200)
 
 
@@ -53,8 +56,8 @@ def _add(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse
     if _lacks_tick(request, lab_class, person):
         return _ask(request, lab_class, person, status=400)
     try:
-        new = running.add_co_owner(lab_class, person, by=request.user)
-    except running.NotAllowed as refusal:
+        new = co_owners.add(lab_class, person, by=request.user)
+    except co_owners.NotAllowed as refusal:
         messages.error(request, str(refusal))
         return redirect("classes-teachers", lab_class.pk)
     if new:
@@ -77,18 +80,18 @@ def _confirm(
     request: AuthenticatedHttpRequest, lab_class: LabClass, person: User, what: str, *, status: int = 200, **more: Any
 ) -> HttpResponse:
     about = {"person": person, "what": what, "is_student": access.is_student(person, lab_class)}
-    context = tabs(request, lab_class, "co-owners", **about, unticked=status == 400, **more)
+    context = tab_context(request, lab_class, "co-owners", **about, unticked=status == 400, **more)
     return render(request, "classes/confirm_teacher.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def remove(request: AuthenticatedHttpRequest, pk: int, person: int) -> HttpResponse:
-    lab_class = access.find(request.user, pk, Right.PEOPLE)
+    lab_class = access.class_or_404(request.user, pk, Right.OWN)
     found = _co_owner(lab_class, person)
     if request.method != "POST":
         return _confirm(request, lab_class, found, "remove")
-    running.remove_co_owner(lab_class, found)
+    co_owners.remove(lab_class, found)
     messages.success(request, _("%(person)s is no longer a co-owner.") % {"person": found.username})
     return redirect("classes-teachers", pk)
 
@@ -97,9 +100,9 @@ def remove(request: AuthenticatedHttpRequest, pk: int, person: int) -> HttpRespo
 @login_required
 def transfer(request: AuthenticatedHttpRequest, pk: int, person: int) -> HttpResponse:
     """The owner becomes a co-owner."""
-    lab_class = access.find(request.user, pk, Right.PEOPLE)
+    lab_class = access.class_or_404(request.user, pk, Right.OWN)
     found = _co_owner(lab_class, person)
-    if refusal := access.why_not_lead(found, lab_class, by=request.user):
+    if refusal := access.co_owner_refusal(found, lab_class, by=request.user):
         messages.error(request, refusal)
         return redirect("classes-teachers", pk)
     if request.method != "POST":
@@ -107,10 +110,10 @@ def transfer(request: AuthenticatedHttpRequest, pk: int, person: int) -> HttpRes
     if _lacks_tick(request, lab_class, found):
         return _confirm(request, lab_class, found, "transfer", status=400)
     try:
-        running.transfer(lab_class, found, by=request.user)
-    except running.Taken:
+        co_owners.transfer(lab_class, found, by=request.user)
+    except class_machines.NotAvailable:
         messages.error(request, _("Nothing was changed: this person is no longer a co-owner."))
-    except running.NotAllowed as refused:
+    except co_owners.NotAllowed as refused:
         messages.error(request, str(refused))
     else:
         messages.success(request, _("%(person)s is now the owner of the class.") % {"person": found.username})

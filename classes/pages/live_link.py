@@ -1,4 +1,4 @@
-"""The page on which a class is run during the lesson."""
+"""The tab *Live* is the page of a class's machine group (`vms.pages.group_links`)."""
 
 from django.urls import reverse
 
@@ -9,8 +9,8 @@ from classes.models import LabClass
 from vms.models import MachineSet
 
 
-def home(machine_set: MachineSet, user: User) -> str | None:
-    """Its address, for whoever runs the class that keeps this set."""
+def live_url(machine_set: MachineSet, user: User) -> str | None:
+    """Its URL, for a person who runs the class of this group."""
     if not machine_set.is_managed:
         return None
     lab_class = LabClass.objects.filter(machine_set=machine_set).first()

@@ -12,10 +12,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import first_passwords, locked_names, signed
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
-from classes import access, logins
+from classes import access
 from classes.access import Right
+from classes.enrolment import student_accounts
 from classes.models import LabClass, Membership
-from classes.pages.pages import tabs
+from classes.pages.tabs import tab_context
 
 PURPOSE = "class-new-password"
 
@@ -25,7 +26,7 @@ PURPOSE = "class-new-password"
 def page(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """What the teacher can do about the login of this person. How it is says nothing where that is nothing."""
     lab_class, row = _found(request, pk, member)
-    held = [] if logins.why_not(row.user, by=request.user) else locked_names.for_user(row.user)
+    held = [] if student_accounts.refusal(row.user, by=request.user) else locked_names.for_user(row.user)
     return _page(request, lab_class, row, "state", locks=held)
 
 
@@ -34,7 +35,7 @@ def page(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespons
 def unlock(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     _lab_class, row = _found(request, pk, member)
     said = {"person": row.user.get_username()}
-    if refusal := logins.why_not(row.user, by=request.user):
+    if refusal := student_accounts.refusal(row.user, by=request.user):
         messages.error(request, refusal)
     elif locked_names.unlock(row.user):
         messages.success(request, _("%(person)s can log in again.") % said)
@@ -49,7 +50,7 @@ def unlock(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespo
 def new_password(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
     """GET: the question. POST: the password, once: sent again, the page finds that it was given."""
     lab_class, row = _found(request, pk, member)
-    if refusal := logins.why_not(row.user, by=request.user):
+    if refusal := student_accounts.refusal(row.user, by=request.user):
         messages.error(request, refusal)
         return redirect("classes-login", pk, member)
     if request.method != "POST":
@@ -74,7 +75,7 @@ def _given(request: AuthenticatedHttpRequest, person: User) -> str:
 
 
 def _found(request: AuthenticatedHttpRequest, pk: int, member: int) -> tuple[LabClass, Membership]:
-    lab_class = access.find(request.user, pk, Right.RUN)
+    lab_class = access.class_or_404(request.user, pk, Right.RUN)
     live = Membership.objects.live().filter(lab_class=lab_class).select_related("user")
     return lab_class, get_object_or_404(live, pk=member)
 
@@ -82,7 +83,12 @@ def _found(request: AuthenticatedHttpRequest, pk: int, member: int) -> tuple[Lab
 def _page(
     request: AuthenticatedHttpRequest, lab_class: LabClass, row: Membership, what: str, **more: Any
 ) -> HttpResponse:
-    about = {"member": row, "person": row.user, "what": what, "refusal": logins.why_not(row.user, by=request.user)}
-    response = render(request, "classes/login.html", tabs(request, lab_class, "people", **about, **more))
+    about = {
+        "member": row,
+        "person": row.user,
+        "what": what,
+        "refusal": student_accounts.refusal(row.user, by=request.user),
+    }
+    response = render(request, "classes/login.html", tab_context(request, lab_class, "people", **about, **more))
     response["Cache-Control"] = "private, no-store"  # once it holds a password
     return response
