@@ -32,6 +32,18 @@ class OwnPasswordForm(PasswordChangeForm):
         return self.user
 
 
+def languages() -> list[Any]:
+    """The languages that a person may choose, with what holds without a choice."""
+    return [("", _("as the browser asks")), *settings.LANGUAGES]
+
+
+def time_zones() -> list[Any]:
+    """The time zones that a person may choose, with what holds without a choice."""
+    portals = _("the portal's (%(zone)s)") % {"zone": settings.TIME_ZONE}
+    zones = [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
+    return [("", portals), ("UTC", "UTC"), *zones]
+
+
 class ProfileForm(forms.ModelForm[User]):
     language = forms.ChoiceField(label=_("Language"), required=False)
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
@@ -43,10 +55,8 @@ class ProfileForm(forms.ModelForm[User]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        portals = _("the portal's (%(zone)s)") % {"zone": settings.TIME_ZONE}
-        zones = [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
-        self._choose_from("language", [("", _("as the browser asks")), *settings.LANGUAGES])
-        self._choose_from("time_zone", [("", portals), ("UTC", "UTC"), *zones])
+        self._choose_from("language", languages())
+        self._choose_from("time_zone", time_zones())
         self.fields["theme"].help_text = _("Dark, light, or as the device is set.")
 
     def _choose_from(self, name: str, choices: list[Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from auditlog.models import LogEntry
 from axes.models import AccessAttempt
 from django.conf import settings
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Exists, Max, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
 from accounts import audit
@@ -29,9 +29,14 @@ def for_user(person: User) -> list[Lock]:
     return [Lock(address or "", at, at + settings.AXES_COOLOFF_TIME) for address, at in rows]
 
 
-def locked_names() -> set[str]:
+def current() -> set[str]:
     """The user names that are locked now, from one address or several."""
     return set(_in_force().values_list("username", flat=True))
+
+
+def is_locked() -> Exists:
+    """Of a row of users: whether its name is among those."""
+    return Exists(_in_force().filter(username=OuterRef("username")))
 
 
 def _in_force() -> QuerySet[Any, dict[str, Any]]:

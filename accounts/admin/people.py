@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from axes.admin import AccessAttemptAdmin
-from axes.models import AccessAttempt
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, UserCreationForm
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.forms import UserChangeForm, UserCreationForm
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
@@ -18,41 +18,90 @@ from django.utils.translation import gettext_lazy
 from accounts import locked_names
 from accounts.admin import logins
 from accounts.admin.importing import ImportPage
+from accounts.admin.permissions import PermissionsField
+from accounts.forms import languages, time_zones
 from accounts.models import User
-
-# Wrong passwords by name and address. Who is locked is unlocked on the page of the user.
-admin.site.register(AccessAttempt, AccessAttemptAdmin)
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
-class GivenPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # has none when it runs
-    """Without the choice of no password at all: there is no other way to log in."""
+class PersonForm(UserChangeForm):  # type: ignore[type-arg]  # has none when it runs
+    """Without the password, which has a page of its own."""
 
-    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(user, *args, **kwargs)
-        self.fields.pop("usable_password", None)
-        self.fields["password1"].required = self.fields["password2"].required = True
+    password = None  # type: ignore[assignment]  # how Django removes a field
+    language = forms.ChoiceField(label=gettext_lazy("Language"), required=False, choices=languages)
+    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), required=False, choices=time_zones)
 
-    def save(self, commit: bool = True) -> Any:
-        self.user.must_change_password = True
-        return super().save(commit)
+
+class LockedFilter(admin.SimpleListFilter):
+    title = gettext_lazy("login")
+    parameter_name = "locked"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", _("locked after wrong passwords"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        return queryset.filter(locked_names.is_locked()) if self.value() == "yes" else queryset
 
 
 @admin.register(User)
 class PersonAdmin(UserAdmin[User]):
-    fieldsets = (
-        *(UserAdmin.fieldsets or ()),
-        (gettext_lazy("Login"), {"fields": ("locked", "must_change_password")}),
-        (gettext_lazy("Preferences"), {"fields": ("time_zone", "language", "theme")}),
-    )
-    readonly_fields = ("locked",)
-    add_form = UserCreationForm
-    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2")}),)
-    change_password_form = GivenPasswordForm
-
+    list_display = ("username", "full_name", "email", "role", "state", "last_login")
+    list_filter = ("groups", LockedFilter, "must_change_password", "is_active", "is_staff", "is_superuser")
     list_per_page = 50
     show_full_result_count = False
+    form = PersonForm
+    fieldsets = (
+        (None, {"fields": ("username", "first_name", "last_name", "email")}),
+        (
+            gettext_lazy("Login"),
+            {"fields": ("is_active", "locked", "must_change_password", "last_login", "date_joined")},
+        ),
+        (gettext_lazy("Rights"), {"fields": ("groups", "is_staff", "is_superuser")}),
+        (gettext_lazy("Preferences"), {"fields": ("language", "time_zone", "theme")}),
+        (
+            gettext_lazy("Permissions of this person alone"),
+            {
+                "fields": ("user_permissions",),
+                "classes": ("collapse",),
+                "description": gettext_lazy("Besides those of the groups. Groups are easier to keep track of."),
+            },
+        ),
+    )
+    readonly_fields = ("locked", "last_login", "date_joined")
+    filter_horizontal = ()
+    add_form = UserCreationForm
+    add_fieldsets = ((None, {"fields": ("username", "first_name", "last_name", "email", "password1", "password2")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups").annotate(is_locked=locked_names.is_locked())
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "user_permissions":
+            kwargs["form_class"] = PermissionsField
+        if db_field.name == "groups":
+            kwargs["widget"] = forms.CheckboxSelectMultiple
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    # Columns
+
+    @admin.display(description=gettext_lazy("name"), ordering="last_name")
+    def full_name(self, person: User) -> str:
+        return person.get_full_name()
+
+    @admin.display(description=gettext_lazy("role"))
+    def role(self, person: User) -> str:
+        kind = _("administrator with all rights") if person.is_superuser else _("staff") if person.is_staff else ""
+        return ", ".join(filter(None, [kind, *(group.name for group in person.groups.all())]))
+
+    @admin.display(description=gettext_lazy("state"), ordering="is_active")
+    def state(self, person: User) -> str:
+        told = [
+            "" if person.is_active else _("deactivated"),
+            _("locked") if getattr(person, "is_locked", False) else "",
+            _("must change the password") if person.must_change_password else "",
+        ]
+        return ", ".join(filter(None, told)) or _("active")
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -73,10 +122,12 @@ class PersonAdmin(UserAdmin[User]):
         return logins.new_password(request, self, pk)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002 - Django's
-        """One's own password is changed where the old one is asked for."""
+        """There is one way to give somebody a password: the portal makes it, and the person has to change it."""
+        if not id.isdecimal():
+            raise Http404
         if id == str(request.user.pk):
             return redirect("password_change")
-        return super().user_change_password(request, id, form_url)
+        return redirect("admin:accounts_user_new_password", id)
 
     @admin.display(description=gettext_lazy("locked"))
     def locked(self, person: User) -> str:

@@ -39,6 +39,8 @@ def view(model_admin: Admin, request: HttpRequest, pk: int | None = None) -> Htt
         result = test(form.instance.config)
     context = {
         **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "original": stored,
         "title": _("Test connection"),
         "form": form,
         "result": result,

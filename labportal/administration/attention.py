@@ -61,7 +61,7 @@ def _list(label: str, **query: str) -> str:
 
 
 def _people() -> Iterator[Item]:
-    if n := len(locked_names.locked_names()):
+    if n := len(locked_names.current()):
         yield Item(ngettext("%(n)d locked", "%(n)d locked", n) % {"n": n}, _list("accounts.user", locked="yes"))
     if n := User.objects.filter(is_active=True, must_change_password=True).count():
         text = ngettext("%(n)d must change their password", "%(n)d must change their password", n) % {"n": n}

@@ -32,6 +32,8 @@ def breadcrumbs(context: dict[str, Any]) -> dict[str, Any]:
         if thing is not None and thing.pk:
             trail.append(_of_object(opts, thing))
     title = str(context.get("title") or "")
+    if "action_list" in context:  # Django's title repeats the object
+        title = _("History")
     match = getattr(context.get("request"), "resolver_match", None)
     names_the_last = match is not None and str(match.url_name).endswith(("_change", "_changelist"))
     if title and not names_the_last:

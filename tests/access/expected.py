@@ -110,7 +110,7 @@ admin/r/<path:content_type_id>/<path:object_id>/    |  in  in  in  in  in 404 40
 admin/accounts/user/import/                         |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
 admin/accounts/user/<int:pk>/unlock/                |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302
 admin/accounts/user/<int:pk>/new-password/          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302
-admin/accounts/user/<id>/password/                  |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/accounts/user/<id>/password/                  |  in  in  in  in  in 302 302 302 302 |  in  in  in  in  in 302 302 302 302
 admin/clusters/cluster/import/                      |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/add/test/                    |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/<int:pk>/test/               |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
@@ -131,7 +131,7 @@ admin/<url>                                         |  in  in  in  in  in 404 40
 # auditor (a), lab administrator (l) and superuser (s). The others are led to the login.
 MODELS = """
 auth.group                              ...s  ...s  ...s  ...s
-axes.accessattempt                      ...s  ....  ...s  ...s
+axes.accessattempt                      ...s  ....  ....  ...s
 accounts.user                           .als  ..ls  ..ls  ...s
 clusters.cluster                        .als  ..ls  ..ls  ..ls
 clusters.deletedcluster                 .als  ....  ....  ..ls

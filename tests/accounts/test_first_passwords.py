@@ -120,19 +120,27 @@ def test_an_account_of_a_directory_gets_none(lab_admin: User, ana: User, monkeyp
     assert logged_in(lab_admin).get(page("new_password", ana)).status_code == 404
 
 
-def test_a_password_that_an_administrator_types_has_to_be_changed_too(lab_admin: User, ana: User) -> None:
+def test_a_password_that_an_administrator_types_has_to_be_changed_too(lab_admin: User) -> None:
     client = logged_in(lab_admin)
     typed = {"password1": OWN, "password2": OWN}
-    client.post(reverse("admin:auth_user_password_change", args=[ana.pk]), typed)
     client.post(reverse("admin:accounts_user_add"), {"username": "dora", **typed})
-    for name in ("ana", "dora"):
-        person = User.objects.get(username=name)
-        assert (person.check_password(OWN), person.must_change_password) == (True, True)
+    person = User.objects.get(username="dora")
+    assert (person.check_password(OWN), person.must_change_password) == (True, True)
+
+
+def test_there_is_one_way_to_give_a_password(lab_admin: User, ana: User) -> None:
+    client = logged_in(lab_admin)
+    answer = client.post(reverse("admin:auth_user_password_change", args=[ana.pk]), {"password1": OWN})
+    assert (answer.status_code, answer["Location"]) == (302, page("new_password", ana))
+    assert client.get("/admin/accounts/user/x/password/").status_code == 404
+    form = client.get(page("change", ana)).content.decode()
+    assert (page("new_password", ana) in form, "/password/" in form.replace("/new-password/", "")) == (True, False)
+    assert "argon2" not in form
 
 
 def test_no_form_speaks_of_other_ways_to_log_in(lab_admin: User, ana: User) -> None:
     client = logged_in(lab_admin)
-    pages = [reverse("admin:auth_user_password_change", args=[ana.pk])]
+    pages = [page("new_password", ana)]
     pages += [reverse(f"admin:accounts_user_{name}") for name in ("add", "import")]
     for address in pages:
         text = client.get(address).content.decode()

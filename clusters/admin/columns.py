@@ -1,0 +1,98 @@
+"""What the admin says of a cluster, in its list and in its form."""
+
+from django.contrib import admin
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts import telling
+from clusters import usage
+from clusters.config import Trust
+from clusters.models import Cluster
+from clusters.templatetags.ages import age
+
+
+class ClusterColumns:
+    """For `list_display` and `readonly_fields`."""
+
+    @admin.display(description=gettext_lazy("address"), ordering="host")
+    def address(self, cluster: Cluster) -> str:
+        return f"{cluster.host}:{cluster.port}"
+
+    @admin.display(description=gettext_lazy("health"), ordering="health__failing_since")
+    def health_badge(self, cluster: Cluster) -> SafeString:
+        health = getattr(cluster, "health", None)
+        tone = "unknown" if health is None else "ok" if health.ok else "failing"
+        return format_html('<span class="health {}">{}</span>', tone, self.health_in_short(cluster))
+
+    def health_in_short(self, cluster: Cluster) -> str:
+        health = getattr(cluster, "health", None)
+        if health is None:
+            return _("not asked yet")
+        return _("reachable") if health.ok else _("not reachable for %(age)s") % {"age": age(health.failing_since)}
+
+    @admin.display(description=gettext_lazy("health"))
+    def health_in_words(self, cluster: Cluster) -> str:
+        health = getattr(cluster, "health", None)
+        if health is None:
+            return _("not asked yet")
+        asked = _("Asked %(age)s ago.") % {"age": age(health.checked_at)}
+        return f"{self.health_in_short(cluster)}. {telling.told(health.problem) or asked}"
+
+    @admin.display(description=gettext_lazy("certificate"))
+    def certificate(self, cluster: Cluster) -> SafeString | str:
+        if cluster.trust is Trust.NONE:
+            return format_html("<strong>{}</strong>", cluster.trust.label)
+        return cluster.trust.label
+
+    @admin.display(description=gettext_lazy("use"), ordering="is_active")
+    def use(self, cluster: Cluster) -> str:
+        if not cluster.is_active:
+            return _("switched off")
+        return _("active, default") if cluster.is_default else _("active")
+
+    @admin.display(description=gettext_lazy("used by"))
+    def used_by(self, cluster: Cluster) -> str:
+        return usage.in_words(cluster)
+
+    @admin.display(description=gettext_lazy("default"))
+    def default_in_words(self, cluster: Cluster) -> str:
+        return _("yes") if cluster.is_default else _("no; the list's action “Make default” changes it")
+
+    @admin.display(description=gettext_lazy("learned addresses"))
+    def learned_in_words(self, cluster: Cluster) -> str:
+        """Of the page for a new cluster, too."""
+        if cluster.trust is Trust.NONE:
+            return _("none: only a cluster whose certificate is verified is believed where its nodes are")
+        known = ", ".join(cluster.learned_addresses) or _("none yet")
+        return _(
+            "%(known)s. The portal asks the cluster for its nodes' addresses; they are tried after those above."
+        ) % {"known": known}
+
+    @admin.display(description=gettext_lazy("API token"))
+    def token_in_words(self, cluster: Cluster) -> str:
+        return cluster.token_id or _("none")
+
+    @admin.display(description=gettext_lazy("read-only token"))
+    def read_token_in_words(self, cluster: Cluster) -> str:
+        return cluster.read_token_id or _("none")
+
+    # Buttons in the form, which send what it says now
+
+    @admin.display(description=gettext_lazy("before you save"))
+    def try_out(self, cluster: Cluster) -> SafeString:
+        """Of the page for a new cluster, too."""
+        end, where = ("", [cluster.pk]) if cluster.pk else ("_new", [])
+        urls = {
+            "test_url": reverse(f"admin:clusters_cluster_test{end}", args=where),
+            "certificate_url": reverse(f"admin:clusters_cluster_certificate{end}", args=where),
+        }
+        return render_to_string("admin/clusters/cluster/_try_out.html", urls)
+
+    @admin.display(description=gettext_lazy("privileges"))
+    def check_privileges(self, cluster: Cluster) -> SafeString:
+        url = reverse("admin:clusters_cluster_privileges", args=[cluster.pk])
+        return render_to_string("admin/clusters/cluster/_check_privileges.html", {"privileges_url": url})
