@@ -52,7 +52,7 @@ def rows(page: Any) -> list[str]:
     """The rows of a preview as text."""
     body = page.content.decode().partition("<tbody>")[2].partition("</table>")[0]
     found = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
-    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()).replace(" :", ":") for row in found]
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in found]
 
 
 def signed(page: Any) -> str:

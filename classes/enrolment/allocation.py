@@ -1,90 +1,121 @@
-"""Many machines of a class to many of its people: a plan that can be shown, then exactly that plan."""
+"""Machines of a class to its people: all that are free to all who have none, or as a table says.
 
-import hashlib
+Each is a plan that can be shown, then exactly that plan.
+"""
+
 from dataclasses import dataclass
+from typing import ClassVar
 
-from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
 
 from accounts.models import User
+from accounts.plans import Note, Outcome, Plan, PlanChanged, PlanRow, Reason, carry_out
 from classes.enrolment import waiting_list
 from classes.enrolment.class_machines import granted
 from classes.models import ClassMachine, LabClass, Membership
 from vms import bulk_assignment
-from vms.bulk_assignment import Plan, PlanChanged, Scope, Table
+from vms.bulk_assignment import AssignmentPlan, Scope, Table
 from vms.models import VirtualMachine
 
 
-@dataclass(frozen=True)
-class Pair:
-    membership: int
-    person: str
-    vm: int
-    machine: str
+class AllocationReason(Reason):
+    ASSIGN = (
+        "assign", Outcome.CREATED, gettext_lazy("will be assigned"),
+        ngettext_lazy("%(n)d will be assigned", "%(n)d will be assigned", "n"),
+    )  # fmt: skip
+    NONE_LEFT = (
+        "none-left", Outcome.SKIPPED, gettext_lazy("no machine left"),
+        ngettext_lazy("%(n)d gets no machine", "%(n)d get no machine", "n"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Sharing:
-    """Who gets which; and how many people and machines remain."""
+class AllocationRow(PlanRow):
+    person: str = ""
+    machine: str = ""
+    membership: int = 0
+    vm: int = 0
 
-    pairs: tuple[Pair, ...]
-    people_left: int
-    machines_left: int
+
+@dataclass(frozen=True, kw_only=True)
+class AllocationPlan(Plan[AllocationRow]):
+    columns: ClassVar = (("person", gettext_lazy("Person")), ("machine", gettext_lazy("Machine")))
 
     @property
-    def digest(self) -> str:
-        return hashlib.sha256(repr(self).encode()).hexdigest()
+    def heading(self) -> str:
+        count = len(self.written)
+        said = ngettext("%(n)d machine will be assigned", "%(n)d machines will be assigned", count) % {"n": count}
+        return said if count else _("No machine will be assigned")
+
+    @property
+    def action(self) -> str:
+        count = len(self.written)
+        return ngettext("Assign %(n)d machine", "Assign %(n)d machines", count) % {"n": count}
 
 
-def share(lab_class: LabClass) -> Sharing:
+def plan(lab_class: LabClass) -> AllocationPlan:
     """Who has no machine gets a free one: those who wait first, then by name. Writes nothing."""
     people = Membership.objects.joined().filter(lab_class=lab_class, user__is_active=True).select_related("user")
     holders = set(people.with_machine().values_list("pk", flat=True))
     without = [row for row in people.order_by("user__username") if row.pk not in holders]
     without.sort(key=lambda row: (row.waiting_since is None, row.waiting_since or row.listed_at, row.pk))
     free = [row.vm for row in ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")]
-    pairs = tuple(Pair(row.pk, row.user.username, vm.pk, str(vm)) for row, vm in zip(without, free, strict=False))
-    return Sharing(pairs, len(without) - len(pairs), len(free) - len(pairs))
+    rows = [_row(n, member, free[n - 1] if n <= len(free) else None) for n, member in enumerate(without, 1)]
+    left = len(free) - len(without)
+    notice = Note.of(gettext_noop("Machines that stay free: %(count)s"), count=left)
+    return AllocationPlan(rows=tuple(rows), notices=(notice,) if left > 0 else ())
 
 
-def share_out(lab_class: LabClass, *, expected: str) -> Sharing:
+def _row(number: int, member: Membership, vm: VirtualMachine | None) -> AllocationRow:
+    name = member.user.username
+    if vm is None:
+        return AllocationRow(number, AllocationReason.NONE_LEFT, (), name, "", member.pk)
+    return AllocationRow(number, AllocationReason.ASSIGN, (), name, str(vm), member.pk, vm.pk)
+
+
+def apply(lab_class: LabClass, *, expected: str) -> AllocationPlan:
     """Raises `PlanChanged`, and then nothing was written."""
-    with transaction.atomic():
-        locked = waiting_list.lock(lab_class)
-        if locked.is_over:
-            raise PlanChanged
-        fresh = share(locked)
-        if fresh.digest != expected:
-            raise PlanChanged
-        rows = Membership.objects.in_bulk([pair.membership for pair in fresh.pairs])
-        machines = VirtualMachine.objects.in_bulk([pair.vm for pair in fresh.pairs])
-        for pair in fresh.pairs:
-            if not waiting_list.assign(rows[pair.membership], machines[pair.vm]):
-                raise PlanChanged
-    return fresh
+    return carry_out(lambda: plan(_open(lab_class)), _write, expected=expected)
 
 
-def _scope(lab_class: LabClass) -> Scope:
+def _write(fresh: AllocationPlan) -> None:
+    members = Membership.objects.in_bulk([row.membership for row in fresh.written])
+    machines = VirtualMachine.objects.in_bulk([row.vm for row in fresh.written])
+    for row in fresh.written:
+        if not waiting_list.assign(members[row.membership], machines[row.vm]):
+            raise PlanChanged
+
+
+def _open(lab_class: LabClass) -> LabClass:
+    """The class, locked. Raises `PlanChanged` when it has ended."""
+    locked = waiting_list.lock(lab_class)
+    if locked.is_over:
+        raise PlanChanged
+    return locked
+
+
+def plan_table(lab_class: LabClass, text: str, *, end_first: bool, way: str = "") -> AssignmentPlan:
+    """What the lines of a table would do among the class's own people and machines. Raises `Unreadable`."""
     people = Membership.objects.joined().filter(lab_class=lab_class).values_list("user", flat=True)
     machines = granted(lab_class).filter(class_machine__lab_class=lab_class).values_list("pk", flat=True)
-    return Scope(frozenset(people), frozenset(machines))
+    scope = Scope(frozenset(people), frozenset(machines))
+    return bulk_assignment.plan(Table(text), end_first=end_first, scope=scope, way=way)
 
 
-def by_table(lab_class: LabClass, text: str, *, end_first: bool, way: str = "") -> Plan:
-    """What the lines of a table would do among the class's own people and machines. Raises `Unreadable`."""
-    return bulk_assignment.plan(Table(text), end_first=end_first, scope=_scope(lab_class), way=way)
-
-
-def apply_table(lab_class: LabClass, text: str, *, end_first: bool, expected: str, by: User, way: str = "") -> Plan:
+def apply_table(
+    lab_class: LabClass, text: str, *, end_first: bool, expected: str, by: User, way: str = ""
+) -> AssignmentPlan:
     """Who gets a machine that has to be prepared first waits for that one, and for no other. Raises `PlanChanged`."""
-    with transaction.atomic():
-        locked = waiting_list.lock(lab_class)
-        if locked.is_over:
-            raise PlanChanged
-        done = bulk_assignment.apply(
-            Table(text), end_first=end_first, expected=expected, by=by, scope=_scope(locked), way=way
-        )
-        waiting_list.stop_waiting_if_assigned(locked)
-        later = [row.user for row in done.given if row.ends]
-        Membership.objects.waiting().filter(lab_class=locked, user__in=later).update(waiting_since=None)
-        waiting_list.assign_free_machines(locked)
-    return done
+
+    def write(fresh: AssignmentPlan) -> None:
+        bulk_assignment.write(fresh, by)
+        waiting_list.stop_waiting_if_assigned(lab_class)
+        later = [row.user for row in fresh.written if row.ends]
+        Membership.objects.waiting().filter(lab_class=lab_class, user__in=later).update(waiting_since=None)
+        waiting_list.assign_free_machines(lab_class)
+
+    def make() -> AssignmentPlan:
+        return plan_table(_open(lab_class), text, end_first=end_first, way=way)
+
+    return carry_out(make, write, expected=expected)

@@ -1,118 +1,140 @@
 """Put people on a class's list by their user names: a preview, then exactly that."""
 
-import hashlib
-from collections import Counter
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
 
 from accounts import spreadsheet
 from accounts.models import User
+from accounts.plans import Note, Outcome, Plan, PlanChanged, PlanRow, Reason, carry_out
 from accounts.spreadsheet import Line
-from classes.enrolment import membership
+from classes.enrolment import membership, waiting_list
 from classes.models import LabClass, Membership
 from vms.bulk_assignment.lookup import People
 
-HEADERS = {"username", "user name", "user", "login", "account", "person", "student"}
+HEADER = ({"username", "user name", "user", "login", "account", "person", "student"},)
 
 
-class Verdict(StrEnum):
-    NEW = "new"
-    JOINS = "joins"
-    LISTED = "listed"
-    MEMBER = "member"
-    UNKNOWN = "unknown"
-    DISABLED = "disabled"
-    TEACHER = "teacher"
-    REPEATED = "repeated"
+class RosterReason(Reason):
+    NEW = (
+        "new", Outcome.CREATED, gettext_lazy("will be added"),
+        ngettext_lazy("%(n)d will be added", "%(n)d will be added", "n"),
+    )  # fmt: skip
+    JOINS = (
+        "joins", Outcome.CHANGED, gettext_lazy("on the list, will be enrolled"),
+        ngettext_lazy("%(n)d on the list will be enrolled", "%(n)d on the list will be enrolled", "n"),
+    )  # fmt: skip
+    LISTED = (
+        "listed", Outcome.SKIPPED, gettext_lazy("on the list already"),
+        ngettext_lazy("%(n)d is on the list already", "%(n)d are on the list already", "n"),
+    )  # fmt: skip
+    MEMBER = (
+        "member", Outcome.SKIPPED, gettext_lazy("in the class already"),
+        ngettext_lazy("%(n)d is in the class already", "%(n)d are in the class already", "n"),
+    )  # fmt: skip
+    TEACHER = (
+        "teacher", Outcome.SKIPPED, gettext_lazy("teaches the class"),
+        ngettext_lazy("%(n)d teaches the class", "%(n)d teach the class", "n"),
+    )  # fmt: skip
+    DUPLICATE = (
+        "duplicate", Outcome.SKIPPED, gettext_lazy("duplicate"),
+        ngettext_lazy("%(n)d is a duplicate", "%(n)d are duplicates", "n"),
+    )  # fmt: skip
+    NO_ACCOUNT = (
+        "no-account", Outcome.REFUSED, gettext_lazy("no account"),
+        ngettext_lazy("%(n)d has no account", "%(n)d have no account", "n"),
+    )  # fmt: skip
+    DISABLED = (
+        "disabled", Outcome.REFUSED, gettext_lazy("account is disabled"),
+        ngettext_lazy("%(n)d has a disabled account", "%(n)d have disabled accounts", "n"),
+    )  # fmt: skip
 
 
-WORDS: dict[Verdict, Any] = {
-    Verdict.NEW: gettext_lazy("will be added"),
-    Verdict.JOINS: gettext_lazy("on the list, joins now"),
-    Verdict.LISTED: gettext_lazy("on the list already"),
-    Verdict.MEMBER: gettext_lazy("in the class already"),
-    Verdict.UNKNOWN: gettext_lazy("no account: ask an administrator to create one"),
-    Verdict.DISABLED: gettext_lazy("the account is switched off"),
-    Verdict.TEACHER: gettext_lazy("runs the class"),
-    Verdict.REPEATED: gettext_lazy("named before"),
-}
+ASK = Note(gettext_noop("ask an administrator to create one"))
 
 
 @dataclass(frozen=True)
-class Row:
-    line: int
-    name: str
-    verdict: Verdict
+class RosterRow(PlanRow):
+    username: str = ""
     user: int = 0
 
-    @property
-    def words(self) -> str:
-        return str(WORDS[self.verdict])
 
+@dataclass(frozen=True, kw_only=True)
+class RosterPlan(Plan[RosterRow]):
+    """People are enrolled `at_once`, or put on the list and join with the invite."""
 
-@dataclass(frozen=True)
-class Plan:
-    rows: tuple[Row, ...]
     at_once: bool
 
-    @property
-    def added(self) -> list[Row]:
-        return [row for row in self.rows if row.verdict in {Verdict.NEW, Verdict.JOINS}]
+    columns: ClassVar = (("line", gettext_lazy("Line")), ("username", gettext_lazy("User name")))
 
     @property
-    def counts(self) -> list[tuple[str, int]]:
-        counted = Counter(row.verdict for row in self.rows)
-        return [(str(WORDS[verdict]), counted[verdict]) for verdict in Verdict if counted[verdict]]
+    def heading(self) -> str:
+        count = len(self.written)
+        if not count:
+            return _("Nobody will be added")
+        if self.at_once:
+            said = ngettext("%(n)d person will be enrolled", "%(n)d people will be enrolled", count)
+        else:
+            said = ngettext("%(n)d person will be put on the list", "%(n)d people will be put on the list", count)
+        return said % {"n": count}
 
     @property
-    def digest(self) -> str:
-        return hashlib.sha256(repr((self.rows, self.at_once)).encode()).hexdigest()
+    def action(self) -> str:
+        count = len(self.written)
+        return ngettext("Add %(n)d person", "Add %(n)d people", count) % {"n": count}
 
 
-class PlanChanged(Exception):
-    """People changed after the preview; nothing was written."""
-
-
-def plan(lab_class: LabClass, text: str, *, at_once: bool) -> Plan:
+def plan(lab_class: LabClass, text: str, *, at_once: bool) -> RosterPlan:
     """One user name a line, in the first column of a table. Raises `spreadsheet.Unreadable`."""
-    lines = spreadsheet.read(text)
-    if lines and lines[0].cell(0).lower() in HEADERS:
-        lines = lines[1:]
+    lines = spreadsheet.read(text, header=HEADER)
     people = People(line.cell(0) for line in lines)
     joined = dict(Membership.objects.live().filter(lab_class=lab_class).values_list("user", "joined_at"))
     teachers = {person.pk for person in lab_class.teachers}
-    seen: set[int] = set()
+    seen: dict[int, int] = {}
     rows = [_row(line, people, joined, teachers, seen) for line in lines]
+    notice = _ENROLLED if at_once else _LISTED
     if at_once:
-        rows = [replace(row, verdict=Verdict.JOINS) if row.verdict is Verdict.LISTED else row for row in rows]
-    return Plan(tuple(rows), at_once)
+        rows = [_enrolled(row) for row in rows]
+    return RosterPlan(rows=tuple(rows), notices=(notice,), at_once=at_once)
 
 
-def _row(line: Line, people: People, joined: dict[int, Any], teachers: set[int], seen: set[int]) -> Row:
+_ENROLLED = Note(gettext_noop("They are in the class at once and wait for a machine."))
+_LISTED = Note(gettext_noop("They join the class with the invite."))
+
+
+def _enrolled(row: RosterRow) -> RosterRow:
+    if row.reason is not RosterReason.LISTED:
+        return row
+    return RosterRow(row.line, RosterReason.JOINS, row.notes, row.username, row.user)
+
+
+def _row(line: Line, people: People, joined: dict[int, Any], teachers: set[int], seen: dict[int, int]) -> RosterRow:
+    """`seen` are the lines of people so far."""
     person = people.find(line.cell(0))
     if person is None:
-        return Row(line.number, line.cell(0), Verdict.UNKNOWN)
-    verdict = Verdict.NEW
-    if person.pk in seen:
-        verdict = Verdict.REPEATED
-    elif person.pk in teachers:
-        verdict = Verdict.TEACHER
+        return RosterRow(line.number, RosterReason.NO_ACCOUNT, (ASK,), line.cell(0))
+    first, notes, reason = seen.setdefault(person.pk, line.number), (), RosterReason.NEW
+    if first != line.number:
+        note = Note.of(gettext_noop("of line %(line)s"), line=first)
+        return RosterRow(line.number, RosterReason.DUPLICATE, (note,), person.username, person.pk)
+    if person.pk in teachers:
+        reason = RosterReason.TEACHER
     elif person.pk in joined:
-        verdict = Verdict.MEMBER if joined[person.pk] else Verdict.LISTED
+        reason = RosterReason.MEMBER if joined[person.pk] else RosterReason.LISTED
     elif not person.is_active:
-        verdict = Verdict.DISABLED
-    seen.add(person.pk)
-    return Row(line.number, person.username, verdict, person.pk)
+        reason = RosterReason.DISABLED
+    return RosterRow(line.number, reason, notes, person.username, person.pk)
 
 
-def apply(lab_class: LabClass, text: str, *, at_once: bool, expected: str) -> int:
-    """Returns how many were added. Raises `PlanChanged`."""
-    fresh = plan(lab_class, text, at_once=at_once)
-    if fresh.digest != expected:
-        raise PlanChanged
-    return membership.add_people(
-        lab_class, list(User.objects.filter(pk__in=[row.user for row in fresh.added])), at_once=at_once
-    )
+def apply(lab_class: LabClass, text: str, *, at_once: bool, expected: str) -> RosterPlan:
+    """Raises `PlanChanged`, and then nothing was written."""
+
+    def write(fresh: RosterPlan) -> None:
+        users = User.objects.in_bulk([row.user for row in fresh.written])
+        people = [users[row.user] for row in fresh.written if row.user in users]
+        if membership.add_people(lab_class, people, at_once=at_once) != len(fresh.written):
+            raise PlanChanged
+
+    return carry_out(lambda: plan(waiting_list.lock(lab_class), text, at_once=at_once), write, expected=expected)

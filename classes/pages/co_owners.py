@@ -16,7 +16,6 @@ from classes.access import Right
 from classes.enrolment import class_machines
 from classes.forms import PersonForm
 from classes.models import LabClass
-from classes.pages.allocation import too_old
 from classes.pages.tabs import tab_context
 
 PURPOSE = "class-teacher"
@@ -51,7 +50,7 @@ def _add(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse
     kept = signed.loads(PURPOSE, request, request.POST["shown"])
     person = User.objects.filter(pk=kept["person"], is_active=True).first() if kept else None
     if kept is None or person is None or kept["class"] != lab_class.pk:
-        too_old(request)
+        messages.error(request, _("This page is too old, or not yours. Start again."))
         return redirect("classes-teachers", lab_class.pk)
     if _lacks_tick(request, lab_class, person):
         return _ask(request, lab_class, person, status=400)

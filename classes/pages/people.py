@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,23 +12,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import signed, spreadsheet
+from accounts import spreadsheet
 from accounts.http import AuthenticatedHttpRequest, login_required
-from accounts.spreadsheet import Unreadable
+from accounts.plans.page import Facts
 from classes import access
 from classes.access import Right
 from classes.enrolment import membership, roster
+from classes.enrolment.roster import RosterPlan
 from classes.forms import RosterForm
 from classes.models import LabClass, Membership
 from classes.pages import release as release_page
-from classes.pages.allocation import changed as preview_changed
-from classes.pages.allocation import too_old
+from classes.pages.plans import ClassPlanPage
 from classes.pages.tabs import tab_context
 from vms import preparation
 from vms.models import Assignment, VirtualMachine
 from vms.pages.release_choice import Choice, changed
-
-PURPOSE = "class-people"
 
 # What the page of somebody who goes offers besides.
 STAYS = [(membership.KEEP, gettext_lazy("The person keeps the machine outside the class"))]
@@ -60,43 +59,33 @@ def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     return render(request, "classes/people.html", context)
 
 
+class RosterPage(ClassPlanPage[RosterPlan]):
+    purpose = "class-people"
+    title = gettext_lazy("Add people")
+    tab = "people"
+    back = "classes-people"
+    form_class = RosterForm
+
+    def facts(self, form: forms.Form) -> Facts:
+        return {"text": form.cleaned_data["table"], "at_once": form.cleaned_data["at_once"]}
+
+    def plan(self, facts: Facts) -> RosterPlan:
+        return roster.plan(self.lab_class, **facts)
+
+    def apply(self, facts: Facts, expected: str) -> RosterPlan:
+        return roster.apply(self.lab_class, **facts, expected=expected)
+
+    def done(self, result: RosterPlan) -> HttpResponse:
+        count = len(result.written)
+        text = ngettext("%(n)d person was added.", "%(n)d people were added.", count)
+        messages.success(self.request, text % {"n": count})
+        return redirect(self.back_url)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def add(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """GET: the form. POST: the preview. POST with `shown`: add who that preview showed."""
-    lab_class = access.class_or_404(request.user, pk, Right.RUN)
-    if "shown" in request.POST:
-        return _apply(request, lab_class)
-    form = RosterForm(request.POST, request.FILES) if request.method == "POST" else RosterForm()
-    if request.method == "POST" and form.is_valid():
-        try:
-            text = form.table
-            return _preview(request, lab_class, text, at_once=form.cleaned_data["at_once"])
-        except Unreadable as error:
-            form.add_error(None, str(error))
-    context = tab_context(request, lab_class, "people", form=form)
-    return render(request, "classes/add_people.html", context, status=400 if form.errors else 200)
-
-
-def _preview(request: AuthenticatedHttpRequest, lab_class: LabClass, text: str, *, at_once: bool) -> HttpResponse:
-    plan = roster.plan(lab_class, text, at_once=at_once)
-    kept = {"class": lab_class.pk, "text": text, "at_once": at_once, "digest": plan.digest}
-    shown = signed.dumps(PURPOSE, request, kept) if plan.added else ""
-    return render(request, "classes/add_people.html", tab_context(request, lab_class, "people", plan=plan, shown=shown))
-
-
-def _apply(request: AuthenticatedHttpRequest, lab_class: LabClass) -> HttpResponse:
-    kept = signed.loads(PURPOSE, request, request.POST["shown"])
-    if kept is None or kept["class"] != lab_class.pk:
-        too_old(request)
-        return redirect("classes-add-people", lab_class.pk)
-    try:
-        added = roster.apply(lab_class, kept["text"], at_once=kept["at_once"], expected=kept["digest"])
-    except roster.PlanChanged:
-        preview_changed(request)
-        return _preview(request, lab_class, kept["text"], at_once=kept["at_once"])
-    messages.success(request, ngettext("%(n)d person was added.", "%(n)d people were added.", added) % {"n": added})
-    return redirect("classes-people", lab_class.pk)
+    return RosterPage(request, access.class_or_404(request.user, pk, Right.RUN)).respond()
 
 
 def _member(lab_class: LabClass, pk: int) -> Membership:

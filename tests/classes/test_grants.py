@@ -137,10 +137,10 @@ def test_nobody_is_assigned_a_machine_that_he_may_not_use(restricted: Lab, ana: 
     with pytest.raises(ValidationError, match="only for people with a grant"):
         wanted.full_clean()
     plan = bulk_assignment.plan(Table("ana,net-01"))
-    assert [row.verdict for row in plan.rows] == [bulk_assignment.Verdict.NO_GRANT]
+    assert [row.reason for row in plan.rows] == [bulk_assignment.AssignmentReason.NO_GRANT]
     grant(ana, restricted)
     wanted.full_clean()
-    assert bulk_assignment.plan(Table("ana,net-01")).given
+    assert bulk_assignment.plan(Table("ana,net-01")).written
 
 
 def test_what_was_asked_for_before_the_grant_was_taken_is_not_sent(restricted: Lab, ana: User):

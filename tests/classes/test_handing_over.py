@@ -381,9 +381,9 @@ def test_by_hand_it_is_refused_with_a_reason_until_it_is_ready(room: Room):
 def test_everybody_gets_one_and_pools_pass_over_what_is_not_ready(room: Room, ben: User):
     unassigned(room, Way.REVERT)
     page = room.client.get(f"/classes/{room.made.pk}/machines/share/")
-    assert page.context["plan"].pairs == ()
+    assert page.context["plan"].written == []
     source = bulk_assignment.Pattern("net-{n:02}", "ben", start=2)
-    assert [row.verdict.value for row in bulk_assignment.plan(source, end_first=True).rows] == ["not ready"]
+    assert [row.reason.value for row in bulk_assignment.plan(source, end_first=True).rows] == ["not-ready"]
     room.prepare()
     assert room.holder() == "chen"
 

@@ -73,7 +73,7 @@ def without_queue(networks: LabClass, *names: str) -> None:
 def test_everybody_gets_what_the_preview_showed(client: Client, networks: LabClass):
     without_queue(networks, "ann", "bob", "cyd")
     page = client.get(where(networks, "share/"))
-    assert (page.context["people"], page.context["machines"], len(page.context["plan"].pairs)) == (3, 2, 2)
+    assert [row.reason.value for row in page.context["plan"].rows] == ["assign", "assign", "none-left"]
     client.post(where(networks, "share/"), {"shown": page.context["shown"]})
     assert holders() == {"ann": "net-01", "bob": "net-02"}
 
@@ -132,6 +132,6 @@ def test_those_who_wait_come_first_and_the_longest_waiting_before_them_all(clien
     for name, minutes in (("cyd", 5), ("bob", 1)):
         Membership.objects.filter(user__username=name).update(waiting_since=ago(minutes=minutes))
     page = client.get(where(networks, "share/"))
-    assert [pair.person for pair in page.context["plan"].pairs] == ["cyd", "bob"]
+    assert [row.person for row in page.context["plan"].written] == ["cyd", "bob"]
     client.post(where(networks, "share/"), {"shown": page.context["shown"]})
     assert holders() == {"cyd": "net-01", "bob": "net-02"}

@@ -24,15 +24,15 @@ def where(made: LabClass, end: str = "") -> str:
     return f"/classes/{made.pk}/people/{end}"
 
 
-def verdicts(page: Any) -> list[str]:
-    return [row.verdict.value for row in page.context["plan"].rows]
+def reasons(page: Any) -> list[str]:
+    return [row.reason.value for row in page.context["plan"].rows]
 
 
 def test_the_preview_says_what_becomes_of_each_line(client: Client, networks: LabClass, ana: User, ben: User):
     User.objects.create_user("off", is_active=False)
     membership.add_people(networks, [ben], at_once=True)
     page = client.post(where(networks, "add/"), {"text": "username\nANA\nben\nnobody\noff\ntess\nana", "at_once": "on"})
-    assert verdicts(page) == ["new", "member", "unknown", "disabled", "teacher", "repeated"]
+    assert reasons(page) == ["new", "member", "no-account", "disabled", "teacher", "duplicate"]
     client.post(where(networks, "add/"), {"shown": page.context["shown"]})
     assert set(Membership.objects.joined().values_list("user__username", flat=True)) == {"ana", "ben"}
 
@@ -48,7 +48,7 @@ def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass,
 def test_who_is_on_the_list_joins_if_that_is_wanted(client: Client, networks: LabClass, ana: User):
     membership.add_people(networks, [ana], at_once=False)
     shown = [client.post(where(networks, "add/"), {"text": "ana", **more}) for more in ({}, {"at_once": "on"})]
-    assert [verdicts(page) for page in shown] == [["listed"], ["joins"]]
+    assert [reasons(page) for page in shown] == [["listed"], ["joins"]]
     assert not shown[0].context["shown"]
     client.post(where(networks, "add/"), {"shown": shown[1].context["shown"]})
     assert Membership.objects.joined().get().user == ana
@@ -58,7 +58,7 @@ def test_a_stale_preview_writes_nothing(client: Client, networks: LabClass, ana:
     page = client.post(where(networks, "add/"), {"text": "ana\nben", "at_once": "on"})
     membership.add_people(networks, [ben], at_once=True)
     again = client.post(where(networks, "add/"), {"shown": page.context["shown"]})
-    assert verdicts(again) == ["new", "member"]
+    assert reasons(again) == ["new", "member"]
     assert not Membership.objects.filter(user=ana).exists()
 
 

@@ -122,7 +122,7 @@ def vars_of(cluster: Cluster) -> dict[str, Any]:
 
 def test_an_import_of_the_export_finds_everything_the_same(alpha, beta):
     plan = import_content(run("--sealed").encode(), source="f", options=Options(update=True))
-    assert [row.verdict for row in plan.rows] == ["same", "same"]
+    assert [row.reason for row in plan.rows] == ["same", "same"]
 
 
 # In the clear.

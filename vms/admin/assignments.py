@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.autocomplete import CheckedAutocomplete
 from accounts.downloads import Downloadable
 from vms import preparation
-from vms.admin import bulk
+from vms.admin.bulk import BulkPage
 from vms.admin.filters import ClusterOfMachineFilter, LastsFilter
 from vms.models import Assignment, Preparation
 from vms.models.assignments import AssignmentQuerySet
@@ -50,7 +50,7 @@ class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment])
         return [path("bulk/", wrap(self.bulk_view), name="vms_assignment_bulk"), *super().get_urls()]
 
     def bulk_view(self, request: HttpRequest) -> HttpResponse:
-        return bulk.view(request, self)
+        return BulkPage(request, self).respond()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Assignment | None = None) -> Any:
         """Who held what when is history: an assignment is ended and a new one made."""

@@ -4,27 +4,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from accounts import signed
 from accounts.forms import TableForm
-from accounts.spreadsheet import Unreadable
+from accounts.plans.admin_page import AdminPlanPage
+from accounts.plans.page import Facts
 from clusters.models import Cluster
 from vms import bulk_assignment
-from vms.bulk_assignment import Pattern, Plan, PlanChanged, Share, Source, Table
+from vms.bulk_assignment import AssignmentPlan, Pattern, Share, Source, Table
 from vms.bulk_assignment.sources import facts_of
 from vms.models import Preparation, VirtualMachine
-
-PURPOSE = "assignments"
-TOO_OLD = gettext_lazy("This preview is too old. Choose again.")
-
-Admin = admin.ModelAdmin[Any]
 
 
 class WayForm(forms.Form):
@@ -48,8 +41,8 @@ class WayForm(forms.Form):
 
 class LinesForm(TableForm, WayForm):
     text_help = gettext_lazy(
-        "Lines of username,cluster,vmid or username,machine name. Commas, semicolons or tabs; a "
-        "heading is passed over; at most 5,000 lines."
+        "Lines of username,cluster,vmid or username,machine name. Commas, semicolons or tabs; a header row is ignored; "
+        "at most 5,000 lines."
     )
     field_order = ("upload", "text", "end_first", "prepare")
 
@@ -58,6 +51,8 @@ class LinesForm(TableForm, WayForm):
 
 
 class PeopleForm(WayForm):
+    source_field = "people"
+
     people = forms.CharField(
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
@@ -117,75 +112,49 @@ WAYS: dict[str, tuple[StrOrPromise, type[WayForm]]] = {
 }
 
 
-def view(request: HttpRequest, model_admin: Admin) -> HttpResponse:
-    """GET: a form. POST: its preview. POST with `shown`: do what that preview showed."""
-    if not (model_admin.has_add_permission(request) and model_admin.has_change_permission(request)):
-        raise PermissionDenied
-    if "shown" in request.POST:
-        return _apply(request, model_admin)
-    way = request.GET.get("way", "")
-    way = way if way in WAYS else "table"
-    kind = WAYS[way][1]
-    form = kind(request.POST, request.FILES) if request.method == "POST" else kind()
-    context: dict[str, Any] = {"form": form, "way": way}
-    if request.method == "POST" and form.is_valid():
-        try:
-            chosen = form.cleaned_data
-            plan = bulk_assignment.plan(form.source(), end_first=chosen["end_first"], way=chosen["prepare"])
-        except Unreadable as error:
-            form.add_error(None, str(error))
-        else:
-            context |= _shown(request, plan)
-    return _page(request, model_admin, context)
+class BulkPage(AdminPlanPage[AssignmentPlan]):
+    title = gettext_lazy("Assign many machines")
+    template = "admin/vms/assignment/bulk.html"
 
+    def __init__(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> None:
+        super().__init__(request, model_admin)
+        way = request.GET.get("way", "")
+        self.way = way if way in WAYS else "table"
+        self.form_class = WAYS[self.way][1]
+        self.purpose = f"assignments.{self.way}"
 
-def _shown(request: HttpRequest, plan: Plan) -> dict[str, Any]:
-    kept = {
-        "way": plan.source.way, "facts": facts_of(plan.source), "end_first": plan.end_first, "prepare": plan.way,
-        "digest": plan.digest,
-    }  # fmt: skip
-    return {"plan": plan, "shown": signed.dumps(PURPOSE, request, kept) if plan.given else ""}
+    def facts(self, form: forms.Form) -> Facts:
+        assert isinstance(form, WayForm)  # noqa: S101 - for the type checker
+        chosen = {name: form.cleaned_data[name] for name in ("end_first", "prepare")}
+        return {"source": facts_of(form.source()), **chosen}
 
+    def initial(self, facts: Facts) -> Facts:
+        return {**facts["source"], **facts}
 
-def _apply(request: HttpRequest, model_admin: Admin) -> HttpResponse:
-    kept = signed.loads(PURPOSE, request, request.POST["shown"])
-    if kept is None:
-        messages.error(request, TOO_OLD)
-        return redirect("admin:vms_assignment_bulk")
-    source = bulk_assignment.source_from(kept["way"], kept["facts"])
-    person: Any = request.user
-    chosen = {"end_first": kept["end_first"], "way": kept["prepare"]}
-    try:
-        done = bulk_assignment.apply(source, **chosen, expected=kept["digest"], by=person)
-    except PlanChanged as error:
-        messages.warning(request, str(error))
-        fresh = _shown(request, bulk_assignment.plan(source, **chosen))
-        return _page(request, model_admin, {"way": kept["way"], **fresh})
-    _tell(request, done)
-    return redirect("admin:vms_assignment_changelist")
+    def plan(self, facts: Facts) -> AssignmentPlan:
+        return bulk_assignment.plan(self._source(facts), end_first=facts["end_first"], way=facts["prepare"])
 
+    def apply(self, facts: Facts, expected: str) -> AssignmentPlan:
+        person: Any = self.request.user
+        return bulk_assignment.apply(
+            self._source(facts), end_first=facts["end_first"], way=facts["prepare"], expected=expected, by=person
+        )
 
-def _tell(request: HttpRequest, done: Plan) -> None:
-    ended = sum(bool(row.ends) for row in done.given)
-    given = len(done.given) - ended
-    messages.success(request, ngettext("%(n)d machine assigned.", "%(n)d machines assigned.", given) % {"n": given})
-    if ended:
-        text = ngettext(
-            "%(n)d machine is prepared first, and then given.", "%(n)d machines are prepared first, and then given.",
-            ended,
-        )  # fmt: skip
-        messages.info(request, text % {"n": ended})
+    def done(self, result: AssignmentPlan) -> HttpResponse:
+        for text in result.said:
+            messages.success(self.request, text)
+        return super().done(result)
 
+    def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+        own = {
+            "way": self.way,
+            "ways": [(name, label) for name, (label, _) in WAYS.items()],
+            "pools": _pools() if self.way == "share" and "form" in context else [],
+        }
+        return super().page(own | context, status=status)
 
-def _page(request: HttpRequest, model_admin: Admin, context: dict[str, Any]) -> HttpResponse:
-    common = {
-        **model_admin.admin_site.each_context(request),
-        "opts": model_admin.model._meta,
-        "title": _("Assign many machines"),
-        "ways": [(name, label) for name, (label, _) in WAYS.items()],
-        "pools": _pools() if context["way"] == "share" and "plan" not in context else [],
-    }
-    return render(request, "admin/vms/assignment/bulk.html", common | context)
+    def _source(self, facts: Facts) -> Source:
+        return bulk_assignment.source_from(self.way, facts["source"])
 
 
 def _pools() -> list[tuple[str, str, int]]:

@@ -1,22 +1,22 @@
-"""Give many machines to many people: first a plan that can be shown, then exactly that plan."""
+"""Assign many machines to many people: first a plan that can be shown, then exactly that plan."""
 
-from vms.bulk_assignment.apply import Overtaken, PlanChanged, apply
+from vms.bulk_assignment.applying import apply, write
 from vms.bulk_assignment.lookup import Scope
-from vms.bulk_assignment.plan import Plan, Row, Verdict, plan
+from vms.bulk_assignment.planning import AssignmentPlan, AssignmentRow, plan
+from vms.bulk_assignment.reasons import AssignmentReason
 from vms.bulk_assignment.sources import Pattern, Share, Source, Table, source_from
 
 __all__ = [
-    "Overtaken",
+    "AssignmentPlan",
+    "AssignmentReason",
+    "AssignmentRow",
     "Pattern",
-    "Plan",
-    "PlanChanged",
-    "Row",
     "Scope",
     "Share",
     "Source",
     "Table",
-    "Verdict",
     "apply",
     "plan",
     "source_from",
+    "write",
 ]

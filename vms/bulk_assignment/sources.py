@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import spreadsheet
 from accounts.spreadsheet import Unreadable
@@ -51,10 +52,7 @@ class Table:
     way = "table"
 
     def wishes(self) -> list[Wish]:
-        lines = spreadsheet.read(self.text)
-        if lines and _is_header(lines[0]):
-            lines = lines[1:]
-        return [_wish(line) for line in lines]
+        return [_wish(line) for line in spreadsheet.read(self.text, header=(PERSON_WORDS, MACHINE_WORDS))]
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,9 @@ class Pattern:
     def wishes(self) -> list[Wish]:
         parts = PATTERN.fullmatch(self.pattern.strip())
         if not parts:
-            raise Unreadable(_("Write {n} or {n:02} once where the number stands, like net101-{n:02}."))
+            raise Unreadable(
+                _("Write {n} or {n:02} once where the number stands, like net101-{n:02}."), field="pattern"
+            )
         before, width, after = parts.groups()
         return [
             Wish(line, person, cluster=self.cluster, name=f"{before}{n:0{width or 1}}{after}")
@@ -108,14 +108,8 @@ def facts_of(source: Source) -> dict[str, Any]:
 
 def people_in(text: str) -> list[tuple[int, str]]:
     """User names, one a line, with the number of the line."""
-    lines = spreadsheet.read(text)
-    if lines and lines[0].cell(0).lower() in {"username", "user name", "usuario", "nombre de usuario"}:
-        lines = lines[1:]
+    lines = spreadsheet.read(text, header=({"username", "user name", "usuario", "nombre de usuario"},))
     return [(line.number, line.cell(0)) for line in lines]
-
-
-def _is_header(line: spreadsheet.Line) -> bool:
-    return line.cell(0).lower() in PERSON_WORDS and line.cell(1).lower() in MACHINE_WORDS
 
 
 def _wish(line: spreadsheet.Line) -> Wish:
@@ -127,4 +121,4 @@ def _wish(line: spreadsheet.Line) -> Wish:
             return Wish(line.number, person, name=name)
         case [person, cluster, vmid, *_] if person and cluster and vmid.isascii() and vmid.isdigit() and len(vmid) < 10:
             return Wish(line.number, person, cluster=cluster, vmid=vmid)
-    return Wish(line.number, line.cell(0), problem=_("write username,cluster,vmid or username,machine name"))
+    return Wish(line.number, line.cell(0), problem=gettext_noop("write username,cluster,vmid or username,machine name"))
