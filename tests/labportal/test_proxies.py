@@ -99,7 +99,7 @@ def test_a_websocket_passes_both_ways(admin: Visitor):
 @pytest.mark.parametrize("size", [3_500_000, 19_000_000])
 def test_the_portal_itself_says_that_a_file_is_too_large(admin: Visitor, size: int):
     answer = admin.post("/admin/accounts/user/import/", {"upload": ("people.csv", b"x" * size)})
-    assert (answer.status, "This is larger than 512 KB. Split it into several." in answer.data.decode()) == (200, True)
+    assert (answer.status, "This is larger than 512 KB. Split it into several." in answer.data.decode()) == (400, True)
 
 
 def test_who_comes_without_tls_is_sent_to_it(front: Front):
