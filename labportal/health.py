@@ -24,6 +24,7 @@ Body = dict[str, Any]
 
 BROKEN = {registry.Reason.NO_CONNECTION, registry.Reason.NO_TABLE}
 SILENT: Body = {"ok": False, "clusters_source": None, "reason": "the database does not answer"}
+BROKEN_PROBE: Body = {"ok": False, "clusters_source": None, "reason": "the portal has an error: look at its log"}
 
 
 @require_safe
@@ -73,9 +74,9 @@ def _shared_look() -> Body:
 def _fulfil(look: "Future[Body]") -> None:
     try:
         look.set_result(_look())
-    except Exception as error:  # noqa: BLE001 - handed to those who asked
-        look.set_exception(error)
     finally:
+        if not look.done():
+            look.set_result(BROKEN_PROBE)
         connection.close()
 
 

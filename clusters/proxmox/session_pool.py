@@ -51,14 +51,14 @@ class SessionPool:
         credential = credentials.of(config)
         key = self._key(config, credential)
         bucket, session = self._acquire(key, credential)
+        is_sound = False
         try:
             session = session or Session(config, deadline=deadline, credential=bucket.credential)
             session.reset(config, deadline=deadline, throttle=throttle)
             yield session
-        except BaseException:
-            self._release(key, bucket, session, is_sound=False)
-            raise
-        self._release(key, bucket, session, is_sound=True)
+            is_sound = True
+        finally:
+            self._release(key, bucket, session, is_sound=is_sound)
 
     def forget(self, cluster_id: str | None = None) -> None:
         """Close what is kept of one cluster, or of all. What is in use is closed when it comes back."""

@@ -50,6 +50,18 @@ def worker() -> WorkerBeat:
     return WorkerBeat.objects.create(name="w1")
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_the_probe_itself_is_an_answer(client: Client, monkeypatch: pytest.MonkeyPatch):
+    def fail() -> None:
+        raise LookupError("a bug")
+
+    monkeypatch.setattr(health, "_look", fail)
+    status, told = ask(client)
+    assert (status, told["ok"]) == (503, False)
+    assert "log" in told["reason"]
+
+
 @pytest.mark.django_db
 def test_all_is_well(client: Client, building_a: Lab, worker: WorkerBeat):
     status, told = ask(client)

@@ -41,7 +41,9 @@ class ThreadPool:
         return len(self._running) < self._size
 
     def start(self, run: Callable[[], object]) -> None:
-        self._running.add(self._executor.submit(_with_own_connection, run))
+        future = self._executor.submit(_with_own_connection, run)
+        future.add_done_callback(_log_failure)
+        self._running.add(future)
 
     def finish(self, timeout: float) -> bool:
         """Wait for running jobs. False when some are still running."""
@@ -124,7 +126,10 @@ class Worker:
 def _with_own_connection(run: Callable[[], object]) -> None:
     try:
         run()
-    except Exception:
-        logger.exception("A job failed.")
     finally:
         connections.close_all()
+
+
+def _log_failure(job: Future[None]) -> None:
+    if error := job.exception():
+        logger.error("A job failed.", exc_info=error)
