@@ -1,4 +1,4 @@
-"""What a person may choose for himself, and the form of every table that is uploaded or pasted."""
+"""A person's own settings, and the form of every table that is uploaded or pasted."""
 
 import zoneinfo
 from typing import Any

@@ -14,7 +14,7 @@ _one_per_processor = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """Who has to wait gives his database connection back, or a queue of logins would leave none for others."""
+    """A login that waits gives its database connection back: a queue of logins would leave none for others."""
     if not _one_per_processor.acquire(blocking=False):
         for connection in connections.all(initialized_only=True):
             if not connection.in_atomic_block:

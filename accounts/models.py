@@ -1,4 +1,4 @@
-"""People: one user model, with what a person chose for himself."""
+"""People: one user model, with each person's own settings."""
 
 import zoneinfo
 from typing import ClassVar

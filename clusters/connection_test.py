@@ -37,7 +37,7 @@ class ConnectionResult:
 
 
 def run(config: ClusterConfig) -> ConnectionResult:
-    """Log in and look, with each credential. Everything that can go wrong with a cluster becomes a sentence."""
+    """Log in and read, with each credential. Everything that can go wrong with a cluster becomes a sentence."""
     accepted: tuple[ClusterConfig, ...] = ()
     try:
         found = proxmox.diagnose(config)

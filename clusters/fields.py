@@ -134,7 +134,7 @@ class EncryptedSecretField(encrypted.EncryptedTextField):  # type: ignore[misc]
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
 
     def value_to_string(self, obj: models.Model) -> str:
-        """Fixtures carry no secrets, not even sealed ones."""
+        """Fixtures carry no secrets, not even encrypted ones."""
         return ""
 
     def formfield(self, **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
-"""One try for each credential, across all processes: the database remembers what a cluster has rejected.
+"""Connections that the portal opens by itself, with a login throttle: one attempt for each credential.
 
+The database remembers, for all processes, what a cluster has rejected.
 Proxmox VE delays every rejected login by seconds, and somebody watches its log for guessing: a password that was
 changed over there must not be tried again with every sync of every worker.
 """
@@ -18,7 +19,7 @@ from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, LoginState
 
-# Longer than a login takes until the gateway gives it up: who died while he tried is not waited for.
+# Longer than a login takes until the gateway gives it up: a process that died in an attempt is not waited for.
 TURN = timedelta(seconds=30)
 
 REJECTED_BEFORE = gettext_noop(
@@ -28,7 +29,7 @@ REJECTED_BEFORE = gettext_noop(
 
 
 class DatabaseLoginThrottle(proxmox.LoginThrottle):
-    """Takes turns and remembers, in the cluster's row of `LoginState`. One for each connection."""
+    """Lets one process try at a time, and remembers in the cluster's row of `LoginState`. One for each connection."""
 
     def __init__(self) -> None:
         self._is_clean = False
@@ -49,7 +50,7 @@ class DatabaseLoginThrottle(proxmox.LoginThrottle):
             raise proxmox.LoginRejected(REJECTED_BEFORE % {"credential": config.credential_name})
         self._is_clean = getattr(state, _rejected_of(config)) is None
         if _is_by_token(config):
-            return True  # a token does not log in, so nobody waits for a turn
+            return True  # a token does not log in, so nobody has to wait
         now = timezone.now()
         free = LoginState.objects.filter(Q(busy_until=None) | Q(busy_until__lt=now), pk=state.pk)
         return bool(free.exclude(rejected_version=config.credential_version).update(busy_until=now + TURN))
@@ -86,7 +87,7 @@ def _state(config: ClusterConfig) -> LoginState | None:
 
 def _write(config: ClusterConfig, **fields: object) -> None:
     if not _is_by_token(config):
-        fields["busy_until"] = None  # the turn is over
+        fields["busy_until"] = None  # the attempt is over
     if fields:
         LoginState.objects.filter(cluster__cluster_id=config.cluster_id).update(**fields)
 

@@ -1,4 +1,4 @@
-"""The keys that seal credentials: is it the right one, which key sealed what, and how to change to a new one."""
+"""The keys that encrypt credentials: is it the right one, which key encrypted what, and how to change to a new one."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class RotationRefused(Exception):
 
 
 def rotate() -> int:
-    """Seal every secret with the newest key, in one transaction. Returns how many were sealed anew.
+    """Encrypt every secret with the newest key, in one transaction. Returns how many were encrypted again.
 
     Each is read back with the newest key alone before anything is committed. Running it again changes nothing.
     Raises `RotationRefused` when a secret cannot be read at all.

@@ -1,8 +1,8 @@
 """Backups: one file with the whole database, made while everything runs, and put back into an empty one.
 
 The key that opens the credentials in it is not in it. Neither are sessions: whoever gets hold of a backup must not be
-able to go on as somebody who was logged in when it was made. A seal by that key shows that nobody changed it: a changed
-one could send the portal's credentials elsewhere, or run what somebody put into it.
+able to go on as somebody who was logged in when it was made. A signature by that key shows that nobody changed it: a
+changed one could send the portal's credentials elsewhere, or run what somebody put into it.
 """
 
 import contextlib
@@ -52,15 +52,15 @@ class Manifest:
     sha256: str
     seal: str = ""
 
-    def sealed(self) -> "Manifest":
-        return replace(self, seal=self._seal(settings.FIELD_ENCRYPTION_KEY[0]))
+    def signed(self) -> "Manifest":
+        return replace(self, seal=self._signature(settings.FIELD_ENCRYPTION_KEY[0]))
 
     @property
     def is_genuine(self) -> bool:
         """Whether it was made with one of the keys of FIELD_ENCRYPTION_KEY, and is as it was then."""
-        return any(hmac.compare_digest(self.seal, self._seal(key)) for key in settings.FIELD_ENCRYPTION_KEY)
+        return any(hmac.compare_digest(self.seal, self._signature(key)) for key in settings.FIELD_ENCRYPTION_KEY)
 
-    def _seal(self, key: str) -> str:
+    def _signature(self, key: str) -> str:
         own = hashlib.sha256(b"lab portal backup\0" + key.encode()).digest()
         said = json.dumps(asdict(replace(self, seal="")), sort_keys=True)
         return hmac.new(own, said.encode(), hashlib.sha256).hexdigest()
@@ -74,7 +74,7 @@ def make(target: Path, *, version: str) -> Manifest:
         dump = folder / DUMP
         _dump_sqlite(dump) if connection.vendor == "sqlite" else _dump_postgresql(dump)
         made = timezone.now().isoformat(timespec="seconds")
-        manifest = Manifest(FORMAT, version, connection.vendor, made, _digest(dump)).sealed()
+        manifest = Manifest(FORMAT, version, connection.vendor, made, _digest(dump)).signed()
         packed = folder / "backup.tar.gz"
         with tarfile.open(packed, "w:gz", compresslevel=6) as archive:
             _add(archive, MANIFEST, json.dumps(asdict(manifest), indent=2).encode())

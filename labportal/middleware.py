@@ -63,7 +63,7 @@ def audit_trail(get_response: Handler) -> Handler:
 
 
 def personal_settings(get_response: Handler) -> Handler:
-    """Show times in the person's own zone, and pages in his language."""
+    """Show times in the person's own time zone, and pages in their language."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         zone, language = "", ""

@@ -156,7 +156,7 @@ class PersonAdmin(UserAdmin[User]):
 
     @staticmethod
     def _may_touch(request: HttpRequest, obj: Any) -> bool:
-        """Somebody else's account is a way to that person's rights, also to those that he has not used yet."""
+        """Somebody else's account is a way to that person's rights, also to unused ones."""
         if obj is None or request.user.is_superuser or obj == request.user:
             return True
         return not User.objects.with_rights().filter(pk=obj.pk).exists()

@@ -75,18 +75,18 @@ def fetch(model_admin: Admin, request: HttpRequest, pk: int | None = None) -> Ht
 def accept(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     """Pin what was shown, if it is still there and the credential was entered."""
     stored = _stored(model_admin, request, pk)
-    place = {"host": stored.host, "port": stored.port}
+    target = {"host": stored.host, "port": stored.port}
     shown = _shown(request.POST.get("shown", ""))
-    if shown is None or {**shown, "pk": pk, **place} != shown:
+    if shown is None or {**shown, "pk": pk, **target} != shown:
         note = _("That page was too old, or the cluster was changed meanwhile. Look again.")
-        return _page(model_admin, request, stored, place, note=note)
+        return _page(model_admin, request, stored, target, note=note)
     try:
         there = proxmox.fetch_certificate(stored.host, stored.port)
     except proxmox.ProxmoxError as error:
         return _render(model_admin, request, stored, {"problem": telling.told(error.plain)})
     if there.fingerprint != shown["fingerprint"]:
         note = _("Another certificate is shown now than the one you decided about. Nothing was saved. Look again.")
-        return _page(model_admin, request, stored, place, note=note, there=there)
+        return _page(model_admin, request, stored, target, note=note, there=there)
     return _pin(model_admin, request, pk, there, seen=shown["seen"])
 
 
@@ -132,8 +132,8 @@ def _pin(model_admin: Admin, request: HttpRequest, pk: int, there: proxmox.Certi
             return redirect("admin:clusters_cluster_change", pk)
     # What was filled in is not in the row, and the one at hand has it.
     stored = _stored(model_admin, request, pk)
-    place = {"host": stored.host, "port": stored.port}
-    return _page(model_admin, request, stored, place, there=there, form=form, choice=choice)
+    target = {"host": stored.host, "port": stored.port}
+    return _page(model_admin, request, stored, target, there=there, form=form, choice=choice)
 
 
 def _kept(pinned: tuple[str, ...], chosen: str) -> tuple[str, ...]:
@@ -192,7 +192,7 @@ def _page(
     pinned = _pinned(stored)
     context = {
         "certificate": there,
-        "place": f"{host}:{port}",
+        "address": f"{host}:{port}",
         "warnings": certificate_warnings.warnings_about(there, host, now=timezone.now()),
         "pinned": pinned,
         "is_pinned": there.fingerprint in pinned,

@@ -97,7 +97,7 @@ class ClusterAdmin(ClusterColumns, ClusterActions):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         found: Any = super().get_queryset(request).select_related("health")
-        # Whoever saves or deletes has the row to himself: who is second sees what the first one did.
+        # Saving and deleting lock the row: the second administrator sees what the first one did.
         return found.locked() if request.method == "POST" and connection.in_atomic_block else found
 
     def get_readonly_fields(self, request: HttpRequest, obj: Cluster | None = None) -> Any:

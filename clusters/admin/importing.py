@@ -18,9 +18,9 @@ from clusters.config import MAX_BYTES, ClusterFileError, inspect, read_bytes
 from clusters.importing import ClusterPlan, ClusterReason, Options
 from clusters.models import PendingImport
 
-# Sealed text fits every cluster of this portal, so whoever found some in a backup could send it to a host of his own.
+# An encrypted password fits every cluster of this portal: one found in a backup could be sent to any host.
 NOT_UPLOADED = gettext_lazy(
-    "Sealed passwords are not taken from an upload. Put the file on the server and import it "
+    "Encrypted passwords are not accepted in an upload. Put the file on the server and import it "
     "there, here or with bin/manage import_clusters; or enter the passwords."
 )
 

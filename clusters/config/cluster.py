@@ -34,7 +34,7 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterConfig:
-    """Where a cluster is and how to speak to it. Its secrets stay sealed until the gateway opens a session."""
+    """Where a cluster is and how to speak to it. Its secrets stay encrypted until the gateway opens a session."""
 
     cluster_id: str
     name: str
@@ -78,7 +78,7 @@ class ClusterConfig:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """All of them, still sealed: a cluster that was told one at another time can repeat it now."""
+        """All of them, still encrypted: a cluster may repeat one that it was sent at another time."""
         held = (self.password, self.token_secret, self.read_token_secret, *self.put_aside)
         return tuple(dict.fromkeys(secret for secret in held if secret))
 

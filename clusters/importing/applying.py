@@ -19,8 +19,8 @@ def find_file() -> Path:
 
     An import reads it, and the portal whose database is away: both the same one, from whatever folder they run in.
     """
-    places = (settings.CLUSTER_CONFIG_FILE, "clusters.json", "app/clusters.json")
-    candidates = [Path(settings.BASE_DIR, place) for place in places]
+    paths = (settings.CLUSTER_CONFIG_FILE, "clusters.json", "app/clusters.json")
+    candidates = [Path(settings.BASE_DIR, path) for path in paths]
     return next((path for path in candidates if path.exists()), candidates[0])
 
 

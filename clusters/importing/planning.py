@@ -144,7 +144,7 @@ def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[
             )
         secrets = {name: getattr(config, name) for name in SECRETS}
         found += [
-            Problem(config.cluster_id, name, _("was not sealed with a key of FIELD_ENCRYPTION_KEY"))
+            Problem(config.cluster_id, name, _("was not encrypted with a key of FIELD_ENCRYPTION_KEY"))
             for name, secret in secrets.items()
             if secret and not secret.is_readable
         ]

@@ -67,7 +67,7 @@ class DeletedCluster(models.Model):
 
 
 class PendingImport(models.Model):
-    """A file whose preview waits for a yes: sealed, because it may hold passwords, and forgotten soon."""
+    """A file whose preview waits for a confirmation: encrypted, because it may hold passwords, and deleted soon."""
 
     KEPT = timedelta(minutes=15)
 

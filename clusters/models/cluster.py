@@ -239,7 +239,7 @@ class Cluster(models.Model):
 
     @property
     def config(self) -> ClusterConfig:
-        """What the gateway needs, with the secrets still sealed."""
+        """What the gateway needs, with the secrets still encrypted."""
         return ClusterConfig(
             cluster_id=self.cluster_id,
             name=self.name,
@@ -268,7 +268,7 @@ class Cluster(models.Model):
 
     @property
     def usable_learned_addresses(self) -> tuple[str, ...]:
-        """None without trust: whoever answers in the cluster's place could name his own and be sent the credential."""
+        """None without trust: an impostor could name other addresses and be sent the credential."""
         return () if self.trust is Trust.NONE else tuple(self.learned_addresses)
 
     def to_safe_dict(self) -> dict[str, Any]:

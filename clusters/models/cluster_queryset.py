@@ -31,7 +31,7 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
         return self.order_by("pk").select_for_update(of=("self",))
 
     def update(self, **fields: Any) -> int:
-        """Count new secrets here too. Who seals the same secret anew says so by giving the version himself."""
+        """Count new secrets here too. A caller that encrypts the same secret again passes the version."""
         if {*SECRETS} & {*fields}:
             fields.setdefault("credential_version", F("credential_version") + 1)
         return super().update(**fields)

@@ -81,7 +81,7 @@ def _grant_lines(lacking: Iterable[tuple[Holder, tuple[Need, ...]]]) -> Iterable
 
 
 def _known_of(user: str, holders: Iterable[Holder]) -> Flags:
-    """What a user holds at least: all that each of his tokens does."""
+    """What a user holds at least: everything that each token of the user holds."""
     found: dict[str, dict[str, bool]] = defaultdict(dict)
     for holder in holders:
         for path, held in holder.flags.items() if holder.user == user else ():

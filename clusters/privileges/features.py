@@ -69,7 +69,7 @@ def features(major: int, who: Who = Who.MAIN, *, has_reader: bool = False) -> tu
             (Need("Sys.Audit", CLUSTER, "LabPortalNodes"), Need("Sys.Audit", NODES, "LabPortalNodes")),
             (Who.READER,),
         ),
-        # Nobody may look at his own account without it.
+        # An account may not even look at itself without it.
         Feature(_("Warn before a credential ends"), (Need("Sys.Audit", GROUPS, "LabPortalAccounts"),), (Who.READER,)),
         Feature(_("Pools"), (Need("Pool.Audit", POOLS, "LabPortalPools"),), (Who.READER,)),
     )

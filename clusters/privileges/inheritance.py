@@ -14,10 +14,10 @@ Flags = Mapping[str, Mapping[str, bool]]
 
 @dataclass(frozen=True)
 class Spread:
-    """`missing` is held nowhere that helps; else it works everywhere but `not_on`, or only on `places`."""
+    """`missing` is held nowhere that helps; else it works everywhere but `not_on`, or only on `paths`."""
 
     missing: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     not_on: tuple[str, ...] = ()
 
 
@@ -29,8 +29,8 @@ def spread(flags: Flags, base: str, privileges: Iterable[str]) -> Spread:
         return Spread(missing=tuple(name for name in wanted if name not in here))
     if all(here.get(name) for name in wanted):
         return Spread(not_on=tuple(path for path in _below(flags, base) if not flags[path].keys() >= {*wanted}))
-    if places := _places(flags, base, wanted):
-        return Spread(places=places)
+    if paths := _paths(flags, base, wanted):
+        return Spread(paths=paths)
     return Spread(missing=tuple(name for name in wanted if not here.get(name)) or wanted)
 
 
@@ -41,8 +41,8 @@ def anchors(flags: Flags, base: str) -> dict[str, bool]:
     inherited = {name for name, deeper in flags.get(CLUSTER, {}).items() if deeper and name.startswith(FAMILY[base])}
     if inherited and inherited == {name for name in flags.get(base, {}) if name.startswith(FAMILY[base])}:
         return {CLUSTER: True}
-    if base in (MACHINES, POOLS) and (places := _seen_in(flags, base)):
-        return dict.fromkeys(places, True)
+    if base in (MACHINES, POOLS) and (paths := _seen_in(flags, base)):
+        return dict.fromkeys(paths, True)
     return dict.fromkeys([base, *_overriding(flags, base)], True)
 
 
@@ -50,9 +50,9 @@ def _seen_in(flags: Flags, base: str) -> tuple[str, ...]:
     """The pools, or else the machines, that an account is confined to."""
     if flags.get(MACHINES, {}).get("VM.Audit"):
         return ()
-    places = _places(flags, MACHINES, ["VM.Audit"])
-    pools = tuple(path for path in places if _is_within(path, POOLS))
-    return pools if base == POOLS else pools or places
+    paths = _paths(flags, MACHINES, ["VM.Audit"])
+    pools = tuple(path for path in paths if _is_within(path, POOLS))
+    return pools if base == POOLS else pools or paths
 
 
 def _overriding(flags: Flags, base: str) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def _overriding(flags: Flags, base: str) -> tuple[str, ...]:
     return tuple(path for path in _below(flags, base) if {*flags[path]} != passed_on)
 
 
-def _places(flags: Flags, base: str, wanted: Iterable[str]) -> tuple[str, ...]:
+def _paths(flags: Flags, base: str, wanted: Iterable[str]) -> tuple[str, ...]:
     """The outermost paths below which all of this is held. Machines are reached through their pools, too."""
     bases = (POOLS, base) if base == MACHINES else (base,)
     able = [

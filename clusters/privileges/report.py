@@ -110,7 +110,7 @@ def _verdict(holder: Holder, feature: Feature) -> Verdict:
         for base in dict.fromkeys(need.base for need in feature.needs)
     }
     missing = tuple(need for need in feature.needs if need.privilege in reach[need.base].missing)
-    limited = any(found.places or found.not_on for found in reach.values())
+    limited = any(found.paths or found.not_on for found in reach.values())
     return Verdict(feature.name, holder.who, _text(missing, reach), limited and not missing, missing)
 
 
@@ -118,18 +118,18 @@ def _text(missing: tuple[Need, ...], reach: Mapping[str, Spread]) -> str:
     if missing:
         bases = dict.fromkeys(need.base for need in missing)
         told = (
-            _("%(places)s on %(base)s")
-            % {"places": _listed(n.privilege for n in missing if n.base == base), "base": base}
+            _("%(paths)s on %(base)s")
+            % {"paths": _listed(n.privilege for n in missing if n.base == base), "base": base}
             for base in bases
         )
         return _("Missing %(rights)s.") % {"rights": "; ".join(told)}
-    only = [path for found in reach.values() for path in found.places]
+    only = [path for found in reach.values() for path in found.paths]
     except_on = [path for found in reach.values() for path in found.not_on]
     if only:
-        return _("Works only on %(places)s.") % {"places": _listed(only)}
+        return _("Works only on %(paths)s.") % {"paths": _listed(only)}
     if except_on:
-        return _("Works everywhere but on %(places)s, where an entry of its own replaces what is inherited.") % {
-            "places": _listed(except_on)
+        return _("Works everywhere but on %(paths)s, where an entry of its own replaces what is inherited.") % {
+            "paths": _listed(except_on)
         }
     return _("Works everywhere.")
 

@@ -1,4 +1,4 @@
-"""Certificates: what one says, and having a look at a server's without telling it anything."""
+"""Certificates: what one says, and fetching a server's without sending it anything."""
 
 import hashlib
 import re

@@ -122,7 +122,7 @@ class Address:
 
 
 class EndpointHealth:
-    """Where connecting failed lately, in this process: each failure in a row doubles the time of being avoided."""
+    """Which endpoints failed lately, in this process: each failure in a row doubles the time that one is avoided."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -161,7 +161,7 @@ class Endpoint:
 
 
 class Endpoints:
-    """Those of one session. `current` is the one that is asked, or was last.
+    """The endpoints of one session. `current` is the one that is asked, or was asked last.
 
     Raises `NameNotFound` and `CertificateRejected` when host or trust of the configuration cannot be used.
     """

@@ -1,4 +1,7 @@
-"""Which error an answer of 400 and above stands for. Proxmox VE has no 404, and one status for most: texts decide."""
+"""Error mapping: which exception a response of 400 and above becomes.
+
+Proxmox VE has no 404, and one status for most errors, so the text decides.
+"""
 
 import re
 from collections.abc import Mapping

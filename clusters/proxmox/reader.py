@@ -97,7 +97,7 @@ class Reader:
         return results.roles(self._get("access", "roles"))
 
     def account(self, userid: str) -> results.Account:
-        """Until when a user and his tokens are good. Needs Sys.Audit on /access/groups, also to ask for oneself."""
+        """Until when a user and each token are valid. Needs Sys.Audit on /access/groups, also to ask for oneself."""
         return results.account(self._get("access", "users", quote(userid, safe="")))
 
     def next_id(self) -> int:

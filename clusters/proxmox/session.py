@@ -19,7 +19,7 @@ logging.getLogger("proxmoxer.core").addFilter(lambda record: record.levelno >= l
 
 
 class Session(Transport):
-    """For one thread at a time. Every call has the deadline, with the login and the repetition that it may need.
+    """For one thread at a time. Each call has one deadline, which includes a login and a retry.
 
     Raises `NoCredential`, `CredentialUnreadable` and `CertificateRejected` at once, before anything is sent.
     """
@@ -32,7 +32,7 @@ class Session(Transport):
         self.reset(config, deadline=deadline)
 
     def reset(self, config: ClusterConfig, *, deadline: float, throttle: LoginThrottle | None = None) -> None:
-        """Begin a connection of a user of this session."""
+        """Begin a connection of the next user of this session."""
         self._config, self._throttle = config, throttle or LoginThrottle()
         self.deadline.seconds = deadline
         self._rejected: errors.LoginRejected | None = None
@@ -60,7 +60,7 @@ class Session(Transport):
         """Called by proxmoxer for each call. Writes a change exactly once."""
         self.deadline.restart()
         if self._rejected:
-            # Each further try would count as one more of somebody who guesses.
+            # The cluster would count each further attempt as a guess.
             raise self._rejected
         if isinstance(self.credential, Token):
             return self._by_token(self.credential, str(method), str(url), **kwargs)
@@ -93,7 +93,7 @@ class Session(Transport):
         try:
             return self._unless_rejected(response) if is_new else response
         except errors.LoginRejected as error:
-            # The login is good for nothing, so another one would be, too.
+            # The ticket was just issued, so another one would be rejected, too.
             self._reject(error)
             raise
 
@@ -144,7 +144,7 @@ class Session(Transport):
 
     @contextmanager
     def _throttled(self) -> Iterator[None]:
-        """A try of the credential: whatever becomes of it, the throttle is told."""
+        """One attempt with the credential: whatever its outcome, the throttle is told."""
         try:
             self._throttle.acquire(self._config, patience=self._left())
         except errors.LoginRejected as error:

@@ -21,7 +21,7 @@ from clusters.proxmox.session import Session
 MAX_IDLE = 8
 MAX_IDLE_IN_ALL = 64
 IDLE_SECONDS = 60.0
-# A login outlives its connections: a cluster closes these after a few seconds, and its tickets after hours.
+# A login outlives its connections: a cluster closes connections after seconds, and tickets expire after hours.
 LOGIN_SECONDS = 900.0
 
 Key = tuple[Hashable, ...]
@@ -29,7 +29,7 @@ Key = tuple[Hashable, ...]
 
 @dataclass(eq=False)
 class _Bucket:
-    """Of one key: the credential that its sessions share, and those of them that nobody uses now, newest last."""
+    """The sessions of one key: their shared credential, how many are in use, and the idle ones, newest last."""
 
     credential: credentials.Credential
     used: float = 0.0
@@ -47,7 +47,7 @@ class SessionPool:
     def session(
         self, config: ClusterConfig, *, deadline: float, throttle: LoginThrottle | None = None
     ) -> Iterator[Session]:
-        """One for the caller alone. Kept afterwards, unless an error came out of it."""
+        """Acquire a session for the caller alone. It is kept when it is released, unless the caller raised."""
         credential = credentials.of(config)
         key = self._key(config, credential)
         bucket, session = self._acquire(key, credential)
@@ -61,7 +61,7 @@ class SessionPool:
             self._release(key, bucket, session, is_sound=is_sound)
 
     def forget(self, cluster_id: str | None = None) -> None:
-        """Close what is kept of one cluster, or of all. What is in use is closed when it comes back."""
+        """Close the idle sessions of one cluster, or of all. Those in use are closed when they are released."""
         with self._lock:
             keys = [key for key in self._buckets if cluster_id in (None, key[0])]
             buckets = [self._buckets.pop(key) for key in keys]

@@ -1,4 +1,4 @@
-"""One request and its answer: which address it goes to, what is sent again, and what is let in.
+"""One request and its response: which endpoint it goes to, what is retried, and the limits of what is accepted.
 
 Proxmoxer's own login makes a request outside its session, before anything can be checked, so both ways to
 authenticate use what is here.

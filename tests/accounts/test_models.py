@@ -1,4 +1,4 @@
-"""People: names without regard to case, and what a person chose for himself."""
+"""People: names without regard to case, and each person's own settings."""
 
 import pytest
 from django.contrib.auth import authenticate

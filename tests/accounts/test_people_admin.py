@@ -1,4 +1,4 @@
-"""Whose account a Lab administrator may change in the admin: nobody's whose rights he would take over with it."""
+"""Whose account a Lab administrator may change in the admin: none that would give the administrator more rights."""
 
 from collections.abc import Callable
 

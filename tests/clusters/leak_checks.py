@@ -365,7 +365,7 @@ def _(stage: Stage, planted: str) -> Parts:
     if not ON_POSTGRES:
         found = sorted(name.parent.glob(f"{name.name}*"))
         assert [path.suffix for path in found] == [".db", ".db-shm", ".db-wal"]
-        # By another process: whoever closes a file drops the locks that SQLite has on it in his own.
+        # By another process: closing a file drops the locks that SQLite has on it in the same process.
         return [subprocess.run(["cat", *map(str, found)], capture_output=True, check=True, timeout=TIMEOUT).stdout]
     if not shutil.which("pg_dump"):
         return LEAK_CHECKS["every row of every table"](stage, "")

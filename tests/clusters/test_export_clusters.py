@@ -259,7 +259,7 @@ def test_a_cluster_only_with_a_grant_comes_back_as_one(alpha, beta, tmp_path, ma
 def test_a_sealed_file_is_refused_under_another_key(sealed_file, manage):
     done = manage("import_clusters", key=Fernet.generate_key().decode())
     assert done.returncode == 1
-    assert "alpha: password: was not sealed with a key of FIELD_ENCRYPTION_KEY" in done.stderr
+    assert "alpha: password: was not encrypted with a key of FIELD_ENCRYPTION_KEY" in done.stderr
 
 
 def test_without_a_database_the_sealed_file_is_the_source_and_revives_nothing(sealed_file, manage):

@@ -266,7 +266,7 @@ def test_an_id_that_differs_in_capitals_from_a_present_one_is_refused(here, writ
 
 def test_what_was_sealed_with_another_key_is_refused(write, fixed_key):
     text = run(write(entry("new"), entry("foreign", password=sealed(MARKER, OTHER_KEY))))
-    assert "foreign: password: was not sealed with a key of FIELD_ENCRYPTION_KEY" in text
+    assert "foreign: password: was not encrypted with a key of FIELD_ENCRYPTION_KEY" in text
     assert not Cluster.objects.exists()
 
 

@@ -81,5 +81,5 @@ def test_sealed_text_is_not_taken_from_an_upload(client: Client, lab_admin: User
     client.force_login(lab_admin)
     upload = SimpleUploadedFile("clusters.json", json.dumps([entry]).encode())
     page = client.post(reverse("admin:clusters_cluster_import"), {"upload": upload}).content.decode()
-    assert ("Sealed passwords are not taken from an upload" in page) is (secret == "sealed")
+    assert ("Encrypted passwords are not accepted in an upload" in page) is (secret == "sealed")
     assert PendingImport.objects.exists() is (secret == "typed")

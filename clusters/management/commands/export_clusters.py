@@ -13,7 +13,7 @@ from clusters.models import Cluster
 
 class Command(PlainCommand):
     help = (
-        "Write all clusters in the format of clusters.json, without secrets unless one asks for them. A sealed file "
+        "Write all clusters in the format of clusters.json, without secrets unless asked for. An encrypted file "
         "can be imported, and used as the second source, by an installation that has the same FIELD_ENCRYPTION_KEY."
     )
 

@@ -12,7 +12,7 @@ from clusters.management.commands.import_clusters import system_user
 
 class Command(PlainCommand):
     help = (
-        "Seal every credential with the first key of FIELD_ENCRYPTION_KEY. The order: put the new key in front, "
+        "Encrypt every credential with the first key of FIELD_ENCRYPTION_KEY. The order: put the new key in front, "
         "restart all processes, run this, remove the old key, restart. --check counts what each key reads; exit code 1 "
         "while something still needs an older key."
     )
@@ -28,7 +28,7 @@ class Command(PlainCommand):
                     changed = keys.rotate()
             except keys.RotationRefused as error:
                 raise CommandError(f"{error} Nothing was changed.") from error
-            self.stdout.write(f"{changed} credentials sealed anew with the newest key.")
+            self.stdout.write(f"{changed} credentials encrypted again with the newest key.")
         counts = keys.count()
         for key, number in sorted(counts.items()):
             name = (

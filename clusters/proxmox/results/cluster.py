@@ -79,7 +79,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Account:
-    """Until when a user may come in, and each of his tokens, by its name without the user's. None: for ever."""
+    """Until when a user is valid, and each of the user's tokens by its name alone. None: for ever."""
 
     expires_at: datetime | None
     tokens: Mapping[str, datetime | None]

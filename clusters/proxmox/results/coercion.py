@@ -1,4 +1,4 @@
-"""The one place where the types of foreign values are made sure of.
+"""Coercion: the one place where values of a response get their types, and parts of a path are checked.
 
 Proxmox VE is written in Perl: a number may arrive as text, a truth as 0, 1, "0", "1" or not at all. Text is
 foreign: it loses control characters and what cannot be stored, and is cut to a length.

@@ -1,4 +1,4 @@
-"""Reading the text of an answer, strict about its form."""
+"""Parsing a response: strict about its form, and within a limit of memory."""
 
 import json
 import re

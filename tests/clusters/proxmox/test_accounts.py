@@ -1,4 +1,4 @@
-"""Until when a user and his tokens are good."""
+"""Until when a user and the user's tokens are valid."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
