@@ -7,16 +7,13 @@ with proxmox.connect(config, deadline=10.0) as pve:
 from clusters.proxmox.certificates import Certificate, fetch_certificate
 from clusters.proxmox.client import DEADLINE, Client, connect, diagnose, forget, read
 from clusters.proxmox.errors import (
-    BadAnswer,
     BadParameter,
     CertificateRejected,
     ConnectionRefused,
     CredentialUnreadable,
     Dropped,
-    Forbidden,
     GuestGone,
     HostNotAllowed,
-    InvalidRequest,
     Locked,
     LoginRejected,
     NameNotFound,
@@ -32,7 +29,6 @@ from clusters.proxmox.errors import (
     TaskFailed,
     TimedOut,
     Unreachable,
-    Untrusted,
 )
 from clusters.proxmox.login_throttle import LoginThrottle
 from clusters.proxmox.reader import Reader
@@ -71,7 +67,6 @@ from clusters.proxmox.vnc import ConsoleEndpoint, VncWebsocket, open_vnc
 __all__ = [
     "DEADLINE",
     "Account",
-    "BadAnswer",
     "BadParameter",
     "Certificate",
     "CertificateRejected",
@@ -84,7 +79,6 @@ __all__ = [
     "Diagnosis",
     "Digest",
     "Dropped",
-    "Forbidden",
     "Guest",
     "GuestConfig",
     "GuestGone",
@@ -93,7 +87,6 @@ __all__ = [
     "HaStatus",
     "HostNotAllowed",
     "Interface",
-    "InvalidRequest",
     "Locked",
     "LogPage",
     "LoginRejected",
@@ -124,7 +117,6 @@ __all__ = [
     "TaskStatus",
     "TimedOut",
     "Unreachable",
-    "Untrusted",
     "Upid",
     "Version",
     "VncWebsocket",

@@ -278,10 +278,3 @@ class TaskFailed(ProxmoxError):
 
 def quoted(reason: str) -> str:
     return f" ({reason.rstrip('.')})" if reason else ""
-
-
-# The names that these errors had before.
-Untrusted = CertificateRejected
-Forbidden = PermissionMissing
-InvalidRequest = BadParameter
-BadAnswer = ProtocolError

@@ -106,7 +106,7 @@ def test_what_a_ticket_may_be(login: credentials.Login, good: object) -> None:
     ],
 )
 def test_what_is_no_ticket(login: credentials.Login, bad: object) -> None:
-    with pytest.raises(proxmox.BadAnswer, match="a login with"):
+    with pytest.raises(proxmox.ProtocolError, match="a login with"):
         login.accept(bad)
     assert login.ticket is None
 

@@ -126,11 +126,11 @@ def test_a_second_factor_is_a_rejected_login_that_points_to_tokens(by_password: 
     [
         (595, "", proxmox.NodeDown),
         (500, '{"data":null}', proxmox.Refused),
-        (200, "<html>", proxmox.BadAnswer),
-        (200, '{"data":null}', proxmox.BadAnswer),
-        (200, '{"data":{"ticket":1,"CSRFPreventionToken":"x"}}', proxmox.BadAnswer),
-        (200, '{"data":{"ticket":"","CSRFPreventionToken":"x"}}', proxmox.BadAnswer),
-        (200, '{"data":{"ticket":"x","CSRFPreventionToken":"x\\r\\nHost: evil"}}', proxmox.BadAnswer),
+        (200, "<html>", proxmox.ProtocolError),
+        (200, '{"data":null}', proxmox.ProtocolError),
+        (200, '{"data":{"ticket":1,"CSRFPreventionToken":"x"}}', proxmox.ProtocolError),
+        (200, '{"data":{"ticket":"","CSRFPreventionToken":"x"}}', proxmox.ProtocolError),
+        (200, '{"data":{"ticket":"x","CSRFPreventionToken":"x\\r\\nHost: evil"}}', proxmox.ProtocolError),
     ],
 )
 def test_a_login_that_fails_otherwise_sends_nothing_else(

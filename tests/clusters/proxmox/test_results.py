@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from clusters.proxmox import BadAnswer, TaskStatus, parse_upid, results
+from clusters.proxmox import ProtocolError, TaskStatus, parse_upid, results
 from clusters.proxmox.results import coercion
 
 UPID = "UPID:pve1:0003A1F2:01B2C3D4:69223A10:qmstart:100:portal@pve!power:"
@@ -99,19 +99,19 @@ def test_text_loses_what_cannot_be_stored_or_shown(foreign: object, ours: str) -
 
 @pytest.mark.parametrize("data", [None, {}, "x", 1, {"errors": "x"}])
 def test_resources_that_are_no_list(data: object) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(ProtocolError):
         results.resources(data)
 
 
 def test_a_list_beyond_all_measure_is_refused() -> None:
     assert len(results.resources([{}] * coercion.MAX_ROWS).guests) == 0
-    with pytest.raises(BadAnswer):
+    with pytest.raises(ProtocolError):
         results.resources([{}] * (coercion.MAX_ROWS + 1))
 
 
 @pytest.mark.parametrize("data", [[], [{"type": "cluster", "name": "x"}], [{"type": "node", "name": "../x"}], [1], {}])
 def test_a_cluster_without_a_proper_node_is_none(data: object) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(ProtocolError):
         results.cluster_status(data)
 
 
@@ -137,7 +137,7 @@ def test_a_task_that_ended_without_a_word_has_failed() -> None:
 
 @pytest.mark.parametrize("data", [None, [], {}, {"status": "OK"}, {"status": None}])
 def test_a_task_without_a_state(data: object) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(ProtocolError):
         results.task_status(data)
 
 
@@ -155,5 +155,5 @@ def test_a_upid_is_taken_apart() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_upid(upid: object) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(ProtocolError):
         parse_upid(upid)

@@ -128,7 +128,7 @@ def test_a_server_that_repeats_what_it_was_told(raw: StartRaw, where: str) -> No
         reason = told if where == "reason" else b"Parameter verification failed."
         conn.sendall(b"HTTP/1.1 400 %s\r\nContent-Length: %d\r\n\r\n%s" % (reason, len(body), body))
 
-    with proxmox.connect(raw(speak).config, deadline=TIMEOUT) as pve, pytest.raises(proxmox.InvalidRequest) as caught:
+    with proxmox.connect(raw(speak).config, deadline=TIMEOUT) as pve, pytest.raises(proxmox.BadParameter) as caught:
         pve.version()
     assert "PVEAPIToken" in f"{caught.value.plain} {caught.value.errors}"
     for shown in (str(caught.value), caught.value.plain, caught.value.reason, repr(caught.value.errors)):

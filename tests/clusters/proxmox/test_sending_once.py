@@ -111,7 +111,7 @@ def test_a_connection_that_is_closed_before_tls_has_sent_nothing(raw: StartRaw) 
 
 def test_a_server_without_tls_is_none_of_proxmox(raw: StartRaw) -> None:
     error = failure(raw(lambda server, conn: conn.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), tls=False).config)
-    assert type(error) is proxmox.BadAnswer
+    assert type(error) is proxmox.ProtocolError
     assert not error.sent
 
 

@@ -126,14 +126,14 @@ def unverified(why: str) -> ssl.SSLCertVerificationError:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (unverified("self-signed"), proxmox.Untrusted, "not trusted (self-signed)"),
-        (unverified(""), proxmox.Untrusted, "not trusted (verification failed)"),
-        (SSLError("pinned"), proxmox.Untrusted, "is not trusted."),
+        (unverified("self-signed"), proxmox.CertificateRejected, "not trusted (self-signed)"),
+        (unverified(""), proxmox.CertificateRejected, "not trusted (verification failed)"),
+        (SSLError("pinned"), proxmox.CertificateRejected, "is not trusted."),
         (TimeoutError(), proxmox.TimedOut, "in time"),
         (ssl.SSLEOFError(), proxmox.Unreachable, "before it was secured"),
         (ssl.SSLZeroReturnError(), proxmox.Unreachable, "before it was secured"),
         (ConnectionResetError(), proxmox.Unreachable, "before it was secured"),
-        (ssl.SSLError("wrong version number"), proxmox.BadAnswer, "does not speak TLS"),
+        (ssl.SSLError("wrong version number"), proxmox.ProtocolError, "does not speak TLS"),
     ],
 )
 def test_why_a_connection_cannot_be_trusted(error: Exception, kind: type[proxmox.ProxmoxError], words: str) -> None:

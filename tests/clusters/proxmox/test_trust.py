@@ -51,7 +51,7 @@ def test_a_pin_needs_no_matching_name(config: ClusterConfig) -> None:
 
 
 def test_another_certificate_than_the_pinned_one_gets_no_request(any_credential: ClusterConfig, lab: Cluster) -> None:
-    with pytest.raises(proxmox.Untrusted) as caught:
+    with pytest.raises(proxmox.CertificateRejected) as caught:
         version_of(replace(any_credential, fingerprint=OTHER))
     assert not caught.value.sent
     assert lab.count() == 0
@@ -62,7 +62,7 @@ def test_a_renewed_certificate_is_another_one(any_credential: ClusterConfig, lab
     lab.renew_certificate("pve1")
     proxmox.forget(any_credential.cluster_id)
     before = lab.count()
-    with pytest.raises(proxmox.Untrusted):
+    with pytest.raises(proxmox.CertificateRejected):
         version_of(any_credential)
     assert lab.count() == before
 
@@ -70,14 +70,14 @@ def test_a_renewed_certificate_is_another_one(any_credential: ClusterConfig, lab
 @pytest.mark.parametrize("algorithm", [hashes.MD5(), hashes.SHA1()])  # noqa: S303
 def test_a_pin_of_a_weak_digest_is_none(config: ClusterConfig, lab: Cluster, algorithm: hashes.HashAlgorithm) -> None:
     weak = lab.nodes["pve1"].certificate.x509.fingerprint(algorithm).hex(":")
-    with pytest.raises(proxmox.Untrusted, match="SHA-256"):
+    with pytest.raises(proxmox.CertificateRejected, match="SHA-256"):
         version_of(replace(config, fingerprint=weak))
     assert lab.count() == 0
 
 
 @pytest.mark.parametrize("pin", ["AB", "x" * 64, ":"])
 def test_what_is_no_pin_is_not_passed_over(config: ClusterConfig, lab: Cluster, pin: str) -> None:
-    with pytest.raises(proxmox.Untrusted):
+    with pytest.raises(proxmox.CertificateRejected):
         version_of(replace(config, fingerprint=pin))
     assert lab.count() == 0
 
@@ -91,7 +91,7 @@ def test_a_certificate_of_the_clusters_own_ca_is_trusted(any_credential: Cluster
 
 
 def test_a_certificate_of_another_ca_gets_no_request(any_credential: ClusterConfig, lab: Cluster) -> None:
-    with pytest.raises(proxmox.Untrusted):
+    with pytest.raises(proxmox.CertificateRejected):
         version_of(replace(any_credential, fingerprint="", ca_certificate=Authority("else").certificate.pem))
     assert lab.count() == 0
 
@@ -100,19 +100,19 @@ def test_a_certificate_of_another_ca_gets_no_request(any_credential: ClusterConf
 def test_with_a_ca_the_name_must_match(config: ClusterConfig, lab: Cluster) -> None:
     trusting = replace(config, fingerprint="", ca_certificate=lab.ca_pem)
     assert version_of(replace(trusting, host="localhost"))
-    with pytest.raises(proxmox.Untrusted, match="not valid for"):
+    with pytest.raises(proxmox.CertificateRejected, match="not valid for"):
         version_of(replace(trusting, host=ELSEWHERE))
     assert lab.count() == 1
 
 
 def test_a_ca_that_cannot_be_read(config: ClusterConfig) -> None:
     broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-    with pytest.raises(proxmox.Untrusted, match="cannot be read"):
+    with pytest.raises(proxmox.CertificateRejected, match="cannot be read"):
         version_of(replace(config, fingerprint="", ca_certificate=broken))
 
 
 def test_the_system_does_not_know_a_clusters_own_ca(any_credential: ClusterConfig, lab: Cluster) -> None:
-    with pytest.raises(proxmox.Untrusted):
+    with pytest.raises(proxmox.CertificateRejected):
         version_of(replace(any_credential, fingerprint="", verify_ssl=True))
     assert lab.count() == 0
 
@@ -135,14 +135,14 @@ def test_nothing_that_requests_takes_for_no_check_switches_it_off(
 ) -> None:
     session = Session(replace(config, fingerprint="", verify_ssl=True), deadline=TIMEOUT)
     session.verify = verify
-    with session, pytest.raises(proxmox.Untrusted):
+    with session, pytest.raises(proxmox.CertificateRejected):
         session.request("GET", f"{session.base_url}/version", verify=verify)
     assert lab.count() == 0
     assert requests.get(f"{lab.url}/api2/json/access/ticket", verify=verify, timeout=TIMEOUT).status_code == 200
 
 
 def test_a_fingerprint_goes_before_a_ca(config: ClusterConfig, lab: Cluster) -> None:
-    with pytest.raises(proxmox.Untrusted):
+    with pytest.raises(proxmox.CertificateRejected):
         version_of(replace(config, fingerprint=OTHER, ca_certificate=lab.ca_pem))
 
 
