@@ -30,7 +30,6 @@ from clusters.proxmox.errors import (
     TimedOut,
     Unreachable,
 )
-from clusters.proxmox.login_throttle import LoginThrottle
 from clusters.proxmox.reader import Reader
 from clusters.proxmox.results import (
     Account,
@@ -62,6 +61,7 @@ from clusters.proxmox.results import (
     learned_addresses,
     parse_upid,
 )
+from clusters.proxmox.session import LoginThrottle
 from clusters.proxmox.vnc import ConsoleEndpoint, VncWebsocket, open_vnc
 
 __all__ = [

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from clusters.config import ClusterConfig
 from clusters.proxmox import errors, results, vnc
-from clusters.proxmox.login_throttle import LoginThrottle
 from clusters.proxmox.reader import Reader, guest_path
 from clusters.proxmox.results import Power, parse_upid
 from clusters.proxmox.results.coercion import snapshot_part
+from clusters.proxmox.session import LoginThrottle
 from clusters.proxmox.session_pool import session_pool
 
 DEADLINE = 10.0

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 
 from clusters.config import ClusterConfig
 from clusters.proxmox import credentials
-from clusters.proxmox.login_throttle import LoginThrottle
-from clusters.proxmox.session import Session
+from clusters.proxmox.session import LoginThrottle, Session
 
 MAX_IDLE = 8
 MAX_IDLE_IN_ALL = 64
