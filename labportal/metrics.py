@@ -84,7 +84,9 @@ def _clusters(everything: list[Facts], now: datetime) -> Iterator[Metric]:
     yield each("latency_seconds", "That the last answer took.",
                (s.milliseconds / 1000 if s and s.milliseconds is not None else None for s in syncs))  # fmt: skip
     yield each("failures", "Reads in a row that failed.", (s.failures if s else None for s in syncs))
-    yield each("breaker_open", "1 while the cluster is tried more seldom.", (s.is_broken if s else None for s in syncs))
+    yield each(
+        "breaker_open", "1 while the cluster is tried more seldom.", (s.is_breaker_open if s else None for s in syncs)
+    )
     yield each("quorate", "1 when the cluster has quorum.", (s.quorate if s else None for s in syncs))
     yield each("credential_ends_seconds", "Until the first of the portal's credentials ends.",
                ((end.first - now).total_seconds() if (end := f.known_end) and end.first else None

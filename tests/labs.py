@@ -37,7 +37,7 @@ class Lab:
     def config(self) -> ClusterConfig:
         return Cluster.objects.get(pk=self.row.pk).config
 
-    def sync(self) -> inventory.Outcome:
+    def sync(self) -> inventory.SyncResult:
         return inventory.sync(self.config)
 
     def machine(self, vmid: int) -> VirtualMachine:

@@ -24,7 +24,7 @@ from vms.models import ClusterSync, VirtualMachine
 CLUSTERS, GUESTS, ROUNDS = 20, 1000, 7
 INTERVAL = 3  # seconds
 # Of so many reads one is whole, and the others look only at what differs.
-TURNS = last_read.LIFE / INTERVAL
+TURNS = last_read.FULL_READ_EVERY / INTERVAL
 SAMPLES = 4
 
 

@@ -194,14 +194,14 @@ def test_a_co_owner_does_not_undo_what_the_owner_decides_alone(room: Room, theo:
 
 def test_a_machine_that_comes_back_is_offered_when_somebody_has_freed_the_row_that_it_had(room: Room):
     """Nobody has prepared it: the portal took it for gone while ana had it, and has a new row for it now."""
-    inventory.look_closer(room.lab.config)
+    inventory.read_details(room.lab.config)
     VirtualMachine.objects.filter(pk=room.vm.pk).update(gone_at=timezone.now())
     room.lab.pve.guest(102).tags = ("back",)
     room.lab.sync()
     back = VirtualMachine.objects.present().get(vmid=102)
     room.post("machines/adopt/", vm=[back.pk])
     assert not room.made.class_machines.filter(vm=back).exists()
-    inventory.look_closer(room.lab.config)
+    inventory.read_details(room.lab.config)
     back.refresh_from_db()
     assert back.hardware_id == VirtualMachine.objects.get(pk=room.vm.pk).hardware_id != ""
     room.post("machines/adopt/", vm=[back.pk])

@@ -221,7 +221,7 @@ def test_a_status_observed_while_the_list_is_being_read_stays(building_a: Lab, m
     read, machine = machine_table.read, building_a.machine(101)
     building_a.pve.guest(101).name = "renamed"
 
-    def late(*args: Any, **others: Any) -> dict[int, machine_table.Row]:
+    def late(*args: Any, **others: Any) -> dict[int, machine_table.MachineRow]:
         """After the rows were read, and before they are written."""
         rows = read(*args, **others)
         machine.observe("running", at=timezone.now())

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 HINT = "Believe the last answer"
 
 
-def sync_times(lab: Lab, times: int) -> inventory.Outcome:
+def sync_times(lab: Lab, times: int) -> inventory.SyncResult:
     for _ in range(times - 1):
         lab.sync()
     return lab.sync()
@@ -160,7 +160,7 @@ def test_the_only_machine_that_vanished_is_doubted(building_b: Lab):
 def test_an_answer_that_a_person_believes_is_taken_as_it_is(building_a: Lab, half: bool):
     answer(building_a, *([row(101), row(102)] if half else []), *NODES)
     building_a.sync()
-    building_a.row.sync.believe_last_answer()
+    building_a.row.sync.accept_last_answer()
     outcome = sync_times(building_a, 3)
     assert (outcome.problem, gone(building_a)) == ("", [103, 104] if half else [101, 102, 103, 104])
 
@@ -168,7 +168,7 @@ def test_an_answer_that_a_person_believes_is_taken_as_it_is(building_a: Lab, hal
 def test_a_belief_is_used_up_by_one_answer(building_a: Lab):
     answer(building_a, *NODES)
     building_a.sync()
-    building_a.row.sync.believe_last_answer()
+    building_a.row.sync.accept_last_answer()
     building_a.pve.faults.clear()
     building_a.sync()
     answer(building_a, *NODES)
@@ -178,13 +178,13 @@ def test_a_belief_is_used_up_by_one_answer(building_a: Lab):
 def test_an_answer_that_lists_even_less_than_the_believed_one_is_doubted(building_a: Lab):
     answer(building_a, row(101), row(102), *NODES)
     building_a.sync()
-    building_a.row.sync.believe_last_answer()
+    building_a.row.sync.accept_last_answer()
     answer(building_a, row(101), *NODES)
     assert HINT in building_a.sync().problem
 
 
 def test_without_a_doubted_answer_there_is_nothing_to_believe(building_a: Lab):
-    assert building_a.row.sync.believe_last_answer() is None
+    assert building_a.row.sync.accept_last_answer() is None
 
 
 def test_with_half_of_the_nodes_offline_nothing_is_missing(building_a: Lab):
@@ -224,13 +224,13 @@ def test_a_doubted_answer_that_lists_every_machine_is_fresh(building_a: Lab):
 def test_a_doubted_answer_is_no_failure_for_the_breaker(building_a: Lab):
     answer(building_a)
     outcome = building_a.sync()
-    assert (outcome.result, outcome.failed) == (SyncRun.Outcome.SUSPICIOUS, False)
+    assert (outcome.outcome, outcome.failed) == (SyncRun.Outcome.SUSPICIOUS, False)
 
 
 # Fences
 
 
-def late(lab: Lab) -> inventory.Outcome:
+def late(lab: Lab) -> inventory.SyncResult:
     """A read by somebody whose turn is over."""
     return inventory.sync(lab.config, attempt=lab.row.sync.attempt - 1)
 

@@ -25,7 +25,7 @@ def look(lab: Lab, *vmids: int) -> int:
     later = timezone.now() + timedelta(hours=3)
     VirtualMachine.objects.exclude(vmid__in=vmids).update(details_due_at=later)
     VirtualMachine.objects.filter(vmid__in=vmids).update(details_due_at=ago(seconds=1))
-    return inventory.look_closer(lab.config)
+    return inventory.read_details(lab.config)
 
 
 def due_in(lab: Lab, vmid: int) -> float:
@@ -221,10 +221,10 @@ def test_a_few_are_asked_at_a_time_the_longest_waiting_first(building_a: Lab):
         building_a.pve.add_guest(vmid)
     building_a.sync()
     VirtualMachine.objects.filter(vmid__lt=200).update(details_due_at=ago(minutes=1))
-    assert inventory.look_closer(building_a.config) == 5
+    assert inventory.read_details(building_a.config) == 5
     assert VirtualMachine.objects.filter(vmid__gte=200, details_at=None).count() == 1
-    assert inventory.look_closer(building_a.config) == 5
-    assert inventory.look_closer(building_a.config) == 0
+    assert inventory.read_details(building_a.config) == 5
+    assert inventory.read_details(building_a.config) == 0
 
 
 def test_what_nothing_happens_to_is_asked_seldom(building_a: Lab):
@@ -299,7 +299,7 @@ def test_who_is_asked_by_somebody_else_is_left_to_him(building_a: Lab, monkeypat
     def meanwhile(*args: Any) -> proxmox.GuestConfig:
         with monkeypatch.context() as patch:
             patch.setattr(proxmox.Reader, "guest_config", read)
-            assert inventory.look_closer(building_a.config) == 0
+            assert inventory.read_details(building_a.config) == 0
         return read(*args)
 
     monkeypatch.setattr(proxmox.Reader, "guest_config", meanwhile)
@@ -309,7 +309,7 @@ def test_who_is_asked_by_somebody_else_is_left_to_him(building_a: Lab, monkeypat
 @pytest.mark.parametrize("state", ["missing_since", "silent_since", "gone_at"])
 def test_who_is_not_there_is_not_asked(building_a: Lab, state: str):
     VirtualMachine.objects.update(**{state: timezone.now()})
-    assert inventory.look_closer(building_a.config) == 0
+    assert inventory.read_details(building_a.config) == 0
     assert building_a.pve.count() == 0
 
 

@@ -21,7 +21,7 @@ CONFIG = "/config$"
 def hers(lab: Lab, vmid: int, user: User) -> VirtualMachine:
     """A machine that the portal knows well, as that of this person."""
     machine = lab.give(vmid, user)
-    inventory.look_closer(lab.config)
+    inventory.read_details(lab.config)
     lab.pve.clear_requests()
     return machine
 
@@ -63,7 +63,7 @@ def test_the_next_look_puts_the_new_machine_in_its_place(building_a: Lab, ana: U
     machine = hers(building_a, vmid, ana)
     use_again(building_a, vmid, **facts)
     click(machine, ana)
-    inventory.look_closer(building_a.config)
+    inventory.read_details(building_a.config)
     machine.refresh_from_db()
     assert machine.gone_at
     assert not VirtualMachine.objects.present().operable_by(ana).exists()

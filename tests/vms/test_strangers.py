@@ -32,7 +32,7 @@ def hers(building_a: Lab, ana: User) -> VirtualMachine:
     building_a.pve.guest(102).agent = "alive"
     building_a.pve.guest(102).addresses = ("192.0.2.7",)
     machine = building_a.give(102, ana)
-    inventory.look_closer(building_a.config)
+    inventory.read_details(building_a.config)
     Snapshot.objects.create(vm=machine, name="my-save-point")
     machine.refresh_from_db()
     assert (machine.addresses, bool(machine.hardware_id)) == (["192.0.2.7"], True)
@@ -135,7 +135,7 @@ def test_its_address_is_never_shown_and_the_old_one_not_while_in_doubt(
 ):
     assert "192.0.2.7" in page(ana, "vms-machine", hers.pk)
     reuse(building_a)
-    for step in (building_a.sync, lambda: inventory.look_closer(building_a.config), building_a.sync):
+    for step in (building_a.sync, lambda: inventory.read_details(building_a.config), building_a.sync):
         step()
         shown = page(ana, "vms-list") + page(ana, "vms-machine", hers.pk)
         assert "198.51.100.66" not in shown
@@ -164,7 +164,7 @@ def test_doubts_are_looked_at_before_everything_else_that_is_due(building_a: Lab
     reuse(building_a)
     building_a.sync()
     building_a.pve.clear_requests()
-    inventory.look_closer(building_a.config)
+    inventory.read_details(building_a.config)
     assert CONFIG.removesuffix("$") in building_a.pve.requests[0].path
     assert "/102/" in building_a.pve.requests[0].path
     assert (row_of(hers).name, new_row().name) == ("net-02", STRANGER)
@@ -176,7 +176,7 @@ def test_a_machine_that_is_renamed_has_its_new_name_after_one_look(building_a: L
     building_a.pve.guest(102).status = "stopped"
     building_a.sync()
     assert (row_of(hers).name, row_of(hers).status) == ("net-02", "running")
-    inventory.look_closer(building_a.config)
+    inventory.read_details(building_a.config)
     building_a.sync()
     found = row_of(hers)
     assert (found.name, found.status, found.gone_at) == (name, "stopped", None)
@@ -194,7 +194,7 @@ def test_a_stranger_on_another_node_is_found_there(building_a: Lab, hers: Virtua
     building_a.pve.remove_guest(102)
     building_a.pve.add_guest(102, STRANGER, "pve1")
     building_a.sync()
-    inventory.look_closer(building_a.config)
+    inventory.read_details(building_a.config)
     assert (bool(row_of(hers).gone_at), new_row().name, new_row().node) == (True, STRANGER, "pve1")
 
 
@@ -220,7 +220,7 @@ def test_the_new_machine_is_not_called_like_the_dead_one(building_a: Lab, hers: 
     reuse(building_a, status="stopped")
     VirtualMachine.objects.filter(pk=hers.pk).update(details_due_at=None)
     for _ in range(2):
-        inventory.look_closer(building_a.config)
+        inventory.read_details(building_a.config)
         building_a.sync()
     assert (new_row().name, new_row().status) == (STRANGER, "unknown")
     building_a.clock.advance(11)
@@ -236,7 +236,7 @@ def test_the_numbers_above_and_in_the_list_are_the_same(
         lab.give(vmid, ana)
     reuse(building_a)
     building_a.sync()
-    inventory.look_closer(building_a.config)
+    inventory.read_details(building_a.config)
     shown = browser_of(ana).get(reverse("vms-list"), {"cluster": "building-a"})
     assert shown.context["page"].paginator.count == 2
     assert "Building A (2)" in shown.content.decode()

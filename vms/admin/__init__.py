@@ -6,8 +6,8 @@ from vms.admin.consoles import ConsoleSessionAdmin
 from vms.admin.grants import ClusterGrantAdmin
 from vms.admin.machines import VirtualMachineAdmin
 from vms.admin.operations import OperationAdmin
-from vms.admin.readings import ClusterSyncAdmin, NodeAdmin, SyncRunAdmin
 from vms.admin.sets import MachineSetAdmin
+from vms.admin.syncs import ClusterSyncAdmin, NodeAdmin, SyncRunAdmin
 
 __all__ = [
     "AlertAdmin",

@@ -1,20 +1,20 @@
-"""What clusters have: read by one call a cluster, compared with the tables, and written where it differs."""
+"""Sync: read a cluster by one call, compare the answer with the tables, and write what differs."""
 
-from vms.inventory.cluster_facts import ask_facts
-from vms.inventory.details import clusters_with_details_due, look_closer
+from vms.inventory.cluster_facts import read_facts
+from vms.inventory.details import clusters_with_details_due, read_details
 from vms.inventory.machine_table import LIST_LAG
 from vms.inventory.shrink_guard import SUSPICIOUS_LOSS
 from vms.inventory.sync_cluster import sync
-from vms.inventory.sync_result import Outcome
+from vms.inventory.sync_result import SyncResult
 from vms.inventory.sync_runs import prune
 
 __all__ = [
     "LIST_LAG",
     "SUSPICIOUS_LOSS",
-    "Outcome",
-    "ask_facts",
+    "SyncResult",
     "clusters_with_details_due",
-    "look_closer",
     "prune",
+    "read_details",
+    "read_facts",
     "sync",
 ]

@@ -1,4 +1,4 @@
-"""What changes seldom: the version of a cluster, its quorum, and where its nodes are."""
+"""What rarely changes about a cluster: its version, its quorum, and the addresses of its nodes."""
 
 import logging
 
@@ -10,8 +10,8 @@ from vms.models import ClusterSync
 logger = logging.getLogger(__name__)
 
 
-def ask_facts(config: ClusterConfig) -> None:
-    """Two calls. A failure changes nothing: that the cluster does not answer, its reading says."""
+def read_facts(config: ClusterConfig) -> None:
+    """Two calls. A failure changes nothing: the sync records that the cluster does not answer."""
     try:
         with gateway.read(config) as pve:
             version = pve.version().version
@@ -26,7 +26,7 @@ def ask_facts(config: ClusterConfig) -> None:
 
 
 def _status(pve: proxmox.Reader) -> proxmox.ClusterStatus | None:
-    """None when the account may not know."""
+    """None when the account lacks the privilege."""
     try:
         return pve.cluster_status()
     except proxmox.PermissionMissing:

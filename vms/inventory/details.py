@@ -1,4 +1,4 @@
-"""What is asked for one machine at a time, a few in a cycle: its hardware ID, MACs, addresses and snapshots."""
+"""Details, read for one machine at a time, a few per run: hardware ID, MACs, IP addresses and snapshots."""
 
 import ipaddress
 import logging
@@ -18,22 +18,22 @@ from vms.models import VirtualMachine
 
 logger = logging.getLogger(__name__)
 
-# At most so many machines at a time.
-FEW = 5
+# Machines per run.
+MAX_MACHINES = 5
 
-# A machine that nothing happens to is asked again after this long.
-SELDOM = timedelta(hours=6)
+# How often the details of a machine without changes are read.
+REFRESH_EVERY = timedelta(hours=6)
 
-# After a failure, or while a running machine has no address yet: then, and then, and from then on.
-PAUSES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 300, 1800))
+# The delays of successive retries, after a failure or while a running machine has no address. The last one repeats.
+RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 300, 1800))
 
-# Longer than asking one machine takes: who died over it is not waited for.
+# Longer than reading one machine takes. After it, another worker takes over from a dead one.
 LEASE = timedelta(minutes=2)
 
 MAX_ADDRESSES = 16
 
-# What one machine, its node or the account's rights can be the reason of.
-OF_THE_MACHINE = (
+# Errors that concern one machine, its node or a privilege, not the whole cluster.
+MACHINE_ERRORS = (
     proxmox.Refused, proxmox.NodeDown, proxmox.NotFound, proxmox.PermissionMissing, proxmox.BadParameter,
     proxmox.ProtocolError,
 )  # fmt: skip
@@ -41,7 +41,7 @@ OF_THE_MACHINE = (
 
 @dataclass(frozen=True)
 class Details:
-    """`addresses` is None when they are not known. `is_settled` is False while one is expected, and none told."""
+    """`addresses` is None when they are unknown. `is_settled` is False while an address is expected and missing."""
 
     config: proxmox.GuestConfig
     addresses: list[str] | None
@@ -49,24 +49,24 @@ class Details:
     is_settled: bool
 
 
-def look_closer(config: ClusterConfig) -> int:
-    """Ask for the details of a few machines: those in doubt, then those that wait longest. Returns how many were asked.
+def read_details(config: ClusterConfig) -> int:
+    """Read the details of a few machines: doubtful ones, then those that wait longest. Returns how many were read.
 
-    A failure of one machine makes only that one wait. When the cluster itself does not answer, the others are left
-    for the next time.
+    A failure of one machine delays only that machine. When the cluster does not answer, the others wait for the next
+    run.
     """
     asked = 0
     try:
         with gateway.read(config) as pve, gateway.connect(config) as agents:
-            for machine in _due().filter(cluster_id=config.cluster_id)[:FEW]:
-                asked += _look(pve, agents, machine)
+            for machine in _due().filter(cluster_id=config.cluster_id)[:MAX_MACHINES]:
+                asked += _read(pve, agents, machine)
     except proxmox.ProxmoxError as error:
         logger.info("%s: %s", config.cluster_id, error.plain)
     return asked
 
 
 def clusters_with_details_due() -> set[str]:
-    """The IDs of those that answered last time."""
+    """The IDs of clusters that answered last time and have machines whose details are due."""
     due = _due().filter(cluster__health__ok=True).order_by().values("cluster_id").distinct()
     return {str(row["cluster_id"]) for row in due}
 
@@ -78,8 +78,8 @@ def _due() -> QuerySet[VirtualMachine]:
     return there.order_by(in_doubt_first, F("details_due_at").asc(nulls_first=True), "pk")
 
 
-def _look(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -> bool:
-    """False when somebody else asks for it."""
+def _read(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -> bool:
+    """False when another worker reads it."""
     now = timezone.now()
     lease = now + LEASE
     if not _postpone(machine, to=lease):
@@ -87,7 +87,7 @@ def _look(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) 
     machine.details_due_at = lease
     try:
         found = _ask(pve, agents, machine)
-    except OF_THE_MACHINE as error:
+    except MACHINE_ERRORS as error:
         logger.info("%s: %s", machine, error.plain)
         _write_failure(machine, now)
         return True
@@ -98,19 +98,21 @@ def _look(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) 
 
 
 def _ask(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -> Details:
-    """Agents are asked with the main credential: until Proxmox VE 8 the right to do so is also one to run commands in
-    machines, which a token for reading must not have.
+    """Guest agents are asked with the main credential: up to Proxmox VE 8 that privilege also allows running commands
+    in machines, which a read-only token must not have.
     """
-    place = (machine.node, machine.kind, machine.vmid)
-    config = pve.guest_config(*place)
-    snapshots = pve.snapshots(*place)
-    may_tell = machine.status == "running" and (machine.kind == "lxc" or config.agent)
-    addresses, is_settled = _addresses(agents if machine.kind == "qemu" else pve, machine) if may_tell else ([], True)
+    guest = (machine.node, machine.kind, machine.vmid)
+    config = pve.guest_config(*guest)
+    snapshots = pve.snapshots(*guest)
+    has_addresses = machine.status == "running" and (machine.kind == "lxc" or config.agent)
+    addresses, is_settled = (
+        _addresses(agents if machine.kind == "qemu" else pve, machine) if has_addresses else ([], True)
+    )
     return Details(config, addresses, snapshots, is_settled)
 
 
 def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] | None, bool]:
-    """Those of a running machine, and whether that is all to be had."""
+    """The addresses of a running machine, and whether they are final."""
     try:
         found = _usable(pve.interfaces(machine.node, machine.kind, machine.vmid))
     except (proxmox.PermissionMissing, proxmox.LoginRejected):
@@ -122,7 +124,7 @@ def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] 
 
 
 def _usable(interfaces: tuple[proxmox.Interface, ...]) -> list[str]:
-    """Where somebody else may reach the guest, by its own account."""
+    """The addresses at which others may reach the guest, as the guest reports them."""
     given = [ipaddress.ip_address(text) for interface in interfaces for text in interface.addresses]
     useless = ("is_loopback", "is_link_local", "is_multicast", "is_unspecified")
     usable = [str(ip) for ip in given if not any(getattr(ip, name) for name in useless)]
@@ -132,30 +134,30 @@ def _usable(interfaces: tuple[proxmox.Interface, ...]) -> list[str]:
 def _write(machine: VirtualMachine, found: Details, now: datetime) -> None:
     row = VirtualMachine.objects.present().filter(pk=machine.pk)
     failures = 0 if found.is_settled else machine.details_failures + 1
-    values: dict[str, Any] = {"details_at": now, "details_failures": failures, **identity.known_by(found.config)}
-    if machine.doubted_since:  # a list that is late may have called it otherwise
+    values: dict[str, Any] = {"details_at": now, "details_failures": failures, **identity.identifiers(found.config)}
+    if machine.doubted_since:  # an old list may have given it another name
         values |= {"doubted_since": None, "name": found.config.name or machine.listed_name}
     with transaction.atomic():
         if not row.update(**values):
             return
         if found.addresses is not None:
-            # Whoever has been switched off since is at no address.
+            # A machine that was switched off since has no addresses.
             (row.exclude(status="stopped") if found.addresses else row).update(addresses=found.addresses)
         write_snapshots(machine.pk, found.snapshots)
-    _postpone(machine, to=now + (SELDOM if found.is_settled else _pause(failures)))
+    _postpone(machine, to=now + (REFRESH_EVERY if found.is_settled else _retry_delay(failures)))
 
 
 def _write_failure(machine: VirtualMachine, now: datetime) -> None:
     failures = machine.details_failures + 1
     VirtualMachine.objects.filter(pk=machine.pk).update(details_failures=failures)
-    _postpone(machine, to=now + _pause(failures))
+    _postpone(machine, to=now + _retry_delay(failures))
 
 
-def _pause(failures: int) -> timedelta:
-    return PAUSES[min(failures, len(PAUSES)) - 1]
+def _retry_delay(failures: int) -> timedelta:
+    return RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1]
 
 
 def _postpone(machine: VirtualMachine, *, to: datetime) -> bool:
-    """Unless it was made due anew meanwhile: then that holds."""
+    """False, with nothing written, when another due time was set meanwhile."""
     row = VirtualMachine.objects.filter(pk=machine.pk, details_due_at=machine.details_due_at)
     return bool(row.update(details_due_at=to))

@@ -1,6 +1,6 @@
-"""Whether a number is still that of the machine that the portal knows by it. Whatever touches or shows one asks here.
+"""Whether a VMID still belongs to the machine that the portal knows. Whatever operates or shows a machine asks here.
 
-A list cannot tell: for some seconds it goes on with the name and the state of a machine that is gone, under its number.
+A list cannot tell: for some seconds it keeps the name and state of a deleted machine under its VMID.
 """
 
 import logging
@@ -28,9 +28,10 @@ _UUID = re.compile(r"(?:^|,)uuid=([0-9A-Fa-f-]{36})(?:,|$)")
 
 
 def confirm(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
-    """Look who has the machine's number, with one call; with none where nothing is known to compare with.
+    """Check by one call that the VMID still belongs to this machine; by none when there is nothing to compare with.
 
-    False when it is another one. The row ends then, with who holds it. Raises `ProxmoxError` when nobody can tell.
+    False when it is another machine. The row then ends, with its assignment. Raises `ProxmoxError` when the cluster
+    cannot tell.
     """
     if not (machine.hardware_id or machine.mac_addresses):
         return True
@@ -42,16 +43,16 @@ def confirm(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
 
 
 def hardware_id(config: proxmox.GuestConfig) -> str:
-    """The SMBIOS UUID in small letters; empty when there is none, as of containers."""
+    """The SMBIOS UUID in lower case; empty when there is none, as for containers."""
     found = _UUID.search(config.options.get("smbios1", ""))
     return found[1].lower() if found else ""
 
 
 def is_another(machine: VirtualMachine, config: proxmox.GuestConfig) -> bool:
-    """Whether what has the machine's number now is not that machine.
+    """Whether the VMID now belongs to another machine.
 
-    Where one of both has no hardware ID, as containers, it is another when none of the MACs is left. What is not known
-    tells nothing.
+    Without a hardware ID, as for containers, it is another machine when they share no MAC address. What is unknown is
+    not compared.
     """
     identity = hardware_id(config)
     if machine.hardware_id and identity:
@@ -60,9 +61,9 @@ def is_another(machine: VirtualMachine, config: proxmox.GuestConfig) -> bool:
 
 
 def replace(machine: VirtualMachine, config: proxmox.GuestConfig, now: datetime) -> VirtualMachine | None:
-    """Another machine has its number: the row ends, with who holds it, and a new one inherits nothing.
+    """End the row of a machine whose VMID another machine has, and create one for that machine, which inherits nothing.
 
-    None when somebody was faster. What its configuration does not say, the next list adds.
+    None when another process was faster. The next list adds what the configuration does not say.
     """
     with transaction.atomic():
         if not Cluster.objects.select_for_update().filter(cluster_id=machine.cluster_id).exists():
@@ -76,15 +77,15 @@ def replace(machine: VirtualMachine, config: proxmox.GuestConfig, now: datetime)
             kind=machine.kind,
             node=machine.node,
             status="unknown",
-            status_at=now - LIST_LAG,  # what the next lists say of it is looked at, although it may be what they said
+            status_at=now - LIST_LAG,  # so that the next lists are compared, even when they have not changed
             **_facts(config),
-            **known_by(config),
+            **identifiers(config),
             details_at=now,
         )
 
 
-def known_by(config: proxmox.GuestConfig) -> dict[str, str | Collection[str]]:
-    """What it is recognised by from now on. A hardware ID that is not told is kept."""
+def identifiers(config: proxmox.GuestConfig) -> dict[str, str | Collection[str]]:
+    """What identifies the machine from now on. A hardware ID that is missing here is kept."""
     identity = hardware_id(config)
     return {"mac_addresses": list(config.macs[:MAX_MACS])} | ({"hardware_id": identity} if identity else {})
 

@@ -1,5 +1,5 @@
 """The rows of a cluster's machines, compared with its answer as tuples: a model instance for each would take longer
-than everything else together."""
+than the rest of the sync."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,29 +11,29 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from clusters import proxmox
-from vms.inventory.sync_result import Outcome
+from vms.inventory.sync_result import SyncResult
 from vms.models import VirtualMachine
 
 # A node collects figures every 10 s and caches them for 2 s: a status that was asked for directly is newer than
 # what a list says for a while after it.
 LIST_LAG = timedelta(seconds=15)
 
-# What complete answers lack so often is gone.
+# A machine that so many complete answers in a row lack is gone.
 MISSES = 3
 
-# Uptimes are as old as the list; only a difference beyond this is another start.
+# Uptimes are as old as the list. Only a larger difference means another start.
 BOOT_TOLERANCE = timedelta(seconds=90)
 LONGEST_UPTIME = 10**9  # seconds
 
-# More rows than this are read with all others: there is a limit to the parameters of a statement.
-MOST_BY_NUMBER = 500
+# With more VMIDs than this every row is read: the number of parameters of a statement is limited.
+MAX_VMIDS = 500
 
 FACTS = ("kind", "name", "node", "lock", "ha_state", "template", "pool", "tags", "cpus", "memory", "disk")
 WRITTEN = FACTS[1:]
 
 
-class Row(NamedTuple):
-    """A machine as the table has it: its facts, in the order of `FACTS`, between its numbers and its state."""
+class MachineRow(NamedTuple):
+    """A row of the table: its keys, its facts in the order of `FACTS`, and its state."""
 
     pk: int
     vmid: int
@@ -63,7 +63,7 @@ class Row(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What becomes of a row. `details_due_at` is None when there is no reason to ask for details now."""
+    """New values of a row. `details_due_at` is None when there is no reason to read details now."""
 
     facts: tuple[Any, ...]
     status: str
@@ -74,27 +74,27 @@ class Change(NamedTuple):
     doubted_since: datetime | None = None
 
 
-COLUMNS = ("id", *Row._fields[1:])
+COLUMNS = ("id", *MachineRow._fields[1:])
 TABLE = VirtualMachine._meta.db_table
 
 
-def read(cluster_id: str, *, vmids: Collection[int] = ()) -> dict[int, Row]:
-    """Those that are not gone, by VMID, at least those with these numbers if there are some.
+def read(cluster_id: str, *, vmids: Collection[int] = ()) -> dict[int, MachineRow]:
+    """The rows of machines that are not gone, by VMID. With `vmids`, at least those rows.
 
-    Straight from the driver: the ORM's conversions double the time.
+    It uses the driver directly: the ORM's conversions double the time.
     """
     names = ", ".join(map(connection.ops.quote_name, COLUMNS))
     query = f"SELECT {names} FROM {TABLE} WHERE cluster_id = %s AND gone_at IS NULL"  # noqa: S608 - constants
-    some = tuple(vmids) if len(vmids) <= MOST_BY_NUMBER else ()
+    some = tuple(vmids) if len(vmids) <= MAX_VMIDS else ()
     if some:
         query += f" AND vmid IN ({', '.join(['%s'] * len(some))})"
     with connection.cursor() as cursor:
         cursor.execute(query, [cluster_id, *some])
-        return {row[1]: Row._make(row) for row in cursor.fetchall()}
+        return {row[1]: MachineRow._make(row) for row in cursor.fetchall()}
 
 
-def lately_observed(cluster_id: str, *, after: datetime) -> set[int]:
-    """The VMIDs of those whose status was asked for directly since, and of those that the list called otherwise."""
+def recently_observed(cluster_id: str, *, after: datetime) -> set[int]:
+    """The VMIDs of machines whose status was asked for directly since, or that the list gave another name."""
     lately = "(status_at > %s OR listed_name <> '')"
     query = f"SELECT vmid FROM {TABLE} WHERE cluster_id = %s AND gone_at IS NULL AND {lately}"  # noqa: S608
     with connection.cursor() as cursor:
@@ -104,21 +104,21 @@ def lately_observed(cluster_id: str, *, after: datetime) -> set[int]:
 
 def write(
     cluster_id: str,
-    known: Mapping[int, Row],
+    known: Mapping[int, MachineRow],
     seen: Mapping[int, proxmox.Guest],
     offline: Collection[str],
     started: datetime,
     *,
     is_complete: bool,
-) -> Outcome:
-    """Write what is new or differs. `offline` are the nodes whose guests nobody can see now."""
+) -> SyncResult:
+    """Write what is new or differs. `offline` are the nodes that are down, so that their guests are unknown."""
     new, replaced, changes = [], [], []
     for vmid, guest in seen.items():
         row = known.get(vmid)
         if row is None:
             new.append(guest)
         elif row.kind != guest.kind:
-            # Another machine. An answer that is not believed puts nobody's machine in the place of another.
+            # Another machine. A suspicious answer replaces none.
             replaced += [row] if is_complete else []
             new += [guest] if is_complete else []
         elif change := _change(row, guest, started, is_silent=_is_silent(guest, offline)):
@@ -126,11 +126,11 @@ def write(
     _end(replaced, started)
     _create(cluster_id, new, offline, started)
     _update(changes, started)
-    return Outcome(seen=len(seen), created=len(new), changed=len(changes), gone=len(replaced))
+    return SyncResult(seen=len(seen), created=len(new), changed=len(changes), gone=len(replaced))
 
 
-def miss(lost: Iterable[Row], started: datetime) -> tuple[int, int]:
-    """Count that a complete answer lacked these. Returns how many are newly missing, and how many gone now."""
+def mark_missing(lost: Iterable[MachineRow], started: datetime) -> tuple[int, int]:
+    """Count that a complete answer lacked these machines. Returns how many are newly missing, and how many gone."""
     rows = list(lost)
     if not rows:
         return 0, 0
@@ -141,7 +141,7 @@ def miss(lost: Iterable[Row], started: datetime) -> tuple[int, int]:
 
 
 def _is_silent(guest: proxmox.Guest, offline: Collection[str]) -> bool:
-    """Of a lost node, the list has the last figures for five minutes, and then no more than the number."""
+    """For five minutes the list keeps the last figures of a lost node; after that it has only the VMID."""
     return guest.node in offline or (guest.status == "unknown" and not guest.name)
 
 
@@ -157,73 +157,73 @@ def _joined(tags: tuple[str, ...]) -> str:
     return ";".join(tags)[:500]
 
 
-def _change(row: Row, guest: proxmox.Guest, started: datetime, *, is_silent: bool) -> Change | None:
-    """None when the row says the same already."""
+def _change(row: MachineRow, guest: proxmox.Guest, started: datetime, *, is_silent: bool) -> Change | None:
+    """None when the row already has these values."""
     before, facts = row[2:13], _facts(guest)
     if facts == before and not is_silent and _is_settled(row, guest, started):
         return None
-    if _is_called_otherwise(row, guest):
+    if _is_listed_by_another_name(row, guest):
         if row.listed_name != guest.name:
-            return _doubt(row, guest, started)
-        if _may_be_about_another(row, started):
-            return _doubt(row, guest, started) if row.missing_since or row.node != guest.node else None
+            return _mark_doubtful(row, guest, started)
+        if _may_be_another_machine(row, started):
+            return _mark_doubtful(row, guest, started) if row.missing_since or row.node != guest.node else None
         facts = (facts[0], row.name, *facts[2:])
     if is_silent or not guest.name:
-        facts = _with_what_was_known(facts, before, is_silent=is_silent)
+        facts = _with_known_facts(facts, before, is_silent=is_silent)
     status, booted_at = row.status, _utc(row.booted_at)
-    if not is_silent and not _is_known_better(row, started):
+    if not is_silent and not _is_status_newer(row, started):
         status, booted_at = guest.status, _booted_at(guest, booted_at, started)
     is_back, is_new_start = row.missing_since is not None, booted_at != _utc(row.booted_at)
     is_as_silent = is_silent == (row.silent_since is not None)
-    listed_name = row.listed_name if _is_called_otherwise(row, guest) else ""
+    listed_name = row.listed_name if _is_listed_by_another_name(row, guest) else ""
     is_as_named = (row.listed_name, row.doubted_since) == (listed_name, None)
     is_as_before = facts == before and status == row.status and is_as_silent and is_as_named
     if is_as_before and not is_back and not is_new_start:
         return None
     silent_since = (_utc(row.silent_since) or started) if is_silent else None
-    asks_details = is_back or is_new_start or _nature(facts) != _nature(before)
+    asks_details = is_back or is_new_start or _facts_of_details(facts) != _facts_of_details(before)
     return Change(facts, status, booted_at, silent_since, started if asks_details else None, listed_name)
 
 
-def _is_called_otherwise(row: Row, guest: proxmox.Guest) -> bool:
-    """By the list, of a machine that is known well enough to tell whether it is still the same."""
+def _is_listed_by_another_name(row: MachineRow, guest: proxmox.Guest) -> bool:
+    """Whether the list gives another name to a machine whose details can tell whether it is still the same."""
     return bool(row.details_at and guest.name and guest.name != row.name)
 
 
-def _may_be_about_another(row: Row, started: datetime) -> bool:
-    """Whether nobody has looked since, or so lately that the list may be older."""
+def _may_be_another_machine(row: MachineRow, started: datetime) -> bool:
+    """Whether its details were not read since, or so recently that the list may be older."""
     looked = _utc(row.details_at)
     return row.doubted_since is not None or looked is None or looked > started - LIST_LAG
 
 
-def _doubt(row: Row, guest: proxmox.Guest, started: datetime) -> Change:
-    """Of what the list says, only where to look is written down, until somebody has looked: that is due at once."""
+def _mark_doubtful(row: MachineRow, guest: proxmox.Guest, started: datetime) -> Change:
+    """Write only the node and the listed name, and make the details due at once: they tell whether it is the same."""
     booted_at, silent_since = _utc(row.booted_at), _utc(row.silent_since)
     return Change(
         (row.kind, row.name, guest.node, *row[5:13]), row.status, booted_at, silent_since, started, guest.name, started
     )
 
 
-def _is_settled(row: Row, guest: proxmox.Guest, started: datetime) -> bool:
-    """Of a machine whose facts are the same, as nearly always: that nothing else is to be looked at."""
+def _is_settled(row: MachineRow, guest: proxmox.Guest, started: datetime) -> bool:
+    """Whether nothing else has to be compared, given that the facts are the same, as they nearly always are."""
     _, _, _, status, status_at, booted_at, silent_since, missing_since, _, listed_name, _ = row[10:]
     if status != guest.status or status_at or silent_since or missing_since or listed_name:
         return False
     return not booted_at if not guest.uptime else _utc(booted_at) == _booted_at(guest, _utc(booted_at), started)
 
 
-def _is_known_better(row: Row, started: datetime) -> bool:
-    """Whether the status was asked for directly so lately that the list may be older."""
+def _is_status_newer(row: MachineRow, started: datetime) -> bool:
+    """Whether the status was asked for directly so recently that the list may be older."""
     asked = _utc(row.status_at)
     return asked is not None and asked > started - LIST_LAG
 
 
-def _nature(facts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Name, template and sizes: where these change, more may have changed."""
+def _facts_of_details(facts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Name, template and sizes: when these change, details may have changed, too."""
     return (facts[1], facts[5], *facts[8:])
 
 
-def _with_what_was_known(facts: tuple[Any, ...], before: tuple[Any, ...], *, is_silent: bool) -> tuple[Any, ...]:
+def _with_known_facts(facts: tuple[Any, ...], before: tuple[Any, ...], *, is_silent: bool) -> tuple[Any, ...]:
     """The list loses the name and the sizes of a guest on a dead node."""
     kind, name, *between, cpus, memory, disk = facts
     sizes = before[8:] if is_silent else (cpus, memory, disk)
@@ -238,11 +238,11 @@ def _booted_at(guest: proxmox.Guest, known: datetime | None, started: datetime) 
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    """SQLite's driver gives times without their zone."""
+    """SQLite's driver returns times without a time zone."""
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _end(rows: Iterable[Row], started: datetime) -> None:
+def _end(rows: Iterable[MachineRow], started: datetime) -> None:
     if pks := [row.pk for row in rows]:
         VirtualMachine.objects.filter(pk__in=pks).update(gone_at=started)
 
@@ -266,10 +266,10 @@ def _create(cluster_id: str, guests: Collection[proxmox.Guest], offline: Collect
     )
 
 
-def _update(changes: list[tuple[Row, Change]], started: datetime) -> None:
+def _update(changes: list[tuple[MachineRow, Change]], started: datetime) -> None:
     """One statement, repeated by the driver: `bulk_update` takes ten times as long.
 
-    The status stays when somebody has asked for it directly since the rows were read.
+    The status stays when it was asked for directly since the rows were read.
     """
     if not changes:
         return
@@ -291,7 +291,7 @@ def _update(changes: list[tuple[Row, Change]], started: datetime) -> None:
     ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
-    # A machine that is off is at no address.
+    # A machine that is off has no addresses.
     off = [row.pk for row, change in changes if row.booted_at and not change.booted_at]
     if off:
         VirtualMachine.objects.filter(pk__in=off).update(addresses=[])

@@ -1,4 +1,4 @@
-"""Nodes and pools: a handful beside the machines."""
+"""The nodes and pools of a cluster, in their tables."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ def write(cluster_id: str, answer: proxmox.Resources, started: datetime, *, is_c
 
 
 def add_pools(cluster_id: str, names: set[str], started: datetime) -> None:
-    """Those that machines came into. One that is empty now, the next whole answer tells."""
+    """Add the pools that machines moved to. The next full answer tells which ones are empty."""
     if names:
         _write_pools(cluster_id, names, started, is_complete=False)
 

@@ -1,14 +1,14 @@
-"""Whether an answer can be believed about what it leaves out."""
+"""The shrink guard: whether machines that an answer lacks are taken for missing, or the answer for partial."""
 
 from collections.abc import Collection, Mapping
 
 from django.utils.translation import gettext_noop
 
 from clusters import proxmox
-from vms.inventory.machine_table import Row
+from vms.inventory.machine_table import MachineRow
 from vms.models import ClusterSync, Node
 
-# More than this share of the machines gone at once is taken for a partial answer. One of one or two may vanish.
+# An answer that lacks more than this share of the machines is suspicious. One machine may always vanish.
 SUSPICIOUS_LOSS = 0.3
 
 HINT = gettext_noop(
@@ -16,8 +16,10 @@ HINT = gettext_noop(
 )
 
 
-def of(answer: proxmox.Resources, state: ClusterSync, *, known: Mapping[int, Row], lost: Collection[Row]) -> str:
-    """Why not, in a sentence for people, or nothing. A person may have decided to believe it."""
+def check(
+    answer: proxmox.Resources, state: ClusterSync, *, known: Mapping[int, MachineRow], lost: Collection[MachineRow]
+) -> str:
+    """Why the answer is suspicious, in a sentence for people, or an empty string. A person may have accepted it."""
     if state.believe_down_to is not None and len(answer.guests) >= state.believe_down_to:
         return ""
     present = sum(row.is_present for row in known.values())

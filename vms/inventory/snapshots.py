@@ -10,13 +10,13 @@ LAST_SECOND = 253_402_300_799  # of the year 9999
 
 
 def write_snapshots(machine: int, listed: proxmox.Snapshots) -> None:
-    """Make the rows of a machine, by its primary key, say what the list says. Called in a transaction."""
+    """Make the rows of a machine, given by its primary key, equal to the list. Call it in a transaction."""
     known = {row.name: row for row in Snapshot.objects.filter(vm=machine)}
     for found in listed.all:
         facts = _facts(found)
         row = known.pop(found.name, None)
         if row is None:
-            # Whoever follows its task may be writing it down at this moment.
+            # The operation that saved it may be recording it at this moment.
             Snapshot.objects.update_or_create(vm_id=machine, name=found.name, defaults=facts)
         elif any(getattr(row, name) != value for name, value in facts.items()):
             Snapshot.objects.filter(pk=row.pk).update(**facts)

@@ -1,17 +1,17 @@
-"""What became of one read of a cluster."""
+"""The result of one sync of a cluster."""
 
 from dataclasses import dataclass
 
 from vms.models import SyncRun
 
-Result = SyncRun.Outcome
+Outcome = SyncRun.Outcome
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """In machines. `problem` is empty when the answer was taken over whole.
+class SyncResult:
+    """Numbers of machines. `problem` is empty when the whole answer was applied.
 
-    `lacking` counts those that the answer lacks newly missing or not, when it was compared.
+    `lacking` counts the machines that the answer lacks, newly missing or not.
     """
 
     seen: int = 0
@@ -20,13 +20,13 @@ class Outcome:
     missing: int = 0
     gone: int = 0
     problem: str = ""
-    result: Result = Result.OK
+    outcome: Outcome = Outcome.OK
     lacking: int = 0
 
     @property
     def failed(self) -> bool:
-        """Whether there was no answer. One that is not believed is an answer."""
-        return self.result == Result.FAILED
+        """Whether the cluster did not answer. A suspicious answer is an answer."""
+        return self.outcome == Outcome.FAILED
 
     @property
     def is_news(self) -> bool:

@@ -1,28 +1,28 @@
-"""What each read of a cluster brought, for the admin; and what is kept no longer."""
+"""The history of syncs, for the admin, and how long it is kept."""
 
 from datetime import datetime, timedelta
 
 from django.db.models import F
 from django.utils import timezone
 
-from vms.inventory.sync_result import Outcome
+from vms.inventory.sync_result import SyncResult
 from vms.models import Assignment, Node, Pool, SyncRun, VirtualMachine
 
-# Machines, nodes and pools that are gone are kept so long.
+# How long machines, nodes and pools that are gone are kept.
 GONE_KEPT = timedelta(days=30)
 
 COUNTS = ("created", "changed", "missing", "gone")
 
 
-def note(cluster_id: str, outcome: Outcome, *, at: datetime, milliseconds: int) -> None:
-    """A row for it; of those in a row that brought nothing new, one row with their number."""
-    same = {"outcome": outcome.result, "problem": outcome.problem[:300], "seen": outcome.seen}
+def record(cluster_id: str, result: SyncResult, *, at: datetime, milliseconds: int) -> None:
+    """Add a row for this sync. Consecutive syncs without changes share one row, which counts them."""
+    same = {"outcome": result.outcome, "problem": result.problem[:300], "seen": result.seen}
     runs = SyncRun.objects.filter(cluster_id=cluster_id).values("pk", *same, *COUNTS)
-    latest = None if outcome.is_news else runs.first()
+    latest = None if result.is_news else runs.first()
     if latest and _is_like(latest, same):
         SyncRun.objects.filter(pk=latest["pk"]).update(runs=F("runs") + 1, last_at=at, milliseconds=milliseconds)
         return
-    counts = {name: getattr(outcome, name) for name in COUNTS}
+    counts = {name: getattr(result, name) for name in COUNTS}
     SyncRun.objects.create(cluster_id=cluster_id, first_at=at, last_at=at, milliseconds=milliseconds, **same, **counts)
 
 
@@ -31,10 +31,10 @@ def _is_like(latest: dict[str, object], same: dict[str, object]) -> bool:
 
 
 def prune() -> int:
-    """Delete what is too old to matter. A machine stays as long as somebody holds it."""
+    """Delete what is too old to matter. A machine stays while it is assigned."""
     now = timezone.now()
-    held = Assignment.objects.live().values("vm")
-    old = VirtualMachine.objects.filter(gone_at__lt=now - GONE_KEPT).exclude(pk__in=held)
+    assigned = Assignment.objects.live().values("vm")
+    old = VirtualMachine.objects.filter(gone_at__lt=now - GONE_KEPT).exclude(pk__in=assigned)
     deleted = int(SyncRun.objects.prune(before=now - SyncRun.KEPT)) + int(old.delete()[0])
     for model in (Node, Pool):
         deleted += model._default_manager.filter(missing_since__lt=now - GONE_KEPT).delete()[0]

@@ -1,4 +1,4 @@
-"""How the inventory of each cluster is kept up to date, and what it has besides machines."""
+"""Syncs: when each cluster is read, what came of it, and its nodes and pools."""
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
@@ -14,14 +14,14 @@ from clusters.models import Cluster
 
 
 class ClusterSync(models.Model):
-    """When a cluster's machines were last read, when they are read next, and how much at once is asked of it."""
+    """When a cluster is synced, and how many operations at a time it gets."""
 
     LEASE = timedelta(seconds=45)
-    # So many failures in a row open the breaker: the cluster is then tried ever more seldom.
-    BREAKER = 3
-    LONGEST_PAUSE = timedelta(minutes=5)
-    # Whoever has a machine there may have it asked again, but all of them together no more often than this.
-    SELDOM = timedelta(seconds=15)
+    # So many failures in a row open the breaker: each further failure doubles the delay of the next sync.
+    BREAKER_FAILURES = 3
+    MAX_DELAY = timedelta(minutes=5)
+    # How often the people who have machines there, all together, may request a sync.
+    MIN_REQUEST_INTERVAL = timedelta(seconds=15)
 
     cluster = models.OneToOneField(
         Cluster,
@@ -98,26 +98,26 @@ class ClusterSync(models.Model):
         return timedelta(seconds=self.interval or settings.SYNC_INTERVAL)
 
     @property
-    def is_broken(self) -> bool:
+    def is_breaker_open(self) -> bool:
         """Whether the breaker is open."""
-        return self.failures >= self.BREAKER
+        return self.failures >= self.BREAKER_FAILURES
 
     @property
-    def is_being_read(self) -> bool:
-        """Whether somebody has the turn, and has not ended it."""
+    def is_syncing(self) -> bool:
+        """Whether a worker has claimed the sync and has not finished it."""
         return self.asked_at is not None and self.due_at == self.asked_at + self.LEASE
 
     @property
-    def pause(self) -> timedelta:
-        """Until the next read: the interval, and ever longer while the cluster does not answer."""
-        doubled: timedelta = self.every * 2 ** min(max(0, self.failures - self.BREAKER + 1), 10)
-        return max(self.every, min(doubled, self.LONGEST_PAUSE))
+    def delay(self) -> timedelta:
+        """Until the next sync: the interval, doubled with each failure once the breaker is open."""
+        doubled: timedelta = self.every * 2 ** min(max(0, self.failures - self.BREAKER_FAILURES + 1), 10)
+        return max(self.every, min(doubled, self.MAX_DELAY))
 
     @classmethod
     def claim(cls, cluster_id: str, now: datetime) -> int:
-        """Take the next turn of a cluster if it is due; 0 when it is not. Any number of workers may ask.
+        """Claim the sync of a cluster if it is due, and return the attempt's number; 0 when it is not due.
 
-        The number fences off whoever had the turn before: what he writes later is not taken over.
+        Any number of workers may call it. A sync with an older number writes nothing.
         """
         cls.objects.get_or_create(cluster_id=cluster_id, defaults={"due_at": now})
         due = cls.objects.filter(cluster_id=cluster_id, due_at__lte=now)
@@ -127,34 +127,34 @@ class ClusterSync(models.Model):
 
     @classmethod
     def schedule_next(cls, cluster_id: str, *, attempt: int, failed: bool = False) -> None:
-        """End this turn."""
+        """Finish this attempt."""
         row = cls.objects.filter(cluster_id=cluster_id, attempt=attempt).first()
         if row is None:
             return
         row.failures = row.failures + 1 if failed else 0
         cls.objects.filter(cluster_id=cluster_id, attempt=attempt).update(
-            failures=row.failures, due_at=timezone.now() + row.pause
+            failures=row.failures, due_at=timezone.now() + row.delay
         )
 
-    def believe_last_answer(self) -> int | None:
-        """A person takes an answer that is doubted as it is. Returns how many machines it had; None for no doubt."""
+    def accept_last_answer(self) -> int | None:
+        """Accept a suspicious answer. Returns how many machines it had; None when the last one was not suspicious."""
         last = SyncRun.objects.filter(cluster_id=self.cluster_id).first()
         if last is None or last.outcome != SyncRun.Outcome.SUSPICIOUS:
             return None
         ClusterSync.objects.filter(pk=self.pk).update(believe_down_to=last.seen)
-        ClusterSync.hurry(self.cluster_id)
+        ClusterSync.request_sync(self.cluster_id)
         return int(last.seen)
 
     @classmethod
-    def hurry_seldom(cls, cluster_id: str) -> bool:
-        """The same when it was not asked just now, and is not going to be: false where it was."""
+    def request_sync_throttled(cls, cluster_id: str) -> bool:
+        """Request a sync, unless there was one just now or one is due. Returns whether it was requested."""
         now = timezone.now()
-        lately = Q(asked_at__gt=now - cls.SELDOM) | Q(due_at__lte=now)
-        return bool(cls.objects.filter(cluster_id=cluster_id).exclude(lately).update(due_at=now))
+        is_recent = Q(asked_at__gt=now - cls.MIN_REQUEST_INTERVAL) | Q(due_at__lte=now)
+        return bool(cls.objects.filter(cluster_id=cluster_id).exclude(is_recent).update(due_at=now))
 
     @classmethod
-    def hurry(cls, cluster_id: str) -> None:
-        """Read it as soon as possible, whatever the breaker says."""
+    def request_sync(cls, cluster_id: str) -> None:
+        """Make the sync due at once, even while the breaker is open."""
         cls.objects.update_or_create(cluster_id=cluster_id, defaults={"due_at": timezone.now()})
 
 
@@ -164,7 +164,7 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
 
 
 class SyncRun(models.Model):
-    """Reads of a cluster. Those in a row that brought nothing new are one row, with their number."""
+    """Syncs of a cluster. Consecutive ones without changes share one row, which counts them."""
 
     class Outcome(models.TextChoices):
         OK = "ok", gettext_lazy("taken over")
@@ -213,7 +213,7 @@ class NodeQuerySet(models.QuerySet["Node"]):
 
 
 class Node(models.Model):
-    """A node of a cluster, as the list of its resources says."""
+    """A node, as the cluster's list of resources describes it."""
 
     cluster = models.ForeignKey(
         Cluster,
@@ -241,7 +241,7 @@ class Node(models.Model):
 
 
 class Pool(models.Model):
-    """A pool of a cluster that the portal may see, or that one of its machines is in."""
+    """A pool that the portal may see, or that one of the cluster's machines is in."""
 
     cluster = models.ForeignKey(
         Cluster,

@@ -60,7 +60,7 @@ def _not_answered(operation: Operation, error: proxmox.ProxmoxError) -> None:
         return
     operation.finish(State.FAILED, error.plain, expected=operation.state)
     if isinstance(error, proxmox.NotFound):
-        ClusterSync.hurry(operation.cluster_id)  # it was moved or deleted: soon the row knows where it is
+        ClusterSync.request_sync(operation.cluster_id)  # it was moved or deleted: soon the row knows where it is
 
 
 def _is_still_allowed(operation: Operation) -> bool:

@@ -97,7 +97,7 @@ def clusters(request: AuthenticatedHttpRequest) -> HttpResponse:
 def sync_now(request: HttpRequest, cluster_id: str) -> HttpResponse:
     """Let a worker read the cluster as soon as possible. Nothing is sent from here."""
     cluster = get_object_or_404(Cluster.objects.active(), cluster_id=cluster_id)
-    ClusterSync.hurry(cluster.cluster_id)
+    ClusterSync.request_sync(cluster.cluster_id)
     if not _worker(timezone.now()):
         messages.info(request, _("%(name)s will be synced as soon as a worker is running.") % {"name": cluster.name})
     query = urlencode({"asked": cluster.cluster_id, "at": int(timezone.now().timestamp() * 1000)})
@@ -202,7 +202,7 @@ def _state_of(count: int, status: str) -> str:
 
 
 def _breaker(sync: ClusterSync | None) -> str:
-    if sync and sync.is_broken:
+    if sync and sync.is_breaker_open:
         return _("open: %(failures)s failures in a row, so the portal tries less often") % {"failures": sync.failures}
     return _("closed")
 
@@ -213,7 +213,7 @@ def _next_try(facts: Facts, now: datetime) -> str:
         return _("as soon as a worker is free")
     if facts.answers:
         return _("every %(seconds)s s") % {"seconds": f"{facts.every.total_seconds():.0f}"}
-    if sync.is_being_read or sync.due_at <= now:
+    if sync.is_syncing or sync.due_at <= now:
         return _("now")
     return _("at %(time)s") % {"time": f"{timezone.localtime(sync.due_at):%H:%M:%S}"}
 
@@ -235,7 +235,7 @@ def _end_words(end: CredentialEnd) -> str:
 def _asked(facts: Facts, asked_at: datetime) -> str:
     """First somebody wants it, then a worker has the turn, and then there is a result."""
     sync = facts.sync
-    if sync is None or sync.asked_at is None or sync.asked_at < asked_at or sync.is_being_read:
+    if sync is None or sync.asked_at is None or sync.asked_at < asked_at or sync.is_syncing:
         return _("Syncing…")
     return _("The cluster responded just now.") if facts.answers else _("The cluster did not respond just now.")
 

@@ -24,7 +24,7 @@ def ask_again(request: AuthenticatedHttpRequest, cluster_id: str) -> HttpRespons
     """Whoever has a machine there lets a worker read the cluster soon. Nothing is sent from here."""
     his = Cluster.objects.active().filter(machines__in=lookups.visible_to(request.user)).distinct()
     cluster = get_object_or_404(his, cluster_id=cluster_id)
-    if ClusterSync.hurry_seldom(cluster.cluster_id):
+    if ClusterSync.request_sync_throttled(cluster.cluster_id):
         text = _("Trying to reach %(name)s again. This page updates when it responds.")
     else:
         text = _("The portal tried %(name)s a moment ago. This page updates when it responds.")

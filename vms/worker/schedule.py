@@ -36,9 +36,9 @@ def end_dead_consoles() -> None:
 PERIODIC_JOBS = {
     periodic.name: periodic
     for periodic in (
-        PeriodicJob("look closer at machines", timedelta(seconds=15), tasks.look_closer_everywhere),
+        PeriodicJob("look closer at machines", timedelta(seconds=15), tasks.enqueue_details),
         PeriodicJob("prepare freed machines", timedelta(seconds=5), preparation.sweep),
-        PeriodicJob("ask clusters for facts", timedelta(minutes=5), tasks.ask_facts_everywhere),
+        PeriodicJob("ask clusters for facts", timedelta(minutes=5), tasks.enqueue_facts),
         PeriodicJob("forget old readings", timedelta(hours=1), inventory.prune),
         PeriodicJob("forget finished jobs", timedelta(minutes=10), backends.forget_finished),
         PeriodicJob("end dead consoles", timedelta(seconds=30), end_dead_consoles),

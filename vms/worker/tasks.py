@@ -100,17 +100,17 @@ def sync(cluster_id: str, attempt: int) -> None:
 def look_closer(cluster_id: str) -> None:
     """Ask for the details of a few machines."""
     if config := _active(cluster_id):
-        inventory.look_closer(config)
+        inventory.read_details(config)
 
 
 @job(queue="clusters")
 def ask_facts(cluster_id: str) -> None:
     """Ask a cluster for what changes seldom."""
     if config := _active(cluster_id):
-        inventory.ask_facts(config)
+        inventory.read_facts(config)
 
 
-def look_closer_everywhere() -> None:
+def enqueue_details() -> None:
     """A job for each cluster that answers and has machines whose details are due: one that hangs delays no other."""
     due = inventory.clusters_with_details_due()
     for config in registry.clusters():
@@ -118,7 +118,7 @@ def look_closer_everywhere() -> None:
             look_closer.enqueue(config.cluster_id)
 
 
-def ask_facts_everywhere() -> None:
+def enqueue_facts() -> None:
     for config in registry.clusters():
         ask_facts.enqueue(config.cluster_id)
 

@@ -71,9 +71,9 @@ def test_figures_that_make_no_sense_are_refused(lena: Client, building_a: Lab, w
     assert ClusterSync.objects.get().interval is None
 
 
-def test_read_now_makes_it_due_whatever_the_breaker_says(lena: Client, building_a: Lab):
+def test_sync_now_makes_it_due_whatever_the_breaker_says(lena: Client, building_a: Lab):
     ClusterSync.objects.update(due_at=timezone.now() + timedelta(minutes=5), failures=9)
-    assert "1 cluster is read next" in act(lena, "read_now", building_a)
+    assert "1 cluster is read next" in act(lena, "sync_now", building_a)
     assert ClusterSync.claim("building-a", timezone.now())
 
 
@@ -81,7 +81,7 @@ def test_a_person_can_believe_what_the_portal_doubts(lena: Client, building_a: L
     answer(building_a, row(101), *NODES)
     building_a.sync()
     assert "Believe the last answer" in ClusterSync.objects.get().notice
-    assert "at least 1 machine." in act(lena, "believe", building_a)
+    assert "at least 1 machine." in act(lena, "accept_last_answer", building_a)
     for _ in range(3):
         building_a.sync()
     assert gone(building_a) == [102, 103, 104]
@@ -89,7 +89,7 @@ def test_a_person_can_believe_what_the_portal_doubts(lena: Client, building_a: L
 
 
 def test_what_is_not_doubted_needs_no_belief(lena: Client, building_a: Lab):
-    assert "was not doubted" in act(lena, "believe", building_a)
+    assert "was not doubted" in act(lena, "accept_last_answer", building_a)
     assert ClusterSync.objects.get().believe_down_to is None
 
 
@@ -97,7 +97,7 @@ def test_who_only_looks_may_look_and_decides_nothing(otto: Client, building_a: L
     assert b"building-a" in otto.get(page("clustersync_changelist")).content.lower()
     answer(building_a, *NODES)
     building_a.sync()
-    act(otto, "believe", building_a)
+    act(otto, "accept_last_answer", building_a)
     otto.post(page("clustersync_change", "building-a"), {"interval": 3})
     found = ClusterSync.objects.get()
     assert (found.believe_down_to, found.interval) == (None, None)

@@ -32,7 +32,7 @@ FACTS: dict[str, tuple[Callable[[Guest], None], Any]] = {
 FOUR = [row(101), row(102), row(103, type="lxc"), row(104)]
 
 
-def is_whole(lab: Lab) -> bool:
+def is_full_read(lab: Lab) -> bool:
     """Whether a read looks at everything, as at the nodes that it knows."""
     with queries() as seen:
         lab.sync()
@@ -42,12 +42,12 @@ def is_whole(lab: Lab) -> bool:
 def sync_elsewhere(lab: Lab) -> None:
     """A read by another process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(last_read, "_memories", {})
+        patch.setattr(last_read, "_last_reads", {})
         lab.sync()
 
 
 def test_a_second_read_looks_only_at_what_differs(building_a: Lab):
-    assert not is_whole(building_a)
+    assert not is_full_read(building_a)
 
 
 def test_it_tells_how_many_machines_there_are(building_a: Lab):
@@ -64,7 +64,7 @@ def test_it_reads_no_machine_that_is_as_before(building_a: Lab):
 def test_it_sees_that_a_fact_changed(building_a: Lab, column: str):
     change, expected = FACTS[column]
     change(building_a.pve.guest(101))
-    assert not is_whole(building_a)
+    assert not is_full_read(building_a)
     assert getattr(building_a.machine(101), column) == expected
 
 
@@ -77,7 +77,7 @@ def test_it_sees_another_state_of_high_availability(building_a: Lab):
     answer(building_a, *FOUR, *NODES)
     building_a.sync()
     answer(building_a, row(101, hastate="started"), *FOUR[1:], *NODES)
-    assert not is_whole(building_a)
+    assert not is_full_read(building_a)
     assert building_a.machine(101).ha_state == "started"
 
 
@@ -85,7 +85,7 @@ def test_it_sees_that_a_machine_came_into_a_pool(building_a: Lab):
     answer(building_a, row(101, pool="labs"), *FOUR[1:], *NODES)
     building_a.sync()
     answer(building_a, row(101, pool="new"), *FOUR[1:], *NODES)
-    assert not is_whole(building_a)
+    assert not is_full_read(building_a)
     assert building_a.machine(101).pool == "new"
     assert Pool.objects.filter(name="new", missing_since=None).exists()
 
@@ -94,7 +94,7 @@ def test_it_sees_another_start(building_a: Lab):
     answer(building_a, row(101, status="running", uptime=5000), *FOUR[1:], *NODES)
     building_a.sync()
     answer(building_a, row(101, status="running", uptime=10), *FOUR[1:], *NODES)
-    assert not is_whole(building_a)
+    assert not is_full_read(building_a)
     assert building_a.machine(101).booted_at > ago(seconds=60)
 
 
@@ -144,7 +144,7 @@ def test_after_a_minute_everything_is_looked_at(building_a: Lab, monkeypatch: py
     VirtualMachine.objects.filter(vmid=101).update(name="by hand")
     building_a.sync()
     assert building_a.machine(101).name == "by hand"
-    monkeypatch.setattr(last_read, "LIFE", 0.0)
+    monkeypatch.setattr(last_read, "FULL_READ_EVERY", 0.0)
     building_a.sync()
     assert building_a.machine(101).name == "net-01"
 
@@ -155,18 +155,18 @@ def test_reads_in_between_make_the_minute_no_longer(building_a: Lab):
     after = last_read.recall(building_a.config)
     assert known
     assert after
-    assert (after is known, after.whole_at) == (False, known.whole_at)
+    assert (after is known, after.full_at) == (False, known.full_at)
 
 
 def test_a_status_that_was_asked_for_is_corrected_before_that(building_a: Lab):
     building_a.machine(101).observe("running", at=timezone.now() - 2 * inventory.LIST_LAG)
-    assert not is_whole(building_a)
+    assert not is_full_read(building_a)
     assert building_a.machine(101).status == "stopped"
 
 
 def test_a_read_by_another_worker_in_between(building_a: Lab):
     sync_elsewhere(building_a)
-    assert is_whole(building_a)
+    assert is_full_read(building_a)
 
 
 def test_what_another_worker_wrote_is_not_taken_for_known(building_a: Lab):
@@ -196,30 +196,30 @@ def test_a_read_by_another_worker_meanwhile(building_a: Lab, monkeypatch: pytest
 @pytest.mark.parametrize("state", [{"notice": "in doubt"}, {"quorate": False}, {"believe_down_to": 4}])
 def test_a_doubt(building_a: Lab, state: dict[str, Any]):
     ClusterSync.objects.update(**state)
-    assert is_whole(building_a)
+    assert is_full_read(building_a)
 
 
 def test_a_failure(building_a: Lab):
     building_a.pve.faults.reply(LIST, status=500)
     building_a.sync()
     building_a.pve.faults.clear()
-    assert is_whole(building_a)
+    assert is_full_read(building_a)
 
 
 def test_another_credential(building_a: Lab):
     Cluster.objects.filter(pk=building_a.row.pk).update(credential_version=99)
-    assert is_whole(building_a)
+    assert is_full_read(building_a)
 
 
 def test_another_database(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(connection.settings_dict, "NAME", "another")
-    assert is_whole(building_a)
+    assert is_full_read(building_a)
 
 
 def test_a_read_that_could_not_be_written_is_not_remembered(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
     building_a.pve.guest(101).name = "renamed"
     with monkeypatch.context() as patch:
-        patch.setattr(sync_runs, "note", lambda *args, **others: 1 / 0)
+        patch.setattr(sync_runs, "record", lambda *args, **others: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             building_a.sync()
     building_a.sync()
@@ -251,6 +251,6 @@ def test_a_cluster_that_was_deleted_is_forgotten(building_a: Lab):
 
 
 def test_what_is_too_old_to_be_used_is_forgotten(building_a: Lab, building_b: Lab, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(last_read, "LIFE", 0.0)
+    monkeypatch.setattr(last_read, "FULL_READ_EVERY", 0.0)
     building_a.sync()
-    assert len(last_read._memories) == 1
+    assert len(last_read._last_reads) == 1

@@ -119,4 +119,4 @@ def test_a_cluster_has_a_deadline_of_its_own(building_a: Lab, settings: Any):
 
 @pytest.mark.parametrize(("failures", "pause"), [(0, 15), (1, 15), (2, 15), (3, 30), (4, 60), (5, 120), (50, 300)])
 def test_a_cluster_that_fails_three_times_is_asked_ever_more_seldom(failures: int, pause: int):
-    assert ClusterSync(failures=failures).pause == timedelta(seconds=pause)
+    assert ClusterSync(failures=failures).delay == timedelta(seconds=pause)

@@ -1,4 +1,4 @@
-"""How clusters are read, in the admin."""
+"""Syncs and nodes in the admin."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -13,7 +13,7 @@ from vms.models import ClusterSync, Node, SyncRun
 
 @admin.register(ClusterSync)
 class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
-    """How often a cluster is read is changed here; the rest is looked at."""
+    """The interval, the deadline and the limits of a cluster are set here; the rest is read-only."""
 
     list_display = ("cluster", "synced_at", "seconds_between", "milliseconds", "failures", "quorate", "told")
     list_filter = (("notice", admin.EmptyFieldListFilter), "quorate")
@@ -27,7 +27,7 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
         "cluster", "synced_at", "asked_at", "due_at", "milliseconds", "failures", "quorate", "told",
         "believe_down_to",
     )  # fmt: skip
-    actions = ("read_now", "believe")
+    actions = ("sync_now", "accept_last_answer")
 
     def has_change_permission(self, request: HttpRequest, obj: ClusterSync | None = None) -> bool:
         return request.user.has_perm("vms.change_clustersync")
@@ -41,17 +41,17 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
         return telling.told(sync.notice)
 
     @admin.action(description=gettext_lazy("Read now"), permissions=["change"])
-    def read_now(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
+    def sync_now(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
         for sync in queryset:
-            ClusterSync.hurry(sync.cluster_id)
+            ClusterSync.request_sync(sync.cluster_id)
         text = ngettext("%(n)d cluster is read next.", "%(n)d clusters are read next.", len(queryset))
         messages.success(request, text % {"n": len(queryset)})
 
     @admin.action(description=gettext_lazy("Believe the last answer"), permissions=["change"])
-    def believe(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
-        """The next one is believed about what it leaves out, if it does not list even less."""
+    def accept_last_answer(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
+        """Machines that the next answer lacks are taken for missing, unless it lists even fewer machines."""
         for sync in queryset.select_related("cluster"):
-            seen = sync.believe_last_answer()
+            seen = sync.accept_last_answer()
             if seen is None:
                 messages.info(
                     request,
