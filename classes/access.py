@@ -140,7 +140,7 @@ def _sets_looked_after(person: int) -> QuerySet[Any, Any]:
 
 
 def _asking_for_help(person: int) -> QuerySet[Any, Any]:
-    asking: QuerySet[Any, Any] = HelpRequest.objects.for_steward(person).order_by().values("pk")
+    asking: QuerySet[Any, Any] = HelpRequest.objects.for_manager(person).order_by().values("pk")
     return asking
 
 

@@ -4,6 +4,7 @@ import zoneinfo
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator, URLValidator
@@ -64,11 +65,10 @@ class LabClassQuerySet(models.QuerySet["LabClass"]):
 
     def joined_by(self, user: "User | AnonymousUser") -> Self:
         """Those that he takes part in now."""
-        from classes.models.people import Membership  # noqa: PLC0415 - they know each other
-
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        return self.filter(Exists(Membership.objects.joined().filter(lab_class=OuterRef("pk"), user=user.pk)))
+        joined = apps.get_model("classes", "Membership").objects.joined()
+        return self.filter(Exists(joined.filter(lab_class=OuterRef("pk"), user=user.pk)))
 
 
 class LabClass(models.Model):

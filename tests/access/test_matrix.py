@@ -66,7 +66,7 @@ def everything(self: Any, user: Any) -> Any:
     return self.all()
 
 
-@pytest.mark.parametrize("verb", ["visible_to", "operable_by", "described_by"])
+@pytest.mark.parametrize("verb", ["visible_to", "operable_by", "managed_by"])
 def test_a_filter_that_lets_everything_through_is_noticed(world: World, monkeypatch: Any, verb: str):
     monkeypatch.setattr(VirtualMachineQuerySet, verb, everything)
     assert any(matrix.complaints(world, f"{MACHINE}{page}") for page in ("", "<slug:action>/", "note/"))

@@ -25,7 +25,7 @@ from tests.labs import Lab, queries
 from tests.vms.consoles import Portal, Viewer, end_of, permit, portal
 from vms.console import closing
 from vms.models import Assignment, ClusterGrant, ConsoleSession, MachineSet, VirtualMachine
-from vms.models.consoles import Standing
+from vms.models.consoles import ConsoleStatus
 
 __all__ = ["portal"]
 
@@ -226,7 +226,7 @@ def test_a_look_is_one_query_however_many_consoles_there_are(building_a: Lab, an
         ConsoleSession.begin(machine, user=User.objects.create(username=f"p{n}"), mode="view") for n in range(consoles)
     ]
     with queries() as asked:
-        found = ConsoleSession.objects.standings([row.pk for row in rows], {f"login-{n}" for n in range(consoles)})
+        found = ConsoleSession.objects.statuses([row.pk for row in rows], {f"login-{n}" for n in range(consoles)})
     assert (len(asked), len(found)) == (1, consoles)
 
 
@@ -234,7 +234,7 @@ def test_the_look_says_of_everybody_what_the_rules_say(building_a: Lab, ana: Use
     machine = building_a.give(102, ana)
     people = [ana, ben, auditor, join("lena", "Lab administrator"), User.objects.create_superuser("root")]
     opened = {person: ConsoleSession.begin(machine, user=person, mode="view") for person in people}
-    found = ConsoleSession.objects.standings([row.pk for row in opened.values()], set())
+    found = ConsoleSession.objects.statuses([row.pk for row in opened.values()], set())
     allowed = [VirtualMachine.objects.operable_by(person).filter(pk=machine.pk).exists() for person in people]
     assert [found[row.pk].may_stay for row in opened.values()] == allowed == [True, False, False, True, True]
 
@@ -247,7 +247,7 @@ class Looks:
 
     def __call__(self, keys: Any, logins: Any) -> Any:
         self.count += 1
-        standing = Standing("admin" if self.count == 3 else "", "", may_stay=True)
+        standing = ConsoleStatus("admin" if self.count == 3 else "", "", may_stay=True)
         return dict.fromkeys([*keys, *logins], standing)
 
 

@@ -274,7 +274,7 @@ def test_a_saved_snapshot_shows_that_a_lost_request_arrived(building_a: Lab, adm
 
 def test_who_was_held_up_before_the_call_sends_nothing(building_a: Lab, admin: User, monkeypatch: Any):
     operation = ask(building_a, 101, "start", admin)
-    monkeypatch.setattr(Operation, "is_held_for", lambda self, seconds: False)
+    monkeypatch.setattr(Operation, "is_leased_for", lambda self, seconds: False)
     carry_out()
     operation.refresh_from_db()
     assert (operation.state, building_a.commands()) == (State.FAILED, 0)
@@ -286,9 +286,9 @@ def test_the_lease_is_over_by_a_clock_that_goes_on_while_a_process_is_stopped(
 ):
     operation = ask(building_a, 101, "start", admin)
     assert operation.claim(timezone.now())
-    assert operation.is_held_for(12)
+    assert operation.is_leased_for(12)
     monkeypatch.setattr("vms.models.operations.time.monotonic", lambda: 1e12)
-    assert not operation.is_held_for(0)
+    assert not operation.is_leased_for(0)
 
 
 # Waiting

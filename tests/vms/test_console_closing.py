@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from accounts.models import User
 from vms.console import closing
 from vms.models import ConsoleSession
-from vms.models.consoles import Standing
+from vms.models.consoles import ConsoleStatus
 
 
 @pytest.fixture
@@ -90,26 +90,28 @@ def test_what_was_said_while_it_slept_is_asked_no_more(moment: SimpleNamespace, 
 @pytest.mark.parametrize(
     ("standing", "is_logged_in", "ends"),
     [
-        (Standing("", "p", may_stay=True), True, False),
-        (Standing("", "p", may_stay=True), False, True),
-        (Standing("", "p", may_stay=False), True, True),
-        (Standing("admin", "p", may_stay=True), True, True),
-        (Standing("", "another", may_stay=True), True, True),
-        (Standing("", "P", may_stay=True), True, True),
-        (Standing("", None, may_stay=True), True, True),
+        (ConsoleStatus("", "p", may_stay=True), True, False),
+        (ConsoleStatus("", "p", may_stay=True), False, True),
+        (ConsoleStatus("", "p", may_stay=False), True, True),
+        (ConsoleStatus("admin", "p", may_stay=True), True, True),
+        (ConsoleStatus("", "another", may_stay=True), True, True),
+        (ConsoleStatus("", "P", may_stay=True), True, True),
+        (ConsoleStatus("", None, may_stay=True), True, True),
         (None, True, True),
     ],
 )
 @pytest.mark.parametrize("others", [0, 1])
 def test_what_ends_a_console(
-    monkeypatch: pytest.MonkeyPatch, standing: Standing | None, is_logged_in: bool, ends: bool, others: int
+    monkeypatch: pytest.MonkeyPatch, standing: ConsoleStatus | None, is_logged_in: bool, ends: bool, others: int
 ):
     mine, stays = visitor(), visitor()
-    rows = {mine.row.pk: standing, stays.row.pk: Standing("", "p", may_stay=True)}
+    rows = {mine.row.pk: standing, stays.row.pk: ConsoleStatus("", "p", may_stay=True)}
     stays.session_key = "other"
-    found: dict[Any, Any] = {pk: row for pk, row in rows.items() if row} | {"other": Standing("", "", may_stay=True)}
+    found: dict[Any, Any] = {pk: row for pk, row in rows.items() if row} | {
+        "other": ConsoleStatus("", "", may_stay=True)
+    }
     if is_logged_in:
-        found["key"] = Standing("", "", may_stay=True)
+        found["key"] = ConsoleStatus("", "", may_stay=True)
 
     async def apart(_work: Any, keys: list[Any], logins: set[str]) -> Any:
         assert (len(keys), logins) == (1 + others, {"key", "other"} if others else {"key"})

@@ -120,7 +120,7 @@ def test_a_console_may_stay_as_long_as_person_machine_and_cluster_may(
     row = ConsoleSession.begin(running, user=ana, mode="control")
 
     def may_stay() -> bool:
-        return ConsoleSession.objects.standings([row.pk], [])[row.pk].may_stay
+        return ConsoleSession.objects.statuses([row.pk], [])[row.pk].may_stay
 
     assert may_stay()
     ends()
@@ -197,9 +197,9 @@ def test_an_end_says_whose_console_of_which_machine_it_was(running: VirtualMachi
 
 def test_a_login_that_has_expired_is_not_in_force(ana: User, moment: SimpleNamespace):
     keys = {browser_of(ana).session.session_key for _ in range(2)}
-    assert set(ConsoleSession.objects.standings([], keys)) == keys
+    assert set(ConsoleSession.objects.statuses([], keys)) == keys
     Session.objects.filter(session_key=min(keys)).update(expire_date=moment.now)
-    assert set(ConsoleSession.objects.standings([], keys)) == {max(keys)}
+    assert set(ConsoleSession.objects.statuses([], keys)) == {max(keys)}
 
 
 def test_a_console_hides_no_operation_from_the_card(running: VirtualMachine, ana: User):

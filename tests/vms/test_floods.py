@@ -9,7 +9,7 @@ from accounts.models import User
 from tests.labs import Lab, queries
 from vms import operations
 from vms.models import Operation
-from vms.operations.requesting import go_on
+from vms.operations.requesting import request_next
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,7 @@ def test_what_comes_after_a_request_has_no_such_limit(building_a: Lab, ana: User
     now, machine = timezone.now(), building_a.give(101, ana)
     asked_before(ana, count=MOST)
     ended = {"state": Operation.State.DONE, "admitted_at": now, "finished_at": now}
-    go_on(Operation(vm=machine, action="rollback", snapshot="", then="start", requested_by=ana, **ended))
+    request_next(Operation(vm=machine, action="rollback", snapshot="", then="start", requested_by=ana, **ended))
     assert Operation.objects.open().get().action == "start"
 
 

@@ -117,7 +117,7 @@ def test_where_nobody_looks_after_the_machine_it_is_not_offered(
 
 
 def test_it_is_asked_only_so_often(as_ana: Client, hers: VirtualMachine, ana: User):
-    for _ in range(HelpRequest.MOST):
+    for _ in range(HelpRequest.MAX_REQUESTS):
         ask(as_ana, hers)
         HelpRequest.objects.all().close(by=ana)
     assert "several times in a few minutes" in text(ask(as_ana, hers))

@@ -40,7 +40,7 @@ def numbers(machines: Any) -> list[int]:
 def may(user: Any) -> tuple[list[int], list[int], list[int]]:
     """What somebody sees, operates and describes."""
     machines = VirtualMachine.objects
-    return numbers(machines.visible_to(user)), numbers(machines.operable_by(user)), numbers(machines.described_by(user))
+    return numbers(machines.visible_to(user)), numbers(machines.operable_by(user)), numbers(machines.managed_by(user))
 
 
 def test_a_steward_sees_operates_and_describes_all_of_his_set(networks: MachineSet, ana: User):

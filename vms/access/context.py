@@ -44,7 +44,7 @@ def context_for(machine: VirtualMachine, *, person: User | None = None, snapshot
         open_operation,
         person,
         may_operate=may_operate,
-        manages=this.described_by(person).exists(),
+        manages=this.managed_by(person).exists(),
         is_granted=_is_granted(machine, person),
         pool_is_granted=may_operate or not _outside_granted_pools(this),
         snapshot=snapshot,
@@ -56,9 +56,9 @@ def contexts_for(machines: Iterable[VirtualMachine], *, person: User, snapshot: 
     machines = list(machines)
     keys = {machine.pk for machine in machines}
     wanted = VirtualMachine.objects.filter(pk__in=keys)
-    operable, managed, granted = _keys(wanted.operable_by(person)), _keys(wanted.described_by(person)), set()
+    operable, managed, granted = _keys(wanted.operable_by(person)), _keys(wanted.managed_by(person)), set()
     if restricted := [one.pk for one in machines if one.cluster.is_restricted]:
-        granted = _keys(wanted.filter(ClusterGrant.lets(person.pk), pk__in=restricted))
+        granted = _keys(wanted.filter(ClusterGrant.allows(person.pk), pk__in=restricted))
     others = keys - operable  # operable machines are in granted pools
     outside = _outside_granted_pools(wanted.filter(pk__in=others)) if others else set()
     operates_all = person.is_staff and person.has_perm("vms.operate_virtualmachine")
@@ -82,11 +82,11 @@ def contexts_for(machines: Iterable[VirtualMachine], *, person: User, snapshot: 
 def _is_granted(machine: VirtualMachine, person: User) -> bool:
     if not machine.cluster.is_restricted or (person.is_staff and person.has_perm("vms.operate_virtualmachine")):
         return True
-    return bool(VirtualMachine.objects.filter(ClusterGrant.lets(person.pk), pk=machine.pk).exists())
+    return bool(VirtualMachine.objects.filter(ClusterGrant.allows(person.pk), pk=machine.pk).exists())
 
 
 def _outside_granted_pools(machines: QuerySet[VirtualMachine]) -> set[int]:
-    return _keys(machines.filter(ClusterGrant.out_of_place()))
+    return _keys(machines.filter(ClusterGrant.outside_granted_pools()))
 
 
 def _keys(machines: QuerySet[VirtualMachine]) -> set[int]:

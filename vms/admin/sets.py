@@ -69,6 +69,6 @@ class MachineSetAdmin(CheckedAutocomplete[MachineSet]):
 
     @admin.action(description=gettext_lazy("Take out machines that are gone"), permissions=["change"])
     def drop_gone(self, request: HttpRequest, queryset: QuerySet[MachineSet]) -> None:
-        dropped = sum(group.drop_gone() for group in queryset.filter(is_managed=False))
+        dropped = sum(group.remove_gone() for group in queryset.filter(is_managed=False))
         text = ngettext("%(n)d machine was taken out.", "%(n)d machines were taken out.", dropped)
         messages.success(request, text % {"n": dropped})

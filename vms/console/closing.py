@@ -15,7 +15,7 @@ from django.db import DatabaseError
 from vms.console.permissions import Visitor
 from vms.console.threads import apart
 from vms.models import ConsoleSession
-from vms.models.consoles import Standing
+from vms.models.consoles import ConsoleStatus
 
 logger = logging.getLogger("vms.console")
 
@@ -57,14 +57,14 @@ async def _ask() -> None:
 
 async def _look(visitors: list[Visitor]) -> None:
     logins = {visitor.session_key for visitor in visitors}
-    found = await apart(ConsoleSession.objects.standings, [visitor.row.pk for visitor in visitors], logins)
+    found = await apart(ConsoleSession.objects.statuses, [visitor.row.pk for visitor in visitors], logins)
     for visitor in visitors:
         standing = found.get(visitor.row.pk)
         if _has_to_end(visitor, standing, is_logged_in=visitor.session_key in found):
             _ending[visitor.row.pk] = standing.closed_by if standing else ""
 
 
-def _has_to_end(visitor: Visitor, standing: Standing | None, *, is_logged_in: bool) -> bool:
+def _has_to_end(visitor: Visitor, standing: ConsoleStatus | None, *, is_logged_in: bool) -> bool:
     if standing is None or standing.closed_by or not (standing.may_stay and is_logged_in):
         return True
     return standing.password != visitor.user.password

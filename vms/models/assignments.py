@@ -1,4 +1,4 @@
-"""Who holds which machine."""
+"""Assignments: who has which machine."""
 
 from datetime import datetime
 from typing import Any, ClassVar, Self
@@ -24,7 +24,7 @@ NOT_GRANTED = gettext_lazy(
 
 
 def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
-    """Refuse to delete a machine that is not ready for others: found again, it would be anybody's as it is."""
+    """Refuse to delete a machine that is not released: found again, it would go to anybody as it is."""
     not_ready = Q(ended_at=None) | Q(vm__gone_at=None)
     unreleased = list(sub_objs.defer(None).filter(not_ready, released_at=None))
     if unreleased:
@@ -34,7 +34,7 @@ def protect_live_assignments(collector: Any, field: Any, sub_objs: Any, using: s
 
 
 def protect_unreleased_machines(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
-    """Refuse to delete a person whose machines are not ready for others yet: nobody would know that they are not."""
+    """Refuse to delete a person with unreleased machines: nobody would know that they are not ready for others."""
     unreleased = list(sub_objs.defer(None).filter(released_at=None))
     if unreleased:
         raise ProtectedError(_("Release the machines of this person first."), set(unreleased))
@@ -46,7 +46,7 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         return self.filter(ended_at=None)
 
     def unreleased(self) -> Self:
-        """Those whose machine goes to nobody else: held, kept, or being prepared for the next person."""
+        """Assignments whose machine nobody else gets: live, kept, or being prepared for the next person."""
         return self.filter(released_at=None)
 
     def unprepared(self) -> Self:
@@ -56,10 +56,10 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         return self.unreleased().exclude(ended_at=None).alias(last_try=Subquery(last)).filter(last_try="failed")
 
     def end(self, *, kept_until: datetime | None = None) -> int:
-        """End those that last, and write it down. Returns how many: not those that somebody else just ended.
+        """End the live ones, with an audit record each. Returns how many, without those that somebody else just ended.
 
-        Their machines stay unreleased: `vms.preparation` releases them. What these people asked for and no cluster has
-        heard of is cancelled: the next holder's click is his own.
+        Their machines stay unreleased; `vms.preparation` releases them. Operations that these people requested and that
+        were not sent yet are cancelled.
         """
         now = timezone.now()
         with transaction.atomic():
@@ -67,16 +67,16 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
             ended = Assignment.objects.filter(pk__in=[row.pk for row in rows])
             ended.update(ended_at=now, kept_until=kept_until)
             theirs = ended.order_by().filter(user=OuterRef("requested_by"), vm=OuterRef("vm"))
-            Operation.objects.filter(Exists(theirs)).cancel_unsent(Operation.TAKEN)
+            Operation.objects.filter(Exists(theirs)).cancel_unsent(Operation.UNASSIGNED)
             audit.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
         return len(rows)
 
 
 class Assignment(models.Model):
-    """Somebody holds a machine. It is ended, not deleted.
+    """A machine is assigned to a person. An assignment is ended, not deleted.
 
-    Its end takes the machine from this person; its release lets somebody else have it. In between the machine is
-    kept for the person, or is being prepared for the next one. Until the release the database lets nobody have it.
+    Its end takes the machine from the person; its release makes the machine available to others. In between the
+    machine is kept for the person, or is being prepared for the next one, and the database lets nobody else have it.
     """
 
     vm = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""One action asked for many machines at once."""
+"""Batches: one action, requested for many machines at once."""
 
 import uuid
 from typing import Any, ClassVar, Self
@@ -17,13 +17,13 @@ from vms.models.sets import MachineSet
 
 State, Action = Operation.State, Operation.Action
 
-# What may be asked for many machines at once.
+# The actions that may be requested for many machines at once.
 FOR_MANY = (Action.START, Action.SHUTDOWN, Action.STOP, Action.ROLLBACK, Action.SNAPSHOT)
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
     def visible_to(self, user: User) -> Self:
-        """Those of sets that the person looks after now, and his own ones of no set. Staff who see machines: all."""
+        """Batches of groups that the person manages, and their own without a group. Staff who see operations: all."""
         if user.is_staff and user.has_perm("vms.view_operation"):
             return self
         return self.filter(
@@ -32,7 +32,7 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         )
 
     def counted(self) -> Self:
-        """With how many machines each has, and how many of them are done and open."""
+        """Annotated with the number of their machines, of finished and of open operations."""
         return self.annotate(
             item_count=Count("items"),
             done_count=Count("items", filter=Q(items__operation__state=State.DONE)),
@@ -41,7 +41,7 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
 
 class Batch(models.Model):
-    """A request for one operation on each of many machines. It holds no state: its operations tell how far it is."""
+    """A request for one operation on each of many machines. It has no state of its own: its operations have."""
 
     id = models.UUIDField(gettext_lazy("id"), primary_key=True, default=uuid.uuid4, editable=False)
     machine_set = models.ForeignKey(
@@ -81,7 +81,7 @@ class Batch(models.Model):
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Of all its machines, of those that are done, and of those that are not finished, if it came counted."""
+        """The numbers of its machines, of finished and of open operations, when it comes from `counted()`."""
         return getattr(self, "item_count", 0), getattr(self, "done_count", 0), getattr(self, "open_count", 0)
 
     @property
@@ -91,9 +91,9 @@ class Batch(models.Model):
         return f"{label} “{self.snapshot}”" if self.snapshot else label
 
     def cancel_waiting(self, *, by: User) -> int:
-        """Take back what still waits for its turn, but not what somebody else had asked for. Returns how many."""
+        """Cancel operations that wait for admission, except those that others had requested. Returns how many."""
         mine = self.items.values("operation")
-        # The state stands beside the keys, so that one that is let through at this moment is not taken back.
+        # The state is part of the condition, so that one that is admitted at this moment is not cancelled.
         waiting = Operation.objects.waiting().filter(pk__in=mine, requested_by=self.requested_by_id)
         outcome = Operation.CANCELLED_BY % {"name": by.get_username()}
         cancelled: int = waiting.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())

@@ -1,4 +1,4 @@
-"""Consoles that are open now, and the permits to open one. What was open is an `Operation` afterwards."""
+"""Open consoles, and grants to open one. A closed console is recorded as an `Operation`."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts.models import User
-from vms.models.machines import VirtualMachine, usable_by_each
+from vms.models.machines import VirtualMachine, usable_by_users_in
 from vms.models.operations import Operation
 
 
@@ -38,9 +38,9 @@ CLOSED_BY = gettext_noop("Closed by %(name)s.")
 
 
 class ConsoleGrant(models.Model):
-    """A permit to open one console once: good for this person, login, machine and mode, and for seconds.
+    """Allows this person to open one console, once, within seconds, with this login, machine and mode.
 
-    Neither the token nor the session's key can be told from what is stored.
+    Only hashes of the token and of the session key are stored.
     """
 
     LIFE = timedelta(seconds=20)
@@ -78,7 +78,7 @@ class ConsoleGrant(models.Model):
 
     @classmethod
     def redeem(cls, token: str, *, user: User, session_key: str) -> Self | None:
-        """Use it up. None when it is not his, of another login, used before, too old, or none at all."""
+        """Use a grant up. None when it is another person's or login's, was used, is too old, or does not exist."""
         now = timezone.now()
         mine = cls.objects.filter(token_hash=_hash(token), session_hash=_hash(session_key), user=user)
         if not mine.filter(used_at=None, created_at__gt=now - cls.LIFE).update(used_at=now):
@@ -90,8 +90,8 @@ def _hash(secret: str) -> str:
     return salted_hmac("vms.console", secret, algorithm="sha256").hexdigest()
 
 
-class Standing(NamedTuple):
-    """`password` is the account's as it is stored: another one ends its logins. None: the account is gone."""
+class ConsoleStatus(NamedTuple):
+    """`password` is the stored hash of the account: a changed one ends its logins. None: the account is gone."""
 
     closed_by: str
     password: str | None
@@ -99,37 +99,37 @@ class Standing(NamedTuple):
 
 
 def _may_stay() -> Case:
-    """As `operable_by` says it, of each console's person and machine."""
-    held = Q(vm__in=usable_by_each('"vms_consolesession"."user_id"'))
+    """What `operable_by` says, for the person and the machine of each console."""
+    usable = Q(vm__in=usable_by_users_in('"vms_consolesession"."user_id"'))
     operators = User.objects.with_perm("vms.operate_virtualmachine", backend=RIGHTS).filter(is_staff=True)
     is_there = Q(user__is_active=True, vm__gone_at=None, vm__cluster__is_active=True)
-    return Case(When((held | Q(user__in=operators)) & is_there, then=True), default=False)
+    return Case(When((usable | Q(user__in=operators)) & is_there, then=True), default=False)
 
 
 class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
     def alive(self) -> Self:
-        """Without those whose process died."""
+        """Without consoles whose process died."""
         return self.filter(leased_until__gt=timezone.now())
 
-    def standings(self, keys: Collection[uuid.UUID], logins: Collection[str]) -> dict[uuid.UUID | str, Standing]:
-        """How these consoles stand, and which of these sessions are in force still: one query, whoever wrote there."""
+    def statuses(self, keys: Collection[uuid.UUID], logins: Collection[str]) -> dict[uuid.UUID | str, ConsoleStatus]:
+        """The status of these consoles, and which of these login sessions are still valid, in one query."""
         consoles = self.filter(pk__in=keys).order_by()
         found = consoles.values_list(Cast("pk", TEXT), "closed_by_name", "user__password", _may_stay())
         sessions = Session.objects.filter(session_key__in=logins, expire_date__gt=timezone.now())
-        in_force = sessions.values_list("session_key", Value("", TEXT), Value("", TEXT), Value(value=True))
-        rows = found.union(in_force, all=True).order_by()  # Django 6.1 would take the model's, of other columns
-        return {key if key in logins else uuid.UUID(key): Standing(*rest) for key, *rest in rows}
+        valid = sessions.values_list("session_key", Value("", TEXT), Value("", TEXT), Value(value=True))
+        rows = found.union(valid, all=True).order_by()  # Django 6.1 would take the model's, of other columns
+        return {key if key in logins else uuid.UUID(key): ConsoleStatus(*rest) for key, *rest in rows}
 
     def end_dead(self) -> int:
-        """Write down the end of those whose process died. Returns how many."""
+        """Record the end of consoles whose process died. Returns how many."""
         dead = self.filter(leased_until__lte=timezone.now())
         return sum(row.end(gettext_noop("The portal's process ended."), at=row.leased_until) for row in dead)
 
 
 class ConsoleSession(models.Model):
-    """A console that is open now. It is deleted at its end, and an `Operation` written instead.
+    """An open console. At its end the row is deleted, and an `Operation` is written instead.
 
-    Its process renews the lease; what was not renewed is nobody's any more. A person has so many places, each once.
+    Its process renews the lease; a console without a renewed lease is dead. `place` is one of the slots of a person.
     """
 
     PER_PERSON = 2
@@ -172,18 +172,18 @@ class ConsoleSession(models.Model):
 
     @classmethod
     def begin(cls, machine: VirtualMachine, *, user: User, mode: str) -> Self | None:
-        """Take a free place of this person; None when there is none."""
+        """Open a console in a free slot of this person; None when there is none."""
         cls.objects.filter(user=user).end_dead()
-        for place in range(1, cls.PER_PERSON + 1):
+        for slot in range(1, cls.PER_PERSON + 1):
             try:
                 with transaction.atomic():
-                    return cls._begin_at(place, machine, user, mode)
+                    return cls._begin_in(slot, machine, user, mode)
             except IntegrityError:
                 continue
         return None
 
     @classmethod
-    def _begin_at(cls, place: int, machine: VirtualMachine, user: User, mode: str) -> Self:
+    def _begin_in(cls, slot: int, machine: VirtualMachine, user: User, mode: str) -> Self:
         found = cls(
             user=user,
             user_name=user.get_username(),
@@ -193,7 +193,7 @@ class ConsoleSession(models.Model):
             vm_name=machine.name,
             node=machine.node,
             mode=mode,
-            place=place,
+            place=slot,
             process=_this_process(),
             leased_until=timezone.now() + cls.LEASE,
         )
@@ -201,16 +201,16 @@ class ConsoleSession(models.Model):
         return found
 
     def renew(self) -> bool:
-        """False when somebody took it for dead."""
+        """Extend the lease. False when the console was recorded as dead."""
         return bool(ConsoleSession.objects.filter(pk=self.pk).update(leased_until=timezone.now() + self.LEASE))
 
     def close(self, *, by: User | AnonymousUser) -> bool:
-        """Have its process end it within seconds. False when somebody did so already, or it is over."""
+        """Ask its process to close it within seconds. False when somebody did so before, or it is closed."""
         open_now = ConsoleSession.objects.alive().filter(pk=self.pk, closed_by_name="")
         return bool(open_now.update(closed_by_name=by.get_username()))
 
     def end(self, outcome: str, *, at: datetime | None = None) -> bool:
-        """Write it down, once. False when that was done already."""
+        """Record its end, once. False when that was done before."""
         with transaction.atomic():
             row = ConsoleSession.objects.filter(pk=self.pk).select_for_update(of=("self",)).first()
             if row is None or not ConsoleSession.objects.filter(pk=self.pk).delete()[0]:

@@ -1,4 +1,4 @@
-"""Who may use which cluster, where using it needs a grant."""
+"""Grants: who may use a cluster that is restricted."""
 
 from typing import Any, ClassVar, Self
 
@@ -11,15 +11,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clusters.models import Cluster
+from vms.models.machines import VirtualMachine
 from vms.models.sets import MachineSet
 
 
 class ClusterGrantQuerySet(models.QuerySet["ClusterGrant"]):
-    def of_person(self, person: int) -> Self:
-        """His own, and those of the sets that he is steward or member of."""
-        stewarded = MachineSet.stewards.through.objects.filter(user=person).values("machineset")
+    def for_person(self, person: int) -> Self:
+        """Grants to this person, and to the groups that the person manages or is a member of."""
+        managed = MachineSet.stewards.through.objects.filter(user=person).values("machineset")
         joined = MachineSet.members.through.objects.filter(user=person).values("machineset")
-        return self.filter(Q(user=person) | Q(machine_set__in=stewarded) | Q(machine_set__in=joined))
+        return self.filter(Q(user=person) | Q(machine_set__in=managed) | Q(machine_set__in=joined))
 
     def covering(self, cluster: Any, pool: Any) -> Self:
         """Those that cover a pool of a cluster (by its ID); both may be references to an outer query."""
@@ -29,7 +30,7 @@ class ClusterGrantQuerySet(models.QuerySet["ClusterGrant"]):
 class ClusterGrant(models.Model):
     """A person, or everybody of a machine group, may use a cluster, or one pool of it. Administrators give grants.
 
-    A teacher who makes a class hands grants of his own on to its set; taking his takes those, too.
+    Teachers pass their own grants on to the groups of their classes; revoking theirs revokes those, too.
     """
 
     user = models.ForeignKey(
@@ -110,37 +111,39 @@ class ClusterGrant(models.Model):
         return f"{self.cluster.name}, {self.pool}" if self.pool else self.cluster.name
 
     def clean(self) -> None:
-        """A pool that the portal has never seen is a slip of the pen."""
+        """Refuse a pool that the portal has never seen: it is a typing error."""
         if self.pool and self.cluster_id and not self.cluster.pools.filter(name=self.pool).exists():
             raise ValidationError(
                 {"pool": _("The cluster has no pool with this name, or the portal lacks the privilege to see it.")}
             )
 
     @classmethod
-    def lets(cls, person: int) -> Q:
-        """Of machines: those whose cluster needs no grant, and those that he has one for. None that is out of place."""
-        own = cls.objects.of_person(person).covering(OuterRef("cluster_id"), OuterRef("pool"))
-        return (Q(cluster__is_restricted=False) | Q(Exists(own))) & ~cls.out_of_place()
+    def allows(cls, person: int) -> Q:
+        """A condition on machines: the person may use their cluster and pool, and so may their class."""
+        own = cls.objects.for_person(person).covering(OuterRef("cluster_id"), OuterRef("pool"))
+        return (Q(cluster__is_restricted=False) | Q(Exists(own))) & ~cls.outside_granted_pools()
 
     @classmethod
-    def out_of_place(cls) -> Q:
-        """Of machines: those of a class whose pool is not, or not any more, granted to this class."""
-        kept = MachineSet.machines.through.objects.filter(virtualmachine=OuterRef("pk"), machineset__is_managed=True)
-        place = OuterRef(OuterRef("cluster_id")), OuterRef(OuterRef("pool"))
-        granted = cls.objects.covering(*place).filter(machine_set=OuterRef("machineset"))
-        return Q(Exists(kept.filter(~Exists(granted))))
+    def outside_granted_pools(cls) -> Q:
+        """A condition on machines: they are in a class whose group has no grant for their pool (any more)."""
+        of_class = MachineSet.machines.through.objects.filter(
+            virtualmachine=OuterRef("pk"), machineset__is_managed=True
+        )
+        cluster_and_pool = OuterRef(OuterRef("cluster_id")), OuterRef(OuterRef("pool"))
+        granted = cls.objects.covering(*cluster_and_pool).filter(machine_set=OuterRef("machineset"))
+        return Q(Exists(of_class.filter(~Exists(granted))))
 
 
 def people_without_grant(pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Of (machine, person): those where the machine's cluster needs a grant and the person has none."""
-    from vms.models.machines import VirtualMachine  # noqa: PLC0415 - they know each other
-
-    machines = VirtualMachine.objects.filter(cluster__is_restricted=True).annotate(of=F("cluster_id"))
+    """Of pairs of primary keys (machine, person): those where the cluster is restricted and the person has no grant."""
+    machines = VirtualMachine.objects.filter(cluster__is_restricted=True).annotate(its_cluster=F("cluster_id"))
     restricted: dict[int, tuple[str, str]] = {}
     wanted = sorted({machine for machine, _person in pairs})
     for begin in range(0, len(wanted), 500):
         some = machines.filter(pk__in=wanted[begin : begin + 500])
-        restricted |= {pk: (of, pool) for pk, of, pool in some.order_by().values_list("pk", "of", "pool")}
+        restricted |= {
+            pk: (cluster, pool) for pk, cluster, pool in some.order_by().values_list("pk", "its_cluster", "pool")
+        }
     if not restricted:
         return set()
     covered = _covered({person for machine, person in pairs if machine in restricted})

@@ -1,4 +1,4 @@
-"""Who of those that hold a machine asks for help."""
+"""Help requests of people about machines that are assigned to them."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 class HelpRequestQuerySet(models.QuerySet["HelpRequest"]):
     def open(self) -> Self:
-        """Nobody helped yet, and the person still holds the machine."""
+        """Not closed, and the machine is still assigned to the person."""
         return self.filter(closed_at=None, assignment__ended_at=None)
 
-    def for_steward(self, person: int) -> Self:
-        """Open ones of others, at machines that he looks after."""
-        return self.open().filter(assignment__vm__in=MachineSet.entries_of(person)).exclude(assignment__user=person)
+    def for_manager(self, person: int) -> Self:
+        """Open ones of other people, about machines that this person manages."""
+        return (
+            self.open()
+            .filter(assignment__vm__in=MachineSet.machines_managed_by(person))
+            .exclude(assignment__user=person)
+        )
 
     def close(self, *, by: User) -> int:
         """Returns how many: not those that somebody else just closed."""
@@ -32,10 +36,10 @@ class HelpRequestQuerySet(models.QuerySet["HelpRequest"]):
 
 
 class HelpRequest(models.Model):
-    """Somebody who holds a machine asks whoever looks after it to come by. At most one at a time."""
+    """A person asks the managers of an assigned machine for help. At most one open request per assignment."""
 
-    # By one person. Who asks again and again is heard already.
-    MOST, WITHIN = 5, timedelta(minutes=10)
+    # By one person.
+    MAX_REQUESTS, PERIOD = 5, timedelta(minutes=10)
 
     assignment = models.ForeignKey(
         Assignment, models.CASCADE, verbose_name=gettext_lazy("assignment"), related_name="help_requests"
@@ -63,13 +67,13 @@ class HelpRequest(models.Model):
         return f"{self.assignment}: {self.text}"
 
     @classmethod
-    def is_too_much(cls, person: User) -> bool:
-        lately = cls.objects.filter(assignment__user=person, asked_at__gt=timezone.now() - cls.WITHIN)
-        return bool(lately.count() >= cls.MOST)
+    def is_over_limit(cls, person: User) -> bool:
+        recent = cls.objects.filter(assignment__user=person, asked_at__gt=timezone.now() - cls.PERIOD)
+        return bool(recent.count() >= cls.MAX_REQUESTS)
 
     @classmethod
     def ask(cls, assignment: Assignment, *, text: str) -> bool:
-        """False when he asks already; the constraint decides between two at once."""
+        """False when there is an open request already. The constraint decides between two at once."""
         try:
             with transaction.atomic():
                 cls.objects.create(assignment=assignment, text=text)
@@ -78,15 +82,18 @@ class HelpRequest(models.Model):
         return True
 
     @staticmethod
-    def offered_to(person: User) -> Exists:
-        """Of machines: whether he holds it, and anybody else looks after it. For an outer query of machines."""
-        stewards = MachineSet.stewards.through.objects.filter(
+    def available_to(person: User) -> Exists:
+        """Whether the person can ask for help: the machine is assigned to them and somebody else manages it.
+
+        For an outer query of machines.
+        """
+        managers = MachineSet.stewards.through.objects.filter(
             machineset__machines=OuterRef("vm"), user__is_active=True
         ).exclude(user=person.pk)
-        return Exists(Assignment.objects.live().filter(Exists(stewards), vm=OuterRef("pk"), user=person.pk))
+        return Exists(Assignment.objects.live().filter(Exists(managers), vm=OuterRef("pk"), user=person.pk))
 
     @staticmethod
-    def reaches_somebody(machine: "VirtualMachine", *, besides: User) -> bool:
-        """Whether anybody else looks after the machine."""
-        stewards = User.objects.filter(stewarded_sets__machines=machine.pk, is_active=True)
-        return stewards.exclude(pk=besides.pk).exists()
+    def has_other_manager(machine: "VirtualMachine", *, besides: User) -> bool:
+        """Whether anybody else manages the machine."""
+        managers = User.objects.filter(stewarded_sets__machines=machine.pk, is_active=True)
+        return managers.exclude(pk=besides.pk).exists()

@@ -1,9 +1,10 @@
-"""Guests of clusters, as the last complete answers described them."""
+"""Machines: the guests of clusters, as the last complete answers described them."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
+from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db import models, transaction
 from django.db.models import Q
@@ -18,9 +19,9 @@ from clusters.models import Cluster
 
 class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Staff who may look at machines see all that are there, everybody else what he holds or is steward of."""
+        """Staff with the view permission see all present machines; others those assigned to or managed by them."""
         if user.is_staff and user.has_perm("vms.view_virtualmachine"):
-            return self.filter(Q(gone_at=None) | Q(pk__in=_held.subquery(user.pk)))
+            return self.filter(Q(gone_at=None) | Q(pk__in=_visible.subquery(user.pk)))
         return self._usable_by(user)
 
     def operable_by(self, user: User | AnonymousUser) -> Self:
@@ -28,19 +29,19 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
             return self
         return self._usable_by(user)
 
-    def described_by(self, user: User | AnonymousUser) -> Self:
-        """Those whose note and guest login the person may write: as administrator or as steward."""
+    def managed_by(self, user: User | AnonymousUser) -> Self:
+        """Machines whose note and guest login the person may edit, as an administrator or as a manager."""
         if user.is_staff and user.has_perm("vms.change_virtualmachine"):
             return self
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        return self.filter(pk__in=_described.subquery(user.pk))
+        return self.filter(pk__in=_managed.subquery(user.pk))
 
     def on_active_clusters(self) -> Self:
         return self.filter(cluster__is_active=True)
 
     def present(self) -> Self:
-        """Without those that are gone, of which a cluster may have used the number again."""
+        """Without machines that are gone, whose VMID may belong to another machine now."""
         return self.filter(gone_at=None)
 
     def _usable_by(self, user: User | AnonymousUser) -> Self:
@@ -49,45 +50,40 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
         return self.filter(pk__in=_usable.subquery(user.pk))
 
 
-def usable_by_each(column: str) -> RawSQL:
-    """The primary keys of what those people may use whom an outer query names in this column: not as staff."""
+def usable_by_users_in(column: str) -> RawSQL:
+    """Primary keys of the machines that a user may use, not as staff; the outer query names the user in this column."""
     return _usable.subquery_for_each(column)
 
 
-def _held_by(person: int) -> models.QuerySet[Any, Any]:
-    from vms.models.assignments import Assignment  # noqa: PLC0415 - they know each other
-
+def _assigned_or_managed(person: int) -> models.QuerySet[Any, Any]:
     # A union, because with an `or` a database reads the whole table of machines.
-    held = Assignment.objects.live().filter(user=person).order_by().values("vm")
-    return held.union(_entries_of(person)).order_by()  # Django 6.1 would take the model's order, of other columns
+    assigned = apps.get_model("vms", "Assignment").objects.live().filter(user=person).order_by().values("vm")
+    return assigned.union(_in_managed_groups(person)).order_by()  # Django 6.1 would take the model's order, of other columns
 
 
-def _entries_of(steward: int) -> models.QuerySet[Any, Any]:
-    from vms.models.sets import MachineSet  # noqa: PLC0415 - they know each other
-
-    return MachineSet.entries_of(steward)
+def _in_managed_groups(person: int) -> models.QuerySet[Any, Any]:
+    machines: models.QuerySet[Any, Any] = apps.get_model("vms", "MachineSet").machines_managed_by(person)
+    return machines
 
 
 def _granted(among: Callable[[int], models.QuerySet[Any, Any]]) -> Callable[[int], models.QuerySet[Any, Any]]:
     def build(person: int) -> models.QuerySet[Any, Any]:
-        from vms.models.grants import ClusterGrant  # noqa: PLC0415 - they know each other
-
-        machines: models.QuerySet[Any, Any] = VirtualMachine.objects.filter(ClusterGrant.lets(person))
+        machines = VirtualMachine.objects.filter(apps.get_model("vms", "ClusterGrant").allows(person))
         return machines.filter(pk__in=among(person)).order_by().values("pk")
 
     return build
 
 
-_held = CompiledQuery(_held_by)
-_usable = CompiledQuery(_granted(_held_by))
-_described = CompiledQuery(_granted(_entries_of))
+_visible = CompiledQuery(_assigned_or_managed)
+_usable = CompiledQuery(_granted(_assigned_or_managed))
+_managed = CompiledQuery(_granted(_in_managed_groups))
 
 
 class VirtualMachine(models.Model):
-    """A guest of a cluster. What changes with every look at it (load, memory in use) is not kept.
+    """A guest of a cluster. Figures that change with every read (load, memory in use) are not stored.
 
-    (cluster, vmid) is its identity as long as it is there; a VMID alone is none. A guest that appears under the
-    number of one that is gone is another machine, with a row of its own.
+    (cluster, vmid) identifies it while it is present; a VMID alone does not. A guest that appears with the VMID of one
+    that is gone is another machine, with a row of its own.
     """
 
     class Kind(models.TextChoices):
@@ -145,7 +141,7 @@ class VirtualMachine(models.Model):
     )
     created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
 
-    # Of what has its number the list says another name, and nobody has looked yet whether it is still this machine.
+    # The list gives this VMID another name, and the details, which tell whether it is another machine, are due.
     listed_name = models.CharField(
         gettext_lazy("listed name"),
         max_length=255,
@@ -158,7 +154,7 @@ class VirtualMachine(models.Model):
         help_text=gettext_lazy("Since when it is in doubt whether it is still this machine."),
     )
 
-    # What is asked for one machine at a time, a few in a cycle.
+    # Details, read for one machine at a time.
     hardware_id = models.CharField(
         gettext_lazy("hardware id"),
         max_length=64,
@@ -179,7 +175,7 @@ class VirtualMachine(models.Model):
         gettext_lazy("details failures"), default=0, help_text=gettext_lazy("In a row: it is asked ever more seldom.")
     )
 
-    # What people write, and no cluster says.
+    # Written by people.
     note = models.TextField(
         gettext_lazy("note"),
         max_length=2000,
@@ -217,13 +213,13 @@ class VirtualMachine(models.Model):
         return self.name or f"VM {self.vmid}"
 
     def describe(self, *, note: str, guest_login: str) -> bool:
-        """Write what people say of it, and nothing else; false when it says so already."""
+        """Save note and guest login, and nothing else. False when neither differs."""
         with transaction.atomic():
             row = VirtualMachine.objects.select_for_update(of=("self",)).get(pk=self.pk)
             changes = {}
             if row.note != note:
                 changes["note"] = (row.note, note)
-            if row.guest_login != guest_login:  # people write passwords into it, whatever the form asks
+            if row.guest_login != guest_login:  # people enter passwords here, whatever the form says
                 changes["guest_login"] = (audit.mask(row.guest_login), audit.mask(guest_login))
             if changes:
                 VirtualMachine.objects.filter(pk=self.pk).update(note=note, guest_login=guest_login)
@@ -232,13 +228,13 @@ class VirtualMachine(models.Model):
         return bool(changes)
 
     def observe(self, status: str, *, at: datetime) -> None:
-        """Write down a status that was asked for directly."""
+        """Save a status that was asked for directly, at this time."""
         VirtualMachine.objects.present().filter(pk=self.pk).update(status=status, status_at=at)
         self.status, self.status_at = status, at
 
 
 class Snapshot(models.Model):
-    """A saved state of a machine, as the cluster listed it last."""
+    """A snapshot of a machine, as the cluster listed it last."""
 
     vm = models.ForeignKey(VirtualMachine, models.CASCADE, verbose_name=gettext_lazy("vm"), related_name="snapshots")
     name = models.CharField(gettext_lazy("name"), max_length=40)

@@ -1,4 +1,4 @@
-"""What people wanted done to machines, and what became of it."""
+"""Operations: what people request for machines, and what came of it."""
 
 import time
 import uuid
@@ -19,47 +19,46 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return self.filter(state__in=Operation.OPEN)
 
     def commands(self) -> Self:
-        """Without consoles, which change nothing by themselves."""
+        """Without consoles."""
         return self.exclude(action=Operation.Action.CONSOLE)
 
     def waiting(self) -> Self:
-        """Not yet let through, in the order in which they will be."""
+        """Not yet admitted, in the order of admission."""
         return self.filter(state=Operation.State.REQUESTED, admitted_at=None).order_by("requested_at", "pk")
 
     def cancel_unsent(self, outcome: str) -> int:
-        """Cancel those of which no cluster has heard, let through or not. Returns how many."""
+        """Cancel those that were not sent yet, admitted or not. Returns how many."""
         unsent = self.filter(state=Operation.State.REQUESTED).order_by()
         return unsent.update(
             state=Operation.State.CANCELLED, outcome=outcome, finished_at=timezone.now(), leased_until=None
         )
 
     def dismiss(self) -> int:
-        """Say no more on the cards which of these failed."""
+        """Hide the failed ones on the cards. Returns how many."""
         state = Operation.State
         failed = self.filter(state__in=[state.FAILED, state.UNKNOWN, state.CANCELLED], dismissed_at=None).order_by()
         return failed.update(dismissed_at=timezone.now())
 
     def under_way(self) -> Self:
-        """Those that count against the limits of a node and a cluster."""
+        """Those that count towards the limits of a node and a cluster."""
         return self.open().exclude(admitted_at=None)
 
     def free(self, now: datetime) -> Self:
-        """Let through, open, and held by no worker."""
+        """Admitted, open, and leased by no worker."""
         return self.under_way().filter(Q(leased_until=None) | Q(leased_until__lt=now))
 
     def due(self, now: datetime) -> Self:
-        """Those free ones whose next look has come: oldest first."""
+        """Free ones that are due, the oldest first."""
         ripe = Q(next_look_at=None) | Q(next_look_at__lte=now)
         return self.free(now).filter(ripe).order_by("requested_at", "pk")
 
 
 class Operation(models.Model):
-    """One thing that a person wanted done to a machine: the record, the job and the audit of it.
+    """One action that a person requested for one machine: the record, the job and the audit of it.
 
-    requested → sent → running → done, failed, cancelled or unknown. Every step is committed before the next one
-    is taken, and nothing is sent twice. A requested operation waits until it is admitted: only so many are under
-    way at once on a node and on a cluster. A console is recorded here when it was closed, and never open: while it
-    is, it is a `ConsoleSession`.
+    requested → sent → running → done, failed, cancelled or unknown. Each step is committed before the next one, and
+    nothing is sent twice. A requested operation waits until it is admitted: the number at a time is limited for each
+    node and cluster. A console is recorded here after it was closed; an open one is a `ConsoleSession`.
     """
 
     class Action(models.TextChoices):
@@ -85,7 +84,7 @@ class Operation(models.Model):
         UNKNOWN = "unknown", gettext_lazy("outcome unknown")
 
     OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
-    TAKEN = gettext_noop("The machine was taken from this person before it could be sent.")
+    UNASSIGNED = gettext_noop("The machine was taken from this person before it could be sent.")
     CANCELLED_BY = gettext_noop("Cancelled by %(name)s while it waited for its turn.")
 
     id = models.UUIDField(gettext_lazy("id"), primary_key=True, default=uuid.uuid4, editable=False)
@@ -179,9 +178,9 @@ class Operation(models.Model):
         return self.state in self.OPEN
 
     def claim(self, now: datetime) -> bool:
-        """Take the lease if nobody holds it. The attempt number fences off whoever held it before.
+        """Take the lease if it is free. The attempt's number fences off the worker that had it before.
 
-        The lease is longer than the gateway's calls of one step, so that a worker at work is not overtaken.
+        The lease is longer than the gateway's calls of one step, so that no worker takes over from one that works.
         """
         began, lease = time.monotonic(), timedelta(seconds=settings.OPERATION_LEASE)
         taken = (
@@ -192,12 +191,12 @@ class Operation(models.Model):
             self._lease_ends = began + lease.total_seconds()
         return bool(taken)
 
-    def is_held_for(self, seconds: float) -> bool:
-        """Whether the lease lasts that long from now, by a clock that goes on while this process is stopped."""
+    def is_leased_for(self, seconds: float) -> bool:
+        """Whether the lease lasts that long from now, by a clock that runs on while this process is stopped."""
         return time.monotonic() + seconds < getattr(self, "_lease_ends", 0.0)
 
     def advance(self, state: str, *, expected: str, **fields: Any) -> bool:
-        """Go from one state to another if this attempt still holds the operation. False when it does not."""
+        """Change the state if this attempt still has the lease. False when it does not."""
         changed = Operation.objects.filter(pk=self.pk, state=expected, attempt=self.attempt).update(
             state=state, **fields
         )
@@ -211,7 +210,7 @@ class Operation(models.Model):
             state, expected=expected, outcome=outcome[:500], finished_at=timezone.now(), leased_until=None
         )
 
-    def release(self, *, look_again_in: timedelta = timedelta()) -> None:
+    def release_lease(self, *, look_again_in: timedelta = timedelta()) -> None:
         Operation.objects.filter(pk=self.pk, attempt=self.attempt).update(
             leased_until=None, next_look_at=timezone.now() + look_again_in
         )

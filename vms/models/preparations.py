@@ -1,4 +1,4 @@
-"""How a machine that somebody had is made ready for the next person."""
+"""Preparations: how a released machine is made ready for the next person."""
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
@@ -18,21 +18,21 @@ class PreparationQuerySet(models.QuerySet["Preparation"]):
         return self.filter(state=Preparation.State.OPEN)
 
     def free(self, now: datetime) -> Self:
-        """Open, and held by no worker."""
+        """Open, and leased by no worker."""
         return self.open().filter(Q(leased_until=None) | Q(leased_until__lt=now))
 
     def due(self, now: datetime) -> Self:
-        """Those free ones that wait for no operation, and whose next look has come: oldest first."""
+        """Free ones that wait for no operation and are due, the oldest first."""
         waits = Q(operation__state__in=Operation.OPEN)
         return self.free(now).filter(next_look_at__lte=now).exclude(waits).order_by("asked_at", "pk")
 
 
 class Preparation(models.Model):
-    """A person's choice of what becomes of a machine before somebody else gets it, and what became of that.
+    """What a person chose to happen to a machine before the next person gets it, and what came of it.
 
-    It asks for one operation after the other. When one of them fails, nobody gets the machine before somebody chose
-    again, which makes another row. `baseline` is the snapshot that stays, whatever was chosen; `points` are the
-    restore points that the person was shown as those that go.
+    It requests one operation after the other. After a failure nobody gets the machine until somebody chooses again,
+    which adds another row. `baseline` is the snapshot that stays in any case; `points` are the restore points that the
+    person was shown as those that are deleted.
     """
 
     class Way(models.TextChoices):
@@ -106,7 +106,7 @@ class Preparation(models.Model):
         return f"{self.assignment.vm}: {self.get_way_display()}"
 
     def claim(self, now: datetime) -> bool:
-        """Take the lease if nobody holds it. The attempt number fences off whoever held it before."""
+        """Take the lease if it is free. The attempt's number fences off the worker that had it before."""
         free = Preparation.objects.free(now).filter(pk=self.pk)
         taken = free.update(leased_until=now + self.LEASE, attempt=F("attempt") + 1)
         if taken:
@@ -114,7 +114,7 @@ class Preparation(models.Model):
         return bool(taken)
 
     def advance(self, **fields: Any) -> bool:
-        """Write something down if this attempt still holds it. False when it does not."""
+        """Update these fields if this attempt still has the lease. False when it does not."""
         mine = Preparation.objects.open().filter(pk=self.pk, attempt=self.attempt)
         changed = mine.update(**fields)
         if changed:
@@ -125,6 +125,8 @@ class Preparation(models.Model):
     def finish(self, state: str, outcome: str = "") -> bool:
         return self.advance(state=state, outcome=outcome[:500], finished_at=timezone.now(), leased_until=None)
 
-    def let_go(self, *, look_again_in: timedelta) -> None:
-        again = timezone.now() + look_again_in
-        Preparation.objects.filter(pk=self.pk, attempt=self.attempt).update(leased_until=None, next_look_at=again)
+    def release_lease(self, *, look_again_in: timedelta) -> None:
+        next_look_at = timezone.now() + look_again_in
+        Preparation.objects.filter(pk=self.pk, attempt=self.attempt).update(
+            leased_until=None, next_look_at=next_look_at
+        )

@@ -1,4 +1,4 @@
-"""Machines that are looked after together."""
+"""Machine groups: machines that are managed together."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy
 
 
 class MachineSet(models.Model):
-    """A named set of machines with stewards, who may operate all of it.
+    """A machine group, whose managers (`stewards`) may operate all of its machines.
 
-    A machine that is gone stays in its sets. Whatever else has machines of its own may point to a set.
+    A machine that is gone stays in its groups. A class has a group of its own.
     """
 
     name = models.CharField(gettext_lazy("name"), max_length=100)
@@ -60,16 +60,16 @@ class MachineSet(models.Model):
 
     @property
     def title(self) -> str:
-        """Its name for people. That of a set which a class keeps ends with what makes it unique."""
+        """Its name for people. The name of a class's group ends with a part that makes it unique."""
         return self.name.rpartition(" · ")[0] if self.is_managed and " · " in self.name else self.name
 
     @classmethod
-    def entries_of(cls, steward: int) -> models.QuerySet[Any]:
-        """The primary keys of the machines in his sets, as a subquery."""
-        return cls.machines.through.objects.filter(machineset__stewards=steward).values("virtualmachine")
+    def machines_managed_by(cls, manager: int) -> models.QuerySet[Any]:
+        """The primary keys of the machines in this person's groups, as a subquery."""
+        return cls.machines.through.objects.filter(machineset__stewards=manager).values("virtualmachine")
 
-    def drop_gone(self) -> int:
-        """Take out the machines that are gone; their number."""
+    def remove_gone(self) -> int:
+        """Remove machines that are gone. Returns how many."""
         gone = list(self.machines.exclude(gone_at=None))
         self.machines.remove(*gone)
         return len(gone)

@@ -151,7 +151,7 @@ def _end(operation: Operation, state: str, outcome: str) -> None:
             VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
         if ended and state == State.DONE:
             _note_snapshot(operation)
-            requesting.go_on(operation)
+            requesting.request_next(operation)
         if ended and (freed := Preparation.objects.open().filter(operation=operation).first()):
             transaction.on_commit(partial(enqueue.preparation, freed.pk), robust=True)
 

@@ -71,7 +71,7 @@ def request(
         return _the_first(wanted, machine), False
 
 
-def go_on(done: Operation) -> None:
+def request_next(done: Operation) -> None:
     """Request what was to come after this. If that is refused now, the refusal is kept where the person looks.
 
     Of two save points one is saved while the other one is there, which goes as soon as the new one is saved.

@@ -47,7 +47,7 @@ def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> 
     if not operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
         return
     # A process may be stopped for minutes between any two lines. Who took over has looked and found nothing.
-    if not operation.is_held_for(NEEDED):
+    if not operation.is_leased_for(NEEDED):
         operation.finish(State.FAILED, HELD_UP, expected=State.SENT)
         return
     upid = kinds.begin(pve, operation, vm)
@@ -79,6 +79,6 @@ def _refusal(operation: Operation) -> str:
     person = User.objects.filter(pk=operation.requested_by_id or 0, is_active=True).first()
     vm = VirtualMachine.objects.select_related("cluster").filter(pk=operation.vm_id or 0).first()
     if person is None or vm is None:
-        return Operation.TAKEN
+        return Operation.UNASSIGNED
     context = context_for(vm, person=person, snapshot=operation.snapshot)
-    return (rules.refusal_when_sent(context, operation.action) or "") if context.may_operate else Operation.TAKEN
+    return (rules.refusal_when_sent(context, operation.action) or "") if context.may_operate else Operation.UNASSIGNED

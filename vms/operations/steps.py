@@ -46,7 +46,7 @@ def work_on(operation: Operation) -> proxmox.ProxmoxError | None:
         give_up_late(operation, error.plain)
         return error
     finally:
-        operation.release(look_again_in=_pause(operation))
+        operation.release_lease(look_again_in=_pause(operation))
     return None
 
 

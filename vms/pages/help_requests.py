@@ -43,7 +43,7 @@ def badge(request: HttpRequest) -> HttpResponse:
     """To htmx, the number if it is another one. No redirect: who is logged out meanwhile may be filling in a form."""
     if not isinstance(request.user, User):
         return HttpResponse(status=STOP_POLLING)
-    asked = HelpRequest.objects.for_steward(request.user.pk).count()
+    asked = HelpRequest.objects.for_manager(request.user.pk).count()
     if request.GET.get("seen") == str(asked):
         return HttpResponse(status=204)
     return render(request, "vms/_help_badge.html", {"asked": asked})
@@ -51,7 +51,7 @@ def badge(request: HttpRequest) -> HttpResponse:
 
 def rows_for(steward: User) -> list[Row]:
     """The longest first."""
-    asked = list(HelpRequest.objects.for_steward(steward.pk).select_related("assignment__user", "assignment__vm"))
+    asked = list(HelpRequest.objects.for_manager(steward.pk).select_related("assignment__user", "assignment__vm"))
     groups = _groups(steward, {one.assignment.vm_id for one in asked})
     addresses = {group.pk: group_links.of(group, steward) for group in {*groups.values()}}
     return [
@@ -73,9 +73,9 @@ def _groups(steward: User, machines: set[int]) -> dict[int, MachineSet]:
 def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Whoever holds the machine asks whoever looks after it."""
     machine, held = _held_or_404(request, pk)
-    if not HelpRequest.reaches_somebody(machine, besides=request.user):
+    if not HelpRequest.has_other_manager(machine, besides=request.user):
         messages.error(request, _("Nobody gets help requests for this machine. Ask your teacher directly."))
-    elif HelpRequest.is_too_much(request.user):
+    elif HelpRequest.is_over_limit(request.user):
         messages.error(request, _("You asked for help several times in a few minutes. Please wait a little."))
     elif HelpRequest.ask(held, text=_one_line(request.POST.get("text", ""))):
         messages.success(request, _("Your request was sent. Your teacher sees it on every page of the portal."))

@@ -109,7 +109,7 @@ class Asked:
             .annotate(
                 is_active=Exists(cards.recent_operations()),
                 is_noticed=Exists(_notices()),
-                is_helped=HelpRequest.offered_to(user),
+                is_helped=HelpRequest.available_to(user),
             )
             .select_related("cluster__health", "cluster__sync")
             .order_by("-cluster__is_default", "cluster__name", "cluster", "name", "vmid")

@@ -65,7 +65,7 @@ def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteFo
 def note(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Write the note and the guest login. Only who looks after the machine finds this."""
     found = lookups.visible_or_404(request.user, pk)
-    if not VirtualMachine.objects.described_by(request.user).filter(pk=pk).exists():
+    if not VirtualMachine.objects.managed_by(request.user).filter(pk=pk).exists():
         raise Http404
     form = NoteForm(request.POST, instance=VirtualMachine(pk=found.pk))
     if not form.is_valid():

@@ -113,7 +113,7 @@ def _help(machine: VirtualMachine, person: User) -> Help | None:
     asked = HelpRequest.objects.open().filter(assignment=OuterRef("pk"))
     held = Assignment.objects.live().filter(vm=machine, user=person)
     row = held.values_list(Subquery(asked.values("asked_at")[:1]), Subquery(asked.values("text")[:1])).first()
-    if row is None or not (row[0] or HelpRequest.reaches_somebody(machine, besides=person)):
+    if row is None or not (row[0] or HelpRequest.has_other_manager(machine, besides=person)):
         return None
     return Help(asked_at=row[0], text=row[1] or "")
 
@@ -121,7 +121,7 @@ def _help(machine: VirtualMachine, person: User) -> Help | None:
 def history_of(machine: VirtualMachine, number: str | None, *, person: User) -> Page[Operation]:
     """Who only holds the machine does not read what others did with it before."""
     operations: QuerySet[Operation] = Operation.objects.filter(vm=machine).order_by("-requested_at", "-pk")
-    manages = VirtualMachine.objects.described_by(person).filter(pk=machine.pk)
+    manages = VirtualMachine.objects.managed_by(person).filter(pk=machine.pk)
     if not lookups.sees_all(person) and not manages.exists():
         since = Assignment.objects.live().filter(vm=machine, user=person).values("assigned_at")[:1]
         operations = operations.filter(Q(requested_at__gte=Subquery(since)) | Q(requested_by=person))

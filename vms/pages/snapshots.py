@@ -73,7 +73,7 @@ def delete(request: AuthenticatedHttpRequest, pk: int, name: str) -> HttpRespons
 def create(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """A snapshot of any name. Only who looks after the machine finds this."""
     machine = lookups.operable_or_404(request.user, pk)
-    if not VirtualMachine.objects.described_by(request.user).filter(pk=pk).exists():
+    if not VirtualMachine.objects.managed_by(request.user).filter(pk=pk).exists():
         raise Http404
     form = SnapshotForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():

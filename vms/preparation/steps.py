@@ -65,7 +65,7 @@ def work_on(preparation: Preparation) -> None:
         logger.warning("%s: %s", preparation, error.plain)
         _wait(preparation, error.plain)
     finally:
-        preparation.let_go(look_again_in=AGAIN)
+        preparation.release_lease(look_again_in=AGAIN)
 
 
 def _step(preparation: Preparation, config: ClusterConfig) -> None:
@@ -131,7 +131,7 @@ def _ask(preparation: Preparation, action: str, snapshot: str) -> None:
     """Request one operation in the name of whoever chose, or wait for what stands in its way at the moment."""
     vm, person = preparation.assignment.vm, preparation.asked_by
     if person is None or not person.is_active:
-        preparation.finish(State.FAILED, Operation.TAKEN)
+        preparation.finish(State.FAILED, Operation.UNASSIGNED)
         return
     if preparation.operation:
         vm.lock = ""  # the last read may have seen the step that has just ended; the cluster refuses what is locked
