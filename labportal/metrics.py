@@ -89,7 +89,7 @@ def _clusters(everything: list[Facts], now: datetime) -> Iterator[Metric]:
     )
     yield each("quorate", "1 when the cluster has quorum.", (s.quorate if s else None for s in syncs))
     yield each("credential_ends_seconds", "Until the first of the portal's credentials ends.",
-               ((end.first - now).total_seconds() if (end := f.known_end) and end.first else None
+               ((end.earliest - now).total_seconds() if (end := f.known_expiry) and end.earliest else None
                 for f in everything))  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def test_the_number_of_queries_does_not_grow(client: Client, building_a: Lab, si
 def test_a_token_that_ends(client: Client, building_a: Lab):
     expire = int((timezone.now() + timedelta(days=3)).timestamp())
     building_a.pve.accounts.tokens[building_a.row.token_id].expire = expire
-    credential_expiry.ask()
+    credential_expiry.update_due()
     left = value(scrape(client), "cluster_credential_ends_seconds", cluster="building-a")
     assert left is not None
     assert 250_000 < left < 260_000

@@ -240,7 +240,7 @@ def limited(lab: Lab, *, days: float) -> None:
 @pytest.mark.django_db
 def test_a_token_that_ends_soon_is_told(building_a: Lab, watch: Watch):
     limited(building_a, days=13)
-    assert credential_expiry.ask() == 1
+    assert credential_expiry.update_due() == 1
     assert watch.after() == ["[Lab Portal] The portal's access to Building A ends soon"]
     assert "API token portal@pve!labs ends on" in mail.outbox[0].body
     assert watch.after(timedelta(days=3)) == []
@@ -249,7 +249,7 @@ def test_a_token_that_ends_soon_is_told(building_a: Lab, watch: Watch):
 @pytest.mark.django_db
 def test_a_token_that_ends_late_is_not_told(building_a: Lab, watch: Watch):
     limited(building_a, days=15)
-    credential_expiry.ask()
+    credential_expiry.update_due()
     assert watch.after() == []
 
 
@@ -259,7 +259,7 @@ def test_the_read_only_token_ends_by_itself(building_a: Lab, watch: Watch):
     token = building_a.pve.add_token("portal@pve", "look", privsep=False, expire=expire)
     building_a.row.read_token_id, building_a.row.read_token_secret = token.full_id, token.secret
     building_a.row.save()
-    credential_expiry.ask()
+    credential_expiry.update_due()
     watch.after()
     assert "read-only token portal@pve!look ends on" in mail.outbox[0].body
 
@@ -267,21 +267,21 @@ def test_the_read_only_token_ends_by_itself(building_a: Lab, watch: Watch):
 @pytest.mark.django_db
 def test_a_new_token_ends_the_trouble(building_a: Lab, watch: Watch):
     limited(building_a, days=2)
-    credential_expiry.ask()
+    credential_expiry.update_due()
     watch.after()
     token = building_a.pve.add_token("portal@pve", "new", privsep=False)
     building_a.row.token_id, building_a.row.token_secret = token.full_id, token.secret
     building_a.row.save()
     assert watch.after() == []
-    credential_expiry.ask()
+    credential_expiry.update_due()
     assert watch.after() == ["[Lab Portal] The portal's access to Building A was prolonged"]
 
 
 @pytest.mark.django_db
 def test_a_cluster_is_asked_about_its_token_once_in_six_hours(building_a: Lab):
-    assert [credential_expiry.ask(), credential_expiry.ask()] == [1, 0]
+    assert [credential_expiry.update_due(), credential_expiry.update_due()] == [1, 0]
     CredentialEnd.objects.update(asked_at=ago(hours=7))
-    assert credential_expiry.ask() == 1
+    assert credential_expiry.update_due() == 1
 
 
 @pytest.mark.django_db
@@ -291,8 +291,8 @@ def test_a_cluster_that_may_not_say_is_not_asked_again_at_once(building_a: Lab):
     building_a.row.user, building_a.row.token_id, building_a.row.token_secret = "few@pve", token.full_id, token.secret
     building_a.row.save()
     asked = building_a.pve.count("GET", "/access/users")
-    credential_expiry.ask()
-    credential_expiry.ask()
+    credential_expiry.update_due()
+    credential_expiry.update_due()
     assert building_a.pve.count("GET", "/access/users") == asked + 1
     assert "not allowed" in CredentialEnd.objects.get().problem
 
@@ -300,7 +300,7 @@ def test_a_cluster_that_may_not_say_is_not_asked_again_at_once(building_a: Lab):
 @pytest.mark.django_db
 def test_a_silent_cluster_is_not_asked_about_its_token(building_a: Lab):
     fall_silent()
-    assert credential_expiry.ask() == 0
+    assert credential_expiry.update_due() == 0
     assert building_a.pve.count() == 0
 
 

@@ -145,7 +145,7 @@ def test_a_rejected_credential(staff: Client, building_a: Lab, worker: WorkerBea
 
 def test_until_when_the_token_is_good(staff: Client, building_a: Lab, worker: WorkerBeat):
     assert "expiry unknown" in fact(read(staff), "Credential")
-    credential_expiry.ask()
+    credential_expiry.update_due()
     assert fact(read(staff), "Credential") == "does not expire"
 
 

@@ -1,4 +1,4 @@
-"""What administrators are told of: each trouble of a cluster, and each message about it."""
+"""Alerts: each issue of a cluster that administrators are notified of, and each notification."""
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
@@ -16,7 +16,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(closed_at=None)
 
     def open(self) -> Self:
-        """Those that were told."""
+        """Those that administrators were notified of."""
         return self.unfinished().exclude(opened_at=None)
 
     def prune(self, *, before: datetime) -> int:
@@ -24,7 +24,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """A trouble of a cluster: seen → open → closed. It is told when it has lasted, and over when that has lasted."""
+    """An issue of a cluster: seen → open → closed. It opens when it has lasted, and closes when it was over as long."""
 
     class Kind(models.TextChoices):
         DOWN = "cluster_down", gettext_lazy("cluster does not answer")
@@ -83,7 +83,7 @@ class Alert(models.Model):
         return f"{self.cluster_id}: {self.get_kind_display()}"
 
     def open(self, now: datetime, *, text: str, since: datetime, channels: list[str]) -> bool:
-        """Begin to tell it; false when somebody else did."""
+        """Open it, with a notification for each channel. False when another process did."""
         return self._step(
             Alert.objects.unfinished().filter(opened_at=None), AlertMessage.Event.OPEN, channels,
             opened_at=now, text=text[:500], since=since,
@@ -93,7 +93,7 @@ class Alert(models.Model):
         return self._step(Alert.objects.open(), AlertMessage.Event.CLOSED, channels, closed_at=now)
 
     def _step(self, allowed: AlertQuerySet, event: str, channels: list[str], **values: Any) -> bool:
-        """The step and its messages, together or not at all."""
+        """The change and its notifications, in one transaction."""
         with transaction.atomic():
             if not allowed.filter(pk=self.pk).update(**values):
                 return False
@@ -109,10 +109,10 @@ class AlertMessageQuerySet(models.QuerySet["AlertMessage"]):
 
 
 class AlertMessage(models.Model):
-    """A mail or a call of the webhook. Whoever marks it as being sent sends it, and nobody else.
+    """A notification: a mail or a call of the webhook. The process that claims it sends it.
 
-    It is sent at most once: only one that certainly did not arrive waits again. Who dies while sending leaves it
-    marked, because nobody can tell whether it arrived.
+    It is sent at most once: only one that was certainly not delivered is tried again. A process that dies while it
+    sends leaves the notification in the state *sending*, because nobody can tell whether it arrived.
     """
 
     class Event(models.TextChoices):
@@ -130,9 +130,9 @@ class AlertMessage(models.Model):
         UNKNOWN = "unknown", gettext_lazy("not known whether it arrived")
         FAILED = "failed", gettext_lazy("given up")
 
-    # A minute, two, four, … : the eighth try is two hours after the first.
-    TRIES = 8
-    PAUSE = timedelta(minutes=1)
+    # Delays of one minute, two, four, …: the eighth try is two hours after the first.
+    MAX_TRIES = 8
+    FIRST_DELAY = timedelta(minutes=1)
 
     alert = models.ForeignKey(Alert, models.CASCADE, verbose_name=gettext_lazy("alert"), related_name="messages")
     event = models.CharField(gettext_lazy("event"), max_length=6, choices=Event)
@@ -157,36 +157,36 @@ class AlertMessage(models.Model):
         return f"{self.get_channel_display()}, {self.get_event_display()}: {self.get_state_display()}"
 
     def claim(self, now: datetime) -> bool:
-        """Whether this caller is the one who sends it."""
+        """Whether this caller sends it."""
         due = AlertMessage.objects.due(now).filter(pk=self.pk)
         claimed = bool(due.update(state=self.State.SENDING, tries=F("tries") + 1))
         self.tries += claimed
         return claimed
 
-    def sent(self) -> None:
-        self._leave(state=self.State.SENT, problem="")
+    def mark_sent(self) -> None:
+        self._finish(state=self.State.SENT, problem="")
 
-    def lost(self, problem: str) -> None:
-        self._leave(state=self.State.UNKNOWN, problem=problem[:200])
+    def mark_unknown(self, problem: str) -> None:
+        self._finish(state=self.State.UNKNOWN, problem=problem[:200])
 
-    def failed(self, problem: str) -> None:
-        self._leave(state=self.State.FAILED, problem=problem[:200])
+    def mark_failed(self, problem: str) -> None:
+        self._finish(state=self.State.FAILED, problem=problem[:200])
 
-    def not_sent(self, now: datetime, problem: str) -> None:
-        """It certainly did not arrive: another try later, or none any more."""
-        state = self.State.WAITING if self.tries < self.TRIES else self.State.FAILED
-        pause: timedelta = self.PAUSE * 2 ** (self.tries - 1)
-        self._leave(state=state, problem=problem[:200], next_at=now + pause)
+    def retry_later(self, now: datetime, problem: str) -> None:
+        """It was certainly not delivered: try again later, or give up after the last try."""
+        state = self.State.WAITING if self.tries < self.MAX_TRIES else self.State.FAILED
+        delay: timedelta = self.FIRST_DELAY * 2 ** (self.tries - 1)
+        self._finish(state=state, problem=problem[:200], next_at=now + delay)
 
-    def _leave(self, **values: Any) -> None:
+    def _finish(self, **values: Any) -> None:
         AlertMessage.objects.filter(pk=self.pk, state=self.State.SENDING).update(**values)
 
 
 class CredentialEnd(models.Model):
-    """Until when the portal's credentials of a cluster are good, as the cluster said."""
+    """When the portal's credentials for a cluster expire, as the cluster said."""
 
-    AGAIN = timedelta(hours=6)
-    WARN = timedelta(days=14)
+    CHECK_EVERY = timedelta(hours=6)
+    WARN_BEFORE = timedelta(days=14)
 
     cluster = models.OneToOneField(
         Cluster,
@@ -214,8 +214,8 @@ class CredentialEnd(models.Model):
         verbose_name_plural = gettext_lazy("ends of credentials")
 
     def __str__(self) -> str:
-        return f"{self.cluster_id}: {self.first or 'never'}"
+        return f"{self.cluster_id}: {self.earliest or 'never'}"
 
     @property
-    def first(self) -> datetime | None:
+    def earliest(self) -> datetime | None:
         return min((end for end in (self.ends_at, self.read_token_ends_at) if end), default=None)

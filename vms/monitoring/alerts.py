@@ -1,4 +1,4 @@
-"""Tell administrators of a cluster's troubles: once when one has lasted, and once when it has been over as long."""
+"""Alerts about the issues of clusters: opened when one has lasted, closed when it has been over as long."""
 
 import logging
 from datetime import datetime, timedelta
@@ -10,82 +10,80 @@ from django.utils import timezone
 from vms import registry
 from vms.models import Alert
 from vms.monitoring import health_checks, notifications
-from vms.monitoring.health_checks import Trouble
+from vms.monitoring.health_checks import Issue
 
 logger = logging.getLogger(__name__)
 
 
 def review(*, now: datetime | None = None) -> None:
-    """Compare the facts with what was told, and send what is to be sent. Any number of workers may do it."""
+    """Compare the health checks with the alerts, and send notifications. Any number of workers may do it."""
     now = now or timezone.now()
     with registry.resolved_once():
         if registry.state().is_fallback:
-            return  # the facts are not those of the clusters that are used
-    everything = health_checks.gather()
+            return  # the checks read the database, which is not the source of clusters
+    every_cluster = health_checks.gather()
     unfinished = {(alert.cluster_id, alert.kind): alert for alert in Alert.objects.unfinished()}
-    for facts in everything:
-        troubles = health_checks.of(facts, now)
+    for facts in every_cluster:
+        issues = health_checks.check(facts, now)
         for kind in Alert.Kind:
             alert = unfinished.pop((facts.cluster.cluster_id, kind), None)
-            _settle(facts.cluster.cluster_id, kind, alert, troubles, now)
+            _update(facts.cluster.cluster_id, kind, alert, issues, now)
     for alert in unfinished.values():
         _forget(alert, now)
     notifications.send_due(now)
 
 
-def hold() -> timedelta:
-    """How long a trouble, or its end, has to last before it is told. What comes and goes faster says nothing new."""
+def debounce() -> timedelta:
+    """How long an issue, or its end, has to last before anybody is notified. A shorter one is noise."""
     return timedelta(seconds=settings.ALERT_HOLD)
 
 
 def prune() -> int:
-    """Drop alerts that were over long ago; returns how many rows went."""
+    """Delete old closed alerts. Returns how many rows."""
     return int(Alert.objects.prune(before=timezone.now() - Alert.KEPT))
 
 
-def _settle(
-    cluster_id: str, kind: str, alert: Alert | None, troubles: dict[str, Trouble | None], now: datetime
-) -> None:
-    trouble = troubles.get(kind)
-    if trouble and alert is None:
-        _notice(cluster_id, kind, trouble, now)
+def _update(cluster_id: str, kind: str, alert: Alert | None, issues: dict[str, Issue | None], now: datetime) -> None:
+    issue = issues.get(kind)
+    if issue and alert is None:
+        _create(cluster_id, kind, issue, now)
     elif alert and alert.opened_at is None:
-        _tell_or_drop(alert, trouble, now)
-    elif alert and trouble and alert.quiet_since:
+        _open_or_drop(alert, issue, now)
+    elif alert and issue and alert.quiet_since:
         Alert.objects.filter(pk=alert.pk).update(quiet_since=None)
-    elif alert and kind in troubles and not trouble:
-        _end(alert, now)
+    elif alert and kind in issues and not issue:
+        _close_debounced(alert, now)
 
 
-def _notice(cluster_id: str, kind: str, trouble: Trouble, now: datetime) -> None:
+def _create(cluster_id: str, kind: str, issue: Issue, now: datetime) -> None:
     try:
         with transaction.atomic():
             Alert.objects.create(
-                cluster_id=cluster_id, kind=kind, text=trouble.text[:500], since=trouble.since, seen_at=now
+                cluster_id=cluster_id, kind=kind, text=issue.text[:500], since=issue.since, seen_at=now
             )
     except IntegrityError:
         # Another worker was faster, or the cluster was deleted meanwhile.
-        logger.debug("%s: %s was noticed by another.", cluster_id, kind)
+        logger.debug("%s: %s was recorded by another process.", cluster_id, kind)
 
 
-def _tell_or_drop(alert: Alert, trouble: Trouble | None, now: datetime) -> None:
-    if trouble is None:
+def _open_or_drop(alert: Alert, issue: Issue | None, now: datetime) -> None:
+    if issue is None:
         Alert.objects.unfinished().filter(pk=alert.pk, opened_at=None).delete()
-    elif now - alert.seen_at >= hold() and alert.open(
-        now, text=trouble.text, since=trouble.since, channels=notifications.channels()
+    elif now - alert.seen_at >= debounce() and alert.open(
+        now, text=issue.text, since=issue.since, channels=notifications.channels()
     ):
-        logger.warning("%s: %s", alert.cluster_id, trouble.text)
+        logger.warning("%s: %s", alert.cluster_id, issue.text)
 
 
-def _end(alert: Alert, now: datetime) -> None:
+def _close_debounced(alert: Alert, now: datetime) -> None:
     if alert.quiet_since is None:
         Alert.objects.open().filter(pk=alert.pk, quiet_since=None).update(quiet_since=now)
-    elif now - alert.quiet_since >= hold() and alert.close(now, channels=notifications.channels()):
+    elif now - alert.quiet_since >= debounce() and alert.close(now, channels=notifications.channels()):
         logger.warning("%s: no longer: %s.", alert.cluster_id, alert.get_kind_display())
 
 
 def _forget(alert: Alert, now: datetime) -> None:
-    """The cluster was switched off: that is no recovery, so nobody is told."""
+    """Close the alert of a cluster that was switched off. That is no recovery, so nobody is notified."""
     if alert.opened_at is None:
         Alert.objects.unfinished().filter(pk=alert.pk, opened_at=None).delete()
     else:

@@ -1,4 +1,4 @@
-"""What is the matter with each cluster: one reading of the facts for pages, probes and messages."""
+"""Health checks: the issues of each cluster, the same for pages, probes and notifications."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from vms.models import Alert, ClusterSync, CredentialEnd
 
 Kind = Alert.Kind
 
-# A read that was taken over is too old after so many intervals, and not before so long.
+# The machines are stale when the last applied sync is older than so many intervals, and than this.
 LATE_READS = 10
 LATE_AFTER = timedelta(minutes=5)
 
-# So many failures in a row are a trouble: one is a hiccup.
+# So many failed syncs in a row are an issue: a single one is not.
 FAILURES = 2
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A cluster and what is known of it; what is None was never asked."""
+    """A cluster and what is known about it. None was never asked for."""
 
     cluster: Cluster
     health: ClusterHealth | None
@@ -45,8 +45,8 @@ class Facts:
         return self.sync.synced_at if self.sync else None
 
     def late_since(self, now: datetime) -> datetime | None:
-        """Since when the machines of a cluster that answers are too old to be believed."""
-        # What was added, changed or switched on a moment ago gets its time.
+        """Since when the machines are stale, if the cluster answers."""
+        # A cluster that was just added, changed or switched on gets its time, too.
         fresh = max(self.synced_at or self.cluster.created_at, self.cluster.updated_at)
         late = fresh + max(LATE_READS * self.every, LATE_AFTER)
         return late if self.answers and late <= now else None
@@ -61,14 +61,14 @@ class Facts:
         return self.login is not None and self.login.rejected_read_version == version
 
     @property
-    def known_end(self) -> CredentialEnd | None:
-        """Of the credentials as they are now."""
+    def known_expiry(self) -> CredentialEnd | None:
+        """When the current credentials expire, if that is known."""
         is_of_these = self.end is not None and self.end.credential_version == self.cluster.credential_version
         return self.end if is_of_these else None
 
 
 def gather() -> list[Facts]:
-    """Of all active clusters, the default first, in two queries. Secrets are not read."""
+    """The facts of all active clusters, the default first, in two queries. Secrets are not read."""
     rows = Cluster.objects.active().select_related("health", "sync", "credential_end").defer(*SECRETS)
     logins = {login.pk: login for login in LoginState.objects.filter(cluster__is_active=True)}
     return [
@@ -84,49 +84,49 @@ def gather() -> list[Facts]:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Issue:
     since: datetime
     text: str
 
 
-def of(facts: Facts, now: datetime) -> dict[str, Trouble | None]:
-    """Each kind of trouble that the cluster has; None for one that it certainly has not. Others are not known."""
-    found: dict[str, Trouble | None] = {}
+def check(facts: Facts, now: datetime) -> dict[str, Issue | None]:
+    """The issues of a cluster by kind; None for one that it certainly has not. A kind that is unknown is left out."""
+    found: dict[str, Issue | None] = {}
     if facts.answers:
         found |= dict.fromkeys((Kind.DOWN, Kind.CERTIFICATE, Kind.CREDENTIAL, Kind.READ_TOKEN, Kind.STALE))
     elif facts.health and facts.health.failing_since:
         found |= _silence(facts.health, facts.sync)
     found |= _rejections(facts, now)
     if since := facts.late_since(now):
-        found[Kind.STALE] = Trouble(since, _stale_text(facts))
-    if end := facts.known_end:
+        found[Kind.STALE] = Issue(since, _stale_text(facts))
+    if end := facts.known_expiry:
         found[Kind.EXPIRY] = _ending(facts, end, now)
     return found
 
 
-def _silence(health: ClusterHealth, sync: ClusterSync | None) -> dict[str, Trouble | None]:
+def _silence(health: ClusterHealth, sync: ClusterSync | None) -> dict[str, Issue | None]:
     since = health.failing_since or health.checked_at
     if health.kind.startswith("Certificate"):
-        return {Kind.CERTIFICATE: Trouble(since, health.problem)}
+        return {Kind.CERTIFICATE: Issue(since, health.problem)}
     if health.kind == "LoginRejected" or not sync or sync.failures < FAILURES:
         return {}
-    return {Kind.DOWN: Trouble(since, health.problem)}
+    return {Kind.DOWN: Issue(since, health.problem)}
 
 
-def _rejections(facts: Facts, now: datetime) -> dict[str, Trouble]:
+def _rejections(facts: Facts, now: datetime) -> dict[str, Issue]:
     health = facts.health
     since = health.failing_since if health and health.failing_since else now
     how = gettext_noop("Enter a valid one in the cluster's settings: until then it is not tried again.")
     found = {}
     if facts.rejected:
-        found[Kind.CREDENTIAL] = Trouble(
+        found[Kind.CREDENTIAL] = Issue(
             since, gettext_noop("The cluster rejected the portal's credential. %(how)s") % {"how": how}
         )
     if facts.read_token_rejected:
-        found[Kind.READ_TOKEN] = Trouble(
+        found[Kind.READ_TOKEN] = Issue(
             since, gettext_noop("The cluster rejected the portal's read-only token. %(how)s") % {"how": how}
         )
-    return {str(kind): trouble for kind, trouble in found.items()}
+    return {str(kind): issue for kind, issue in found.items()}
 
 
 def _stale_text(facts: Facts) -> str:
@@ -140,14 +140,14 @@ def _stale_text(facts: Facts) -> str:
     ) % {"why": why}
 
 
-def _ending(facts: Facts, end: CredentialEnd, now: datetime) -> Trouble | None:
-    soon = [(at, name) for at, name in _ends(facts.cluster, end) if at - now <= CredentialEnd.WARN]
+def _ending(facts: Facts, end: CredentialEnd, now: datetime) -> Issue | None:
+    soon = [(at, name) for at, name in _ends(facts.cluster, end) if at - now <= CredentialEnd.WARN_BEFORE]
     if not soon:
         return None
     told = " and ".join(gettext_noop("%(name)s ends on %(day)s") % {"name": name, "day": day(at)} for at, name in soon)
     first = min(at for at, _ in soon)
-    return Trouble(
-        first - CredentialEnd.WARN,
+    return Issue(
+        first - CredentialEnd.WARN_BEFORE,
         gettext_noop("The %(told)s. Make a new one on the cluster and enter it in the cluster's settings before that.")
         % {"told": told},
     )

@@ -1,7 +1,7 @@
-"""Carry messages about alerts to people and programs: each at most once.
+"""The notifier: sends notifications about alerts by mail and webhook, each at most once.
 
-What certainly did not arrive is tried again, ever more seldom. Where nobody can tell, as after a time-out in the
-middle, it is left at that: a second message would say what may have been said.
+A notification that was certainly not delivered is tried again, with growing delays. When nobody can tell, as after a
+time-out in the middle, it is not repeated: it may have arrived.
 """
 
 import hashlib
@@ -53,26 +53,26 @@ HEADLINES = {
 }
 
 
-class NotSent(Exception):
-    """It certainly did not arrive."""
+class NotDelivered(Exception):
+    """It was certainly not delivered. Another try may succeed."""
 
 
-class Unsendable(Exception):
-    """It did not arrive, and another try would end the same."""
+class Undeliverable(Exception):
+    """It was not delivered, and another try would fail the same way."""
 
 
-class Unsure(Exception):
-    """Nobody can tell whether it arrived."""
+class DeliveryUnknown(Exception):
+    """Nobody can tell whether it was delivered."""
 
 
 def channels() -> list[str]:
-    """Those that are set up."""
+    """The channels that are set up."""
     wanted = {Channel.MAIL: settings.ALERT_MAIL_TO, Channel.WEBHOOK: settings.ALERT_WEBHOOK_URL}
     return [str(channel) for channel, address in wanted.items() if address]
 
 
 def send_due(now: datetime) -> None:
-    """Send what is due and not being sent by another. The network is outside of transactions."""
+    """Send notifications that are due and not claimed by another process. No transaction is open meanwhile."""
     for message in AlertMessage.objects.due(now).select_related("alert__cluster"):
         if message.claim(now):
             _send(message, now)
@@ -80,25 +80,25 @@ def send_due(now: datetime) -> None:
 
 def _send(message: AlertMessage, now: datetime) -> None:
     try:
-        (_mail if message.channel == Channel.MAIL else _call)(message)
-    except NotSent as failure:
+        (_send_mail if message.channel == Channel.MAIL else _post_webhook)(message)
+    except NotDelivered as failure:
         logger.warning("Alert %s, %s: not sent (%s).", message.alert_id, message.channel, failure)
-        message.not_sent(now, str(failure))
-    except Unsure as failure:
+        message.retry_later(now, str(failure))
+    except DeliveryUnknown as failure:
         logger.warning("Alert %s, %s: perhaps not sent (%s).", message.alert_id, message.channel, failure)
-        message.lost(str(failure))
-    except Unsendable as failure:
+        message.mark_unknown(str(failure))
+    except Undeliverable as failure:
         _fail(message, str(failure))
     except Exception as failure:  # noqa: BLE001 - whatever it is, this message has an end and the next one its turn
         _fail(message, type(failure).__name__)
     else:
-        message.sent()
+        message.mark_sent()
 
 
 def _fail(message: AlertMessage, reason: str) -> None:
     """Without the exception itself, which may quote an address and what is secret in it."""
     logger.error("Alert %s, %s: cannot be sent (%s).", message.alert_id, message.channel, reason)
-    message.failed(reason)
+    message.mark_failed(reason)
 
 
 def headline(message: AlertMessage) -> str:
@@ -106,30 +106,30 @@ def headline(message: AlertMessage) -> str:
     return str(HEADLINES[Kind(message.alert.kind), Event(message.event)] % {"name": name})
 
 
-def page() -> str:
-    """The address of the clusters' page, or nothing."""
+def clusters_url() -> str:
+    """The address of the clusters' page; empty without PORTAL_URL."""
     return f"{settings.PORTAL_URL}{reverse('vms-clusters')}" if settings.PORTAL_URL else ""
 
 
 # Mail
 
 
-def _mail(message: AlertMessage) -> None:
+def _send_mail(message: AlertMessage) -> None:
     letter = mail.EmailMessage(f"[Lab Portal] {headline(message)}", _body(message), to=settings.ALERT_MAIL_TO)
     server = mail.get_connection()
     try:
         server.open()
     except (OSError, smtplib.SMTPException) as failure:
-        raise NotSent(type(failure).__name__) from None
+        raise NotDelivered(type(failure).__name__) from None
     try:
         if not server.send_messages([letter]):
-            raise NotSent("no mail server")
+            raise NotDelivered("no mail server")
     except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError) as failure:
-        raise NotSent(type(failure).__name__) from None
+        raise NotDelivered(type(failure).__name__) from None
     except (OSError, smtplib.SMTPException) as failure:
-        raise Unsure(type(failure).__name__) from None
+        raise DeliveryUnknown(type(failure).__name__) from None
     except ValueError:  # before anything is sent; it quotes the address
-        raise Unsendable("ALERT_MAIL_TO or ALERT_MAIL_FROM holds what is no address of mail") from None
+        raise Undeliverable("ALERT_MAIL_TO or ALERT_MAIL_FROM holds what is no address of mail") from None
     finally:
         server.close()
 
@@ -146,7 +146,7 @@ def _body(message: AlertMessage) -> str:
     else:
         lines += [telling.told(alert.text), "", _("Since: %(moment)s") % {"moment": _moment(alert.since)}]
         lines += ["", _("You get one more mail when it is over.")]
-    return "\n".join([*lines, *(["", page()] if page() else [])]) + "\n"
+    return "\n".join([*lines, *(["", clusters_url()] if clusters_url() else [])]) + "\n"
 
 
 def _moment(moment: datetime) -> str:
@@ -156,8 +156,8 @@ def _moment(moment: datetime) -> str:
 # Webhook
 
 
-def _call(message: AlertMessage) -> None:
-    """One POST. Without redirects and proxies: they would carry it, and its address, elsewhere."""
+def _post_webhook(message: AlertMessage) -> None:
+    """One POST, without redirects and proxies: they would pass it and its address on."""
     target = urlsplit(settings.ALERT_WEBHOOK_URL)
     body = json.dumps(_facts(message)).encode()
     connection = _connection(target)
@@ -165,10 +165,10 @@ def _call(message: AlertMessage) -> None:
         try:
             connection.connect()
         except (OSError, http.client.HTTPException) as failure:
-            raise NotSent(type(failure).__name__) from None
+            raise NotDelivered(type(failure).__name__) from None
         status = _post(connection, target, body)
     if not 200 <= status < 300:
-        raise NotSent(f"HTTP {status}")
+        raise NotDelivered(f"HTTP {status}")
 
 
 def _facts(message: AlertMessage) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _facts(message: AlertMessage) -> dict[str, Any]:
         "title": headline(message),
         "text": alert.text if message.event == Event.OPEN else f"{headline(message)}.",
         "since": alert.since.isoformat(timespec="seconds"),
-        "url": page(),
+        "url": clusters_url(),
     }
 
 
@@ -194,23 +194,23 @@ def _connection(target: SplitResult) -> http.client.HTTPConnection:
 
 
 def _post(connection: http.client.HTTPConnection, target: SplitResult, body: bytes) -> int:
-    """The status of the answer, whose body is not read."""
-    # A time-out of a socket begins anew with each byte; this one does not.
-    guard = threading.Timer(TIMEOUT, _hang_up, [connection.sock])
+    """The status of the response, whose body is not read."""
+    # The time-out of a socket starts again with each byte; this one does not.
+    guard = threading.Timer(TIMEOUT, _close_socket, [connection.sock])
     guard.daemon = True
     guard.start()
     try:
         connection.request("POST", _path(target), body, _headers(body))
         return connection.getresponse().status
     except (OSError, ValueError, AttributeError, http.client.HTTPException) as failure:
-        raise Unsure(type(failure).__name__) from None
+        raise DeliveryUnknown(type(failure).__name__) from None
     finally:
         guard.cancel()
 
 
-def _hang_up(line: socket.socket) -> None:
+def _close_socket(sock: socket.socket) -> None:
     with suppress(OSError):
-        line.shutdown(socket.SHUT_RDWR)
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _path(target: SplitResult) -> str:

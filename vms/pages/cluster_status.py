@@ -221,7 +221,7 @@ def _next_try(facts: Facts, now: datetime) -> str:
 def _credential(facts: Facts) -> str:
     if facts.rejected or facts.read_token_rejected:
         return _("rejected: enter a valid one in the cluster's settings")
-    if not (end := facts.known_end):
+    if not (end := facts.known_expiry):
         return _("expiry unknown")
     if end.problem:
         return _("expiry unknown; reading it needs Sys.Audit on /access/groups")
@@ -229,7 +229,7 @@ def _credential(facts: Facts) -> str:
 
 
 def _end_words(end: CredentialEnd) -> str:
-    return _("expires on %(day)s") % {"day": health_checks.day(end.first)} if end.first else _("does not expire")
+    return _("expires on %(day)s") % {"day": health_checks.day(end.earliest)} if end.earliest else _("does not expire")
 
 
 def _asked(facts: Facts, asked_at: datetime) -> str:

@@ -46,7 +46,7 @@ PERIODIC_JOBS = {
         PeriodicJob("forget old previews", timedelta(minutes=5), PendingImport.forget_old),
         PeriodicJob("forget dead workers", timedelta(hours=1), forget_workers),
         PeriodicJob("review alerts", timedelta(seconds=10), alerts.review),
-        PeriodicJob("ask until when credentials are good", timedelta(minutes=5), credential_expiry.ask),
+        PeriodicJob("ask until when credentials are good", timedelta(minutes=5), credential_expiry.update_due),
         PeriodicJob("forget old alerts", timedelta(days=1), alerts.prune),
     )
 }

@@ -147,10 +147,10 @@ def test_a_refused_message_is_tried_again_later(building_a: Lab, receiver: Recei
 def test_a_closed_port_is_given_up_after_some_tries(building_a: Lab, settings: Any):
     settings.ALERT_WEBHOOK_URL = "http://127.0.0.1:1/"
     message = begin()
-    for hours in range(AlertMessage.TRIES + 2):
+    for hours in range(AlertMessage.MAX_TRIES + 2):
         message = send(later=timedelta(hours=5 * hours + 1))
     assert (message.state, message.tries, message.problem) == (
-        State.FAILED, AlertMessage.TRIES, "ConnectionRefusedError",
+        State.FAILED, AlertMessage.MAX_TRIES, "ConnectionRefusedError",
     )  # fmt: skip
 
 
