@@ -22,7 +22,7 @@ from classes.models import LabClass
 from tests.classes.conftest import lab_class, logged_in, teacher
 from tests.conftest import PASSWORD, join
 from tests.labs import Lab, queries
-from tests.vms.consoles import Portal, Viewer, end_of, permit, portal
+from tests.vms.console_client import Portal, VncClient, end_of, permit, portal
 from vms.console import closing
 from vms.models import Assignment, ClusterGrant, ConsoleSession, MachineSet, VirtualMachine
 from vms.models.consoles import ConsoleStatus
@@ -64,7 +64,7 @@ class School:
         membership.add_people(made, [person], at_once=True)
         return made, person, machine
 
-    def look(self, person: User, machine: VirtualMachine, client: Client | None = None) -> Viewer:
+    def look(self, person: User, machine: VirtualMachine, client: Client | None = None) -> VncClient:
         client = client or logged_in(person)
         viewer = self.portal.view(permit(client, machine.pk), client)
         assert viewer.sees_something()
@@ -76,7 +76,7 @@ def school(portal: Portal, building_a: Lab, building_b: Lab, admin: User) -> Sch
     return School(portal, building_a, building_b, logged_in(admin))
 
 
-Way = tuple[Viewer, Callable[[], object], int]
+Way = tuple[VncClient, Callable[[], object], int]
 
 
 def unassigned(school: School) -> Way:
@@ -193,7 +193,7 @@ def time_each(ways: dict[str, Way]) -> dict[str, tuple[int, float]]:
     found: dict[str, tuple[int, float]] = {}
     began: dict[str, float] = {}
 
-    def note(name: str, viewer: Viewer) -> None:
+    def note(name: str, viewer: VncClient) -> None:
         code = end_of(viewer.websocket)
         found[name] = (code, time.monotonic() - began[name])
 
@@ -253,16 +253,16 @@ class Looks:
 
 def test_twelve_consoles_look_together(monkeypatch: pytest.MonkeyPatch):
     looks = Looks()
-    monkeypatch.setattr(closing, "ASK_EVERY", 0.02)
+    monkeypatch.setattr(closing, "CHECK_EVERY", 0.02)
     monkeypatch.setattr(ConsoleSession.objects, "standings", looks)
-    visitors: Any = [SimpleNamespace(row=ConsoleSession(), session_key=str(n), user=User()) for n in range(12)]
+    viewers: Any = [SimpleNamespace(row=ConsoleSession(), session_key=str(n), user=User()) for n in range(12)]
 
     async def wait() -> list[str]:
-        return await asyncio.gather(*map(closing.wait, visitors))
+        return await asyncio.gather(*map(closing.wait, viewers))
 
     assert asyncio.run(wait()) == ["admin"] * 12
     assert looks.count == 3
 
 
 def test_where_no_console_is_open_nobody_looks():
-    assert not closing._here
+    assert not closing._viewers

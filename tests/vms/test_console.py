@@ -13,7 +13,7 @@ from clusters.models import Cluster
 from clusters.proxmox import vnc
 from tests.bench import displays as bench_displays
 from tests.labs import Lab
-from tests.vms.consoles import Portal, browser_of, end_of, eventually, key, permit, portal
+from tests.vms.console_client import Portal, browser_of, end_of, eventually, key, permit, portal
 from vms.console import relay, websocket
 from vms.models import Assignment, ConsoleSession, Operation, VirtualMachine
 
@@ -186,7 +186,7 @@ def test_a_browser_that_takes_no_pictures_is_gone(
     portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab, monkeypatch: pytest.MonkeyPatch
 ):
     building_a.pve.guest(102).vnc_backend = bench_displays.stand()
-    monkeypatch.setattr(relay, "TAKE_WITHIN", 0.5)
+    monkeypatch.setattr(relay, "SEND_TIMEOUT", 0.5)
     with silent_browser(portal, permit(of_ana, running.pk), of_ana) as sock:
         sock.sendall(frame(bench_displays.ask(64 * 1024, 1000)))
         assert eventually(ConsoleSession.objects.exists)

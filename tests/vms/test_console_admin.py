@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from tests.labs import Lab, ago, queries
 from tests.vms import consoles
-from tests.vms.consoles import Portal, Viewer, browser_of, eventually, permit, portal
+from tests.vms.console_client import Portal, VncClient, browser_of, eventually, permit, portal
 from vms.console import closing
 from vms.models import ConsoleSession, Operation, VirtualMachine
 from vms.models.consoles import ConsoleSessionQuerySet
@@ -28,7 +28,7 @@ on_a_server = pytest.mark.usefixtures("own_database", "prompt")
 @pytest.fixture
 def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked twenty times a second what is closed."""
-    monkeypatch.setattr(closing, "ASK_EVERY", 0.05)
+    monkeypatch.setattr(closing, "CHECK_EVERY", 0.05)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def open_of(machine: VirtualMachine, user: User, mode: str = "control") -> Conso
     return row
 
 
-def end_of(viewer: Viewer) -> tuple[int, str]:
+def end_of(viewer: VncClient) -> tuple[int, str]:
     code = consoles.end_of(viewer.websocket)
     return code, viewer.websocket.close_reason or ""
 

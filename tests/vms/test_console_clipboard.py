@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import User
 from tests.labs import Lab
-from tests.vms.consoles import VERSION, Portal, browser_of, key, permit, portal
+from tests.vms.console_client import VERSION, Portal, browser_of, key, permit, portal
 
 __all__ = ["portal"]
 

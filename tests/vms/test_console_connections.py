@@ -10,7 +10,7 @@ from django.db.backends.signals import connection_created
 from accounts.models import User
 from tests.labs import Lab
 from tests.own_database import ON_POSTGRES
-from tests.vms.consoles import Portal, Viewer, browser_of, eventually, permit, portal, update
+from tests.vms.console_client import Portal, VncClient, browser_of, eventually, permit, portal, update
 from tests.waits import TIMEOUT
 from vms.console import closing, threads
 
@@ -49,9 +49,11 @@ def held(own_database: dict[str, Any]) -> Iterator[Counted]:
 
 
 @pytest.fixture
-def viewers(held: Counted, portal: Portal, building_a: Lab, ana: User, monkeypatch: pytest.MonkeyPatch) -> list[Viewer]:
+def viewers(
+    held: Counted, portal: Portal, building_a: Lab, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> list[VncClient]:
     """Two consoles that nobody asks about for a while."""
-    monkeypatch.setattr(closing, "ASK_EVERY", 60.0)
+    monkeypatch.setattr(closing, "CHECK_EVERY", 60.0)
     browser, machine = browser_of(ana), building_a.give(102, ana)
     return [portal.view(permit(browser, machine.pk), browser) for _ in range(2)]
 
@@ -62,13 +64,13 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads.connections, "close_all", lambda: None)
 
 
-def pictures(viewer: Viewer) -> int:
+def pictures(viewer: VncClient) -> int:
     """Bytes."""
     viewer.send(update())
     return len(viewer.websocket.recv(timeout=TIMEOUT, decode=False))
 
 
-def test_no_connection_is_held_while_bytes_flow(held: Counted, viewers: list[Viewer]):
+def test_no_connection_is_held_while_bytes_flow(held: Counted, viewers: list[VncClient]):
     assert eventually(lambda: len(held) == 0)
     assert held.wrappers, "the portal was at the database"
     for _ in range(10):
@@ -76,6 +78,6 @@ def test_no_connection_is_held_while_bytes_flow(held: Counted, viewers: list[Vie
         assert len(held) == 0
 
 
-def test_one_that_is_left_open_is_seen(careless: None, held: Counted, viewers: list[Viewer]):
+def test_one_that_is_left_open_is_seen(careless: None, held: Counted, viewers: list[VncClient]):
     assert all(viewer.sees_something() for viewer in viewers)
     assert not eventually(lambda: len(held) < len(viewers), within=0.5)

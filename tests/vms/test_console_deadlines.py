@@ -17,7 +17,7 @@ def test_a_browser_that_answers_no_ping_is_noticed():
 
 
 def test_a_browser_that_takes_nothing_is_noticed():
-    assert relay.TAKE_WITHIN <= WITHIN
+    assert relay.SEND_TIMEOUT <= WITHIN
 
 
 def test_a_cluster_that_says_nothing_is_noticed():
@@ -30,4 +30,4 @@ def test_rights_are_asked_every_half_minute_and_a_lease_outlives_two_turns():
 
 
 def test_what_is_taken_away_is_seen_within_three_seconds():
-    assert 2 * closing.ASK_EVERY < 3
+    assert 2 * closing.CHECK_EVERY < 3

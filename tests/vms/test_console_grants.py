@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries
-from tests.vms.consoles import browser_of, grant, permit
+from tests.vms.console_client import browser_of, grant, permit
 from vms.console import websocket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, MachineSet, Operation, VirtualMachine, consoles
 

@@ -76,16 +76,16 @@ FOREIGN = [
 
 @pytest.mark.parametrize(("host", "origin", "scheme"), OURS)
 def test_a_page_of_ours(host: str, origin: str, scheme: str):
-    assert permissions.is_ours(scope(host, origin, scheme))
+    assert permissions.is_same_origin(scope(host, origin, scheme))
 
 
 @pytest.mark.parametrize(("host", "origin", "scheme"), FOREIGN)
 def test_a_page_of_somebody_else(host: str, origin: str | None, scheme: str):
-    assert not permissions.is_ours(scope(host, origin, scheme))
+    assert not permissions.is_same_origin(scope(host, origin, scheme))
 
 
 @pytest.mark.parametrize("name", [b"host", b"origin"])
 def test_a_header_that_comes_twice_is_none(name: bytes):
     good = scope("localhost", "http://localhost")
     twice = itertools.chain(good["headers"], [pair for pair in good["headers"] if pair[0] == name])
-    assert not permissions.is_ours(good | {"headers": list(twice)})
+    assert not permissions.is_same_origin(good | {"headers": list(twice)})

@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 
 from accounts.models import User
 from tests.labs import Lab, ago
-from tests.vms.consoles import Portal, browser_of, end_of, eventually, permit, portal
+from tests.vms.console_client import Portal, browser_of, end_of, eventually, permit, portal
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, VirtualMachine
 
 __all__ = ["portal"]

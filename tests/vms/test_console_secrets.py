@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from accounts.models import User
 from tests.labs import Lab
-from tests.vms.consoles import Portal, Viewer, browser_of, eventually, permit, portal
+from tests.vms.console_client import Portal, VncClient, browser_of, eventually, permit, portal
 from tests.waits import TIMEOUT
 from vms.models import ConsoleGrant, ConsoleSession, Operation, VirtualMachine
 
@@ -39,7 +39,7 @@ def secrets(building_a: Lab, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return found
 
 
-def all_of(viewer: Viewer) -> str:
+def all_of(viewer: VncClient) -> str:
     """What else the browser is sent until the end, and the reason of it."""
     said = b""
     try:

@@ -9,7 +9,7 @@ from accounts.models import User
 from clusters import proxmox
 from clusters.proxmox import results
 from tests.labs import Lab
-from tests.vms.consoles import browser_of
+from tests.vms.console_client import browser_of
 from vms.models import Operation
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from tests.labs import Lab, carry_out
-from tests.vms.consoles import browser_of
+from tests.vms.console_client import browser_of
 from vms import inventory, operations
 from vms.console import close_codes, permissions
 from vms.models import Assignment, ConsoleGrant, Operation, Snapshot, VirtualMachine
@@ -60,10 +60,10 @@ def page(user: User, name: str, *args: Any) -> str:
 # Touched
 
 
-def enter(machine: VirtualMachine, user: User) -> permissions.Visitor:
+def enter(machine: VirtualMachine, user: User) -> permissions.Viewer:
     """As the websocket does."""
     key = str(browser_of(user).session.session_key)
-    return permissions.enter(ConsoleGrant.issue(machine, user=user, session_key=key, mode="control"), key)
+    return permissions.open_console(ConsoleGrant.issue(machine, user=user, session_key=key, mode="control"), key)
 
 
 def test_its_console_is_not_opened(building_a: Lab, hers: VirtualMachine, ana: User):

@@ -1,6 +1,6 @@
-"""Consoles in the browser: bytes of the VNC protocol, passed on by a websocket that knows who is behind it.
+"""Consoles in the browser: a websocket relays the VNC protocol for a person who is logged in.
 
-The browser meets the portal alone: no address, ticket or password of a cluster reaches it.
+The browser connects to the portal alone: no address, ticket or password of a cluster reaches it.
 """
 
 from vms.console.websocket import serve

@@ -1,7 +1,7 @@
-"""What a browser says to a display (RFC 6143 and its extensions), and what of it passes.
+"""Messages from browser to display (RFC 6143 and its extensions), and which of them pass.
 
-Nobody's clipboard does: a display hands what one browser puts there to all others. Who may only look only asks for
-pictures.
+No clipboard passes: a display sends what one browser puts there to all others. A person who may only watch can only
+request pictures.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,27 +13,27 @@ SET_PIXEL_FORMAT, SET_ENCODINGS, UPDATE_REQUEST = 0, 2, 3
 KEY, POINTER, CUT_TEXT = 4, 5, 6
 CONTINUOUS_UPDATES, XVP, FENCE, SET_DESKTOP_SIZE, QEMU = 150, 250, 248, 251, 255
 
-# Messages of one length.
+# Messages of a fixed length.
 LENGTHS = {SET_PIXEL_FORMAT: 20, UPDATE_REQUEST: 10, KEY: 8, POINTER: 6, CONTINUOUS_UPDATES: 10, XVP: 4}
 HARMLESS = {SET_PIXEL_FORMAT, SET_ENCODINGS, UPDATE_REQUEST, CONTINUOUS_UPDATES, FENCE}
 INPUT = {KEY, POINTER, XVP, SET_DESKTOP_SIZE, QEMU}
-# How much of the others tells their length.
+# The number of bytes that tell the length of the others.
 HEADS = {SET_ENCODINGS: 4, CUT_TEXT: 8, FENCE: 9, SET_DESKTOP_SIZE: 8, QEMU: 4}
 
 MAX_ENCODINGS = 1000
 MAX_FENCE = 64
-# What displays may answer with: that `pictures` can follow, and nothing by which pointers have another length.
+# What displays may answer with: only what `server_messages` can parse, and nothing that changes pointer messages.
 PICTURES = {0, 1, 2, 6, 7, 16, 50, -260}
-NEWS = {-224, -223, -239, -261, -307, -308, -309, -312, -313}
-QUALITIES = {*range(-32, -22), *range(-256, -246), *range(-512, -411)}
+PSEUDO_ENCODINGS = {-224, -223, -239, -261, -307, -308, -309, -312, -313}
+QUALITY_LEVELS = {*range(-32, -22), *range(-256, -246), *range(-512, -411)}
 KEY_CODES = -258
-ENCODINGS = PICTURES | NEWS | QUALITIES
+ENCODINGS = PICTURES | PSEUDO_ENCODINGS | QUALITY_LEVELS
 
 
-class Filter:
-    """Lets through messages of these kinds, and encodings. Whole ones alone pass, so that they are understood as here.
+class ClientFilter:
+    """Passes messages of these kinds, and these encodings. Only complete messages pass.
 
-    What is left out is counted, not kept, however long it is. `pixel_format` is what the browser asked for last.
+    Dropped bytes are counted, not stored. `pixel_format` is what the browser requested last.
     """
 
     def __init__(self, kinds: Collection[int], encodings: Collection[int]) -> None:
@@ -43,7 +43,7 @@ class Filter:
         self._to_skip = 0
 
     def feed(self, data: bytes) -> bytes:
-        """What of it passes. Raises `Ended` for what nobody knows."""
+        """The bytes that pass. Raises `Ended` for an unknown message."""
         skipped = min(self._to_skip, len(data))
         self._to_skip -= skipped
         self._rest += data[skipped:]
@@ -56,19 +56,19 @@ class Filter:
                 return
             message, self._rest = self._rest[:length], self._rest[length:]
             if kind in self._kinds:
-                yield self._understood(message)
+                yield self._checked(message)
             else:
                 self._to_skip = length - len(message)
 
-    def _understood(self, message: bytes) -> bytes:
+    def _checked(self, message: bytes) -> bytes:
         if message[0] == SET_PIXEL_FORMAT:
-            if self.pixel_format not in {b"", message[4:]}:  # when the display begins with it, nobody could tell
+            if self.pixel_format not in {b"", message[4:]}:  # nobody could tell when the display begins to use it
                 raise Ended(close_codes.BAD_MESSAGE, "a second pixel format")
             self.pixel_format = message[4:]
-        return _only(message, self._encodings) if message[0] == SET_ENCODINGS else message
+        return _with_encodings(message, self._encodings) if message[0] == SET_ENCODINGS else message
 
     def _length(self) -> int:
-        """Of the message that begins here. 0 when that cannot be told yet."""
+        """The length of the message that begins here; 0 while it is not known."""
         kind = self._rest[0]
         if fixed := LENGTHS.get(kind):
             return fixed
@@ -100,16 +100,16 @@ def _length_of_qemu(head: bytes) -> int:
     raise Ended(close_codes.BAD_MESSAGE, "a message of QEMU is not known")
 
 
-def viewing() -> Filter:
-    return Filter(HARMLESS, ENCODINGS)
+def view_only() -> ClientFilter:
+    return ClientFilter(HARMLESS, ENCODINGS)
 
 
-def control() -> Filter:
-    return Filter(HARMLESS | INPUT, ENCODINGS | {KEY_CODES})
+def control() -> ClientFilter:
+    return ClientFilter(HARMLESS | INPUT, ENCODINGS | {KEY_CODES})
 
 
-def _only(message: bytes, encodings: Collection[int]) -> bytes:
-    """SetEncodings without others."""
+def _with_encodings(message: bytes, encodings: Collection[int]) -> bytes:
+    """SetEncodings, reduced to these encodings."""
     each = [message[start : start + 4] for start in range(4, len(message), 4)]
     kept = [one for one in each if int.from_bytes(one, signed=True) in encodings]
     return message[:2] + len(kept).to_bytes(2) + b"".join(kept)

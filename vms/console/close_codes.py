@@ -1,4 +1,4 @@
-"""Why a console was turned away or ended: a code for the page, and a reason in words."""
+"""Close codes: why a console was refused or ended, as a code for the page and a reason in words."""
 
 from django.utils.translation import gettext_noop
 
@@ -13,7 +13,7 @@ NORMAL, BAD_MESSAGE = 1000, 1007
 CODES = {"off": OFF, "busy": OFF, "limit": LIMIT, "denied": DENIED, "unreachable": UNREACHABLE, "full": LIMIT}
 STATUSES = {"off": 409, "busy": 409, "limit": 429, "denied": 403, "unreachable": 503, "full": 503}
 
-# What refusals of rules mean for a console; those of others: the machine is busy.
+# What a refusal by a rule means for a console. By any other rule: the machine is busy.
 _BY_RULE: dict[rules.Rule, str] = {
     machine_rules.person_may_operate: "denied",
     machine_rules.cluster_is_active: "unreachable",

@@ -1,7 +1,7 @@
-"""Consoles that have to end: an administrator closes them, or what they were opened by is no more.
+"""Which consoles have to close: an administrator closes them, or the permission or login behind them is gone.
 
-Whichever of them is first looks for all of its process, with one query. It looks at the data, so it does not matter who
-wrote there, or how.
+One console of each process checks for all of them, with one query. It reads the data, so it does not matter which
+process changed it.
 """
 
 import asyncio
@@ -12,59 +12,61 @@ from uuid import UUID
 
 from django.db import DatabaseError
 
-from vms.console.permissions import Visitor
-from vms.console.threads import apart
+from vms.console.permissions import Viewer
+from vms.console.threads import run_in_thread
 from vms.models import ConsoleSession
 from vms.models.consoles import ConsoleStatus
 
 logger = logging.getLogger("vms.console")
 
-ASK_EVERY = 1.0
+CHECK_EVERY = 1.0
 
-_here: dict[UUID, Visitor] = {}
+_viewers: dict[UUID, Viewer] = {}
 _ending: dict[UUID, str] = {}
-_asked_at = 0.0
+_checked_at = 0.0
 
 
-async def wait(visitor: Visitor) -> str:
-    """Until this console has to end, for at most two turns longer. Returns who closes it; nobody: ask `door.stay`."""
-    pk = visitor.row.pk
-    _here[pk] = visitor
+async def wait(viewer: Viewer) -> str:
+    """Wait until this console has to close, or at most two checks longer. Returns the name of who closes it; empty when
+    nobody does: then `permissions.recheck` tells why.
+    """
+    pk = viewer.row.pk
+    _viewers[pk] = viewer
     try:
         while pk not in _ending:
-            await asyncio.sleep(ASK_EVERY)
+            await asyncio.sleep(CHECK_EVERY)
             if pk not in _ending:
-                await _ask()
+                await _check()
         return _ending[pk]
     finally:
-        _here.pop(pk, None)
+        _viewers.pop(pk, None)
         _ending.pop(pk, None)
 
 
-async def _ask() -> None:
-    """Unless another console of this process has just asked, or is about it."""
-    global _asked_at  # noqa: PLW0603 - a clock of this process
-    if time.monotonic() - _asked_at < ASK_EVERY:
+async def _check() -> None:
+    """Check, unless another console of this process has just done so or is doing it."""
+    global _checked_at  # noqa: PLW0603 - a clock of this process
+    if time.monotonic() - _checked_at < CHECK_EVERY:
         return
-    _asked_at = math.inf
+    _checked_at = math.inf
     try:
-        await _look(list(_here.values()))
-    except DatabaseError as error:  # nobody loses his screen for it: the next turn asks again
-        logger.warning("Whether consoles have to end could not be asked: %s", type(error).__name__)
+        await _query(list(_viewers.values()))
+    except DatabaseError as error:  # nobody is disconnected for it: the next check tries again
+        logger.warning("Whether consoles have to close could not be checked: %s", type(error).__name__)
     finally:
-        _asked_at = time.monotonic()
+        _checked_at = time.monotonic()
 
 
-async def _look(visitors: list[Visitor]) -> None:
-    logins = {visitor.session_key for visitor in visitors}
-    found = await apart(ConsoleSession.objects.statuses, [visitor.row.pk for visitor in visitors], logins)
-    for visitor in visitors:
-        standing = found.get(visitor.row.pk)
-        if _has_to_end(visitor, standing, is_logged_in=visitor.session_key in found):
-            _ending[visitor.row.pk] = standing.closed_by if standing else ""
+async def _query(viewers: list[Viewer]) -> None:
+    logins = {viewer.session_key for viewer in viewers}
+    statuses = await run_in_thread(ConsoleSession.objects.statuses, [viewer.row.pk for viewer in viewers], logins)
+    for viewer in viewers:
+        status = statuses.get(viewer.row.pk)
+        if _has_to_close(viewer, status, is_logged_in=viewer.session_key in statuses):
+            _ending[viewer.row.pk] = status.closed_by if status else ""
 
 
-def _has_to_end(visitor: Visitor, standing: ConsoleStatus | None, *, is_logged_in: bool) -> bool:
-    if standing is None or standing.closed_by or not (standing.may_stay and is_logged_in):
+def _has_to_close(viewer: Viewer, status: ConsoleStatus | None, *, is_logged_in: bool) -> bool:
+    if status is None or status.closed_by or not (status.may_stay and is_logged_in):
         return True
-    return standing.password != visitor.user.password
+    return status.password != viewer.user.password

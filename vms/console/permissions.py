@@ -1,4 +1,4 @@
-"""Who is let in, and who may stay. All of this waits for the database or a cluster, so it runs on a thread."""
+"""Console permissions: who may open a console, and keep it open. All of it blocks, so it runs in a thread."""
 
 import logging
 from dataclasses import dataclass
@@ -26,18 +26,18 @@ Scope = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Visitor:
-    """A console that was let in."""
+class Viewer:
+    """A person at an open console, and the endpoint of the display."""
 
     session_key: str
     user: User
     row: ConsoleSession
     machine: VirtualMachine
-    way: proxmox.ConsoleEndpoint
+    endpoint: proxmox.ConsoleEndpoint
 
 
-def is_ours(scope: Scope) -> bool:
-    """Whether a page of this very portal asks: cookies come along from everywhere, and there is no CSRF token."""
+def is_same_origin(scope: Scope) -> bool:
+    """Whether a page of this portal asks. Cookies are sent from other origins, too, and there is no CSRF token."""
     origins, hosts = _headers(scope, b"origin"), _headers(scope, b"host")
     if len(origins) != 1 or len(hosts) != 1:
         return False
@@ -53,9 +53,9 @@ def session_key(scope: Scope) -> str:
     return str(cookies.get(settings.SESSION_COOKIE_NAME, ""))
 
 
-def enter(token: str, key: str) -> Visitor:
-    """Use the permit, ask the rules, take a place, and open the display's port. Raises `Ended`."""
-    user = _who(key)
+def open_console(token: str, key: str) -> Viewer:
+    """Redeem the grant, ask the rules, take a slot, and open the display's port. Raises `Ended`."""
+    user = _logged_in_user(key)
     grant = ConsoleGrant.redeem(token, user=user, session_key=key)
     if grant is None:
         raise Ended(close_codes.DENIED, "this permit is used, too old or not yours")
@@ -68,32 +68,32 @@ def enter(token: str, key: str) -> Visitor:
     if row is None:
         raise Ended(close_codes.LIMIT, "too many consoles of this person")
     try:
-        return Visitor(key, user, row, machine, _way_to(machine))
+        return Viewer(key, user, row, machine, _open_endpoint(machine))
     except Ended as ended:
         row.end(gettext_noop("Not opened: %(reason)s.") % {"reason": ended.reason})
         raise
 
 
-def stay(visitor: Visitor) -> None:
-    """Renew the lease. Raises `Ended` when the person may not go on."""
-    user = _who(visitor.session_key)
-    machines = VirtualMachine.objects.operable_by(user).filter(pk=visitor.machine.pk)
+def recheck(viewer: Viewer) -> None:
+    """Renew the lease. Raises `Ended` when the person may not use this console any more."""
+    user = _logged_in_user(viewer.session_key)
+    machines = VirtualMachine.objects.operable_by(user).filter(pk=viewer.machine.pk)
     machine = machines.select_related("cluster").first()
-    if user.pk != visitor.user.pk or machine is None:
+    if user.pk != viewer.user.pk or machine is None:
         raise Ended(close_codes.WITHDRAWN, gettext_noop("the right to this machine was withdrawn"))
     if machine.gone_at:
         raise Ended(close_codes.NOT_THERE, gettext_noop("the machine is gone"))
     if not machine.cluster.is_active:
         raise Ended(close_codes.CLUSTER_OFF, gettext_noop("the cluster was switched off"))
-    if not visitor.row.renew():
+    if not viewer.row.renew():
         raise Ended(close_codes.UNREACHABLE, gettext_noop("the portal was interrupted"))
 
 
-def why_it_ended(visitor: Visitor) -> Ended:
-    """After the display has closed: whether the machine is off."""
+def reason_for_end(viewer: Viewer) -> Ended:
+    """Why the display closed: ask the cluster whether the machine is off."""
     try:
-        with registry.resolved_once(), gateway.read(registry.get(visitor.machine.cluster_id), deadline=3.0) as pve:
-            status = pve.guest_status(visitor.machine.node, visitor.machine.kind, visitor.machine.vmid)
+        with registry.resolved_once(), gateway.read(registry.get(viewer.machine.cluster_id), deadline=3.0) as pve:
+            status = pve.guest_status(viewer.machine.node, viewer.machine.kind, viewer.machine.vmid)
     except (proxmox.ProxmoxError, registry.UnknownCluster):
         return Ended(close_codes.UNREACHABLE, gettext_noop("the display ended"))
     if status.status == "stopped":
@@ -101,16 +101,16 @@ def why_it_ended(visitor: Visitor) -> Ended:
     return Ended(close_codes.UNREACHABLE, gettext_noop("the display ended"))
 
 
-def _way_to(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
-    """The cluster opens a port for machines that are off, too, so it is asked before."""
-    place = (machine.node, machine.kind, machine.vmid)
+def _open_endpoint(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
+    """Have the cluster open a port for the display. It does so for stopped machines, too, so ask the status first."""
+    guest = (machine.node, machine.kind, machine.vmid)
     try:
         with registry.resolved_once(), gateway.connect(registry.get(machine.cluster_id)) as pve:
             if not identity.confirm(pve, machine):
                 raise Ended(close_codes.REPLACED, gettext_noop("another machine has this number now"))
-            if pve.guest_status(*place).status != "running":
+            if pve.guest_status(*guest).status != "running":
                 raise Ended(close_codes.OFF, gettext_noop("the machine does not run"))
-            return pve.console_endpoint(*place)
+            return pve.console_endpoint(*guest)
     except registry.UnknownCluster:
         raise Ended(close_codes.UNREACHABLE, gettext_noop("the cluster is switched off")) from None
     except proxmox.ProxmoxError as failure:
@@ -118,8 +118,8 @@ def _way_to(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
     raise Ended(close_codes.UNREACHABLE, gettext_noop("the cluster did not open the display"))
 
 
-def _who(key: str) -> User:
-    """Whose login this is. Raises `Ended` when it is nobody's (any more)."""
+def _logged_in_user(key: str) -> User:
+    """The user of this login session. Raises `Ended` when nobody is logged in (any more)."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key or None)
     user = auth.get_user(request)

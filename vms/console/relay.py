@@ -1,4 +1,4 @@
-"""Bytes between a browser and a display. Each side is read again only when the other one has taken what came."""
+"""The relay: passes bytes between browser and display. It reads a side again only after the other took everything."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -8,20 +8,20 @@ from django.utils.translation import gettext_noop
 
 from clusters import proxmox
 from vms.console import close_codes
-from vms.console.client_messages import Filter, control, viewing
+from vms.console.client_messages import ClientFilter, control, view_only
 from vms.console.close_codes import Ended
-from vms.console.server_messages import Pictures
+from vms.console.server_messages import ServerFilter
 from vms.models import Mode
 
 VERSION = b"RFB 003.008\n"
 NO_PASSWORD = b"\x01\x01"  # one security type: none
 ACCEPTED = b"\0\0\0\0"
 SHARED = b"\x01"
-GREET_WITHIN = 10.0
+HANDSHAKE_TIMEOUT = 10.0
 SERVICE_RESTART = 1012
 
-# A browser that takes nothing for so long is gone, although nobody said so. Seconds.
-TAKE_WITHIN = 18.0
+# Seconds after which a browser that takes no bytes counts as gone.
+SEND_TIMEOUT = 18.0
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,7 +29,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Browser:
-    """The websocket of a page, as bytes. Raises `Ended` when it is closed."""
+    """The websocket of a page, as a stream of bytes. Raises `Ended` when it is closed."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
@@ -46,10 +46,10 @@ class Browser:
                 close_codes.NORMAL,
                 gettext_noop("the portal was stopped") if restarted else gettext_noop("closed by the person"),
             )
-        came = message.get("bytes")
-        if came is None:
+        received = message.get("bytes")
+        if received is None:
             raise Ended(close_codes.BAD_MESSAGE, "text instead of bytes")
-        return bytes(came)
+        return bytes(received)
 
     async def exactly(self, count: int) -> bytes:
         found = b""
@@ -59,18 +59,18 @@ class Browser:
         return found[:count]
 
     async def send(self, data: bytes) -> None:
-        """Returns when the browser is ready for more."""
+        """Return when the browser is ready for more."""
         try:
-            async with asyncio.timeout(TAKE_WITHIN):
+            async with asyncio.timeout(SEND_TIMEOUT):
                 await self._send({"type": "websocket.send", "bytes": data})
-        except (OSError, RuntimeError):  # a timeout; closed; closed by the server, which waits for the end of it
+        except (OSError, RuntimeError):  # a timeout; closed; closed by the server, which waits for it to finish
             raise Ended(close_codes.NORMAL, gettext_noop("the browser is gone")) from None
 
 
-async def greet(browser: Browser) -> None:
-    """As a display that wants no password: the login of the portal is worth more. Up to the wish to share it."""
+async def shake_hands(browser: Browser) -> None:
+    """The RFB handshake, as a display without a password: the browser is logged in to the portal."""
     try:
-        async with asyncio.timeout(GREET_WITHIN):
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT):
             await browser.send(VERSION)
             if await browser.exactly(12) != VERSION:
                 raise Ended(close_codes.BAD_MESSAGE, "another version of RFB")
@@ -83,14 +83,14 @@ async def greet(browser: Browser) -> None:
         raise Ended(close_codes.BAD_MESSAGE, gettext_noop("no greeting in time")) from None
 
 
-async def carry(
+async def forward(
     browser: Browser, display: proxmox.VncWebsocket, *, mode: str, watch: Callable[[], Awaitable[None]]
 ) -> None:
-    """Both ways at once and the watch, until one of them ends. Always raises: `Ended`, or a `ProxmoxError`."""
-    await display.send(SHARED)  # whatever the browser wished: nobody throws the others out
-    said = control() if mode == Mode.CONTROL else viewing()
-    ways = (_pictures(browser, display, said), _input(browser, display, said), watch())
-    tasks = [asyncio.ensure_future(way) for way in ways]
+    """Relay both directions and run `watch`, until one of them ends. Always raises: `Ended`, or a `ProxmoxError`."""
+    await display.send(SHARED)  # whatever the browser asked for: nobody disconnects others
+    client_filter = control() if mode == Mode.CONTROL else view_only()
+    directions = (_to_browser(browser, display, client_filter), _to_display(browser, display, client_filter))
+    tasks = [asyncio.ensure_future(one) for one in (*directions, watch())]
     try:
         done, _others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -101,14 +101,14 @@ async def carry(
         task.result()
 
 
-async def _pictures(browser: Browser, display: proxmox.VncWebsocket, said: Filter) -> None:
-    pictures = Pictures(lambda: said.pixel_format)
+async def _to_browser(browser: Browser, display: proxmox.VncWebsocket, client_filter: ClientFilter) -> None:
+    server_filter = ServerFilter(lambda: client_filter.pixel_format)
     while True:
-        if passing := pictures.feed(await display.receive()):
+        if passing := server_filter.feed(await display.receive()):
             await browser.send(passing)
 
 
-async def _input(browser: Browser, display: proxmox.VncWebsocket, said: Filter) -> None:
+async def _to_display(browser: Browser, display: proxmox.VncWebsocket, client_filter: ClientFilter) -> None:
     while True:
-        if passing := said.feed(await browser.receive()):
+        if passing := client_filter.feed(await browser.receive()):
             await display.send(passing)

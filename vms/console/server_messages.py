@@ -1,7 +1,7 @@
-"""What a display says to a browser (RFC 6143 and its extensions): all of it passes but what is on a clipboard.
+"""Messages from display to browser (RFC 6143 and its extensions): all of them pass, except the clipboard.
 
-To find where messages end, the lengths of pictures are followed, not the pictures. Browsers ask for no others than
-these: `messages` sees to that.
+To find where messages end, the lengths of pictures are parsed, not the pictures. Browsers can request no encodings but
+these: `client_messages` sees to it.
 """
 
 from collections.abc import Callable, Generator
@@ -17,7 +17,7 @@ NOTHING_FOLLOWS = {-223, -258, -309, -312, -313}
 UNTIL_LAST = 0xFFFF
 SMALLEST_PACKED = 12
 
-# Each step waits for so many bytes, which pass.
+# Each step yields the number of bytes that it needs, and gets them.
 Steps = Generator[int, bytes, None]
 
 
@@ -25,8 +25,8 @@ def _number(data: bytes) -> int:
     return int.from_bytes(data)
 
 
-class Pictures:
-    """Give it bytes as they come. `pixel_format` tells what the browser asked for; empty: as the display began."""
+class ServerFilter:
+    """Feed it bytes as they come. `pixel_format` returns what the browser requested; empty: the display's own."""
 
     def __init__(self, pixel_format: Callable[[], bytes] = bytes) -> None:
         self._asked, self._begun_with = pixel_format, b""
@@ -37,7 +37,7 @@ class Pictures:
         self._is_left_out = False
 
     def feed(self, data: bytes) -> bytes:
-        """What of it passes. Raises `Ended` for what nobody can follow."""
+        """The bytes that pass. Raises `Ended` for what cannot be parsed."""
         self._rest += data
         passing = []
         while True:
@@ -116,13 +116,13 @@ class Pictures:
             raise Ended(close_codes.UNREACHABLE, f"encoding {encoding} of the display is not known")
 
     def _tight(self, width: int, height: int) -> Steps:
-        way, pixel = (yield 1)[0] >> 4, self._tight_pixel()
-        if way == 8:  # one colour
+        compression, pixel = (yield 1)[0] >> 4, self._tight_pixel()
+        if compression == 8:  # one colour
             self._to_pass = pixel
-        elif way in {9, 10}:  # JPEG, PNG
+        elif compression in {9, 10}:  # JPEG, PNG
             yield from self._packed()
-        elif way < 8:
-            size = yield from self._filtered(width, height, pixel, has_filter=bool(way & 4))
+        elif compression < 8:
+            size = yield from self._filtered(width, height, pixel, has_filter=bool(compression & 4))
             if size < SMALLEST_PACKED:
                 self._to_pass = size
             else:
@@ -131,7 +131,7 @@ class Pictures:
             raise Ended(close_codes.UNREACHABLE, "a picture of the display is not known")
 
     def _filtered(self, width: int, height: int, pixel: int, *, has_filter: bool) -> Generator[int, bytes, int]:
-        """How many bytes its pixels are before they are packed."""
+        """The number of bytes of its pixels before compression."""
         if not has_filter or (yield 1)[0] != 1:
             return width * height * pixel
         colours = (yield 1)[0] + 1
@@ -139,7 +139,7 @@ class Pictures:
         return height * ((width + 7) // 8 if colours == 2 else width)
 
     def _packed(self) -> Steps:
-        """A length of one to three bytes, seven bits in each, and so much."""
+        """A length of one to three bytes with seven bits each, then that many bytes."""
         size = shift = 0
         while True:
             byte = (yield 1)[0]

@@ -1,4 +1,4 @@
-"""What waits for the database or a cluster, beside the event loop that carries bytes."""
+"""Runs what waits for the database or a cluster outside of the event loop, which relays bytes."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -10,8 +10,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """On a thread of its own, which leaves no connection to the database behind."""
+async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run it in a thread of its own, and close that thread's database connections."""
 
     def run() -> T:
         try:

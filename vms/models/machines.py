@@ -58,9 +58,8 @@ def usable_by_users_in(column: str) -> RawSQL:
 def _assigned_or_managed(person: int) -> models.QuerySet[Any, Any]:
     # A union, because with an `or` a database reads the whole table of machines.
     assigned = apps.get_model("vms", "Assignment").objects.live().filter(user=person).order_by().values("vm")
-    return assigned.union(
-        _in_managed_groups(person)
-    ).order_by()  # Django 6.1 would take the model's order, of other columns
+    either = assigned.union(_in_managed_groups(person))
+    return either.order_by()  # Django 6.1 would take the model's order, of other columns
 
 
 def _in_managed_groups(person: int) -> models.QuerySet[Any, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.vms.consoles import key, update
-from vms.console.client_messages import Filter, control, viewing
+from tests.vms.console_client import key, update
+from vms.console.client_messages import ClientFilter, control, view_only
 from vms.console.close_codes import Ended
 
 FORMAT = b"\0" * 4 + b"\x20\x18\0\1" + b"\0\xff" * 3 + b"\x10\x08\0" + b"\0" * 3
@@ -32,19 +32,19 @@ KEPT_OUT = [key(97), POINTER, CUT, BIG_CUT, QEMU_KEY, SOUND, SIZE, POWER]
 
 @pytest.mark.parametrize("message", PASSING)
 def test_what_asks_for_pictures_passes(message: bytes):
-    assert viewing().feed(message) == message
+    assert view_only().feed(message) == message
 
 
 @pytest.mark.parametrize("message", KEPT_OUT)
 def test_what_acts_does_not(message: bytes):
-    assert viewing().feed(message + update()) == update()
+    assert view_only().feed(message + update()) == update()
 
 
 def test_it_does_not_matter_how_the_messages_are_cut():
     dice = random.Random(5)  # noqa: S311 - for a test
     for _ in range(20):
         messages = dice.choices(PASSING + KEPT_OUT, k=12)
-        stream, looking, passed = b"".join(messages), viewing(), b""
+        stream, looking, passed = b"".join(messages), view_only(), b""
         while stream:
             size = dice.choice([1, 3, 7, 50, 100_000])
             passed += looking.feed(stream[:size])
@@ -53,13 +53,13 @@ def test_it_does_not_matter_how_the_messages_are_cut():
 
 
 def test_encodings_that_change_how_input_looks_are_left_out():
-    assert viewing().feed(encodings(7, -316, 0, -258)) == encodings(7, 0)
+    assert view_only().feed(encodings(7, -316, 0, -258)) == encodings(7, 0)
 
 
 @pytest.mark.parametrize("message", [b"\x07rest", b"\xff\x02\0\0", b"\x02\0\xff\xff", FENCE[:8] + b"\xff"])
 def test_what_nobody_knows_ends_the_console(message: bytes):
     with pytest.raises(Ended):
-        viewing().feed(message)
+        view_only().feed(message)
 
 
 # Raw, CopyRect, RRE, ZRLE and their like, the desktop's size and its news, then the levels of quality and compression.
@@ -69,8 +69,8 @@ KNOWN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "known"), [(viewing, KNOWN), (control, KNOWN | {-258})])
-def test_these_encodings_pass_and_no_others(said: Callable[[], Filter], known: set[int]):
+@pytest.mark.parametrize(("said", "known"), [(view_only, KNOWN), (control, KNOWN | {-258})])
+def test_these_encodings_pass_and_no_others(said: Callable[[], ClientFilter], known: set[int]):
     for asked in range(-900, -1), range(-1, 900):
         assert said().feed(encodings(*asked)) == encodings(*(one for one in asked if one in known))
 
@@ -105,7 +105,7 @@ def test_who_controls_cannot_say_more_than_there_is_to_say_either(message: bytes
 
 
 def test_what_is_kept_out_is_not_kept():
-    looking = viewing()
+    looking = view_only()
     looking.feed(struct.pack(">BxxxI", 6, 2**31 - 1))
     for _ in range(100):
         assert looking.feed(b"\0" * 100_000) == b""

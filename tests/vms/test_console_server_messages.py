@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from vms.console.close_codes import Ended
-from vms.console.server_messages import Pictures
+from vms.console.server_messages import ServerFilter
 
 FORMAT = b"\x20\x18\0\1" + b"\0\xff" * 3 + b"\x10\x08\0" + b"\0" * 3
 BEGIN = struct.pack(">HH", 640, 480) + FORMAT + struct.pack(">I", 4) + b"pc-1"
@@ -66,14 +66,14 @@ MESSAGES = {
 
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
 def test_what_is_beside_a_clipboard_passes(message: bytes):
-    assert Pictures().feed(BEGIN + message + CUT + message + EXTENDED + message) == BEGIN + message * 3
+    assert ServerFilter().feed(BEGIN + message + CUT + message + EXTENDED + message) == BEGIN + message * 3
 
 
 def test_it_does_not_matter_how_the_messages_are_cut():
     dice = random.Random(5)  # noqa: S311 - for a test
     for _ in range(20):
         messages = dice.choices([*MESSAGES.values(), CUT, EXTENDED], k=30)
-        stream, pictures, passed = BEGIN + b"".join(messages), Pictures(), b""
+        stream, pictures, passed = BEGIN + b"".join(messages), ServerFilter(), b""
         while stream:
             size = dice.choice([1, 3, 7, 50, 100_000])
             passed += pictures.feed(stream[:size])
@@ -84,7 +84,7 @@ def test_it_does_not_matter_how_the_messages_are_cut():
 def test_the_browsers_pixel_format_counts():
     small = b"\x10\x10\0\1" + b"\0\x1f" * 3 + b"\x0b\x05\0" + b"\0" * 3
     asked = [b""]
-    pictures = Pictures(lambda: asked[0])
+    pictures = ServerFilter(lambda: asked[0])
     assert pictures.feed(BEGIN + update(rectangle(0, BODY)) + CUT) == BEGIN + update(rectangle(0, BODY))
     asked[0] = small
     for message in (update(rectangle(0, BODY[:16])), update(rectangle(7, b"\x80rg"))):
@@ -96,11 +96,11 @@ def test_the_browsers_pixel_format_counts():
 )
 def test_what_nobody_can_follow_ends_the_console(message: bytes):
     with pytest.raises(Ended):
-        Pictures().feed(BEGIN + message)
+        ServerFilter().feed(BEGIN + message)
 
 
 def test_what_passes_is_not_kept():
-    pictures = Pictures()
+    pictures = ServerFilter()
     pictures.feed(BEGIN + struct.pack(">BxH", 0, 1) + struct.pack(">HHHHi", 0, 0, 60_000, 60_000, 0))
     for _ in range(100):
         assert len(pictures.feed(b"\0" * 100_000)) == 100_000

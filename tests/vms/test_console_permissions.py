@@ -15,7 +15,7 @@ from accounts.models import User
 from clusters import proxmox
 from clusters.models import Cluster
 from tests.labs import Lab
-from tests.vms.consoles import browser_of
+from tests.vms.console_client import browser_of
 from vms.console import close_codes, permissions
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Operation, VirtualMachine
 
@@ -28,14 +28,14 @@ def of_ana(ana: User) -> Client:
 
 
 @pytest.fixture
-def visitor(building_a: Lab, ana: User, of_ana: Client) -> permissions.Visitor:
+def viewer(building_a: Lab, ana: User, of_ana: Client) -> permissions.VncClient:
     key = str(of_ana.session.session_key)
     machine = building_a.give(102, ana)
-    return permissions.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="control"), key)
+    return permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="control"), key)
 
 
-def test_who_still_holds_the_machine_stays(visitor: permissions.Visitor):
-    permissions.stay(visitor)
+def test_who_still_holds_the_machine_stays(viewer: permissions.VncClient):
+    permissions.recheck(viewer)
 
 
 def code_of(call: Callable[[], object]) -> int:
@@ -56,15 +56,15 @@ def code_of(call: Callable[[], object]) -> int:
         (lambda: Session.objects.all().delete(), close_codes.LOGIN),
     ],
 )
-def test_who_may_not_stay_is_told_why(visitor: permissions.Visitor, change: Callable[[], object], code: int):
-    permissions.stay(visitor)
+def test_who_may_not_stay_is_told_why(viewer: permissions.VncClient, change: Callable[[], object], code: int):
+    permissions.recheck(viewer)
     change()
-    assert code_of(lambda: permissions.stay(visitor)) == code
+    assert code_of(lambda: permissions.recheck(viewer)) == code
 
 
-def test_staying_renews_the_lease(visitor: permissions.Visitor):
+def test_staying_renews_the_lease(viewer: permissions.VncClient):
     before = timezone.now()
-    permissions.stay(visitor)
+    permissions.recheck(viewer)
     lease = ConsoleSession.objects.get().leased_until - timedelta(seconds=75)
     assert before <= lease <= timezone.now()
 
@@ -73,27 +73,29 @@ def test_a_machine_that_was_deleted_or_is_gone_is_not_entered(building_a: Lab, a
     machine, key = building_a.give(102, ana), str(of_ana.session.session_key)
     permits = [ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view") for _ in range(2)]
     VirtualMachine.objects.update(gone_at=timezone.now())
-    assert [code_of(lambda one=one: permissions.enter(one, key)) for one in permits] == [close_codes.NOT_THERE] * 2
+    assert [code_of(lambda one=one: permissions.open_console(one, key)) for one in permits] == [
+        close_codes.NOT_THERE
+    ] * 2
     assert not ConsoleSession.objects.exists()
 
 
 def test_a_refusal_by_the_rules_is_said_in_one_word(building_a: Lab, ana: User, of_ana: Client):
     machine, key = building_a.give(101, ana), str(of_ana.session.session_key)
     with pytest.raises(close_codes.Ended) as ended:
-        permissions.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
+        permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
     assert (ended.value.code, ended.value.reason) == (close_codes.OFF, "off")
 
 
-def test_an_end_of_the_display_is_the_machines_or_not(visitor: permissions.Visitor, building_a: Lab):
-    assert permissions.why_it_ended(visitor).code == close_codes.UNREACHABLE
+def test_an_end_of_the_display_is_the_machines_or_not(viewer: permissions.VncClient, building_a: Lab):
+    assert permissions.reason_for_end(viewer).code == close_codes.UNREACHABLE
     building_a.pve.guest(102).status = "stopped"
-    assert permissions.why_it_ended(visitor).code == close_codes.OFF
+    assert permissions.reason_for_end(viewer).code == close_codes.OFF
     building_a.pve.stop()
-    assert permissions.why_it_ended(visitor).code == close_codes.UNREACHABLE
+    assert permissions.reason_for_end(viewer).code == close_codes.UNREACHABLE
 
 
 def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(
-    visitor: permissions.Visitor, monkeypatch: pytest.MonkeyPatch
+    viewer: permissions.VncClient, monkeypatch: pytest.MonkeyPatch
 ):
     asked: list[float] = []
 
@@ -102,7 +104,7 @@ def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(
         raise proxmox.TimedOut(sent=False)
 
     monkeypatch.setattr(permissions.gateway, "read", read)
-    assert permissions.why_it_ended(visitor).code == close_codes.UNREACHABLE
+    assert permissions.why_it_ended(viewer).code == close_codes.UNREACHABLE
     assert asked == [3.0]
 
 
@@ -110,7 +112,7 @@ def test_what_is_off_or_out_of_reach_takes_no_place(building_a: Lab, ana: User, 
     machine, key = building_a.give(102, ana), str(of_ana.session.session_key)
 
     def enter() -> None:
-        permissions.enter(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
+        permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
 
     building_a.pve.guest(102).status = "stopped"
     assert code_of(enter) == close_codes.OFF
@@ -152,26 +154,26 @@ ORIGIN, HOST = (b"origin", b"https://lab.test"), (b"host", b"lab.test")
 )
 def test_a_page_of_the_portal_is_told_by_origin_and_host(asked: dict[str, object], ours: bool, settings: Any):
     settings.ALLOWED_HOSTS = ["lab.test"]
-    assert permissions.is_ours(asked) is ours
+    assert permissions.is_same_origin(asked) is ours
 
 
 @pytest.mark.parametrize(("debug", "ours"), [(True, True), (False, False)])
 def test_without_allowed_hosts_it_is_this_machine_while_debugging(settings: Any, debug: bool, ours: bool):
     settings.ALLOWED_HOSTS, settings.DEBUG = [], debug
     for host in b"localhost", b"127.0.0.1:8000", b"[::1]":
-        assert permissions.is_ours(scope((b"origin", b"https://" + host), (b"host", host))) is ours
-    assert not permissions.is_ours(scope(ORIGIN, HOST))
+        assert permissions.is_same_origin(scope((b"origin", b"https://" + host), (b"host", host))) is ours
+    assert not permissions.is_same_origin(scope(ORIGIN, HOST))
 
 
 def test_the_login_is_in_one_of_the_cookies():
     cookies = (b"cookie", b"a=1"), (b"cookie", b"sessionid=key; b=2")
     assert permissions.session_key(scope(*cookies)) == "key"
     assert permissions.session_key(scope(cookies[0])) == ""
-    assert code_of(lambda: permissions.enter("token", "")) == close_codes.LOGIN
+    assert code_of(lambda: permissions.open_console("token", "")) == close_codes.LOGIN
 
 
 def test_a_session_that_is_another_persons_now_keeps_no_console(
-    visitor: permissions.Visitor, of_ana: Client, ben: User
+    viewer: permissions.VncClient, of_ana: Client, ben: User
 ):
     ben.is_staff = True
     ben.save()
@@ -181,5 +183,5 @@ def test_a_session_that_is_another_persons_now_keeps_no_console(
     session["_auth_user_hash"] = ben.get_session_auth_hash()
     session.save()
     with pytest.raises(close_codes.Ended) as ended:
-        permissions.stay(visitor)
+        permissions.recheck(viewer)
     assert ended.value.code == close_codes.WITHDRAWN

@@ -51,8 +51,8 @@ class Portal:
             legacy=True,
         )
 
-    def view(self, path: str, client: Client) -> "Viewer":
-        return Viewer(self.open(path, client))
+    def view(self, path: str, client: Client) -> "VncClient":
+        return VncClient(self.open(path, client))
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def portal(request: pytest.FixtureRequest) -> Iterator[Portal]:
         yield portal
 
 
-class Viewer:
+class VncClient:
     """As far as a display that is shown. `name` is what the display is called."""
 
     def __init__(self, websocket: ClientConnection) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from accounts.models import User
 from tests.labs import Lab
-from tests.vms.consoles import Portal, Viewer, browser_of, eventually, key, permit, portal
+from tests.vms.console_client import Portal, VncClient, browser_of, eventually, key, permit, portal
 from tests.waits import PDEATHSIG, TIMEOUT
 
 __all__ = ["portal"]
@@ -54,7 +54,7 @@ def is_open(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def picture(viewer: Viewer) -> bytes:
+def picture(viewer: VncClient) -> bytes:
     """The whole screen, in 32 bits and raw."""
     viewer.send(struct.pack(">BxHi", 2, 1, 0) + struct.pack(">BBHHHH", 3, 0, 0, 0, *viewer.size))
     pixels = bytearray(viewer.size[0] * viewer.size[1] * 4)
@@ -87,7 +87,7 @@ def test_a_real_screen_appears_and_takes_input(
     assert eventually(lambda: building_a.pve.consoles_open() == 0)
 
 
-def typed(viewer: Viewer, said: Path) -> bool:
+def typed(viewer: VncClient, said: Path) -> bool:
     """The terminal may not listen yet, so it is typed again."""
     viewer.send(b"".join(map(key, [*b"hi", RETURN])))
     return eventually(said.exists, within=0.5)
