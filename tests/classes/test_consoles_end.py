@@ -254,7 +254,7 @@ class Looks:
 def test_twelve_consoles_look_together(monkeypatch: pytest.MonkeyPatch):
     looks = Looks()
     monkeypatch.setattr(closing, "CHECK_EVERY", 0.02)
-    monkeypatch.setattr(ConsoleSession.objects, "standings", looks)
+    monkeypatch.setattr(ConsoleSession.objects, "statuses", looks)
     viewers: Any = [SimpleNamespace(row=ConsoleSession(), session_key=str(n), user=User()) for n in range(12)]
 
     async def wait() -> list[str]:

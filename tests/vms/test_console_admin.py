@@ -95,7 +95,7 @@ def test_a_database_that_fails_for_a_moment_ends_no_console(
 ):
     of_ana = browser_of(ana)
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(ConsoleSessionQuerySet, "standings", fail)
+        broken.setattr(ConsoleSessionQuerySet, "statuses", fail)
         viewer = portal.view(permit(of_ana, running.pk), of_ana)
         assert eventually(lambda: "could not be asked: OperationalError" in caplog.text)
         assert viewer.sees_something()
