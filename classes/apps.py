@@ -37,4 +37,4 @@ class ClassesConfig(AppConfig):
         auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
         group_links.register(live_link.live_url)
         preparation.register(release.release_settings)
-        preparation.RELEASED.append(lifecycle.on_released)
+        preparation.release_listeners.append(lifecycle.on_released)

@@ -136,7 +136,7 @@ def carry_out() -> None:
     """What a worker does with operations in one turn, in this thread."""
     admit()
     for operation in Operation.objects.free(timezone.now()):
-        operations.work_on(operation)
+        operations.take_step(operation)
 
 
 def prepare(lab: Lab) -> None:
@@ -146,7 +146,7 @@ def prepare(lab: Lab) -> None:
         if not open_now:
             break
         for preparation in open_now:
-            preparing.work_on(preparation)
+            preparing.take_step(preparation)
         carry_out()
         lab.clock.advance(10)
         carry_out()

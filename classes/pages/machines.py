@@ -45,8 +45,8 @@ def machine_rows(lab_class: LabClass) -> list[MachineRow]:
     """In a number of queries that does not grow with the machines."""
     own = VirtualMachine.objects.filter(class_machine__lab_class=lab_class)
     machines = list(own.select_related("cluster__health", "cluster__sync").order_by("cluster__name", "name", "vmid"))
-    outlooks = {one.machine.pk: one for one in preparation.of(release.unreleased(lab_class))}
-    assignees = {pk: one.assignment.user for pk, one in outlooks.items() if one.is_held}
+    outlooks = {one.machine.pk: one for one in preparation.outlooks_for(release.unreleased(lab_class))}
+    assignees = {pk: one.assignment.user for pk, one in outlooks.items() if one.is_live}
     leaving = set(ClassMachine.objects.filter(lab_class=lab_class, is_leaving=True).values_list("vm", flat=True))
     granted = set(class_machines.granted(lab_class).filter(pk__in=own).values_list("pk", flat=True))
     gone = {machine.pk for machine in machines if machine.gone_at}

@@ -127,7 +127,7 @@ def test_what_somebody_frees_at_the_same_moment_is_not_given_back(room: Room, mo
         return found
 
     monkeypatch.setattr(AssignmentQuerySet, "select_for_update", late)
-    assert preparation.give_back(Assignment.objects.all()) == 0
+    assert preparation.restore(Assignment.objects.all()) == 0
     assert (Preparation.objects.get().state, room.holder()) == (State.OPEN, None)
 
 
@@ -151,7 +151,7 @@ def test_what_the_last_person_began_is_waited_for(room: Room):
     operations.request(room.machine(), "start", by=room.ana)
     carry_out()
     unassigned(room, Way.AS_IT_IS)
-    preparation.work_on(Preparation.objects.select_related("assignment__vm__cluster", "asked_by", "operation").get())
+    preparation.take_step(Preparation.objects.select_related("assignment__vm__cluster", "asked_by", "operation").get())
     assert Operation.objects.open().exists()
     assert room.holder() is None
     room.prepare()

@@ -239,7 +239,7 @@ def test_a_task_of_another_operation_is_not_taken_for_its_own(building_a: Lab, a
 
 def test_a_task_of_another_time_is_not_taken_for_its_own(building_a: Lab, admin: User, monkeypatch: Any):
     operation = lost(building_a, admin)
-    monkeypatch.setattr("vms.operations.following.SKEW", timedelta(days=-1))
+    monkeypatch.setattr("vms.operations.following.CLOCK_SKEW", timedelta(days=-1))
     carry_out()
     operation.refresh_from_db()
     assert operation.upid == ""
@@ -301,7 +301,7 @@ def waiting_three(lab: Lab, by: User, settings: Any) -> list[Operation]:
 
 def test_each_waits_for_those_of_its_node(building_a: Lab, admin: User, settings: Any):
     asked = waiting_three(building_a, admin, settings)
-    assert [operations.position(one) for one in asked] == [0, 1, 0]
+    assert [operations.queue_position(one) for one in asked] == [0, 1, 0]
 
 
 def test_no_more_than_the_limit_are_let_through(building_a: Lab, admin: User, settings: Any):

@@ -93,16 +93,16 @@ def test_what_waited_for_more_than_half_an_hour_is_dropped(waiting: Lab, monkeyp
 def test_how_many_are_before(waiting: Lab, building_b: Lab, ana: User):
     operations.request(building_b.give(101, ana), "start", by=ana)
     every = list(Operation.objects.waiting())
-    before = admission.waiting_before(every)
+    before = admission.queue_positions(every)
     of_node = {one.vmid: before[one.pk] for one in every if one.cluster_id == "building-a"}
     assert of_node == {101: 0, 111: 1, 112: 2, 113: 3, 104: 0}
     assert [before[one.pk] for one in every if one.cluster_id == "building-b"] == [0]
     last = Operation.objects.get(vmid=113)
-    assert operations.position(last) == 3
+    assert operations.queue_position(last) == 3
     ClusterSync.objects.update(node_limit=1, cluster_limit=9)
     operations.admit("building-a")
     admitted = Operation.objects.under_way().first()
-    assert (operations.position(last), operations.position(admitted)) == (2, 0)
-    assert admission.waiting_before([admitted]) == {}
+    assert (operations.queue_position(last), operations.queue_position(admitted)) == (2, 0)
+    assert admission.queue_positions([admitted]) == {}
     last.state = Operation.State.DONE
-    assert admission.waiting_before([last]) == {}
+    assert admission.queue_positions([last]) == {}

@@ -12,7 +12,7 @@ from tests.vms.sets import many
 from vms import operations
 from vms.access.context import context_for, contexts_for
 from vms.models import Batch, ClusterSync, MachineSet, Operation, Snapshot, VirtualMachine
-from vms.operations.batches import MOST_IN_A_MINUTE
+from vms.operations.batches import MAX_PER_MINUTE
 
 pytestmark = pytest.mark.django_db
 
@@ -101,11 +101,11 @@ def test_a_batch_does_not_use_up_what_a_person_may_ask_for(networks: MachineSet,
 
 
 def test_batches_have_a_limit_of_their_own(networks: MachineSet, steward: User, lab_admin: User):
-    for _ in range(MOST_IN_A_MINUTE):
+    for _ in range(MAX_PER_MINUTE):
         ask(networks, steward)
     with pytest.raises(operations.Refused, match="too much within a minute"):
         ask(networks, steward)
-    assert Batch.objects.count() == MOST_IN_A_MINUTE
+    assert Batch.objects.count() == MAX_PER_MINUTE
     Batch.objects.update(requested_by=lab_admin)
     assert ask(networks, lab_admin)
 

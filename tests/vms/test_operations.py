@@ -296,7 +296,7 @@ def test_a_cluster_that_is_silent_meanwhile_leaves_the_operation_open(
 def test_what_finds_no_end_is_unknown(machine: VirtualMachine, building_a: Lab, ana: User):
     operation = ask(machine, "start", ana)
     carry_out()
-    shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].patience)
+    shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].timeout)
     carry_out()
     assert settled(operation)[0] == State.UNKNOWN
     assert "still runs" in operation.outcome
@@ -306,7 +306,7 @@ def test_what_nobody_can_ask_for_is_unknown_in_the_end(machine: VirtualMachine, 
     operation = ask(machine, "start", ana)
     carry_out()
     building_a.pve.stop()
-    shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].patience)
+    shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].timeout)
     carry_out()
     assert settled(operation)[0] == State.UNKNOWN
     assert "refuses connections" in operation.outcome
@@ -316,7 +316,7 @@ def test_a_reboot_after_which_the_machine_stays_off_is_unknown(running: VirtualM
     operation = ask(running, "reboot", ana)
     carry_out()
     building_a.clock.advance(3.5)
-    shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].patience)
+    shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].timeout)
     carry_out()
     assert settled(operation)[0] == State.UNKNOWN
     assert "the machine is stopped" in operation.outcome
@@ -422,7 +422,7 @@ def test_one_worker_holds_an_operation(operation: Operation):
 
 def test_what_one_worker_holds_another_does_not_touch(operation: Operation, building_a: Lab):
     operation.claim(timezone.now())
-    operations.work_on(same(operation))
+    operations.take_step(same(operation))
     assert (same(operation).state, building_a.pve.count()) == (State.REQUESTED, 0)
 
 

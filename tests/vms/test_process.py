@@ -119,5 +119,5 @@ def test_a_worker_that_was_stopped_between_claim_and_call_sends_nothing(
         return taken
 
     monkeypatch.setattr(Operation, "advance", asleep)
-    operations.work_on(Operation.objects.get(pk=operation.pk))
+    operations.take_step(Operation.objects.get(pk=operation.pk))
     assert (in_state(operation, State.UNKNOWN), building_a.commands()) == (True, 0)

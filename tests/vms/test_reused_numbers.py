@@ -117,7 +117,7 @@ def test_who_was_held_up_by_the_look_sends_nothing(building_a: Lab, ana: User, m
     admit()
     operation = Operation.objects.get()
     monkeypatch.setattr(Operation, "is_leased_for", lambda *_: not building_a.pve.count("GET", CONFIG))
-    operations.work_on(operation)
+    operations.take_step(operation)
     assert (operation.state, building_a.pve.count("GET", CONFIG), building_a.commands()) == (State.FAILED, 1, 0)
 
 

@@ -127,7 +127,7 @@ def test_many_workers_send_once(workers: list[Worker], building_a: Lab, operatio
 def test_threads_that_race_for_a_row_send_once(building_a: Lab, operation: Operation):
     operations.admit("building-a")
     rows = [Operation.objects.get(pk=operation.pk) for _ in range(8)]
-    assert run_in_threads(*[lambda row=row: operations.work_on(row) for row in rows]) == []
+    assert run_in_threads(*[lambda row=row: operations.take_step(row) for row in rows]) == []
     assert building_a.commands() == 1
 
 

@@ -18,7 +18,7 @@ from vms.models.sets import MachineSet
 State, Action = Operation.State, Operation.Action
 
 # The actions that may be requested for many machines at once.
-FOR_MANY = (Action.START, Action.SHUTDOWN, Action.STOP, Action.ROLLBACK, Action.SNAPSHOT)
+BATCH_ACTIONS = (Action.START, Action.SHUTDOWN, Action.STOP, Action.ROLLBACK, Action.SNAPSHOT)
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -49,7 +49,7 @@ class Batch(models.Model):
     )
     set_name = models.CharField(gettext_lazy("group name"), max_length=100, blank=True)
     action = models.CharField(
-        gettext_lazy("action"), max_length=20, choices=[(action.value, action.label) for action in FOR_MANY]
+        gettext_lazy("action"), max_length=20, choices=[(action.value, action.label) for action in BATCH_ACTIONS]
     )
     snapshot = models.CharField(gettext_lazy("snapshot"), max_length=40, blank=True)
     requested_by = models.ForeignKey(

@@ -1,36 +1,36 @@
-"""Request, admit, send, follow, settle: the way of every action on a machine.
+"""Request, admit, send, follow, settle: the lifecycle of every action on a machine.
 
-The row is the truth. It is committed before the cluster hears of it, sent once, and never sent again by itself:
-whoever takes over from a dead worker looks, and does not repeat.
+The row is authoritative. It is committed before anything is sent, sent once, and never sent again by itself: a worker
+that takes over from a dead one asks the cluster, and does not repeat.
 """
 
-from vms.models.batches import FOR_MANY
-from vms.operations.admission import WAIT_FOR, admit, position, waiting_before
-from vms.operations.batches import MOST_MACHINES, request_many
+from vms.models.batches import BATCH_ACTIONS
+from vms.operations.admission import MAX_WAIT, admit, queue_position, queue_positions
+from vms.operations.batches import MAX_MACHINES, request_many
 from vms.operations.following import SETTLE_WITHIN
 from vms.operations.kinds import KINDS, Kind
-from vms.operations.reconcile import follow_all, sweep
+from vms.operations.reconcile import follow_cluster, reconcile_open
 from vms.operations.requesting import Refused, cancel, request
 from vms.operations.sending import SEND_WITHIN
-from vms.operations.steps import STEPS, work_on
+from vms.operations.steps import STEPS, take_step
 
 __all__ = [
-    "FOR_MANY",
+    "BATCH_ACTIONS",
     "KINDS",
-    "MOST_MACHINES",
+    "MAX_MACHINES",
+    "MAX_WAIT",
     "SEND_WITHIN",
     "SETTLE_WITHIN",
     "STEPS",
-    "WAIT_FOR",
     "Kind",
     "Refused",
     "admit",
     "cancel",
-    "follow_all",
-    "position",
+    "follow_cluster",
+    "queue_position",
+    "queue_positions",
+    "reconcile_open",
     "request",
     "request_many",
-    "sweep",
-    "waiting_before",
-    "work_on",
+    "take_step",
 ]

@@ -1,4 +1,4 @@
-"""How many are under way at once, and in which order the rest waits."""
+"""Admission: how many operations run at a time, and in which order the others wait."""
 
 import uuid
 from collections import Counter
@@ -16,39 +16,39 @@ from vms.operations import enqueue
 
 State = Operation.State
 
-# A class that presses all its buttons at once may wait for its turn for long. But nobody wants a machine started
-# half an hour after he asked, when workers, or a cluster, were away meanwhile.
-WAIT_FOR = timedelta(minutes=30)
+# When a whole class clicks at once, operations wait long. But after an outage of workers or a cluster nobody wants a
+# machine started that was requested longer ago than this.
+MAX_WAIT = timedelta(minutes=30)
 
-# What was let through is handed to the engine at once. When the engine loses it, the sweep hands it over again.
-TAKE_UP = timedelta(seconds=10)
+# An admitted operation is enqueued at once. When the queue loses it, it is enqueued again after this.
+PICK_UP_WITHIN = timedelta(seconds=10)
 
 
 def admit(cluster_id: str, *, without: uuid.UUID | None = None) -> int:
-    """Let through, in order, what may be under way at once on this cluster and its nodes. Returns how many.
+    """Admit waiting operations, in order, up to the limits of this cluster and its nodes. Returns how many.
 
-    The cluster's row is locked meanwhile, so that two workers do not both see the last free place.
-    Each one is handed to the engine, save the one that the caller is about to work on himself.
+    The cluster's row is locked, so that two workers do not both fill the last slot. Each admitted operation is
+    enqueued, except `without`, which the caller carries out itself.
     """
     with transaction.atomic():
         ClusterSync.objects.get_or_create(cluster_id=cluster_id)
         limits = ClusterSync.objects.select_for_update().get(cluster_id=cluster_id)
         now = timezone.now()
-        _drop_stale(cluster_id, now)
-        admitted = [one for one in _next_in_turn(limits) if _let_through(one, now)]
+        _cancel_stale(cluster_id, now)
+        admitted = [one for one in _next_admissible(limits) if _admit_one(one, now)]
         for one in admitted:
             if one.pk != without:
                 transaction.on_commit(partial(enqueue.operation, one), robust=True)
     return len(admitted)
 
 
-def _drop_stale(cluster_id: str, now: datetime) -> None:
-    stale = Operation.objects.waiting().filter(cluster_id=cluster_id, requested_at__lt=now - WAIT_FOR)
+def _cancel_stale(cluster_id: str, now: datetime) -> None:
+    stale = Operation.objects.waiting().filter(cluster_id=cluster_id, requested_at__lt=now - MAX_WAIT)
     outcome = gettext_noop("It waited too long for its turn, so it was dropped. Try again.")
     stale.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=now)
 
 
-def _next_in_turn(limits: ClusterSync) -> list[Operation]:
+def _next_admissible(limits: ClusterSync) -> list[Operation]:
     of_cluster = Operation.objects.filter(cluster_id=limits.cluster_id)
     busy = Counter(of_cluster.under_way().values_list("node", flat=True))
     room = (limits.cluster_limit or settings.OPERATIONS_PER_CLUSTER) - busy.total()
@@ -65,13 +65,13 @@ def _next_in_turn(limits: ClusterSync) -> list[Operation]:
     return found
 
 
-def _let_through(operation: Operation, now: datetime) -> bool:
+def _admit_one(operation: Operation, now: datetime) -> bool:
     waiting = Operation.objects.waiting().filter(pk=operation.pk).order_by()
-    return bool(waiting.update(admitted_at=now, node=operation.node, next_look_at=now + TAKE_UP))
+    return bool(waiting.update(admitted_at=now, node=operation.node, next_look_at=now + PICK_UP_WITHIN))
 
 
-def waiting_before(operations: Iterable[Operation]) -> dict[uuid.UUID, int]:
-    """How many others wait for the same node, or for their cluster, before each of these that waits itself."""
+def queue_positions(operations: Iterable[Operation]) -> dict[uuid.UUID, int]:
+    """For each of these that waits: how many others wait for the same node before it."""
     asked = {one.pk for one in operations if one.state == State.REQUESTED and not one.admitted_at}
     if not asked:
         return {}
@@ -86,6 +86,6 @@ def waiting_before(operations: Iterable[Operation]) -> dict[uuid.UUID, int]:
     return found
 
 
-def position(operation: Operation) -> int:
-    """How many wait for the same node before this one."""
-    return waiting_before([operation]).get(operation.pk, 0)
+def queue_position(operation: Operation) -> int:
+    """How many operations wait for the same node before this one."""
+    return queue_positions([operation]).get(operation.pk, 0)

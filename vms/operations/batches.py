@@ -1,4 +1,4 @@
-"""One action for many machines: judged and recorded together, then each goes its own way like any other."""
+"""One action for many machines: checked and recorded together, then carried out like any other operation."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -12,19 +12,19 @@ from accounts.models import User
 from vms.access import rules
 from vms.access.context import ActionContext, contexts_for
 from vms.models import Batch, BatchItem, MachineSet, Operation, Snapshot, VirtualMachine
-from vms.models.batches import FOR_MANY
+from vms.models.batches import BATCH_ACTIONS
 from vms.operations import enqueue, requesting
 from vms.operations.requesting import Refused
 
 Action = Operation.Action
 
-MOST_MACHINES = 500
+MAX_MACHINES = 500
 
-# By one person who is not staff. A batch is one request, however many machines it has.
-MOST_IN_A_MINUTE = 6
+# Batches of one person who is not staff.
+MAX_PER_MINUTE = 6
 
-# SQLite takes so many values in one statement.
-AT_ONCE = 50
+# Rows per statement: SQLite limits the number of values.
+BATCH_SIZE = 50
 
 
 def request_many(
@@ -36,11 +36,10 @@ def request_many(
     snapshot: str = "",
     description: str = "",
 ) -> Batch:
-    """Record that a person wants this done to each of these. What cannot be done is refused machine by machine.
+    """Record a request for each of these machines; each machine may be refused on its own. Raises `Refused` for all.
 
-    A machine to which the same is done already counts with the operation that does it. The number of queries does not
-    depend on the number of machines, which come with cluster and health selected. Raises `Refused` for the whole.
-    The caller has found the machines through `operable_by(by)`.
+    A machine with the same action in progress gets that operation. The number of queries does not depend on the number
+    of machines, which come with cluster and health selected. The caller found the machines through `operable_by(by)`.
     """
     machines = list(machines)
     if refusal := _refusal(machines, action, by=by, snapshot=snapshot, description=description):
@@ -48,7 +47,7 @@ def request_many(
     batch = Batch(machine_set=machine_set, action=action, snapshot=snapshot, requested_by=by)
     batch.set_name = machine_set.title if machine_set else ""
     batch.requested_by_name = by.get_username()
-    items = _judge(batch, machines, by=by, description=description)
+    items = _items_for(batch, machines, by=by, description=description)
     with transaction.atomic():
         batch.save(force_insert=True)
         wanted = _record(items)
@@ -59,12 +58,12 @@ def request_many(
 
 def _refusal(machines: list[VirtualMachine], action: str, *, by: User, snapshot: str, description: str) -> str:
     """Why none of it can be asked for, or nothing."""
-    if action not in FOR_MANY:
+    if action not in BATCH_ACTIONS:
         return _("This action is not available for several machines at once.")
     if not machines:
         return _("No machine is selected. Select machines first.")
-    if len(machines) > MOST_MACHINES:
-        return _("Too many machines: at most %(most)d at a time. Select fewer.") % {"most": MOST_MACHINES}
+    if len(machines) > MAX_MACHINES:
+        return _("Too many machines: at most %(most)d at a time. Select fewer.") % {"most": MAX_MACHINES}
     since = timezone.now() - timedelta(minutes=1)
     lately = Batch.objects.filter(requested_by=by, requested_at__gt=since)
     if not by.is_staff and lately.count() >= MOST_IN_A_MINUTE:
@@ -72,8 +71,8 @@ def _refusal(machines: list[VirtualMachine], action: str, *, by: User, snapshot:
     return requesting.wrong_words(action, snapshot, description)
 
 
-def _judge(batch: Batch, machines: list[VirtualMachine], *, by: User, description: str) -> list[BatchItem]:
-    """An item for each machine, with a new operation, with the one that is under way, or with a refusal."""
+def _items_for(batch: Batch, machines: list[VirtualMachine], *, by: User, description: str) -> list[BatchItem]:
+    """An item for each machine, with a new operation, with the one in progress, or with a refusal."""
     action, name = batch.action, batch.snapshot
     found = contexts_for(machines, person=by, snapshot=name)
     saved = set(Snapshot.objects.filter(vm__in=found, name=name).values_list("vm", flat=True)) if name else set()
@@ -83,13 +82,13 @@ def _judge(batch: Batch, machines: list[VirtualMachine], *, by: User, descriptio
         context = found[machine.pk]
         if _is_under_way(context, batch):
             item.operation = context.open_operation
-        elif reason := rules.refusal(context, action) or _about_snapshot(batch, is_there=machine.pk in saved):
+        elif reason := rules.refusal(context, action) or _snapshot_refusal(batch, is_there=machine.pk in saved):
             item.refusal = reason[:500]
         else:
-            # They wait for their turn in the order in which they are listed.
-            turn = batch.requested_at + timedelta(microseconds=position)
+            # Distinct times, so that they are admitted in the order in which they are listed.
+            requested_at = batch.requested_at + timedelta(microseconds=position)
             words = {"snapshot": name, "description": description}
-            item.operation = requesting.row(machine, action, by=by, requested_at=turn, **words)
+            item.operation = requesting.new_operation(machine, action, by=by, requested_at=requested_at, **words)
         items.append(item)
     return items
 
@@ -99,7 +98,7 @@ def _is_under_way(context: ActionContext, batch: Batch) -> bool:
     return bool(context.may_operate and busy and (busy.action, busy.snapshot) == (batch.action, batch.snapshot))
 
 
-def _about_snapshot(batch: Batch, *, is_there: bool) -> str:
+def _snapshot_refusal(batch: Batch, *, is_there: bool) -> str:
     if batch.action == Action.ROLLBACK and not is_there:
         return _("It has no snapshot “%(name)s”.") % {"name": batch.snapshot}
     if batch.action == Action.SNAPSHOT and is_there:
@@ -108,9 +107,9 @@ def _about_snapshot(batch: Batch, *, is_there: bool) -> str:
 
 
 def _record(items: list[BatchItem]) -> list[Operation]:
-    """Save what is new. Somebody may have been faster with a machine, and the constraint keeps it to one."""
+    """Save the new operations. The constraint drops those of machines that somebody else was faster with."""
     new = {item.operation.pk: item.operation for item in items if item.operation and item.operation._state.adding}
-    Operation.objects.bulk_create(new.values(), ignore_conflicts=True, batch_size=AT_ONCE)
+    Operation.objects.bulk_create(new.values(), ignore_conflicts=True, batch_size=BATCH_SIZE)
     recorded = set(Operation.objects.filter(pk__in=new).values_list("pk", flat=True))
     for item in items:
         if item.operation_id in new.keys() - recorded:

@@ -1,5 +1,5 @@
-"""Says that there is work. `vms.worker.tasks` listens and hands it to the queue, which carries ids alone and may lose
-them: `reconcile` says it again.
+"""Signals that there is work. `vms.worker.tasks` listens and enqueues a job with the id. The queue may lose it;
+`reconcile` then enqueues it again.
 """
 
 from django.dispatch import Signal

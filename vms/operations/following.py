@@ -1,4 +1,4 @@
-"""What became of what was sent: followed by its task, or found out by looking."""
+"""The outcome of what was sent: from its task, or from the state of the machine."""
 
 from datetime import timedelta
 from functools import partial
@@ -15,11 +15,11 @@ from vms.operations.kinds import KINDS, Kind
 
 State = Operation.State
 
-# What was perhaps received may still take effect this long.
+# How long an action that may have been received can still take effect.
 SETTLE_WITHIN = timedelta(minutes=1)
 
-# By so much the clocks of the portal and of a node may differ.
-SKEW = timedelta(minutes=2)
+# How far the clocks of the portal and of a node may differ.
+CLOCK_SKEW = timedelta(minutes=2)
 
 LOOK = gettext_noop("%(why)s Look at the machine before you try again.")
 
@@ -32,12 +32,12 @@ def follow(operation: Operation, config: ClusterConfig) -> None:
             _settle(operation, pve, gettext_noop("The cluster does not know the task any more."))
             return
         if task.running:
-            give_up_late(operation, gettext_noop("The task still runs on the cluster."))
+            finish_if_overdue(operation, gettext_noop("The task still runs on the cluster."))
         elif task.succeeded:
             _settle_done(operation, pve, task)
         else:
             _observe(operation, pve)
-            _end(operation, State.FAILED, _failure(task))
+            _finish(operation, State.FAILED, _failure(task))
 
 
 def look(operation: Operation, config: ClusterConfig) -> None:
@@ -49,10 +49,10 @@ def look(operation: Operation, config: ClusterConfig) -> None:
             _settle(operation, pve, gettext_noop("It is not known whether the cluster received this."))
 
 
-def give_up_late(operation: Operation, why: str) -> None:
+def finish_if_overdue(operation: Operation, why: str) -> None:
     since = operation.sent_at or operation.admitted_at
-    if operation.is_open and since and since < timezone.now() - _kind(operation).patience:
-        _end(operation, State.UNKNOWN, LOOK % {"why": why})
+    if operation.is_open and since and since < timezone.now() - _kind(operation).timeout:
+        _finish(operation, State.UNKNOWN, LOOK % {"why": why})
 
 
 def _kind(operation: Operation) -> Kind:
@@ -68,11 +68,11 @@ def _failure(task: proxmox.TaskStatus) -> str:
 
 
 def _settle_done(operation: Operation, pve: proxmox.Client, task: proxmox.TaskStatus) -> None:
-    """The task of a reboot ends when the machine is down, and one of HA when the wish was heard."""
+    """Finish it when the machine has its status: tasks of reboots and of HA end before that."""
     kind, status = _kind(operation), _observe(operation, pve)
-    later = kind.later or proxmox.parse_upid(operation.upid).type.startswith("ha")
+    later = kind.status_follows_task or proxmox.parse_upid(operation.upid).type.startswith("ha")
     if later and status != kind.status:
-        give_up_late(
+        finish_if_overdue(
             operation,
             gettext_noop("The cluster took the task as done, but the machine is %(status)s.")
             % {"status": status or gettext_noop("not there")},
@@ -83,11 +83,11 @@ def _settle_done(operation: Operation, pve: proxmox.Client, task: proxmox.TaskSt
             if task.exit_status == "OK"
             else gettext_noop("It was done, with warnings: the task's log on the cluster tells.")
         )
-        _end(operation, State.DONE, warned)
+        _finish(operation, State.DONE, warned)
 
 
-def _lost_task(operation: Operation, config: ClusterConfig, pve: proxmox.Client) -> str:
-    """The UPID of the task that this has become, by type, time and account. Empty when there is none."""
+def _find_task(operation: Operation, config: ClusterConfig, pve: proxmox.Client) -> str:
+    """The UPID of the operation's task, found by type, time and account. Empty when there is none."""
     sent_at = operation.sent_at
     if sent_at is None:
         return ""
@@ -95,7 +95,7 @@ def _lost_task(operation: Operation, config: ClusterConfig, pve: proxmox.Client)
         tasks = pve.guest_tasks(operation.vm.node if operation.vm else operation.node, operation.vmid)
     except (proxmox.NotFound, proxmox.PermissionMissing):
         return ""
-    earliest = (sent_at - SKEW).timestamp()
+    earliest = (sent_at - CLOCK_SKEW).timestamp()
     own = config.token_id or config.user
     likely = [
         task.upid
@@ -107,16 +107,18 @@ def _lost_task(operation: Operation, config: ClusterConfig, pve: proxmox.Client)
 
 
 def _settle(operation: Operation, pve: proxmox.Client, why: str) -> None:
-    """Nobody can tell what became of it, but the machine's state may show that the goal was reached."""
-    if _goal_shows(operation, pve):
-        _end(operation, State.DONE, gettext_noop("%(why)s The machine's state shows that it was done.") % {"why": why})
+    """Finish an operation without a task: the machine's state may show that the goal is reached."""
+    if _is_goal_reached(operation, pve):
+        _finish(
+            operation, State.DONE, gettext_noop("%(why)s The machine's state shows that it was done.") % {"why": why}
+        )
     elif operation.sent_at is None or operation.sent_at < timezone.now() - SETTLE_WITHIN:
-        _end(operation, State.UNKNOWN, LOOK % {"why": why})
+        _finish(operation, State.UNKNOWN, LOOK % {"why": why})
 
 
-def _goal_shows(operation: Operation, pve: proxmox.Client) -> bool:
+def _is_goal_reached(operation: Operation, pve: proxmox.Client) -> bool:
     kind, status = _kind(operation), _observe(operation, pve)
-    if not kind.shows or not status:
+    if not kind.status_proves or not status:
         return False
     if kind.snapshot is None:
         return status == kind.status
@@ -126,11 +128,11 @@ def _goal_shows(operation: Operation, pve: proxmox.Client) -> bool:
     found = [one for one in pve.snapshots(vm.node, vm.kind, vm.vmid).all if one.name == operation.snapshot]
     if not kind.snapshot:
         return not found
-    return any(one.taken >= (sent_at - SKEW).timestamp() for one in found)
+    return any(one.taken >= (sent_at - CLOCK_SKEW).timestamp() for one in found)
 
 
 def _observe(operation: Operation, pve: proxmox.Client) -> str:
-    """Ask for the machine's status and write it down. Empty when the machine is gone."""
+    """Ask for the machine's status and save it. Empty when the machine is gone."""
     if operation.vm is None:
         return ""
     asked_at = timezone.now()
@@ -143,21 +145,21 @@ def _observe(operation: Operation, pve: proxmox.Client) -> str:
     return status
 
 
-def _end(operation: Operation, state: str, outcome: str) -> None:
-    """End it. What it may have changed besides the status is asked for soon: addresses, snapshots."""
-    with transaction.atomic():  # no gap into which a worker may die
+def _finish(operation: Operation, state: str, outcome: str) -> None:
+    """Finish it, and have the details that it may have changed read soon: addresses, snapshots."""
+    with transaction.atomic():  # a worker may die in between
         ended = operation.finish(state, outcome, expected=operation.state)
-        if ended and _kind(operation).renews and operation.vm_id:
+        if ended and _kind(operation).refreshes_details and operation.vm_id:
             VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
         if ended and state == State.DONE:
-            _note_snapshot(operation)
+            _record_snapshot(operation)
             requesting.request_next(operation)
         if ended and (freed := Preparation.objects.open().filter(operation=operation).first()):
             transaction.on_commit(partial(enqueue.preparation, freed.pk), robust=True)
 
 
-def _note_snapshot(operation: Operation) -> None:
-    """Lists are asked for machine by machine, and a class that has just saved its machines may go back at once."""
+def _record_snapshot(operation: Operation) -> None:
+    """Save or delete the row now: snapshots are read machine by machine, and a class may revert at once."""
     there, name = _kind(operation).snapshot, operation.snapshot
     if there is None or not operation.vm_id:
         return

@@ -1,4 +1,4 @@
-"""What is open and in nobody's hands is handed to the engine, whatever became of the engine's own memory."""
+"""Enqueue open operations that no worker has, even when the queue has lost their jobs."""
 
 from datetime import datetime, timedelta
 
@@ -8,20 +8,20 @@ from django.utils import timezone
 from clusters import proxmox
 from vms.models import ClusterSync, Operation
 from vms.operations import enqueue
-from vms.operations.admission import TAKE_UP, admit
-from vms.operations.steps import work_on
+from vms.operations.admission import PICK_UP_WITHIN, admit
+from vms.operations.steps import take_step
 
 State = Operation.State
 
-# A round of looks that takes longer than this is overtaken by another one, which does no harm.
-ROUND = timedelta(seconds=30)
+# After this, another job may follow the same cluster. Two at once do no harm.
+FOLLOW_TIMEOUT = timedelta(seconds=30)
 
 
-def sweep(*, admitting: bool = True) -> bool:
-    """Enqueue what is due: sendings one by one, looks one job for each cluster. Returns whether anything is open.
+def reconcile_open(*, admitting: bool = True) -> bool:
+    """Enqueue what is due: a job for each operation to send, and one for each cluster to follow.
 
-    Each is pushed forward by the conditional update that lets it be enqueued: however many sweep, and however long
-    the engine takes, its memory gets no backlog.
+    Returns whether any operation is open. A conditional update postpones each one before it is enqueued, so that the
+    queue gets no backlog, however many workers reconcile and however slow the queue is.
     """
     now = timezone.now()
     if not Operation.objects.open().exists():
@@ -31,35 +31,35 @@ def sweep(*, admitting: bool = True) -> bool:
             admit(cluster_id)
     due = Operation.objects.due(now)
     for operation in due.filter(state=State.REQUESTED).only("pk"):
-        if _push(operation, now):
+        if _claim(operation, now):
             enqueue.operation(operation)
-    looked_at = due.exclude(state=State.REQUESTED)
-    for cluster_id in set(looked_at.values_list("cluster_id", flat=True)):
-        _enqueue_round(cluster_id, now)
+    followed = due.exclude(state=State.REQUESTED)
+    for cluster_id in set(followed.values_list("cluster_id", flat=True)):
+        _enqueue_following(cluster_id, now)
     return True
 
 
-def _push(operation: Operation, now: datetime) -> bool:
+def _claim(operation: Operation, now: datetime) -> bool:
     due = Operation.objects.due(now).filter(pk=operation.pk, state=State.REQUESTED)
-    return bool(due.order_by().update(next_look_at=now + TAKE_UP))
+    return bool(due.order_by().update(next_look_at=now + PICK_UP_WITHIN))
 
 
-def _enqueue_round(cluster_id: str, now: datetime) -> None:
+def _enqueue_following(cluster_id: str, now: datetime) -> None:
     free = ClusterSync.objects.filter(Q(followed_until=None) | Q(followed_until__lt=now), cluster_id=cluster_id)
-    if free.update(followed_until=now + ROUND):
+    if free.update(followed_until=now + FOLLOW_TIMEOUT):
         enqueue.following(cluster_id)
 
 
-def follow_all(cluster_id: str) -> None:
-    """Look once after everything of this cluster that was sent, as far as that is due."""
-    silent: set[str] = set()
+def follow_cluster(cluster_id: str) -> None:
+    """Take a step with each operation of this cluster that was sent and is due."""
+    down_nodes: set[str] = set()
     sent = Operation.objects.due(timezone.now()).filter(cluster_id=cluster_id).exclude(state=State.REQUESTED)
     for operation in sent.select_related("vm", "requested_by"):
-        if operation.node in silent:
+        if operation.node in down_nodes:
             continue
-        error = work_on(operation)
+        error = take_step(operation)
         if isinstance(error, proxmox.NodeDown):
-            silent.add(operation.node)
+            down_nodes.add(operation.node)
         elif isinstance(error, proxmox.Unreachable):
             break  # the others would wait for the same cluster
     ClusterSync.objects.filter(cluster_id=cluster_id).update(followed_until=None)

@@ -1,4 +1,4 @@
-"""What people ask for, and take back while it waits."""
+"""Request an operation, and cancel it while it waits."""
 
 import re
 from datetime import timedelta
@@ -17,15 +17,15 @@ from vms.operations import enqueue
 
 State, Action = Operation.State, Operation.Action
 
-ABOUT_SNAPSHOTS = {Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT}
+SNAPSHOT_ACTIONS = {Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT}
 SNAPSHOT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
-RESERVED = {"current", "pending"}
-LONGEST_DESCRIPTION = 500
+RESERVED_NAMES = {"current", "pending"}
+MAX_DESCRIPTION = 500
 
 CUT_SHORT = "It took too long and was cut short by a forced stop."
 
-# By one person. Nobody clicks as fast, and everybody else's requests wait behind these.
-MOST_IN_A_MINUTE = 30
+# Operations of one person. Nobody clicks faster, and the requests of others wait behind them.
+MAX_PER_MINUTE = 30
 
 
 class Refused(Exception):
@@ -42,15 +42,14 @@ def request(
     then: str = "",
     unlimited: bool = False,
 ) -> tuple[Operation, bool]:
-    """Record that a person wants this done. Returns the operation and whether it is new.
+    """Record a person's request. Returns the operation, and whether it is new.
 
-    `then` is what is requested when this is done, in the same person's name (`go_on` says of which snapshot).
-    A second request while the same is under way gets the first one. Raises `Refused`.
-    Who is not staff has a limit by the minute, unless the caller says that this is one of many that belong together.
-    The caller has found the machine through `operable_by(by)`, so that a foreign one is not there at all.
+    `then` is the action that is requested in the same person's name when this one is done; see `request_next`.
+    A request for what is in progress already returns that operation. Raises `Refused`. Without `unlimited`, a person
+    who is not staff has a limit per minute. The caller found the machine through `operable_by(by)`.
     """
-    if wrong := wrong_words(action, snapshot, description):
-        raise Refused(wrong)
+    if error := snapshot_error(action, snapshot, description):
+        raise Refused(error)
     context = context_for(machine, person=by, snapshot=snapshot)
     busy = context.open_operation
     if busy and (busy.action, busy.snapshot) == (action, snapshot):
@@ -67,14 +66,14 @@ def request(
             wanted.save(force_insert=True)
             transaction.on_commit(partial(enqueue.operation, wanted), robust=True)
             return wanted, True
-    except IntegrityError:  # somebody was faster, and the constraint kept it to one
-        return _the_first(wanted, machine), False
+    except IntegrityError:  # somebody else was faster
+        return _existing(wanted, machine), False
 
 
 def request_next(done: Operation) -> None:
-    """Request what was to come after this. If that is refused now, the refusal is kept where the person looks.
+    """Request the action that follows this one. A refusal is recorded as a cancelled operation, which the person sees.
 
-    Of two save points one is saved while the other one is there, which goes as soon as the new one is saved.
+    A new restore point is saved while the old one exists, and the old one is deleted afterwards.
     """
     if not (done.then and done.vm and done.requested_by):
         return
@@ -89,11 +88,11 @@ def request_next(done: Operation) -> None:
         request(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, unlimited=True)
     except Refused as refusal:
         told = {"state": State.CANCELLED, "outcome": str(refusal)[:500], "finished_at": timezone.now()}
-        row(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, **told).save()
+        new_operation(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, **told).save()
 
 
-def row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Operation:
-    """Not saved yet. What identifies machine and person is copied: the row outlives both."""
+def new_operation(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Operation:
+    """An unsaved operation. The names of machine and person are copied: the row outlives both."""
     return Operation(
         vm=machine,
         cluster_id=machine.cluster_id,
@@ -106,20 +105,20 @@ def row(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Opera
     )
 
 
-def _asks_too_much(by: User) -> bool:
-    """Two requests at the same moment may both be the last one: this is against floods, and not a quota.
+def _is_over_limit(by: User) -> bool:
+    """Two requests at the same moment may both pass: this is a rate limit, not a quota.
 
-    What was asked for many machines at once has a limit of its own, and what prepares freed machines has none.
+    Batches have a limit of their own, and operations of preparations have none.
     """
     if by.is_staff:
         return False
     since = timezone.now() - timedelta(minutes=1)
     alone = {"batch_items": None, "preparations": None}
     lately = Operation.objects.commands().filter(requested_by=by, requested_at__gt=since, **alone)
-    return bool(lately.order_by()[:MOST_IN_A_MINUTE].count() >= MOST_IN_A_MINUTE)
+    return bool(lately.order_by()[:MAX_PER_MINUTE].count() >= MAX_PER_MINUTE)
 
 
-def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
+def _existing(wanted: Operation, machine: VirtualMachine) -> Operation:
     same = {"vm": machine.pk, "action": wanted.action, "snapshot": wanted.snapshot}
     if first := Operation.objects.open().filter(**same).first():
         return first
@@ -127,8 +126,8 @@ def _the_first(wanted: Operation, machine: VirtualMachine) -> Operation:
     raise Refused(reason or _("The machine has just changed. Check it and try again.")) from None
 
 
-def wrong_words(action: str, snapshot: str, description: str) -> str:
-    """Why this cannot be the name or the description of a snapshot, or nothing."""
+def snapshot_error(action: str, snapshot: str, description: str) -> str:
+    """Why this name or description of a snapshot is refused, or an empty string."""
     if action == Action.CONSOLE:
         return _("Consoles can only be opened from a console page.")
     if action not in ABOUT_SNAPSHOTS:
@@ -137,13 +136,13 @@ def wrong_words(action: str, snapshot: str, description: str) -> str:
         return _("Choose a name of 2 to 40 letters, digits, hyphens or underscores, beginning with a letter.")
     if snapshot in RESERVED:
         return _("The name “%(snapshot)s” is reserved. Choose another name.") % {"snapshot": snapshot}
-    if len(description) > LONGEST_DESCRIPTION:
-        return _("The description is longer than %(most)s characters. Shorten it.") % {"most": LONGEST_DESCRIPTION}
+    if len(description) > MAX_DESCRIPTION:
+        return _("The description is longer than %(most)s characters. Shorten it.") % {"most": MAX_DESCRIPTION}
     return ""
 
 
 def cancel(operation: Operation, *, by: User) -> bool:
-    """Take back what still waits for its turn. False when it was let through, or ended, meanwhile."""
+    """Cancel an operation that waits for admission. False when it was admitted or finished meanwhile."""
     cancelled = Operation.objects.waiting().filter(pk=operation.pk)
     outcome = Operation.CANCELLED_BY % {"name": by.get_username()}
     done = cancelled.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())

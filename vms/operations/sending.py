@@ -1,4 +1,4 @@
-"""The one moment at which something is sent."""
+"""Send an operation: the one place where an action reaches a cluster."""
 
 import logging
 from datetime import timedelta
@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 
 State = Operation.State
 
-# What was let through and could not be sent for so long is dropped.
+# An admitted operation that could not be sent for so long is dropped.
 SEND_WITHIN = timedelta(minutes=5)
 
-# The lease has to last for the call (seconds), or another worker looks for what is not there yet.
-NEEDED = DEADLINE + 2
+# Seconds that the lease has to last for the call; otherwise another worker looks for a task that is not there yet.
+LEASE_NEEDED = DEADLINE + 2
 
 HELD_UP = gettext_noop("The portal was held up, and sent nothing. Try again.")
 
@@ -40,31 +40,31 @@ def send(operation: Operation, config: ClusterConfig) -> None:
             elif _is_still_allowed(operation):
                 _send_now(pve, operation, vm)
     except proxmox.ProxmoxError as error:
-        _not_answered(operation, error)
+        _record_error(operation, error)
 
 
 def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> None:
     if not operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
         return
-    # A process may be stopped for minutes between any two lines. Who took over has looked and found nothing.
-    if not operation.is_leased_for(NEEDED):
+    # A process may be stopped for minutes between two lines; another worker took over then, and found no task.
+    if not operation.is_leased_for(LEASE_NEEDED):
         operation.finish(State.FAILED, HELD_UP, expected=State.SENT)
         return
-    upid = kinds.begin(pve, operation, vm)
+    upid = kinds.start_task(pve, operation, vm)
     operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
 
 
-def _not_answered(operation: Operation, error: proxmox.ProxmoxError) -> None:
+def _record_error(operation: Operation, error: proxmox.ProxmoxError) -> None:
     if error.sent and operation.state == State.SENT:
-        logger.warning("%s: %s", operation, error.plain)  # it may have arrived: the next step looks
+        logger.warning("%s: %s", operation, error.plain)  # it may have arrived: the next step finds out
         return
     operation.finish(State.FAILED, error.plain, expected=operation.state)
     if isinstance(error, proxmox.NotFound):
-        ClusterSync.request_sync(operation.cluster_id)  # it was moved or deleted: soon the row knows where it is
+        ClusterSync.request_sync(operation.cluster_id)  # it was moved or deleted: the sync finds out
 
 
 def _is_still_allowed(operation: Operation) -> bool:
-    """The rules are asked again when it is sent: much may have changed since the click. Who may not is cancelled."""
+    """Ask the rules again, because much may have changed since the click, and cancel the operation if they refuse."""
     with translation.override(None):  # it is stored
         reason = _refusal(operation)
     if reason:

@@ -1,4 +1,4 @@
-"""One step of an operation, by whoever holds it."""
+"""One step of an operation, by the worker that has its lease."""
 
 import logging
 from collections.abc import Callable
@@ -11,27 +11,27 @@ from clusters import proxmox
 from clusters.config import ClusterConfig
 from vms import registry
 from vms.models import Operation
-from vms.operations.following import follow, give_up_late, look
+from vms.operations.following import finish_if_overdue, follow, resolve
 from vms.operations.sending import send
 
 logger = logging.getLogger(__name__)
 
 State = Operation.State
 
-# Most ends come within seconds, and somebody waits for them in front of his page. It shall not be two seconds behind,
-# asks once a second, and beat and engine take their part. What takes long is looked at less and less often.
-SOON, LATER = timedelta(seconds=0.4), timedelta(seconds=3)
-OF_ITS_AGE = 25
+# Most operations end within seconds, while somebody waits at a page that polls once a second; heartbeat and queue add
+# their delay. Long operations are checked less and less often.
+MIN_PAUSE, MAX_PAUSE = timedelta(seconds=0.4), timedelta(seconds=3)
+AGE_DIVISOR = 25
 
 STEPS: dict[str, Callable[[Operation, ClusterConfig], None]] = {
     State.REQUESTED: send,
-    State.SENT: look,
+    State.SENT: resolve,
     State.RUNNING: follow,
 }
 
 
-def work_on(operation: Operation) -> proxmox.ProxmoxError | None:
-    """Take one step with an operation, if nobody else holds it. Returns what kept the step from being taken."""
+def take_step(operation: Operation) -> proxmox.ProxmoxError | None:
+    """Take one step, unless another worker has the lease. Returns the error that prevented the step."""
     if not operation.claim(timezone.now()):
         return None
     try:
@@ -41,9 +41,9 @@ def work_on(operation: Operation) -> proxmox.ProxmoxError | None:
         end = State.CANCELLED if operation.state == State.REQUESTED else State.UNKNOWN
         operation.finish(end, gettext_noop("The cluster was switched off meanwhile."), expected=operation.state)
     except proxmox.ProxmoxError as error:
-        # The step only looked; another one looks again, until patience is over.
+        # The step only read; the next one reads again, until the timeout.
         logger.warning("%s: %s", operation, error.plain)
-        give_up_late(operation, error.plain)
+        finish_if_overdue(operation, error.plain)
         return error
     finally:
         operation.release_lease(look_again_in=_pause(operation))
@@ -52,4 +52,4 @@ def work_on(operation: Operation) -> proxmox.ProxmoxError | None:
 
 def _pause(operation: Operation) -> timedelta:
     since = operation.sent_at or operation.requested_at
-    return max(SOON, min(LATER, (timezone.now() - since) / OF_ITS_AGE))
+    return max(MIN_PAUSE, min(MAX_PAUSE, (timezone.now() - since) / AGE_DIVISOR))

@@ -13,7 +13,7 @@ from accounts.http import AuthenticatedHttpRequest
 from accounts.models import User
 from vms import operations
 from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
-from vms.operations.requesting import LONGEST_DESCRIPTION
+from vms.operations.requesting import MAX_DESCRIPTION
 
 Action = Operation.Action
 
@@ -86,7 +86,7 @@ def _confirm(request: AuthenticatedHttpRequest, wanted: Wanted, *, back: str, re
         "snapshots": _snapshots(wanted) if wanted.action == Action.ROLLBACK else [],
         "proposed": wanted.snapshot or request.POST.get("baseline") or BASELINE,
         "name": wanted.snapshot or f"class-{timezone.localtime():%Y%m%d-%H%M}",
-        "longest": LONGEST_DESCRIPTION,
+        "longest": MAX_DESCRIPTION,
         "ticked": wanted.action in TICKED,
         "unticked": asked and not refusal,
         "refusal": refusal,

@@ -108,7 +108,7 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
     machines = list(machines)
     now = timezone.now()
     latest = _latest_operations([one for one in machines if getattr(one, "is_active", True)], now)
-    before = operations.waiting_before(latest.values())
+    before = operations.queue_positions(latest.values())
     notices = _notices({machine.cluster.pk for machine in machines if getattr(machine, "is_noticed", True)})
     by_cluster: dict[str, tuple[Cluster, list[Card]]] = {}
     for machine in machines:

@@ -63,7 +63,7 @@ def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Ask for one action on the machines that are ticked, or on all in a state."""
     found = set_or_404(request, pk)
     action = request.POST.get("action", "")
-    if action not in operations.FOR_MANY or not lookups.operates_set(request.user, found):
+    if action not in operations.BATCH_ACTIONS or not lookups.operates_set(request.user, found):
         raise Http404
     machines = bulk_actions.operable(_chosen(request, found), request.user)
     wanted = bulk_actions.Wanted(action=action, machines=list(machines), machine_set=found)
@@ -82,4 +82,4 @@ def _chosen(request: AuthenticatedHttpRequest, found: MachineSet) -> QuerySet[Vi
         case "all":
             return machines
     ticked = [int(pk) for pk in request.POST.getlist("machine") if pk.isascii() and pk.isdigit() and len(pk) < 10]
-    return machines.filter(pk__in=ticked[: operations.MOST_MACHINES + 1])
+    return machines.filter(pk__in=ticked[: operations.MAX_MACHINES + 1])

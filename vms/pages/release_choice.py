@@ -45,7 +45,7 @@ def _ways(outlooks: list[Outlook]) -> list[tuple[str, Any]]:
 
 def _proposed(outlooks: list[Outlook]) -> str:
     first = next((one for one in outlooks if one.baseline), outlooks[0])
-    return first.way(first.failed.way if first.failed else "")
+    return first.possible_way(first.failed.way if first.failed else "")
 
 
 class Choice:
@@ -64,7 +64,7 @@ class Choice:
         is_asked: bool = True,
     ) -> None:
         self._request = request
-        self.outlooks = [one for one in outlook.of(assignments) if not one.is_under_way]
+        self.outlooks = [one for one in outlook.outlooks_for(assignments) if not one.is_under_way]
         data = request.POST if request.method == "POST" and is_asked else None
         self.form = WayForm(data, outlooks=self.outlooks, more=more or [])
 
@@ -79,7 +79,7 @@ class Choice:
     @property
     def shown(self) -> str | None:
         """The digest of what the person saw. Restore points go only as they were shown."""
-        loses = any(one.going_reverted or one.going_otherwise for one in self.outlooks)
+        loses = any(one.deleted_by_revert or one.deleted_otherwise for one in self.outlooks)
         return self._request.POST.get("shown", "" if loses else None)
 
     @property

@@ -15,7 +15,7 @@ from vms import operations
 from vms.access import lookups, restore_points, rules
 from vms.access.context import context_for
 from vms.models import Operation, Snapshot, VirtualMachine
-from vms.operations.requesting import LONGEST_DESCRIPTION
+from vms.operations.requesting import MAX_DESCRIPTION
 
 Action = Operation.Action
 
@@ -27,7 +27,7 @@ class SnapshotForm(forms.Form):
         help_text=gettext_lazy("Letters, digits, hyphens and underscores, beginning with a letter."),
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
-    description = forms.CharField(label=gettext_lazy("Description"), max_length=LONGEST_DESCRIPTION, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=MAX_DESCRIPTION, required=False)
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,24 +1,24 @@
-"""From one person to the next: a machine that is freed goes to nobody before it was prepared as a person chose.
+"""Preparation: after a machine is freed, nobody gets it before it was prepared as a person chose.
 
-`free` is the one way in which people take machines from others, `keep` the one in which the portal does so by itself.
+People take machines from others by `free` alone, and the portal by `keep` alone.
 """
 
-from vms.preparation.outlook import Outlook, digest, of, register
-from vms.preparation.release import Changed, free, give_back, keep, keep_longer, unreserve
-from vms.preparation.steps import RELEASED, sweep, work_on
+from vms.preparation.outlook import Outlook, digest, outlooks_for, register
+from vms.preparation.release import Changed, free, keep, keep_longer, restore, unreserve
+from vms.preparation.steps import reconcile, release_listeners, take_step
 
 __all__ = [
-    "RELEASED",
     "Changed",
     "Outlook",
     "digest",
     "free",
-    "give_back",
     "keep",
     "keep_longer",
-    "of",
+    "outlooks_for",
+    "reconcile",
     "register",
-    "sweep",
+    "release_listeners",
+    "restore",
+    "take_step",
     "unreserve",
-    "work_on",
 ]

@@ -1,4 +1,4 @@
-"""What freeing machines would do to them: what a page shows before somebody chooses."""
+"""What would happen to machines when they are freed: a page shows it before somebody chooses."""
 
 import hashlib
 from collections import defaultdict
@@ -11,21 +11,21 @@ from django.utils import timezone
 from accounts.telling import told
 from vms.models import Assignment, Preparation, Snapshot, VirtualMachine
 from vms.preparation import cleanup
-from vms.preparation.cleanup import Point
+from vms.preparation.cleanup import RestorePoint
 
 Way, State = Preparation.Way, Preparation.State
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The setting of whatever has a machine: what usually becomes of freed machines, and to which snapshot."""
+class ReleaseSettings:
+    """A class's setting for its freed machines: what happens to them, and the baseline snapshot."""
 
     way: str
     baseline: str
 
 
-# Given primary keys of machines: the settings of those that it knows.
-Source = Callable[[Iterable[int]], dict[int, Wanted]]
+# Takes primary keys of machines, and returns the settings of those that it knows.
+Source = Callable[[Iterable[int]], dict[int, ReleaseSettings]]
 SOURCES: list[Source] = []
 
 
@@ -36,9 +36,9 @@ def register(source: Source) -> Source:
 
 @dataclass(frozen=True)
 class Outlook:
-    """A machine that somebody has, or had, and how it can be made ready for the next person.
+    """A machine that is or was assigned, and how it can be made ready for the next person.
 
-    `baseline` is the snapshot to which it can be reverted, if it has one. `latest` is what was tried last.
+    `baseline` is the snapshot to which it can be reverted, if it has one. `latest` is the last preparation.
     """
 
     assignment: Assignment
@@ -49,7 +49,7 @@ class Outlook:
     latest: Preparation | None
 
     @property
-    def is_held(self) -> bool:
+    def is_live(self) -> bool:
         return self.assignment.ended_at is None
 
     @property
@@ -61,46 +61,46 @@ class Outlook:
         return self.latest if self.latest and self.latest.state == State.FAILED else None
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         return told(self.failed.outcome) if self.failed else ""
 
     @property
     def is_overdue(self) -> bool:
-        """It was kept for as long as was said, so somebody has to decide."""
+        """The time for which it is kept is over, so somebody has to decide."""
         until = self.assignment.kept_until
-        return not self.is_held and not self.is_under_way and (until is None or until < timezone.now())
+        return not self.is_live and not self.is_under_way and (until is None or until < timezone.now())
 
     @property
-    def has_their_baseline(self) -> bool:
-        """The baseline was saved while this person had the machine, with whatever was on it."""
+    def has_own_baseline(self) -> bool:
+        """The baseline was saved while this person had the machine, so it contains their data."""
         taken = self.baseline.taken_at if self.baseline else None
         return bool(taken and taken >= self.assignment.assigned_at)
 
     @property
-    def going_reverted(self) -> list[str]:
-        return self.going(Way.REVERT)
+    def deleted_by_revert(self) -> list[str]:
+        return self.points_to_delete(Way.REVERT)
 
     @property
-    def going_otherwise(self) -> list[str]:
-        return self.going(Way.AS_IT_IS)
+    def deleted_otherwise(self) -> list[str]:
+        return self.points_to_delete(Way.AS_IT_IS)
 
-    def way(self, chosen: str) -> str:
-        """What can be done of what was chosen: without a baseline a machine is shut down instead of reverted."""
+    def possible_way(self, chosen: str) -> str:
+        """The chosen way, as far as possible: without a baseline a machine is shut down instead of reverted."""
         wanted = chosen or self.default
         return Way.SHUT_DOWN if wanted == Way.REVERT and not self.baseline else wanted
 
-    def going(self, way: str) -> list[str]:
-        """The restore points that go, the newest first."""
-        listed = (Point(one.name, one.parent, one.taken_at) for one in self.saved)
+    def points_to_delete(self, way: str) -> list[str]:
+        """The restore points that are deleted, the newest first."""
+        listed = (RestorePoint(one.name, one.parent, one.taken_at) for one in self.saved)
         name = self.baseline.name if self.baseline else ""
-        return cleanup.going(listed, way=way, baseline=name, since=self.assignment.assigned_at)
+        return cleanup.points_to_delete(listed, way=way, baseline=name, since=self.assignment.assigned_at)
 
 
-def of(assignments: QuerySet[Assignment]) -> list[Outlook]:
-    """Of those whose machine goes to nobody else yet, in a number of queries that does not grow with them."""
+def outlooks_for(assignments: QuerySet[Assignment]) -> list[Outlook]:
+    """The outlooks of unreleased assignments, in a number of queries that does not grow with them."""
     rows = list(assignments.filter(released_at=None).select_related("vm__cluster", "user").order_by("vm__name", "pk"))
     machines = [row.vm_id for row in rows]
-    wanted = _wanted(machines)
+    wanted = _settings_for(machines)
     saved = defaultdict(list)
     for snapshot in Snapshot.objects.filter(vm__in=machines):
         saved[snapshot.vm_id].append(snapshot)
@@ -109,24 +109,32 @@ def of(assignments: QuerySet[Assignment]) -> list[Outlook]:
     return [_outlook(row, wanted.get(row.vm_id), saved[row.vm_id], latest) for row in rows]
 
 
-def _outlook(row: Assignment, wanted: Wanted | None, saved: list[Snapshot], latest: dict[int, Preparation]) -> Outlook:
+def _outlook(
+    row: Assignment, wanted: ReleaseSettings | None, saved: list[Snapshot], latest: dict[int, Preparation]
+) -> Outlook:
     name = wanted.baseline if wanted else ""
     baseline = next((one for one in saved if name and one.name == name), None)
     way = wanted.way if wanted else Way.REVERT
     return Outlook(row, row.vm, way, baseline, tuple(saved), latest.get(row.pk))
 
 
-def _wanted(machines: list[int]) -> dict[int, Wanted]:
-    found: dict[int, Wanted] = {}
+def _settings_for(machines: list[int]) -> dict[int, ReleaseSettings]:
+    found: dict[int, ReleaseSettings] = {}
     for source in SOURCES:
         found |= source(machines)
     return found
 
 
 def digest(outlooks: Iterable[Outlook]) -> str:
-    """Tells whether what a page showed is still so: who has which machine, and which restore points go."""
+    """A hash of what a page showed: who has which machine, and which restore points are deleted."""
     facts = [
-        (one.assignment.pk, one.is_held, one.baseline and one.baseline.name, one.going_reverted, one.going_otherwise)
+        (
+            one.assignment.pk,
+            one.is_live,
+            one.baseline and one.baseline.name,
+            one.deleted_by_revert,
+            one.deleted_otherwise,
+        )
         for one in outlooks
     ]
     return hashlib.sha256(repr(facts).encode()).hexdigest()

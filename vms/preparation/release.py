@@ -1,4 +1,4 @@
-"""Taking machines from people: by a person's choice, which frees them, or by itself, which keeps them."""
+"""Take machines from people: `free` by a person's choice, `keep` without one."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ Way, State = Preparation.Way, Preparation.State
 
 
 class Changed(Exception):
-    """What the person was shown is not so any more. Nothing was written."""
+    """What the person was shown has changed. Nothing was written."""
 
 
 def free(
@@ -30,34 +30,34 @@ def free(
     shown: str | None = None,
     reserved: Mapping[int, int] | None = None,
 ) -> list[Preparation]:
-    """End these, and have their machines prepared as `by` chose; an empty `way` is the setting of the class.
+    """End these, and have their machines prepared as `by` chose; an empty `way` means the setting of the class.
 
-    Those that are being prepared already are passed over. `shown` is the digest of what the person saw: anything else
-    raises `Changed`. `reserved` says who gets a machine afterwards, by primary keys. In the caller's transaction.
+    Those with an open preparation are skipped. `shown` is the digest of what the person saw; another one raises
+    `Changed`. `reserved` maps machines to the people who get them afterwards, by primary keys. Runs in a transaction.
     """
     with transaction.atomic():
         locked = assignments.unreleased().order_by("pk").select_for_update(of=("self",))
         rows = Assignment.objects.filter(pk__in=[row.pk for row in locked])
-        found = [one for one in outlook.of(rows) if not one.is_under_way]
+        found = [one for one in outlook.outlooks_for(rows) if not one.is_under_way]
         if shown is not None and outlook.digest(found) != shown:
             raise Changed
         rows.end()
         busy = Operation.objects.open().filter(vm__in=[one.machine.pk for one in found])
         busy_machines = set(busy.order_by().values_list("vm", flat=True))
-        wanted = [_wanted(one, way=way, by=by, reserved=reserved or {}) for one in found]
+        wanted = [_new_preparation(one, way=way, by=by, reserved=reserved or {}) for one in found]
         for preparation, one in zip(wanted, found, strict=True):
             preparation.save(force_insert=True)
             _begin(preparation, one, is_busy=one.machine.pk in busy_machines)
         return wanted
 
 
-def _wanted(found: Outlook, *, way: str, by: User, reserved: Mapping[int, int]) -> Preparation:
-    fits = found.way(way)
+def _new_preparation(found: Outlook, *, way: str, by: User, reserved: Mapping[int, int]) -> Preparation:
+    way_taken = found.possible_way(way)
     return Preparation(
         assignment=found.assignment,
-        way=fits,
+        way=way_taken,
         baseline=found.baseline.name if found.baseline else "",
-        points=found.going(fits),
+        points=found.points_to_delete(way_taken),
         reserved_for_id=reserved.get(found.machine.pk) or _reserved_before(found),
         asked_by=by,
         asked_by_name=by.get_username(),
@@ -76,26 +76,26 @@ def _reserved_before(found: Outlook) -> int | None:
 
 
 def _needs_nothing(found: Outlook, wanted: Preparation, *, is_busy: bool) -> bool:
-    """A machine that is gone, and one that goes on as it is."""
+    """Whether the machine is ready at once: it is gone, or stays as it is with nothing to delete."""
     if found.machine.gone_at:
         return True
     return wanted.way == Way.AS_IT_IS and not (wanted.points or is_busy)
 
 
 def unreserve(assignments: AssignmentQuerySet, *, person: int | None = None) -> None:
-    """Whoever, or this person, was to get one of these machines when it is ready does not get it any more."""
+    """Cancel reservations of these machines: all, or those of one person."""
     promised = Preparation.objects.filter(assignment__in=assignments.unreleased().order_by().values("pk"))
     wanted = promised.filter(reserved_for=person) if person else promised.exclude(reserved_for=None)
     wanted.order_by().update(reserved_for=None)
 
 
 def keep(assignments: AssignmentQuerySet) -> int:
-    """Take machines from their people without anybody's choice: they stay as they are, for nobody else."""
+    """End assignments without a person's choice. The machines are kept as they are, and nobody else gets them."""
     return assignments.live().end(kept_until=_later())
 
 
 def keep_longer(assignments: AssignmentQuerySet) -> int:
-    """Those that are kept, so many days more from now."""
+    """Keep those that are kept for the configured number of days from now. Returns how many."""
     kept = assignments.unreleased().exclude(kept_until=None)
     return kept.order_by().update(kept_until=_later())
 
@@ -104,21 +104,21 @@ def _later() -> datetime:
     return timezone.now() + timedelta(days=settings.KEEP_MACHINES_DAYS)
 
 
-def give_back(assignments: AssignmentQuerySet) -> int:
-    """Let people have again what is kept for them. What somebody freed meanwhile stays so.
+def restore(assignments: AssignmentQuerySet) -> int:
+    """Assign kept machines to their people again, unless somebody freed them meanwhile. Returns how many.
 
-    They have had it all the time: what was saved before the break is theirs, and goes when the machine is freed.
+    They count as assigned all the time: what was saved before is theirs, and is deleted when the machine is freed.
     """
-    given = 0
+    restored = 0
     with transaction.atomic():
         kept = assignments.unreleased().filter(user__is_active=True).exclude(kept_until=None)
         locked = list(kept.select_for_update(of=("self",)))
-        # Looked for when nobody else can free them any more.
+        # Queried after the lock: nobody else can free them now.
         freed = set(Preparation.objects.filter(assignment__in=locked).values_list("assignment", flat=True))
         for row in locked:
             if row.pk in freed:
                 continue
             Assignment.objects.filter(pk=row.pk).update(released_at=timezone.now())
             Assignment.objects.create(vm_id=row.vm_id, user_id=row.user_id, assigned_at=row.assigned_at)
-            given += 1
-    return given
+            restored += 1
+    return restored

@@ -1,4 +1,4 @@
-"""The steps of a preparation, one operation after the other. A worker takes them; any may take over from a dead one."""
+"""The steps of a preparation, one operation after the other. Any worker may take over from a dead one."""
 
 import logging
 from collections.abc import Callable
@@ -20,19 +20,19 @@ from vms.inventory.snapshots import write_snapshots
 from vms.models import Assignment, Operation, Preparation, VirtualMachine, people_without_grant
 from vms.operations import enqueue, requesting
 from vms.preparation import cleanup
-from vms.preparation.cleanup import Point
+from vms.preparation.cleanup import RestorePoint
 
 logger = logging.getLogger(__name__)
 
 Action, State, Way = Operation.Action, Preparation.State, Preparation.Way
 
-# What stands in the way is waited for so long, from the choice or the latest step on. Then somebody decides anew.
-PATIENCE = timedelta(minutes=15)
-AGAIN = timedelta(seconds=3)
-TAKE_UP = timedelta(seconds=10)
+# How long an obstacle is waited for, from the choice or the last step on. After it somebody has to choose again.
+MAX_WAIT = timedelta(minutes=15)
+RETRY_DELAY = timedelta(seconds=3)
+PICK_UP_WITHIN = timedelta(seconds=10)
 
-# What is told that machines were released, by their primary keys.
-RELEASED: list[Callable[[list[int]], object]] = []
+# Called with the primary keys of machines that were released.
+release_listeners: list[Callable[[list[int]], object]] = []
 
 GONE = gettext_noop("The cluster does not have this machine any more.")
 NO_BASELINE = gettext_noop("The machine has no snapshot “%(name)s”.")
@@ -42,16 +42,16 @@ SLEEPS = gettext_noop("It sleeps, and would wake with the screen of the last per
 SWITCHED_OFF = gettext_noop("The cluster was switched off meanwhile.")
 
 
-def sweep() -> None:
-    """Hand what is due to the engine, whatever became of the engine's own memory."""
+def reconcile() -> None:
+    """Enqueue what is due, even when the queue has lost its jobs."""
     now = timezone.now()
     for pk in list(Preparation.objects.due(now).values_list("pk", flat=True)):
-        if Preparation.objects.free(now).filter(pk=pk, next_look_at__lte=now).update(next_look_at=now + TAKE_UP):
+        if Preparation.objects.free(now).filter(pk=pk, next_look_at__lte=now).update(next_look_at=now + PICK_UP_WITHIN):
             enqueue.preparation(pk)
 
 
-def work_on(preparation: Preparation) -> None:
-    """Take one step, if nobody else holds it and none is under way."""
+def take_step(preparation: Preparation) -> None:
+    """Take one step, unless another worker has the lease or an operation is open."""
     if not preparation.claim(timezone.now()):
         return
     try:
@@ -63,9 +63,9 @@ def work_on(preparation: Preparation) -> None:
         preparation.finish(State.FAILED, GONE)
     except proxmox.ProxmoxError as error:
         logger.warning("%s: %s", preparation, error.plain)
-        _wait(preparation, error.plain)
+        _fail_if_overdue(preparation, error.plain)
     finally:
-        preparation.release_lease(look_again_in=AGAIN)
+        preparation.release_lease(look_again_in=RETRY_DELAY)
 
 
 def _step(preparation: Preparation, config: ClusterConfig) -> None:
@@ -76,15 +76,15 @@ def _step(preparation: Preparation, config: ClusterConfig) -> None:
         preparation.finish(State.FAILED, done.outcome)
     elif done and done.action in {Action.ROLLBACK, Action.SHUTDOWN}:
         succeed(preparation)
-    elif wanted := _next(preparation, config):
-        _ask(preparation, *wanted)
+    elif wanted := _next_operation(preparation, config):
+        _request(preparation, *wanted)
 
 
-def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | None:
-    """The next action, and the snapshot that it is about. None when there is none, which was written down."""
+def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | None:
+    """The next action and its snapshot. None when there is none; the reason is saved."""
     vm = preparation.assignment.vm
     if reason := machine_rules.nothing_under_way(context_for(vm), ""):
-        _wait(preparation, reason)
+        _fail_if_overdue(preparation, reason)
         return None
     with gateway.connect(config) as pve:
         if not identity.confirm(pve, vm):
@@ -96,12 +96,12 @@ def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | 
     with transaction.atomic():
         write_snapshots(vm.pk, listed)
     names = {one.name for one in listed.all}
-    going = _going(preparation, listed)
-    unshown = [name for name in going if name not in preparation.points and name not in restore_points.NAMES]
+    going = _points_to_delete(preparation, listed)
+    not_shown = [name for name in going if name not in preparation.points and name not in restore_points.NAMES]
     if preparation.way == Way.REVERT and preparation.baseline not in names:
         preparation.finish(State.FAILED, NO_BASELINE % {"name": preparation.baseline})
-    elif unshown:
-        preparation.finish(State.FAILED, UNSHOWN % {"names": ", ".join(unshown)})
+    elif not_shown:
+        preparation.finish(State.FAILED, UNSHOWN % {"names": ", ".join(not_shown)})
     elif status.lock == machine_rules.SUSPENDED_TO_DISK and preparation.way != Way.AS_IT_IS:
         preparation.finish(State.FAILED, SLEEPS)
     elif going:
@@ -119,56 +119,57 @@ def _next(preparation: Preparation, config: ClusterConfig) -> tuple[str, str] | 
     return None
 
 
-def _going(preparation: Preparation, listed: proxmox.Snapshots) -> list[str]:
+def _points_to_delete(preparation: Preparation, listed: proxmox.Snapshots) -> list[str]:
     found = (
-        Point(one.name, one.parent, datetime.fromtimestamp(one.taken, UTC) if one.taken else None) for one in listed.all
+        RestorePoint(one.name, one.parent, datetime.fromtimestamp(one.taken, UTC) if one.taken else None)
+        for one in listed.all
     )
     since = preparation.assignment.assigned_at
-    return cleanup.going(found, way=preparation.way, baseline=preparation.baseline, since=since)
+    return cleanup.points_to_delete(found, way=preparation.way, baseline=preparation.baseline, since=since)
 
 
-def _ask(preparation: Preparation, action: str, snapshot: str) -> None:
-    """Request one operation in the name of whoever chose, or wait for what stands in its way at the moment."""
+def _request(preparation: Preparation, action: str, snapshot: str) -> None:
+    """Request an operation in the name of the person who chose, or wait for a temporary obstacle."""
     vm, person = preparation.assignment.vm, preparation.asked_by
     if person is None or not person.is_active:
         preparation.finish(State.FAILED, Operation.UNASSIGNED)
         return
     if preparation.operation:
-        vm.lock = ""  # the last read may have seen the step that has just ended; the cluster refuses what is locked
+        vm.lock = ""  # the last sync may have seen the step that has just ended; the cluster refuses locked machines
     context = context_for(vm, person=person, snapshot=snapshot)
     if reason := rules.refusal_when_sent(context, action):
         preparation.finish(State.FAILED, reason)
         return
     try:
-        with transaction.atomic():  # no gap into which a worker may die
+        with transaction.atomic():  # a worker may die in between
             operation, _new = requesting.request(vm, action, by=person, snapshot=snapshot, unlimited=True)
             preparation.advance(operation=operation)
     except requesting.Refused as refusal:
-        _wait(preparation, str(refusal))
+        _fail_if_overdue(preparation, str(refusal))
 
 
-def _wait(preparation: Preparation, why: str) -> None:
+def _fail_if_overdue(preparation: Preparation, why: str) -> None:
     before = preparation.operation.finished_at if preparation.operation else None
-    if (before or preparation.asked_at) < timezone.now() - PATIENCE:
+    if (before or preparation.asked_at) < timezone.now() - MAX_WAIT:
         preparation.finish(State.FAILED, why)
 
 
 def succeed(preparation: Preparation) -> None:
-    """Release the machine, to the person for whom it is reserved if there is one."""
+    """Release the machine, and assign it to the person for whom it is reserved, if any."""
     with transaction.atomic():
         if not preparation.finish(State.DONE):
             return
-        preparation.refresh_from_db(fields=["reserved_for"])  # it may have been taken back meanwhile
-        held = preparation.assignment
-        Assignment.objects.filter(pk=held.pk, released_at=None).update(released_at=timezone.now())
-        Operation.objects.filter(vm=held.vm_id).dismiss()
+        preparation.refresh_from_db(fields=["reserved_for"])  # the reservation may have been cancelled meanwhile
+        released = preparation.assignment
+        Assignment.objects.filter(pk=released.pk, released_at=None).update(released_at=timezone.now())
+        Operation.objects.filter(vm=released.vm_id).dismiss()
         if preparation.reserved_for_id:
-            _give(held.vm, preparation.reserved_for_id)
-        transaction.on_commit(partial(tell_released, [held.vm_id]), robust=True)
+            _assign_reserved(released.vm, preparation.reserved_for_id)
+        transaction.on_commit(partial(notify_released, [released.vm_id]), robust=True)
 
 
-def _give(vm: VirtualMachine, person: int) -> None:
-    """Who may not have it any more does not get it; whoever waits does."""
+def _assign_reserved(vm: VirtualMachine, person: int) -> None:
+    """Assign it, unless the person is inactive or has no grant (any more)."""
     if not User.objects.filter(pk=person, is_active=True).exists() or people_without_grant([(vm.pk, person)]):
         return
     try:
@@ -178,6 +179,6 @@ def _give(vm: VirtualMachine, person: int) -> None:
         logger.warning("%s was given away while it was being released", vm)
 
 
-def tell_released(machines: list[int]) -> None:
-    for listener in RELEASED:
+def notify_released(machines: list[int]) -> None:
+    for listener in release_listeners:
         listener(machines)

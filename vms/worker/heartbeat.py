@@ -33,7 +33,7 @@ class Heartbeat:
         with registry.resolved_once():
             if registry.state().is_fallback:
                 return IDLE  # clusters that are in no database are shown, never operated
-            busy = operations.sweep(admitting=self._is_due("admission", ADMISSION))
+            busy = operations.reconcile_open(admitting=self._is_due("admission", ADMISSION))
             if self._is_due("clusters", CLUSTERS):
                 enqueue_due_clusters()
         if self._is_due("schedule", SCHEDULE):

@@ -37,7 +37,7 @@ PERIODIC_JOBS = {
     periodic.name: periodic
     for periodic in (
         PeriodicJob("look closer at machines", timedelta(seconds=15), tasks.enqueue_details),
-        PeriodicJob("prepare freed machines", timedelta(seconds=5), preparation.sweep),
+        PeriodicJob("prepare freed machines", timedelta(seconds=5), preparation.reconcile),
         PeriodicJob("ask clusters for facts", timedelta(minutes=5), tasks.enqueue_facts),
         PeriodicJob("forget old readings", timedelta(hours=1), inventory.prune),
         PeriodicJob("forget finished jobs", timedelta(minutes=10), backends.forget_finished),

@@ -47,7 +47,7 @@ def operate(operation_id: str) -> None:
         return
     if not operation.admitted_at:
         operations.admit(operation.cluster_id, without=operation.pk)
-    operations.work_on(operation)
+    operations.take_step(operation)
     if not operation.is_open:
         operations.admit(operation.cluster_id)
 
@@ -55,7 +55,7 @@ def operate(operation_id: str) -> None:
 @job(queue="clusters")
 def follow(cluster_id: str) -> None:
     """Follow what was sent to a cluster, and admit what waited for it to end."""
-    operations.follow_all(cluster_id)
+    operations.follow_cluster(cluster_id)
     if Operation.objects.waiting().filter(cluster_id=cluster_id).exists():
         operations.admit(cluster_id)
 
@@ -65,7 +65,7 @@ def prepare(preparation_id: int) -> None:
     """Take the next step with a machine that was freed."""
     wanted = Preparation.objects.open().select_related("assignment__vm__cluster", "asked_by", "operation")
     if preparation := wanted.filter(pk=preparation_id).first():
-        preparing.work_on(preparation)
+        preparing.take_step(preparation)
 
 
 @receiver(enqueue.operation_waits)
