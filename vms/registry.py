@@ -1,8 +1,8 @@
 """Which clusters there are. The only file that knows the order of sources: database, clusters.json, settings.
 
-The database is left in three cases alone: no connection can be opened, the `clusters` table does not exist, or no
-cluster was ever saved in it. Every other database error is raised: falling back on a busy or half-migrated database
-would send the passwords of an old file to clusters that somebody has since switched off or moved.
+It falls back to another source than the database in three cases: no connection can be opened, the `clusters` table
+does not exist, or no cluster was ever saved in it. Every other database error is raised: a fallback from a busy or
+half-migrated database would send the passwords of an old file to clusters that were switched off or moved since.
 """
 
 import logging
@@ -41,7 +41,7 @@ class Reason(StrEnum):
     NONE = ""
     NO_CONNECTION = gettext_noop("the database cannot be reached")
     NO_TABLE = gettext_noop("the database has no clusters table: run bin/manage migrate")
-    NOT_ADOPTED = gettext_noop(
+    NOT_INITIALISED = gettext_noop(
         "no cluster was ever saved in the database: add one under /admin/clusters/, or import an old file with "
         "bin/manage import_clusters"
     )
@@ -53,7 +53,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Where the clusters come from. `reason` is empty on the database; `notices` tell what is wrong with a file."""
+    """Where the clusters come from. `reason` is empty for the database; `notices` describe faults of a file."""
 
     source: Source
     reason: Reason = Reason.NONE
@@ -96,7 +96,7 @@ def state() -> State:
 
 
 def load_clusters_from_db() -> list[dict[str, Any]]:
-    """The active clusters as dictionaries with passwords, for old scripts. Nothing of the portal calls it."""
+    """The active clusters as dictionaries with passwords, for old scripts. The portal does not call it."""
     return [config.to_dict() for config in clusters()]
 
 
@@ -106,27 +106,27 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-# One resolution serves a request, a sync cycle or a command; outside of these every question is asked anew.
+# One resolution serves a request, a job or a command; outside of these every call resolves again.
 
-_memory: ContextVar[list[_Resolved] | None] = ContextVar("resolved_clusters", default=None)
+_cache: ContextVar[list[_Resolved] | None] = ContextVar("resolved_clusters", default=None)
 
 
 @contextmanager
 def resolved_once() -> Iterator[None]:
-    token = _memory.set([])
+    token = _cache.set([])
     try:
         yield
     finally:
-        _memory.reset(token)
+        _cache.reset(token)
 
 
 def _current() -> _Resolved:
-    memory = _memory.get()
-    if memory is None:
+    cached = _cache.get()
+    if cached is None:
         return _resolve()
-    if not memory:
-        memory.append(_resolve())
-    return memory[0]
+    if not cached:
+        cached.append(_resolve())
+    return cached[0]
 
 
 def _resolve() -> _Resolved:
@@ -134,7 +134,7 @@ def _resolve() -> _Resolved:
         return _fall_back(Reason.NO_CONNECTION)
     try:
         rows = _active_rows()
-        adopted = bool(rows) or Adoption.objects.exists()
+        is_initialised = bool(rows) or Adoption.objects.exists()
     except (OperationalError, InterfaceError):
         if database_connectivity.was_lost():
             return _fall_back(Reason.NO_CONNECTION)
@@ -145,8 +145,8 @@ def _resolve() -> _Resolved:
         if _table_missing():
             return _fall_back(Reason.NO_TABLE)
         raise
-    if not adopted:
-        return _fall_back(Reason.NOT_ADOPTED)
+    if not is_initialised:
+        return _fall_back(Reason.NOT_INITIALISED)
     _fallback_ended()
     return _Resolved(State(source=Source.DATABASE), tuple(row.config for row in rows))
 
@@ -154,7 +154,7 @@ def _resolve() -> _Resolved:
 def _active_rows() -> list[Cluster]:
     if not connection.in_atomic_block:
         return list(Cluster.objects.active())
-    # On PostgreSQL a failed query breaks the transaction around it; the savepoint keeps the question harmless.
+    # On PostgreSQL a failed query aborts the surrounding transaction; a savepoint prevents that.
     with transaction.atomic():
         return list(Cluster.objects.active())
 
@@ -164,15 +164,15 @@ def _table_missing() -> bool:
 
 
 def _fall_back(reason: Reason) -> _Resolved:
-    since = _fallback_began(reason)
-    configs, source, notices = _outside_the_database()
+    since = _fallback_since(reason)
+    configs, source, notices = _from_file_or_settings()
     configs, decided = settle_default(configs)
     active = sorted((c for c in configs if c.is_active), key=lambda c: (not c.is_default, c.name, c.cluster_id))
     state = State(source=source, reason=reason, since=since, notices=(*notices, *decided))
     return _Resolved(state, tuple(active))
 
 
-def _outside_the_database() -> tuple[list[ClusterConfig], Source, list[str]]:
+def _from_file_or_settings() -> tuple[list[ClusterConfig], Source, list[str]]:
     notices: list[str] = []
     try:
         return read_file(importing.find_file()), Source.FILE, notices
@@ -180,39 +180,39 @@ def _outside_the_database() -> tuple[list[ClusterConfig], Source, list[str]]:
         pass
     except ClusterFileError as error:
         notices.append(str(error))
-        _complain("second", error)
+        _log_once("second", error)
     try:
         return parse_entries(settings.CLUSTERS, source="settings"), Source.DEFAULTS, notices
     except ClusterFileError as error:
         notices.append(str(error))
-        _complain("third", error)
+        _log_once("third", error)
     return [], Source.DEFAULTS, notices
 
 
-# When this process first saw each reason. Kept only to say so: it decides nothing.
-_began: dict[Reason, datetime] = {}
-_complaints: set[str] = set()
+# When this process first saw each reason, for pages and the log.
+_first_seen: dict[Reason, datetime] = {}
+_logged: set[str] = set()
 
 
-def _complain(which: str, error: ClusterFileError) -> None:
-    """Once for each fault, not with every page."""
-    if str(error) not in _complaints:
-        _complaints.add(str(error))
+def _log_once(which: str, error: ClusterFileError) -> None:
+    """Log each fault once, not with every request."""
+    if str(error) not in _logged:
+        _logged.add(str(error))
         logger.error("The %s source of clusters is unusable: %s", which, error)
 
 
-def _fallback_began(reason: Reason) -> datetime:
-    if reason not in _began:
-        _began[reason] = timezone.now()
-        # A new portal's first minute is nothing to be alarmed at.
-        level = logging.INFO if reason is Reason.NOT_ADOPTED else logging.ERROR
+def _fallback_since(reason: Reason) -> datetime:
+    if reason not in _first_seen:
+        _first_seen[reason] = timezone.now()
+        # A new portal has no clusters yet: that is no error.
+        level = logging.INFO if reason is Reason.NOT_INITIALISED else logging.ERROR
         logger.log(level, "Clusters do not come from the database: %s.", reason)
-    return _began[reason]
+    return _first_seen[reason]
 
 
 def _fallback_ended() -> None:
-    if _began:
-        level = logging.INFO if {*_began} == {Reason.NOT_ADOPTED} else logging.WARNING
+    if _first_seen:
+        level = logging.INFO if {*_first_seen} == {Reason.NOT_INITIALISED} else logging.WARNING
         logger.log(level, "Clusters come from the database again.")
-        _began.clear()
-        _complaints.clear()
+        _first_seen.clear()
+        _logged.clear()

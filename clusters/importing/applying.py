@@ -43,7 +43,7 @@ def import_content(content: bytes, *, source: str, options: Options, expected: s
 def _carry_out(file: ClusterFile, options: Options, expected: str | None) -> ClusterPlan:
     def make() -> ClusterPlan:
         if file.configs:
-            Adoption.objects.wait()  # two at once would both find an entry to be new
+            Adoption.objects.lock()  # two at once would both find an entry to be new
         list(Cluster.objects.locked())
         return planning.plan(file, options)
 

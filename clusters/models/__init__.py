@@ -4,6 +4,7 @@ from clusters.models.adoption import Adoption, DeletedCluster, PendingImport
 from clusters.models.cluster import Cluster, NotActive
 from clusters.models.cluster_queryset import SECRETS, TARGET
 from clusters.models.health import ClusterHealth, LoginState
+from clusters.models.initial_import import Adoption, DeletedCluster, PendingImport
 from clusters.models.notices import ClusterNotice
 
 __all__ = [

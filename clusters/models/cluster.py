@@ -25,10 +25,10 @@ from clusters.config import (
     validate_user,
 )
 from clusters.fields import EncryptedSecretField
-from clusters.models.adoption import Adoption, DeletedCluster
 from clusters.models.certificates import CertificatesField
 from clusters.models.cluster_queryset import SECRETS, TARGET, ClusterQuerySet
 from clusters.models.health import ClusterHealth, LoginState
+from clusters.models.initial_import import Adoption, DeletedCluster
 
 
 class Cluster(models.Model):
@@ -222,7 +222,7 @@ class Cluster(models.Model):
     def make_default(self) -> bool:
         """Make this the one default; false if it was already. Raises `NotActive` for a cluster that is switched off."""
         with transaction.atomic():
-            Adoption.objects.wait()
+            Adoption.objects.lock()
             # All rows are locked in one order first: any shorter form deadlocks or collides on PostgreSQL.
             rows = {row.pk: row for row in Cluster.objects.locked().defer(*SECRETS)}
             if not (row := rows.get(self.pk)) or not row.is_active:
@@ -283,7 +283,7 @@ class Cluster(models.Model):
 def require_room(*, wait: bool = False) -> None:
     """As many as a file holds: with more, no export could be read again. Raises `ValidationError`."""
     if wait:
-        Adoption.objects.wait()
+        Adoption.objects.lock()
     if Cluster.objects.count() >= MAX_CLUSTERS:
         text = _("The portal holds at most %(most)s clusters. Delete one that is not used any more first.")
         raise ValidationError(text % {"most": MAX_CLUSTERS})

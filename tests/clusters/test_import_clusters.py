@@ -105,13 +105,13 @@ def test_the_file_is_kept(write):
     assert path.read_bytes() == before
 
 
-def test_an_import_adopts_the_database(write):
+def test_an_import_initialises_the_database(write):
     write(entry("alpha"))
     run()
     assert Adoption.objects.exists()
 
 
-def test_a_file_without_clusters_adopts_nothing(write):
+def test_a_file_without_clusters_initialises_nothing(write):
     write()
     assert "0 created" in run()
     assert not Adoption.objects.exists()
@@ -272,13 +272,13 @@ def test_imports_of_one_file_at_once_create_each_cluster_once(own_database, tmp_
     assert ids() == names
 
 
-@pytest.mark.parametrize("adopted", [True, False], ids=["adopted", "never adopted"])
-def test_imports_of_overlapping_files_at_once_do_not_stop_each_other(own_database, tmp_path, adopted):
-    if adopted:
+@pytest.mark.parametrize("is_initialised", [True, False], ids=["initialised", "not initialised"])
+def test_imports_of_overlapping_files_at_once_do_not_stop_each_other(own_database, tmp_path, is_initialised):
+    if is_initialised:
         importing.import_file(file_of(tmp_path, "first"))
     names = [f"c{number:02}" for number in range(30)]
     assert import_at_once(file_of(tmp_path, *names), file_of(tmp_path, *reversed(names))) == [0, 30]
-    assert ids() == [*names, "first"][: 30 + adopted]
+    assert ids() == [*names, "first"][: 30 + is_initialised]
 
 
 # A database that was never migrated, in a process of its own.

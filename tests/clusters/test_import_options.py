@@ -276,7 +276,7 @@ def test_what_was_sealed_with_another_key_replaces_no_good_password(here, write,
     assert raw_rows() == before
 
 
-def test_a_file_of_which_nothing_is_usable_adopts_nothing(write, fixed_key):
+def test_a_file_of_which_nothing_is_usable_initialises_nothing(write, fixed_key):
     run(write(entry("foreign", password=sealed(MARKER, OTHER_KEY))), "--partial")
     assert not Adoption.objects.exists()
 

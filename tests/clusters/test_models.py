@@ -188,13 +188,13 @@ def test_saving_something_else_counts_nothing():
 # The database is the source from the first cluster on.
 
 
-def test_the_first_cluster_adopts_the_database():
+def test_the_first_cluster_initialises_the_database():
     assert not Adoption.objects.exists()
     save()
     assert Adoption.objects.count() == 1
 
 
-def test_nothing_clears_the_adoption():
+def test_nothing_undoes_the_initial_import():
     since = [save(), Adoption.objects.get().since][1]
     Cluster.objects.all().delete()
     assert Adoption.objects.get().since == since

@@ -18,7 +18,7 @@ from labportal import health
 from tests.labportal.portal_process import get, portal, silence, within
 from tests.labs import Lab, ago
 from tests.own_database import default_connection, postgres_only, run_in_threads, second_connection, sqlite_only
-from tests.vms.database_states import NOWHERE, never_adopted, no_table
+from tests.vms.database_states import NOWHERE, no_table, not_initialised
 from tests.waits import TIMEOUT
 from vms import registry
 from vms.models import ClusterSync, WorkerBeat
@@ -33,7 +33,7 @@ LOST = "The portal has lost its database"
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows of another's fallback; what does not hang is waited for, however busy the machine is."""
-    monkeypatch.setattr(registry, "_began", {})
+    monkeypatch.setattr(registry, "_first_seen", {})
     monkeypatch.setattr(health, "PATIENCE", TIMEOUT)
 
 
@@ -130,7 +130,7 @@ def test_health_is_not_changed_by_asking(client: Client):
 
 @pytest.mark.usefixtures("own_database")
 def test_a_database_without_clusters_works_and_the_source_is_told(client: Client):
-    with never_adopted():
+    with not_initialised():
         status, told = ask(client)
     assert (status, told["ok"], told["clusters_source"]) == (200, True, "defaults")
     assert "import_clusters" in told["reason"]

@@ -63,7 +63,7 @@ def no_table() -> Iterator[None]:
 
 
 @contextmanager
-def never_adopted() -> Iterator[None]:
+def not_initialised() -> Iterator[None]:
     assert not Cluster.objects.exists()
     assert not Adoption.objects.exists()
     yield
@@ -72,7 +72,7 @@ def never_adopted() -> Iterator[None]:
 FALLBACKS = {
     Reason.NO_CONNECTION: no_connection,
     Reason.NO_TABLE: no_table,
-    Reason.NOT_ADOPTED: never_adopted,
+    Reason.NOT_INITIALISED: not_initialised,
 }
 
 

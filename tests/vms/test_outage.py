@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("own_database")
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows of another's fallback."""
-    monkeypatch.setattr(registry, "_began", {})
+    monkeypatch.setattr(registry, "_first_seen", {})
 
 
 def said_by(*words: str) -> str:

@@ -37,7 +37,7 @@ def ids() -> list[str]:
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows of another's fallback."""
-    monkeypatch.setattr(registry, "_began", {})
+    monkeypatch.setattr(registry, "_first_seen", {})
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def start_anew() -> None:
 
 @pytest.fixture(params=FALLBACKS, ids=lambda reason: reason.name)
 def outage(request: pytest.FixtureRequest, sealed_file: Path) -> Any:
-    if request.param is Reason.NOT_ADOPTED:
+    if request.param is Reason.NOT_INITIALISED:
         start_anew()
     with FALLBACKS[request.param]():
         yield request.param

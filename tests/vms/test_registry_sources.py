@@ -39,7 +39,7 @@ def ids() -> list[str]:
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows of another's fallback."""
-    monkeypatch.setattr(registry, "_began", {})
+    monkeypatch.setattr(registry, "_first_seen", {})
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_a_missing_table_leaves_the_transaction_around_the_question_usable(tempt
         assert registry.state().reason is Reason.NO_TABLE
         assert Adoption.objects.count() == 0
         transaction.set_rollback(True)
-    assert registry.state().reason is Reason.NOT_ADOPTED
+    assert registry.state().reason is Reason.NOT_INITIALISED
 
 
 # Every other error of the database is raised, whatever the file has to offer.
@@ -278,7 +278,7 @@ def test_a_fallback_is_logged_once_and_as_an_error_unless_the_portal_is_new(temp
     with FALLBACKS[reason]():
         for _ in range(3):
             registry.state()
-    level = logging.INFO if reason is Reason.NOT_ADOPTED else logging.ERROR
+    level = logging.INFO if reason is Reason.NOT_INITIALISED else logging.ERROR
     assert [record.levelno for record in caplog.records] == [level]
     assert reason in caplog.text
 

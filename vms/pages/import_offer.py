@@ -36,7 +36,7 @@ def page(request: HttpRequest) -> HttpResponse:
         glimpses = list(pool.map(_look, configs))
     glimpses = [replace(glimpse, problem=telling.told(glimpse.problem)) for glimpse in glimpses]  # not in their threads
     context = {"state": registry.state(), "glimpses": glimpses, "file": settings.CLUSTER_CONFIG_FILE}
-    return render(request, "vms/not_adopted.html", context)
+    return render(request, "vms/import_offer.html", context)
 
 
 def _look(config: ClusterConfig) -> Glimpse:

@@ -23,7 +23,7 @@ SESSION_KEY = "cluster_id"  # the legacy portal's name; empty: all clusters
 @login_required
 def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
     """*My machines*: the whole page, or to htmx the list alone, or 204 when it would say the same."""
-    if lookups.sees_all(request.user) and registry.state().reason is registry.Reason.NOT_ADOPTED:
+    if lookups.sees_all(request.user) and registry.state().reason is registry.Reason.NOT_INITIALISED:
         return import_offer.page(request)
     asked = list_query.Asked.of(request.GET)
     if request.htmx and asked.seen and asked.seen == cards.fingerprint(_groups(request.user, asked.rows(request.user))):

@@ -1,4 +1,4 @@
-"""Since when the database is the source of clusters, what was deleted from it, and what waits to come in."""
+"""The initial import: since when the database is the source of clusters; deleted clusters, and pending imports."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -12,17 +12,20 @@ from clusters.fields import EncryptedSecretField
 
 
 class AdoptionManager(models.Manager["Adoption"]):
-    def wait(self) -> None:
-        """Until the transaction ends, nobody else imports clusters or chooses the default.
+    def lock(self) -> None:
+        """Until the transaction ends, let nobody else import clusters or choose the default.
 
-        Locked rows are not enough for that: the one that an import is adding cannot be locked yet.
+        Locking clusters is not enough: a row that an import is adding cannot be locked yet.
         """
         self.get_or_create(pk=Adoption.ONLY, defaults={"canary": Adoption.CANARY})
         self.select_for_update().get(pk=Adoption.ONLY)
 
 
 class Adoption(models.Model):
-    """Set by the first saved cluster and cleared by nothing: the database is the source of clusters since then."""
+    """The initial import: the first saved cluster creates this row, and nothing deletes it.
+
+    Since then the database is the source of clusters.
+    """
 
     ONLY = 1
     CANARY = "canary"
