@@ -1,6 +1,5 @@
 """Clusters, how they were last time, and what the database remembers of them."""
 
-from clusters.models.adoption import Adoption, DeletedCluster, PendingImport
 from clusters.models.cluster import Cluster, NotActive
 from clusters.models.cluster_queryset import SECRETS, TARGET
 from clusters.models.health import ClusterHealth, LoginState

@@ -104,7 +104,7 @@ def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(
         raise proxmox.TimedOut(sent=False)
 
     monkeypatch.setattr(permissions.gateway, "read", read)
-    assert permissions.why_it_ended(viewer).code == close_codes.UNREACHABLE
+    assert permissions.reason_for_end(viewer).code == close_codes.UNREACHABLE
     assert asked == [3.0]
 
 

@@ -33,8 +33,8 @@ def _is_due(facts: health_checks.Facts, now: datetime) -> bool:
 def _update(config: ClusterConfig, now: datetime) -> bool:
     try:
         with gateway.read(config) as pve:
-            reading = config.for_reading
-            ends = (_end(pve, config), _end(pve, reading) if reading.reads_only else None)
+            read_config = config.for_reading
+            expiries = (_expiry(pve, config), _expiry(pve, read_config) if read_config.reads_only else None)
     except (proxmox.PermissionMissing, proxmox.Refused) as error:
         # The cluster will answer the same in a minute.
         _save(config, now, problem=error.plain[:300])

@@ -57,7 +57,7 @@ def request_many(
 
 
 def _refusal(machines: list[VirtualMachine], action: str, *, by: User, snapshot: str, description: str) -> str:
-    """Why none of it can be asked for, or nothing."""
+    """Why the whole batch is refused, or an empty string."""
     if action not in BATCH_ACTIONS:
         return _("This action is not available for several machines at once.")
     if not machines:
@@ -66,9 +66,9 @@ def _refusal(machines: list[VirtualMachine], action: str, *, by: User, snapshot:
         return _("Too many machines: at most %(most)d at a time. Select fewer.") % {"most": MAX_MACHINES}
     since = timezone.now() - timedelta(minutes=1)
     lately = Batch.objects.filter(requested_by=by, requested_at__gt=since)
-    if not by.is_staff and lately.count() >= MOST_IN_A_MINUTE:
+    if not by.is_staff and lately.count() >= MAX_PER_MINUTE:
         return _("You requested too much within a minute. Wait a moment.")
-    return requesting.wrong_words(action, snapshot, description)
+    return requesting.snapshot_error(action, snapshot, description)
 
 
 def _items_for(batch: Batch, machines: list[VirtualMachine], *, by: User, description: str) -> list[BatchItem]:
@@ -115,5 +115,5 @@ def _record(items: list[BatchItem]) -> list[Operation]:
         if item.operation_id in new.keys() - recorded:
             item.operation = None
             item.refusal = _("The machine has just changed. Check it and try again.")
-    BatchItem.objects.bulk_create(items, batch_size=AT_ONCE)
+    BatchItem.objects.bulk_create(items, batch_size=BATCH_SIZE)
     return [new[pk] for pk in recorded]

@@ -40,10 +40,10 @@ def follow(operation: Operation, config: ClusterConfig) -> None:
             _finish(operation, State.FAILED, _failure(task))
 
 
-def look(operation: Operation, config: ClusterConfig) -> None:
-    """It was being sent when the answer or the worker was lost: its task tells, or else the machine."""
+def resolve(operation: Operation, config: ClusterConfig) -> None:
+    """Find out what became of an operation whose response or worker was lost while it was sent."""
     with gateway.connect(config) as pve:
-        if upid := _lost_task(operation, config, pve):
+        if upid := _find_task(operation, config, pve):
             operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
         else:
             _settle(operation, pve, gettext_noop("It is not known whether the cluster received this."))

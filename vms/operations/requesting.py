@@ -56,9 +56,9 @@ def request(
         return busy, False
     if reason := rules.refusal(context, action):
         raise Refused(reason)
-    if not unlimited and _asks_too_much(by):
+    if not unlimited and _is_over_limit(by):
         raise Refused(_("You requested too much within a minute. Wait a moment."))
-    wanted = row(machine, action, by=by, snapshot=snapshot, description=description, then=then)
+    wanted = new_operation(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
             if busy:
@@ -130,11 +130,11 @@ def snapshot_error(action: str, snapshot: str, description: str) -> str:
     """Why this name or description of a snapshot is refused, or an empty string."""
     if action == Action.CONSOLE:
         return _("Consoles can only be opened from a console page.")
-    if action not in ABOUT_SNAPSHOTS:
+    if action not in SNAPSHOT_ACTIONS:
         return _("This action takes no snapshot name.") if snapshot or description else ""
     if not SNAPSHOT_NAME.fullmatch(snapshot):
         return _("Choose a name of 2 to 40 letters, digits, hyphens or underscores, beginning with a letter.")
-    if snapshot in RESERVED:
+    if snapshot in RESERVED_NAMES:
         return _("The name “%(snapshot)s” is reserved. Choose another name.") % {"snapshot": snapshot}
     if len(description) > MAX_DESCRIPTION:
         return _("The description is longer than %(most)s characters. Shorten it.") % {"most": MAX_DESCRIPTION}
