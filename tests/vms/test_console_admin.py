@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from tests.labs import Lab, ago, queries
-from tests.vms import consoles
+from tests.vms import console_client
 from tests.vms.console_client import Portal, VncClient, browser_of, eventually, permit, portal
 from vms.console import closing
 from vms.models import ConsoleSession, Operation, VirtualMachine
@@ -47,7 +47,7 @@ def open_of(machine: VirtualMachine, user: User, mode: str = "control") -> Conso
 
 
 def end_of(viewer: VncClient) -> tuple[int, str]:
-    code = consoles.end_of(viewer.websocket)
+    code = console_client.end_of(viewer.websocket)
     return code, viewer.websocket.close_reason or ""
 
 

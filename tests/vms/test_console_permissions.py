@@ -28,13 +28,13 @@ def of_ana(ana: User) -> Client:
 
 
 @pytest.fixture
-def viewer(building_a: Lab, ana: User, of_ana: Client) -> permissions.VncClient:
+def viewer(building_a: Lab, ana: User, of_ana: Client) -> permissions.Viewer:
     key = str(of_ana.session.session_key)
     machine = building_a.give(102, ana)
     return permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="control"), key)
 
 
-def test_who_still_holds_the_machine_stays(viewer: permissions.VncClient):
+def test_who_still_holds_the_machine_stays(viewer: permissions.Viewer):
     permissions.recheck(viewer)
 
 
@@ -56,13 +56,13 @@ def code_of(call: Callable[[], object]) -> int:
         (lambda: Session.objects.all().delete(), close_codes.LOGIN),
     ],
 )
-def test_who_may_not_stay_is_told_why(viewer: permissions.VncClient, change: Callable[[], object], code: int):
+def test_who_may_not_stay_is_told_why(viewer: permissions.Viewer, change: Callable[[], object], code: int):
     permissions.recheck(viewer)
     change()
     assert code_of(lambda: permissions.recheck(viewer)) == code
 
 
-def test_staying_renews_the_lease(viewer: permissions.VncClient):
+def test_staying_renews_the_lease(viewer: permissions.Viewer):
     before = timezone.now()
     permissions.recheck(viewer)
     lease = ConsoleSession.objects.get().leased_until - timedelta(seconds=75)
@@ -86,7 +86,7 @@ def test_a_refusal_by_the_rules_is_said_in_one_word(building_a: Lab, ana: User, 
     assert (ended.value.code, ended.value.reason) == (close_codes.OFF, "off")
 
 
-def test_an_end_of_the_display_is_the_machines_or_not(viewer: permissions.VncClient, building_a: Lab):
+def test_an_end_of_the_display_is_the_machines_or_not(viewer: permissions.Viewer, building_a: Lab):
     assert permissions.reason_for_end(viewer).code == close_codes.UNREACHABLE
     building_a.pve.guest(102).status = "stopped"
     assert permissions.reason_for_end(viewer).code == close_codes.OFF
@@ -95,7 +95,7 @@ def test_an_end_of_the_display_is_the_machines_or_not(viewer: permissions.VncCli
 
 
 def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(
-    viewer: permissions.VncClient, monkeypatch: pytest.MonkeyPatch
+    viewer: permissions.Viewer, monkeypatch: pytest.MonkeyPatch
 ):
     asked: list[float] = []
 
@@ -172,9 +172,7 @@ def test_the_login_is_in_one_of_the_cookies():
     assert code_of(lambda: permissions.open_console("token", "")) == close_codes.LOGIN
 
 
-def test_a_session_that_is_another_persons_now_keeps_no_console(
-    viewer: permissions.VncClient, of_ana: Client, ben: User
-):
+def test_a_session_that_is_another_persons_now_keeps_no_console(viewer: permissions.Viewer, of_ana: Client, ben: User):
     ben.is_staff = True
     ben.save()
     ben.user_permissions.add(Permission.objects.get(codename="operate_virtualmachine"))
