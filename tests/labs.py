@@ -43,7 +43,7 @@ class Lab:
     def machine(self, vmid: int) -> VirtualMachine:
         return VirtualMachine.objects.select_related("cluster").get(cluster=self.row, vmid=vmid)
 
-    def give(self, vmid: int, user: User) -> VirtualMachine:
+    def assign(self, vmid: int, user: User) -> VirtualMachine:
         machine = self.machine(vmid)
         Assignment.objects.create(vm=machine, user=user)
         return machine
@@ -65,7 +65,7 @@ class Lab:
         return arrived
 
 
-def enter(pve: pvesim.Cluster, cluster_id: str, **fields: Any) -> Cluster:
+def add_cluster(pve: pvesim.Cluster, cluster_id: str, **fields: Any) -> Cluster:
     """Save a simulated cluster as an administrator would: by token, trusted by its pinned certificate."""
     token = pve.add_token("portal@pve", "labs", privsep=False)
     values = {
@@ -100,7 +100,7 @@ def building_a(sim: pvesim.Simulator, clock: pvesim.ManualClock) -> Iterator[Lab
     pve.add_guest(102, name="net-02", node="pve2", status="running", tags=("lab", "net"))
     pve.add_guest(103, name="net-03", node="pve1", kind="lxc")
     pve.add_guest(104, name="net-04", node="pve2")
-    lab = Lab(pve, enter(pve, "building-a", is_default=True), clock)
+    lab = Lab(pve, add_cluster(pve, "building-a", is_default=True), clock)
     lab.sync()
     pve.clear_requests()
     yield lab
@@ -113,7 +113,7 @@ def building_b(sim: pvesim.Simulator, clock: pvesim.ManualClock) -> Iterator[Lab
     pve = simulated(sim)
     pve.add_guest(101, name="db-01")
     pve.add_guest(102, name="db-02", status="running")
-    lab = Lab(pve, enter(pve, "building-b"), clock)
+    lab = Lab(pve, add_cluster(pve, "building-b"), clock)
     lab.sync()
     pve.clear_requests()
     yield lab
@@ -132,14 +132,14 @@ def admit() -> None:
         operations.admit(cluster_id)
 
 
-def carry_out() -> None:
+def run_operations() -> None:
     """What a worker does with operations in one turn, in this thread."""
     admit()
     for operation in Operation.objects.free(timezone.now()):
         operations.take_step(operation)
 
 
-def prepare(lab: Lab) -> None:
+def run_preparations(lab: Lab) -> None:
     """What workers do with machines that were freed, to the end of it."""
     for _ in range(12):
         open_now = Preparation.objects.open().select_related("assignment__vm__cluster", "asked_by", "operation")
@@ -147,9 +147,9 @@ def prepare(lab: Lab) -> None:
             break
         for preparation in open_now:
             preparing.take_step(preparation)
-        carry_out()
+        run_operations()
         lab.clock.advance(10)
-        carry_out()
+        run_operations()
 
 
 def ago(**span: float) -> Any:

@@ -6,10 +6,10 @@ from xdist.scheduler import LoadFileScheduling
 # From the one that takes longest on. Begun last, each would leave the other processes without work.
 LONG = (
     "tests/browser/",
-    "tests/vms/test_killed.py",
+    "tests/vms/test_killed_processes.py",
     "tests/access/test_strings.py",
     "tests/clusters/test_leaks.py",
-    "tests/vms/test_crowd.py",
+    "tests/vms/test_many_people.py",
     "tests/vms/test_backups.py",
     "tests/access/test_matrix.py",
     "tests/vms/test_process.py",

@@ -26,7 +26,7 @@ from classes.models import LabClass
 from clusters.models import Cluster, ClusterNotice, DeletedCluster
 from tests.access import two_classes
 from tests.conftest import join
-from tests.labs import enter, simulated
+from tests.labs import add_cluster, simulated
 from vms import inventory
 from vms.models import (
     Alert,
@@ -88,7 +88,7 @@ def build(sim: pvesim.Simulator, *, clusters: int = 1) -> World:
     sims = [_simulated(sim) for _ in range(clusters)]
     people = _people()
     for number, pve in enumerate(sims, start=1):
-        row = enter(pve, f"building-{number}", is_default=number == 1)
+        row = add_cluster(pve, f"building-{number}", is_default=number == 1)
         inventory.sync(row.config)
     machine, foreign = (VirtualMachine.objects.get(cluster="building-1", vmid=vmid) for vmid in (101, 102))
     ours, theirs = two_classes.lab_classes(people, clusters)

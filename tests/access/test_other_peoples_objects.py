@@ -12,7 +12,7 @@ import pytest
 
 from tests.access import expected, matrix, routes
 from tests.access.school import World
-from tests.labs import carry_out
+from tests.labs import run_operations
 from tests.samples import SEED, TRIES
 from vms.models import Operation, Snapshot, VirtualMachine
 from vms.models.machines import VirtualMachineQuerySet
@@ -115,7 +115,7 @@ def faults(world: World, attempts: Iterator[Try]) -> tuple[Counter[str], list[st
 
 def arrived(world: World) -> int:
     """Requests at the simulators, also of what a worker does next."""
-    carry_out()
+    run_operations()
     return sum(pve.count() for pve in world.sims)
 
 

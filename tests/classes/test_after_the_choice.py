@@ -11,7 +11,7 @@ from classes import co_owners
 from classes.models import LabClass, Membership
 from tests.classes.conftest import logged_in
 from tests.classes.test_handing_over import Room, by_a_table, last_day_is_over, room, unassigned
-from tests.labs import ago, carry_out
+from tests.labs import ago, run_operations
 from vms import inventory, operations, preparation
 from vms.models import Assignment, Operation, Preparation, VirtualMachine
 from vms.models.assignments import AssignmentQuerySet
@@ -149,7 +149,7 @@ def test_what_the_last_person_began_is_waited_for(room: Room):
     room.lab.pve.guest(102).status = "stopped"
     room.machine().observe("stopped", at=timezone.now())
     operations.request(room.machine(), "start", by=room.ana)
-    carry_out()
+    run_operations()
     unassigned(room, Way.AS_IT_IS)
     preparation.take_step(Preparation.objects.select_related("assignment__vm__cluster", "asked_by", "operation").get())
     assert Operation.objects.open().exists()

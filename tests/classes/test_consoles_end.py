@@ -177,7 +177,7 @@ def machine_gone(school: School) -> Way:
 
 def cluster_switched_off(school: School) -> Way:
     person = User.objects.create_user("elsewhere")
-    machine = school.elsewhere.give(102, person)
+    machine = school.elsewhere.assign(102, person)
     return school.look(person, machine), school.elsewhere.row.deactivate, CLUSTER_OFF
 
 
@@ -221,7 +221,7 @@ def test_every_way_of_losing_access_closes_the_console_and_no_other(school: Scho
 
 @pytest.mark.parametrize("consoles", [1, 12])
 def test_a_look_is_one_query_however_many_consoles_there_are(building_a: Lab, ana: User, consoles: int):
-    machine = building_a.give(102, ana)
+    machine = building_a.assign(102, ana)
     rows = [
         ConsoleSession.begin(machine, user=User.objects.create(username=f"p{n}"), mode="view") for n in range(consoles)
     ]
@@ -231,7 +231,7 @@ def test_a_look_is_one_query_however_many_consoles_there_are(building_a: Lab, an
 
 
 def test_the_look_says_of_everybody_what_the_rules_say(building_a: Lab, ana: User, ben: User, auditor: User):
-    machine = building_a.give(102, ana)
+    machine = building_a.assign(102, ana)
     people = [ana, ben, auditor, join("lena", "Lab administrator"), User.objects.create_superuser("root")]
     opened = {person: ConsoleSession.begin(machine, user=person, mode="view") for person in people}
     found = ConsoleSession.objects.statuses([row.pk for row in opened.values()], set())

@@ -42,13 +42,13 @@ def seen(user: User) -> set[int]:
 
 
 def test_a_cluster_needs_no_grant_unless_it_says_so(building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     assert not building_a.row.is_restricted
     assert seen(ana) == {101}
 
 
 def test_a_machine_is_not_there_without_a_grant(restricted: Lab, ana: User):
-    machine = restricted.give(101, ana)
+    machine = restricted.assign(101, ana)
     client = logged_in(ana)
     assert seen(ana) == set()
     assert client.get(f"/vms/{machine.pk}/").status_code == 404
@@ -61,15 +61,15 @@ def test_a_machine_is_not_there_without_a_grant(restricted: Lab, ana: User):
 def test_a_grant_of_a_pool_is_none_of_its_neighbour(restricted: Lab, ana: User):
     for vmid, pool in (101, "net"), (102, "db"), (103, ""):
         pooled(restricted, vmid, pool)
-        restricted.give(vmid, ana)
+        restricted.assign(vmid, ana)
     grant(ana, restricted, "net")
     assert seen(ana) == {101}
 
 
 def test_a_grant_on_one_cluster_is_none_on_another(restricted: Lab, building_b: Lab, ana: User):
     Cluster.objects.update(is_restricted=True)
-    restricted.give(101, ana)
-    building_b.give(101, ana)
+    restricted.assign(101, ana)
+    building_b.assign(101, ana)
     grant(ana, building_b)
     assert [machine.cluster_id for machine in VirtualMachine.objects.visible_to(ana)] == ["building-b"]
 
@@ -77,7 +77,7 @@ def test_a_grant_on_one_cluster_is_none_on_another(restricted: Lab, building_b: 
 def test_a_class_lets_its_members_in_as_long_as_they_are_in_it(restricted: Lab, tess: User, ana: User, ben: User):
     made = lab_class(tess, restricted, 101)
     membership.join(invite(made)[0], ana)
-    restricted.give(102, ben)
+    restricted.assign(102, ben)
     assert (seen(ana), seen(tess), seen(ben)) == ({101}, {101}, set())
     member = made.memberships.get()
     membership.remove(member, way=membership.KEEP, by=tess)
@@ -97,7 +97,7 @@ def test_a_machine_out_of_its_classs_places_is_operated_by_administrators_alone(
 ):
     made = lab_class(tess, building_a, 101)
     membership.join(invite(made)[0], ana)
-    building_a.give(102, ana)
+    building_a.assign(102, ana)
     assert (seen(ana), seen(tess)) == ({101, 102}, {101})
     operations.request(building_a.machine(101), "start", by=ana)
     given = ClusterGrant.objects.get(machine_set=made.machine_set)
@@ -126,8 +126,8 @@ def test_administrators_need_no_grant(restricted: Lab, lab_admin: User):
 
 
 def test_the_switcher_leaves_the_cluster_out(restricted: Lab, building_b: Lab, ana: User):
-    restricted.give(101, ana)
-    building_b.give(101, ana)
+    restricted.assign(101, ana)
+    building_b.assign(101, ana)
     page = logged_in(ana).get("/vms/?cluster=")
     assert [place.cluster_id for place in page.context["places"]] == ["building-b"]
 
@@ -144,7 +144,7 @@ def test_nobody_is_assigned_a_machine_that_he_may_not_use(restricted: Lab, ana: 
 
 
 def test_what_was_asked_for_before_the_grant_was_taken_is_not_sent(restricted: Lab, ana: User):
-    machine, given = restricted.give(101, ana), grant(ana, restricted)
+    machine, given = restricted.assign(101, ana), grant(ana, restricted)
     operations.request(machine, "start", by=ana)
     given.delete()
     context = context_for(restricted.machine(101), person=ana)

@@ -16,7 +16,7 @@ from classes.models import ClassMachine, LabClass, Membership
 from clusters.models import ClusterHealth
 from tests.admin_pages import said
 from tests.classes.conftest import lab_class, logged_in
-from tests.labs import Lab, ago, carry_out, prepare
+from tests.labs import Lab, ago, run_operations, run_preparations
 from vms import bulk_assignment, inventory, operations, preparation
 from vms.models import Assignment, Operation, Preparation, Snapshot, VirtualMachine
 
@@ -50,7 +50,7 @@ class Room:
 
     def settle(self) -> None:
         for _ in range(3):
-            carry_out()
+            run_operations()
             self.lab.clock.advance(5)
         VirtualMachine.objects.update(lock="")
 
@@ -338,10 +338,10 @@ def test_a_step_that_fails_on_the_cluster_is_not_repeated(room: Room, monkeypatc
 def test_a_cluster_that_does_not_answer_is_waited_for_and_then_told(room: Room):
     ClusterHealth.objects.update(ok=False)
     unassigned(room, Way.REVERT)
-    prepare(room.lab)
+    run_preparations(room.lab)
     assert (Preparation.objects.get().state, Operation.objects.filter(action="rollback").count()) == (State.OPEN, 0)
     Preparation.objects.update(asked_at=ago(hours=1))
-    prepare(room.lab)
+    run_preparations(room.lab)
     assert Preparation.objects.get().state == State.FAILED
 
 

@@ -12,7 +12,7 @@ from accounts.models import User
 from classes.enrolment import membership
 from classes.models import ClassMachine, Invite, LabClass, Membership
 from tests.classes.conftest import grant, invite, lab_class, logged_in
-from tests.labs import Lab, carry_out
+from tests.labs import Lab, run_operations
 from vms.models import Assignment, Operation, Snapshot, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -23,16 +23,16 @@ def test_o8_the_same_number_elsewhere_stays_foreign(networks: LabClass, building
     client, own, foreign = logged_in(ana), building_a.machine(101), building_b.machine(101)
     assert client.post(f"/vms/{foreign.pk}/start/", {"cluster": "building-b"}).status_code == 404
     assert client.post(f"/vms/{own.pk}/start/", {"cluster": "building-b"}).status_code == 302
-    carry_out()
+    run_operations()
     assert (building_a.commands(), building_b.commands()) == (1, 0)
 
 
 def test_o9_an_action_goes_to_its_machines_cluster(networks: LabClass, building_a: Lab, building_b: Lab, tess: User):
-    building_b.give(101, tess)
+    building_b.assign(101, tess)
     client = logged_in(tess)
     client.post("/vms/switch-cluster/", {"cluster": "building-b"})
     client.post(f"/vms/{building_a.machine(101).pk}/start/")
-    carry_out()
+    run_operations()
     assert (building_a.commands(), building_b.commands()) == (1, 0)
 
 

@@ -71,7 +71,7 @@ def test_an_auditor_is_led_to_the_page_of_the_set(networks: LabClass, tess: User
 
 
 def test_as_a_student_sees_it_calls_the_class_by_its_name(networks: LabClass, tess: User, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     answer = text(logged_in(tess).get(reverse("vms-set-as", args=[networks.machine_set_id, ana.pk])))
     assert "shows only machines of “Networks 101”" in answer
 

@@ -81,7 +81,7 @@ def test_everybody_gets_what_the_preview_showed(client: Client, networks: LabCla
 def test_what_changed_after_the_preview_is_not_done(client: Client, networks: LabClass, building_a: Lab, ben: User):
     without_queue(networks, "ann", "bob")
     shown = client.get(where(networks, "share/")).context["shown"]
-    building_a.give(101, ben)
+    building_a.assign(101, ben)
     client.post(where(networks, "share/"), {"shown": shown})
     assert holders() == {"ben": "net-01"}
 

@@ -213,7 +213,7 @@ def test_an_auditor_only_looks(networks: LabClass, auditor: User):
 
 def test_the_sweep_finds_what_an_administrator_freed(networks: LabClass, building_a: Lab, ana: User, ben: User):
     for vmid in (101, 102):
-        building_a.give(vmid, ben)
+        building_a.assign(vmid, ben)
     assert membership.join(invite(networks)[0], ana).waits
     preparation.free(Assignment.objects.filter(vm__vmid=102), way="as-it-is", by=ben)
     assert (waiting_list.reconcile(), waiting_list.reconcile()) == (1, 0)

@@ -9,7 +9,7 @@ from accounts.models import User
 from classes.enrolment import membership
 from classes.models import LabClass, Membership
 from tests.classes.conftest import invite, logged_in
-from tests.labs import Lab, prepare, queries
+from tests.labs import Lab, queries, run_preparations
 from vms.models import Assignment
 
 pytestmark = pytest.mark.django_db
@@ -67,10 +67,10 @@ def test_who_goes_keeps_or_loses_the_machine(
     client: Client, networks: LabClass, building_a: Lab, choice: str, outcome: tuple[int, int]
 ):
     ana = User.objects.create_user("ana")
-    building_a.give(101, User.objects.create_user("eve"))
+    building_a.assign(101, User.objects.create_user("eve"))
     assert membership.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
     client.post(where(networks, f"{Membership.objects.get().pk}/remove/"), {"way": choice})
-    prepare(building_a)
+    run_preparations(building_a)
     assert (Assignment.objects.live().filter(user=ana).count(), building_a.commands("/status/shutdown$")) == outcome
     assert not Membership.objects.live().exists()
 

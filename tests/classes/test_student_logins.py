@@ -73,7 +73,7 @@ def on_the_list_of_another_teacher(row: Membership, lab: Lab) -> None:
 
 
 def with_a_machine_from_an_administrator(row: Membership, lab: Lab) -> None:
-    lab.give(104, row.user)
+    lab.assign(104, row.user)
 
 
 def staff(row: Membership, lab: Lab) -> None:

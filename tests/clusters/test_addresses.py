@@ -11,7 +11,7 @@ import pvesim
 from accounts.models import User
 from clusters import addresses, gateway, proxmox
 from clusters.models import Cluster
-from tests.labs import clock, enter, sim, simulated
+from tests.labs import add_cluster, clock, sim, simulated
 
 __all__ = ["clock", "sim"]
 
@@ -30,7 +30,7 @@ def pve(sim: pvesim.Simulator) -> Iterator[pvesim.Cluster]:
 @pytest.fixture
 def row(pve: pvesim.Cluster) -> Cluster:
     """Trusted by its authority, which vouches for each node."""
-    return enter(pve, "lab", fingerprint="", ca_certificate=pve.ca_pem)
+    return add_cluster(pve, "lab", fingerprint="", ca_certificate=pve.ca_pem)
 
 
 def status(*ips: str) -> proxmox.ClusterStatus:

@@ -272,7 +272,7 @@ def test_deleting_asks_first_and_leaves_a_tombstone_with_a_name(lena: Client, al
 
 
 def test_a_cluster_whose_machine_somebody_holds_is_not_deleted(lena: Client, building_a: Lab, ana: User) -> None:
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     url = reverse("admin:clusters_cluster_delete", args=[building_a.row.pk])
     assert "net-01" in lena.get(url).content.decode()
     lena.post(url, {"post": "yes"})
@@ -280,7 +280,7 @@ def test_a_cluster_whose_machine_somebody_holds_is_not_deleted(lena: Client, bui
 
 
 def test_a_cluster_is_deleted_when_its_machines_are_ready_for_others(lena: Client, building_a: Lab, ana: User) -> None:
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     Assignment.objects.all().end()
     url = reverse("admin:clusters_cluster_delete", args=[building_a.row.pk])
     lena.post(url, {"post": "yes"})

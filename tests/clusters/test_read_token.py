@@ -10,7 +10,7 @@ import pvesim
 from clusters import connection_test, gateway, proxmox
 from clusters.fields import Secret
 from clusters.models import Cluster, ClusterHealth, LoginState
-from tests.labs import clock, enter, sim, simulated
+from tests.labs import add_cluster, clock, sim, simulated
 from vms import inventory
 
 __all__ = ["clock", "sim"]
@@ -31,7 +31,7 @@ def pve(sim: pvesim.Simulator) -> Iterator[pvesim.Cluster]:
 @pytest.fixture
 def row(pve: pvesim.Cluster) -> Cluster:
     reader = pve.add_token("portal@pve", "look", acl={"/": "PVEAuditor"})
-    return enter(pve, "lab", read_token_id=reader.full_id, read_token_secret=reader.secret)
+    return add_cluster(pve, "lab", read_token_id=reader.full_id, read_token_secret=reader.secret)
 
 
 def reject(pve: pvesim.Cluster, name: str) -> None:

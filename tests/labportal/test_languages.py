@@ -15,7 +15,7 @@ from accounts import telling
 from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labportal import catalogs
-from tests.labs import Lab, building_a, carry_out, clock, sim
+from tests.labs import Lab, building_a, clock, run_operations, sim
 from vms import operations
 from vms.models import Alert, AlertMessage, MachineSet, Operation, Snapshot, VirtualMachine
 from vms.monitoring import notifications
@@ -57,7 +57,7 @@ def left_in_english(page: str) -> list[str]:
 @pytest.fixture
 def machine(building_a: Lab, ana: User) -> VirtualMachine:
     """Ana's 102 runs, has a snapshot, and a past."""
-    machine = building_a.give(102, ana)
+    machine = building_a.assign(102, ana)
     Snapshot.objects.create(vm=machine, name="base", with_memory=True)
     then = machine.cluster.created_at
     for state, outcome in (("failed", REJECTED), ("unknown", UNSURE)):
@@ -189,7 +189,7 @@ def test_what_is_stored_is_english_whoever_is_at_work(machine: VirtualMachine, a
     operation = operations.request(machine, "shutdown", by=ana)[0]
     VirtualMachine.objects.update(template=True)
     with translation.override("es"):
-        carry_out()
+        run_operations()
         operation.refresh_from_db()
         assert operation.outcome == "This is a template: it is copied, never started."
         assert telling.told(operation.outcome) == "Esto es una plantilla: se copia, nunca se inicia."

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from accounts.models import User
 from clusters.models import ClusterHealth
 from labportal.version import VERSION
-from tests.labs import Lab, ago, enter, queries, simulated
+from tests.labs import Lab, add_cluster, ago, queries, simulated
 from vms import operations
 from vms.models import Alert, ClusterSync, Operation, WorkerBeat
 from vms.monitoring import credential_expiry
@@ -102,7 +102,7 @@ def test_machines_by_status(client: Client, building_a: Lab):
 
 def test_open_operations(client: Client, building_a: Lab, ana: User):
     assert value(scrape(client), "operations_oldest_waiting_seconds") == 0
-    operations.request(building_a.give(101, ana), "start", by=ana)
+    operations.request(building_a.assign(101, ana), "start", by=ana)
     Operation.objects.update(requested_at=ago(seconds=90))
     found = scrape(client)
     assert value(found, "operations_open", state="requested", action="start") == 1
@@ -111,7 +111,7 @@ def test_open_operations(client: Client, building_a: Lab, ana: User):
 
 def test_finished_operations_of_the_last_hour(client: Client, building_a: Lab, ana: User):
     for vmid, minutes in ((101, 5), (104, 90)):
-        operation, _ = operations.request(building_a.give(vmid, ana), "start", by=ana)
+        operation, _ = operations.request(building_a.assign(vmid, ana), "start", by=ana)
         Operation.objects.filter(pk=operation.pk).update(
             state="failed", admitted_at=timezone.now(), finished_at=ago(minutes=minutes)
         )
@@ -147,7 +147,7 @@ def test_the_number_of_queries_does_not_grow(client: Client, building_a: Lab, si
     with queries() as of_one:
         scrape(client)
     pve = simulated(sim)
-    Lab(pve, enter(pve, "building-b"), building_a.clock).sync()
+    Lab(pve, add_cluster(pve, "building-b"), building_a.clock).sync()
     Operation.objects.all().delete()
     with queries() as of_two:
         scrape(client)

@@ -128,7 +128,7 @@ def rows() -> dict[str, list[str]]:
 @pytest.fixture
 def lived_in(building_a: Lab, ana: User) -> Lab:
     """A portal with a row of everything."""
-    operations.request(building_a.give(101, ana), "start", by=ana)
+    operations.request(building_a.assign(101, ana), "start", by=ana)
     DeletedCluster.objects.remember(["gone"])
     return building_a
 

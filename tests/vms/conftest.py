@@ -4,7 +4,7 @@ import pytest
 
 from tests.labs import building_a, building_b, clock, impatient, sim
 from tests.own_database import migrated_template, own_database
-from tests.vms.sets import networks, steward, tess
+from tests.vms.machine_groups import networks, steward, tess
 
 __all__ = [
     "building_a",
@@ -21,7 +21,7 @@ __all__ = [
 
 
 @pytest.fixture(autouse=True)
-def empty_engine(settings: Any) -> None:
+def empty_queue(settings: Any) -> None:
     """Redis forgets what earlier tests left; the database does so by itself."""
     if settings.REDIS_URL:
         import django_rq  # noqa: PLC0415 - not there without Redis

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from tests.labs import Lab, admit, ago, carry_out
+from tests.labs import Lab, admit, ago, run_operations
 from vms import operations
 from vms.models import ClusterSync, Operation, VirtualMachine
 
@@ -23,9 +23,9 @@ def ask(lab: Lab, vmid: int, action: str, by: User, **words: str) -> Operation:
 
 
 def carried_out(lab: Lab, operation: Operation, *, seconds: float = 10) -> tuple[str, str]:
-    carry_out()
+    run_operations()
     lab.clock.advance(seconds)
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     return operation.state, operation.outcome
 
@@ -120,7 +120,7 @@ def test_what_is_asked_of_ha_is_done_when_the_machine_has_changed(
     assert carried_out(building_a, operation, seconds=1)[0] == State.RUNNING
     assert f":ha{action}:" in operation.upid
     building_a.clock.advance(15)
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert (operation.state, building_a.machine(101).status) == (State.DONE, after)
 
@@ -130,7 +130,7 @@ def test_what_ha_never_does_is_unknown(building_a: Lab, admin: User):
     operation = ask(building_a, 101, "start", admin)
     carried_out(building_a, operation, seconds=1)
     Operation.objects.update(sent_at=ago(minutes=16))
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert operation.state == State.UNKNOWN
     assert "but the machine is stopped" in operation.outcome
@@ -141,13 +141,13 @@ def test_what_ha_never_does_is_unknown(building_a: Lab, admin: User):
 
 def test_warnings_are_told_and_no_failure(building_a: Lab, admin: User):
     operation = ask(building_a, 101, "start", admin)
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     building_a.clock.advance(10)
     building_a.pve.faults.reply(
         f"/tasks/{operation.upid}/status$".replace("!", "."), body=warned(operation.upid), method="GET"
     )
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert operation.state == State.DONE
     assert "with warnings" in operation.outcome
@@ -160,7 +160,7 @@ def warned(upid: str) -> str:
 def test_a_container_that_runs_already_fails_at_once(building_a: Lab, admin: User):
     operation = ask(building_a, 103, "start", admin)
     building_a.pve.guest(103).status = "running"
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert (operation.state, operation.upid) == (State.FAILED, "")
     assert "already running" in operation.outcome
@@ -170,7 +170,7 @@ def test_a_machine_that_was_moved_fails_and_is_looked_for(building_a: Lab, admin
     ClusterSync.objects.update(due_at=timezone.now() + timedelta(minutes=1))
     operation = ask(building_a, 101, "start", admin)
     building_a.pve.guest(101).node = "pve2"
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert operation.state == State.FAILED
     assert "moved to another node" in operation.outcome
@@ -179,7 +179,7 @@ def test_a_machine_that_was_moved_fails_and_is_looked_for(building_a: Lab, admin
 
 def test_a_node_that_dies_meanwhile_is_waited_for(building_a: Lab, admin: User):
     operation = ask(building_a, 104, "start", admin)
-    carry_out()
+    run_operations()
     building_a.pve.stop_node("pve2")
     assert carried_out(building_a, operation)[0] == State.RUNNING
     building_a.pve.start_node("pve2")
@@ -188,7 +188,7 @@ def test_a_node_that_dies_meanwhile_is_waited_for(building_a: Lab, admin: User):
 
 def test_a_node_that_stays_dead_leaves_the_outcome_unknown(building_a: Lab, admin: User):
     operation = ask(building_a, 104, "start", admin)
-    carry_out()
+    run_operations()
     building_a.pve.stop_node("pve2")
     Operation.objects.update(sent_at=ago(minutes=16))
     state, outcome = carried_out(building_a, operation)
@@ -199,7 +199,7 @@ def test_a_node_that_stays_dead_leaves_the_outcome_unknown(building_a: Lab, admi
 def test_a_machine_that_is_gone_is_sent_nothing(building_a: Lab, admin: User):
     operation = ask(building_a, 101, "start", admin)
     VirtualMachine.objects.filter(vmid=101).update(gone_at=timezone.now())
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert (operation.state, building_a.commands()) == (State.CANCELLED, 0)
 
@@ -212,7 +212,7 @@ def lost(lab: Lab, by: User, *, executed: bool = True) -> Operation:
     lab.clock.advance(max(0.0, timezone.now().timestamp() - lab.clock.now()))
     lab.pve.faults.reset("/status/", method="POST", executed=executed, times=1)
     operation = ask(lab, 101, "start", by)
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert operation.state == State.SENT
     return operation
@@ -220,7 +220,7 @@ def lost(lab: Lab, by: User, *, executed: bool = True) -> Operation:
 
 def test_the_task_of_a_lost_answer_is_found_and_followed(building_a: Lab, admin: User):
     operation = lost(building_a, admin)
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert (operation.state, operation.upid.split(":")[5]) == (State.RUNNING, "qmstart")
     assert carried_out(building_a, operation)[0] == State.DONE
@@ -232,7 +232,7 @@ def test_a_task_of_another_operation_is_not_taken_for_its_own(building_a: Lab, a
     carried_out(building_a, earlier)
     put(building_a, 101, "stopped")
     operation = lost(building_a, admin, executed=False)
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert (operation.state, operation.upid) == (State.SENT, "")
 
@@ -240,7 +240,7 @@ def test_a_task_of_another_operation_is_not_taken_for_its_own(building_a: Lab, a
 def test_a_task_of_another_time_is_not_taken_for_its_own(building_a: Lab, admin: User, monkeypatch: Any):
     operation = lost(building_a, admin)
     monkeypatch.setattr("vms.operations.following.CLOCK_SKEW", timedelta(days=-1))
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert operation.upid == ""
 
@@ -251,7 +251,7 @@ def test_a_task_of_another_account_is_not_taken_for_its_own(building_a: Lab, adm
     token = building_a.pve.add_token("portal@pve", "other", privsep=False)
     building_a.row.token_id, building_a.row.token_secret = token.full_id, token.secret
     building_a.row.save()
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert operation.upid == ""
 
@@ -260,10 +260,10 @@ def test_a_saved_snapshot_shows_that_a_lost_request_arrived(building_a: Lab, adm
     building_a.clock.advance(max(0.0, timezone.now().timestamp() - building_a.clock.now()))
     building_a.pve.faults.reset("/snapshot$", method="POST", executed=True, times=1)
     operation = ask(building_a, 101, "snapshot", admin, snapshot="s1")
-    carry_out()
+    run_operations()
     building_a.clock.advance(5)
     building_a.pve.faults.reply("/nodes/pve1/tasks$", body='{"data":[]}', method="GET")
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert operation.state == State.DONE
     assert "state shows" in operation.outcome
@@ -275,7 +275,7 @@ def test_a_saved_snapshot_shows_that_a_lost_request_arrived(building_a: Lab, adm
 def test_who_was_held_up_before_the_call_sends_nothing(building_a: Lab, admin: User, monkeypatch: Any):
     operation = ask(building_a, 101, "start", admin)
     monkeypatch.setattr(Operation, "is_leased_for", lambda self, seconds: False)
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert (operation.state, building_a.commands()) == (State.FAILED, 0)
     assert "sent nothing" in operation.outcome
@@ -307,7 +307,7 @@ def test_each_waits_for_those_of_its_node(building_a: Lab, admin: User, settings
 def test_no_more_than_the_limit_are_let_through(building_a: Lab, admin: User, settings: Any):
     waiting_three(building_a, admin, settings)
     admit()
-    carry_out()
+    run_operations()
     assert (Operation.objects.under_way().count(), building_a.commands()) == (1, 1)
 
 

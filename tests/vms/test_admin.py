@@ -42,14 +42,14 @@ def operation(building_a: Lab, ana: User) -> Operation:
 
 
 def test_machines_are_listed_with_who_holds_them(lena: Client, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     text = lena.get(page("virtualmachine_changelist")).content.decode()
     assert text.count("net-0") >= 4
     assert f'<td class="field-holder"><a href="/admin/accounts/user/{ana.pk}/change/">ana</a></td>' in text
 
 
 def test_who_held_a_machine_once_is_not_named(lena: Client, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     Assignment.objects.end()
     assert b">ana</a></td>" not in lena.get(page("virtualmachine_changelist")).content
 
@@ -87,7 +87,7 @@ def test_a_machine_is_not_deleted(admin_client: Client, building_a: Lab):
 def test_an_assignment_that_keeps_its_machine_from_others_is_not_deleted(
     admin_client: Client, building_a: Lab, ana: User, is_released: bool, from_the_list: bool
 ):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     row = Assignment.objects.get()
     Assignment.objects.all().end()
     if is_released:
@@ -118,7 +118,7 @@ def test_a_lab_administrator_assigns_a_machine(lena: Client, building_a: Lab, an
 
 
 def test_a_machine_that_somebody_holds_is_not_assigned_again(lena: Client, building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     answer = lena.post(page("assignment_add"), {"vm": building_a.machine(101).pk, "user": ben.pk})
     assert b"Somebody holds this machine, or it is not ready" in answer.content
     assert Assignment.objects.get().user == ana
@@ -129,7 +129,7 @@ def test_an_assignment_needs_a_machine(lena: Client, ana: User):
 
 
 def test_an_assignment_is_not_passed_on(lena: Client, building_a: Lab, ana: User, ben: User):
-    machine = building_a.give(101, ana)
+    machine = building_a.assign(101, ana)
     lena.post(page("assignment_change", Assignment.objects.get().pk), {"vm": machine.pk, "user": ben.pk})
     assert Assignment.objects.get().user == ana
 
@@ -145,21 +145,21 @@ def end(client: Client) -> Any:
 
 
 def test_an_assignment_is_ended_and_kept(lena: Client, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     assert b"1 assignment ended." in end(lena).content
     assert Assignment.objects.get().ended_at
     assert not VirtualMachine.objects.visible_to(ana).exists()
 
 
 def test_the_history_tells_who_ended_it(lena: Client, building_a: Lab, ana: User, lab_admin: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     end(lena)
     entry = LogEntry.objects.get()
     assert (entry.user, entry.get_change_message()) == (lab_admin, "Ended.")
 
 
 def test_an_auditor_ends_and_assigns_nothing(otto: Client, building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     end(otto)
     assert otto.post(page("assignment_add"), {"vm": building_a.machine(102).pk, "user": ben.pk}).status_code == 403
     assert Assignment.objects.get().ended_at is None
@@ -186,7 +186,7 @@ def test_an_assignment_that_the_database_refuses_is_told(
     lena: Client, building_a: Lab, ana: User, ben: User, monkeypatch: pytest.MonkeyPatch
 ):
     """The form saw nobody, because the other administrator was as fast."""
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     monkeypatch.setattr(Assignment, "validate_constraints", lambda *_, **__: None)
     data = {"vm": building_a.machine(101).pk, "user": ben.pk}
     assert b"Somebody gave this machine away" in lena.post(page("assignment_add"), data, follow=True).content
@@ -201,7 +201,7 @@ def test_a_cluster_whose_machine_is_given_away_while_it_is_deleted_stays(
 
     def look_and_give(*args: Any) -> Any:
         found = looked(*args)
-        building_a.give(101, ana)
+        building_a.assign(101, ana)
         return found
 
     monkeypatch.setattr(ClusterAdmin, "get_deleted_objects", look_and_give)

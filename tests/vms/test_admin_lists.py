@@ -104,7 +104,7 @@ def shelves(building_a: Lab, building_b: Lab, ana: User) -> Lab:
     machines.filter(vmid=103).update(missing_since=timezone.now())
     machines.filter(vmid=104).update(template=True, status="prelaunch")
     Pool.objects.create(cluster=building_a.row, name="net")
-    building_a.give(102, ana)
+    building_a.assign(102, ana)
     return building_a
 
 
@@ -208,7 +208,7 @@ def test_a_filter_that_is_none_leads_back_to_the_list(lena: Client, building_a: 
 
 
 def test_a_download_of_assignments_can_be_read_in_again(lena: Client, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     header, row = table(lena.get("/admin/vms/assignment/download/"))
     assert row[:3] == ["ana", "building-a", "101"]
     Assignment.objects.update(ended_at=timezone.now(), released_at=timezone.now())

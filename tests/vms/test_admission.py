@@ -22,7 +22,7 @@ def waiting(building_a: Lab, ana: User) -> Lab:
         building_a.pve.add_guest(vmid, node="pve1")
     building_a.sync()
     for vmid in (101, 111, 112, 113, 104):
-        operations.request(building_a.give(vmid, ana), "start", by=ana)
+        operations.request(building_a.assign(vmid, ana), "start", by=ana)
     return building_a
 
 
@@ -91,7 +91,7 @@ def test_what_waited_for_more_than_half_an_hour_is_dropped(waiting: Lab, monkeyp
 
 
 def test_how_many_are_before(waiting: Lab, building_b: Lab, ana: User):
-    operations.request(building_b.give(101, ana), "start", by=ana)
+    operations.request(building_b.assign(101, ana), "start", by=ana)
     every = list(Operation.objects.waiting())
     before = admission.queue_positions(every)
     of_node = {one.vmid: before[one.pk] for one in every if one.cluster_id == "building-a"}

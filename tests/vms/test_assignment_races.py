@@ -51,7 +51,7 @@ def test_of_two_bulk_assignments_one_gives_and_the_other_is_told(two: Any, build
 
 
 def test_of_two_who_end_an_assignment_one_writes_it_down(two: Any, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     before = TrailEntry.objects.filter(content_type__model="assignment").count()
     data = {"action": "end", "_selected_action": [Assignment.objects.get().pk], "sure": "yes", "way": "as-it-is"}
     done = at_once(lambda: two[0].post(LIST, data), lambda: two[1].post(LIST, data))

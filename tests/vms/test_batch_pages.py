@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from tests.labs import Lab, carry_out, queries
-from tests.vms.sets import many
+from tests.labs import Lab, queries, run_operations
+from tests.vms.machine_groups import many
 from vms import operations
 from vms.models import Batch, ClusterSync, MachineSet, Operation, Snapshot, VirtualMachine
 
@@ -44,7 +44,7 @@ def settle(lab: Lab) -> None:
     """A worker's turns, until nothing is open."""
     for _ in range(8):
         Operation.objects.update(next_look_at=None)
-        carry_out()
+        run_operations()
         lab.clock.advance(10)
     assert not Operation.objects.open().exists()
 
@@ -71,7 +71,7 @@ def test_four_at_a_time_are_started_on_a_node(tess: Client, networks: MachineSet
     building_a.sync()
     networks.machines.set(VirtualMachine.objects.filter(vmid__gte=201))
     answer = tess.post(reverse("vms-set-ask", args=[networks.pk]), {"action": "start", "whose": "stopped"}, follow=True)
-    carry_out()
+    run_operations()
     assert building_a.commands("/status/start$") == 4
     assert "0 of 9 done, 4 in progress, 5 waiting" in text(tess.get(answer.request["PATH_INFO"]))
     settle(building_a)

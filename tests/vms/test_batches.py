@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import Cluster
-from tests.labs import Lab, carry_out, queries
-from tests.vms.sets import many
+from tests.labs import Lab, queries, run_operations
+from tests.vms.machine_groups import many
 from vms import operations
 from vms.access.context import context_for, contexts_for
 from vms.models import Batch, ClusterSync, MachineSet, Operation, Snapshot, VirtualMachine
@@ -41,7 +41,7 @@ def test_asking_sends_nothing_and_a_worker_sends_all_that_may_be_under_way(
 ):
     ask(networks, steward)
     assert building_a.pve.count() == 0
-    carry_out()
+    run_operations()
     assert building_a.commands("/status/start$") == 3
 
 
@@ -73,7 +73,7 @@ def test_a_hundred_machines_cost_as_many_queries_as_four(networks: MachineSet, b
 def test_what_is_done_already_counts_with_the_operation_that_does_it(
     networks: MachineSet, building_a: Lab, steward: User, ben: User
 ):
-    first = operations.request(building_a.give(101, ben), "start", by=ben)[0]
+    first = operations.request(building_a.assign(101, ben), "start", by=ben)[0]
     batch = ask(networks, steward)
     assert batch.items.get(machine=first.vm).operation == first
     assert Operation.objects.count() == 3
@@ -137,7 +137,7 @@ def test_who_is_no_steward_any_more_when_it_is_sent_starts_nothing(
     batch = ask(networks, steward)
     operations.admit("building-a")
     networks.stewards.clear()
-    carry_out()
+    run_operations()
     assert (told(batch)[0], building_a.commands()) == ("cancelled", 0)
 
 
@@ -172,7 +172,7 @@ def test_what_waits_is_taken_back_and_what_was_let_through_is_not(networks: Mach
 def test_what_somebody_else_had_asked_for_is_not_taken_back(
     networks: MachineSet, building_a: Lab, steward: User, ben: User
 ):
-    operations.request(building_a.give(101, ben), "start", by=ben)
+    operations.request(building_a.assign(101, ben), "start", by=ben)
     batch = ask(networks, steward)
     batch.cancel_waiting(by=steward)
     assert Operation.objects.open().get().requested_by == ben
@@ -187,7 +187,7 @@ def test_many_are_judged_as_each_would_be(
     networks: MachineSet, building_a: Lab, ana: User, request: pytest.FixtureRequest, who: str, *, restricted: bool
 ):
     person = request.getfixturevalue(who)
-    operations.request(building_a.give(101, ana), "start", by=ana)
+    operations.request(building_a.assign(101, ana), "start", by=ana)
     Cluster.objects.update(is_restricted=restricted)
     machines = list(VirtualMachine.objects.select_related("cluster__health"))
     together = contexts_for(machines, person=person, snapshot="base")

@@ -95,7 +95,7 @@ def test_who_is_disabled_gets_nothing(lena: Client, building_a: Lab, ana: User):
 
 
 def test_a_preview_tells_who_holds_a_machine(lena: Client, building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     told = rows(table(lena, "ana,net-01\nben,net-02"))
     assert told[0].endswith("already assigned to this person")
     assert rows(table(lena, "ben,net-01"))[0].endswith("assigned to somebody else ana")
@@ -116,7 +116,7 @@ def test_a_line_that_says_the_same_again_is_left_out(lena: Client, building_a: L
 
 
 def test_existing_assignments_are_ended_first_if_asked(lena: Client, building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     page = table(lena, "ben,net-01", end_first="on", prepare="as-it-is")
     assert rows(page)[0].endswith("will be reassigned ends the assignment to ana before that: As it is")
     confirm(lena, url(), page)
@@ -174,7 +174,7 @@ def pool(building_a: Lab) -> Lab:
 def test_free_machines_go_to_people_in_the_order_of_their_numbers(
     lena: Client, pool: Lab, *, ana: User, ben: User, admin: User, chosen: Any
 ):
-    pool.give(101, admin)
+    pool.assign(101, admin)
     confirm(lena, url("share"), share(lena, "ben\nana", **chosen))
     assert held() == {101: "admin", 102: "ben", 104: "ana"}
 
@@ -184,7 +184,7 @@ def test_a_tag_is_a_whole_word(lena: Client, pool: Lab, ana: User):
 
 
 def test_who_holds_one_of_the_pool_gets_no_second_one(lena: Client, pool: Lab, ana: User, ben: User):
-    pool.give(102, ana)
+    pool.assign(102, ana)
     told = rows(share(lena, "ana\nben\nben", pool="net"))
     assert told[0] == "1 ana net-02 (building-a/102) already assigned to this person"
     assert told[1] == "2 ben net-01 (building-a/101) will be assigned"
@@ -206,7 +206,7 @@ def test_a_pool_or_a_tag_is_chosen(lena: Client, pool: Lab, ana: User, chosen: A
 
 def test_a_changed_plan_is_not_applied(lena: Client, building_a: Lab, ana: User, ben: User):
     page = table(lena, "ana,net-01\nben,net-02")
-    building_a.give(101, ben)
+    building_a.assign(101, ben)
     again = confirm(lena, url(), page)
     assert "changed after this preview" in said(again)
     assert held() == {101: "ben"}
@@ -219,7 +219,7 @@ def test_a_machine_that_is_given_away_at_the_same_moment_leads_to_a_new_preview(
 ):
     """The plan has not seen it, the constraint refuses it."""
     page = table(lena, "ana,net-01\nana,net-02")
-    monkeypatch.setattr(Assignment.objects._queryset_class, "end", lambda _: building_a.give(101, ben) and 0)
+    monkeypatch.setattr(Assignment.objects._queryset_class, "end", lambda _: building_a.assign(101, ben) and 0)
     answer = confirm(lena, url(), page)
     assert "at the same moment" in said(answer)
     assert (answer.status_code, held()) == (200, {})
@@ -241,7 +241,7 @@ def test_a_preview_of_somebody_else_is_not_confirmed(lena: Client, building_a: L
 
 
 def test_the_trail_tells_who_gave_and_who_took(lena: Client, building_a: Lab, ana: User, ben: User, lab_admin: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     LogEntry.objects.all().delete()
     confirm(lena, url(), table(lena, "ben,net-01", end_first="on", prepare="as-it-is"))
     ended, given = LogEntry.objects.filter(content_type__model="assignment").order_by("pk")

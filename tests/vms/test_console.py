@@ -26,7 +26,7 @@ Code = Callable[[], int]
 
 @pytest.fixture
 def running(building_a: Lab, ana: User) -> VirtualMachine:
-    return building_a.give(102, ana)
+    return building_a.assign(102, ana)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_what_is_typed_arrives_and_the_display_is_seen(
 def test_a_container_has_one_too(portal: Portal, building_a: Lab, of_ana: Client, ana: User):
     building_a.pve.guest(103).status = "running"
     building_a.sync()
-    viewer = portal.view(permit(of_ana, building_a.give(103, ana).pk), of_ana)
+    viewer = portal.view(permit(of_ana, building_a.assign(103, ana).pk), of_ana)
     assert viewer.sees_something()
 
 

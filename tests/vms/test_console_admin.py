@@ -33,7 +33,7 @@ def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def running(building_a: Lab, ana: User) -> VirtualMachine:
-    return building_a.give(102, ana)
+    return building_a.assign(102, ana)
 
 
 def close(client: Client, *rows: ConsoleSession, **more: str) -> Any:

@@ -49,13 +49,13 @@ def test_what_the_display_copies_stays_there(
     portal: Portal, building_a: Lab, ana: User, display: tuple[str, int], mode: str
 ):
     building_a.pve.guest(102).vnc_backend = display
-    of_ana, machine = browser_of(ana), building_a.give(102, ana)
+    of_ana, machine = browser_of(ana), building_a.assign(102, ana)
     viewer = portal.view(permit(of_ana, machine.pk, mode), of_ana)
     assert viewer.exactly(2) == BELL * 2
 
 
 def test_what_the_browser_copies_stays_there_and_its_keys_arrive(portal: Portal, building_a: Lab, ana: User):
-    of_ana, machine = browser_of(ana), building_a.give(102, ana)
+    of_ana, machine = browser_of(ana), building_a.assign(102, ana)
     viewer = portal.view(permit(of_ana, machine.pk), of_ana)
     viewer.send(cut(6, b"secret") + key(ord("h")) + cut(6, b"\0\0\0\2secret", extended=True) + key(ord("i")))
     assert viewer.sees_something()

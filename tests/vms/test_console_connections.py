@@ -54,7 +54,7 @@ def viewers(
 ) -> list[VncClient]:
     """Two consoles that nobody asks about for a while."""
     monkeypatch.setattr(closing, "CHECK_EVERY", 60.0)
-    browser, machine = browser_of(ana), building_a.give(102, ana)
+    browser, machine = browser_of(ana), building_a.assign(102, ana)
     return [portal.view(permit(browser, machine.pk), browser) for _ in range(2)]
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def running(building_a: Lab, ana: User) -> VirtualMachine:
-    return building_a.give(102, ana)
+    return building_a.assign(102, ana)
 
 
 def told(client: Client, pk: int, **more: Any) -> tuple[int, str]:
@@ -71,7 +71,7 @@ def test_who_may_only_look_gets_none(running: VirtualMachine, auditor: User):
 
 
 def test_a_machine_that_is_off_has_no_console(building_a: Lab, ana: User):
-    assert told(browser_of(ana), building_a.give(101, ana).pk) == (409, "off")
+    assert told(browser_of(ana), building_a.assign(101, ana).pk) == (409, "off")
 
 
 def test_a_paused_one_is_busy_and_a_silent_cluster_out_of_reach(running: VirtualMachine, ana: User):
@@ -222,7 +222,7 @@ def test_a_steward_may_join_and_sees_who_else_is_there(running: VirtualMachine, 
 
 
 def test_the_state_says_whether_the_machine_may_be_started(building_a: Lab, ana: User):
-    off, browser = building_a.give(101, ana), browser_of(ana)
+    off, browser = building_a.assign(101, ana), browser_of(ana)
     expected = {"status": "stopped", "words": "Stopped", "busy": False, "text": "", "may_start": True, "others": []}
     assert state_of(browser, off.pk).json() == expected
     Operation.objects.create(vm=off, cluster_id=off.cluster_id, vmid=101, action="start", requested_by=ana)

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def hers(building_a: Lab, ana: User) -> VirtualMachine:
     """Ana's 102 runs."""
-    return building_a.give(102, ana)
+    return building_a.assign(102, ana)
 
 
 @pytest.fixture
 def stopped(building_a: Lab, ana: User) -> VirtualMachine:
-    return building_a.give(101, ana)
+    return building_a.assign(101, ana)
 
 
 @pytest.fixture

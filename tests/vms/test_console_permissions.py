@@ -30,7 +30,7 @@ def of_ana(ana: User) -> Client:
 @pytest.fixture
 def viewer(building_a: Lab, ana: User, of_ana: Client) -> permissions.Viewer:
     key = str(of_ana.session.session_key)
-    machine = building_a.give(102, ana)
+    machine = building_a.assign(102, ana)
     return permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="control"), key)
 
 
@@ -70,7 +70,7 @@ def test_staying_renews_the_lease(viewer: permissions.Viewer):
 
 
 def test_a_machine_that_was_deleted_or_is_gone_is_not_entered(building_a: Lab, ana: User, of_ana: Client):
-    machine, key = building_a.give(102, ana), str(of_ana.session.session_key)
+    machine, key = building_a.assign(102, ana), str(of_ana.session.session_key)
     permits = [ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view") for _ in range(2)]
     VirtualMachine.objects.update(gone_at=timezone.now())
     assert [code_of(lambda one=one: permissions.open_console(one, key)) for one in permits] == [
@@ -80,7 +80,7 @@ def test_a_machine_that_was_deleted_or_is_gone_is_not_entered(building_a: Lab, a
 
 
 def test_a_refusal_by_the_rules_is_said_in_one_word(building_a: Lab, ana: User, of_ana: Client):
-    machine, key = building_a.give(101, ana), str(of_ana.session.session_key)
+    machine, key = building_a.assign(101, ana), str(of_ana.session.session_key)
     with pytest.raises(close_codes.Ended) as ended:
         permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
     assert (ended.value.code, ended.value.reason) == (close_codes.OFF, "off")
@@ -109,7 +109,7 @@ def test_after_three_seconds_nobody_waits_to_hear_why_it_ended(
 
 
 def test_what_is_off_or_out_of_reach_takes_no_place(building_a: Lab, ana: User, of_ana: Client):
-    machine, key = building_a.give(102, ana), str(of_ana.session.session_key)
+    machine, key = building_a.assign(102, ana), str(of_ana.session.session_key)
 
     def enter() -> None:
         permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)

@@ -16,7 +16,7 @@ own = pytest.mark.usefixtures("own_database")
 
 @own
 def test_of_six_at_once_two_get_a_place(building_a: Lab, ana: User):
-    machine, won = building_a.give(102, ana), []
+    machine, won = building_a.assign(102, ana), []
 
     def begin() -> None:
         won.append(ConsoleSession.begin(machine, user=ana, mode="view"))
@@ -27,7 +27,7 @@ def test_of_six_at_once_two_get_a_place(building_a: Lab, ana: User):
 
 @own
 def test_of_four_at_once_one_uses_the_permit(building_a: Lab, ana: User):
-    token, won = ConsoleGrant.issue(building_a.give(102, ana), user=ana, session_key="k", mode="view"), []
+    token, won = ConsoleGrant.issue(building_a.assign(102, ana), user=ana, session_key="k", mode="view"), []
     run = [lambda: won.append(ConsoleGrant.redeem(token, user=ana, session_key="k"))] * 4
     assert run_in_threads(*run) == []
     assert sum(grant is not None for grant in won) == 1
@@ -35,7 +35,7 @@ def test_of_four_at_once_one_uses_the_permit(building_a: Lab, ana: User):
 
 @own
 def test_an_end_that_several_see_is_written_once(building_a: Lab, ana: User):
-    row, won = ConsoleSession.begin(building_a.give(102, ana), user=ana, mode="view"), []
+    row, won = ConsoleSession.begin(building_a.assign(102, ana), user=ana, mode="view"), []
     assert run_in_threads(*[lambda: won.append(row.end("Closed."))] * 4) == []
     assert sorted(won) == [False, False, False, True]
     assert Operation.objects.count() == 1
@@ -43,7 +43,7 @@ def test_an_end_that_several_see_is_written_once(building_a: Lab, ana: User):
 
 @own
 def test_the_worker_ends_what_a_dead_process_left(building_a: Lab, ana: User):
-    dead, alive = (ConsoleSession.begin(building_a.give(vmid, ana), user=ana, mode="view") for vmid in (102, 104))
+    dead, alive = (ConsoleSession.begin(building_a.assign(vmid, ana), user=ana, mode="view") for vmid in (102, 104))
     ConsoleSession.objects.filter(pk=dead.pk).update(leased_until=dead.opened_at)
     schedule.PERIODIC_JOBS["end dead consoles"].work()
     assert ConsoleSession.objects.get() == alive

@@ -39,7 +39,7 @@ def told(ways: list[str]) -> Told:
 
 @pytest.fixture
 def running(building_a: Lab, ana: User) -> VirtualMachine:
-    return building_a.give(102, ana)
+    return building_a.assign(102, ana)
 
 
 @pytest.fixture
@@ -117,19 +117,19 @@ def test_a_permit_that_is_too_old(portal: Portal, running: VirtualMachine, of_an
 
 
 def test_a_machine_that_was_taken_meanwhile(portal: Portal, building_a: Lab, of_ana: Client, ana: User, told: Told):
-    machine = building_a.give(102, ana)
+    machine = building_a.assign(102, ana)
     path = permit(of_ana, machine.pk)
     Assignment.objects.live().end()
     assert end_of(portal.open(path, of_ana)) == 4403
     assert building_a.pve.count("POST", "vncproxy$") == 0
     Assignment.objects.update(released_at=ago(seconds=0))
-    building_a.give(102, ana)
+    building_a.assign(102, ana)
     assert is_let_in(portal, permit(of_ana, machine.pk), of_ana)
     told("a machine that was taken meanwhile", 4403)
 
 
 def test_the_same_number_on_another_cluster(portal: Portal, building_a: Lab, building_b: Lab, ana: User, told: Told):
-    mine, foreign, browser = building_b.give(102, ana), building_a.machine(102), browser_of(ana)
+    mine, foreign, browser = building_b.assign(102, ana), building_a.machine(102), browser_of(ana)
     assert browser.post(f"/vms/{foreign.pk}/console/grant/", {"mode": "view"}).status_code == 404
     assert portal.view(permit(browser, mine.pk), browser).name == "QEMU (db-02)"
     assert building_a.pve.consoles_opened() == 0

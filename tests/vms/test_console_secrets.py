@@ -68,7 +68,7 @@ def found_in(texts: dict[str, str], secrets: dict[str, str]) -> list[str]:
 def test_nothing_secret_gets_out(
     portal: Portal, building_a: Lab, ana: User, secrets: dict[str, str], caplog: pytest.LogCaptureFixture
 ):
-    browser, machine = browser_of(ana), building_a.give(102, ana)
+    browser, machine = browser_of(ana), building_a.assign(102, ana)
     with caplog.at_level(logging.DEBUG):
         path = permit(browser, machine.pk)
         viewer = portal.view(path, browser)

@@ -22,7 +22,7 @@ def ask(user: User, pk: int) -> Any:
 def test_a_display_that_speaks_spice_is_given_as_a_file(building_a: Lab, ana: User, settings: Any):
     settings.SPICE_FILES = True
     building_a.pve.guest(102).options["vga"] = "qxl"
-    answer = ask(ana, building_a.give(102, ana).pk)
+    answer = ask(ana, building_a.assign(102, ana).pk)
     assert answer["Content-Disposition"] == 'attachment; filename="net-02.vv"'
     lines = answer.content.decode().splitlines()
     assert lines[0] == "[virt-viewer]"
@@ -31,20 +31,20 @@ def test_a_display_that_speaks_spice_is_given_as_a_file(building_a: Lab, ana: Us
 
 
 def test_by_default_there_is_none(building_a: Lab, ana: User):
-    assert ask(ana, building_a.give(102, ana).pk).status_code == 404
+    assert ask(ana, building_a.assign(102, ana).pk).status_code == 404
 
 
 def test_another_display_and_a_machine_that_is_off_have_none(building_a: Lab, ana: User, settings: Any):
     settings.SPICE_FILES = True
-    answer = ask(ana, building_a.give(102, ana).pk)
+    answer = ask(ana, building_a.assign(102, ana).pk)
     assert (answer.status_code, "SPICE" in answer.content.decode()) == (409, True)
-    assert ask(ana, building_a.give(101, ana).pk).status_code == 409
+    assert ask(ana, building_a.assign(101, ana).pk).status_code == 409
     assert not Operation.objects.exists()
 
 
 def test_a_foreign_machine_is_not_there(building_a: Lab, ana: User, ben: User, settings: Any):
     settings.SPICE_FILES = True
-    assert ask(ben, building_a.give(102, ana).pk).status_code == 404
+    assert ask(ben, building_a.assign(102, ana).pk).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["host", "proxy", "tls-port", "password", "host-subject", "ca", "type"])

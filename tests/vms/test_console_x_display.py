@@ -75,7 +75,7 @@ def test_a_real_screen_appears_and_takes_input(
     place, said = screen
     building_a.pve.guest(102).vnc_backend = place
     browser = browser_of(ana)
-    viewer = portal.view(permit(browser, building_a.give(102, ana).pk), browser)
+    viewer = portal.view(permit(browser, building_a.assign(102, ana).pk), browser)
     assert viewer.size == (320, 200)
     assert eventually(lambda: len(set(picture(viewer)[::4])) > 1, within=TIMEOUT), (
         "a screen of one colour shows nothing"

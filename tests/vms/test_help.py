@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def hers(networks: MachineSet, building_a: Lab, ana: User) -> VirtualMachine:
     """Ana holds 101, and tess looks after it."""
-    return building_a.give(101, ana)
+    return building_a.assign(101, ana)
 
 
 @pytest.fixture

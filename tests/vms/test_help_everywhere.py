@@ -30,7 +30,7 @@ def logged_in(person: User) -> Client:
 
 
 def ask(lab: Lab, vmid: int, person: User, text: str = "") -> HelpRequest:
-    lab.give(vmid, person)
+    lab.assign(vmid, person)
     HelpRequest.ask(Assignment.objects.get(vm__vmid=vmid, user=person), text=text)
     return HelpRequest.objects.latest("pk")
 

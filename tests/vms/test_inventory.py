@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries, writes
-from tests.vms.answers import LIST, answer, missing, row, vmids
+from tests.vms.resource_lists import LIST, answer, missing, row, vmids
 from vms import inventory
 from vms.inventory import machine_table
 from vms.models import ClusterSync, VirtualMachine

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from pvesim.guests import Guest
 from tests.labs import Lab, ago
-from tests.vms.answers import NODES, answer, node, row
+from tests.vms.resource_lists import NODES, answer, node, row
 from vms.models import Node, Pool, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +113,7 @@ def test_a_guest_that_nobody_can_name_is_silent_whatever_its_node_says(building_
 
 
 def test_the_page_says_how_old_the_state_of_a_silent_machine_is(building_a: Lab, client: Client, ana: User):
-    building_a.give(102, ana)
+    building_a.assign(102, ana)
     lose(building_a)
     VirtualMachine.objects.filter(vmid=102).update(silent_since=ago(minutes=12))
     client.force_login(ana)

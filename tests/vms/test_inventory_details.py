@@ -10,7 +10,7 @@ from accounts.models import User
 from clusters import gateway, proxmox
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries, writes
-from tests.vms.answers import gone
+from tests.vms.resource_lists import gone
 from vms import inventory
 from vms.models import Snapshot, VirtualMachine
 
@@ -183,7 +183,7 @@ def test_snapshots_that_stay_are_not_written_again(building_a: Lab):
 
 def reuse(lab: Lab, vmid: int, user: User) -> VirtualMachine:
     """A machine that somebody holds, whose number another one got between two reads."""
-    machine = lab.give(vmid, user)
+    machine = lab.assign(vmid, user)
     look(lab, vmid)
     lab.pve.guest(vmid).options["smbios1"] = f"uuid={UUID}"
     look(lab, vmid)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from clusters import proxmox
 from clusters.models import Cluster
 from tests.labs import Lab, ago, queries
-from tests.vms.answers import LIST, NODES, answer, missing, node, row, vmids
+from tests.vms.resource_lists import LIST, NODES, answer, missing, node, row, vmids
 from vms import inventory
 from vms.inventory import last_read, sync_runs
 from vms.models import ClusterSync, Node, Pool, VirtualMachine

@@ -52,7 +52,7 @@ def test_the_list_is_filtered_by_the_address(as_ana: Client, seven: Any, query: 
 
 
 def test_a_filter_shows_nobody_elses(client: Client, seven: Any, ben: User, building_a: Lab):
-    building_a.give(101, ben)
+    building_a.assign(101, ben)
     assert get(log_in(client, ben), q="m-").names == []
 
 
@@ -77,7 +77,7 @@ def test_a_refresh_keeps_the_filter(as_ana: Client, seven: Any):
 
 
 def test_a_few_machines_need_no_filter(as_ana: Client, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     assert not get(as_ana).all("input", id="q")
 
 
@@ -90,15 +90,15 @@ def test_an_empty_cluster_tells_of_the_others(client: Client, seven: Any, lab_ad
 
 
 def test_who_has_one_machine_sees_one_large_card(as_ana: Client, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     assert get(as_ana).all("div", id="machines", **{"class": "single"})
-    building_a.give(102, ana)
+    building_a.assign(102, ana)
     assert not get(as_ana).all("div", id="machines", **{"class": "single"})
 
 
 def test_a_machine_that_runs_is_told_by_title_and_icon(as_ana: Client, building_a: Lab, ana: User):
     calm = get(log_in(as_ana, ana))
-    building_a.give(102, ana)
+    building_a.assign(102, ana)
     busy = get(as_ana)
     assert "1 running" in busy.text[: busy.text.index("</title>")]
     assert calm.all("link", rel="icon")[0]["href"] != busy.all("link", rel="icon")[0]["href"]

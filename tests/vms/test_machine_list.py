@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
-from tests.labs import Lab, ago, carry_out, queries, writes
+from tests.labs import Lab, ago, queries, run_operations, writes
 from vms import operations
 from vms.models import Assignment, ClusterSync, Operation, VirtualMachine
 
@@ -73,7 +73,7 @@ def as_ana(client: Client, ana: User) -> Client:
 @pytest.fixture
 def both(building_a: Lab, building_b: Lab, ana: User) -> tuple[VirtualMachine, VirtualMachine]:
     """Ana has 101 on both clusters: net-01 and db-01."""
-    return building_a.give(101, ana), building_b.give(101, ana)
+    return building_a.assign(101, ana), building_b.assign(101, ana)
 
 
 def log_in(client: Client, user: User) -> Client:
@@ -89,7 +89,7 @@ def test_a_student_sees_her_own_machines(as_ana: Client, both: Any):
 
 
 def test_a_student_sees_nobody_elses(client: Client, ben: User, both: Any, building_a: Lab):
-    building_a.give(102, ben)
+    building_a.assign(102, ben)
     assert get(log_in(client, ben), cluster="").names == ["net-02"]
 
 
@@ -120,7 +120,7 @@ def test_a_machine_of_an_inactive_cluster_is_not_shown(as_ana: Client, both: Any
 def test_templates_are_shown_to_staff_alone(client: Client, building_a: Lab, ana: User, admin: User):
     building_a.pve.guest(101).template = True
     building_a.sync()
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     assert get(log_in(client, ana)).names == []
     assert "net-01" in get(log_in(client, admin)).names
 
@@ -131,7 +131,7 @@ def test_templates_are_shown_to_staff_alone(client: Client, building_a: Lab, ana
 def test_the_switcher_has_the_clusters_with_a_machine_of_ones_own(
     client: Client, ana: User, ben: User, both: Any, building_a: Lab
 ):
-    building_a.give(102, ben)
+    building_a.assign(102, ben)
     assert get(log_in(client, ana)).places == ["", "building-a", "building-b"]
     assert get(log_in(client, ben)).places == []
 
@@ -149,7 +149,7 @@ def test_the_list_opens_on_the_default_cluster(as_ana: Client, both: Any):
 
 def test_without_a_machine_on_the_default_cluster_the_list_shows_all(as_ana: Client, building_b: Lab, ana: User):
     Cluster.objects.create(cluster_id="main", name="Main", host="h", user="u@pve", password="x", is_default=True)
-    building_b.give(101, ana)
+    building_b.assign(101, ana)
     assert get(as_ana).names == ["db-01"]
 
 
@@ -187,7 +187,7 @@ def test_an_unknown_cluster_in_the_address_is_as_none(as_ana: Client, both: Any,
 
 
 def test_a_cluster_on_which_one_has_nothing_is_as_none(client: Client, both: Any, building_a: Lab, ben: User):
-    building_a.give(102, ben)
+    building_a.assign(102, ben)
     assert get(log_in(client, ben), cluster="building-b").names == ["net-02"]
 
 
@@ -201,7 +201,7 @@ def test_a_remembered_cluster_that_went_away_is_forgotten(as_ana: Client, both: 
 def test_one_cannot_switch_to_a_cluster_without_a_machine_of_ones_own(
     client: Client, both: Any, building_a: Lab, ben: User, foreign: str
 ):
-    building_a.give(102, ben)
+    building_a.assign(102, ben)
     assert switch(log_in(client, ben), foreign).status_code == 404
     assert get(client).names == ["net-02"]
 
@@ -216,7 +216,7 @@ def card(client: Client) -> str:
 
 @pytest.fixture
 def one(building_a: Lab, ana: User) -> VirtualMachine:
-    return building_a.give(101, ana)
+    return building_a.assign(101, ana)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_a_name_makes_no_element_in_confirmations_and_messages(
 def test_what_a_cluster_says_of_a_failure_makes_no_element(client: Client, building_a: Lab, admin: User):
     building_a.pve.faults.reply("/status/start$", status=500, reason=HOSTILE[0])
     operations.request(building_a.machine(101), "start", by=admin)
-    carry_out()
+    run_operations()
     text = get(log_in(client, admin)).text
     assert "&lt;script&gt;alert(1)" in text
     assert "<script>" not in text
@@ -417,7 +417,7 @@ def test_after_a_change_the_next_refresh_has_no_content_again(as_ana: Client, bo
 
 
 CHANGES = {
-    "another machine": lambda a, ana: a.give(102, ana),
+    "another machine": lambda a, ana: a.assign(102, ana),
     "one machine less": lambda a, ana: Assignment.objects.end(),
     "an operation": lambda a, ana: operations.request(a.machine(101), "start", by=ana),
     "an outage": lambda a, ana: ClusterHealth.failed("building-a", "down"),
@@ -505,7 +505,7 @@ def add_machines(row: Cluster, numbers: range, holder: User) -> None:
 def test_forty_machines_cost_no_more_queries_than_one(
     client: Client, request: pytest.FixtureRequest, building_a: Lab, ana: User, who: str
 ):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     log_in(client, request.getfixturevalue(who))
     before = cost(client)
     add_machines(building_a.row, range(200, 239), ana)
@@ -516,7 +516,7 @@ def test_forty_machines_cost_no_more_queries_than_one(
 def test_four_clusters_cost_no_more_queries_than_one(
     client: Client, request: pytest.FixtureRequest, building_a: Lab, ana: User, who: str
 ):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     log_in(client, request.getfixturevalue(who))
     before = cost(client, cluster="")
     for name in ("x", "y", "z"):

@@ -23,7 +23,7 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def hers(building_a: Lab, ana: User) -> VirtualMachine:
     """Ana's 102 runs."""
-    return building_a.give(102, ana)
+    return building_a.assign(102, ana)
 
 
 @pytest.fixture

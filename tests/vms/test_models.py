@@ -56,23 +56,23 @@ def test_a_machine_without_a_name_is_shown_by_its_number():
 
 
 def test_a_student_sees_and_operates_what_is_assigned(building_a: Lab, building_b: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     assert visible(ana) == operable(ana) == {"building-a/101"}
 
 
 def test_a_student_sees_nothing_of_another(building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     assert visible(ben) == operable(ben) == set()
 
 
 def test_what_was_held_once_is_not_seen(building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     Assignment.objects.end()
     assert visible(ana) == operable(ana) == set()
 
 
 def test_who_is_disabled_sees_nothing(building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     ana.is_active = False
     assert visible(ana) == operable(ana) == set()
 
@@ -99,7 +99,7 @@ def test_permissions_count_for_staff_alone(building_a: Lab, ana: User):
 
 
 def test_staff_without_permissions_see_what_is_assigned(building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     ana.is_staff = True
     assert visible(ana) == operable(ana) == {"building-a/101"}
 
@@ -108,23 +108,23 @@ def test_staff_without_permissions_see_what_is_assigned(building_a: Lab, ana: Us
 
 
 def test_a_machine_is_held_by_one_person(building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     with pytest.raises(IntegrityError), transaction.atomic():
-        building_a.give(101, ben)
+        building_a.assign(101, ben)
 
 
 def test_a_machine_that_was_given_back_can_be_held_by_another(building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     Assignment.objects.end()
     with pytest.raises(IntegrityError), transaction.atomic():
-        building_a.give(101, ben)
+        building_a.assign(101, ben)
     Assignment.objects.update(released_at=timezone.now())
-    building_a.give(101, ben)
+    building_a.assign(101, ben)
     assert (visible(ana), visible(ben)) == (set(), {"building-a/101"})
 
 
 def test_ending_leaves_the_time_of_earlier_ends(building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     Assignment.objects.end()
     before = Assignment.objects.get().ended_at
     assert Assignment.objects.end() == 0
@@ -132,7 +132,7 @@ def test_ending_leaves_the_time_of_earlier_ends(building_a: Lab, ana: User):
 
 
 def test_a_cluster_whose_machine_somebody_holds_is_not_deleted(building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     with pytest.raises(ProtectedError) as refused:
         building_a.row.delete()
     assert refused.value.protected_objects == {Assignment.objects.get()}
@@ -140,7 +140,7 @@ def test_a_cluster_whose_machine_somebody_holds_is_not_deleted(building_a: Lab, 
 
 
 def test_a_cluster_takes_its_machines_and_released_assignments_along(building_a: Lab, building_b: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     Assignment.objects.end()
     Assignment.objects.update(released_at=timezone.now())
     building_a.row.delete()

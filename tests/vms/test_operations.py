@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import ClusterHealth
-from tests.labs import Lab, admit, ago, carry_out
+from tests.labs import Lab, admit, ago, run_operations
 from vms import operations
 from vms.models import Assignment, Operation, VirtualMachine
 
@@ -20,13 +20,13 @@ START = "/101/status/start$"
 @pytest.fixture
 def machine(building_a: Lab, ana: User) -> VirtualMachine:
     """Ana's: 101, which is stopped."""
-    return building_a.give(101, ana)
+    return building_a.assign(101, ana)
 
 
 @pytest.fixture
 def running(building_a: Lab, ana: User) -> VirtualMachine:
     """Ana's: 102, which runs."""
-    return building_a.give(102, ana)
+    return building_a.assign(102, ana)
 
 
 def ask(machine: VirtualMachine, action: str, by: User) -> Operation:
@@ -68,15 +68,15 @@ def test_the_same_request_again_is_the_first_one(machine: VirtualMachine, buildi
     first, new = operations.request(machine, "start", by=ana)
     second, again = operations.request(machine, "start", by=ana)
     assert (first, new, again) == (second, True, False)
-    carry_out()
+    run_operations()
     assert building_a.commands() == 1
 
 
 def test_the_same_request_while_it_is_carried_out_is_the_first_one(machine: VirtualMachine, building_a: Lab, ana: User):
     first = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     assert ask(machine, "start", ana) == first
-    carry_out()
+    run_operations()
     assert building_a.commands() == 1
 
 
@@ -108,17 +108,17 @@ def test_after_the_end_the_same_may_be_asked_again(machine: VirtualMachine, buil
 )
 def test_an_action_is_done(building_a: Lab, admin: User, action: str, vmid: int, status: str):
     operation = ask(building_a.machine(vmid), action, admin)
-    carry_out()
+    run_operations()
     building_a.clock.advance(5)
-    carry_out()
+    run_operations()
     assert settled(operation) == (State.DONE, "")
     assert (building_a.pve.guest(vmid).status, building_a.machine(vmid).status) == (status, status)
 
 
 def test_while_the_task_runs_the_operation_does(machine: VirtualMachine, ana: User):
     operation = ask(machine, "start", ana)
-    carry_out()
-    carry_out()
+    run_operations()
+    run_operations()
     assert settled(operation) == (State.RUNNING, "")
     assert operation.upid.startswith("UPID:pve1:")
 
@@ -126,9 +126,9 @@ def test_while_the_task_runs_the_operation_does(machine: VirtualMachine, ana: Us
 def test_an_action_is_sent_once_however_often_it_is_followed(machine: VirtualMachine, building_a: Lab, ana: User):
     ask(machine, "start", ana)
     for _ in range(5):
-        carry_out()
+        run_operations()
     building_a.clock.advance(5)
-    carry_out()
+    run_operations()
     assert building_a.commands() == building_a.commands(START) == 1
 
 
@@ -136,9 +136,9 @@ def test_an_action_reaches_only_the_cluster_of_the_machine(
     machine: VirtualMachine, building_a: Lab, building_b: Lab, ana: User
 ):
     ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.clock.advance(5)
-    carry_out()
+    run_operations()
     assert (building_a.commands(), building_b.pve.count()) == (1, 0)
     assert building_b.pve.guest(101).status == "stopped"
 
@@ -146,8 +146,8 @@ def test_an_action_reaches_only_the_cluster_of_the_machine(
 def test_a_task_that_fails_fails_the_operation_in_its_words(machine: VirtualMachine, building_a: Lab, ana: User):
     building_a.pve.guest(101).lock = "backup"
     operation = ask(machine, "start", ana)
-    carry_out()
-    carry_out()
+    run_operations()
+    run_operations()
     assert settled(operation)[0] == State.FAILED
     assert "locked by something that is under way (VM is locked (backup))" in operation.outcome
 
@@ -155,26 +155,26 @@ def test_a_task_that_fails_fails_the_operation_in_its_words(machine: VirtualMach
 def test_what_the_cluster_refuses_failed_in_its_words(machine: VirtualMachine, building_a: Lab, ana: User):
     building_a.pve.faults.reply(START, status=500, reason="cluster not ready - no quorum?")
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.FAILED
     assert "no quorum" in operation.outcome
 
 
 def test_a_reboot_is_done_when_the_machine_runs_again(running: VirtualMachine, building_a: Lab, ana: User):
     operation = ask(running, "reboot", ana)
-    carry_out()
+    run_operations()
     building_a.clock.advance(3.5)
-    carry_out()
+    run_operations()
     assert (building_a.pve.guest(102).status, settled(operation)[0]) == ("stopped", State.RUNNING)
     building_a.clock.advance(5)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.DONE
 
 
 def test_a_failure_without_sending_is_one(machine: VirtualMachine, building_a: Lab, ana: User):
     building_a.pve.stop()
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.FAILED
     assert "refuses connections" in operation.outcome
 
@@ -182,9 +182,9 @@ def test_a_failure_without_sending_is_one(machine: VirtualMachine, building_a: L
 def test_what_failed_without_sending_is_not_tried_again(machine: VirtualMachine, building_a: Lab, ana: User):
     building_a.pve.stop()
     ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.pve.start()
-    carry_out()
+    run_operations()
     assert building_a.pve.count() == 0
 
 
@@ -198,11 +198,11 @@ def lose_the_answer(lab: Lab, *, executed: bool) -> None:
 def test_a_lost_answer_is_settled_by_looking(machine: VirtualMachine, building_a: Lab, ana: User):
     lose_the_answer(building_a, executed=True)
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.SENT
     building_a.clock.advance(5)
-    carry_out()
-    carry_out()
+    run_operations()
+    run_operations()
     assert settled(operation)[0] == State.DONE
     assert building_a.commands() == 1
 
@@ -210,11 +210,11 @@ def test_a_lost_answer_is_settled_by_looking(machine: VirtualMachine, building_a
 def test_what_never_arrived_is_unknown_after_a_minute(machine: VirtualMachine, building_a: Lab, ana: User):
     lose_the_answer(building_a, executed=False)
     operation = ask(machine, "start", ana)
-    carry_out()
-    carry_out()
+    run_operations()
+    run_operations()
     assert settled(operation)[0] == State.SENT
     shift(operation, sent_at=timezone.now() - operations.SETTLE_WITHIN)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.UNKNOWN
     assert "Look at the machine before you try again" in operation.outcome
 
@@ -222,10 +222,10 @@ def test_what_never_arrived_is_unknown_after_a_minute(machine: VirtualMachine, b
 def test_what_never_arrived_is_not_sent_again(machine: VirtualMachine, building_a: Lab, ana: User):
     lose_the_answer(building_a, executed=False)
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.pve.faults.clear()
     shift(operation, sent_at=timezone.now() - operations.SETTLE_WITHIN)
-    carry_out()
+    run_operations()
     assert building_a.commands() == 1
     assert building_a.pve.guest(101).status == "stopped"
 
@@ -233,29 +233,29 @@ def test_what_never_arrived_is_not_sent_again(machine: VirtualMachine, building_
 def test_a_timeout_is_not_sent_again(machine: VirtualMachine, building_a: Lab, ana: User, impatient: None):
     building_a.pve.faults.hang(START, executed=True)
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.clock.advance(5)
-    carry_out()
-    carry_out()
+    run_operations()
+    run_operations()
     assert (settled(operation)[0], building_a.commands()) == (State.DONE, 1)
 
 
 def test_an_answer_without_a_task_is_settled_by_looking(machine: VirtualMachine, building_a: Lab, ana: User):
     building_a.pve.faults.reply(START, body='{"data":null}', executed=True)
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.clock.advance(5)
-    carry_out()
-    carry_out()
+    run_operations()
+    run_operations()
     assert (settled(operation)[0], building_a.commands()) == (State.DONE, 1)
 
 
 def test_a_reboot_that_never_arrived_is_unknown(running: VirtualMachine, building_a: Lab, ana: User):
     lose_the_answer(building_a, executed=False)
     operation = ask(running, "reboot", ana)
-    carry_out()
+    run_operations()
     shift(operation, sent_at=timezone.now() - operations.SETTLE_WITHIN)
-    carry_out()
+    run_operations()
     assert (settled(operation)[0], building_a.commands()) == (State.UNKNOWN, 1)
 
 
@@ -266,7 +266,7 @@ def test_who_takes_over_from_a_dead_worker_does_not_send(
     operation = ask(machine, "start", ana)
     upid = "UPID:pve1:0003A1F2:01B2C3D4:69223A10:qmstart:101:portal@pve!labs:" if state == State.RUNNING else ""
     shift(operation, state=state, upid=upid, sent_at=ago(minutes=2), leased_until=ago(minutes=1), attempt=1)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.UNKNOWN
     assert building_a.commands() == 0
 
@@ -275,10 +275,10 @@ def test_a_task_that_the_cluster_has_forgotten_is_settled_by_looking(
     machine: VirtualMachine, building_a: Lab, ana: User
 ):
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.clock.advance(5)
     building_a.pve.tasks.forget(Operation.objects.get().upid)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.DONE
     assert "does not know the task any more" in operation.outcome
 
@@ -287,37 +287,37 @@ def test_a_cluster_that_is_silent_meanwhile_leaves_the_operation_open(
     machine: VirtualMachine, building_a: Lab, ana: User
 ):
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.pve.stop()
-    carry_out()
+    run_operations()
     assert settled(operation) == (State.RUNNING, "")
 
 
 def test_what_finds_no_end_is_unknown(machine: VirtualMachine, building_a: Lab, ana: User):
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].timeout)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.UNKNOWN
     assert "still runs" in operation.outcome
 
 
 def test_what_nobody_can_ask_for_is_unknown_in_the_end(machine: VirtualMachine, building_a: Lab, ana: User):
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.pve.stop()
     shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].timeout)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.UNKNOWN
     assert "refuses connections" in operation.outcome
 
 
 def test_a_reboot_after_which_the_machine_stays_off_is_unknown(running: VirtualMachine, building_a: Lab, ana: User):
     operation = ask(running, "reboot", ana)
-    carry_out()
+    run_operations()
     building_a.clock.advance(3.5)
     shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].timeout)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.UNKNOWN
     assert "the machine is stopped" in operation.outcome
 
@@ -361,7 +361,7 @@ def test_what_may_not_be_sent_any_more_is_cancelled(
 ):
     operation = ask(machine, "start", ana)
     change(operation)
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.CANCELLED
     assert why in operation.outcome
     assert building_a.pve.count() == 0
@@ -370,7 +370,7 @@ def test_what_may_not_be_sent_any_more_is_cancelled(
 def test_staff_who_lost_the_right_send_nothing(building_a: Lab, lab_admin: User):
     operation = ask(building_a.machine(101), "start", lab_admin)
     lab_admin.groups.clear()
-    carry_out()
+    run_operations()
     assert (settled(operation)[0], building_a.pve.count()) == (State.CANCELLED, 0)
 
 
@@ -378,10 +378,10 @@ def test_an_action_of_which_a_cluster_heard_before_it_was_switched_off_is_unknow
     machine: VirtualMachine, building_a: Lab, ana: User
 ):
     operation = ask(machine, "start", ana)
-    carry_out()
+    run_operations()
     building_a.row.deactivate()
     building_a.pve.clear_requests()
-    carry_out()
+    run_operations()
     assert (settled(operation)[0], building_a.pve.count()) == (State.UNKNOWN, 0)
 
 
@@ -390,7 +390,7 @@ def test_an_operation_outlives_its_machine(machine: VirtualMachine, building_a: 
     Assignment.objects.all().end()
     Assignment.objects.update(released_at=timezone.now())
     building_a.row.delete()
-    carry_out()
+    run_operations()
     assert settled(operation)[0] == State.CANCELLED
     assert (operation.vm, operation.cluster_id, operation.vmid) == (None, "building-a", 101)
 
@@ -399,7 +399,7 @@ def test_a_machine_that_moved_is_commanded_on_its_new_node(machine: VirtualMachi
     ask(machine, "start", ana)
     building_a.pve.guest(101).node = "pve2"
     building_a.sync()
-    carry_out()
+    run_operations()
     assert building_a.commands("^/nodes/pve2/qemu/101/status/start$") == 1
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 import pvesim
 from accounts.models import User
-from tests.labs import Lab, enter
+from tests.labs import Lab, add_cluster
 from tests.processes import begun
 from tests.waits import TIMEOUT, read_line_with, wait_until
 from vms import inventory, operations
@@ -29,7 +29,7 @@ def pve() -> Iterator[pvesim.Cluster]:
         made = simulator.add_cluster("lab", nodes=("pve1",), statd_interval=0.0)
         made.add_user("portal@pve", password="unused", acl={"/": "Administrator"})
         made.add_guest(101)
-        inventory.sync(enter(made, "lab").config)
+        inventory.sync(add_cluster(made, "lab").config)
         yield made
 
 

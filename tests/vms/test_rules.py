@@ -266,7 +266,7 @@ def test_there_are_two_restore_points_in_turn_and_the_oldest_is_first():
 def test_many_machines_are_looked_at_as_one_is(
     building_a: Lab, request: pytest.FixtureRequest, ana: User, who: str, is_restricted: bool
 ):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     person = request.getfixturevalue(who)
     Cluster.objects.update(is_restricted=is_restricted)
     machines = list(
@@ -288,7 +288,7 @@ PEOPLE = [("ana", True), ("ben", False), ("auditor", False), ("lab_admin", True)
 @pytest.mark.django_db
 @pytest.mark.parametrize(("who", "ok"), PEOPLE)
 def test_it_is_explained_for_a_person(building_a: Lab, request: pytest.FixtureRequest, ana: User, who: str, ok: bool):
-    machine = building_a.give(101, ana)
+    machine = building_a.assign(101, ana)
     said = rules.explain(request.getfixturevalue(who), machine, "start")
     assert said[0][:2] == ("person may operate", ok)
     assert all(decision.is_allowed for decision in said[1:])
@@ -297,4 +297,4 @@ def test_it_is_explained_for_a_person(building_a: Lab, request: pytest.FixtureRe
 @pytest.mark.django_db
 def test_a_request_of_somebody_else_is_refused(building_a: Lab, ana: User, ben: User):
     with pytest.raises(operations.Refused, match="not assigned"):
-        operations.request(building_a.give(101, ana), "start", by=ben)
+        operations.request(building_a.assign(101, ana), "start", by=ben)

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import User
 from clusters.models import ClusterHealth
-from tests.labs import Lab, admit, carry_out
+from tests.labs import Lab, admit, run_operations
 from vms import operations
 from vms.access import rules
 from vms.models import MachineSet, Operation, VirtualMachine
@@ -19,7 +19,7 @@ State = Operation.State
 @pytest.fixture
 def machine(building_a: Lab, ana: User) -> VirtualMachine:
     """Ana's: 101, which is stopped."""
-    return building_a.give(101, ana)
+    return building_a.assign(101, ana)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def ask(machine: VirtualMachine, by: User, action: str = "start", **words: str) 
 
 
 def sent(operation: Operation) -> tuple[str, str]:
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     return operation.state, operation.outcome
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import ClusterHealth
-from tests.labs import Lab, carry_out
+from tests.labs import Lab, run_operations
 from tests.vms.test_machine_list import HOSTILE, Page
 from vms.access import restore_points
 from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
@@ -19,7 +19,7 @@ SURE = {"sure": "yes"}
 
 @pytest.fixture
 def hers(building_a: Lab, ana: User) -> VirtualMachine:
-    return building_a.give(101, ana)
+    return building_a.assign(101, ana)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_an_older_save_point_is_replaced_only_with_the_box_ticked(as_ana: Client
 def finish(lab: Lab) -> None:
     """What a worker does until nothing is left to do."""
     while Operation.objects.open().exists():
-        carry_out()
+        run_operations()
         lab.clock.advance(30)
 
 
@@ -141,7 +141,7 @@ def test_an_old_one_that_cannot_go_is_named_and_makes_room_the_next_time(
 
 def test_a_worker_that_dies_between_leaves_both_to_the_next_one(as_ana: Client, saved: VirtualMachine, building_a: Lab):
     as_ana.post(url(saved, "save-point"), SURE)
-    carry_out()  # sent; the worker dies before it looks
+    run_operations()  # sent; the worker dies before it looks
     Operation.objects.update(leased_until=None)
     assert building_a.pve.count("POST", "/snapshot$") == 2
     finish(building_a)
@@ -151,7 +151,7 @@ def test_a_worker_that_dies_between_leaves_both_to_the_next_one(as_ana: Client, 
 
 def test_a_deletion_that_is_refused_meanwhile_is_told(as_ana: Client, saved: VirtualMachine, building_a: Lab):
     as_ana.post(url(saved, "save-point"), SURE)
-    carry_out()
+    run_operations()
     saved.assignments.end()
     finish(building_a)
     last = Operation.objects.latest("requested_at")

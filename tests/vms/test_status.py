@@ -133,7 +133,7 @@ def test_nodes_by_name(staff: Client, building_a: Lab, worker: WorkerBeat):
 
 
 def test_operations_under_way_and_waiting(staff: Client, building_a: Lab, worker: WorkerBeat, ana: User):
-    operations.request(building_a.give(101, ana), "start", by=ana)
+    operations.request(building_a.assign(101, ana), "start", by=ana)
     assert fact(read(staff), "Operations") == "0 in progress, 1 waiting"
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from tests.labs import Lab, ago, queries
-from tests.vms.answers import NODES, answer, gone, row
+from tests.vms.resource_lists import NODES, answer, gone, row
 from vms.models import ClusterSync, SyncRun, VirtualMachine
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from clusters.models import ClusterHealth
 from tests.labs import Lab, ago, queries, writes
-from tests.vms.answers import NODES, answer, row
+from tests.vms.resource_lists import NODES, answer, row
 from vms import inventory
 from vms.models import ClusterSync, Node, Pool, SyncRun
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import Adoption, Cluster, ClusterHealth
-from tests.labs import Lab, ago, carry_out
+from tests.labs import Lab, ago, run_operations
 from tests.own_database import run_in_threads, second_connection
 from tests.waits import TIMEOUT
 from vms import operations
@@ -61,7 +61,7 @@ def reads(lab: Lab) -> int:
 @pytest.fixture
 def operation(building_a: Lab, ana: User) -> Operation:
     """Ana wants 101 started. No sync is due."""
-    asked = operations.request(building_a.give(101, ana), "start", by=ana)[0]
+    asked = operations.request(building_a.assign(101, ana), "start", by=ana)[0]
     ClusterSync.objects.update(due_at=timezone.now() + INTERVAL)
     return asked
 
@@ -141,19 +141,19 @@ def test_many_workers_send_once_when_no_answer_comes(
 
 
 def test_clicks_at_the_same_moment_are_one_operation(building_a: Lab, ana: User):
-    machine, asked = building_a.give(101, ana), []
+    machine, asked = building_a.assign(101, ana), []
     click = lambda: asked.append(operations.request(machine, "start", by=ana))  # noqa: E731
     assert run_in_threads(*[click] * 8) == []
     assert len({operation.pk for operation, _ in asked}) == 1
     assert [new for _, new in asked].count(True) == 1
-    carry_out()
+    run_operations()
     assert building_a.commands() == 1
 
 
 def test_of_two_different_clicks_at_the_same_moment_one_is_refused(
     building_a: Lab, ana: User, monkeypatch: pytest.MonkeyPatch
 ):
-    machine, check = building_a.give(102, ana), rules.refusal
+    machine, check = building_a.assign(102, ana), rules.refusal
 
     def overtaken(context: ActionContext, action: str) -> str | None:
         reason = check(context, action)
@@ -183,7 +183,7 @@ def test_what_another_worker_holds_is_left_to_it(worker: Worker, building_a: Lab
 def test_one_operation_that_breaks_holds_up_no_other(
     worker: Worker, building_a: Lab, operation: Operation, ana: User, monkeypatch: pytest.MonkeyPatch
 ):
-    other = operations.request(building_a.give(104, ana), "start", by=ana)[0]
+    other = operations.request(building_a.assign(104, ana), "start", by=ana)[0]
     send = operations.STEPS[State.REQUESTED]
 
     def broken(one: Operation, config: Any) -> None:

@@ -16,7 +16,7 @@ import pvesim
 from accounts.compiled_queries import CompiledQuery
 from accounts.models import User
 from tests.conftest import PASSWORD
-from tests.labs import enter
+from tests.labs import add_cluster
 from tests.own_database import default_connection, postgres_only, run_in_threads
 from tests.pgbouncer import Pooler, pooler
 from tests.processes import begun, server
@@ -123,7 +123,7 @@ def school() -> Iterator[list[User]]:
         pve.add_user("portal@pve", password="unused", acl={"/": "Administrator"})
         for number in range(PEOPLE):
             pve.add_guest(100 + number, name=f"own-{number:02}")
-        inventory.sync(enter(pve, "school").config)
+        inventory.sync(add_cluster(pve, "school").config)
         people = [User.objects.create_user(f"pupil-{number:02}", password=PASSWORD) for number in range(PEOPLE)]
         for number, person in enumerate(people):
             Assignment.objects.create(vm=VirtualMachine.objects.get(vmid=100 + number), user=person)

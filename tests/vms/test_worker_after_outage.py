@@ -64,7 +64,7 @@ def test_every_cluster_is_caught_up_in_the_same_cycle(building_a: Lab, building_
 
 
 def test_what_was_under_way_is_settled_and_not_sent_again(building_a: Lab, ana: User, cycle: Worker):
-    operation = operations.request(building_a.give(101, ana), "start", by=ana)[0]
+    operation = operations.request(building_a.assign(101, ana), "start", by=ana)[0]
     one_cycle(cycle)
     building_a.clock.advance(5)  # it ended while nobody looked
     an_hour_passes()
@@ -74,7 +74,7 @@ def test_what_was_under_way_is_settled_and_not_sent_again(building_a: Lab, ana: 
 
 
 def test_what_nobody_sent_in_time_is_dropped_and_says_so(building_a: Lab, ana: User, cycle: Worker):
-    operation = operations.request(building_a.give(101, ana), "start", by=ana)[0]
+    operation = operations.request(building_a.assign(101, ana), "start", by=ana)[0]
     an_hour_passes()
     one_cycle(cycle)
     operation.refresh_from_db()

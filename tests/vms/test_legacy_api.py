@@ -19,7 +19,7 @@ SECRET = "very-secret-pass-phrase"
 @pytest.fixture
 def as_ana(client: Client, ana: User, building_a: Lab, building_b: Lab) -> Client:
     """Ana has a machine on building B alone."""
-    building_b.give(101, ana)
+    building_b.assign(101, ana)
     client.force_login(ana)
     return client
 
@@ -140,7 +140,7 @@ def test_a_body_beyond_all_measure_is_refused(as_ana: Client):
 
 
 def test_a_switch_without_a_csrf_token_is_refused(ana: User, building_b: Lab):
-    building_b.give(101, ana)
+    building_b.assign(101, ana)
     client = Client(enforce_csrf_checks=True)
     client.force_login(ana)
     assert switch(client, {"cluster_id": "building-b"}).status_code == 403
@@ -148,7 +148,7 @@ def test_a_switch_without_a_csrf_token_is_refused(ana: User, building_b: Lab):
 
 
 def test_a_switch_with_a_csrf_token_is_done(ana: User, building_b: Lab):
-    building_b.give(101, ana)
+    building_b.assign(101, ana)
     client = Client(enforce_csrf_checks=True)
     client.force_login(ana)
     client.get("/vms/")

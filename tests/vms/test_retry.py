@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def hers(building_a: Lab, ana: User, client: Client) -> VirtualMachine:
     client.force_login(ana)
-    return building_a.give(101, ana)
+    return building_a.assign(101, ana)
 
 
 def page(client: Client) -> str:

@@ -1,6 +1,6 @@
 """The states of the database once more, after `export_clusters --sealed`: the sealed file is the only second source.
 
-The cost of a resolution: bin/test tests/vms/test_registry_sealed.py -s -n0 -k cost
+The cost of a resolution: bin/test tests/vms/test_registry_encrypted_file.py -s -n0 -k cost
 """
 
 import json

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from clusters import proxmox
 from tests.labs import Lab, ago
-from tests.vms.answers import NODES, answer, gone, missing, row, vmids
+from tests.vms.resource_lists import NODES, answer, gone, missing, row, vmids
 from vms import inventory
 from vms.models import Assignment, SyncRun, VirtualMachine
 
@@ -67,7 +67,7 @@ def test_a_guest_that_comes_back_in_between_begins_anew(building_a: Lab):
 
 
 def test_a_number_that_comes_back_after_being_gone_is_a_new_machine(building_a: Lab, ana: User):
-    building_a.give(104, ana)
+    building_a.assign(104, ana)
     old = take_away(building_a, 104)
     VirtualMachine.objects.filter(pk=old.pk).update(addresses=["10.0.0.9"], hardware_id="a" * 36)
     building_a.pve.add_guest(104, name="somebody-elses", node="pve2")
@@ -77,7 +77,7 @@ def test_a_number_that_comes_back_after_being_gone_is_a_new_machine(building_a: 
 
 
 def test_who_held_the_gone_machine_does_not_see_the_new_one(building_a: Lab, ana: User):
-    building_a.give(104, ana)
+    building_a.assign(104, ana)
     old = take_away(building_a, 104)
     building_a.pve.add_guest(104, name="somebody-elses", node="pve2")
     building_a.sync()
@@ -86,7 +86,7 @@ def test_who_held_the_gone_machine_does_not_see_the_new_one(building_a: Lab, ana
 
 
 def test_another_kind_under_a_number_is_another_machine(building_a: Lab, ana: User):
-    old = building_a.give(104, ana)
+    old = building_a.assign(104, ana)
     building_a.pve.remove_guest(104)
     building_a.pve.add_guest(104, name="net-04", node="pve2", kind="lxc")
     outcome = building_a.sync()
@@ -102,7 +102,7 @@ def test_a_doubtful_answer_puts_no_machine_in_the_place_of_another(building_a: L
 
 
 def test_no_assignment_loses_its_machine(building_a: Lab, ana: User):
-    building_a.give(104, ana)
+    building_a.assign(104, ana)
     take_away(building_a, 104)
     VirtualMachine.objects.update(gone_at=ago(days=31))
     inventory.prune()
@@ -110,7 +110,7 @@ def test_no_assignment_loses_its_machine(building_a: Lab, ana: User):
 
 
 def test_a_machine_gone_for_a_month_that_nobody_holds_is_forgotten(building_a: Lab, ana: User):
-    building_a.give(104, ana)
+    building_a.assign(104, ana)
     take_away(building_a, 104)
     Assignment.objects.end()
     VirtualMachine.objects.filter(vmid=104).update(gone_at=ago(days=31))
@@ -125,7 +125,7 @@ def test_a_machine_gone_lately_is_kept(building_a: Lab):
 
 
 def test_the_holder_is_told_that_it_is_gone(building_a: Lab, client: Client, ana: User):
-    building_a.give(104, ana)
+    building_a.assign(104, ana)
     take_away(building_a, 104)
     client.force_login(ana)
     text = client.get("/vms/?cluster=").content.decode()

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from clusters.models import ClusterHealth
-from tests.labs import Lab, carry_out, queries, writes
+from tests.labs import Lab, queries, run_operations, writes
 from vms.models import Assignment, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -32,14 +32,14 @@ def person(client: Client, request: pytest.FixtureRequest) -> Client:
 def assert_nothing_happens(*labs: Lab) -> None:
     """Not even when a worker comes by."""
     assert not Operation.objects.exists()
-    carry_out()
+    run_operations()
     assert [lab.pve.count() for lab in labs] == [0 for _ in labs]
 
 
 @pytest.fixture
 def hers(building_a: Lab, building_b: Lab, ana: User) -> VirtualMachine:
     """Ana's machine is 101 of building A. There is another 101 in building B."""
-    return building_a.give(101, ana)
+    return building_a.assign(101, ana)
 
 
 @pytest.fixture
@@ -181,15 +181,15 @@ def test_an_action_without_a_csrf_token_is_refused(hers: VirtualMachine, buildin
 @pytest.mark.parametrize("person", ["ana", "lab_admin", "admin"], indirect=True)
 def test_who_may_operate_a_machine_starts_it(person: Client, hers: VirtualMachine, building_a: Lab, building_b: Lab):
     assert person.post(url(hers, "start")).status_code == 302
-    carry_out()
+    run_operations()
     assert building_a.commands("^/nodes/pve1/qemu/101/status/start$") == building_a.commands() == 1
     assert building_b.pve.count() == 0
 
 
 @pytest.mark.parametrize("action", ["shutdown", "stop", "reboot"])
 def test_a_running_machine_gets_what_was_asked(as_ana: Client, building_a: Lab, ana: User, action: str):
-    as_ana.post(url(building_a.give(102, ana), action))
-    carry_out()
+    as_ana.post(url(building_a.assign(102, ana), action))
+    run_operations()
     assert building_a.commands(f"^/nodes/pve2/qemu/102/status/{action}$") == building_a.commands() == 1
 
 
@@ -199,7 +199,7 @@ def test_with_the_token_of_the_form_the_action_is_taken(hers: VirtualMachine, bu
     client.get(reverse("vms-list"))
     token = client.cookies["csrftoken"].value
     assert client.post(url(hers, "start"), {"csrfmiddlewaretoken": token}).status_code == 302
-    carry_out()
+    run_operations()
     assert building_a.commands() == 1
 
 
@@ -208,17 +208,17 @@ def test_what_else_a_form_says_does_not_choose_the_machine(
 ):
     form = {"cluster_id": "building-b", "cluster": "building-b", "vmid": 102, "pk": building_b.machine(101).pk}
     as_ana.post(f"{url(hers, 'start')}?cluster=building-b", form)
-    carry_out()
+    run_operations()
     assert (building_a.commands("/101/status/start$"), building_b.pve.count()) == (1, 0)
 
 
 def test_the_cluster_of_the_session_does_not_choose_the_machine(
     as_ana: Client, hers: VirtualMachine, building_a: Lab, building_b: Lab, ana: User
 ):
-    building_b.give(101, ana)
+    building_b.assign(101, ana)
     as_ana.post(reverse("vms-switch-cluster"), {"cluster": "building-b"})
     as_ana.post(url(hers, "start"))
-    carry_out()
+    run_operations()
     assert (building_a.commands(), building_b.pve.count()) == (1, 0)
 
 
@@ -226,7 +226,7 @@ def test_a_double_click_is_one_action(as_ana: Client, hers: VirtualMachine, buil
     as_ana.post(url(hers, "start"))
     again = as_ana.post(url(hers, "start"), follow=True)
     assert "this is already in progress" in again.content.decode()
-    carry_out()
+    run_operations()
     assert (Operation.objects.count(), building_a.commands()) == (1, 1)
 
 
@@ -238,7 +238,7 @@ def test_the_click_itself_asks_no_cluster(as_ana: Client, hers: VirtualMachine, 
 def test_a_right_taken_between_click_and_sending_counts(as_ana: Client, hers: VirtualMachine, building_a: Lab):
     as_ana.post(url(hers, "start"))
     Assignment.objects.end()
-    carry_out()
+    run_operations()
     assert (Operation.objects.get().state, building_a.pve.count()) == ("cancelled", 0)
 
 
@@ -246,12 +246,12 @@ def test_a_right_taken_between_click_and_sending_counts(as_ana: Client, hers: Vi
 
 
 def test_a_refusal_is_told(as_ana: Client, building_a: Lab, ana: User):
-    text = as_ana.post(url(building_a.give(102, ana), "start"), follow=True).content.decode()
+    text = as_ana.post(url(building_a.assign(102, ana), "start"), follow=True).content.decode()
     assert '<div class="notice error" role="alert">net-02: The machine is running, not stopped.</div>' in text
 
 
 def test_another_action_meanwhile_is_refused_with_what_is_under_way(as_ana: Client, building_a: Lab, ana: User):
-    machine = building_a.give(102, ana)
+    machine = building_a.assign(102, ana)
     as_ana.post(url(machine, "shutdown"))
     text = as_ana.post(url(machine, "stop"), follow=True).content.decode()
     assert "“Shut down” is under way" in text
@@ -263,14 +263,14 @@ def test_another_action_meanwhile_is_refused_with_what_is_under_way(as_ana: Clie
     [("stop", "pulling the plug"), ("shutdown", "turns off"), ("reboot", "restarts")],
 )
 def test_a_confirmation_says_what_is_lost(as_ana: Client, building_a: Lab, ana: User, action: str, words: str):
-    answer = as_ana.get(url(building_a.give(102, ana), action))
+    answer = as_ana.get(url(building_a.assign(102, ana), action))
     text = answer.content.decode()
     assert (answer.status_code, words in text) == (200, True)
     assert all(fact in text for fact in ("net-02", "Building A", "102", "pve2"))
 
 
 def test_a_confirmation_is_a_form_that_needs_no_script(as_ana: Client, building_a: Lab, ana: User):
-    text = as_ana.get(url(building_a.give(102, ana), "stop")).content.decode()
+    text = as_ana.get(url(building_a.assign(102, ana), "stop")).content.decode()
     form = text[text.index('<form method="post" class="actions">') :]
     assert "csrfmiddlewaretoken" in form
     assert '<button class="danger">Force stop</button>' in form

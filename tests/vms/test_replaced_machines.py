@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import User
-from tests.labs import Lab, carry_out
+from tests.labs import Lab, run_operations
 from tests.vms.console_client import browser_of
 from vms import inventory, operations
 from vms.console import close_codes, permissions
@@ -31,7 +31,7 @@ def hers(building_a: Lab, ana: User) -> VirtualMachine:
     """ana's running machine, which the portal knows well: its hardware ID, its address and a snapshot."""
     building_a.pve.guest(102).agent = "alive"
     building_a.pve.guest(102).addresses = ("192.0.2.7",)
-    machine = building_a.give(102, ana)
+    machine = building_a.assign(102, ana)
     inventory.read_details(building_a.config)
     Snapshot.objects.create(vm=machine, name="my-save-point")
     machine.refresh_from_db()
@@ -98,7 +98,7 @@ def test_no_action_reaches_it(building_a: Lab, hers: VirtualMachine, ana: User, 
         reuse(building_a, status=ACTIONS[action])
     snapshot = {"snapshot": "my-save-point"} if "snap" in action or action == "rollback" else {}
     operation = operations.request(row_of(hers), action, by=ana, **snapshot)[0]
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     assert (operation.outcome == ANOTHER) == (not same)
     assert (building_a.pve.count("POST") + building_a.pve.count("DELETE") > 0) == same
@@ -149,7 +149,7 @@ def test_the_machine_keeps_its_name_and_history_and_the_new_one_begins_with_none
     reuse(building_a)
     building_a.sync()
     operations.request(row_of(hers), "reboot", by=ana)
-    carry_out()
+    run_operations()
     building_a.sync()
     old, new = row_of(hers), new_row()
     assert (old.name, new.name, new.pk != old.pk) == ("net-02", STRANGER, True)
@@ -209,7 +209,7 @@ def test_a_list_that_still_tells_of_the_dead_does_not_hide_the_stranger(
     building_a.sync()
     assert building_a.machine(102).status == "running"
     operations.request(row_of(hers), "reboot", by=ana)
-    carry_out()
+    run_operations()
     assert Operation.objects.get().outcome == ANOTHER
     building_a.sync()
     assert (row_of(hers).name, new_row().name, new_row().status) == ("net-02", STRANGER, "unknown")
@@ -233,7 +233,7 @@ def test_the_numbers_above_and_in_the_list_are_the_same(
     building_a: Lab, building_b: Lab, hers: VirtualMachine, ana: User
 ):
     for lab, vmid in ((building_a, 101), (building_b, 101)):
-        lab.give(vmid, ana)
+        lab.assign(vmid, ana)
     reuse(building_a)
     building_a.sync()
     inventory.read_details(building_a.config)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from tests.labs import Lab, queries, writes
-from tests.vms.sets import many
+from tests.vms.machine_groups import many
 from vms.access import lookups
 from vms.models import Assignment, Batch, MachineSet, Operation, Snapshot, VirtualMachine
 
@@ -54,7 +54,7 @@ def test_a_set_of_somebody_else_starts_nothing(client: Client, networks: Machine
 def test_who_holds_a_machine_of_it_does_not_find_the_set(
     client: Client, networks: MachineSet, building_a: Lab, ben: User
 ):
-    building_a.give(101, ben)
+    building_a.assign(101, ben)
     client.force_login(ben)
     assert client.get(url(networks)).status_code == 404
 
@@ -150,7 +150,7 @@ def test_the_list_leads_stewards_to_their_sets(tess: Client, networks: MachineSe
 
 
 def test_the_page_says_how_many_are_in_which_state(tess: Client, networks: MachineSet, building_a: Lab, ana: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     answer = text(tess.get(url(networks)))
     assert '4 machines</strong>: <span role="status">1 running, 3 stopped</span>' in answer
     assert "Start all stopped (3)" in answer
@@ -276,8 +276,8 @@ def as_seen(client: Client, group: MachineSet, person: User) -> Any:
 def test_a_steward_sees_what_somebody_with_a_machine_of_the_set_sees(
     tess: Client, networks: MachineSet, building_a: Lab, building_b: Lab, ana: User
 ):
-    building_a.give(102, ana)
-    building_b.give(101, ana)
+    building_a.assign(102, ana)
+    building_b.assign(101, ana)
     answer = as_seen(tess, networks, ana)
     assert ("net-02" in text(answer), "db-01" in text(answer)) == (True, False)
     assert "The machine is running, not stopped." in text(answer)
@@ -285,15 +285,15 @@ def test_a_steward_sees_what_somebody_with_a_machine_of_the_set_sees(
 
 
 def test_nobody_else_is_looked_at(tess: Client, networks: MachineSet, building_a: Lab, building_b: Lab, ben: User):
-    building_b.give(101, ben)
+    building_b.assign(101, ben)
     assert as_seen(tess, networks, ben).status_code == 404
-    building_a.give(101, ben)
+    building_a.assign(101, ben)
     assert as_seen(tess, networks, ben).status_code == 200
     Assignment.objects.end()
     assert as_seen(tess, networks, ben).status_code == 404
 
 
 def test_a_student_looks_at_no_other(client: Client, networks: MachineSet, building_a: Lab, ana: User, ben: User):
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     client.force_login(ben)
     assert as_seen(client, networks, ana).status_code == 404

@@ -10,7 +10,7 @@ import pytest
 import pvesim
 from accounts.models import User
 from clusters.models import ClusterHealth
-from tests.labs import Lab, enter
+from tests.labs import Lab, add_cluster
 from tests.own_database import ON_POSTGRES, run_in_threads
 from tests.processes import begun
 from tests.samples import OPERATIONS
@@ -28,7 +28,7 @@ EACH = OPERATIONS if ON_POSTGRES else min(OPERATIONS, 3)
 
 
 def test_fifty_clicks_at_once_are_sent_once(building_a: Lab, ana: User, capsys: pytest.CaptureFixture[str]):
-    machine = building_a.give(101, ana)
+    machine = building_a.assign(101, ana)
     errors = run_in_threads(*[lambda: operations.request(machine, "start", by=ana)] * 50)
     worker = Worker()
     worker.tick()
@@ -48,7 +48,7 @@ def school() -> Iterator[pvesim.Cluster]:
         pve.add_user("portal@pve", password="unused", acl={"/": "Administrator"})
         for number in range(MACHINES):
             pve.add_guest(100 + number, node=f"pve{number % 2 + 1}")
-        row = enter(pve, "school")
+        row = add_cluster(pve, "school")
         inventory.sync(row.config)
         ClusterSync.objects.update(node_limit=LIMIT, cluster_limit=2 * LIMIT)
         ClusterHealth.succeeded("school")

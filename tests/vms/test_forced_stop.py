@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.models import User
 from clusters.models import ClusterHealth
-from tests.labs import Lab, ago, carry_out
+from tests.labs import Lab, ago, run_operations
 from vms import operations
 from vms.models import Operation, VirtualMachine
 
@@ -18,15 +18,15 @@ Action, State = Operation.Action, Operation.State
 def deaf(building_a: Lab, ana: User) -> VirtualMachine:
     """A running machine that does not hear that it is to shut down, and was told so."""
     building_a.pve.guest(101).acpi = False
-    machine = building_a.give(101, ana)
+    machine = building_a.assign(101, ana)
     operations.request(machine, Action.START, by=ana)
     for _ in range(3):
-        carry_out()
+        run_operations()
         building_a.clock.advance(10)
     building_a.sync()
     ClusterHealth.objects.filter(cluster=building_a.row).update(version="8.4.1")
     operations.request(building_a.machine(101), Action.SHUTDOWN, by=ana)
-    carry_out()
+    run_operations()
     assert Operation.objects.open().get().state == State.RUNNING
     return building_a.machine(101)
 
@@ -52,7 +52,7 @@ def test_it_ends_the_shutdown_and_the_machine(building_a: Lab, ana: User, deaf: 
     wait_a_minute()
     operations.request(deaf, Action.STOP, by=ana)
     for _ in range(3):
-        carry_out()
+        run_operations()
         building_a.clock.advance(10)
     ends = dict(Operation.objects.exclude(action=Action.START).values_list("action", "state"))
     assert ends == {Action.SHUTDOWN: State.CANCELLED, Action.STOP: State.DONE}

@@ -62,13 +62,13 @@ def test_a_steward_who_is_disabled_sees_nothing(networks: MachineSet, ana: User)
 
 
 def test_what_one_holds_one_does_not_describe(networks: MachineSet, building_a: Lab, ben: User):
-    building_a.give(101, ben)
+    building_a.assign(101, ben)
     assert may(ben) == ([101], [101], [])
 
 
 def test_a_machine_that_is_held_and_looked_after_is_seen_once(networks: MachineSet, building_a: Lab, ana: User):
-    building_a.give(101, ana)
-    building_a.give(104, ana)
+    building_a.assign(101, ana)
+    building_a.assign(104, ana)
     assert may(ana)[0] == [101, 102, 104]
 
 
@@ -88,7 +88,7 @@ def test_the_page_of_a_steward_costs_no_more_queries_than_that_of_a_holder(
     client: Client, networks: MachineSet, building_a: Lab, ana: User, ben: User
 ):
     costs = []
-    building_a.give(104, ben)
+    building_a.assign(104, ben)
     for person in ana, ben:
         client.force_login(person)
         with queries() as seen:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from tests.labs import Lab, admit, carry_out
+from tests.labs import Lab, admit, run_operations
 from vms import inventory, operations
 from vms.models import Operation, VirtualMachine
 
@@ -20,7 +20,7 @@ CONFIG = "/config$"
 
 def hers(lab: Lab, vmid: int, user: User) -> VirtualMachine:
     """A machine that the portal knows well, as that of this person."""
-    machine = lab.give(vmid, user)
+    machine = lab.assign(vmid, user)
     inventory.read_details(lab.config)
     lab.pve.clear_requests()
     return machine
@@ -37,7 +37,7 @@ def use_again(lab: Lab, vmid: int, **facts: Any) -> None:
 
 def click(machine: VirtualMachine, by: User, action: str = "start", **words: str) -> Operation:
     operation = operations.request(machine, action, by=by, **words)[0]
-    carry_out()
+    run_operations()
     operation.refresh_from_db()
     return operation
 
@@ -93,7 +93,7 @@ def test_a_container_that_keeps_one_of_its_addresses_is_the_same(building_a: Lab
 
 @pytest.mark.parametrize("vmid", [101, 103])
 def test_of_what_nothing_is_known_nothing_is_asked(building_a: Lab, ana: User, vmid: int):
-    operation = click(building_a.give(vmid, ana), ana)
+    operation = click(building_a.assign(vmid, ana), ana)
     assert (operation.state, building_a.pve.count("GET", CONFIG)) == (State.RUNNING, 0)
 
 
@@ -130,5 +130,5 @@ def test_what_is_cancelled_during_the_look_is_not_sent(building_a: Lab, ana: Use
         return False
 
     monkeypatch.setattr("vms.inventory.identity.is_another", cancelled)
-    carry_out()
+    run_operations()
     assert (Operation.objects.get().state, building_a.commands()) == (State.CANCELLED, 0)
