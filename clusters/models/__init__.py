@@ -1,9 +1,9 @@
 """Clusters, how they were last time, and what the database remembers of them."""
 
+from clusters.models.adoption import Adoption, DeletedCluster, PendingImport
 from clusters.models.cluster import Cluster, NotActive
 from clusters.models.cluster_queryset import SECRETS, TARGET
 from clusters.models.health import ClusterHealth, LoginState
-from clusters.models.initial_import import Adoption, DeletedCluster, PendingImport
 from clusters.models.notices import ClusterNotice
 
 __all__ = [

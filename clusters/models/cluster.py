@@ -25,10 +25,10 @@ from clusters.config import (
     validate_user,
 )
 from clusters.fields import EncryptedSecretField
+from clusters.models.adoption import Adoption, DeletedCluster
 from clusters.models.certificates import CertificatesField
 from clusters.models.cluster_queryset import SECRETS, TARGET, ClusterQuerySet
 from clusters.models.health import ClusterHealth, LoginState
-from clusters.models.initial_import import Adoption, DeletedCluster
 
 
 class Cluster(models.Model):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models, transaction
 from django.db.models import F
 
-from clusters.models.initial_import import DeletedCluster
+from clusters.models.adoption import DeletedCluster
 
 if TYPE_CHECKING:
     from clusters.models.cluster import Cluster
