@@ -45,7 +45,7 @@ def test_machines_are_listed_with_who_holds_them(lena: Client, building_a: Lab, 
     building_a.assign(101, ana)
     text = lena.get(page("virtualmachine_changelist")).content.decode()
     assert text.count("net-0") >= 4
-    assert f'<td class="field-holder"><a href="/admin/accounts/user/{ana.pk}/change/">ana</a></td>' in text
+    assert f'<td class="field-assignee"><a href="/admin/accounts/user/{ana.pk}/change/">ana</a></td>' in text
 
 
 def test_who_held_a_machine_once_is_not_named(lena: Client, building_a: Lab, ana: User):

@@ -67,7 +67,7 @@ def test_an_auditor_looks_and_asks_for_nothing(client: Client, networks: Machine
 
 
 def test_an_auditor_who_looks_after_the_set_starts_its_machines(client: Client, networks: MachineSet, auditor: User):
-    assert not lookups.operates_set(auditor, None)
+    assert not lookups.operates_group(auditor, None)
     networks.stewards.add(auditor)
     client.force_login(auditor)
     ask(client, networks, "start", whose="all")
@@ -90,9 +90,9 @@ def test_stewards_who_would_not_be_chosen_today_are_listed_while_they_can_log_in
 ):
     steward.groups.add(Group.objects.get(name="Teacher"))
     networks.stewards.set([steward, ana])
-    assert [(row.user, row.machineset) for row in lookups.unfit_stewards()] == [(ana, networks)]
+    assert [(row.user, row.machineset) for row in lookups.unfit_managers()] == [(ana, networks)]
     User.objects.filter(pk=ana.pk).update(is_active=False)
-    assert not lookups.unfit_stewards().exists()
+    assert not lookups.unfit_managers().exists()
 
 
 def test_a_lab_administrator_starts_the_machines_of_any_set(client: Client, networks: MachineSet, lab_admin: User):

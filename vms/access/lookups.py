@@ -1,4 +1,4 @@
-"""Who may open the page of which machine: what is not his is not there."""
+"""Which machines and groups a person may open. Everything else is answered like what does not exist."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -26,7 +26,7 @@ def visible_or_404(user: User, pk: int) -> VirtualMachine:
 
 
 def operable_among(user: User, machines: Iterable[VirtualMachine]) -> set[int]:
-    """Which of these he may operate, given that he sees them. Who is not of the staff sees only such machines."""
+    """Which of these visible machines the person may operate. People who are not staff see no others."""
     shown = {machine.pk for machine in machines}
     if not user.is_staff or user.has_perm("vms.operate_virtualmachine"):
         return shown
@@ -34,33 +34,33 @@ def operable_among(user: User, machines: Iterable[VirtualMachine]) -> set[int]:
 
 
 def operable_or_404(user: User, pk: int) -> VirtualMachine:
-    """One that is still there and that he may operate."""
+    """A machine that is present and that the person may operate."""
     machines = VirtualMachine.objects.operable_by(user).on_active_clusters().present()
     return get_object_or_404(machines.select_related("cluster__health", "cluster__sync"), pk=pk)
 
 
-def sets_of(user: User) -> QuerySet[MachineSet]:
-    """The sets whose page he may open: those that he looks after, and to staff who see machines every set."""
+def groups_for(user: User) -> QuerySet[MachineSet]:
+    """The groups whose page the person may open: those that they manage; all of them for staff who see machines."""
     sets: QuerySet[MachineSet] = MachineSet.objects.all()
     return sets if sees_all(user) else sets.filter(stewards=user.pk)
 
 
-def unfit_stewards() -> QuerySet[Any]:
-    """Who looks after a set and would not be chosen for it today, with the set: rows of the table between both."""
+def unfit_managers() -> QuerySet[Any]:
+    """Managers of groups who lack the right to teach: rows of the table between people and groups."""
     rows: QuerySet[Any] = MachineSet.stewards.through.objects.filter(user__is_active=True)
     unfit = rows.exclude(user__in=User.objects.may_teach().values("pk"))
     return unfit.select_related("user", "machineset").order_by("user__username", "machineset__name")
 
 
-def machines_of(machine_set: MachineSet, user: User) -> QuerySet[VirtualMachine]:
-    """What the pages of a set show to him of it, with cluster, health and sync."""
+def machines_in(machine_set: MachineSet, user: User) -> QuerySet[VirtualMachine]:
+    """The machines of a group that its pages show to this person, with cluster, health and sync."""
     machines = visible_to(user).filter(sets=machine_set, template=False, gone_at=None)
     shown: QuerySet[VirtualMachine] = machines.select_related("cluster__health", "cluster__sync")
     return shown.order_by("name", "cluster", "vmid")
 
 
-def operates_set(user: User, machine_set: MachineSet | None) -> bool:
-    """Whether the buttons of a set that he sees are for him: not for staff who only look."""
+def operates_group(user: User, machine_set: MachineSet | None) -> bool:
+    """Whether the person may operate the machines of a visible group. Staff with the view permission alone may not."""
     if not sees_all(user) or user.has_perm("vms.operate_virtualmachine"):
         return True
     return machine_set is not None and machine_set.stewards.filter(pk=user.pk).exists()

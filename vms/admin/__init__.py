@@ -4,9 +4,9 @@ from vms.admin.alerts import AlertAdmin
 from vms.admin.assignments import AssignmentAdmin
 from vms.admin.consoles import ConsoleSessionAdmin
 from vms.admin.grants import ClusterGrantAdmin
+from vms.admin.machine_groups import MachineSetAdmin
 from vms.admin.machines import VirtualMachineAdmin
 from vms.admin.operations import OperationAdmin
-from vms.admin.sets import MachineSetAdmin
 from vms.admin.syncs import ClusterSyncAdmin, NodeAdmin, SyncRunAdmin
 
 __all__ = [

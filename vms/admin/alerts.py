@@ -22,15 +22,15 @@ class MessageInline(ReadOnly, admin.TabularInline[AlertMessage, Alert]):
 
 @admin.register(Alert)
 class AlertAdmin(GoesWithItsCluster, admin.ModelAdmin[Alert]):
-    list_display = ("since", "cluster", "kind", "told", "opened_at", "closed_at")
+    list_display = ("since", "cluster", "kind", "message", "opened_at", "closed_at")
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter), "cluster")
     list_select_related = ("cluster",)
     list_per_page = 50
     show_full_result_count = False
-    fields = ("cluster", "kind", "told", "since", "seen_at", "opened_at", "quiet_since", "closed_at")
-    readonly_fields = ("told",)
+    fields = ("cluster", "kind", "message", "since", "seen_at", "opened_at", "quiet_since", "closed_at")
+    readonly_fields = ("message",)
     inlines = (MessageInline,)
 
     @admin.display(description=gettext_lazy("text"))
-    def told(self, alert: Alert) -> str:
+    def message(self, alert: Alert) -> str:
         return telling.told(alert.text)

@@ -33,7 +33,7 @@ OVERTAKEN = gettext_lazy(
 @admin.register(Assignment)
 class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment]):
     list_display = ("vm", "user", "assigned_at", "ended_at", "readiness")
-    list_filter = (LastsFilter, ClusterOfMachineFilter, "assigned_at")
+    list_filter = (LiveFilter, ClusterOfMachineFilter, "assigned_at")
     list_select_related = ("vm", "user")
     list_per_page = 50
     show_full_result_count = False

@@ -16,15 +16,15 @@ from vms.models import ConsoleSession
 
 @admin.register(ConsoleSession)
 class ConsoleSessionAdmin(ReadOnly, admin.ModelAdmin[ConsoleSession]):
-    list_display = ("user_name", "machine", "vmid", "cluster_id", "mode", "opened_at", "lasts", "process", "told")
+    list_display = ("user_name", "machine", "vmid", "cluster_id", "mode", "opened_at", "duration", "process", "status")
     list_filter = ("mode", "opened_at", ClusterNameFilter)
     search_fields = ("user_name", "vm_name", "vmid")
     list_per_page = 50
     show_full_result_count = False
     fields = (
-        "user_name", "vm_name", "vmid", "cluster_id", "node", "mode", "opened_at", "lasts", "process", "told",
+        "user_name", "vm_name", "vmid", "cluster_id", "node", "mode", "opened_at", "duration", "process", "status",
     )  # fmt: skip
-    readonly_fields = ("lasts", "told")
+    readonly_fields = ("duration", "status")
     actions = ("close",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConsoleSession]:
@@ -39,11 +39,11 @@ class ConsoleSessionAdmin(ReadOnly, admin.ModelAdmin[ConsoleSession]):
         return row.vm_name or str(row.vmid)
 
     @admin.display(description=gettext_lazy("duration"), ordering="-opened_at")
-    def lasts(self, row: ConsoleSession) -> str:
+    def duration(self, row: ConsoleSession) -> str:
         return str(age(row.opened_at))
 
     @admin.display(description=gettext_lazy("state"), ordering="closed_by_name")
-    def told(self, row: ConsoleSession) -> str:
+    def status(self, row: ConsoleSession) -> str:
         return _("being closed by %(name)s") % {"name": row.closed_by_name} if row.closed_by_name else _("open")
 
     @admin.action(description=gettext_lazy("Close"), permissions=["close"])

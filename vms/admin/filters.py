@@ -70,7 +70,7 @@ class PoolFilter(admin.SimpleListFilter):
         return queryset.filter(pool=self.value()) if self.value() else queryset
 
 
-class HeldFilter(admin.SimpleListFilter):
+class AssignedFilter(admin.SimpleListFilter):
     title = gettext_lazy("held")
     parameter_name = "held"
 
@@ -111,7 +111,7 @@ class PresenceFilter(admin.SimpleListFilter):
         return queryset if self.value() == "all" else queryset.filter(gone_at=None)
 
 
-class LastsFilter(admin.SimpleListFilter):
+class LiveFilter(admin.SimpleListFilter):
     title = gettext_lazy("state")
     parameter_name = "lasts"
 

@@ -18,20 +18,20 @@ from django.utils.translation import gettext_lazy
 from accounts.downloads import Downloadable
 from clusters.templatetags.ages import age
 from vms.admin.common import GoesWithItsCluster
-from vms.admin.filters import ClusterFilter, HeldFilter, PoolFilter, PresenceFilter, StatusFilter
+from vms.admin.filters import AssignedFilter, ClusterFilter, PoolFilter, PresenceFilter, StatusFilter
 from vms.models import Assignment, VirtualMachine
 
 WRITTEN = ("note", "guest_login")
 OBSERVED = (
-    "name", "vmid", "cluster", "node", "kind", "state", "known", "holder", "template", "pool", "tags", "lock",
+    "name", "vmid", "cluster", "node", "kind", "state", "known", "assignee", "template", "pool", "tags", "lock",
     "ha_state", "cpus", "memory", "disk", "addresses", "mac_addresses", "booted_at", "missing_since", "gone_at",
 )  # fmt: skip
 
 
 @admin.register(VirtualMachine)
 class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
-    list_display = ("display_name", "vmid", "where", "pool", "state", "known", "holder")
-    list_filter = (ClusterFilter, StatusFilter, PoolFilter, HeldFilter, PresenceFilter, "template", "kind")
+    list_display = ("display_name", "vmid", "where", "pool", "state", "known", "assignee")
+    list_filter = (ClusterFilter, StatusFilter, PoolFilter, AssignedFilter, PresenceFilter, "template", "kind")
     search_fields = ("name", "vmid", "cluster__cluster_id", "cluster__name", "node", "tags", "pool")
     list_select_related = ("cluster", "cluster__sync")
     list_per_page = 50
@@ -42,18 +42,19 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
     )
     readonly_fields = OBSERVED
     download_columns = (
-        "name", "vmid", "cluster_id", "node", "kind", "status", "template", "pool", "tags", "holder_name", "note",
+        "name", "vmid", "cluster_id", "node", "kind", "status", "template", "pool", "tags", "assignee_name", "note",
         "guest_login", "missing_since", "gone_at",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[VirtualMachine]:
-        held = Assignment.objects.live().filter(vm=OuterRef("pk"))
+        assigned = Assignment.objects.live().filter(vm=OuterRef("pk"))
         return (
             super()
             .get_queryset(request)
             .select_related("cluster__sync")
             .annotate(
-                holder_pk=Subquery(held.values("user")[:1]), holder_name=Subquery(held.values("user__username")[:1])
+                assignee_pk=Subquery(assigned.values("user")[:1]),
+                assignee_name=Subquery(assigned.values("user__username")[:1]),
             )
         )
 
@@ -84,14 +85,14 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
                 "age": age(machine.missing_since),
                 "status": _(machine.status),
             }
-        told = [_(machine.status)]
+        parts = [_(machine.status)]
         if machine.lock:
-            told.append(_("locked: %(lock)s") % {"lock": machine.lock})
+            parts.append(_("locked: %(lock)s") % {"lock": machine.lock})
         if machine.silent_since:
-            told.append(_("its node has been silent for %(age)s") % {"age": age(machine.silent_since)})
+            parts.append(_("its node has been silent for %(age)s") % {"age": age(machine.silent_since)})
         if machine.template:
-            told.append(_("template"))
-        return ", ".join(told)
+            parts.append(_("template"))
+        return ", ".join(parts)
 
     @admin.display(description=gettext_lazy("known"), ordering=F("cluster__sync__synced_at"))
     def known(self, machine: VirtualMachine) -> str:
@@ -102,16 +103,16 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
             _("now") if timezone.now() - known_at < timedelta(minutes=1) else _("%(age)s ago") % {"age": age(known_at)}
         )
 
-    @admin.display(description=gettext_lazy("held by"), ordering="holder_name")
-    def holder(self, machine: VirtualMachine) -> SafeString | str:
-        pk, name = getattr(machine, "holder_pk", None), getattr(machine, "holder_name", None)
+    @admin.display(description=gettext_lazy("held by"), ordering="assignee_name")
+    def assignee(self, machine: VirtualMachine) -> SafeString | str:
+        pk, name = getattr(machine, "assignee_pk", None), getattr(machine, "assignee_name", None)
         if pk is None:
             return _("nobody")
         return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[pk]), name)
 
     @admin.display(description=gettext_lazy("held by"))
-    def holder_name(self, machine: VirtualMachine) -> str:
-        return getattr(machine, "holder_name", None) or ""
+    def assignee_name(self, machine: VirtualMachine) -> str:
+        return getattr(machine, "assignee_name", None) or ""
 
     # Writing
 

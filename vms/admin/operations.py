@@ -12,21 +12,21 @@ from vms.models import Operation
 
 @admin.register(Operation)
 class OperationAdmin(ReadOnly, Downloadable[Operation]):
-    list_display = ("requested_at", "action", "vm_name", "vmid", "cluster_id", "requested_by_name", "state", "told")
+    list_display = ("requested_at", "action", "vm_name", "vmid", "cluster_id", "requested_by_name", "state", "message")
     list_filter = ("state", "action", "requested_at", ClusterNameFilter)
     search_fields = ("vm_name", "vmid", "requested_by_name", "upid")
     list_per_page = 50
     show_full_result_count = False
     fields = (
         "action", "snapshot", "vm_name", "vmid", "cluster_id", "node", "requested_by_name", "requested_at",
-        "admitted_at", "sent_at", "finished_at", "state", "told", "upid",
+        "admitted_at", "sent_at", "finished_at", "state", "message", "upid",
     )  # fmt: skip
-    readonly_fields = ("told",)
+    readonly_fields = ("message",)
     download_columns = (
         "requested_at", "action", "snapshot", "vm_name", "vmid", "cluster_id", "node", "requested_by_name", "state",
-        "told", "admitted_at", "sent_at", "finished_at", "upid",
+        "message", "admitted_at", "sent_at", "finished_at", "upid",
     )  # fmt: skip
 
     @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
-    def told(self, operation: Operation) -> str:
+    def message(self, operation: Operation) -> str:
         return telling.told(operation.outcome)

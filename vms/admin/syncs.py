@@ -15,16 +15,16 @@ from vms.models import ClusterSync, Node, SyncRun
 class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
     """The interval, the deadline and the limits of a cluster are set here; the rest is read-only."""
 
-    list_display = ("cluster", "synced_at", "seconds_between", "milliseconds", "failures", "quorate", "told")
+    list_display = ("cluster", "synced_at", "seconds_between", "milliseconds", "failures", "quorate", "message")
     list_filter = (("notice", admin.EmptyFieldListFilter), "quorate")
     list_select_related = ("cluster",)
     search_fields = ("cluster__cluster_id", "cluster__name")
     fields = (
         "cluster", "interval", "deadline", "node_limit", "cluster_limit", "synced_at", "asked_at", "due_at",
-        "milliseconds", "failures", "quorate", "told", "believe_down_to",
+        "milliseconds", "failures", "quorate", "message", "believe_down_to",
     )  # fmt: skip
     readonly_fields = (
-        "cluster", "synced_at", "asked_at", "due_at", "milliseconds", "failures", "quorate", "told",
+        "cluster", "synced_at", "asked_at", "due_at", "milliseconds", "failures", "quorate", "message",
         "believe_down_to",
     )  # fmt: skip
     actions = ("sync_now", "accept_last_answer")
@@ -37,7 +37,7 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
         return f"{int(sync.every.total_seconds())} s"
 
     @admin.display(description=gettext_lazy("notice"), ordering="notice")
-    def told(self, sync: ClusterSync) -> str:
+    def message(self, sync: ClusterSync) -> str:
         return telling.told(sync.notice)
 
     @admin.action(description=gettext_lazy("Read now"), permissions=["change"])
@@ -72,7 +72,7 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
 class SyncRunAdmin(GoesWithItsCluster, admin.ModelAdmin[SyncRun]):
     list_display = (
         "last_at", "cluster", "outcome", "runs", "milliseconds", "seen", "created", "changed", "missing", "gone",
-        "told",
+        "message",
     )  # fmt: skip
     list_filter = ("cluster", "outcome", "last_at")
     list_select_related = ("cluster",)
@@ -80,7 +80,7 @@ class SyncRunAdmin(GoesWithItsCluster, admin.ModelAdmin[SyncRun]):
     show_full_result_count = False
 
     @admin.display(description=gettext_lazy("problem"), ordering="problem")
-    def told(self, run: SyncRun) -> str:
+    def message(self, run: SyncRun) -> str:
         return telling.told(run.problem)
 
 

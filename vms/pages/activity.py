@@ -46,7 +46,7 @@ def download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _operations(found: MachineSet, user: User) -> QuerySet[Operation]:
-    ours = Operation.objects.filter(vm__in=lookups.machines_of(found, user).order_by().values("pk"))
+    ours = Operation.objects.filter(vm__in=lookups.machines_in(found, user).order_by().values("pk"))
     newest_first: QuerySet[Operation] = ours.order_by("-requested_at", "-pk")
     return newest_first
 

@@ -30,7 +30,7 @@ def batch(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "batch": found,
         "progress": shown,
-        "may_ask": lookups.operates_set(request.user, found.machine_set),
+        "may_ask": lookups.operates_group(request.user, found.machine_set),
         "poll": f"{request.path}?seen={shown.fingerprint}",
     }
     if request.htmx:
@@ -88,6 +88,6 @@ def _visible_or_404(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> Batch:
 
 def _operable_or_404(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> Batch:
     found = _visible_or_404(request, pk)
-    if not lookups.operates_set(request.user, found.machine_set):
+    if not lookups.operates_group(request.user, found.machine_set):
         raise Http404
     return found

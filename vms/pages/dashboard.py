@@ -18,7 +18,7 @@ RECENT_BATCHES = 5
 
 
 @dataclass(frozen=True)
-class Holder:
+class Assignee:
     pk: int
     name: str
 
@@ -30,7 +30,7 @@ class Help:
     pk: int
     machine: int
     machine_name: str
-    holder: str
+    assignee: str
     text: str
     since: datetime
     has_console: bool
@@ -39,7 +39,7 @@ class Help:
 @dataclass(frozen=True)
 class Tile:
     card: cards.Card
-    holder: Holder | None
+    assignee: Assignee | None
     help: Help | None
 
 
@@ -101,19 +101,19 @@ class Dashboard:
 
 def of(machine_set: MachineSet, person: User) -> Dashboard:
     """As this person sees it, in a number of queries that does not depend on the machines'."""
-    machines = list(lookups.machines_of(machine_set, person))
+    machines = list(lookups.machines_in(machine_set, person))
     operable = lookups.operable_among(person, machines)
     # One card after another as they are listed; what is wrong with a cluster is told by its group.
     groups = cards.groups(machines, operable=operable, for_staff=person.is_staff)
     by_machine = {card.pk: card for group in groups for card in group.cards}
-    holders, helps = _holders(machines), _helps(by_machine)
-    tiles = tuple(Tile(by_machine[one.pk], holders.get(one.pk), helps.get(one.pk)) for one in machines)
+    assignees, helps = _assignees(machines), _helps(by_machine)
+    tiles = tuple(Tile(by_machine[one.pk], assignees.get(one.pk), helps.get(one.pk)) for one in machines)
     return Dashboard(tuple(groups), tiles, _batches(machine_set))
 
 
-def _holders(machines: Iterable[VirtualMachine]) -> dict[int, Holder]:
+def _assignees(machines: Iterable[VirtualMachine]) -> dict[int, Assignee]:
     live = Assignment.objects.live().filter(vm__in=[machine.pk for machine in machines]).select_related("user")
-    return {one.vm_id: Holder(one.user.pk, one.user.get_full_name() or one.user.username) for one in live}
+    return {one.vm_id: Assignee(one.user.pk, one.user.get_full_name() or one.user.username) for one in live}
 
 
 def _helps(by_machine: dict[int, cards.Card]) -> dict[int, Help]:
@@ -123,7 +123,7 @@ def _helps(by_machine: dict[int, cards.Card]) -> dict[int, Help]:
             pk=one.pk,
             machine=one.assignment.vm_id,
             machine_name=by_machine[one.assignment.vm_id].name,
-            holder=one.assignment.user.get_full_name() or one.assignment.user.username,
+            assignee=one.assignment.user.get_full_name() or one.assignment.user.username,
             text=one.text,
             since=one.asked_at,
             has_console=by_machine[one.assignment.vm_id].has_console,

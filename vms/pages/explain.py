@@ -30,9 +30,9 @@ def why(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         raise Http404
     machine = lookups.visible_or_404(request.user, pk)
     asked = request.GET.get("person", "").replace("\0", "").strip()[:150]
-    holder = User.objects.filter(assignments__vm=machine, assignments__ended_at=None).first()
-    person = User.objects.filter(username=asked).first() if asked else holder or request.user
-    context: dict[str, object] = {"machine": machine, "person": person, "asked": asked, "holder": holder}
+    assignee = User.objects.filter(assignments__vm=machine, assignments__ended_at=None).first()
+    person = User.objects.filter(username=asked).first() if asked else assignee or request.user
+    context: dict[str, object] = {"machine": machine, "person": person, "asked": asked, "assignee": assignee}
     if person:
         context["asked"] = person.username
         context |= _table(machine, person)

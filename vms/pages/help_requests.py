@@ -49,11 +49,11 @@ def badge(request: HttpRequest) -> HttpResponse:
     return render(request, "vms/_help_badge.html", {"asked": asked})
 
 
-def rows_for(steward: User) -> list[Row]:
+def rows_for(manager: User) -> list[Row]:
     """The longest first."""
-    asked = list(HelpRequest.objects.for_manager(steward.pk).select_related("assignment__user", "assignment__vm"))
-    groups = _groups(steward, {one.assignment.vm_id for one in asked})
-    addresses = {group.pk: group_links.of(group, steward) for group in {*groups.values()}}
+    asked = list(HelpRequest.objects.for_manager(manager.pk).select_related("assignment__user", "assignment__vm"))
+    groups = _groups(manager, {one.assignment.vm_id for one in asked})
+    addresses = {group.pk: group_links.of(group, manager) for group in {*groups.values()}}
     return [
         Row(one.pk, one.assignment.user, one.assignment.vm, one.text, one.asked_at, group, addresses[group.pk])
         for one in asked
@@ -61,9 +61,9 @@ def rows_for(steward: User) -> list[Row]:
     ]
 
 
-def _groups(steward: User, machines: set[int]) -> dict[int, MachineSet]:
+def _groups(manager: User, machines: set[int]) -> dict[int, MachineSet]:
     """For each machine a set of his, that of a class before another."""
-    entries = MachineSet.machines.through.objects.filter(virtualmachine__in=machines, machineset__stewards=steward)
+    entries = MachineSet.machines.through.objects.filter(virtualmachine__in=machines, machineset__stewards=manager)
     ordered = entries.select_related("machineset").order_by("machineset__is_managed", "-machineset__pk")
     return {entry.virtualmachine_id: entry.machineset for entry in ordered}
 
@@ -95,11 +95,11 @@ def take_back(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def done(request: AuthenticatedHttpRequest, pk: int, help_pk: int) -> HttpResponse:
-    """A steward of the set says that it is settled."""
+    """A manager of the set says that it is settled."""
     found = set_or_404(request, pk)
-    if not lookups.operates_set(request.user, found):
+    if not lookups.operates_group(request.user, found):
         raise Http404
-    asked = HelpRequest.objects.filter(assignment__vm__in=lookups.machines_of(found, request.user).values("pk"))
+    asked = HelpRequest.objects.filter(assignment__vm__in=lookups.machines_in(found, request.user).values("pk"))
     get_object_or_404(asked, pk=help_pk)
     HelpRequest.objects.filter(pk=help_pk).close(by=request.user)
     return redirect(group_links.of(found, request.user))

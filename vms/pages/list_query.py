@@ -46,7 +46,7 @@ def all_places(user: User) -> list[Place]:
     shown = lookups.visible_to(user)
     there = shown.filter(gone_at=None, missing_since=None)
     clusters: Any = Cluster.objects.active().select_related("health")
-    has_sets = Exists(lookups.sets_of(user))  # here, because a query of its own would be one more for every page
+    has_sets = Exists(lookups.groups_for(user))  # here, because a query of its own would be one more for every page
     counted = clusters.annotate(there=_count(there), listed=_count(shown), has_sets=has_sets)
     return [Place(cluster, cluster.there, cluster.listed, cluster.has_sets) for cluster in counted]
 

@@ -19,7 +19,7 @@ from vms.pages import bulk_actions, dashboard, group_links
 def sets(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Those that the person may open, with the number of their machines."""
     there = Q(machines__gone_at=None, machines__template=False, machines__cluster__is_active=True)
-    found = lookups.sets_of(request.user).annotate(machine_count=Count("machines", filter=there, distinct=True))
+    found = lookups.groups_for(request.user).annotate(machine_count=Count("machines", filter=there, distinct=True))
     return render(request, "vms/sets.html", {"sets": found})
 
 
@@ -49,7 +49,7 @@ def page(
         "dashboard": shown,
         "busy": shown.is_busy,
         "running": shown.running,
-        "may_ask": lookups.operates_set(request.user, found),
+        "may_ask": lookups.operates_group(request.user, found),
         "all_chosen": request.GET.get("choose") == "all",
         "poll": f"{request.path}?seen={seen}",
         **(more or {}),
@@ -63,7 +63,7 @@ def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Ask for one action on the machines that are ticked, or on all in a state."""
     found = set_or_404(request, pk)
     action = request.POST.get("action", "")
-    if action not in operations.BATCH_ACTIONS or not lookups.operates_set(request.user, found):
+    if action not in operations.BATCH_ACTIONS or not lookups.operates_group(request.user, found):
         raise Http404
     machines = bulk_actions.operable(_chosen(request, found), request.user)
     wanted = bulk_actions.Wanted(action=action, machines=list(machines), machine_set=found)
@@ -71,11 +71,11 @@ def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def set_or_404(request: AuthenticatedHttpRequest, pk: int) -> MachineSet:
-    return get_object_or_404(lookups.sets_of(request.user), pk=pk)
+    return get_object_or_404(lookups.groups_for(request.user), pk=pk)
 
 
 def _chosen(request: AuthenticatedHttpRequest, found: MachineSet) -> QuerySet[VirtualMachine]:
-    machines = lookups.machines_of(found, request.user)
+    machines = lookups.machines_in(found, request.user)
     match request.POST.get("whose", ""):
         case "stopped" | "running" as status:
             return machines.filter(status=status)

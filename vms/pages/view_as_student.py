@@ -17,7 +17,7 @@ from vms.pages.machine_group import set_or_404
 
 @dataclass(frozen=True)
 class Seen:
-    """A machine as its holder has it before him. `refusals` are by action in words."""
+    """A machine as its assignee has it before him. `refusals` are by action in words."""
 
     card: cards.Card
     offered: tuple[str, ...]
@@ -30,7 +30,7 @@ def as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) -> Ht
     """For a steward, about somebody who holds machines of his set, and about these machines alone. Changes nothing."""
     found = set_or_404(request, pk)
     person = get_object_or_404(User, pk=person_pk)
-    ours = lookups.machines_of(found, request.user).order_by().values("pk")
+    ours = lookups.machines_in(found, request.user).order_by().values("pk")
     held = Assignment.objects.live().filter(user=person, vm__in=ours)
     if not held.exists():
         raise Http404

@@ -132,7 +132,7 @@ def _worker() -> Iterator[Line]:
 
 
 def _rights() -> Iterator[Line]:
-    unfit = list(lookups.unfit_stewards())
+    unfit = list(lookups.unfit_managers())
     for row in unfit:
         name, where = row.user.get_username(), row.machineset.title
         told = f"{name} controls the machines of “{where}” and may not make classes"

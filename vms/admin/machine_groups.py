@@ -20,7 +20,7 @@ class MachineSetForm(ConfirmedPeopleForm):
 @admin.register(MachineSet)
 class MachineSetAdmin(CheckedAutocomplete[MachineSet]):
     form = MachineSetForm
-    list_display = ("name", "machine_count", "gone_count", "led_by")
+    list_display = ("name", "machine_count", "gone_count", "managers")
     search_fields = ("name", "stewards__username", "machines__name")
     autocomplete_fields = ("machines", "stewards")
     fields = ("name", "stewards", "confirmed", "machines", "gone")
@@ -59,7 +59,7 @@ class MachineSetAdmin(CheckedAutocomplete[MachineSet]):
         return int(getattr(group, "gone_total", 0))
 
     @admin.display(description=gettext_lazy("stewards"))
-    def led_by(self, group: MachineSet) -> str:
+    def managers(self, group: MachineSet) -> str:
         return ", ".join(person.get_username() for person in group.stewards.all()) or _("nobody")
 
     @admin.display(description=gettext_lazy("machines that are gone"))
