@@ -97,7 +97,7 @@ def reopen(lab_class: LabClass) -> int:
             locked.ends_on = None
         locked.save(update_fields=["ended_at", "is_being_deleted", "ends_on"])
         people = Membership.objects.joined().filter(lab_class=locked).values("user")
-        return preparation.give_back(release.unreleased(locked).filter(user__in=people))
+        return preparation.restore(release.unreleased(locked).filter(user__in=people))
 
 
 def close_past_classes() -> int:

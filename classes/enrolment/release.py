@@ -16,14 +16,14 @@ from classes.enrolment import waiting_list
 from classes.models import ClassMachine, LabClass
 from vms import preparation
 from vms.models import Assignment, Preparation
-from vms.preparation.outlook import Wanted
+from vms.preparation.outlook import ReleaseSettings
 
 
-def release_settings(machines: Iterable[int]) -> dict[int, Wanted]:
+def release_settings(machines: Iterable[int]) -> dict[int, ReleaseSettings]:
     """The settings of classes for released machines, by primary key of the machine."""
     rows = ClassMachine.objects.filter(vm__in=list(machines)).order_by()
     found = rows.values_list("vm", "lab_class__freed_machines", "lab_class__baseline")
-    return {vm: Wanted(way, baseline) for vm, way, baseline in found}
+    return {vm: ReleaseSettings(way, baseline) for vm, way, baseline in found}
 
 
 def unreleased(lab_class: LabClass) -> Any:

@@ -11,7 +11,7 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from classes import access
 from classes.models import LabClass
-from vms.access.lookups import unfit_stewards
+from vms.access.lookups import unfit_managers
 
 
 @require_GET
@@ -20,7 +20,7 @@ def class_list(request: AuthenticatedHttpRequest) -> HttpResponse:
     user = request.user
     context = _listed(user, LabClass.objects.filter(ended_at=None))
     ended = access.visible_to(user).exclude(ended_at=None).count()
-    unfit = unfit_stewards().select_related("machineset__lab_class") if access.is_administrator(user) else ()
+    unfit = unfit_managers().select_related("machineset__lab_class") if access.is_administrator(user) else ()
     more = {"ended": ended, "unfit": unfit, "may_create": access.may_create(user)}
     return render(request, "classes/list.html", context | more)
 

@@ -22,7 +22,7 @@ def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     lab_class = access.class_or_404(request.user, pk, Right.SEE)
     mine = Assignment.objects.live().filter(user=request.user, vm__class_machine__lab_class=lab_class).values("vm")
     shown = (
-        machines_visible_to(request.user).filter(pk__in=mine).annotate(is_helped=HelpRequest.offered_to(request.user))
+        machines_visible_to(request.user).filter(pk__in=mine).annotate(is_helped=HelpRequest.available_to(request.user))
     )
     machines = list(shown.select_related("cluster__health", "cluster__sync"))
     operable = operable_among(request.user, machines)

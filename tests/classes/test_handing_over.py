@@ -67,7 +67,7 @@ class Room:
         return Assignment.objects.live().filter(vm=self.vm).values_list("user__username", flat=True).first()
 
     def prepare(self) -> None:
-        prepare(self.lab)
+        run_preparations(self.lab)
         lifecycle.reconcile()
 
     def post(self, end: str, **data: Any) -> Any:
@@ -136,7 +136,7 @@ PATHS: list[Callable[[Room, str], None]] = [
 def test_nobody_gets_it_before_it_is_ready_and_the_next_one_does_then(room: Room, path: Any, way: str):
     room.write(SECRET)
     path(room, way)
-    for tried in (lifecycle.reconcile, carry_out):
+    for tried in (lifecycle.reconcile, run_operations):
         tried()
         assert room.holder() is None
     room.prepare()

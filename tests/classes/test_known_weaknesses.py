@@ -67,7 +67,7 @@ def test_o10_nor_by_hand_nor_from_another_class_nor_from_its_holder(
 ):
     other = lab_class(theo, building_a, name="Databases")
     membership.add_people(other, [ana], at_once=True)
-    building_a.give(103, ben)
+    building_a.assign(103, ben)
     for vmid in (101, 103):
         adopt(theo, other, building_a.machine(vmid))
     hand = {"vm": building_a.machine(101).pk, "person": ana.pk}

@@ -229,7 +229,7 @@ def test_a_confirmation_counts_once(lena: Client, building_a: Lab, ana: User):
     page = table(lena, "ana,net-01")
     confirm(lena, url(), page)
     Assignment.objects.update(ended_at=timezone.now(), released_at=timezone.now())
-    building_a.give(101, ana)
+    building_a.assign(101, ana)
     assert b"No machine will be assigned" in confirm(lena, url(), page).content
 
 

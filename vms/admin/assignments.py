@@ -17,7 +17,7 @@ from accounts.autocomplete import CheckedAutocomplete
 from accounts.downloads import Downloadable
 from vms import preparation
 from vms.admin.bulk import BulkPage
-from vms.admin.filters import ClusterOfMachineFilter, LastsFilter
+from vms.admin.filters import ClusterOfMachineFilter, LiveFilter
 from vms.models import Assignment, Preparation
 from vms.models.assignments import AssignmentQuerySet
 from vms.pages.release_choice import Choice, changed

@@ -29,7 +29,7 @@ def write(fresh: AssignmentPlan, by: User) -> None:
     if len(preparation.free(taken, way=fresh.way, by=by, reserved=later)) != len(later):
         raise PlanChanged
     back = [row.back for row in fresh.written if row.back]
-    if preparation.give_back(Assignment.objects.filter(pk__in=back)) != len(back):
+    if preparation.restore(Assignment.objects.filter(pk__in=back)) != len(back):
         raise PlanChanged
     now = timezone.now()
     at_once = [row for row in fresh.written if not row.ends and not row.back]

@@ -227,7 +227,7 @@ def _against(row: AssignmentRow, holding: Holding, *, end_first: bool) -> Assign
 def _with_preparations(rows: list[AssignmentRow], way: str) -> Iterator[AssignmentRow]:
     """What is taken from somebody is prepared first, and the line says how, and which restore points go."""
     ends = [row.ends for row in rows if row.ends]
-    taken = preparation.of(Assignment.objects.filter(pk__in=ends)) if ends else []
+    taken = preparation.outlooks_for(Assignment.objects.filter(pk__in=ends)) if ends else []
     outlooks = {one.assignment.pk: one for one in taken}
     for row in rows:
         found = outlooks.get(row.ends)
@@ -235,7 +235,7 @@ def _with_preparations(rows: list[AssignmentRow], way: str) -> Iterator[Assignme
 
 
 def _prepared(found: preparation.Outlook, way: str) -> Iterator[Note]:
-    fits = found.way(way)
+    fits = found.possible_way(way)
     yield Note.of(gettext_noop("before that: %(way)s"), way=Preparation.Way(fits))
-    if going := found.going(fits):
+    if going := found.points_to_delete(fits):
         yield Note.of(gettext_noop("deletes these restore points: %(names)s"), names=", ".join(going))
