@@ -255,7 +255,7 @@ def test_what_a_teacher_saved_before_the_student_came_stays(room: Room):
 def test_a_baseline_saved_while_the_student_had_the_machine_is_told(room: Room):
     Assignment.objects.update(assigned_at=ago(days=1))
     page = room.client.get(f"/classes/{room.made.pk}/machines/{room.vm.pk}/unassign/").content.decode()
-    assert "The baseline was saved while ana had the machine." in page
+    assert "The baseline was saved while the machine was assigned to ana." in page
 
 
 # Without a baseline
@@ -326,7 +326,7 @@ def test_a_step_that_fails_on_the_cluster_is_not_repeated(room: Room, monkeypatc
     Snapshot.objects.filter(name="later").delete()
     room.came_now()
     room.lab.pve.guest(102).newest_only = True
-    monkeypatch.setattr("vms.preparation.cleanup.going", lambda *_, **__: [])
+    monkeypatch.setattr("vms.preparation.cleanup.points_to_delete", lambda *_, **__: [])
     unassigned(room, Way.REVERT)
     room.prepare()
     room.prepare()

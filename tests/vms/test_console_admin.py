@@ -97,7 +97,7 @@ def test_a_database_that_fails_for_a_moment_ends_no_console(
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(ConsoleSessionQuerySet, "statuses", fail)
         viewer = portal.view(permit(of_ana, running.pk), of_ana)
-        assert eventually(lambda: "could not be asked: OperationalError" in caplog.text)
+        assert eventually(lambda: "could not be checked: OperationalError" in caplog.text)
         assert viewer.sees_something()
     close(browser_of(admin), ConsoleSession.objects.get(), sure="yes")
     assert end_of(viewer)[0] == 4411
@@ -143,7 +143,7 @@ def test_the_list_costs_the_same_at_any_size(running: VirtualMachine, ana: User,
             browser.get(LIST)
         costs.append(len(asked))
     assert costs[1:] == costs[:1] * 2
-    assert costs[0] <= 8
+    assert costs[0] <= 9
 
 
 @in_the_database

@@ -428,7 +428,7 @@ def test_what_one_worker_holds_another_does_not_touch(operation: Operation, buil
 
 def test_a_released_operation_can_be_held_by_another(operation: Operation):
     operation.claim(timezone.now())
-    operation.release()
+    operation.release_lease()
     assert same(operation).claim(timezone.now())
 
 
@@ -461,7 +461,7 @@ def test_who_was_overtaken_cannot_end_it(overtaken: Operation):
 
 
 def test_who_was_overtaken_cannot_release_it(overtaken: Operation):
-    overtaken.release()
+    overtaken.release_lease()
     assert not same(overtaken).claim(timezone.now())
 
 

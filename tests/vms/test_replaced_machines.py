@@ -76,7 +76,7 @@ def test_its_console_is_not_opened(building_a: Lab, hers: VirtualMachine, ana: U
 
 
 def test_the_console_of_the_same_machine_is_opened_with_one_look(building_a: Lab, hers: VirtualMachine, ana: User):
-    assert enter(hers, ana).way
+    assert enter(hers, ana).endpoint
     assert (building_a.pve.count("GET", CONFIG), building_a.pve.count("POST", "vncproxy$")) == (1, 1)
 
 
