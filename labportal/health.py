@@ -82,7 +82,7 @@ def _fulfil(look: "Future[Body]") -> None:
 
 def _look() -> Body:
     try:
-        with database_connectivity.in_a_hurry(), registry.resolved_once():
+        with database_connectivity.ping_early(), registry.resolved_once():
             state = registry.state()
             if state.reason in BROKEN:
                 return _told(state, ok=False, reason=str(state.reason))

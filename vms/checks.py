@@ -1,4 +1,4 @@
-"""System checks of the machines' room; those that read the database run with `check --database default`."""
+"""System checks of this app; those that read the database run with `check --database default`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ ROOMS = ("accounts", "clusters", "vms", "classes")
 def database_is_not_newer(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """After a step back to an older version, the tables are not those that it knows."""
+    """After a downgrade, the tables are newer than the installed version."""
     if "default" not in (databases or []):
         return []
     loader = MigrationLoader(connection)
@@ -53,7 +53,7 @@ def no_pooler_is_between(
 
 @register()
 def alerts_can_be_sent(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """What is half set up is noticed here, not when a cluster is down."""
+    """Report incomplete settings now, not when a cluster is down."""
     found: list[CheckMessage] = []
     if settings.ALERT_MAIL_TO and not settings.EMAIL_URL:
         text = "ALERT_MAIL_TO is set and EMAIL_URL is not: mail goes to port 25 of this machine."

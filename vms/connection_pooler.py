@@ -20,7 +20,7 @@ _looked_at: WeakSet[Connection[Any]] = WeakSet()
 
 
 def when_connected(*, connection: Any, **kwargs: Any) -> None:
-    """Django has opened a connection, or has taken one from its pool: look at each once."""
+    """Check each connection once, after Django has opened it or taken it from its pool."""
     if connection.vendor != "postgresql" or connection.connection in _looked_at:
         return
     with connection.wrap_database_errors:
@@ -42,9 +42,9 @@ def is_used() -> bool:
 
 
 def stands_between(connection: Connection[Any]) -> bool:
-    """Whether PostgreSQL's end of the connection is another one than ours.
+    """Whether PostgreSQL sees another connection than this process.
 
-    A pooler invents the number of the process, also on a Unix socket, and comes from a port of its own.
+    A pooler invents the process number, on a Unix socket, too, and connects from a port of its own.
     """
     ends = connection.execute("SELECT pg_backend_pid(), inet_client_port()", prepare=False).fetchone()
     return ends != (connection.info.backend_pid, _own_port(connection))

@@ -1,4 +1,4 @@
-"""Whether a database connection can be opened: the one question whose no lets the registry leave the database."""
+"""Whether a database connection can be opened. Only when it cannot, the registry falls back."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ connection: Any = _connection  # the attributes used here are each backend's own
 
 
 def can_open() -> bool:
-    """Open the connection if it is not. False only when that is impossible; a busy database raises."""
+    """Open the connection if it is closed. False only when that is impossible; a busy database raises."""
     if connection.connection is not None:
         return True
     try:
@@ -59,44 +59,44 @@ def _is_unreachable(error: Exception) -> bool:
     return not _server_answers()
 
 
-# Seconds after which who is in a hurry asks the second question, although the first has no answer yet.
-SECOND_THOUGHTS = 0.3
+# Seconds after which `ping_early` pings the server, although the connection attempt has not finished.
+PING_AFTER = 0.3
 
-_asked_already: ContextVar["Future[bool] | None"] = ContextVar("server_was_asked", default=None)
+_ping_result: ContextVar["Future[bool] | None"] = ContextVar("server_was_asked", default=None)
 
 
 @contextmanager
-def in_a_hurry() -> Iterator[None]:
-    """Ask whether a server answers while a connection is still waited for: a silent one then costs half the time."""
+def ping_early() -> Iterator[None]:
+    """Ping the server while a connection attempt is still waiting: a silent server then costs half the time."""
     if connection.vendor != "postgresql":
         yield
         return
     answer: Future[bool] = Future()
-    timer = Timer(SECOND_THOUGHTS, _fulfil, [answer, _question()])
+    timer = Timer(PING_AFTER, _set_result, [answer, _ping()])
     timer.daemon = True
     timer.start()
-    token = _asked_already.set(answer)
+    token = _ping_result.set(answer)
     try:
         yield
     finally:
-        _asked_already.reset(token)
+        _ping_result.reset(token)
         timer.cancel()
 
 
-def _fulfil(answer: "Future[bool]", question: Callable[[], bool]) -> None:
+def _set_result(answer: "Future[bool]", question: Callable[[], bool]) -> None:
     answer.set_result(question())
 
 
 def _server_answers() -> bool:
-    """Whether anything speaks PostgreSQL there, past the pool and without a login.
+    """Whether a PostgreSQL server responds, without the pool and without a login.
 
-    An exhausted pool, a full server, one that starts and one that refuses the password are there: they are errors.
+    A server that is full, starting or refuses the password responds; an exhausted pool is no outage. All are errors.
     """
-    asked = _asked_already.get()
-    return asked.result() if asked else _question()()
+    asked = _ping_result.get()
+    return asked.result() if asked else _ping()()
 
 
-def _question() -> Callable[[], bool]:
+def _ping() -> Callable[[], bool]:
     known = ("host", "hostaddr", "port", "dbname", "user", "connect_timeout", "sslmode", "service")
     parameters = connection.get_connection_params()
     conninfo = make_conninfo(**{name: parameters[name] for name in known if name in parameters}).encode()

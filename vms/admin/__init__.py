@@ -1,4 +1,4 @@
-"""Machines, who holds them, what was done to them and how they are read, in the admin."""
+"""Machines, assignments, grants, operations, alerts and syncs in the admin."""
 
 from vms.admin.alerts import AlertAdmin
 from vms.admin.assignments import AssignmentAdmin

@@ -1,4 +1,4 @@
-"""Alerts and the messages about them, in the admin."""
+"""Alerts and their notifications in the admin."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who holds what, in the admin: one by one and many at once."""
+"""Assignments in the admin, one by one and many at once."""
 
 from typing import Any
 
@@ -53,11 +53,11 @@ class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment])
         return BulkPage(request, self).respond()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Assignment | None = None) -> Any:
-        """Who held what when is history: an assignment is ended and a new one made."""
+        """A saved assignment is not changed: it is ended, and another one is added."""
         return self.readonly_fields if obj is None else (*self.readonly_fields, "vm", "user")
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """The form looks first, the database decides."""
+        """The form checks the constraint first, but only the database decides."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
@@ -67,9 +67,9 @@ class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment])
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """One that keeps a machine from others is ended, not deleted: nobody would know that it is not ready.
+        """An unreleased assignment is ended, not deleted: nobody would know that the machine is not ready.
 
-        Said here and not by a permission, which deleting a whole cluster asks for, too.
+        This is no permission, because deleting a whole cluster asks for that, too.
         """
         shown, counted, lacking, protected = super().get_deleted_objects(objs, request)
         return shown, counted, lacking, [*protected, *(str(row) for row in objs if row.released_at is None)]
@@ -91,7 +91,7 @@ class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment])
 
     @admin.action(description=gettext_lazy("End the assignment, and free the machine"), permissions=["change"])
     def end(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> HttpResponse | None:
-        """Asks first how the machines are to be prepared. What ended, and is not ready yet, may be chosen again."""
+        """Ask first how the machines are prepared. Ended ones whose machine is not ready may be selected, too."""
         chosen: AssignmentQuerySet = Assignment.objects.filter(pk__in=[row.pk for row in queryset])
         choice = Choice(request, chosen)
         if choice.outlooks and request.POST.get("sure") != "yes":
@@ -123,7 +123,7 @@ class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment])
         }
         return TemplateResponse(request, "admin/vms/assignment/free.html", context, status=choice.status)
 
-    # Columns of the download, named so that it can be read in again
+    # Columns of the download, named so that it can be imported again
 
     @admin.display(description=gettext_lazy("username"))
     def username(self, row: Assignment) -> str:

@@ -1,4 +1,4 @@
-"""What pages of the admin about observed things have in common."""
+"""Mix-ins for the admin of what is observed or recorded."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 
 class ReadOnly:
-    """What is observed or recorded is not edited."""
+    """No rows are added, changed or deleted here."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -19,7 +19,7 @@ class ReadOnly:
 
 
 class GoesWithItsCluster(ReadOnly):
-    """The confirmation page of deleting a cluster asks this of whatever goes with it."""
+    """The rows of a cluster, which are deleted with it: its confirmation page asks for this permission."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         match = request.resolver_match

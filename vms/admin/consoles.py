@@ -1,4 +1,4 @@
-"""Consoles that are open now, in the admin: to look at, and to close."""
+"""Open consoles in the admin: a list, and an action that closes them."""
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -48,7 +48,7 @@ class ConsoleSessionAdmin(ReadOnly, admin.ModelAdmin[ConsoleSession]):
 
     @admin.action(description=gettext_lazy("Close"), permissions=["close"])
     def close(self, request: HttpRequest, queryset: QuerySet[ConsoleSession]) -> HttpResponse | None:
-        """Asks first. The machine goes on, and who had it may open it again while he has a right to it."""
+        """Ask first. The machine keeps running, and people with the right may open its console again."""
         if request.POST.get("sure") != "yes":
             return self._asked(request, queryset)
         closed = [row for row in queryset if row.close(by=request.user)]

@@ -1,4 +1,4 @@
-"""By what machines, and what belongs to them, are filtered in the admin's lists. They cost one query together."""
+"""Filters of the admin's lists of machines and of what belongs to them. Together they cost one query."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ class ClusterFilter(admin.SimpleListFilter):
 
 
 class ClusterNameFilter(ClusterFilter):
-    """Of rows that outlive their cluster."""
+    """For rows that outlive their cluster."""
 
 
 class ClusterOfMachineFilter(ClusterFilter):
@@ -78,13 +78,13 @@ class AssignedFilter(admin.SimpleListFilter):
         return [("yes", _("by somebody")), ("no", _("by nobody"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
-        held = Exists(Assignment.objects.live().filter(vm=OuterRef("pk")))
-        wanted = {"yes": held, "no": ~held}.get(self.value() or "")
+        assigned = Exists(Assignment.objects.live().filter(vm=OuterRef("pk")))
+        wanted = {"yes": assigned, "no": ~assigned}.get(self.value() or "")
         return queryset if wanted is None else queryset.filter(wanted)
 
 
 class PresenceFilter(admin.SimpleListFilter):
-    """Those that are gone are history: one asks for them."""
+    """Hides machines that are gone, unless they are selected."""
 
     title = gettext_lazy("presence")
     parameter_name = "presence"

@@ -1,4 +1,4 @@
-"""Who may use which cluster, in the admin."""
+"""Cluster grants in the admin."""
 
 from typing import Any
 
@@ -27,11 +27,11 @@ class ClusterGrantAdmin(CheckedAutocomplete[ClusterGrant]):
         return grant.handed_on_from_id is not None
 
     def has_change_permission(self, request: HttpRequest, obj: ClusterGrant | None = None) -> bool:
-        """A grant is given or taken. Changed, those that were handed on from it would say something else."""
+        """Grants are added or deleted. A changed one would differ from those that were passed on from it."""
         return super().has_change_permission(request) if obj is None else False
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Say which pools there are."""
+        """List the known pools in the help text."""
         form = super().get_form(request, obj, change, **kwargs)
         if "pool" in form.base_fields:
             known = ", ".join(str(pool) for pool in Pool.objects.filter(missing_since=None)[:100])

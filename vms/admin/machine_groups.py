@@ -30,7 +30,7 @@ class MachineSetAdmin(CheckedAutocomplete[MachineSet]):
     show_full_result_count = False
 
     def get_readonly_fields(self, request: HttpRequest, obj: MachineSet | None = None) -> Any:
-        """What a class keeps is changed there: it would be undone, or the class would not know."""
+        """The group of a class is changed in the class, which would not notice a change here, or undo it."""
         return ("name", "stewards", "machines", "gone") if obj and obj.is_managed else self.readonly_fields
 
     def get_fields(self, request: HttpRequest, obj: MachineSet | None = None) -> Any:

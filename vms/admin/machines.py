@@ -1,4 +1,4 @@
-"""Machines in the admin. What people say of them is written here; the rest is observed."""
+"""Machines in the admin. Note and guest login are edited here; everything else is read-only."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,7 +61,7 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[VirtualMachine], search_term: str
     ) -> tuple[QuerySet[VirtualMachine], bool]:
-        """What is gone is offered nowhere."""
+        """Autocomplete offers no machine that is gone."""
         if request.resolver_match and request.resolver_match.url_name == "autocomplete":
             queryset = queryset.filter(gone_at=None)
         return super().get_search_results(request, queryset, search_term)

@@ -1,4 +1,4 @@
-"""What was done to machines, in the admin: to look at and to download."""
+"""Operations in the admin, read-only, with a download."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy

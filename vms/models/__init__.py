@@ -1,4 +1,4 @@
-"""Machines, who holds them, what was done to them, and how they are kept up to date."""
+"""Machines and groups, assignments and grants, operations and preparations, consoles, syncs, alerts and workers."""
 
 from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
