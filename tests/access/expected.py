@@ -1,8 +1,8 @@
 """Who gets what: a row for each route.
 
-Columns: anonymous, the student who holds the machine, another student, the steward of the machine's set, a co-owner,
+Columns: anonymous, the student who holds the machine, another student, the manager of the machine's set, a co-owner,
 staff without a permission, auditor, lab administrator, superuser. First for GET, then for POST with a CSRF token. `in`
-is the way to the login page. One answer stands for all nine. The holder takes part in a class of the steward's, which
+is the way to the login page. One answer stands for all nine. The assignee takes part in a class of the manager's, which
 has the machine, and which he runs with the co-owner.
 
 A new route needs a row here; what its POST needs to be meant stands in BODIES, and the values of its parameters, and of
@@ -173,7 +173,7 @@ BODIES: dict[str, Any] = {
     "classes/<int:pk>/machines/<int:vm>/drop/": {"way": "as-it-is"},
     "classes/<int:pk>/settings/places/": {"grants": "<grant>"},
     "classes/<int:pk>/machines/assign/": {"vm": "<free>", "person": "<person_pk>"},
-    "classes/<int:pk>/machines/table/": {"text": "holder,building-1,103"},
+    "classes/<int:pk>/machines/table/": {"text": "assignee,building-1,103"},
     "classes/<int:pk>/people/add/": {"text": "other"},
     "classes/<int:pk>/people/<int:member>/remove/": {"way": "as-it-is"},
     "classes/<int:pk>/invite/": {"expires_at": "2099-01-01T10:00", "max_uses": "9"},

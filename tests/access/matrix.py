@@ -52,7 +52,7 @@ def _complaints(world: World, route: str, row: expected.Row) -> Iterator[str]:
                 yield f"{method} {route} as {who}: {answer.code}, not {wanted[who]}"
             if answer.wrote and (method == "GET" or answer.code in REFUSED):
                 yield f"{method} {route} as {who} wrote: {answer.wrote}"
-    for who in ("holder", "superuser"):
+    for who in ("assignee", "superuser"):
         answer = ask(world, route, who, "POST", csrf=False)
         if answer.code != "403" or answer.wrote:
             yield f"POST {route} without a CSRF token as {who}: {answer.code}, {answer.wrote}"

@@ -61,7 +61,7 @@ def model_pages() -> dict[str, ModelPage]:
 
 
 def values(world: World, route: str) -> dict[str, Any]:
-    """What stands for the parameters of a route: the holder's machine, its cluster, its snapshot. Add yours here."""
+    """What stands for the parameters of a route: the assignee's machine, its cluster, its snapshot. Add yours here."""
     found = {
         "pk": _pk(world, route),
         "name": "lesson-1",

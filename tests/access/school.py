@@ -41,7 +41,7 @@ from vms.models import (
     WorkerBeat,
 )
 
-PEOPLE = ("anonymous", "holder", "other", "steward", "co_owner", "staff", "auditor", "lab_admin", "superuser")
+PEOPLE = ("anonymous", "assignee", "other", "manager", "co_owner", "staff", "auditor", "lab_admin", "superuser")
 READING = {"SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK"}
 TOKEN = "t" * 32  # a CSRF token as the cookie has it
 
@@ -55,9 +55,9 @@ class Asking(Client):
 
 @dataclass
 class World:
-    """`machine` is the holder's, in the steward's set and in his class; `foreign` is the other student's.
+    """`machine` is the assignee's, in the manager's set and in his class; `foreign` is the other student's.
 
-    The holder takes part in `lab_class`, the other student in `foreign_class`, which is on the last cluster.
+    The assignee takes part in `lab_class`, the other student in `foreign_class`, which is on the last cluster.
     """
 
     people: dict[str, User]
@@ -84,7 +84,7 @@ class World:
 
 
 def build(sim: pvesim.Simulator, *, clusters: int = 1) -> World:
-    """On every cluster the same VMIDs: 101 is the holder's, 102 the other student's, 103 is nobody's."""
+    """On every cluster the same VMIDs: 101 is the assignee's, 102 the other student's, 103 is nobody's."""
     sims = [_simulated(sim) for _ in range(clusters)]
     people = _people()
     for number, pve in enumerate(sims, start=1):
@@ -92,12 +92,12 @@ def build(sim: pvesim.Simulator, *, clusters: int = 1) -> World:
         inventory.sync(row.config)
     machine, foreign = (VirtualMachine.objects.get(cluster="building-1", vmid=vmid) for vmid in (101, 102))
     ours, theirs = two_classes.lab_classes(people, clusters)
-    for vmid, name in ((101, "holder"), (102, "other")):
+    for vmid, name in ((101, "assignee"), (102, "other")):
         for found in VirtualMachine.objects.filter(vmid=vmid).exclude(assignments__user=people[name]):
             Assignment.objects.create(vm=found, user=people[name])
     kept = MachineSet.objects.create(name="Monday")
     kept.machines.add(machine)
-    kept.stewards.add(people["steward"])
+    kept.stewards.add(people["manager"])
     WorkerBeat.objects.create(name="worker-1", seen_at=timezone.now())
     world = World(people, sims, machine, foreign, ours, theirs, _rows(people, machine) | two_classes.rows(ours))
     for name, person in people.items():
@@ -117,9 +117,9 @@ def _simulated(sim: pvesim.Simulator) -> pvesim.Cluster:
 
 
 def _people() -> dict[str, User]:
-    plain = ("holder", "other", "steward", "co_owner", "stranger")
+    plain = ("assignee", "other", "manager", "co_owner", "stranger")
     users = {name: User.objects.create_user(name, first_name="Kim") for name in plain}
-    for name in ("steward", "co_owner", "stranger"):
+    for name in ("manager", "co_owner", "stranger"):
         users[name].groups.add(Group.objects.get(name="Teacher"))
     users["staff"] = User.objects.create_user("staff", is_staff=True)
     users["auditor"], users["lab_admin"] = join("auditor", "Auditor"), join("lab_admin", "Lab administrator")
@@ -133,22 +133,26 @@ def _rows(people: dict[str, User], machine: VirtualMachine) -> dict[str, Any]:
     done = {"state": "failed", "finished_at": now, "admitted_at": now, "outcome": "It said no."}
     told = {"vm": machine, "cluster_id": cluster.cluster_id, "vmid": machine.vmid, "vm_name": machine.name}
     ends = {"leased_until": now + timedelta(days=1), "closed_by_name": "superuser"}
-    asked = {"requested_by": people["holder"], "requested_by_name": "holder", "upid": "UPID:pve1:1"}
+    asked = {"requested_by": people["assignee"], "requested_by_name": "assignee", "upid": "UPID:pve1:1"}
     AdminEntry.objects.create(
         user=people["superuser"], content_type=ContentType.objects.get_for_model(Cluster), object_id=str(cluster.pk),
         object_repr=str(cluster), action_flag=CHANGE, change_message=json.dumps([{"changed": {"fields": ["Name"]}}]),
     )  # fmt: skip
     made = [
-        cluster, people["holder"], machine, Group.objects.get(name="Auditor"),
+        cluster, people["assignee"], machine, Group.objects.get(name="Auditor"),
         Assignment.objects.get(vm=machine), MachineSet.objects.get(name="Monday"), cluster.sync,
         ClusterNotice.objects.create(cluster=cluster, text="Serviced on Friday"),
         DeletedCluster.objects.create(cluster_id="old", deleted_by="superuser", deleted_at=now),
         Alert.objects.create(cluster=cluster, kind="cluster_down", text="It is silent.", opened_at=now, **since),
         Operation.objects.create(action="start", snapshot="lesson-1", **told, **asked, **done),
-        ConsoleSession.objects.create(user=people["holder"], user_name="holder", mode="view", place=1, **told, **ends),
+        ConsoleSession.objects.create(
+            user=people["assignee"], user_name="assignee", mode="view", place=1, **told, **ends
+        ),
         SyncRun.objects.filter(cluster=cluster).first(), Node.objects.filter(cluster=cluster).first(),
         LogEntry.objects.order_by("pk").first(),
-        AccessAttempt.objects.create(username="holder", ip_address="127.0.0.1", path_info="/", failures_since_start=1),
+        AccessAttempt.objects.create(
+            username="assignee", ip_address="127.0.0.1", path_info="/", failures_since_start=1
+        ),
         DBTaskResult.objects.create(
             id=uuid.uuid4(), args_kwargs={"args": [], "kwargs": {}}, task_path="vms.tasks.look", priority=0,
             queue_name="clusters", backend_name="default", run_after=now + timedelta(days=1), exception_class_path="",

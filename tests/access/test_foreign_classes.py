@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 CLUSTERS = 2
 OF_CLASSES = [route for route in routes.routes() if route.startswith(("sets/<", "batches/<", "classes/<"))]
 INSIDE = [route for route in OF_CLASSES if route.count("<") > 1]
-PEOPLE = ("holder", "steward", "co_owner")
+PEOPLE = ("assignee", "manager", "co_owner")
 
 
 def foreign(world: World) -> dict[str, Any]:
@@ -25,10 +25,10 @@ def foreign(world: World) -> dict[str, Any]:
 
 
 def methods(route: str) -> Iterator[tuple[str, Any]]:
-    """Those that the steward may use at his own class."""
+    """Those that the manager may use at his own class."""
     row = expected.rows()[route]
     for method, codes in (("GET", row.get), ("POST", row.post)):
-        if codes["steward"] not in REFUSED:
+        if codes["manager"] not in REFUSED:
             yield method, expected.BODIES.get(route) if method == "POST" else None
 
 
@@ -54,7 +54,7 @@ def test_a_foreign_class_its_set_and_its_batch_are_not_there(world: World, route
 
 @pytest.mark.parametrize("route", INSIDE)
 def test_what_a_foreign_class_has_is_not_there_in_ones_own(world: World, route: str):
-    said = answers(world, route, routes.values(world, route) | foreign(world), ("steward", "lab_admin"))
+    said = answers(world, route, routes.values(world, route) | foreign(world), ("manager", "lab_admin"))
     assert [one for one in said if one[2] != 404] == []
     assert said
 
@@ -72,7 +72,7 @@ def everything() -> list[Any]:
         ("sets/<int:pk>/ask/", {"action": "start", "machine": "<vm>"}),
         ("classes/<int:pk>/machines/adopt/", {"vm": "<vm>"}),
         ("classes/<int:pk>/machines/adopt/", {"vm": "<free>"}),
-        ("classes/<int:pk>/machines/assign/", {"vm": "<free>", "person": "<holder>"}),
+        ("classes/<int:pk>/machines/assign/", {"vm": "<free>", "person": "<assignee>"}),
         ("classes/<int:pk>/machines/assign/", {"vm": "<ours>", "person": "<person_pk>"}),
         ("classes/<int:pk>/settings/places/", {"grants": "<grant>"}),
         ("classes/new/", {"name": "Mine", "grants": "<grant>"}),
@@ -80,12 +80,12 @@ def everything() -> list[Any]:
 )
 def test_a_form_does_not_reach_into_a_foreign_class(world: World, route: str, body: dict[str, str]):
     own = routes.values(world, route)
-    values = own | foreign(world) | {"ours": own["free"], "holder": own["person_pk"]}
+    values = own | foreign(world) | {"ours": own["free"], "assignee": own["person_pk"]}
     data = {name: routes.fill(value, values) for name, value in body.items()}
     before, classes = everything(), LabClass.objects.count()
     places = world.lab_class.machine_set.cluster_grants.count()
     with rolled_back():
-        page = world.ask("steward", "POST", f"/{routes.fill(route, values)}", data)
+        page = world.ask("manager", "POST", f"/{routes.fill(route, values)}", data)
         assert page.status_code in {302, 400}
         assert (everything(), LabClass.objects.count()) == (before, classes)
         assert world.lab_class.machine_set.cluster_grants.count() == places
@@ -98,8 +98,8 @@ def test_the_same_number_on_another_cluster_is_another_machine(world: World):
     assert ours.cluster_id != theirs.cluster_id
     drop = f"/classes/{world.lab_class.pk}/machines/{{}}/drop/"
     with rolled_back():
-        assert world.ask("steward", "POST", drop.format(theirs.pk)).status_code == 404
-        assert world.ask("steward", "POST", drop.format(ours.pk)).status_code == 302
+        assert world.ask("manager", "POST", drop.format(theirs.pk)).status_code == 404
+        assert world.ask("manager", "POST", drop.format(ours.pk)).status_code == 302
         assert list(ClassMachine.objects.filter(vm__vmid=103).values_list("vm", flat=True)) == [theirs.pk]
 
 
@@ -108,4 +108,4 @@ def test_a_lock_that_is_open_is_noticed(world: World, monkeypatch: Any):
     monkeypatch.setattr(access, "roles", lambda user, lab_class: {access.Role.OWNER})
     route = "classes/<int:pk>/people/"
     values = routes.values(world, route) | {"pk": world.foreign_class.pk}
-    assert answers(world, route, values, ("steward",)) == [("steward", "GET", 200)]
+    assert answers(world, route, values, ("manager",)) == [("manager", "GET", 200)]

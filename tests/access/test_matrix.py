@@ -38,9 +38,9 @@ def test_everybody_gets_what_the_table_says(world: World, route: str):
 # Rules that requests of a page never meet, because who may not is not let in: they are asked by themselves.
 
 REFUSED_BY = {
-    "holder": {"snapshot may be changed"},
+    "assignee": {"snapshot may be changed"},
     "other": {"person may operate", "snapshot may be changed"},
-    "steward": set(),
+    "manager": set(),
     "co_owner": set(),
     "staff": {"person may operate", "snapshot may be changed"},
     "auditor": {"person may operate", "snapshot may be changed"},
@@ -92,4 +92,4 @@ def test_a_route_without_a_row_and_a_page_that_writes_are_noticed(world: World, 
     settings.ROOT_URLCONF = urls.__name__  # forgets the routes that it knew
     assert set(routes.routes()) - set(expected.rows()) == {"new/"}
     monkeypatch.setitem(expected.EXTRA, "new/", expected.Row(*[dict.fromkeys(PEOPLE, "200")] * 2))
-    assert any(line.startswith("GET new/ as holder wrote") for line in matrix.complaints(world, "new/"))
+    assert any(line.startswith("GET new/ as assignee wrote") for line in matrix.complaints(world, "new/"))

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 CLUSTERS = 3
 
 # Whom the table's column of this name is about: to each other, students are other students.
-COLUMNS = {"anonymous": "anonymous", "holder": "other", "other": "other", "staff": "staff", "auditor": "auditor"}
+COLUMNS = {"anonymous": "anonymous", "assignee": "other", "other": "other", "staff": "staff", "auditor": "auditor"}
 ACTIONS = (
     "start",
     "stop",
@@ -121,7 +121,7 @@ def arrived(world: World) -> int:
 
 @pytest.fixture
 def snapshots(world: World) -> None:
-    """Every machine of the other student has one that the holder's lack, and the other way round."""
+    """Every machine of the other student has one that the assignee's lack, and the other way round."""
     Snapshot.objects.create(vm=world.foreign, name="lesson-2")
 
 
@@ -140,12 +140,12 @@ def test_nobody_reaches_what_is_somebody_elses(world: World):
 @pytest.mark.usefixtures("snapshots")
 def test_a_snapshot_of_another_machine_is_none_of_ones_own(world: World, name: str, page: str):
     url = f"/vms/{world.machine.pk}/snapshots/{name}/{page}/"
-    assert world.ask("holder", "POST", url, {"sure": "yes"}).status_code == 404
+    assert world.ask("assignee", "POST", url, {"sure": "yes"}).status_code == 404
 
 
 @pytest.mark.parametrize("action", ["rollback", "snapshot", "delete-snapshot", "destroy", "migrate", "START"])
 def test_an_action_that_is_not_offered_is_none(world: World, action: str):
-    assert world.ask("holder", "POST", f"/vms/{world.machine.pk}/{action}/").status_code == 404
+    assert world.ask("assignee", "POST", f"/vms/{world.machine.pk}/{action}/").status_code == 404
     assert arrived(world) == 0
 
 

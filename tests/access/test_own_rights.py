@@ -25,7 +25,7 @@ def ask_for_more(world: World, who: str, whom: User) -> int:
     return int(world.ask(who, "POST", url, words | MORE | everything | {"theme": "auto"}).status_code)
 
 
-@pytest.mark.parametrize("who", ["holder", "steward", "staff", "auditor", "lab_admin"])
+@pytest.mark.parametrize("who", ["assignee", "manager", "staff", "auditor", "lab_admin"])
 @pytest.mark.parametrize("whose", ["own", "another's"])
 def test_nobody_but_a_superuser_gives_rights(world: World, who: str, whose: str):
     whom = world.people[who if whose == "own" else "other"]
@@ -34,7 +34,7 @@ def test_nobody_but_a_superuser_gives_rights(world: World, who: str, whose: str)
     assert rights(whom) == before
 
 
-@pytest.mark.parametrize("who", ["holder", "staff", "auditor", "lab_admin"])
+@pytest.mark.parametrize("who", ["assignee", "staff", "auditor", "lab_admin"])
 def test_the_page_of_ones_own_settings_gives_no_rights(world: World, who: str):
     before = rights(world.people[who])
     world.ask(who, "POST", "/accounts/profile/", {"theme": "dark", "username": "root", **MORE})

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 # Which five payloads are shown to whom, in the order of their turns.
 ORDER = random.Random(SEED).sample(range(len(odd_strings.GROUPS)), len(odd_strings.GROUPS))  # noqa: S311 - the same again
 
-PEOPLE = ("superuser", "steward", "holder")
+PEOPLE = ("superuser", "manager", "assignee")
 FRAGMENTS = ("vms/", "vms/<int:pk>/", "clusters/")
 TYPED = ("name", "description", "note", "username", "text", "host", "cluster_id", "first_name", "guest_login")
 ASKED = ("q", "person", "from", "cluster", "status", "asked")
@@ -122,10 +122,10 @@ def test_there_are_fifty_payloads():
 
 
 def test_a_page_without_escaping_is_noticed(world: World, harmless: tuple[Pages, Pages], monkeypatch: Any):
-    name, url = "vms/<int:pk>/ as holder", routes.address(world, "vms/<int:pk>/")
+    name, url = "vms/<int:pk>/ as assignee", routes.address(world, "vms/<int:pk>/")
     monkeypatch.setattr(engines["django"].engine, "autoescape", False)  # type: ignore[union-attr]
     for group in odd_strings.GROUPS:
         odd_strings.put_everywhere(group)
-        page = {name: odd_strings.structure(world.ask("holder", "GET", url))}
+        page = {name: odd_strings.structure(world.ask("assignee", "GET", url))}
         assert changed({name: harmless[0][name]}, page)
         assert added({name: harmless[0][name]}, page)

@@ -1,4 +1,4 @@
-"""Two classes: the steward's, and one of a stranger on another cluster with the same VMIDs."""
+"""Two classes: the manager's, and one of a stranger on another cluster with the same VMIDs."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from vms.models import Assignment, Batch, ClusterGrant, HelpRequest, Operation, 
 
 # A class's primary key is nobody else's.
 OURS, THEIRS = 900_001, 900_002
-LINK, CODE = "kF3-way-in-to-networks", "ABCDE-FGHJK"  # of the invite to the steward's class
+LINK, CODE = "kF3-way-in-to-networks", "ABCDE-FGHJK"  # of the invite to the manager's class
 
 
 def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabClass]:
-    """The steward's: 101 and 103 of the first cluster. The stranger's: what is free of 102 and 103 of the last."""
-    ours = _lab_class(OURS, people["steward"], people["holder"], 1, (101, 103))
+    """The manager's: 101 and 103 of the first cluster. The stranger's: what is free of 102 and 103 of the last."""
+    ours = _lab_class(OURS, people["manager"], people["assignee"], 1, (101, 103))
     theirs = _lab_class(THEIRS, people["stranger"], people["other"], clusters, (102, 103))
     friend = User.objects.create_user("strangers_friend")
     friend.groups.add(*people["stranger"].groups.all())

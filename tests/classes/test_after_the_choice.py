@@ -48,7 +48,7 @@ def test_whoever_was_to_get_it_does_not_when_that_is_over(room: Room, path: Any)
     assert Preparation.objects.get().reserved_for == room.chen
     path(room)
     room.prepare()
-    assert (Preparation.objects.get().state, room.holder()) == (State.DONE, None)
+    assert (Preparation.objects.get().state, room.assignee()) == (State.DONE, None)
     assert LabClass.objects.filter(pk=room.made.pk).exists() == (path is not deleted)
 
 
@@ -59,7 +59,7 @@ def test_nor_when_the_preparation_had_failed_before(room: Room):
     assert Preparation.objects.get().state == State.FAILED
     removed(room)
     unassigned(room, Way.AS_IT_IS)
-    assert (Assignment.objects.unreleased().exists(), room.holder()) == (False, None)
+    assert (Assignment.objects.unreleased().exists(), room.assignee()) == (False, None)
 
 
 def test_nor_when_it_is_taken_back_while_a_worker_is_about_it(room: Room):
@@ -68,7 +68,7 @@ def test_nor_when_it_is_taken_back_while_a_worker_is_about_it(room: Room):
     assert worked_on.claim(timezone.now())
     removed(room)
     preparation.steps.succeed(worked_on)
-    assert (Preparation.objects.get().state, room.holder()) == (State.DONE, None)
+    assert (Preparation.objects.get().state, room.assignee()) == (State.DONE, None)
 
 
 # Restore points
@@ -95,11 +95,11 @@ def test_restore_points_from_before_a_break_are_the_persons_too(room: Room, back
         points[name] = replace(points[name], taken=ago(days=days).timestamp())
         room.machine().snapshots.filter(name=name).update(taken_at=ago(days=days))
     back(room)
-    assert room.holder() == "ana"
+    assert room.assignee() == "ana"
     end = f"machines/{room.vm.pk}/unassign/"
     room.post(end, way=Way.SHUT_DOWN, shown=room.shown(end))
     room.prepare()
-    assert (list(points), room.holder()) == (["baseline"], "chen")
+    assert (list(points), room.assignee()) == (["baseline"], "chen")
 
 
 def test_as_it_is_after_a_failure_deletes_them_as_the_page_says(room: Room):
@@ -112,7 +112,7 @@ def test_as_it_is_after_a_failure_deletes_them_as_the_page_says(room: Room):
     assert "These restore points will be deleted: my-save-point." in page.content.decode()
     room.post(end, way=Way.AS_IT_IS, shown=page.context["shown"])
     room.prepare()
-    assert (list(room.lab.pve.guest(102).snapshots), room.holder()) == ([], "chen")
+    assert (list(room.lab.pve.guest(102).snapshots), room.assignee()) == ([], "chen")
 
 
 def test_what_somebody_frees_at_the_same_moment_is_not_given_back(room: Room, monkeypatch: pytest.MonkeyPatch):
@@ -128,7 +128,7 @@ def test_what_somebody_frees_at_the_same_moment_is_not_given_back(room: Room, mo
 
     monkeypatch.setattr(AssignmentQuerySet, "select_for_update", late)
     assert preparation.restore(Assignment.objects.all()) == 0
-    assert (Preparation.objects.get().state, room.holder()) == (State.OPEN, None)
+    assert (Preparation.objects.get().state, room.assignee()) == (State.OPEN, None)
 
 
 # What the machine is doing
@@ -141,7 +141,7 @@ def test_a_machine_that_sleeps_with_somebodys_screen_is_not_ready(room: Room, wa
     room.lab.sync()
     unassigned(room, way)
     room.prepare()
-    assert (Preparation.objects.get().state, room.holder()) == (State.FAILED, None)
+    assert (Preparation.objects.get().state, room.assignee()) == (State.FAILED, None)
     assert "would wake with the screen" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
 
 
@@ -153,9 +153,9 @@ def test_what_the_last_person_began_is_waited_for(room: Room):
     unassigned(room, Way.AS_IT_IS)
     preparation.take_step(Preparation.objects.select_related("assignment__vm__cluster", "asked_by", "operation").get())
     assert Operation.objects.open().exists()
-    assert room.holder() is None
+    assert room.assignee() is None
     room.prepare()
-    assert (room.lab.pve.guest(102).status, room.holder()) == ("running", "chen")
+    assert (room.lab.pve.guest(102).status, room.assignee()) == ("running", "chen")
 
 
 def test_what_failed_for_the_last_person_is_not_told_to_the_next_one(room: Room):
@@ -166,7 +166,7 @@ def test_what_failed_for_the_last_person_is_not_told_to_the_next_one(room: Room)
     told = "“Shut down” failed."
     assert told in logged_in(room.ana).get("/vms/").content.decode()
     unassigned(room, Way.AS_IT_IS)
-    assert room.holder() == "chen"
+    assert room.assignee() == "chen"
     page = logged_in(room.chen).get("/vms/").content.decode()
     assert "net-02" in page
     assert told not in page

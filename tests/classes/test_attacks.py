@@ -149,7 +149,7 @@ ATTACKS: dict[str, tuple[Try, Try]] = {
         lambda s: co_owner_in_the_admin(s, "ana"), lambda s: co_owner_in_the_admin(s, "theo")),
     "in the admin without the tick": (
         lambda s: co_owner_in_the_admin(s, "theo", tick=False), lambda s: co_owner_in_the_admin(s, "theo")),
-    "a student as steward of a set": (
+    "a student as manager of a set": (
         lambda s: steward_in_the_admin(s, "ana"), lambda s: steward_in_the_admin(s, "theo")),
     "a teacher resets a colleague's password": (lambda s: password(s, "theo"), lambda s: password(s, "ana")),
     "a teacher resets an administrator's": (lambda s: password(s, "lena"), lambda s: password(s, "ana")),

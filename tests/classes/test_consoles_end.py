@@ -125,7 +125,7 @@ def co_owner_removed(school: School) -> Way:
 def steward_removed(school: School) -> Way:
     kept, person, machine = (
         MachineSet.objects.create(name="Kept"),
-        User.objects.create_user("steward"),
+        User.objects.create_user("manager"),
         school.machine(),
     )
     kept.machines.add(machine)

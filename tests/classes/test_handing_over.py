@@ -38,7 +38,7 @@ class Room:
             self.save("baseline", tess)
         self.ana, self.chen = (User.objects.create_user(name) for name in ("ana", "chen"))
         membership.add_people(self.made, [self.ana, self.chen], at_once=True)
-        assert self.holder() == "ana"
+        assert self.assignee() == "ana"
 
     def save(self, name: str, person: User) -> None:
         operations.request(self.machine(), "snapshot", by=person, snapshot=name, unlimited=True)
@@ -63,7 +63,7 @@ class Room:
             screen.press(ord(sign), down=True)
         screen.press(0xFF0D, down=True)
 
-    def holder(self) -> str | None:
+    def assignee(self) -> str | None:
         return Assignment.objects.live().filter(vm=self.vm).values_list("user__username", flat=True).first()
 
     def prepare(self) -> None:
@@ -108,7 +108,7 @@ def by_an_administrator(room: Room, way: str) -> None:
     boss = User.objects.create_superuser("boss")
     chosen = {"action": "end", "_selected_action": [Assignment.objects.live().get().pk]}
     page = logged_in(boss).post("/admin/vms/assignment/", chosen)
-    assert room.holder() == "ana"
+    assert room.assignee() == "ana"
     logged_in(boss).post(
         "/admin/vms/assignment/", {**chosen, "sure": "yes", "way": way, "shown": page.context["shown"]}
     )
@@ -138,9 +138,9 @@ def test_nobody_gets_it_before_it_is_ready_and_the_next_one_does_then(room: Room
     path(room, way)
     for tried in (lifecycle.reconcile, run_operations):
         tried()
-        assert room.holder() is None
+        assert room.assignee() is None
     room.prepare()
-    assert room.holder() == "chen"
+    assert room.assignee() == "chen"
     guest = room.lab.pve.guest(102)
     assert (guest.status, SECRET in guest.files) == ("stopped", way != Way.REVERT)
 
@@ -149,7 +149,7 @@ def test_nobody_gets_it_before_it_is_ready_and_the_next_one_does_then(room: Room
 def test_as_it_is_needs_no_time(room: Room, path: Any):
     path(room, Way.AS_IT_IS)
     lifecycle.reconcile()
-    assert room.holder() == "chen"
+    assert room.assignee() == "chen"
     assert room.lab.pve.guest(102).status == "running"
     assert not Operation.objects.exclude(action="snapshot").exists()
 
@@ -172,7 +172,7 @@ def test_what_leaves_a_class_goes_into_another_one_when_it_is_ready(room: Room, 
     other = lab_class(theo, room.lab, name="Databases")
     room.write(SECRET)
     path(room, way)
-    assert room.holder() is None
+    assert room.assignee() is None
     adopt = f"/classes/{other.pk}/machines/adopt/"
     if way != Way.AS_IT_IS:
         logged_in(theo).post(adopt, {"vm": [room.vm.pk]})
@@ -208,7 +208,7 @@ def test_restore_points_are_listed_and_go_before_a_storage_like_zfs_reverts(room
     assert "Reverting first deletes these restore points: lesson-2, my-save-point." in page.content.decode()
     room.post(f"machines/{room.vm.pk}/unassign/", way=Way.REVERT, shown=page.context["shown"])
     room.prepare()
-    assert (list(room.lab.pve.guest(102).snapshots), room.holder()) == (["baseline"], "chen")
+    assert (list(room.lab.pve.guest(102).snapshots), room.assignee()) == (["baseline"], "chen")
     assert list(Snapshot.objects.filter(vm=room.vm).values_list("name", flat=True)) == ["baseline"]
     done = Operation.objects.order_by("requested_at").exclude(action="snapshot")
     assert list(done.values_list("action", "snapshot")) == [
@@ -221,9 +221,9 @@ def test_they_go_too_when_the_machine_is_not_reverted(room: Room, way: str):
     with_restore_points(room)
     end = f"machines/{room.vm.pk}/unassign/"
     room.post(end, way=way, shown=room.shown(end))
-    assert room.holder() is None
+    assert room.assignee() is None
     room.prepare()
-    assert (list(room.lab.pve.guest(102).snapshots), room.holder()) == (["baseline"], "chen")
+    assert (list(room.lab.pve.guest(102).snapshots), room.assignee()) == (["baseline"], "chen")
 
 
 def test_restore_points_that_were_not_shown_are_not_deleted(room: Room):
@@ -231,7 +231,7 @@ def test_restore_points_that_were_not_shown_are_not_deleted(room: Room):
     shown = room.shown(end)
     with_restore_points(room)
     assert "something changed" in said(room.post(end, way=Way.REVERT, shown=shown))
-    assert room.holder() == "ana"
+    assert room.assignee() == "ana"
 
 
 def test_those_that_only_the_cluster_knows_stop_it_and_are_shown_then(room: Room):
@@ -239,7 +239,7 @@ def test_those_that_only_the_cluster_knows_stop_it_and_are_shown_then(room: Room
     Snapshot.objects.exclude(name="baseline").delete()
     unassigned(room, Way.REVERT)
     room.prepare()
-    assert (Preparation.objects.get().state, room.holder()) == (State.FAILED, None)
+    assert (Preparation.objects.get().state, room.assignee()) == (State.FAILED, None)
     assert "lesson-2" in room.client.get(f"/classes/{room.made.pk}/machines/{room.vm.pk}/unassign/").content.decode()
 
 
@@ -249,7 +249,7 @@ def test_what_a_teacher_saved_before_the_student_came_stays(room: Room):
     LabClass.objects.update(baseline="exam")
     unassigned(room, Way.REVERT)
     room.prepare()
-    assert (list(room.lab.pve.guest(102).snapshots), room.holder()) == (["baseline", "exam"], "chen")
+    assert (list(room.lab.pve.guest(102).snapshots), room.assignee()) == (["baseline", "exam"], "chen")
 
 
 def test_a_baseline_saved_while_the_student_had_the_machine_is_told(room: Room):
@@ -268,7 +268,7 @@ def test_without_a_baseline_the_page_says_what_the_next_one_sees_and_recommends(
     ways = [value for value, _label in page.context["form"].fields["way"].choices]
     assert (ways, page.context["form"].fields["way"].initial) == ([Way.SHUT_DOWN, Way.AS_IT_IS], Way.SHUT_DOWN)
     assert bare.post(f"machines/{bare.vm.pk}/unassign/", way=Way.REVERT).status_code == 400
-    assert bare.holder() == "ana"
+    assert bare.assignee() == "ana"
 
 
 def test_with_one_the_page_proposes_to_revert_or_what_the_class_has_set(room: Room):
@@ -297,7 +297,7 @@ def failed(room: Room) -> Preparation:
 
 
 def test_a_revert_that_fails_gives_the_machine_to_nobody_and_tells_the_teacher(room: Room):
-    assert (failed(room).state, room.holder(), room.lab.pve.count("POST", "/rollback$")) == (State.FAILED, None, 0)
+    assert (failed(room).state, room.assignee(), room.lab.pve.count("POST", "/rollback$")) == (State.FAILED, None, 0)
     page = room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
     assert "not ready:" in page
     assert "no snapshot “baseline”" in page
@@ -310,15 +310,15 @@ def test_a_revert_that_fails_gives_the_machine_to_nobody_and_tells_the_teacher(r
 def test_the_teacher_tries_again_or_gives_it_as_it_is(room: Room):
     failed(room)
     room.post(f"machines/{room.vm.pk}/unassign/", way=Way.SHUT_DOWN)
-    assert room.holder() is None
+    assert room.assignee() is None
     room.prepare()
-    assert (room.holder(), room.lab.pve.guest(102).status) == ("chen", "stopped")
+    assert (room.assignee(), room.lab.pve.guest(102).status) == ("chen", "stopped")
 
 
 def test_as_it_is_after_a_failure_is_at_once(room: Room):
     failed(room)
     unassigned(room, Way.AS_IT_IS)
-    assert room.holder() == "chen"
+    assert room.assignee() == "chen"
 
 
 def test_a_step_that_fails_on_the_cluster_is_not_repeated(room: Room, monkeypatch: pytest.MonkeyPatch):
@@ -332,7 +332,7 @@ def test_a_step_that_fails_on_the_cluster_is_not_repeated(room: Room, monkeypatc
     room.prepare()
     assert (Preparation.objects.get().state, room.lab.pve.count("POST", "/rollback$")) == (State.FAILED, 1)
     assert "not most recent" in Preparation.objects.get().outcome
-    assert room.holder() is None
+    assert room.assignee() is None
 
 
 def test_a_cluster_that_does_not_answer_is_waited_for_and_then_told(room: Room):
@@ -362,7 +362,7 @@ def test_a_worker_that_dies_between_two_steps_is_taken_over_from_and_nothing_is_
     assert not Operation.objects.filter(action="delete-snapshot").exists()  # somebody holds it
     Preparation.objects.update(leased_until=ago(seconds=1))
     room.prepare()
-    assert room.holder() == "chen"
+    assert room.assignee() == "chen"
     assert not dead.advance(outcome="too late")
     assert (room.lab.pve.count("DELETE", "/snapshot/"), room.lab.pve.count("POST", "/rollback$")) == (2, 1)
 
@@ -375,7 +375,7 @@ def test_by_hand_it_is_refused_with_a_reason_until_it_is_ready(room: Room):
     assert "(not ready)" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
     room.prepare()
     room.post("machines/assign/", **hand)
-    assert room.holder() == "chen"
+    assert room.assignee() == "chen"
 
 
 def test_everybody_gets_one_and_pools_pass_over_what_is_not_ready(room: Room, ben: User):
@@ -385,7 +385,7 @@ def test_everybody_gets_one_and_pools_pass_over_what_is_not_ready(room: Room, be
     source = bulk_assignment.Pattern("net-{n:02}", "ben", start=2)
     assert [row.reason.value for row in bulk_assignment.plan(source, end_first=True).rows] == ["not-ready"]
     room.prepare()
-    assert room.holder() == "chen"
+    assert room.assignee() == "chen"
 
 
 def test_a_person_whose_machine_is_not_ready_is_not_deleted(room: Room):
@@ -410,7 +410,7 @@ def test_the_end_of_the_last_day_closes_access_and_keeps_the_machine(room: Room)
     assert lifecycle.close_past_classes() == 0
     room.prepare()
     held = Assignment.objects.get()
-    assert (room.holder(), held.released_at, held.kept_until - held.ended_at > timedelta(days=13)) == (
+    assert (room.assignee(), held.released_at, held.kept_until - held.ended_at > timedelta(days=13)) == (
         None, None, True,
     )  # fmt: skip
     assert SECRET in room.lab.pve.guest(102).files
@@ -422,13 +422,13 @@ def test_after_the_days_it_is_still_kept_and_somebody_has_to_decide(room: Room):
     last_day_is_over(room)
     Assignment.objects.update(kept_until=ago(days=1))
     room.prepare()
-    assert (room.holder(), Operation.objects.exclude(action="snapshot").count()) == (None, 0)
+    assert (room.assignee(), Operation.objects.exclude(action="snapshot").count()) == (None, 0)
     assert "needs your decision" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
     room.post(f"machines/{room.vm.pk}/keep/")
     assert not release.undecided(room.made).exists()
     room.post(f"machines/{room.vm.pk}/unassign/", way=Way.REVERT)
     room.prepare()
-    assert (Assignment.objects.get().released_at is None, room.holder()) == (
+    assert (Assignment.objects.get().released_at is None, room.assignee()) == (
         False,
         None,
     )  # nobody, as the class is over
@@ -446,7 +446,7 @@ def test_who_reopens_a_class_reads_what_became_of_its_last_day(room: Room):
 def test_a_class_that_is_reopened_gives_back_what_was_kept(room: Room):
     last_day_is_over(room)
     room.post("reopen/")
-    assert room.holder() == "ana"
+    assert room.assignee() == "ana"
     assert not Preparation.objects.exists()
     room.made.refresh_from_db()
     assert (room.made.ended_at, room.made.ends_on, room.made.is_over) == (None, None, False)
@@ -456,7 +456,7 @@ def test_a_table_gives_a_kept_machine_back_as_it_is(room: Room):
     preparation.keep(Assignment.objects.live())
     page = room.post("machines/table/", text="ana,net-02")
     room.post("machines/table/", shown=page.context["shown"])
-    assert (room.holder(), Preparation.objects.count()) == ("ana", 0)
+    assert (room.assignee(), Preparation.objects.count()) == ("ana", 0)
 
 
 def test_a_sync_frees_nothing(room: Room):
@@ -490,4 +490,4 @@ def test_a_number_that_another_machine_has_now_is_left_alone(room: Room):
     room.lab.pve.clear_requests()
     room.prepare()
     assert (Preparation.objects.get().state, room.lab.pve.count("POST", "/rollback$")) == (State.FAILED, 0)
-    assert (room.holder(), room.lab.pve.count("GET", "/snapshot$")) == (None, 0)
+    assert (room.assignee(), room.lab.pve.count("GET", "/snapshot$")) == (None, 0)

@@ -4,18 +4,18 @@ import pytest
 
 from tests.labs import building_a, building_b, clock, impatient, sim
 from tests.own_database import migrated_template, own_database
-from tests.vms.machine_groups import networks, steward, tess
+from tests.vms.machine_groups import manager, networks, tess
 
 __all__ = [
     "building_a",
     "building_b",
     "clock",
     "impatient",
+    "manager",
     "migrated_template",
     "networks",
     "own_database",
     "sim",
-    "steward",
     "tess",
 ]
 

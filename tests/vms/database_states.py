@@ -185,7 +185,7 @@ def exhausted_pool() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Fault:
     """An error state: how to get into it, and what a query raises there, by class and by the driver's code."""
 
     enter: Callable[[], AbstractContextManager[None]]
@@ -194,32 +194,32 @@ class Trouble:
 
 
 EVERYWHERE = [
-    Trouble(
+    Fault(
         missing_column,
         ProgrammingError if ON_POSTGRES else OperationalError,
         "42703" if ON_POSTGRES else "SQLITE_ERROR",
     ),
-    Trouble(
+    Fault(
         missing_marker_table,
         ProgrammingError if ON_POSTGRES else OperationalError,
         "42P01" if ON_POSTGRES else "SQLITE_ERROR",
     ),
-    Trouble(transaction_that_has_to_roll_back, transaction.TransactionManagementError, "NoneType"),
+    Fault(transaction_that_has_to_roll_back, transaction.TransactionManagementError, "NoneType"),
 ]
 ON_SQLITE_ALONE = [
-    Trouble(locked_while_opening, OperationalError, "SQLITE_BUSY"),
-    Trouble(locked_while_reading, OperationalError, "SQLITE_BUSY"),
-    Trouble(corrupt_file, DatabaseError, "SQLITE_NOTADB"),
+    Fault(locked_while_opening, OperationalError, "SQLITE_BUSY"),
+    Fault(locked_while_reading, OperationalError, "SQLITE_BUSY"),
+    Fault(corrupt_file, DatabaseError, "SQLITE_NOTADB"),
 ]
 ON_POSTGRES_ALONE = [
-    Trouble(lock_timeout, OperationalError, "55P03"),
-    Trouble(statement_timeout, OperationalError, "57014"),
-    Trouble(deadlock, OperationalError, "40P01"),
-    Trouble(failed_transaction, InternalError, "25P02"),
-    Trouble(exhausted_pool, OperationalError, "PoolTimeout"),
+    Fault(lock_timeout, OperationalError, "55P03"),
+    Fault(statement_timeout, OperationalError, "57014"),
+    Fault(deadlock, OperationalError, "40P01"),
+    Fault(failed_transaction, InternalError, "25P02"),
+    Fault(exhausted_pool, OperationalError, "PoolTimeout"),
 ]
 TROUBLES = [
-    *[pytest.param(trouble, id=trouble.enter.__name__) for trouble in EVERYWHERE],
-    *[pytest.param(trouble, id=trouble.enter.__name__, marks=sqlite_only) for trouble in ON_SQLITE_ALONE],
-    *[pytest.param(trouble, id=trouble.enter.__name__, marks=postgres_only) for trouble in ON_POSTGRES_ALONE],
+    *[pytest.param(fault, id=fault.enter.__name__) for fault in EVERYWHERE],
+    *[pytest.param(fault, id=fault.enter.__name__, marks=sqlite_only) for fault in ON_SQLITE_ALONE],
+    *[pytest.param(fault, id=fault.enter.__name__, marks=postgres_only) for fault in ON_POSTGRES_ALONE],
 ]

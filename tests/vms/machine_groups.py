@@ -1,4 +1,4 @@
-"""A set of machines with a steward, for the tests of its pages."""
+"""A machine group with a manager, for the tests of its pages."""
 
 import pytest
 from django.test import Client
@@ -9,23 +9,23 @@ from vms.models import MachineSet, VirtualMachine
 
 
 @pytest.fixture
-def steward() -> User:
+def manager() -> User:
     """A teacher, who is not staff."""
     return User.objects.create_user("tess", first_name="Tess")
 
 
 @pytest.fixture
-def networks(building_a: Lab, steward: User) -> MachineSet:
+def networks(building_a: Lab, manager: User) -> MachineSet:
     """All of building A: 101, 103 and 104, which are stopped, and 102, which runs."""
     made = MachineSet.objects.create(name="Networks")
     made.machines.set(VirtualMachine.objects.all())
-    made.stewards.add(steward)
+    made.stewards.add(manager)
     return made
 
 
 @pytest.fixture
-def tess(client: Client, steward: User) -> Client:
-    client.force_login(steward)
+def tess(client: Client, manager: User) -> Client:
+    client.force_login(manager)
     return client
 
 

@@ -32,7 +32,7 @@ def lena(client: Client, lab_admin: User) -> Client:
 
 
 def many(lab: Lab, numbers: range) -> None:
-    """Machines, each with a pool, a holder, an operation, a set with a steward, a notice and a line of the trail."""
+    """Machines, each with a pool, a assignee, an operation, a set with a manager, a notice and a line of the trail."""
     for n in numbers:
         person = User.objects.create(username=f"person-{n}")
         machine = VirtualMachine.objects.create(

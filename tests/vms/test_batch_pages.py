@@ -21,10 +21,10 @@ State = Operation.State
 
 
 @pytest.fixture
-def batch(networks: MachineSet, steward: User) -> Batch:
+def batch(networks: MachineSet, manager: User) -> Batch:
     """Start all: 101, 103 and 104 wait, and 102 runs already."""
     machines = networks.machines.select_related("cluster__health").order_by("vmid")
-    return operations.request_many(machines, "start", by=steward, machine_set=networks)
+    return operations.request_many(machines, "start", by=manager, machine_set=networks)
 
 
 def url(batch: Batch, name: str = "vms-batch") -> str:
@@ -116,13 +116,13 @@ def test_without_a_script_the_page_loads_itself_until_all_is_finished(tess: Clie
 
 
 def test_a_hundred_machines_cost_as_many_queries_as_four(
-    tess: Client, batch: Batch, networks: MachineSet, building_a: Lab, steward: User
+    tess: Client, batch: Batch, networks: MachineSet, building_a: Lab, manager: User
 ):
     with queries() as few:
         tess.get(url(batch))
     many(building_a, networks, 96)
     machines = networks.machines.select_related("cluster__health")
-    large = operations.request_many(machines, "start", by=steward, machine_set=networks)
+    large = operations.request_many(machines, "start", by=manager, machine_set=networks)
     with queries() as lots:
         assert "0 of 100 done" in text(tess.get(url(large)))
     assert len(lots) == len(few) <= 8
@@ -189,11 +189,11 @@ def test_what_was_taken_back_is_asked_for_again(tess: Client, batch: Batch):
 
 
 def test_what_loses_work_is_asked_first_also_the_second_time(
-    tess: Client, networks: MachineSet, building_a: Lab, steward: User
+    tess: Client, networks: MachineSet, building_a: Lab, manager: User
 ):
     Snapshot.objects.create(vm=building_a.machine(101), name="base")
     machines = networks.machines.filter(vmid=101).select_related("cluster__health")
-    batch = operations.request_many(machines, "rollback", by=steward, machine_set=networks, snapshot="base")
+    batch = operations.request_many(machines, "rollback", by=manager, machine_set=networks, snapshot="base")
     end(101, State.FAILED)
     assert "are lost for good" in text(tess.post(url(batch, "vms-batch-retry")))
     assert not Operation.objects.open().exists()

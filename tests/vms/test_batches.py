@@ -30,24 +30,24 @@ def told(batch: Batch) -> list[str]:
     return [item.operation.state if item.operation else item.refusal for item in items]
 
 
-def test_each_machine_gets_an_operation_or_a_reason(networks: MachineSet, steward: User):
-    batch = ask(networks, steward)
+def test_each_machine_gets_an_operation_or_a_reason(networks: MachineSet, manager: User):
+    batch = ask(networks, manager)
     assert told(batch) == ["requested", "The machine is running, not stopped.", "requested", "requested"]
     assert set(Operation.objects.values_list("requested_by_name", "action")) == {("tess", "start")}
 
 
 def test_asking_sends_nothing_and_a_worker_sends_all_that_may_be_under_way(
-    networks: MachineSet, building_a: Lab, steward: User
+    networks: MachineSet, building_a: Lab, manager: User
 ):
-    ask(networks, steward)
+    ask(networks, manager)
     assert building_a.pve.count() == 0
     run_operations()
     assert building_a.commands("/status/start$") == 3
 
 
-def test_they_wait_for_the_limit_of_their_node(networks: MachineSet, building_a: Lab, steward: User):
+def test_they_wait_for_the_limit_of_their_node(networks: MachineSet, building_a: Lab, manager: User):
     many(building_a, networks, 10)
-    ask(networks, steward)
+    ask(networks, manager)
     ClusterSync.objects.update(node_limit=4)
     operations.admit("building-a")
     admitted = Operation.objects.exclude(admitted_at=None)
@@ -64,61 +64,61 @@ def cost(group: MachineSet, by: User) -> int:
     return len([one for one in seen if "INSERT" not in one["sql"]])
 
 
-def test_a_hundred_machines_cost_as_many_queries_as_four(networks: MachineSet, building_a: Lab, steward: User):
-    few = cost(networks, steward)
+def test_a_hundred_machines_cost_as_many_queries_as_four(networks: MachineSet, building_a: Lab, manager: User):
+    few = cost(networks, manager)
     many(building_a, networks, 96)
-    assert cost(networks, steward) == few <= 12
+    assert cost(networks, manager) == few <= 12
 
 
 def test_what_is_done_already_counts_with_the_operation_that_does_it(
-    networks: MachineSet, building_a: Lab, steward: User, ben: User
+    networks: MachineSet, building_a: Lab, manager: User, ben: User
 ):
     first = operations.request(building_a.assign(101, ben), "start", by=ben)[0]
-    batch = ask(networks, steward)
+    batch = ask(networks, manager)
     assert batch.items.get(machine=first.vm).operation == first
     assert Operation.objects.count() == 3
 
 
 def test_who_was_faster_has_the_machine(
-    networks: MachineSet, building_a: Lab, steward: User, monkeypatch: pytest.MonkeyPatch
+    networks: MachineSet, building_a: Lab, manager: User, monkeypatch: pytest.MonkeyPatch
 ):
     create = Operation.objects.bulk_create
 
     def late(rows: Any, **options: Any) -> Any:
-        operations.request(building_a.machine(101), "snapshot", by=steward, snapshot="mine")
+        operations.request(building_a.machine(101), "snapshot", by=manager, snapshot="mine")
         return create(rows, **options)
 
     monkeypatch.setattr(Operation.objects, "bulk_create", late)
-    told_of = told(ask(networks, steward))
+    told_of = told(ask(networks, manager))
     assert (told_of[0], told_of[2:]) == ("The machine has just changed. Check it and try again.", ["requested"] * 2)
 
 
-def test_a_batch_does_not_use_up_what_a_person_may_ask_for(networks: MachineSet, building_a: Lab, steward: User):
+def test_a_batch_does_not_use_up_what_a_person_may_ask_for(networks: MachineSet, building_a: Lab, manager: User):
     many(building_a, networks, 40)
-    ask(networks, steward)
+    ask(networks, manager)
     Operation.objects.filter(vmid=101).delete()
-    assert operations.request(building_a.machine(101), "start", by=steward)[1]
+    assert operations.request(building_a.machine(101), "start", by=manager)[1]
 
 
-def test_batches_have_a_limit_of_their_own(networks: MachineSet, steward: User, lab_admin: User):
+def test_batches_have_a_limit_of_their_own(networks: MachineSet, manager: User, lab_admin: User):
     for _ in range(MAX_PER_MINUTE):
-        ask(networks, steward)
+        ask(networks, manager)
     with pytest.raises(operations.Refused, match="too much within a minute"):
-        ask(networks, steward)
+        ask(networks, manager)
     assert Batch.objects.count() == MAX_PER_MINUTE
     Batch.objects.update(requested_by=lab_admin)
     assert ask(networks, lab_admin)
 
 
 @pytest.mark.parametrize(("action", "words"), [("reboot", "several machines"), ("delete-snapshot", "several machines")])
-def test_what_is_not_for_many_is_refused(networks: MachineSet, steward: User, action: str, words: str):
+def test_what_is_not_for_many_is_refused(networks: MachineSet, manager: User, action: str, words: str):
     with pytest.raises(operations.Refused, match=words):
-        ask(networks, steward, action, snapshot="base")
+        ask(networks, manager, action, snapshot="base")
 
 
-def test_no_machine_is_no_batch(networks: MachineSet, steward: User):
+def test_no_machine_is_no_batch(networks: MachineSet, manager: User):
     with pytest.raises(operations.Refused, match="No machine is selected"):
-        operations.request_many([], "start", by=steward)
+        operations.request_many([], "start", by=manager)
 
 
 # Who may
@@ -132,9 +132,9 @@ def test_a_machine_that_is_not_his_is_refused(networks: MachineSet, ben: User):
 
 
 def test_who_is_no_steward_any_more_when_it_is_sent_starts_nothing(
-    networks: MachineSet, building_a: Lab, steward: User
+    networks: MachineSet, building_a: Lab, manager: User
 ):
-    batch = ask(networks, steward)
+    batch = ask(networks, manager)
     operations.admit("building-a")
     networks.stewards.clear()
     run_operations()
@@ -144,44 +144,44 @@ def test_who_is_no_steward_any_more_when_it_is_sent_starts_nothing(
 # Snapshots
 
 
-def test_machines_without_the_snapshot_are_refused_one_by_one(networks: MachineSet, building_a: Lab, steward: User):
+def test_machines_without_the_snapshot_are_refused_one_by_one(networks: MachineSet, building_a: Lab, manager: User):
     Snapshot.objects.create(vm=building_a.machine(101), name="baseline")
     no = "It has no snapshot “baseline”."
-    assert told(ask(networks, steward, "rollback", snapshot="baseline")) == ["requested", no, no, no]
+    assert told(ask(networks, manager, "rollback", snapshot="baseline")) == ["requested", no, no, no]
 
 
 def test_a_name_that_a_machine_has_already_is_refused_for_it_alone(
-    networks: MachineSet, building_a: Lab, steward: User
+    networks: MachineSet, building_a: Lab, manager: User
 ):
     Snapshot.objects.create(vm=building_a.machine(101), name="before")
-    assert told(ask(networks, steward, "snapshot", snapshot="before", description="Exam"))[1:] == ["requested"] * 3
+    assert told(ask(networks, manager, "snapshot", snapshot="before", description="Exam"))[1:] == ["requested"] * 3
     assert set(Operation.objects.values_list("snapshot", "description")) == {("before", "Exam")}
 
 
 # Taking back
 
 
-def test_what_waits_is_taken_back_and_what_was_let_through_is_not(networks: MachineSet, steward: User):
-    batch = ask(networks, steward)
+def test_what_waits_is_taken_back_and_what_was_let_through_is_not(networks: MachineSet, manager: User):
+    batch = ask(networks, manager)
     Operation.objects.filter(vmid=101).update(admitted_at=timezone.now())
-    assert batch.cancel_waiting(by=steward) == 2
+    assert batch.cancel_waiting(by=manager) == 2
     assert told(batch)[0] == "requested"
     assert told(batch)[2:] == ["cancelled"] * 2
 
 
 def test_what_somebody_else_had_asked_for_is_not_taken_back(
-    networks: MachineSet, building_a: Lab, steward: User, ben: User
+    networks: MachineSet, building_a: Lab, manager: User, ben: User
 ):
     operations.request(building_a.assign(101, ben), "start", by=ben)
-    batch = ask(networks, steward)
-    batch.cancel_waiting(by=steward)
+    batch = ask(networks, manager)
+    batch.cancel_waiting(by=manager)
     assert Operation.objects.open().get().requested_by == ben
 
 
 # The rules
 
 
-@pytest.mark.parametrize("who", ["steward", "ana", "ben", "lab_admin", "auditor"])
+@pytest.mark.parametrize("who", ["manager", "ana", "ben", "lab_admin", "auditor"])
 @pytest.mark.parametrize("restricted", [False, True])
 def test_many_are_judged_as_each_would_be(
     networks: MachineSet, building_a: Lab, ana: User, request: pytest.FixtureRequest, who: str, *, restricted: bool

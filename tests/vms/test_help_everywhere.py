@@ -48,14 +48,14 @@ def number(client: Client, path: str) -> str:
 def test_the_number_is_on_every_page_of_who_looks_after_it(
     monday: MachineSet, building_a: Lab, ana: User, ben: User, path: str
 ) -> None:
-    steward = logged_in(ben)
-    assert number(steward, path) == ""
+    manager = logged_in(ben)
+    assert number(manager, path) == ""
     ask(building_a, 101, ana)
-    assert number(steward, path) == "1"
+    assert number(manager, path) == "1"
     ask(building_a, 102, User.objects.create_user("chen"))
-    assert number(steward, path) == "2"
+    assert number(manager, path) == "2"
     HelpRequest.objects.filter(assignment__user=ana).close(by=ben)
-    assert number(steward, path) == "1"
+    assert number(manager, path) == "1"
     assert number(logged_in(ana), path) == ""
 
 
@@ -99,19 +99,19 @@ def test_it_is_in_the_query_that_asks_for_classes(monday: MachineSet, building_a
 def test_the_page_says_who_and_where_and_done_ends_it(
     monday: MachineSet, building_a: Lab, ana: User, ben: User
 ) -> None:
-    asked, steward = ask(building_a, 101, ana, "No <b>network"), logged_in(ben)
-    text = steward.get("/sets/help/").content.decode()
+    asked, manager = ask(building_a, 101, ana, "No <b>network"), logged_in(ben)
+    text = manager.get("/sets/help/").content.decode()
     assert all(words in text for words in ("ana", "net-01", "Monday", "No &lt;b&gt;network", f"/sets/{monday.pk}/"))
     assert "No help requests." in logged_in(ana).get("/sets/help/").content.decode()
-    steward.post(f"/sets/{monday.pk}/help/{asked.pk}/done/")
-    assert "No help requests." in steward.get("/sets/help/").content.decode()
+    manager.post(f"/sets/{monday.pk}/help/{asked.pk}/done/")
+    assert "No help requests." in manager.get("/sets/help/").content.decode()
 
 
 def test_an_open_page_hears_of_it(monday: MachineSet, building_a: Lab, ana: User, ben: User) -> None:
-    steward: Any = logged_in(ben)
-    assert steward.get("/sets/help/badge/?seen=0").status_code == 204
+    manager: Any = logged_in(ben)
+    assert manager.get("/sets/help/badge/?seen=0").status_code == 204
     ask(building_a, 101, ana)
-    assert "seen=1" in steward.get("/sets/help/badge/?seen=0").content.decode()
+    assert "seen=1" in manager.get("/sets/help/badge/?seen=0").content.decode()
     assert "0" in logged_in(ana).get("/sets/help/badge/").content.decode()
     assert Client().get("/sets/help/badge/?seen=0").status_code == 286
 

@@ -1,4 +1,4 @@
-"""Sets of machines: who sees and operates them as a steward, and what stays in them."""
+"""Sets of machines: who sees and operates them as a manager, and what stays in them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ LIST = "/admin/vms/machineset/"
 
 @pytest.fixture
 def networks(building_a: Lab, ana: User) -> MachineSet:
-    """101 and 102, with ana as steward."""
+    """101 and 102, with ana as manager."""
     made = MachineSet.objects.create(name="Networks")
     made.machines.set([building_a.machine(101), building_a.machine(102)])
     made.stewards.add(ana)
@@ -118,10 +118,10 @@ def test_a_name_that_exists_is_told_in_the_form(lena: Client, networks: MachineS
     assert b"in other capitals" in lena.post(f"{LIST}add/", {"name": "networks"}).content
 
 
-def databases(lab: Lab, steward: User) -> dict[str, Any]:
-    """A set for the form, and the tick for its steward."""
-    steward.groups.add(Group.objects.get(name="Teacher"))
-    chosen = {"stewards": [steward.pk], "confirmed": [steward.pk]}
+def databases(lab: Lab, manager: User) -> dict[str, Any]:
+    """A set for the form, and the tick for its manager."""
+    manager.groups.add(Group.objects.get(name="Teacher"))
+    chosen = {"stewards": [manager.pk], "confirmed": [manager.pk]}
     return {"name": "Databases", "machines": [lab.machine(103).pk], **chosen}
 
 

@@ -75,21 +75,21 @@ def test_an_auditor_who_looks_after_the_set_starts_its_machines(client: Client, 
 
 
 def test_only_of_an_auditor_it_is_asked_which_machines_he_may_operate(
-    networks: MachineSet, steward: User, lab_admin: User, auditor: User
+    networks: MachineSet, manager: User, lab_admin: User, auditor: User
 ):
     machines = list(networks.machines.all())
     lab_admin.has_perm("vms.operate_virtualmachine")
-    for person, found, asked in (steward, len(machines), 0), (lab_admin, len(machines), 0), (auditor, 0, 1):
+    for person, found, asked in (manager, len(machines), 0), (lab_admin, len(machines), 0), (auditor, 0, 1):
         with queries() as seen:
             assert len(lookups.operable_among(person, machines)) == found
         assert sum("vms_virtualmachine" in one["sql"] for one in seen) == asked
 
 
 def test_stewards_who_would_not_be_chosen_today_are_listed_while_they_can_log_in(
-    networks: MachineSet, steward: User, ana: User
+    networks: MachineSet, manager: User, ana: User
 ):
-    steward.groups.add(Group.objects.get(name="Teacher"))
-    networks.stewards.set([steward, ana])
+    manager.groups.add(Group.objects.get(name="Teacher"))
+    networks.stewards.set([manager, ana])
     assert [(row.user, row.machineset) for row in lookups.unfit_managers()] == [(ana, networks)]
     User.objects.filter(pk=ana.pk).update(is_active=False)
     assert not lookups.unfit_managers().exists()
@@ -127,9 +127,9 @@ def test_a_forged_form_is_no_accident(tess: Client, networks: MachineSet):
     assert asked() == [101, 102, 103, 104]
 
 
-def test_it_takes_the_token_of_the_form(networks: MachineSet, steward: User):
+def test_it_takes_the_token_of_the_form(networks: MachineSet, manager: User):
     client = Client(enforce_csrf_checks=True)
-    client.force_login(steward)
+    client.force_login(manager)
     assert ask(client, networks, "start", whose="all").status_code == 403
     assert asked() == []
 

@@ -494,11 +494,11 @@ def cost(client: Client, **query: Any) -> int:
     return len(seen)
 
 
-def add_machines(row: Cluster, numbers: range, holder: User) -> None:
+def add_machines(row: Cluster, numbers: range, assignee: User) -> None:
     machines = [VirtualMachine(cluster=row, vmid=n, name=f"m-{n}", node="pve1", status="running") for n in numbers]
     VirtualMachine.objects.bulk_create(machines)
     held = VirtualMachine.objects.filter(cluster=row, vmid__in=numbers)
-    Assignment.objects.bulk_create([Assignment(vm=machine, user=holder) for machine in held])
+    Assignment.objects.bulk_create([Assignment(vm=machine, user=assignee) for machine in held])
 
 
 @pytest.mark.parametrize("who", ["ana", "admin"])

@@ -82,10 +82,10 @@ def test_a_steward_sees_the_page(client: Client, hers: VirtualMachine, ben: User
     assert "net-02" in text(client, hers)
 
 
-def in_set(machine: VirtualMachine, steward: User) -> None:
+def in_set(machine: VirtualMachine, manager: User) -> None:
     group = MachineSet.objects.create(name="net")
     group.machines.add(machine)
-    group.stewards.add(steward)
+    group.stewards.add(manager)
 
 
 def test_an_auditor_sees_the_page_and_no_button(client: Client, hers: VirtualMachine, auditor: User):
@@ -353,7 +353,7 @@ def why(client: Client, machine: VirtualMachine, **query: str) -> str:
     return " ".join(answer.content.decode().split())
 
 
-@pytest.mark.parametrize("who", ["ana", "steward"])
+@pytest.mark.parametrize("who", ["ana", "manager"])
 def test_the_rules_are_shown_to_staff_alone(client: Client, hers: VirtualMachine, who: str, ana: User, ben: User):
     in_set(hers, ben)
     client.force_login(ana if who == "ana" else ben)

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from clusters.fields import SecretUnreadable
 from clusters.models import Adoption, Cluster, DeletedCluster
-from tests.vms.database_states import FALLBACKS, TROUBLES, Trouble
+from tests.vms.database_states import FALLBACKS, TROUBLES, Fault
 from vms import registry
 from vms.registry import Reason, Source
 
@@ -139,9 +139,9 @@ def test_rows_that_are_all_deleted_mean_no_cluster(sealed_file):
     assert (registry.state().source, ids()) == (Source.DATABASE, [])
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-def test_an_error_of_a_database_that_is_there_is_raised(sealed_file, trouble: Trouble):
-    with trouble.enter(), pytest.raises(trouble.error):
+@pytest.mark.parametrize("fault", TROUBLES)
+def test_an_error_of_a_database_that_is_there_is_raised(sealed_file, fault: Fault):
+    with fault.enter(), pytest.raises(fault.error):
         registry.state()
 
 

@@ -16,7 +16,7 @@ from django.db import OperationalError, connection, transaction
 from clusters.models import Adoption, Cluster
 from tests.own_database import default_connection, postgres_only, second_connection, sqlite_only
 from tests.vms import database_states
-from tests.vms.database_states import FALLBACKS, NOWHERE, TROUBLES, Trouble, execute
+from tests.vms.database_states import FALLBACKS, NOWHERE, TROUBLES, Fault, execute
 from vms import database_connectivity, registry
 from vms.registry import Reason, Source
 
@@ -161,23 +161,23 @@ def test_a_missing_table_leaves_the_transaction_around_the_question_usable(tempt
 # Every other error of the database is raised, whatever the file has to offer.
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-def test_an_error_of_a_database_that_is_there_is_raised(tempting_file, trouble: Trouble):
+@pytest.mark.parametrize("fault", TROUBLES)
+def test_an_error_of_a_database_that_is_there_is_raised(tempting_file, fault: Fault):
     save("here")
-    with trouble.enter():
-        with pytest.raises(trouble.error) as seen:
+    with fault.enter():
+        with pytest.raises(fault.error) as seen:
             database_states.read()
-        assert database_states.code_of(seen.value) == trouble.code
-        with pytest.raises(trouble.error) as raised:
+        assert database_states.code_of(seen.value) == fault.code
+        with pytest.raises(fault.error) as raised:
             registry.state()
-        assert database_states.code_of(raised.value) == trouble.code
+        assert database_states.code_of(raised.value) == fault.code
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-def test_who_takes_that_error_for_an_outage_gets_the_file(tempting_file, monkeypatch, trouble: Trouble):
+@pytest.mark.parametrize("fault", TROUBLES)
+def test_who_takes_that_error_for_an_outage_gets_the_file(tempting_file, monkeypatch, fault: Fault):
     save("here")
     monkeypatch.setattr(database_connectivity, "can_open", lambda: False)
-    with trouble.enter():
+    with fault.enter():
         assert registry.state().source is Source.FILE
 
 

@@ -24,7 +24,7 @@ def machine(building_a: Lab, ana: User) -> VirtualMachine:
 
 @pytest.fixture
 def looked_after(machine: VirtualMachine, ana: User) -> MachineSet:
-    """Ana is steward of her machine, too."""
+    """Ana is manager of her machine, too."""
     group = MachineSet.objects.create(name="net")
     group.machines.add(machine)
     group.stewards.add(ana)

@@ -23,7 +23,7 @@ def hers(building_a: Lab, ana: User) -> VirtualMachine:
 
 
 @pytest.fixture
-def steward(hers: VirtualMachine, ben: User) -> User:
+def manager(hers: VirtualMachine, ben: User) -> User:
     group = MachineSet.objects.create(name="net")
     group.machines.add(hers)
     group.stewards.add(ben)
@@ -224,7 +224,7 @@ def test_a_student_saves_no_other_snapshot(as_ana: Client, hers: VirtualMachine,
     assert (answer.status_code, asked()) == (404, [])
 
 
-@pytest.mark.parametrize("who", ["steward", "lab_admin", "admin"])
+@pytest.mark.parametrize("who", ["manager", "lab_admin", "admin"])
 def test_who_keeps_the_machine_saves_and_deletes_any(
     client: Client, hers: VirtualMachine, request: pytest.FixtureRequest, who: str
 ):
@@ -241,9 +241,9 @@ def test_who_keeps_the_machine_saves_and_deletes_any(
     ("name", "words"),
     [("", "required"), ("1a", "beginning with a letter"), ("current", "reserved"), ("base", "already exists")],
 )
-def test_a_name_that_cannot_be_is_explained(client: Client, hers: VirtualMachine, steward: User, name: str, words: str):
+def test_a_name_that_cannot_be_is_explained(client: Client, hers: VirtualMachine, manager: User, name: str, words: str):
     save(hers, "base")
-    client.force_login(steward)
+    client.force_login(manager)
     answer = client.post(url(hers, "snapshot"), {"name": name})
     assert (answer.status_code, words in answer.content.decode(), asked()) == (400, True, [])
 
