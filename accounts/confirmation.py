@@ -32,7 +32,7 @@ class ConfirmedPeopleForm(forms.ModelForm[Any]):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy(
-            "People you add get control over other people's machines. When you save, confirm them here."
+            "The people you add get control over other people's machines. When you save, confirm them here."
         ),
     )
 
@@ -64,6 +64,6 @@ class ConfirmedPeopleForm(forms.ModelForm[Any]):
 def may_not_teach(people: list[User]) -> str:
     """Why these get no control over others' machines."""
     return _(
-        "%(people)s: this account may not make classes, so it gets no control over other people's machines. An "
-        "administrator can put it into the group Teacher."
+        "%(people)s can't control other people's machines: the account is not allowed to create classes. An "
+        "administrator can add it to the group Teacher."
     ) % {"people": ", ".join(person.get_username() for person in people)}

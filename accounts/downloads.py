@@ -50,7 +50,7 @@ class Downloadable(admin.ModelAdmin[M]):
         if len(rows) > MOST_ROWS:
             rows[MOST_ROWS:] = [
                 [
-                    _("Only the first %(most)s are here. Narrow the list by filters for the rest.")
+                    _("Only the first %(most)s rows are listed. Filter the list to get the others.")
                     % {"most": f"{MOST_ROWS:,}"}
                 ]
             ]

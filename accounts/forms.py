@@ -19,7 +19,7 @@ class OwnPasswordForm(PasswordChangeForm):
     def clean_new_password1(self) -> str:
         new = str(self.cleaned_data.get("new_password1", ""))
         if new and self.user.check_password(new):
-            raise forms.ValidationError(gettext("This is the password that you have now. Choose another one."))
+            raise forms.ValidationError(gettext("This is your current password. Choose another one."))
         return new
 
     def save(self, commit: bool = True) -> User:
@@ -34,12 +34,12 @@ class OwnPasswordForm(PasswordChangeForm):
 
 def languages() -> list[Any]:
     """The languages that a person may choose, with what holds without a choice."""
-    return [("", _("as the browser asks")), *settings.LANGUAGES]
+    return [("", _("Browser default")), *settings.LANGUAGES]
 
 
 def time_zones() -> list[Any]:
     """The time zones that a person may choose, with what holds without a choice."""
-    portals = _("the portal's (%(zone)s)") % {"zone": settings.TIME_ZONE}
+    portals = _("Portal default (%(zone)s)") % {"zone": settings.TIME_ZONE}
     zones = [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
     return [("", portals), ("UTC", "UTC"), *zones]
 
@@ -57,7 +57,7 @@ class ProfileForm(forms.ModelForm[User]):
         super().__init__(*args, **kwargs)
         self._choose_from("language", languages())
         self._choose_from("time_zone", time_zones())
-        self.fields["theme"].help_text = _("Dark, light, or as the device is set.")
+        self.fields["theme"].help_text = _("System follows the setting of your device.")
 
     def _choose_from(self, name: str, choices: list[Any]) -> None:
         field = self.fields[name]

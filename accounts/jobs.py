@@ -28,9 +28,9 @@ def mail_of_new_password(person_pk: int) -> None:
         return
     with translation.override(person.language or None):
         text = _(
-            "A teacher or an administrator gave your account %(name)s a new first password. Whoever was logged in "
-            "with it has to log in again. You choose your own password at the next login.\n\n"
-            "You did not ask for it? Tell the lab's administrators."
+            "A teacher or an administrator set a new first password for your account %(name)s. All devices are "
+            "logged out. At your next login you choose your own password.\n\nIf you did not ask for this, tell the "
+            "lab's administrators."
         ) % {"name": person.get_username()}
         letter = mail.EmailMessage(
             _("[Lab Portal] New password"), f"{text}\n\n{settings.PORTAL_URL}", to=[person.email]

@@ -20,7 +20,7 @@ MAX_NAME = 150  # characters, as Django's own column
 
 def validate_time_zone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(_("“%(name)s” is not a time zone. Write it like Europe/Madrid."), params={"name": name})
+        raise ValidationError(_("“%(name)s” is not a time zone. Enter one like Europe/Madrid."), params={"name": name})
 
 
 def validate_language(code: str) -> None:
@@ -67,29 +67,29 @@ class User(AbstractUser):
     signs_in_elsewhere = False
 
     class Theme(models.TextChoices):
-        AUTO = "auto", gettext_lazy("as the device")
-        LIGHT = "light", gettext_lazy("light")
-        DARK = "dark", gettext_lazy("dark")
+        AUTO = "auto", gettext_lazy("System")
+        LIGHT = "light", gettext_lazy("Light")
+        DARK = "dark", gettext_lazy("Dark")
 
     time_zone = models.CharField(
         gettext_lazy("time zone"),
         max_length=64,
         blank=True,
         validators=[validate_time_zone],
-        help_text=gettext_lazy("Empty: the portal's."),
+        help_text=gettext_lazy("Empty: the portal's default."),
     )
     language = models.CharField(
         gettext_lazy("language"),
         max_length=16,
         blank=True,
         validators=[validate_language],
-        help_text=gettext_lazy("Empty: as the browser asks."),
+        help_text=gettext_lazy("Empty: the browser default."),
     )
     theme = models.CharField(gettext_lazy("theme"), max_length=8, choices=Theme, default=Theme.AUTO)
     must_change_password = models.BooleanField(
         gettext_lazy("must change password"),
         default=False,
-        help_text=gettext_lazy("The password was given by somebody else. The next login leads to a page to change it."),
+        help_text=gettext_lazy("Somebody else set the password. The account must change it at the next login."),
     )
 
     objects: ClassVar[CaseInsensitiveUserManager] = CaseInsensitiveUserManager()
@@ -101,7 +101,7 @@ class User(AbstractUser):
             models.UniqueConstraint(
                 Lower("username"),
                 name="username_unique_without_case",
-                violation_error_message=gettext_lazy("A user with this name exists already."),
+                violation_error_message=gettext_lazy("A user with this name already exists."),
             )
         ]
 
@@ -112,5 +112,5 @@ class User(AbstractUser):
     @property
     def role_in_words(self) -> str:
         """For whoever decides about this person: what kind of account it is, and its groups."""
-        kind = _("administrator with all rights") if self.is_superuser else _("staff") if self.is_staff else ""
+        kind = _("administrator with all permissions") if self.is_superuser else _("staff") if self.is_staff else ""
         return ", ".join(filter(None, [kind, *self.groups.values_list("name", flat=True)])) or _("no group")

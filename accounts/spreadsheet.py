@@ -40,7 +40,7 @@ class Line:
 
 
 def too_large(most_bytes: int) -> str:
-    return _("This is larger than %(most)s KB. Split it into several.") % {"most": most_bytes // 1024}
+    return _("The table is larger than %(most)s KB. Split it into smaller ones.") % {"most": most_bytes // 1024}
 
 
 def decode(content: bytes) -> str:
@@ -49,7 +49,7 @@ def decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unreadable(_("This is not text in UTF-8. Save it in the spreadsheet as “CSV UTF-8”.")) from None
+        raise Unreadable(_("The file is not text in UTF-8. Save it in your spreadsheet as “CSV UTF-8”.")) from None
 
 
 def read(text: str, *, header: Sequence[Set[str]] = ()) -> list[Line]:
@@ -60,10 +60,10 @@ def read(text: str, *, header: Sequence[Set[str]] = ()) -> list[Line]:
     if len(text) > MOST_BYTES:
         raise Unreadable(too_large(MOST_BYTES))
     if "\0" in text:
-        raise Unreadable(_("This is not text: it has a NUL character in it."))
+        raise Unreadable(_("The file is not text: it contains a NUL character."))
     lines = _lines(text.removeprefix("\N{BYTE ORDER MARK}"))
     if len(lines) > MOST_LINES:
-        raise Unreadable(_("These are more than %(most)s lines. Split them.") % {"most": f"{MOST_LINES:,}"})
+        raise Unreadable(_("The table has more than %(most)s lines. Split it.") % {"most": f"{MOST_LINES:,}"})
     has_header = bool(header and lines) and all(lines[0].cell(i).lower() in words for i, words in enumerate(header))
     return lines[1:] if has_header else lines
 
@@ -79,7 +79,7 @@ def _lines(text: str) -> list[Line]:
             number = reader.line_num + 1
     except csv.Error:
         raise Unreadable(
-            _('Line %(number)s cannot be read. Is a quotation mark (") missing there?') % {"number": number}
+            _("Line %(number)s can't be read. Is a quotation mark (\") missing?") % {"number": number}
         ) from None
     return lines
 

@@ -23,7 +23,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         person.save(update_fields=form.changed_data)  # what others decide about an account is not written here
         with translation.override(person.language or None):
-            messages.success(request, _("Your settings are saved."))
+            messages.success(request, _("Your settings were saved."))
         return redirect("profile")
     return render(request, "accounts/profile.html", {"form": form}, status=400 if form.errors else 200)
 
@@ -39,7 +39,7 @@ class ChangePassword(PasswordChangeView):
         try:
             answer = super().form_valid(form)  # type: ignore[arg-type]
         except Changed:
-            messages.error(self.request, _("Your password was changed by somebody else meanwhile. Log in again."))
+            messages.error(self.request, _("Somebody else changed your password in the meantime. Log in again."))
             return redirect("login")
-        messages.success(self.request, _("Your password is changed. Other devices have to log in again."))
+        messages.success(self.request, _("Your password was changed. Other devices have to log in again."))
         return answer

@@ -91,7 +91,7 @@ class PersonAdmin(UserAdmin[User]):
 
     @admin.display(description=gettext_lazy("role"))
     def role(self, person: User) -> str:
-        kind = _("administrator with all rights") if person.is_superuser else _("staff") if person.is_staff else ""
+        kind = _("administrator with all permissions") if person.is_superuser else _("staff") if person.is_staff else ""
         return ", ".join(filter(None, [kind, *(group.name for group in person.groups.all())]))
 
     @admin.display(description=gettext_lazy("state"), ordering="is_active")

@@ -32,7 +32,7 @@ def test_renaming_into_somebody_elses_name_is_refused():
 
 
 def test_validation_says_it_in_words():
-    with pytest.raises(ValidationError, match="exists already"):
+    with pytest.raises(ValidationError, match="already exists"):
         User(username="anna", password="x").full_clean()
 
 

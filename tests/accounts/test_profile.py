@@ -37,7 +37,7 @@ def test_what_one_chooses_holds_from_the_next_page_on(as_anna: Client, anna: Use
     page = as_anna.post(reverse("profile"), CHOSEN, follow=True).content.decode()
     assert 'colours-dark.css">' in page  # whatever the device prefers
     assert "times are shown in Asia/Tokyo" in page
-    assert "Your settings are saved." in page
+    assert "Your settings were saved." in page
 
 
 @pytest.mark.parametrize(("field", "value"), [("time_zone", "Mars/Olympus"), ("theme", "pink"), ("language", "xx")])
@@ -118,7 +118,7 @@ def test_a_first_password_that_is_given_meanwhile_stays(
     said = as_anna.post(reverse(page), SENT, follow=True).content.decode()
     anna.refresh_from_db()
     assert (anna.check_password("given"), anna.must_change_password) == (True, True)
-    assert page == "profile" or "Your password was changed by somebody else meanwhile." in said
+    assert page == "profile" or "Somebody else changed your password in the meantime." in said
     assert "sessionid" not in as_anna.cookies or as_anna.get("/vms/").status_code == 302
 
 

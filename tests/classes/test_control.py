@@ -57,7 +57,7 @@ def test_a_page_says_who_it_is_before_anything_is_stored(networks: LabClass, tes
 def test_a_student_is_refused_by_name(networks: LabClass, tess: User, in_class: User, ben: User) -> None:
     for name in ("ana", "ben"):
         answer = ask(tess, networks, name)
-        assert (answer.status_code, "may not make classes" in answer.content.decode()) == (400, True)
+        assert (answer.status_code, "is not allowed to create classes" in answer.content.decode()) == (400, True)
     assert leaders(networks) == {"tess"}
 
 
@@ -78,7 +78,7 @@ def test_a_confirmation_is_for_who_was_shown_and_for_who_saw_it(
 def test_who_lost_the_right_meanwhile_is_refused(networks: LabClass, tess: User, theo: User) -> None:
     shown = ask(tess, networks, "theo").context["shown"]
     theo.groups.clear()
-    assert "may not make classes" in confirm(tess, networks, shown)
+    assert "is not allowed to create classes" in confirm(tess, networks, shown)
     assert leaders(networks) == {"tess"}
 
 
@@ -116,7 +116,7 @@ def test_who_got_in_before_is_not_made_owner(networks: LabClass, tess: User, ana
     client = logged_in(tess)
     for method in (client.get, client.post):
         answer: Any = method(where(networks, f"{ana.pk}/transfer/"), follow=True)
-        assert "may not make classes" in answer.content.decode()
+        assert "is not allowed to create classes" in answer.content.decode()
     assert "Teacher" in client.get(where(networks, f"{theo.pk}/transfer/")).content.decode()
     client.post(where(networks, f"{theo.pk}/transfer/"))
     networks.refresh_from_db()
@@ -159,10 +159,12 @@ def test_the_admin_gives_control_to_nobody_who_may_not_teach(
     networks: LabClass, lab_admin: User, tess: User, ana: User, building_a: Lab
 ) -> None:
     fields = {"name": "Networks", "owner": tess.pk, "co_owners": ana.pk, "confirmed": ana.pk}
-    assert "may not make classes" in save(lab_admin, "classes/labclass", networks, **fields).content.decode()
+    assert (
+        "is not allowed to create classes" in save(lab_admin, "classes/labclass", networks, **fields).content.decode()
+    )
     made = MachineSet.objects.create(name="Monday")
     group = {"name": "Monday", "stewards": ana.pk, "confirmed": ana.pk}
-    assert "may not make classes" in save(lab_admin, "vms/machineset", made, **group).content.decode()
+    assert "is not allowed to create classes" in save(lab_admin, "vms/machineset", made, **group).content.decode()
     assert (leaders(networks), made.stewards.count()) == ({"tess"}, 0)
     ana.groups.add(Group.objects.get(name="Teacher"))
     assert save(lab_admin, "vms/machineset", made, **group).status_code == 302

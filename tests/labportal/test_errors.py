@@ -11,10 +11,10 @@ from tests.labs import queries
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.labportal.failing_urls")]
 
 PAGES = {
-    "/bug/": (500, "Something broke"),
-    "/forbidden/": (403, "You do not have access to this page"),
-    "/suspicious/": (400, "That request was not understood"),
-    "/no/such/page": (404, "There is nothing here"),
+    "/bug/": (500, "Something went wrong"),
+    "/forbidden/": (403, "have access to this page"),
+    "/suspicious/": (400, "The request could not be read"),
+    "/no/such/page": (404, "Page not found"),
 }
 
 
@@ -66,7 +66,7 @@ def test_a_form_without_a_token_is_told_to_be_too_old(ana: User):
     client = Client(enforce_csrf_checks=True)
     client.force_login(ana)
     answer = client.post("/vms/switch-cluster/", {"cluster": ""})
-    assert (answer.status_code, "This form is too old" in answer.content.decode()) == (403, True)
+    assert (answer.status_code, "This form has expired" in answer.content.decode()) == (403, True)
 
 
 def test_a_host_that_is_not_ours_is_refused(visitor: Client):

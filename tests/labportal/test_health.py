@@ -27,7 +27,7 @@ HEALTH, READY = "/healthz", "/readyz"
 PAGES = ["/", "/portal", "/vms/", "/vms/?cluster=building-a", "/vms/1/start/", "/accounts/login/", "/api/clusters",
          "/admin/", "/admin/clusters/", "/admin/vms/operation/"]  # fmt: skip
 ONLY = health.PATIENCE
-LOST = "The portal has lost its database"
+LOST = "The portal is temporarily unavailable"
 
 
 @pytest.fixture(autouse=True)

@@ -98,7 +98,7 @@ def test_after_five_wrong_passwords_the_page_says_how_long_to_wait(ana: User):
     guess("ana", 5)
     answer = log_in(Client())
     assert answer.status_code == 429
-    assert "Too many wrong passwords" in answer.content.decode()
+    assert "Login locked for 15 minutes" in answer.content.decode()
     assert "15 minutes" in answer.content.decode()
 
 

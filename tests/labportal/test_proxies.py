@@ -80,7 +80,7 @@ def test_a_proxy_that_tells_no_address_breaks_no_login(served: int, told: str):
     form = {"csrfmiddlewaretoken": token, "username": "admin", "password": "wrong"}
     said["Cookie"] = f"csrftoken={page.cookies['csrftoken']}"
     answer = requests.post(f"http://127.0.0.1:{served}{LOGIN}", form, headers=said, timeout=30)
-    assert (answer.status_code, "do not match" in answer.text) == (200, True)
+    assert (answer.status_code, "User name and password don" in answer.text) == (200, True)
     assert AccessAttempt.objects.get().ip_address == ("fe80::1" if told.startswith("fe80") else None)
     AccessAttempt.objects.all().delete()
 
@@ -99,7 +99,7 @@ def test_a_websocket_passes_both_ways(admin: Visitor):
 @pytest.mark.parametrize("size", [3_500_000, 19_000_000])
 def test_the_portal_itself_says_that_a_file_is_too_large(admin: Visitor, size: int):
     answer = admin.post("/admin/accounts/user/import/", {"upload": ("people.csv", b"x" * size)})
-    assert (answer.status, "This is larger than 512 KB. Split it into several." in answer.data.decode()) == (400, True)
+    assert (answer.status, "The table is larger than 512 KB." in answer.data.decode()) == (400, True)
 
 
 def test_who_comes_without_tls_is_sent_to_it(front: Front):
