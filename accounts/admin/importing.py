@@ -1,16 +1,13 @@
 """Accounts from a table in the admin: a preview, then exactly that, then the first passwords once."""
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_variables
 
 from accounts import importing
 from accounts.forms import TableForm
-from accounts.importing import AccountPlan, Created, Options
-from accounts.plans import Outcome
+from accounts.importing import AccountPlan, Options
 from accounts.plans.admin_page import AdminPlanPage
 from accounts.plans.page import Facts
 
@@ -41,17 +38,13 @@ class ImportPage(AdminPlanPage[AccountPlan]):
     def plan(self, facts: Facts) -> AccountPlan:
         return importing.plan(facts["text"], self._options(facts))
 
-    def apply(self, facts: Facts, expected: str) -> tuple[AccountPlan, list[Created]]:
-        return importing.apply(facts["text"], self._options(facts), expected=expected)
+    def apply(self, facts: Facts, expected: str) -> AccountPlan:
+        plan, self.created = importing.apply(facts["text"], self._options(facts), expected=expected)
+        return plan
 
-    @sensitive_variables("result", "created")
-    def done(self, result: tuple[AccountPlan, list[Created]]) -> HttpResponse:
-        plan, created = result
-        counts = {"new": plan.counts[Outcome.CREATED], "updated": plan.counts[Outcome.CHANGED]}
-        messages.success(self.request, _("%(new)s accounts created, %(updated)s changed.") % counts)
-        if not created:
-            return super().done(result)
-        return self.page({"created": created, "title": _("First passwords")})
+    def done(self, plan: AccountPlan) -> HttpResponse:
+        answer = super().done(plan)
+        return self.page({"created": self.created, "title": _("First passwords")}) if self.created else answer
 
     def _options(self, facts: Facts) -> Options:
         """Who imports is asked now, not when the preview was made."""

@@ -126,6 +126,13 @@ class AccountPlan(Plan[AccountRow]):
         count = len(self.written)
         return ngettext("Import %(n)d person", "Import %(n)d people", count) % {"n": count}
 
+    @property
+    def said(self) -> list[str]:
+        new, changed = len(self.of(AccountReason.NEW)), len(self.of(AccountReason.UPDATED))
+        created = ngettext("%(n)d account created.", "%(n)d accounts created.", new) % {"n": new}
+        updated = ngettext("%(n)d account changed.", "%(n)d accounts changed.", changed) % {"n": changed}
+        return [text for text, count in ((created, new), (updated, changed)) if count]
+
 
 @dataclass(frozen=True)
 class Known:

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 
 from accounts.plans.page import PlanPage
@@ -21,22 +21,17 @@ class AdminPlanPage(PlanPage[P]):
     def __init__(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> None:
         if not (model_admin.has_add_permission(request) and model_admin.has_change_permission(request)):
             raise PermissionDenied
-        super().__init__(request)
-        self.model_admin = model_admin
         opts = model_admin.opts
-        self.list_url = f"admin:{opts.app_label}_{opts.model_name}_changelist"
+        super().__init__(request, back_url=reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
+        self.model_admin = model_admin
 
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         common = {
             **self.model_admin.admin_site.each_context(self.request),
             "opts": self.model_admin.opts,
-            "list_url": self.list_url,
             "title": self.title,
-            "back": reverse(self.list_url),
+            "back": self.back_url,
         }
         response = render(self.request, self.template, common | context, status=status)
         response["Cache-Control"] = "private, no-store"  # names, and once passwords
         return response
-
-    def done(self, result: Any) -> HttpResponse:
-        return redirect(self.list_url)

@@ -34,8 +34,10 @@ class PlanPage(Generic[P]):
     purpose = ""
     form_class: type[forms.Form] | None = None
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, *, back_url: str) -> None:
+        """`back_url` is where the page came from, and where it leads when all is done."""
         self.request = request
+        self.back_url = back_url
 
     # What each page has of its own.
 
@@ -47,16 +49,18 @@ class PlanPage(Generic[P]):
         """Raises `Unreadable`."""
         raise NotImplementedError
 
-    def apply(self, facts: Facts, expected: str) -> Any:
+    def apply(self, facts: Facts, expected: str) -> P:
         """Raises `PlanChanged`. What it returns is given to `done`."""
-        raise NotImplementedError
-
-    def done(self, result: Any) -> HttpResponse:
         raise NotImplementedError
 
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         """With `form`, with `plan` and what belongs to it, or with both where nothing can be confirmed."""
         raise NotImplementedError
+
+    def done(self, plan: P) -> HttpResponse:
+        for text in plan.said:
+            messages.success(self.request, text)
+        return redirect(self.back_url)
 
     def initial(self, facts: Facts) -> Facts:
         """What the form shows when somebody goes back to it from the plan."""
@@ -101,7 +105,8 @@ class PlanPage(Generic[P]):
             ShownRow(row, [(heading, getattr(row, name)) for name, heading in plan.columns], id(row) in new)
             for row in plan.rows
         ]
-        context = {"plan": plan, "plan_rows": rows, "new_rows": len(new), "shown": shown, "has_form": self.form_class}
+        context = {"plan": plan, "plan_rows": rows, "new_rows": len(new), "shown": shown}
+        context["plan_can_be_edited"] = self.form_class is not None
         if self.form_class and not shown:  # there is nothing to confirm, so what was entered is to be mended
             context["form"] = self.form_class(initial=self.initial(facts))
         return self.page(context)
@@ -128,11 +133,11 @@ class PlanPage(Generic[P]):
         try:
             if is_old:
                 raise PlanChanged(_("This preview was too old, so nothing was saved. Check the new one."))
-            result = self.apply(facts, kept["digest"])
+            plan = self.apply(facts, kept["digest"])
         except PlanChanged as error:
             messages.warning(self.request, str(error))
             return self._show(facts, kept["marks"])
-        return self.done(result)
+        return self.done(plan)
 
     @property
     def _start(self) -> str:

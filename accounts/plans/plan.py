@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.plans.outcome import Note, Outcome, Reason
 
@@ -64,6 +65,7 @@ class Plan(Generic[R]):
     notices: tuple[Note | str, ...] = ()
 
     columns: ClassVar[tuple[tuple[str, Any], ...]] = ()
+    empty: ClassVar[Any] = gettext_lazy("The list is empty")  # told in place of counts
 
     @property
     def heading(self) -> str:
@@ -73,6 +75,11 @@ class Plan(Generic[R]):
     @property
     def action(self) -> str:
         """What the button says."""
+        raise NotImplementedError
+
+    @property
+    def said(self) -> list[str]:
+        """What is told when it was carried out, in sentences."""
         raise NotImplementedError
 
     @property
@@ -101,7 +108,7 @@ class Plan(Generic[R]):
         """For example “2 will be added, 1 has no account, 1 is a duplicate”."""
         counted = Counter(row.reason for row in self.rows)
         kinds: Iterable[Reason] = type(self.rows[0].reason) if self.rows else ()
-        return ", ".join(kind.counted(counted[kind]) for kind in kinds if counted[kind])
+        return ", ".join(kind.counted(counted[kind]) for kind in kinds if counted[kind]) or str(self.empty)
 
     @property
     def digest(self) -> str:

@@ -41,6 +41,7 @@ class AllocationRow(PlanRow):
 @dataclass(frozen=True, kw_only=True)
 class AllocationPlan(Plan[AllocationRow]):
     columns: ClassVar = (("person", gettext_lazy("Person")), ("machine", gettext_lazy("Machine")))
+    empty: ClassVar = gettext_lazy("Everybody has a machine")
 
     @property
     def heading(self) -> str:
@@ -52,6 +53,11 @@ class AllocationPlan(Plan[AllocationRow]):
     def action(self) -> str:
         count = len(self.written)
         return ngettext("Assign %(n)d machine", "Assign %(n)d machines", count) % {"n": count}
+
+    @property
+    def said(self) -> list[str]:
+        count = len(self.written)
+        return [ngettext("%(n)d machine assigned.", "%(n)d machines assigned.", count) % {"n": count}]
 
 
 def plan(lab_class: LabClass) -> AllocationPlan:

@@ -85,6 +85,11 @@ class RosterPlan(Plan[RosterRow]):
         count = len(self.written)
         return ngettext("Add %(n)d person", "Add %(n)d people", count) % {"n": count}
 
+    @property
+    def said(self) -> list[str]:
+        count = len(self.written)
+        return [ngettext("%(n)d person added.", "%(n)d people added.", count) % {"n": count}]
+
 
 def plan(lab_class: LabClass, text: str, *, at_once: bool) -> RosterPlan:
     """One user name a line, in the first column of a table. Raises `spreadsheet.Unreadable`."""

@@ -1,10 +1,8 @@
 """Many machines at once: by themselves, or as a table says. First a preview, then exactly that."""
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.http import AuthenticatedHttpRequest, login_required
@@ -28,12 +26,6 @@ class AllocationPage(ClassPlanPage[AllocationPlan]):
     def apply(self, facts: Facts, expected: str) -> AllocationPlan:
         return allocation.apply(self.lab_class, expected=expected)
 
-    def done(self, result: AllocationPlan) -> HttpResponse:
-        count = len(result.written)
-        text = ngettext("%(n)d machine assigned.", "%(n)d machines assigned.", count)
-        messages.success(self.request, text % {"n": count})
-        return redirect(self.back_url)
-
 
 class AssignmentTablePage(ClassPlanPage[AssignmentPlan]):
     purpose = "class-assignments"
@@ -48,11 +40,6 @@ class AssignmentTablePage(ClassPlanPage[AssignmentPlan]):
 
     def apply(self, facts: Facts, expected: str) -> AssignmentPlan:
         return allocation.apply_table(self.lab_class, **facts, expected=expected, by=self.asked.user)
-
-    def done(self, result: AssignmentPlan) -> HttpResponse:
-        for text in result.said:
-            messages.success(self.request, text)
-        return redirect(self.back_url)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import spreadsheet
@@ -74,12 +74,6 @@ class RosterPage(ClassPlanPage[RosterPlan]):
 
     def apply(self, facts: Facts, expected: str) -> RosterPlan:
         return roster.apply(self.lab_class, **facts, expected=expected)
-
-    def done(self, result: RosterPlan) -> HttpResponse:
-        count = len(result.written)
-        text = ngettext("%(n)d person was added.", "%(n)d people were added.", count)
-        messages.success(self.request, text % {"n": count})
-        return redirect(self.back_url)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

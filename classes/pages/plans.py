@@ -21,11 +21,10 @@ class ClassPlanPage(PlanPage[P]):
     back = "classes-machines"
 
     def __init__(self, request: AuthenticatedHttpRequest, lab_class: LabClass) -> None:
-        super().__init__(request)
+        super().__init__(request, back_url=reverse(self.back, args=[lab_class.pk]))
         self.asked = request
         self.lab_class = lab_class
         self.purpose = f"{self.purpose}.{lab_class.pk}"
-        self.back_url = reverse(self.back, args=[lab_class.pk])
 
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         more = {"title": self.title, "back": self.back_url} | context

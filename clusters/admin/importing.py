@@ -15,7 +15,7 @@ from accounts.plans.admin_page import AdminPlanPage
 from accounts.plans.page import Facts
 from clusters import importing
 from clusters.config import MAX_BYTES, ClusterFileError, inspect, read_bytes
-from clusters.importing import ClusterPlan, ClusterReason, Options
+from clusters.importing import ClusterPlan, Options
 from clusters.models import PendingImport
 
 # An encrypted password fits every cluster of this portal: one found in a backup could be sent to any host.
@@ -100,15 +100,11 @@ class ImportPage(AdminPlanPage[ClusterPlan]):
         options = Options(**facts["options"])
         return importing.import_content(facts["content"], source=facts["source"], options=options, expected=expected)
 
-    def done(self, result: ClusterPlan) -> HttpResponse:
-        counts = {
-            "created": len(result.of(ClusterReason.NEW)),
-            "updated": len(result.of(ClusterReason.UPDATED)),
-        }
-        messages.success(self.request, _("%(created)s clusters created, %(updated)s updated.") % counts)
-        for notice in result.notices:
+    def done(self, plan: ClusterPlan) -> HttpResponse:
+        answer = super().done(plan)
+        for notice in plan.notices:
             messages.warning(self.request, str(notice))
-        return super().done(result)
+        return answer
 
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         return super().page({"server_file": importing.find_file(), **context}, status=status)

@@ -104,6 +104,13 @@ class ClusterPlan(Plan[ClusterRow]):
         return ngettext("Import %(n)d cluster", "Import %(n)d clusters", count) % {"n": count}
 
     @property
+    def said(self) -> list[str]:
+        new, changed = len(self.of(ClusterReason.NEW)), len(self.of(ClusterReason.UPDATED))
+        created = ngettext("%(n)d cluster created.", "%(n)d clusters created.", new) % {"n": new}
+        updated = ngettext("%(n)d cluster changed.", "%(n)d clusters changed.", changed) % {"n": changed}
+        return [text for text, count in ((created, new), (updated, changed)) if count]
+
+    @property
     def is_refused(self) -> bool:
         """Whether something is wrong and only everything or nothing is wanted."""
         return bool(self.problems) and not self.options.partial

@@ -47,6 +47,10 @@ class GroupPlan(Plan[GroupRow]):
         return "Add groups"
 
     @property
+    def said(self) -> list[str]:
+        return [f"{len(self.written)} groups were added"]
+
+    @property
     def is_refused(self) -> bool:
         return self.strict and bool(self.of(GroupReason.WRONG))
 
@@ -226,9 +230,6 @@ class GroupsPage(PlanPage[GroupPlan]):
     def apply(self, facts: dict[str, Any], expected: str) -> GroupPlan:
         return carry_out(lambda: self.plan(facts), write, expected=expected)
 
-    def done(self, result: GroupPlan) -> HttpResponse:
-        return HttpResponse(f"{len(result.written)} groups were added")
-
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         self.context = context
         return HttpResponse(status=status)
@@ -242,7 +243,7 @@ def visit(ana: User) -> Any:
         request = RequestFactory().post("/groups/", data) if data else RequestFactory().get("/groups/")
         request.user, request.session = by, {}  # type: ignore[assignment]
         request._messages = FallbackStorage(request)  # type: ignore[attr-defined]
-        made = page(request)
+        made = page(request, back_url="/back/")
         answer: Any = made.respond()
         answer.context = getattr(made, "context", {})
         answer.said = " ".join(str(message) for message in get_messages(request))
@@ -259,7 +260,8 @@ def test_the_page_shows_the_form_then_the_plan_then_does_it(visit: Any):
         (GroupReason.SAME, [("Line", 2), ("Group", "there")]),
     ]
     assert names() == ["there"]
-    assert visit(shown=page.context["shown"]).content == b"1 groups were added"
+    done = visit(shown=page.context["shown"])
+    assert (done.url, done.said) == ("/back/", "1 groups were added")
     assert names() == ["a", "there"]
 
 

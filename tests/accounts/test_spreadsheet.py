@@ -40,6 +40,24 @@ def test_lines_keep_their_numbers_over_empty_ones_and_those_in_quotes():
     assert numbers == [1, 4, 6]
 
 
+HEADER = ({"username", "user"}, {"first name"})
+
+
+@pytest.mark.parametrize(
+    ("first", "names"),
+    [
+        ("User,First name", ["ana"]),
+        ("username,FIRST NAME,more", ["ana"]),
+        ("user,Max", ["user", "ana"]),
+        ("user", ["user", "ana"]),
+    ],
+)
+def test_a_header_row_is_ignored_where_all_its_words_are_known(first: str, names: list[str]):
+    lines = spreadsheet.read(f"{first}\nana,Ana", header=HEADER)
+    assert [line.cell(0) for line in lines] == names
+    assert lines[-1].number == 2
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_cell():
     assert cells(spreadsheet.decode(b"\xef\xbb\xbfa,b")) == cells("\ufeffa,b") == [("a", "b")]
 

@@ -94,6 +94,11 @@ def test_a_table_gives_what_its_preview_showed(client: Client, networks: LabClas
     assert holders() == {"ann": "net-02", "bob": "net-01"}
 
 
+def test_a_table_does_not_tell_who_outside_the_class_has_an_account(client: Client, networks: LabClass, ben: User):
+    page = client.post(where(networks, "table/"), {"text": "ben,net-01\nnobody,net-02"})
+    assert page.context["plan"].in_words == "2 are not in the class"
+
+
 def test_a_table_that_cannot_be_read_says_the_line(client: Client, networks: LabClass):
     answer = client.post(where(networks, "table/"), {"text": 'ann,"net-02'})
     assert answer.status_code == 400

@@ -148,7 +148,7 @@ def live_through(stage: Stage) -> None:
 def _import(stage: Stage) -> None:
     stage.upload(stage.file(port=stage.password.text))
     preview = stage.upload(stage.file())
-    stage.admin.post(reverse(f"{CLUSTERS}import"), {"pending": preview.context["pending"].pk})
+    stage.admin.post(reverse(f"{CLUSTERS}import"), {"shown": preview.context["shown"]})
     assert Cluster.objects.filter(cluster_id="from-a-file").exists()
 
 
@@ -289,7 +289,7 @@ def _(stage: Stage, planted: str) -> Parts:
         yield from read(answer)
     alpha = stage.upload(stage.file(id="alpha", name=planted or "Alpha"), update="on", update_secrets="on")
     yield from read(alpha)
-    yield from read(stage.admin.post(reverse(f"{CLUSTERS}import"), {"pending": "0"}, follow=True))
+    yield from read(stage.admin.post(reverse(f"{CLUSTERS}import"), {"shown": "0"}, follow=True))
 
 
 @leak_check("messages")

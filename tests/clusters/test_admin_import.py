@@ -131,14 +131,14 @@ def test_a_name_makes_no_element(lena, everything):
 
 def test_what_was_shown_is_imported(lena, everything):
     response = confirm(lena, upload(lena, everything))
-    assert (response.status_code, said(response)) == (302, "1 clusters created, 0 updated.")
+    assert (response.status_code, said(response)) == (302, "1 cluster created.")
     assert ids() == ["here", "moved", "new"]
     assert Cluster.objects.get(cluster_id="moved").host == "a.test"
 
 
 def test_what_was_ticked_is_imported_too(lena, everything):
     response = confirm(lena, upload(lena, everything, "restore", "update", "update_secrets"))
-    assert said(response) == "2 clusters created, 1 updated."
+    assert said(response) == "2 clusters created. 1 cluster changed."
     assert ids() == ["gone", "here", "moved", "new"]
     assert Cluster.objects.get(cluster_id="moved").host == "b.test"
 

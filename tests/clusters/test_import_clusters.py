@@ -327,3 +327,34 @@ def test_a_bad_file_says_so_without_a_traceback_and_without_a_password(first_run
     assert b"did you mean" in done.stderr
     assert b"Traceback" not in done.stderr
     assert PASSWORD.encode() not in done.stdout + done.stderr + all_bytes(tmp_path)
+
+
+# As JSON
+
+
+def test_the_plan_is_printed_as_json_with_an_outcome_for_each_entry_and_without_secrets(write):
+    write(entry("alpha"), entry("beta"))
+    run()
+    write(entry("alpha"), entry("gamma"))
+    text = run("--dry-run", "--json")
+    plan = json.loads(text)
+    assert [(row["cluster_id"], row["outcome"], row["reason"]) for row in plan["rows"]] == [
+        ("alpha", "skipped", "same"),
+        ("gamma", "created", "new"),
+    ]
+    assert (plan["in_words"], plan["may_be_carried_out"]) == ("1 will be created, 1 has nothing to change", True)
+    assert PASSWORD not in text
+    assert ids() == ["alpha", "beta"]
+
+
+def test_an_import_that_is_printed_as_json_imports(write):
+    write(entry("alpha"))
+    assert json.loads(run("--json"))["counts"]["created"] == 1
+    assert ids() == ["alpha"]
+
+
+def test_a_refused_plan_is_printed_as_json_and_ends_with_an_error(write):
+    write(entry("alpha"), entry("beta", port=0))
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        run("--json")
+    assert ids() == []

@@ -136,12 +136,12 @@ class Person:
 
     def preview(self, content: bytes) -> str:
         answer = self.post(IMPORT, data={}, files={"upload": ("clusters.json", content)})
-        pending = re.search(r'name="pending" value="(\d+)"', answer.text)
-        assert pending, answer.text
-        return pending[1]
+        found = re.search(r'name="shown" value="([^"]+)"', answer.text)
+        assert found, answer.text
+        return found[1]
 
-    def apply(self, pending: str) -> requests.Response:
-        return self.post(IMPORT, data={"pending": pending})
+    def apply(self, shown: str) -> requests.Response:
+        return self.post(IMPORT, data={"shown": shown})
 
 
 class Rounds:
@@ -215,9 +215,9 @@ class Rounds:
         entry = {"id": a.cluster_id, "name": "Renamed", "host": a.host, "user": a.user, "password": "x"}
         data = {"upload": ("clusters.json", json.dumps([entry]).encode())}
         answer = self.one.post(IMPORT, data={"update": "on"}, files=data)
-        pending = re.search(r'name="pending" value="(\d+)"', answer.text)
-        assert pending
-        return lambda: self.one.apply(pending[1]), lambda: self.two.delete(a)
+        found = re.search(r'name="shown" value="([^"]+)"', answer.text)
+        assert found
+        return lambda: self.one.apply(found[1]), lambda: self.two.delete(a)
 
     @property
     def kinds(self) -> list[Callable[[], tuple[Step, Step]]]:

@@ -198,7 +198,7 @@ def test_people_for_whom_no_machine_is_left_are_told(lena: Client, pool: Lab, an
 
 @pytest.mark.parametrize("chosen", [{}, {"pool": "net", "tag": "lab"}])
 def test_a_pool_or_a_tag_is_chosen(lena: Client, pool: Lab, ana: User, chosen: Any):
-    assert b"one of both" in share(lena, "ana", **chosen).content
+    assert b"Enter a pool or a tag, not both." in share(lena, "ana", **chosen).content
 
 
 # Exactly what was shown

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -31,7 +31,7 @@ class WayForm(forms.Form):
     prepare = forms.ChoiceField(
         label=gettext_lazy("Before the next person gets a reassigned machine"),
         required=False,
-        choices=[("", gettext_lazy("As its class is set")), *Preparation.Way.choices],
+        choices=[("", gettext_lazy("Use the class's setting")), *Preparation.Way.choices],
         help_text=gettext_lazy("A machine without a baseline snapshot is shut down instead of reverted."),
     )
 
@@ -56,7 +56,7 @@ class PeopleForm(WayForm):
     people = forms.CharField(
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text=gettext_lazy("User names, one a line, in this order."),
+        help_text=gettext_lazy("One user name per line, in this order."),
     )
     cluster = forms.ModelChoiceField(Cluster.objects.none(), to_field_name="cluster_id")
 
@@ -90,14 +90,16 @@ class PatternForm(PeopleForm):
 class ShareForm(PeopleForm):
     pool = forms.CharField(max_length=100, required=False)
     tag = forms.CharField(
-        max_length=100, required=False, help_text=gettext_lazy("One of both. The free ones are given, one each.")
+        max_length=100,
+        required=False,
+        help_text=gettext_lazy("Enter a pool or a tag. Each person gets one of its free machines."),
     )
     field_order = ("cluster", "pool", "tag", "people", "end_first", "prepare")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if bool(data.get("pool")) == bool(data.get("tag")):
-            raise forms.ValidationError(_("Write a pool or a tag, one of both."))
+            raise forms.ValidationError(_("Enter a pool or a tag, not both."))
         return data
 
     def source(self) -> Source:
@@ -139,11 +141,6 @@ class BulkPage(AdminPlanPage[AssignmentPlan]):
         return bulk_assignment.apply(
             self._source(facts), end_first=facts["end_first"], way=facts["prepare"], expected=expected, by=person
         )
-
-    def done(self, result: AssignmentPlan) -> HttpResponse:
-        for text in result.said:
-            messages.success(self.request, text)
-        return super().done(result)
 
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         own = {

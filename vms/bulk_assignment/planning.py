@@ -61,7 +61,6 @@ class AssignmentPlan(Plan[AssignmentRow]):
 
     @property
     def said(self) -> list[str]:
-        """What is told when it was carried out."""
         later = sum(bool(row.ends) for row in self.written)
         now = len(self.written) - later
         texts = [
@@ -92,6 +91,8 @@ def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None,
     else:
         machines = Machines(wishes, scope)
         rows = [_row(wish, people, machines) for wish in wishes]
+    if scope:
+        rows = [_outside(row) if row.reason is AssignmentReason.NO_PERSON else row for row in rows]
     rows = _without_conflicts(rows, one_each=source.way != "table")
     rows = list(_with_grants(rows))
     rows = list(_against_holders(rows, end_first=end_first))
@@ -112,6 +113,11 @@ def _row(wish: Wish, people: People, machines: Machines) -> AssignmentRow:
 def _because(row: AssignmentRow, reason: AssignmentReason, *notes: Note) -> AssignmentRow:
     """The row with another reason, and with more notes."""
     return replace(row, reason=reason, notes=(*row.notes, *notes))
+
+
+def _outside(row: AssignmentRow) -> AssignmentRow:
+    """Who asks within a class is not told whether somebody outside of it has an account."""
+    return replace(row, reason=AssignmentReason.NOT_IN_CLASS)
 
 
 def _person(wish: Wish, people: People) -> AssignmentRow:

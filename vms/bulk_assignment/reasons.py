@@ -30,6 +30,10 @@ class AssignmentReason(Reason):
         "no-account", Outcome.REFUSED, gettext_lazy("no account"),
         ngettext_lazy("%(n)d has no account", "%(n)d have no account", "n"),
     )  # fmt: skip
+    NOT_IN_CLASS = (
+        "not-in-class", Outcome.REFUSED, gettext_lazy("not in the class"),
+        ngettext_lazy("%(n)d is not in the class", "%(n)d are not in the class", "n"),
+    )  # fmt: skip
     DISABLED = (
         "disabled", Outcome.REFUSED, gettext_lazy("account is disabled"),
         ngettext_lazy("%(n)d has a disabled account", "%(n)d have disabled accounts", "n"),
