@@ -1,15 +1,14 @@
 """What classes add to the rules about machines (`vms.access.rules`)."""
 
-from django.utils.translation import gettext as _
-
 from vms.access import machine_rules, rules
 from vms.access.context import ActionContext
+from vms.sentences import say
 
 
 def class_is_granted_the_pool(context: ActionContext, action: str) -> str | None:
     if context.pool_is_granted:
         return None
-    return _("The class that has this machine may not use its pool any more. An administrator can grant it again.")
+    return say("pool-not-granted")
 
 
 def register() -> None:

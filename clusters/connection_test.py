@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts import telling
+from accounts import stored_messages
 from clusters import addresses, proxmox
 from clusters.config import ClusterConfig, Trust
 from clusters.gateway import DatabaseLoginThrottle
@@ -33,7 +33,7 @@ class ConnectionResult:
     @property
     def told(self) -> str:
         """`text` in the language of whoever reads it; a problem is stored in English."""
-        return telling.told(self.text)
+        return stored_messages.told(self.text)
 
 
 def run(config: ClusterConfig) -> ConnectionResult:

@@ -6,8 +6,9 @@ from cryptography.fernet import InvalidToken
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.crypto import constant_time_compare
-from django.utils.translation import gettext_noop
 from encrypted_model_fields import fields as encrypted
+
+from clusters.sentences import say
 
 MASK = "***"
 
@@ -16,12 +17,7 @@ class SecretUnreadable(Exception):
     """The stored ciphertext was not written with any key of FIELD_ENCRYPTION_KEY, or is no ciphertext."""
 
     def __init__(self) -> None:
-        super().__init__(
-            gettext_noop(
-                "A stored credential cannot be read with FIELD_ENCRYPTION_KEY. Put the key that it was "
-                "written with behind the present one, or enter the credential again."
-            )
-        )
+        super().__init__(say("credential-unreadable"))
 
 
 class Secret:

@@ -12,20 +12,15 @@ from datetime import timedelta
 
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from accounts import concurrency
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, LoginState
+from clusters.sentences import say
 
 # Longer than a login takes until the gateway gives it up: a process that died in an attempt is not waited for.
 TURN = timedelta(seconds=30)
-
-REJECTED_BEFORE = gettext_noop(
-    "The cluster rejected the portal's %(credential)s, so it is not tried again. Enter a valid one in the cluster's "
-    "settings, or test the connection there."
-)
 
 
 class DatabaseLoginThrottle(proxmox.LoginThrottle):
@@ -47,7 +42,7 @@ class DatabaseLoginThrottle(proxmox.LoginThrottle):
         if state is None:
             return True
         if getattr(state, _rejected_of(config)) == config.credential_version:
-            raise proxmox.LoginRejected(REJECTED_BEFORE % {"credential": config.credential_name})
+            raise proxmox.LoginRejected(say("credential-rejected-before", credential=config.credential_name))
         self._is_clean = getattr(state, _rejected_of(config)) is None
         if _is_by_token(config):
             return True  # a token does not log in, so nobody has to wait

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from accounts import telling
+from accounts import stored_messages
 from clusters import certificate_warnings, proxmox
 from clusters.config import pins
 from clusters.forms import STORED_AS, SecretInput
@@ -83,7 +83,7 @@ def accept(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     try:
         there = proxmox.fetch_certificate(stored.host, stored.port)
     except proxmox.ProxmoxError as error:
-        return _render(model_admin, request, stored, {"problem": telling.told(error.plain)})
+        return _render(model_admin, request, stored, {"problem": stored_messages.told(error.plain)})
     if there.fingerprint != shown["fingerprint"]:
         note = _("Another certificate is shown now than the one you decided about. Nothing was saved. Look again.")
         return _page(model_admin, request, stored, target, note=note, there=there)
@@ -188,7 +188,7 @@ def _page(
     try:
         there = there or proxmox.fetch_certificate(host, port)
     except proxmox.ProxmoxError as error:
-        return _render(model_admin, request, stored, {"problem": telling.told(error.plain), "note": note})
+        return _render(model_admin, request, stored, {"problem": stored_messages.told(error.plain), "note": note})
     pinned = _pinned(stored)
     context = {
         "certificate": there,

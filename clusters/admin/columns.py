@@ -8,7 +8,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import telling
 from clusters import usage
 from clusters.config import Trust
 from clusters.models import Cluster
@@ -40,7 +39,7 @@ class ClusterColumns:
         if health is None:
             return _("not asked yet")
         asked = _("Asked %(age)s ago.") % {"age": age(health.checked_at)}
-        return f"{self.health_in_short(cluster)}. {telling.told(health.problem) or asked}"
+        return f"{self.health_in_short(cluster)}. {health.problem_told or asked}"
 
     @admin.display(description=gettext_lazy("certificate"))
     def certificate(self, cluster: Cluster) -> SafeString | str:

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts import telling
+from accounts import stored_messages
 from clusters import privileges, proxmox
 from clusters.gateway import DatabaseLoginThrottle
 from clusters.models import Cluster
@@ -41,7 +41,7 @@ def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     try:
         context["report"] = privileges.check(stored.config, throttle=DatabaseLoginThrottle())
     except proxmox.ProxmoxError as error:
-        context["problem"] = telling.told(error.plain)
+        context["problem"] = stored_messages.told(error.plain)
     return render(request, "admin/clusters/cluster/privileges.html", context)
 
 

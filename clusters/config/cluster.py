@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from clusters.fields import Secret
+from clusters.sentences import say
 
 
 class Trust(StrEnum):
@@ -85,7 +86,7 @@ class ClusterConfig:
     @property
     def credential_name(self) -> str:
         """Of the one that is used, as people know it."""
-        return gettext_noop("read-only token") if self.reads_only else gettext_noop("credential")
+        return say("of-read-only-token") if self.reads_only else say("of-credential")
 
     @property
     def trust(self) -> Trust:

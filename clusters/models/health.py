@@ -8,6 +8,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts import stored_messages
+
 if TYPE_CHECKING:
     from clusters.models.cluster import Cluster
 
@@ -27,6 +29,7 @@ class ClusterHealth(models.Model):
     last_ok_at = models.DateTimeField(gettext_lazy("last ok at"), null=True)
     failing_since = models.DateTimeField(gettext_lazy("failing since"), null=True)
     problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
+    problem_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
     kind = models.CharField(
         gettext_lazy("kind"),
         max_length=40,
@@ -42,6 +45,11 @@ class ClusterHealth(models.Model):
     def __str__(self) -> str:
         return "reachable" if self.ok else self.problem
 
+    @property
+    def problem_told(self) -> str:
+        """In the reader's language."""
+        return stored_messages.of(self, "problem")
+
     @classmethod
     def succeeded(
         cls, cluster_id: str, *, at: datetime | None = None, version: str = "", within: timedelta | None = None
@@ -50,7 +58,8 @@ class ClusterHealth(models.Model):
         at = at or timezone.now()
         if within and not version and cls._says(cluster_id, since=at - within, ok=True):
             return
-        values = {"ok": True, "checked_at": at, "last_ok_at": at, "failing_since": None, "problem": "", "kind": ""}
+        values = {"ok": True, "checked_at": at, "last_ok_at": at, "failing_since": None, "kind": ""}
+        values |= stored_messages.columns("problem", "", most=300)
         cls._write(cluster_id, values | ({"version": version[:40]} if version else {}))
 
     @classmethod
@@ -65,12 +74,12 @@ class ClusterHealth(models.Model):
     ) -> None:
         """`kind` is the name of the error's class: how the rest of the portal tells a certificate from a silence."""
         at = at or timezone.now()
-        if within and cls._says(cluster_id, since=at - within, ok=False, problem=problem[:300], kind=kind[:40]):
+        told = stored_messages.columns("problem", problem, most=300)
+        if within and cls._says(cluster_id, since=at - within, ok=False, problem=told["problem"], kind=kind[:40]):
             return
         row = cls.objects.filter(cluster__cluster_id=cluster_id).first()
         since = (row and row.failing_since) or at
-        told = {"problem": problem[:300], "kind": kind[:40]}
-        cls._write(cluster_id, {"ok": False, "checked_at": at, "failing_since": since, **told})
+        cls._write(cluster_id, {"ok": False, "checked_at": at, "failing_since": since, "kind": kind[:40], **told})
 
     @classmethod
     def _says(cls, cluster_id: str, *, since: datetime, **values: Any) -> bool:

@@ -10,7 +10,6 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_noop
 
 from accounts import concurrency
 from clusters.config import ClusterConfig, Trust
@@ -18,6 +17,7 @@ from clusters.config import pins as agreed_pins
 from clusters.proxmox import hosts, sockets
 from clusters.proxmox.errors import CertificateRejected, ProxmoxError
 from clusters.proxmox.results.coercion import text
+from clusters.sentences import say
 
 MAX_NAMES = 100
 
@@ -67,9 +67,7 @@ def read(shown: bytes, *, trusted_by_system: bool = False) -> Certificate:
             trusted_by_system=trusted_by_system,
         )
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm):
-        raise CertificateRejected(
-            gettext_noop("The certificate there cannot be read."), presented=fingerprint(shown)
-        ) from None
+        raise CertificateRejected(say("certificate-unreadable"), presented=fingerprint(shown)) from None
 
 
 def fingerprint(shown: bytes) -> str:
@@ -82,18 +80,14 @@ def pins(config: ClusterConfig) -> frozenset[str]:
     try:
         return frozenset(agreed_pins(config.fingerprint))
     except ValidationError:
-        raise CertificateRejected(gettext_noop("The pinned fingerprint is not one of SHA-256.")) from None
+        raise CertificateRejected(say("pin-malformed")) from None
 
 
 def changed(pinned: Collection[str], shown: str) -> CertificateRejected:
     """Short enough for where it is kept, which is 300 characters."""
-    was = (
-        next(iter(pinned))
-        if len(pinned) == 1
-        else gettext_noop("one of %(count)s pinned ones") % {"count": len(pinned)}
-    )
+    was = next(iter(pinned)) if len(pinned) == 1 else say("one-of-pins", count=len(pinned))
     return CertificateRejected(
-        gettext_noop("The certificate changed: was %(was)s, now %(shown)s.") % {"was": was, "shown": shown},
+        say("certificate-changed", was=was, shown=shown),
         presented=shown,
     )
 
@@ -110,9 +104,7 @@ def context(config: ClusterConfig, deadline: sockets.Deadline) -> sockets.Contex
     try:
         strict.load_verify_locations(cadata=config.ca_certificate)
     except (ssl.SSLError, ValueError):
-        raise CertificateRejected(
-            gettext_noop("The CA certificate in the cluster's settings cannot be read.")
-        ) from None
+        raise CertificateRejected(say("ca-unreadable")) from None
     return strict
 
 

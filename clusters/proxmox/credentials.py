@@ -9,22 +9,17 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import requests
-from django.utils.translation import gettext_noop
 from requests.auth import AuthBase
 
 from clusters.config import ClusterConfig
 from clusters.fields import Secret, SecretUnreadable
 from clusters.proxmox.errors import CredentialUnreadable, LoginRejected, NoCredential, ProtocolError
+from clusters.sentences import say
 
 # A ticket is good for two hours, and by itself for another one as long as it is.
 TICKET_RENEWAL = 3600.0
 TICKET_END = 7000.0
 RENEWAL_PAUSE = 60.0
-
-TFA_NEEDED = gettext_noop(
-    "The cluster asks this user for a second factor, which the portal cannot give. Enter an "
-    "API token instead: tokens need none."
-)
 
 
 class Token(AuthBase):
@@ -33,7 +28,7 @@ class Token(AuthBase):
     def __init__(self, token_id: str, secret: Secret) -> None:
         self._id, self._secret = token_id, secret
         if not all(re.fullmatch(r"[!-~]+", part) for part in (token_id, reveal(secret))):
-            raise CredentialUnreadable(gettext_noop("The API token has characters that no token has. Enter it again."))
+            raise CredentialUnreadable(say("token-malformed"))
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -96,12 +91,12 @@ class Login:
     def accept(self, answer: object) -> Ticket:
         found = answer if isinstance(answer, dict) else {}
         if found.get("NeedTFA"):
-            raise LoginRejected(TFA_NEEDED)
+            raise LoginRejected(say("second-factor"))
         text, csrf = found.get("ticket"), found.get("CSRFPreventionToken")
         if not isinstance(text, str) or not isinstance(csrf, str):
-            raise ProtocolError(gettext_noop("a login without a ticket"))
+            raise ProtocolError(say("no-ticket"))
         if not text or len(text) > 4096 or not re.fullmatch(r"[!-~]{1,256}", csrf):
-            raise ProtocolError(gettext_noop("a login with a strange ticket"))
+            raise ProtocolError(say("strange-ticket"))
         ticket = Ticket(text, csrf, time.monotonic())
         with self._replacing:
             self.ticket = ticket
@@ -123,8 +118,8 @@ def of(config: ClusterConfig) -> Credential:
 def reveal(secret: Secret) -> str:
     try:
         return secret.reveal()
-    except SecretUnreadable as error:
-        raise CredentialUnreadable(str(error)) from None
+    except SecretUnreadable:
+        raise CredentialUnreadable(say("credential-unreadable")) from None
 
 
 def readable(secrets: Iterable[Secret]) -> list[str]:

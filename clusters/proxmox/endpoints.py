@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_noop
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, SSLError
@@ -25,6 +24,7 @@ from clusters.config import ClusterConfig, split_address, validate_host
 from clusters.proxmox import certificates, sockets
 from clusters.proxmox.errors import CertificateRejected, Dropped, NameNotFound, ProtocolError, TimedOut
 from clusters.proxmox.hosts import Target
+from clusters.sentences import say
 
 MAX_ENDPOINTS = 32
 FIRST_BACK_OFF = 5.0
@@ -89,7 +89,7 @@ class _Connection(HTTPSConnection):
         except (http.client.RemoteDisconnected, OSError):
             raise Dropped(reused=self.answers > 0) from None
         except (http.client.HTTPException, HTTPError):
-            raise ProtocolError(gettext_noop("its head is not HTTP")) from None
+            raise ProtocolError(say("no-http-head")) from None
 
 
 class ConnectionPool(HTTPSConnectionPool):

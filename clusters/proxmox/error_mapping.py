@@ -6,9 +6,8 @@ Proxmox VE has no 404, and one status for most errors, so the text decides.
 import re
 from collections.abc import Mapping
 
-from django.utils.translation import gettext_noop
-
 from clusters.proxmox import errors
+from clusters.sentences import say
 
 _GUEST_GONE = re.compile(r"Configuration file '.*' does not exist|\b(VM|CT) \d+ does not exist")
 _ABSENT = re.compile(r"hostname lookup '.*' failed|no such (cluster )?node|no such task|pool '.*' does not exist")
@@ -21,10 +20,7 @@ def from_status(
 ) -> errors.ProxmoxError:
     if status == 401:
         return errors.LoginRejected(
-            gettext_noop(
-                "The cluster rejected the portal's %(credential)s%(quoted)s. Enter a valid one in its settings."
-            )
-            % {"credential": credential, "quoted": errors.quoted(reason)},
+            say("credential-rejected", credential=credential, quoted=errors.quoted(reason)),
             status=status,
             reason=reason,
         )
@@ -49,9 +45,7 @@ def _declined(status: int, reason: str, errors_by_name: Mapping[str, str]) -> er
         return errors.NoQuorum(status=status, reason=reason)
     if locked := _LOCKED.search(said):
         return errors.Locked(locked["lock"] or "", status=status, reason=reason)
-    return errors.Refused(
-        gettext_noop("The cluster refused%(quoted)s.") % {"quoted": errors.quoted(reason)}, status=status, reason=reason
-    )
+    return errors.Refused(say("refused", quoted=errors.quoted(reason)), status=status, reason=reason)
 
 
 def is_about_a_lock(exit_status: str) -> bool:

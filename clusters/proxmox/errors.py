@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from django.utils.translation import gettext_noop
+from accounts.stored_messages import english
+from clusters.sentences import say
 
 _PRIVILEGE = re.compile(r"\((/[^,()]*), ([^()]+)\)")
 _Failure = TypeVar("_Failure", bound="ProxmoxError")
@@ -23,7 +24,8 @@ class ProxmoxError(Exception):
         self.plain, self.sent, self.status, self.reason = plain, sent, status, reason
 
     def __str__(self) -> str:
-        return self.plain
+        """For logs, in English."""
+        return english(self.plain)
 
 
 def without_traceback(failure: _Failure) -> _Failure:
@@ -39,9 +41,7 @@ class NoCredential(ProxmoxError):
     """The configuration has neither token nor password."""
 
     def __init__(self) -> None:
-        super().__init__(
-            gettext_noop("This cluster has no credential. Enter an API token, or a password, in its settings.")
-        )
+        super().__init__(say("no-credential"))
 
 
 class CredentialUnreadable(ProxmoxError):
@@ -57,36 +57,25 @@ class Unreachable(ProxmoxError):
 
 class NameNotFound(Unreachable):
     def __init__(self) -> None:
-        super().__init__(
-            gettext_noop("The cluster's host name is not known. Check the host in the cluster's settings.")
-        )
+        super().__init__(say("host-unknown"))
 
 
 class HostNotAllowed(Unreachable):
     """The host is at an address that the portal must not connect to. No connection was opened."""
 
     def __init__(self) -> None:
-        super().__init__(
-            gettext_noop(
-                "The portal may not connect to this host. Check the host in the cluster's settings; "
-                "which networks are allowed is set by CLUSTER_ALLOWED_NETWORKS."
-            )
-        )
+        super().__init__(say("host-not-allowed"))
 
 
 class ConnectionRefused(Unreachable):
     def __init__(self) -> None:
-        super().__init__(
-            gettext_noop(
-                "The cluster refuses connections on its port. Check host and port, and whether pveproxy runs there."
-            )
-        )
+        super().__init__(say("connection-refused"))
 
 
 class TimedOut(Unreachable):
     def __init__(self, *, sent: bool) -> None:
         super().__init__(
-            gettext_noop("The cluster did not answer in time. If this goes on, check its load and the network."),
+            say("timed-out"),
             sent=sent,
         )
 
@@ -96,9 +85,7 @@ class Dropped(Unreachable):
 
     def __init__(self, *, reused: bool = False) -> None:
         super().__init__(
-            gettext_noop(
-                "The cluster closed the connection instead of answering. If this goes on, check pveproxy there."
-            ),
+            say("dropped"),
             sent=True,
         )
         self.reused = reused
@@ -111,9 +98,7 @@ class CertificateRejected(ProxmoxError):
     """
 
     def __init__(self, why: str, *, presented: str = "") -> None:
-        super().__init__(
-            gettext_noop("%(why)s Nothing was sent. Fetch the certificate in its settings and decide.") % {"why": why}
-        )
+        super().__init__(say("certificate-rejected", why=why))
         self.reason, self.presented = why, presented
 
 
@@ -131,13 +116,12 @@ class PermissionMissing(ProxmoxError):
         named = _PRIVILEGE.search(reason)
         self.path, self.privilege = (named[1], named[2]) if named else ("", "")
         missing = (
-            gettext_noop(" lacks %(privilege)s on %(path)s") % {"privilege": self.privilege, "path": self.path}
+            say("lacks-privilege", privilege=self.privilege, path=self.path)
             if named
-            else gettext_noop(" is not allowed to do this%(quoted)s") % {"quoted": quoted(reason)}
+            else say("is-not-allowed", quoted=quoted(reason))
         )
         super().__init__(
-            gettext_noop("The portal's account%(missing)s. Ask the cluster's administrator for the permission.")
-            % {"missing": missing},
+            say("permission-missing", missing=missing),
             status=status,
             reason=reason,
         )
@@ -149,8 +133,7 @@ class BadParameter(ProxmoxError):
     def __init__(self, errors: Mapping[str, str], *, status: int | None = None, reason: str = "") -> None:
         details = "; ".join(f"{name}: {text}" for name, text in errors.items())
         super().__init__(
-            gettext_noop("The cluster cannot do this as asked%(quoted)s. Report it to those who run the portal.")
-            % {"quoted": quoted(details or reason)},
+            say("bad-parameter", quoted=quoted(details or reason)),
             status=status,
             reason=reason,
         )
@@ -161,9 +144,7 @@ class NotFound(ProxmoxError):
     """The guest, node, pool or task is not there."""
 
     def __init__(self, plain: str = "", *, status: int | None = None, reason: str = "") -> None:
-        known = gettext_noop(
-            "The cluster does not know this machine, node or task (any more). Reload the page and try again."
-        )
+        known = say("not-found")
         super().__init__(plain or known, status=status, reason=reason)
 
 
@@ -172,10 +153,7 @@ class GuestGone(NotFound):
 
     def __init__(self, *, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            gettext_noop(
-                "The cluster does not know this machine there (any more): it was deleted, or moved to "
-                "another node. Reload the page and try again."
-            ),
+            say("guest-gone"),
             status=status,
             reason=reason,
         )
@@ -190,10 +168,7 @@ class NoQuorum(Refused):
 
     def __init__(self, *, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            gettext_noop(
-                "The cluster has no quorum, so nothing can be started or changed%(quoted)s. Bring its nodes back."
-            )
-            % {"quoted": quoted(reason)},
+            say("no-quorum", quoted=quoted(reason)),
             status=status,
             reason=reason,
         )
@@ -204,8 +179,7 @@ class Locked(Refused):
 
     def __init__(self, lock: str = "", *, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            gettext_noop("The machine is locked by something that is under way%(quoted)s. Try again in half a minute.")
-            % {"quoted": quoted(reason)},
+            say("locked", quoted=quoted(reason)),
             status=status,
             reason=reason,
         )
@@ -216,14 +190,9 @@ class NodeDown(ProxmoxError):
     """595 to 599: the cluster answers, but the node that should act does not. `node` is empty for the entry itself."""
 
     def __init__(self, node: str, *, status: int, reason: str) -> None:
-        who = (
-            gettext_noop("Node %(node)s of the cluster") % {"node": node}
-            if node
-            else gettext_noop("The cluster's own service")
-        )
+        who = say("of-node", node=node) if node else say("of-service")
         super().__init__(
-            gettext_noop("%(who)s cannot be reached%(quoted)s. Check whether it is running.")
-            % {"who": who, "quoted": quoted(reason)},
+            say("unreachable-part", who=who, quoted=quoted(reason)),
             # 595 is a connection that never came about; the others leave open how far the request got.
             sent=status != 595,
             status=status,
@@ -237,11 +206,7 @@ class ProtocolError(ProxmoxError):
 
     def __init__(self, what: str, *, sent: bool = True, status: int | None = None, reason: str = "") -> None:
         super().__init__(
-            gettext_noop(
-                "The answer is not one of Proxmox VE: %(what)s. Check host and port, and what stands "
-                "between the portal and the cluster."
-            )
-            % {"what": what},
+            say("not-proxmox", what=what),
             sent=sent,
             status=status,
             reason=reason,
@@ -256,8 +221,7 @@ class OutcomeUnknown(ProxmoxError):
 
     def __init__(self, why: ProxmoxError) -> None:
         super().__init__(
-            gettext_noop("%(why)s The request may have been carried out: look before you repeat it.")
-            % {"why": why.plain},
+            say("perhaps-carried-out", why=why.plain),
             sent=True,
             status=why.status,
             reason=why.reason,
@@ -270,7 +234,7 @@ class TaskFailed(ProxmoxError):
 
     def __init__(self, exit_status: str, *, locked: bool = False) -> None:
         super().__init__(
-            gettext_noop("The cluster began it, and the task failed%(quoted)s.") % {"quoted": quoted(exit_status)},
+            say("task-failed", quoted=quoted(exit_status)),
             reason=exit_status,
         )
         self.locked = locked

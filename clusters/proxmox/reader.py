@@ -5,7 +5,6 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
-from django.utils.translation import gettext_noop
 from proxmoxer.core import ProxmoxResource, ResourceException
 
 from clusters.proxmox import error_mapping, errors, results
@@ -13,9 +12,9 @@ from clusters.proxmox.results import parse_upid
 from clusters.proxmox.results.coercion import kind_part, node_part, pool_part, vmid_part
 from clusters.proxmox.results.parsing import Serializer
 from clusters.proxmox.session import Session
+from clusters.sentences import say
 
 MAX_PAGE = 1000
-NO_POOL = gettext_noop("The cluster has no such pool, or the portal's account may not see it.")
 
 
 class Reader:
@@ -75,7 +74,7 @@ class Reader:
         Asked for by name, the cluster tells everybody everything; which pools one may see is in the list alone.
         """
         if pool_part(name) not in {pool.name for pool in self.pools()}:
-            raise errors.NotFound(NO_POOL)
+            raise errors.NotFound(say("no-pool"))
         try:
             found = self._get("pools", poolid=name)
         except errors.BadParameter as error:
@@ -159,7 +158,7 @@ class Reader:
     def _call(self, verb: str, *path: str, node: str = "", **values: str | int) -> Any:
         """`node` is the one that the cluster passes the call on to."""
         if self._is_over:
-            raise RuntimeError(gettext_noop("This connection was given back."))
+            raise RuntimeError("This connection was given back.")
         try:
             return getattr(self._api(path), verb)(**values)
         except ResourceException as refusal:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from django.utils.translation import gettext_noop
 from urllib3.exceptions import SSLError
 
 from clusters.proxmox import hosts
@@ -20,6 +19,7 @@ from clusters.proxmox.errors import (
     TimedOut,
     Unreachable,
 )
+from clusters.sentences import say
 
 
 class Deadline:
@@ -127,27 +127,19 @@ def _not_connected(error: OSError) -> ProxmoxError:
         return TimedOut(sent=False)
     if isinstance(error, ConnectionRefusedError):
         return ConnectionRefused()
-    return Unreachable(
-        gettext_noop("There is no way to the cluster (%(why)s). Check host and port, and the network.")
-        % {"why": error.strerror or gettext_noop("network error")}
-    )
+    return Unreachable(say("no-way", why=error.strerror or say("network-error")))
 
 
 def tls_error(error: Exception) -> ProxmoxError:
     """What kept a connection from becoming one that can be trusted."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = error.verify_message or gettext_noop("verification failed")
-        return CertificateRejected(gettext_noop("The cluster's certificate is not trusted (%(why)s).") % {"why": why})
+        why = error.verify_message or say("verification-failed")
+        return CertificateRejected(say("certificate-not-trusted-because", why=why))
     if isinstance(error, SSLError):
-        return CertificateRejected(gettext_noop("The cluster's certificate is not trusted."))
+        return CertificateRejected(say("certificate-not-trusted"))
     if isinstance(error, TimeoutError):
         return TimedOut(sent=False)
     # Python before 3.11.3 takes an end without a word for one in good order.
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError):
-        return Unreachable(
-            gettext_noop(
-                "The cluster closed the connection before it was secured. Check whether its ALLOW_FROM "
-                "or DENY_FROM rules keep the portal out."
-            )
-        )
-    return ProtocolError(gettext_noop("it does not speak TLS as expected"), sent=False)
+        return Unreachable(say("closed-before-tls"))
+    return ProtocolError(say("no-tls"), sent=False)

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import requests
-from django.utils.translation import gettext_noop
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
@@ -24,6 +23,7 @@ from clusters.proxmox import errors
 from clusters.proxmox.endpoints import Endpoint, Endpoints, endpoint_health
 from clusters.proxmox.results.parsing import clean_reason
 from clusters.proxmox.sockets import Deadline
+from clusters.sentences import say
 
 MAX_BODY = 8 * 1024 * 1024
 CHUNK = 256 * 1024
@@ -144,7 +144,7 @@ class Transport(requests.Session):
         try:
             response = super().request(method, url, **kwargs)
         except (requests.RequestException, HTTPError, UnicodeError):
-            raise errors.ProtocolError(gettext_noop("it breaks the rules of HTTP")) from None
+            raise errors.ProtocolError(say("no-http")) from None
         response._content = self._body(response)
         response.reason = self._redacted(clean_reason(response.reason))[:300]
         return response
@@ -159,7 +159,7 @@ class Transport(requests.Session):
         except ReadTimeoutError:
             raise errors.TimedOut(sent=True) from None
         except DecodeError:
-            raise errors.ProtocolError(gettext_noop("its compression is broken")) from None
+            raise errors.ProtocolError(say("broken-compression")) from None
         except (HTTPError, OSError):
             raise errors.Dropped from None
 
@@ -169,7 +169,7 @@ class Transport(requests.Session):
             parts.append(part)
             size += len(part)
             if size > MAX_BODY:
-                raise errors.ProtocolError(gettext_noop("more than %(most)s MiB") % {"most": MAX_BODY // 2**20})
+                raise errors.ProtocolError(say("too-large", most=MAX_BODY // 2**20))
         joined = b"".join(parts)
         parts.clear()
         return Body(joined)
@@ -177,15 +177,11 @@ class Transport(requests.Session):
     def _checked(self, response: requests.Response) -> requests.Response:
         status, reason = response.status_code, response.reason
         if not 200 <= status < 300 and status < 400:
-            what = (
-                gettext_noop("a redirect")
-                if status >= 300
-                else gettext_noop("HTTP status %(status)s") % {"status": status}
-            )
+            what = say("a-redirect") if status >= 300 else say("http-status", status=status)
             raise errors.ProtocolError(what, status=status, reason=reason)
         if "html" in response.headers.get("Content-Type", "").lower():
             raise errors.ProtocolError(
-                gettext_noop("a web page, with HTTP status %(status)s") % {"status": status},
+                say("web-page", status=status),
                 status=status,
                 reason=reason,
             )

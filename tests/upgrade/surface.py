@@ -24,6 +24,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_tasks.base import Task
 
+from accounts import stored_messages
 from clusters.models import Cluster
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -246,6 +247,7 @@ SECTIONS: dict[str, Section] = {
     "Tasks in the queue": tasks,
     "Schedule": schedule,
     "Sessions": sessions,
+    "Stored messages": stored_messages.codes,
     "JSON": json_keys,
     "Metrics": metrics,
 }

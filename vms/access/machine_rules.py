@@ -8,13 +8,13 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from clusters.models import ClusterHealth
+from vms import sentences
 from vms.access import restore_points
 from vms.access.context import ActionContext
 from vms.models import Operation, VirtualMachine
+from vms.sentences import say
 
 Action = Operation.Action
 
@@ -40,73 +40,52 @@ VM_ONLY = {Action.RESET, Action.SUSPEND, Action.RESUME}
 # The lock of a machine whose memory was written to its disk.
 SUSPENDED_TO_DISK = "suspended"
 
-# What a lock means, to be said after “the machine is”.
-LOCK_LABELS = {
-    "backup": gettext_lazy("being backed up"),
-    "snapshot": gettext_lazy("being saved as a snapshot"),
-    "snapshot-delete": gettext_lazy("being cleared of a snapshot"),
-    "rollback": gettext_lazy("being reverted"),
-    "clone": gettext_lazy("being copied"),
-    "migrate": gettext_lazy("being moved to another node"),
-    "create": gettext_lazy("being created"),
-    "suspending": gettext_lazy("being suspended"),
-    "disk": gettext_lazy("getting another disk"),
-    "fstrim": gettext_lazy("being cleared of unused space"),
-    "mounted": gettext_lazy("open on its node for repairs"),
-    "destroyed": gettext_lazy("being deleted"),
-}
-
 
 def person_may_operate(context: ActionContext, action: str) -> str | None:
     if context.may_operate:
         return None
-    return _("This machine is not assigned to this account, nor looked after by it. Ask your teacher.")
+    return say("not-yours")
 
 
 def person_is_granted_the_cluster(context: ActionContext, action: str) -> str | None:
     if context.is_granted:
         return None
-    return _("This cluster is only for people who were granted it. Ask your teacher or an administrator.")
+    return say("cluster-not-granted")
 
 
 def cluster_is_active(context: ActionContext, action: str) -> str | None:
-    return None if context.machine.cluster.is_active else _("This cluster is switched off. Ask an administrator.")
+    return None if context.machine.cluster.is_active else say("cluster-inactive")
 
 
 def cluster_answers(context: ActionContext, action: str) -> str | None:
     if context.health and context.health.ok:
         return None
-    return _(
-        "The cluster does not answer at the moment. The portal keeps asking, and the administrators see it too; "
-        "the buttons come back by themselves."
-    )
+    return say("cluster-silent")
 
 
 def machine_is_there(context: ActionContext, action: str) -> str | None:
     if context.machine.gone_at:
-        return _("The cluster does not have this machine any more. Ask your teacher.")
+        return say("machine-gone")
     if context.machine.missing_since:
-        return _("The cluster does not list this machine any more. Ask your teacher.")
+        return say("machine-missing")
     return None
 
 
 def node_answers(context: ActionContext, action: str) -> str | None:
     if not context.machine.silent_since:
         return None
-    return _("The machine's node does not answer. The buttons come back by themselves when it does.")
+    return say("node-silent")
 
 
 def machine_is_no_template(context: ActionContext, action: str) -> str | None:
-    return _("This is a template: it is copied, never started.") if context.machine.template else None
+    return say("is-template") if context.machine.template else None
 
 
 def nothing_under_way(context: ActionContext, action: str) -> str | None:
     overrules = action == Action.STOP and may_overrule_shutdown(context)
     if not context.open_operation or action == Action.CONSOLE or overrules:
         return None
-    return _("“%(action)s” is under way. Wait until it is finished.") % {
-        "action": context.open_operation.get_action_display()
-    }
+    return say("under-way", action=say(f"action-{context.open_operation.action}"))
 
 
 def machine_is_not_locked(context: ActionContext, action: str) -> str | None:
@@ -114,33 +93,32 @@ def machine_is_not_locked(context: ActionContext, action: str) -> str | None:
     if not lock:
         return None
     if lock == SUSPENDED_TO_DISK:
-        return None if action == Action.START else _("The machine sleeps. Start it, and it goes on where it was.")
-    doing = LOCK_LABELS.get(lock) or _("busy (%(lock)s)") % {"lock": lock}
-    return _("The machine is %(doing)s. This usually takes minutes.") % {"doing": doing}
+        return None if action == Action.START else say("machine-sleeps")
+    return say("machine-locked", doing=sentences.lock(lock))
 
 
 def kind_fits(context: ActionContext, action: str) -> str | None:
     if action in VM_ONLY and context.machine.kind != VirtualMachine.Kind.QEMU:
-        return _("Containers cannot do this. Reboot it, or shut it down, instead.")
+        return say("not-of-containers")
     return None
 
 
 def consoles_are_offered(context: ActionContext, action: str) -> str | None:
     if action != Action.CONSOLE or settings.CONSOLES_PER_PROCESS:
         return None
-    return _("This portal shows no screens in the browser. Use a remote desktop or SSH instead.")
+    return say("no-consoles")
 
 
 def status_fits(context: ActionContext, action: str) -> str | None:
     status, needed = context.machine.status, REQUIRED_STATUS.get(Action(action))
     if status == "unknown":
-        return _("The state of the machine is unknown. Wait until its node answers again.")
+        return say("state-unknown")
     if needed == status:
         return None
     if needed:
-        return _("The machine is %(status)s, not %(needed)s.") % {"status": _(status), "needed": _(needed)}
+        return say("wrong-status", status=sentences.status(status), needed=sentences.status(needed))
     if action == Action.STOP and status == "stopped":
-        return _("The machine is %(status)s.") % {"status": _(status)}
+        return say("already-so", status=sentences.status(status))
     return None
 
 
@@ -149,9 +127,7 @@ def snapshot_may_be_changed(context: ActionContext, action: str) -> str | None:
         return None
     if context.snapshot in {"", *restore_points.NAMES}:
         return None
-    return _("You may save and delete “%(save_point)s”. Ask your teacher about other snapshots.") % {
-        "save_point": restore_points.NAME
-    }
+    return say("only-save-point", save_point=restore_points.NAME)
 
 
 def may_overrule_shutdown(context: ActionContext) -> bool:

@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from accounts import telling
 from accounts.downloads import Downloadable
 from vms.admin.common import ReadOnly
 from vms.admin.filters import ClusterNameFilter
@@ -29,4 +28,4 @@ class OperationAdmin(ReadOnly, Downloadable[Operation]):
 
     @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
     def message(self, operation: Operation) -> str:
-        return telling.told(operation.outcome)
+        return operation.outcome_told

@@ -6,7 +6,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts import telling
 from vms.admin.common import GoesWithItsCluster
 from vms.models import ClusterSync, Node, SyncRun
 
@@ -38,7 +37,7 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
 
     @admin.display(description=gettext_lazy("notice"), ordering="notice")
     def message(self, sync: ClusterSync) -> str:
-        return telling.told(sync.notice)
+        return sync.notice_told
 
     @admin.action(description=gettext_lazy("Read now"), permissions=["change"])
     def sync_now(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
@@ -81,7 +80,7 @@ class SyncRunAdmin(GoesWithItsCluster, admin.ModelAdmin[SyncRun]):
 
     @admin.display(description=gettext_lazy("problem"), ordering="problem")
     def message(self, run: SyncRun) -> str:
-        return telling.told(run.problem)
+        return run.problem_told
 
 
 @admin.register(Node)

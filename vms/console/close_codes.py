@@ -1,10 +1,10 @@
 """Close codes: why a console was refused or ended, as a code for the page and a reason in words."""
 
-from django.utils.translation import gettext_noop
-
+from accounts.stored_messages import english
 from vms.access import machine_rules, rules
 from vms.access.context import ActionContext
 from vms.models import Operation
+from vms.sentences import say
 
 LOGIN, DENIED, NOT_THERE = 4401, 4403, 4404
 UNREACHABLE, OFF, WITHDRAWN, CLOSED, CLUSTER_OFF, REPLACED, LIMIT = 4408, 4409, 4410, 4411, 4412, 4413, 4429
@@ -24,12 +24,12 @@ _BY_RULE: dict[rules.Rule, str] = {
 
 
 class Ended(Exception):
-    """The console is over, or never began. `reason` has no secret and at most 120 bytes; `outcome` is recorded."""
+    """The console is over, or never began. `reason` is English, has no secret and at most 120 bytes; `outcome` is recorded."""
 
     def __init__(self, code: int, reason: str, *, outcome: str = "") -> None:
         super().__init__(reason)
-        self.code, self.reason = code, reason
-        self.outcome = outcome or gettext_noop("Ended: %(reason)s.") % {"reason": reason}
+        self.code, self.why, self.reason = code, reason, english(reason)
+        self.outcome = outcome or say("console-ended", reason=reason)
 
 
 def refusal(context: ActionContext) -> tuple[str, str] | None:

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, parse_cookie
 from django.http.request import split_domain_port, validate_host
-from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from clusters import gateway, proxmox
@@ -19,6 +18,7 @@ from vms.console import close_codes
 from vms.console.close_codes import Ended
 from vms.inventory import identity
 from vms.models import ConsoleGrant, ConsoleSession, VirtualMachine
+from vms.sentences import say
 
 logger = logging.getLogger("vms.console")
 
@@ -61,7 +61,7 @@ def open_console(token: str, key: str) -> Viewer:
         raise Ended(close_codes.DENIED, "this permit is used, too old or not yours")
     machine = VirtualMachine.objects.select_related("cluster").filter(pk=grant.vm_id).first()
     if machine is None or machine.gone_at:
-        raise Ended(close_codes.NOT_THERE, gettext_noop("the machine is gone"))
+        raise Ended(close_codes.NOT_THERE, say("end-machine-gone"))
     if refused := close_codes.refusal(context_for(machine, person=user)):
         raise Ended(close_codes.CODES[refused[0]], refused[0])
     row = ConsoleSession.begin(machine, user=user, mode=grant.mode)
@@ -70,7 +70,7 @@ def open_console(token: str, key: str) -> Viewer:
     try:
         return Viewer(key, user, row, machine, _open_endpoint(machine))
     except Ended as ended:
-        row.end(gettext_noop("Not opened: %(reason)s.") % {"reason": ended.reason})
+        row.end(say("console-not-opened", reason=ended.why))
         raise
 
 
@@ -80,13 +80,13 @@ def recheck(viewer: Viewer) -> None:
     machines = VirtualMachine.objects.operable_by(user).filter(pk=viewer.machine.pk)
     machine = machines.select_related("cluster").first()
     if user.pk != viewer.user.pk or machine is None:
-        raise Ended(close_codes.WITHDRAWN, gettext_noop("the right to this machine was withdrawn"))
+        raise Ended(close_codes.WITHDRAWN, say("end-right-withdrawn"))
     if machine.gone_at:
-        raise Ended(close_codes.NOT_THERE, gettext_noop("the machine is gone"))
+        raise Ended(close_codes.NOT_THERE, say("end-machine-gone"))
     if not machine.cluster.is_active:
-        raise Ended(close_codes.CLUSTER_OFF, gettext_noop("the cluster was switched off"))
+        raise Ended(close_codes.CLUSTER_OFF, say("end-cluster-switched-off"))
     if not viewer.row.renew():
-        raise Ended(close_codes.UNREACHABLE, gettext_noop("the portal was interrupted"))
+        raise Ended(close_codes.UNREACHABLE, say("end-portal-interrupted"))
 
 
 def reason_for_end(viewer: Viewer) -> Ended:
@@ -95,10 +95,10 @@ def reason_for_end(viewer: Viewer) -> Ended:
         with registry.resolved_once(), gateway.read(registry.get(viewer.machine.cluster_id), deadline=3.0) as pve:
             status = pve.guest_status(viewer.machine.node, viewer.machine.kind, viewer.machine.vmid)
     except (proxmox.ProxmoxError, registry.UnknownCluster):
-        return Ended(close_codes.UNREACHABLE, gettext_noop("the display ended"))
+        return Ended(close_codes.UNREACHABLE, say("end-display-ended"))
     if status.status == "stopped":
-        return Ended(close_codes.OFF, gettext_noop("the machine was switched off"))
-    return Ended(close_codes.UNREACHABLE, gettext_noop("the display ended"))
+        return Ended(close_codes.OFF, say("end-machine-switched-off"))
+    return Ended(close_codes.UNREACHABLE, say("end-display-ended"))
 
 
 def _open_endpoint(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
@@ -107,15 +107,15 @@ def _open_endpoint(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
     try:
         with registry.resolved_once(), gateway.connect(registry.get(machine.cluster_id)) as pve:
             if not identity.confirm(pve, machine):
-                raise Ended(close_codes.REPLACED, gettext_noop("another machine has this number now"))
+                raise Ended(close_codes.REPLACED, say("end-another-machine"))
             if pve.guest_status(*guest).status != "running":
-                raise Ended(close_codes.OFF, gettext_noop("the machine does not run"))
+                raise Ended(close_codes.OFF, say("end-machine-off"))
             return pve.console_endpoint(*guest)
     except registry.UnknownCluster:
-        raise Ended(close_codes.UNREACHABLE, gettext_noop("the cluster is switched off")) from None
+        raise Ended(close_codes.UNREACHABLE, say("end-cluster-off")) from None
     except proxmox.ProxmoxError as failure:
-        logger.warning("The console of %s/%s: %s", machine.cluster_id, machine.vmid, failure.plain)
-    raise Ended(close_codes.UNREACHABLE, gettext_noop("the cluster did not open the display"))
+        logger.warning("The console of %s/%s: %s", machine.cluster_id, machine.vmid, failure)
+    raise Ended(close_codes.UNREACHABLE, say("end-display-not-opened"))
 
 
 def _logged_in_user(key: str) -> User:
@@ -124,7 +124,7 @@ def _logged_in_user(key: str) -> User:
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key or None)
     user = auth.get_user(request)
     if not isinstance(user, User) or not user.is_active:
-        raise Ended(close_codes.LOGIN, gettext_noop("nobody is logged in"))
+        raise Ended(close_codes.LOGIN, say("end-not-logged-in"))
     if user.must_change_password:
         raise Ended(close_codes.LOGIN, "the password has to be changed first")
     return user

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from django.utils.translation import gettext_noop
-
 from clusters import proxmox
 from vms.console import close_codes
 from vms.console.client_messages import ClientFilter, control, view_only
 from vms.console.close_codes import Ended
 from vms.console.server_messages import ServerFilter
 from vms.models import Mode
+from vms.sentences import say
 
 VERSION = b"RFB 003.008\n"
 NO_PASSWORD = b"\x01\x01"  # one security type: none
@@ -44,7 +43,7 @@ class Browser:
             restarted = message.get("code") == SERVICE_RESTART
             raise Ended(
                 close_codes.NORMAL,
-                gettext_noop("the portal was stopped") if restarted else gettext_noop("closed by the person"),
+                say("end-portal-stopped") if restarted else say("end-closed-by-person"),
             )
         received = message.get("bytes")
         if received is None:
@@ -64,7 +63,7 @@ class Browser:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await self._send({"type": "websocket.send", "bytes": data})
         except (OSError, RuntimeError):  # a timeout; closed; closed by the server, which waits for it to finish
-            raise Ended(close_codes.NORMAL, gettext_noop("the browser is gone")) from None
+            raise Ended(close_codes.NORMAL, say("end-browser-gone")) from None
 
 
 async def shake_hands(browser: Browser) -> None:
@@ -80,7 +79,7 @@ async def shake_hands(browser: Browser) -> None:
             await browser.send(ACCEPTED)
             await browser.exactly(1)
     except TimeoutError:
-        raise Ended(close_codes.BAD_MESSAGE, gettext_noop("no greeting in time")) from None
+        raise Ended(close_codes.BAD_MESSAGE, say("end-no-greeting")) from None
 
 
 async def forward(

@@ -8,14 +8,13 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from django.conf import settings
-from django.utils.translation import gettext_noop
 
 from clusters import proxmox
 from vms.console import close_codes, closing, permissions, relay
 from vms.console.close_codes import Ended
 from vms.console.relay import Receive, Send
 from vms.console.threads import run_in_thread
-from vms.models.consoles import CLOSED_BY
+from vms.sentences import say
 
 logger = logging.getLogger("vms.console")
 
@@ -65,7 +64,7 @@ async def _console(scope: permissions.Scope, browser: relay.Browser) -> None:
     if path is None:
         raise Ended(close_codes.NOT_THERE, "there is no such console")
     viewer = await run_in_thread(permissions.open_console, path[1], permissions.session_key(scope))
-    ended = Ended(close_codes.UNREACHABLE, gettext_noop("the portal was interrupted"))
+    ended = Ended(close_codes.UNREACHABLE, say("end-portal-interrupted"))
     try:
         async with proxmox.open_vnc(viewer.endpoint) as display:
             await relay.shake_hands(browser)
@@ -87,7 +86,7 @@ async def _watch(viewer: permissions.Viewer) -> None:
             async with asyncio.timeout(CHECK_EVERY):
                 name = await closing.wait(viewer)
         if name:
-            raise Ended(close_codes.CLOSED, "closed by an administrator", outcome=CLOSED_BY % {"name": name})
+            raise Ended(close_codes.CLOSED, "closed by an administrator", outcome=say("console-closed-by", name=name))
         await run_in_thread(permissions.recheck, viewer)
 
 

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from clusters import proxmox
 from clusters.models import Cluster
@@ -18,8 +17,6 @@ from vms.inventory.machine_table import LIST_LAG
 from vms.models import VirtualMachine
 
 logger = logging.getLogger(__name__)
-
-ANOTHER = gettext_noop("Another machine has this number now. Ask your teacher.")
 
 MAX_MACS = 32
 MIB = 2**20

@@ -4,12 +4,13 @@ import logging
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
+from accounts import stored_messages
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterHealth
@@ -17,6 +18,7 @@ from vms.inventory import last_read, machine_table, nodes_and_pools, shrink_guar
 from vms.inventory.last_read import LastRead
 from vms.inventory.sync_result import Outcome, SyncResult
 from vms.models import ClusterSync
+from vms.sentences import say
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +27,6 @@ HEALTH_PRECISION = timedelta(minutes=1)
 
 # A status that was asked for directly longer ago than this has been compared by a later read.
 RECENTLY = machine_table.LIST_LAG + timedelta(seconds=last_read.FULL_READ_EVERY)
-
-LATE = gettext_noop("Another worker has read this cluster since; what this one brought was dropped.")
-DELETED = gettext_noop("The cluster was deleted meanwhile.")
 
 
 def sync(config: ClusterConfig, *, attempt: int | None = None) -> SyncResult:
@@ -44,7 +43,7 @@ def sync(config: ClusterConfig, *, attempt: int | None = None) -> SyncResult:
         with gateway.read(config, deadline=float((state and state.deadline) or settings.SYNC_DEADLINE)) as pve:
             answer = pve.resources_since(known.digest if known else None, again=observed)
     except proxmox.ProxmoxError as error:
-        logger.warning("%s: %s", config.cluster_id, error.plain)
+        logger.warning("%s: %s", config.cluster_id, error)
         last_read.forget(config.cluster_id)
         return _write_failure(config.cluster_id, error, started, clock, attempt)
     known = known if answer.unchanged else None
@@ -73,7 +72,7 @@ def _write_failure(
     with transaction.atomic():
         state = _locked(cluster_id)
         if state is None or attempt not in (None, state.attempt):
-            return replace(result, problem=DELETED if state is None else LATE)
+            return replace(result, problem=_why_nothing(state))
         kind = type(error).__name__
         ClusterHealth.failed(cluster_id, error.plain, kind=kind, at=started, within=HEALTH_PRECISION)
         sync_runs.record(cluster_id, result, at=started, milliseconds=_milliseconds(clock))
@@ -94,7 +93,7 @@ def _apply(
     with transaction.atomic():
         state = _locked(cluster_id)
         if state is None or attempt not in (None, state.attempt):
-            return SyncResult(problem=DELETED if state is None else LATE, outcome=Outcome.FAILED)
+            return SyncResult(problem=_why_nothing(state), outcome=Outcome.FAILED)
         if known and not known.is_current(state):
             return None
         ClusterHealth.succeeded(cluster_id, at=started, within=HEALTH_PRECISION)
@@ -137,7 +136,8 @@ def _compare_partial(state: ClusterSync, answer: proxmox.Resources, started: dat
 
 def _record_state(state: ClusterSync, started: datetime, answered: int, problem: str, *, is_full_read: bool) -> None:
     """A person's acceptance of a smaller answer is for one answer, and ends with it."""
-    values = {"notice": problem[:300], "milliseconds": answered, "believe_down_to": None}
+    values: dict[str, Any] = {"milliseconds": answered, "believe_down_to": None}
+    values |= stored_messages.columns("notice", problem, most=300)
     if is_full_read:
         values["synced_at"] = started
     ClusterSync.objects.filter(pk=state.pk).update(**values)
@@ -148,6 +148,10 @@ def _locked(cluster_id: str) -> ClusterSync | None:
     if not Cluster.objects.select_for_update().filter(cluster_id=cluster_id).exists():
         return None
     return ClusterSync.objects.get_or_create(cluster_id=cluster_id)[0]
+
+
+def _why_nothing(state: ClusterSync | None) -> str:
+    return say("cluster-deleted") if state is None else say("read-by-another")
 
 
 def _milliseconds(clock: float) -> int:

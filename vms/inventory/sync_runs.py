@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
+from accounts import stored_messages
 from vms.inventory.sync_result import SyncResult
 from vms.models import Assignment, Node, Pool, SyncRun, VirtualMachine
 
@@ -16,14 +17,16 @@ COUNTS = ("created", "changed", "missing", "gone")
 
 def record(cluster_id: str, result: SyncResult, *, at: datetime, milliseconds: int) -> None:
     """Add a row for this sync. Consecutive syncs without changes share one row, which counts them."""
-    same = {"outcome": result.outcome, "problem": result.problem[:300], "seen": result.seen}
+    same = {"outcome": result.outcome, "problem": stored_messages.english(result.problem)[:300], "seen": result.seen}
     runs = SyncRun.objects.filter(cluster_id=cluster_id).values("pk", *same, *COUNTS)
     latest = None if result.is_news else runs.first()
     if latest and _is_like(latest, same):
         SyncRun.objects.filter(pk=latest["pk"]).update(runs=F("runs") + 1, last_at=at, milliseconds=milliseconds)
         return
     counts = {name: getattr(result, name) for name in COUNTS}
-    SyncRun.objects.create(cluster_id=cluster_id, first_at=at, last_at=at, milliseconds=milliseconds, **same, **counts)
+    message = stored_messages.columns("problem", result.problem, most=300)
+    moment = {"first_at": at, "last_at": at, "milliseconds": milliseconds}
+    SyncRun.objects.create(cluster_id=cluster_id, **moment, **same | message, **counts)
 
 
 def _is_like(latest: dict[str, object], same: dict[str, object]) -> bool:

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts import stored_messages
 from clusters.models import Cluster
 
 
@@ -48,6 +49,7 @@ class Alert(models.Model):
     text = models.CharField(
         gettext_lazy("text"), max_length=500, help_text=gettext_lazy("What is the matter, and what to do.")
     )
+    text_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
     since = models.DateTimeField(gettext_lazy("since"), help_text=gettext_lazy("Since when it is so."))
     seen_at = models.DateTimeField(gettext_lazy("seen at"), help_text=gettext_lazy("When it was noticed."))
     opened_at = models.DateTimeField(
@@ -82,11 +84,16 @@ class Alert(models.Model):
     def __str__(self) -> str:
         return f"{self.cluster_id}: {self.get_kind_display()}"
 
+    @property
+    def text_told(self) -> str:
+        """In the reader's language."""
+        return stored_messages.of(self, "text")
+
     def open(self, now: datetime, *, text: str, since: datetime, channels: list[str]) -> bool:
         """Open it, with a notification for each channel. False when another process did."""
         return self._step(
             Alert.objects.unfinished().filter(opened_at=None), AlertMessage.Event.OPEN, channels,
-            opened_at=now, text=text[:500], since=since,
+            opened_at=now, since=since, **stored_messages.columns("text", text, most=500),
         )  # fmt: skip
 
     def close(self, now: datetime, *, channels: list[str]) -> bool:
@@ -208,6 +215,7 @@ class CredentialEnd(models.Model):
     problem = models.CharField(
         gettext_lazy("problem"), max_length=300, blank=True, help_text=gettext_lazy("Why the cluster did not say.")
     )
+    problem_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
 
     class Meta:
         verbose_name = gettext_lazy("end of a credential")

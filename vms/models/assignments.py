@@ -17,6 +17,7 @@ from accounts import audit
 from vms.models.grants import people_without_grant
 from vms.models.machines import VirtualMachine
 from vms.models.operations import Operation
+from vms.sentences import say
 
 NOT_GRANTED = gettext_lazy(
     "The cluster of this machine is only for people with a grant. Grant it to this person or the class first."
@@ -67,7 +68,7 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
             ended = Assignment.objects.filter(pk__in=[row.pk for row in rows])
             ended.update(ended_at=now, kept_until=kept_until)
             theirs = ended.order_by().filter(user=OuterRef("requested_by"), vm=OuterRef("vm"))
-            Operation.objects.filter(Exists(theirs)).cancel_unsent(Operation.UNASSIGNED)
+            Operation.objects.filter(Exists(theirs)).cancel_unsent(say("taken"))
             audit.record_many((row, {"ended_at": (None, now.isoformat(timespec="seconds"))}) for row in rows)
         return len(rows)
 

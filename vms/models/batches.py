@@ -10,10 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts import stored_messages
 from accounts.models import User
 from vms.models.machines import VirtualMachine
-from vms.models.operations import Operation
+from vms.models.operations import Operation, ended
 from vms.models.sets import MachineSet
+from vms.sentences import say
 
 State, Action = Operation.State, Operation.Action
 
@@ -95,8 +97,8 @@ class Batch(models.Model):
         mine = self.items.values("operation")
         # The state is part of the condition, so that one that is admitted at this moment is not cancelled.
         waiting = Operation.objects.waiting().filter(pk__in=mine, requested_by=self.requested_by_id)
-        outcome = Operation.CANCELLED_BY % {"name": by.get_username()}
-        cancelled: int = waiting.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())
+        outcome = ended(say("cancelled-by", name=by.get_username()))
+        cancelled: int = waiting.order_by().update(state=State.CANCELLED, finished_at=timezone.now(), **outcome)
         return cancelled
 
 
@@ -113,6 +115,7 @@ class BatchItem(models.Model):
         Operation, models.SET_NULL, verbose_name=gettext_lazy("operation"), null=True, related_name="batch_items"
     )
     refusal = models.CharField(gettext_lazy("refusal"), max_length=500, blank=True)
+    refusal_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
 
     objects: ClassVar[Any] = models.Manager()
 
@@ -127,3 +130,13 @@ class BatchItem(models.Model):
 
     def __str__(self) -> str:
         return self.machine_name
+
+    @property
+    def refusal_told(self) -> str:
+        """In the reader's language."""
+        return stored_messages.of(self, "refusal")
+
+    def refuse(self, why: str) -> None:
+        """Not saved yet."""
+        for name, value in stored_messages.columns("refusal", why, most=500).items():
+            setattr(self, name, value)

@@ -16,11 +16,13 @@ from django.db.models import Case, CharField, Q, Value, When
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy
 
+from accounts import stored_messages
 from accounts.models import User
 from vms.models.machines import VirtualMachine, usable_by_users_in
 from vms.models.operations import Operation
+from vms.sentences import say
 
 
 class Mode(models.TextChoices):
@@ -28,13 +30,8 @@ class Mode(models.TextChoices):
     VIEW = "view", gettext_lazy("view only")
 
 
-OUTCOMES: dict[str, str] = {
-    Mode.CONTROL: gettext_noop("Control. %(outcome)s"),
-    Mode.VIEW: gettext_noop("View only. %(outcome)s"),
-}
 RIGHTS = "django.contrib.auth.backends.ModelBackend"
 TEXT = CharField()
-CLOSED_BY = gettext_noop("Closed by %(name)s.")
 
 
 class ConsoleGrant(models.Model):
@@ -123,7 +120,7 @@ class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
     def end_dead(self) -> int:
         """Record the end of consoles whose process died. Returns how many."""
         dead = self.filter(leased_until__lte=timezone.now())
-        return sum(row.end(gettext_noop("The portal's process ended."), at=row.leased_until) for row in dead)
+        return sum(row.end(say("console-process-ended"), at=row.leased_until) for row in dead)
 
 
 class ConsoleSession(models.Model):
@@ -229,7 +226,7 @@ class ConsoleSession(models.Model):
                 admitted_at=row.opened_at,
                 sent_at=row.opened_at,
                 finished_at=at or timezone.now(),
-                outcome=(OUTCOMES[row.mode] % {"outcome": outcome})[:500],
+                **stored_messages.columns("outcome", say(f"console-{row.mode}", outcome=outcome), most=500),
             )
         return True
 

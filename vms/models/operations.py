@@ -9,9 +9,15 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext_lazy, gettext_noop, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from accounts import stored_messages
 from vms.models.machines import VirtualMachine
+
+
+def ended(outcome: str) -> dict[str, Any]:
+    """The columns that say why."""
+    return stored_messages.columns("outcome", outcome, most=500)
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):
@@ -30,7 +36,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Cancel those that were not sent yet, admitted or not. Returns how many."""
         unsent = self.filter(state=Operation.State.REQUESTED).order_by()
         return unsent.update(
-            state=Operation.State.CANCELLED, outcome=outcome, finished_at=timezone.now(), leased_until=None
+            state=Operation.State.CANCELLED, finished_at=timezone.now(), leased_until=None, **ended(outcome)
         )
 
     def dismiss(self) -> int:
@@ -84,9 +90,6 @@ class Operation(models.Model):
         UNKNOWN = "unknown", gettext_lazy("outcome unknown")
 
     OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
-    UNASSIGNED = gettext_noop("The machine was taken from this person before it could be sent.")
-    CANCELLED_BY = gettext_noop("Cancelled by %(name)s while it waited for its turn.")
-
     id = models.UUIDField(gettext_lazy("id"), primary_key=True, default=uuid.uuid4, editable=False)
     vm = models.ForeignKey(
         VirtualMachine, models.SET_NULL, null=True, related_name="operations", verbose_name=gettext_lazy("machine")
@@ -138,6 +141,7 @@ class Operation(models.Model):
         blank=True,
         help_text=gettext_lazy("What the cluster or the portal said at the end."),
     )
+    outcome_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
     leased_until = models.DateTimeField(gettext_lazy("leased until"), null=True)
     next_look_at = models.DateTimeField(gettext_lazy("next look at"), null=True)
     attempt = models.PositiveIntegerField(gettext_lazy("attempt"), default=0)
@@ -174,6 +178,11 @@ class Operation(models.Model):
         return f"{self.get_action_display()} {self.vm_name or self.vmid} ({self.cluster_id}/{self.vmid})"
 
     @property
+    def outcome_told(self) -> str:
+        """In the reader's language."""
+        return stored_messages.of(self, "outcome")
+
+    @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
 
@@ -206,9 +215,7 @@ class Operation(models.Model):
         return bool(changed)
 
     def finish(self, state: str, outcome: str, *, expected: str) -> bool:
-        return self.advance(
-            state, expected=expected, outcome=outcome[:500], finished_at=timezone.now(), leased_until=None
-        )
+        return self.advance(state, expected=expected, finished_at=timezone.now(), leased_until=None, **ended(outcome))
 
     def release_lease(self, *, look_again_in: timedelta = timedelta()) -> None:
         Operation.objects.filter(pk=self.pk, attempt=self.attempt).update(

@@ -9,8 +9,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts import stored_messages
 from vms.models.assignments import Assignment
-from vms.models.operations import Operation
+from vms.models.operations import Operation, ended
 
 
 class PreparationQuerySet(models.QuerySet["Preparation"]):
@@ -76,6 +77,7 @@ class Preparation(models.Model):
     )
     state = models.CharField(gettext_lazy("state"), max_length=10, choices=State, default=State.OPEN)
     outcome = models.CharField(gettext_lazy("outcome"), max_length=500, blank=True)
+    outcome_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
     finished_at = models.DateTimeField(gettext_lazy("finished at"), null=True)
     leased_until = models.DateTimeField(gettext_lazy("leased until"), null=True)
     next_look_at = models.DateTimeField(gettext_lazy("next look at"), default=timezone.now)
@@ -105,6 +107,11 @@ class Preparation(models.Model):
     def __str__(self) -> str:
         return f"{self.assignment.vm}: {self.get_way_display()}"
 
+    @property
+    def outcome_told(self) -> str:
+        """In the reader's language."""
+        return stored_messages.of(self, "outcome")
+
     def claim(self, now: datetime) -> bool:
         """Take the lease if it is free. The attempt's number fences off the worker that had it before."""
         free = Preparation.objects.free(now).filter(pk=self.pk)
@@ -123,7 +130,7 @@ class Preparation(models.Model):
         return bool(changed)
 
     def finish(self, state: str, outcome: str = "") -> bool:
-        return self.advance(state=state, outcome=outcome[:500], finished_at=timezone.now(), leased_until=None)
+        return self.advance(state=state, finished_at=timezone.now(), leased_until=None, **ended(outcome))
 
     def release_lease(self, *, look_again_in: timedelta) -> None:
         next_look_at = timezone.now() + look_again_in

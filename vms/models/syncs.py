@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts import stored_messages
 from clusters.models import Cluster
 
 
@@ -73,6 +74,7 @@ class ClusterSync(models.Model):
         gettext_lazy("quorate"), null=True, editable=False, help_text=gettext_lazy("Empty: not known.")
     )
     notice = models.CharField(gettext_lazy("notice"), max_length=300, blank=True, editable=False)
+    notice_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
     believe_down_to = models.PositiveIntegerField(
         gettext_lazy("believe down to"),
         null=True,
@@ -92,6 +94,11 @@ class ClusterSync(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster_id}: {self.synced_at or 'never'}"
+
+    @property
+    def notice_told(self) -> str:
+        """In the reader's language."""
+        return stored_messages.of(self, "notice")
 
     @property
     def every(self) -> timedelta:
@@ -183,6 +190,7 @@ class SyncRun(models.Model):
     )
     outcome = models.CharField(gettext_lazy("outcome"), max_length=10, choices=Outcome)
     problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
+    problem_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
     first_at = models.DateTimeField(gettext_lazy("first at"))
     last_at = models.DateTimeField(gettext_lazy("last at"))
     runs = models.PositiveIntegerField(gettext_lazy("runs"), default=1)
@@ -205,6 +213,11 @@ class SyncRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster_id}, {self.last_at:%Y-%m-%d %H:%M:%S}: {self.get_outcome_display()}"
+
+    @property
+    def problem_told(self) -> str:
+        """In the reader's language."""
+        return stored_messages.of(self, "problem")
 
 
 class NodeQuerySet(models.QuerySet["Node"]):

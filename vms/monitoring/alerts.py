@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import stored_messages
 from vms import registry
 from vms.models import Alert
 from vms.monitoring import health_checks, notifications
@@ -59,7 +60,11 @@ def _create(cluster_id: str, kind: str, issue: Issue, now: datetime) -> None:
     try:
         with transaction.atomic():
             Alert.objects.create(
-                cluster_id=cluster_id, kind=kind, text=issue.text[:500], since=issue.since, seen_at=now
+                cluster_id=cluster_id,
+                kind=kind,
+                since=issue.since,
+                seen_at=now,
+                **stored_messages.columns("text", issue.text, most=500),
             )
     except IntegrityError:
         # Another worker was faster, or the cluster was deleted meanwhile.
@@ -72,7 +77,7 @@ def _open_or_drop(alert: Alert, issue: Issue | None, now: datetime) -> None:
     elif now - alert.seen_at >= debounce() and alert.open(
         now, text=issue.text, since=issue.since, channels=notifications.channels()
     ):
-        logger.warning("%s: %s", alert.cluster_id, issue.text)
+        logger.warning("%s: %s", alert.cluster_id, stored_messages.english(issue.text))
 
 
 def _close_debounced(alert: Alert, now: datetime) -> None:

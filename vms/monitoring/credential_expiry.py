@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from accounts import stored_messages
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import registry
@@ -37,11 +38,12 @@ def _update(config: ClusterConfig, now: datetime) -> bool:
             expiries = (_expiry(pve, config), _expiry(pve, read_config) if read_config.reads_only else None)
     except (proxmox.PermissionMissing, proxmox.Refused) as error:
         # The cluster will answer the same in a minute.
-        _save(config, now, problem=error.plain[:300])
+        _save(config, now, **stored_messages.columns("problem", error.plain, most=300))
     except proxmox.ProxmoxError as error:
-        logger.info("%s does not say when its credentials expire: %s", config.cluster_id, error.plain)
+        logger.info("%s does not say when its credentials expire: %s", config.cluster_id, error)
     else:
-        _save(config, now, problem="", ends_at=expiries[0], read_token_ends_at=expiries[1])
+        told = stored_messages.columns("problem", "", most=300)
+        _save(config, now, **told, ends_at=expiries[0], read_token_ends_at=expiries[1])
         return True
     return False
 

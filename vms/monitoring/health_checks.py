@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from clusters.models import SECRETS, Cluster, ClusterHealth, LoginState
 from vms.models import Alert, ClusterSync, CredentialEnd
+from vms.sentences import say
 
 Kind = Alert.Kind
 
@@ -107,49 +107,38 @@ def check(facts: Facts, now: datetime) -> dict[str, Issue | None]:
 def _silence(health: ClusterHealth, sync: ClusterSync | None) -> dict[str, Issue | None]:
     since = health.failing_since or health.checked_at
     if health.kind.startswith("Certificate"):
-        return {Kind.CERTIFICATE: Issue(since, health.problem)}
+        return {Kind.CERTIFICATE: Issue(since, health.problem_told)}
     if health.kind == "LoginRejected" or not sync or sync.failures < FAILURES:
         return {}
-    return {Kind.DOWN: Issue(since, health.problem)}
+    return {Kind.DOWN: Issue(since, health.problem_told)}
 
 
 def _rejections(facts: Facts, now: datetime) -> dict[str, Issue]:
     health = facts.health
     since = health.failing_since if health and health.failing_since else now
-    how = gettext_noop("Enter a valid one in the cluster's settings: until then it is not tried again.")
+    how = say("enter-valid-one")
     found = {}
     if facts.rejected:
-        found[Kind.CREDENTIAL] = Issue(
-            since, gettext_noop("The cluster rejected the portal's credential. %(how)s") % {"how": how}
-        )
+        found[Kind.CREDENTIAL] = Issue(since, say("alert-credential", how=how))
     if facts.read_token_rejected:
-        found[Kind.READ_TOKEN] = Issue(
-            since, gettext_noop("The cluster rejected the portal's read-only token. %(how)s") % {"how": how}
-        )
+        found[Kind.READ_TOKEN] = Issue(since, say("alert-read-token", how=how))
     return {str(kind): issue for kind, issue in found.items()}
 
 
 def _stale_text(facts: Facts) -> str:
-    why = (
-        facts.sync.notice
-        if facts.sync and facts.sync.notice
-        else gettext_noop("Look whether a worker runs and what it logs.")
-    )
-    return gettext_noop(
-        "The cluster answers, but its list of machines could not be taken over for too long. %(why)s"
-    ) % {"why": why}
+    why = facts.sync.notice_told if facts.sync and facts.sync.notice else say("look-at-worker")
+    return say("alert-stale", why=why)
 
 
 def _ending(facts: Facts, end: CredentialEnd, now: datetime) -> Issue | None:
     soon = [(at, name) for at, name in _ends(facts.cluster, end) if at - now <= CredentialEnd.WARN_BEFORE]
     if not soon:
         return None
-    told = " and ".join(gettext_noop("%(name)s ends on %(day)s") % {"name": name, "day": day(at)} for at, name in soon)
+    told = [say("ends-on", name=name, day=at) for at, name in soon]
     first = min(at for at, _ in soon)
     return Issue(
         first - CredentialEnd.WARN_BEFORE,
-        gettext_noop("The %(told)s. Make a new one on the cluster and enter it in the cluster's settings before that.")
-        % {"told": told},
+        say("alert-expiry", told=told[0] if len(told) == 1 else say("both", one=told[0], other=told[1])),
     )
 
 
@@ -157,14 +146,14 @@ def _ends(cluster: Cluster, end: CredentialEnd) -> Iterable[tuple[datetime, str]
     if end.ends_at:
         yield (
             end.ends_at,
-            gettext_noop("API token %(token_id)s") % {"token_id": cluster.token_id}
+            say("of-api-token", token_id=cluster.token_id)
             if cluster.token_id
-            else gettext_noop("account %(user)s") % {"user": cluster.user},
+            else say("of-account", user=cluster.user),
         )
     if end.read_token_ends_at:
         yield (
             end.read_token_ends_at,
-            gettext_noop("read-only token %(read_token_id)s") % {"read_token_id": cluster.read_token_id},
+            say("of-named-read-only-token", read_token_id=cluster.read_token_id),
         )
 
 

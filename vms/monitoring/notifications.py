@@ -26,7 +26,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import telling
 from vms.models import Alert, AlertMessage
 
 logger = logging.getLogger(__name__)
@@ -144,7 +143,7 @@ def _body(message: AlertMessage) -> str:
         ]
         lines += ["", _("Nothing has to be done.")]
     else:
-        lines += [telling.told(alert.text), "", _("Since: %(moment)s") % {"moment": _moment(alert.since)}]
+        lines += [alert.text_told, "", _("Since: %(moment)s") % {"moment": _moment(alert.since)}]
         lines += ["", _("You get one more mail when it is over.")]
     return "\n".join([*lines, *(["", clusters_url()] if clusters_url() else [])]) + "\n"
 

@@ -9,10 +9,11 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from vms.models import ClusterSync, Operation
+from vms.models.operations import ended
 from vms.operations import enqueue
+from vms.sentences import say
 
 State = Operation.State
 
@@ -44,8 +45,7 @@ def admit(cluster_id: str, *, without: uuid.UUID | None = None) -> int:
 
 def _cancel_stale(cluster_id: str, now: datetime) -> None:
     stale = Operation.objects.waiting().filter(cluster_id=cluster_id, requested_at__lt=now - MAX_WAIT)
-    outcome = gettext_noop("It waited too long for its turn, so it was dropped. Try again.")
-    stale.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=now)
+    stale.order_by().update(state=State.CANCELLED, finished_at=now, **ended(say("waited-too-long")))
 
 
 def _next_admissible(limits: ClusterSync) -> list[Operation]:

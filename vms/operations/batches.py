@@ -15,6 +15,7 @@ from vms.models import Batch, BatchItem, MachineSet, Operation, Snapshot, Virtua
 from vms.models.batches import BATCH_ACTIONS
 from vms.operations import enqueue, requesting
 from vms.operations.requesting import Refused
+from vms.sentences import say
 
 Action = Operation.Action
 
@@ -83,7 +84,7 @@ def _items_for(batch: Batch, machines: list[VirtualMachine], *, by: User, descri
         if _is_under_way(context, batch):
             item.operation = context.open_operation
         elif reason := rules.refusal(context, action) or _snapshot_refusal(batch, is_there=machine.pk in saved):
-            item.refusal = reason[:500]
+            item.refuse(reason)
         else:
             # Distinct times, so that they are admitted in the order in which they are listed.
             requested_at = batch.requested_at + timedelta(microseconds=position)
@@ -100,9 +101,9 @@ def _is_under_way(context: ActionContext, batch: Batch) -> bool:
 
 def _snapshot_refusal(batch: Batch, *, is_there: bool) -> str:
     if batch.action == Action.ROLLBACK and not is_there:
-        return _("It has no snapshot “%(name)s”.") % {"name": batch.snapshot}
+        return say("no-such-snapshot", name=batch.snapshot)
     if batch.action == Action.SNAPSHOT and is_there:
-        return _("It has a snapshot “%(name)s” already. Choose another name.") % {"name": batch.snapshot}
+        return say("snapshot-exists", name=batch.snapshot)
     return ""
 
 
@@ -114,6 +115,6 @@ def _record(items: list[BatchItem]) -> list[Operation]:
     for item in items:
         if item.operation_id in new.keys() - recorded:
             item.operation = None
-            item.refusal = _("The machine has just changed. Check it and try again.")
+            item.refuse(say("just-changed"))
     BatchItem.objects.bulk_create(items, batch_size=BATCH_SIZE)
     return [new[pk] for pk in recorded]

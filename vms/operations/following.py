@@ -5,13 +5,14 @@ from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
+from vms import sentences
 from vms.models import Operation, Preparation, Snapshot, VirtualMachine
 from vms.operations import enqueue, requesting
 from vms.operations.kinds import KINDS, Kind
+from vms.sentences import say
 
 State = Operation.State
 
@@ -21,18 +22,16 @@ SETTLE_WITHIN = timedelta(minutes=1)
 # How far the clocks of the portal and of a node may differ.
 CLOCK_SKEW = timedelta(minutes=2)
 
-LOOK = gettext_noop("%(why)s Look at the machine before you try again.")
-
 
 def follow(operation: Operation, config: ClusterConfig) -> None:
     with gateway.connect(config) as pve:
         try:
             task = pve.task_status(operation.upid)
         except proxmox.NotFound:
-            _settle(operation, pve, gettext_noop("The cluster does not know the task any more."))
+            _settle(operation, pve, say("task-unknown"))
             return
         if task.running:
-            finish_if_overdue(operation, gettext_noop("The task still runs on the cluster."))
+            finish_if_overdue(operation, say("task-still-runs"))
         elif task.succeeded:
             _settle_done(operation, pve, task)
         else:
@@ -46,13 +45,13 @@ def resolve(operation: Operation, config: ClusterConfig) -> None:
         if upid := _find_task(operation, config, pve):
             operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
         else:
-            _settle(operation, pve, gettext_noop("It is not known whether the cluster received this."))
+            _settle(operation, pve, say("reception-unknown"))
 
 
 def finish_if_overdue(operation: Operation, why: str) -> None:
     since = operation.sent_at or operation.admitted_at
     if operation.is_open and since and since < timezone.now() - _kind(operation).timeout:
-        _finish(operation, State.UNKNOWN, LOOK % {"why": why})
+        _finish(operation, State.UNKNOWN, say("look-first", why=why))
 
 
 def _kind(operation: Operation) -> Kind:
@@ -74,15 +73,10 @@ def _settle_done(operation: Operation, pve: proxmox.Client, task: proxmox.TaskSt
     if later and status != kind.status:
         finish_if_overdue(
             operation,
-            gettext_noop("The cluster took the task as done, but the machine is %(status)s.")
-            % {"status": status or gettext_noop("not there")},
+            say("done-but", status=sentences.status(status) if status else say("not-there")),
         )
     else:
-        warned = (
-            ""
-            if task.exit_status == "OK"
-            else gettext_noop("It was done, with warnings: the task's log on the cluster tells.")
-        )
+        warned = "" if task.exit_status == "OK" else say("done-with-warnings")
         _finish(operation, State.DONE, warned)
 
 
@@ -109,11 +103,9 @@ def _find_task(operation: Operation, config: ClusterConfig, pve: proxmox.Client)
 def _settle(operation: Operation, pve: proxmox.Client, why: str) -> None:
     """Finish an operation without a task: the machine's state may show that the goal is reached."""
     if _is_goal_reached(operation, pve):
-        _finish(
-            operation, State.DONE, gettext_noop("%(why)s The machine's state shows that it was done.") % {"why": why}
-        )
+        _finish(operation, State.DONE, say("goal-shows", why=why))
     elif operation.sent_at is None or operation.sent_at < timezone.now() - SETTLE_WITHIN:
-        _finish(operation, State.UNKNOWN, LOOK % {"why": why})
+        _finish(operation, State.UNKNOWN, say("look-first", why=why))
 
 
 def _is_goal_reached(operation: Operation, pve: proxmox.Client) -> bool:

@@ -13,7 +13,9 @@ from accounts.models import User
 from vms.access import restore_points, rules
 from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
+from vms.models.operations import ended
 from vms.operations import enqueue
+from vms.sentences import say
 
 State, Action = Operation.State, Operation.Action
 
@@ -22,14 +24,16 @@ SNAPSHOT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
 RESERVED_NAMES = {"current", "pending"}
 MAX_DESCRIPTION = 500
 
-CUT_SHORT = "It took too long and was cut short by a forced stop."
-
 # Operations of one person. Nobody clicks faster, and the requests of others wait behind them.
 MAX_PER_MINUTE = 30
 
 
 class Refused(Exception):
     """The action cannot be requested now; the text says why, for the person who asked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
 
 
 def request(
@@ -62,7 +66,7 @@ def request(
     try:
         with transaction.atomic():
             if busy:
-                busy.finish(State.CANCELLED, CUT_SHORT, expected=State.RUNNING)
+                busy.finish(State.CANCELLED, say("cut-short"), expected=State.RUNNING)
             wanted.save(force_insert=True)
             transaction.on_commit(partial(enqueue.operation, wanted), robust=True)
             return wanted, True
@@ -87,7 +91,7 @@ def request_next(done: Operation) -> None:
     try:
         request(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, unlimited=True)
     except Refused as refusal:
-        told = {"state": State.CANCELLED, "outcome": str(refusal)[:500], "finished_at": timezone.now()}
+        told = {"state": State.CANCELLED, "finished_at": timezone.now(), **ended(refusal.text)}
         new_operation(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, **told).save()
 
 
@@ -123,7 +127,7 @@ def _existing(wanted: Operation, machine: VirtualMachine) -> Operation:
     if first := Operation.objects.open().filter(**same).first():
         return first
     reason = rules.refusal(context_for(machine), wanted.action)
-    raise Refused(reason or _("The machine has just changed. Check it and try again.")) from None
+    raise Refused(reason or say("just-changed")) from None
 
 
 def snapshot_error(action: str, snapshot: str, description: str) -> str:
@@ -144,8 +148,8 @@ def snapshot_error(action: str, snapshot: str, description: str) -> str:
 def cancel(operation: Operation, *, by: User) -> bool:
     """Cancel an operation that waits for admission. False when it was admitted or finished meanwhile."""
     cancelled = Operation.objects.waiting().filter(pk=operation.pk)
-    outcome = Operation.CANCELLED_BY % {"name": by.get_username()}
-    done = cancelled.order_by().update(state=State.CANCELLED, outcome=outcome, finished_at=timezone.now())
+    outcome = ended(say("cancelled-by", name=by.get_username()))
+    done = cancelled.order_by().update(state=State.CANCELLED, finished_at=timezone.now(), **outcome)
     if done:
         operation.refresh_from_db()
     return bool(done)

@@ -3,8 +3,7 @@
 import logging
 from datetime import timedelta
 
-from django.utils import timezone, translation
-from django.utils.translation import gettext_noop
+from django.utils import timezone
 
 from accounts.models import User
 from clusters import gateway, proxmox
@@ -15,6 +14,7 @@ from vms.access.context import context_for
 from vms.inventory import identity
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.operations import kinds
+from vms.sentences import say
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,6 @@ SEND_WITHIN = timedelta(minutes=5)
 # Seconds that the lease has to last for the call; otherwise another worker looks for a task that is not there yet.
 LEASE_NEEDED = DEADLINE + 2
 
-HELD_UP = gettext_noop("The portal was held up, and sent nothing. Try again.")
-
 
 def send(operation: Operation, config: ClusterConfig) -> None:
     vm = operation.vm
@@ -36,7 +34,7 @@ def send(operation: Operation, config: ClusterConfig) -> None:
     try:
         with gateway.connect(config) as pve:
             if not identity.confirm(pve, vm):
-                operation.finish(State.FAILED, identity.ANOTHER, expected=State.REQUESTED)
+                operation.finish(State.FAILED, say("another-machine"), expected=State.REQUESTED)
             elif _is_still_allowed(operation):
                 _send_now(pve, operation, vm)
     except proxmox.ProxmoxError as error:
@@ -48,7 +46,7 @@ def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> 
         return
     # A process may be stopped for minutes between two lines; another worker took over then, and found no task.
     if not operation.is_leased_for(LEASE_NEEDED):
-        operation.finish(State.FAILED, HELD_UP, expected=State.SENT)
+        operation.finish(State.FAILED, say("held-up"), expected=State.SENT)
         return
     upid = kinds.start_task(pve, operation, vm)
     operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
@@ -56,7 +54,7 @@ def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> 
 
 def _record_error(operation: Operation, error: proxmox.ProxmoxError) -> None:
     if error.sent and operation.state == State.SENT:
-        logger.warning("%s: %s", operation, error.plain)  # it may have arrived: the next step finds out
+        logger.warning("%s: %s", operation, error)  # it may have arrived: the next step finds out
         return
     operation.finish(State.FAILED, error.plain, expected=operation.state)
     if isinstance(error, proxmox.NotFound):
@@ -65,8 +63,7 @@ def _record_error(operation: Operation, error: proxmox.ProxmoxError) -> None:
 
 def _is_still_allowed(operation: Operation) -> bool:
     """Ask the rules again, because much may have changed since the click, and cancel the operation if they refuse."""
-    with translation.override(None):  # it is stored
-        reason = _refusal(operation)
+    reason = _refusal(operation)
     if reason:
         operation.finish(State.CANCELLED, reason, expected=State.REQUESTED)
     return not reason
@@ -75,10 +72,10 @@ def _is_still_allowed(operation: Operation) -> bool:
 def _refusal(operation: Operation) -> str:
     now = timezone.now()
     if (operation.admitted_at or now) < now - SEND_WITHIN:
-        return gettext_noop("It could not be sent for too long, so it was dropped. Try again.")
+        return say("unsent-too-long")
     person = User.objects.filter(pk=operation.requested_by_id or 0, is_active=True).first()
     vm = VirtualMachine.objects.select_related("cluster").filter(pk=operation.vm_id or 0).first()
     if person is None or vm is None:
-        return Operation.UNASSIGNED
+        return say("taken")
     context = context_for(vm, person=person, snapshot=operation.snapshot)
-    return (rules.refusal_when_sent(context, operation.action) or "") if context.may_operate else Operation.UNASSIGNED
+    return (rules.refusal_when_sent(context, operation.action) or "") if context.may_operate else say("taken")

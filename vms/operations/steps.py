@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
@@ -13,6 +12,7 @@ from vms import registry
 from vms.models import Operation
 from vms.operations.following import finish_if_overdue, follow, resolve
 from vms.operations.sending import send
+from vms.sentences import say
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +39,10 @@ def take_step(operation: Operation) -> proxmox.ProxmoxError | None:
         STEPS[operation.state](operation, config)
     except registry.UnknownCluster:
         end = State.CANCELLED if operation.state == State.REQUESTED else State.UNKNOWN
-        operation.finish(end, gettext_noop("The cluster was switched off meanwhile."), expected=operation.state)
+        operation.finish(end, say("cluster-switched-off"), expected=operation.state)
     except proxmox.ProxmoxError as error:
         # The step only read; the next one reads again, until the timeout.
-        logger.warning("%s: %s", operation, error.plain)
+        logger.warning("%s: %s", operation, error)
         finish_if_overdue(operation, error.plain)
         return error
     finally:

@@ -11,9 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import npgettext
 
-from accounts import telling
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
-from vms import operations
+from vms import operations, sentences
 from vms.access import machine_rules, restore_points, rules
 from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
@@ -173,7 +172,7 @@ def _group(cluster: Cluster, cards: list[Card], notices: tuple[str, ...], *, for
         cluster_id=cluster.cluster_id,
         name=cluster.name,
         failing_since=health.failing_since if health and failing else None,
-        problem=telling.told(health.problem) if health and failing and for_staff else "",
+        problem=health.problem_told if health and failing and for_staff else "",
         never_synced=not _synced_at(cluster),
         notices=notices,
         cards=tuple(cards),
@@ -216,7 +215,7 @@ def _card(
         if busy or offered or silent or not may_operate
         else (rules.refusal(context, _offered(machine)[0]) or ""),
         trouble=_trouble(last, now),
-        detail=telling.told(last.outcome) if last and for_staff and _trouble(last, now) else "",
+        detail=last.outcome_told if last and for_staff and _trouble(last, now) else "",
         dismiss=str(last.pk) if last and may_operate and _trouble(last, now) else "",
         is_helped=getattr(machine, "is_helped", False),
         lock="" if busy or machine.missing_since or machine.gone_at else _lock(machine),
@@ -280,7 +279,7 @@ def _words(machine: VirtualMachine, busy: Operation | None, before: int) -> str:
 def _lock(machine: VirtualMachine) -> str:
     if machine.lock == machine_rules.SUSPENDED_TO_DISK:
         return _("Asleep")
-    doing = machine_rules.LOCK_LABELS.get(machine.lock, machine.lock)
+    doing = sentences.lock(machine.lock) if machine.lock in sentences.LOCKS else machine.lock
     return _("Busy: %(doing)s") % {"doing": doing} if doing else ""
 
 
@@ -291,7 +290,7 @@ def _trouble(last: Operation | None, now: datetime) -> str:
     if last.state == Operation.State.FAILED:
         said = _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
     elif last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
-        said = _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": telling.told(last.outcome)}
+        said = _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": last.outcome_told}
     else:
         return ""
     return " ".join(filter(None, [said, _what_is_left(last)]))

@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, npgettext, pgettext
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts import telling
 from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
 from clusters.templatetags.ages import age
@@ -147,7 +146,7 @@ def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: 
         _("Next try"): _next_try(facts, now),
         _("Credential"): _credential(facts),
     }
-    problem = telling.told(health.problem if health and not health.ok else sync.notice if sync else "")
+    problem = health.problem_told if health and not health.ok else sync.notice_told if sync else ""
     return Row(
         cluster.pk, cluster.cluster_id, cluster.name, cluster.is_default, _badge(facts, now), problem,
         tuple(told.items()), (),

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts import telling
+from accounts import stored_messages
 from clusters import importing, proxmox
 from clusters.config import ClusterConfig, ClusterFileError
 from vms import registry
@@ -34,7 +34,9 @@ def page(request: HttpRequest) -> HttpResponse:
     configs = registry.clusters()
     with ThreadPoolExecutor(max_workers=8) as pool:
         glimpses = list(pool.map(_look, configs))
-    glimpses = [replace(glimpse, problem=telling.told(glimpse.problem)) for glimpse in glimpses]  # not in their threads
+    glimpses = [
+        replace(glimpse, problem=stored_messages.told(glimpse.problem)) for glimpse in glimpses
+    ]  # not in their threads
     context = {"state": registry.state(), "glimpses": glimpses, "file": settings.CLUSTER_CONFIG_FILE}
     return render(request, "vms/import_offer.html", context)
 

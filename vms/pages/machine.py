@@ -16,6 +16,7 @@ from vms.access import lookups, restore_points
 from vms.inventory import identity
 from vms.models import VirtualMachine
 from vms.pages import machine_detail, remote_desktop
+from vms.sentences import say
 
 LOOK_WITHIN = 3.0  # seconds
 
@@ -92,7 +93,7 @@ def rdp(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """A file that opens the machine's desktop, or why there is none."""
     found = lookups.visible_or_404(request.user, pk)
     address = remote_desktop.address_of(found)
-    why = "" if _is_still_this(found) else _(identity.ANOTHER)
+    why = "" if _is_still_this(found) else say("another-machine")
     if why or not address:
         return render(request, "vms/no_address.html", {"machine": found, "why": why}, status=409)
     return HttpResponse(

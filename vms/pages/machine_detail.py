@@ -10,7 +10,6 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import telling
 from accounts.models import User
 from vms.access import lookups, restore_points, rules
 from vms.access.context import context_for
@@ -180,7 +179,7 @@ def done(operation: Operation, *, for_staff: bool) -> Done:
         at=operation.requested_at,
         state=operation.state,
         result=operation.get_state_display(),
-        outcome=telling.told(operation.outcome) if told else "",
+        outcome=operation.outcome_told if told else "",
         duration=duration(ended - operation.requested_at) if ended else "",
     )
 

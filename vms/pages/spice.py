@@ -7,7 +7,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
@@ -19,7 +18,9 @@ from vms.access.context import context_for
 from vms.console import close_codes
 from vms.inventory import identity
 from vms.models import Operation, VirtualMachine
+from vms.models.operations import ended
 from vms.pages import remote_desktop
+from vms.sentences import say
 
 logger = logging.getLogger("vms.console")
 
@@ -44,7 +45,7 @@ def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     try:
         with gateway.connect(registry.get(machine.cluster_id)) as pve:
             if not identity.confirm(pve, machine):
-                return _none(request, machine, _(identity.ANOTHER), status=409)
+                return _none(request, machine, say("another-machine"), status=409)
             opened = pve.spice(machine.node, machine.kind, machine.vmid)
     except proxmox.Refused:
         return _none(
@@ -87,5 +88,5 @@ def _record(machine: VirtualMachine, user: User) -> None:
         admitted_at=now,
         sent_at=now,
         finished_at=now,
-        outcome=gettext_noop("A SPICE file was given out."),
+        **ended(say("spice-file")),
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.telling import told
 from vms.models import Assignment, Preparation, Snapshot, VirtualMachine
 from vms.preparation import cleanup
 from vms.preparation.cleanup import RestorePoint
@@ -62,7 +61,7 @@ class Outlook:
 
     @property
     def problem(self) -> str:
-        return told(self.failed.outcome) if self.failed else ""
+        return self.failed.outcome_told if self.failed else ""
 
     @property
     def is_overdue(self) -> bool:

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone, translation
-from django.utils.translation import gettext_noop
+from django.utils import timezone
 
 from accounts.models import User
 from clusters import gateway, proxmox
@@ -21,6 +20,7 @@ from vms.models import Assignment, Operation, Preparation, VirtualMachine, peopl
 from vms.operations import enqueue, requesting
 from vms.preparation import cleanup
 from vms.preparation.cleanup import RestorePoint
+from vms.sentences import say
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +33,6 @@ PICK_UP_WITHIN = timedelta(seconds=10)
 
 # Called with the primary keys of machines that were released.
 release_listeners: list[Callable[[list[int]], object]] = []
-
-GONE = gettext_noop("The cluster does not have this machine any more.")
-NO_BASELINE = gettext_noop("The machine has no snapshot “%(name)s”.")
-UNSHOWN = gettext_noop("It has restore points that were not shown: %(names)s. Look at them, and choose again.")
-NOT_RUNNING = gettext_noop("The machine is %(status)s, so it cannot be shut down.")
-SLEEPS = gettext_noop("It sleeps, and would wake with the screen of the last person. Start it, and choose again.")
-SWITCHED_OFF = gettext_noop("The cluster was switched off meanwhile.")
 
 
 def reconcile() -> None:
@@ -55,14 +48,13 @@ def take_step(preparation: Preparation) -> None:
     if not preparation.claim(timezone.now()):
         return
     try:
-        with translation.override(None):  # what is said is stored
-            _step(preparation, registry.get(preparation.assignment.vm.cluster_id))
+        _step(preparation, registry.get(preparation.assignment.vm.cluster_id))
     except registry.UnknownCluster:
-        preparation.finish(State.FAILED, SWITCHED_OFF)
+        preparation.finish(State.FAILED, say("cluster-switched-off"))
     except proxmox.NotFound:
-        preparation.finish(State.FAILED, GONE)
+        preparation.finish(State.FAILED, say("machine-not-there"))
     except proxmox.ProxmoxError as error:
-        logger.warning("%s: %s", preparation, error.plain)
+        logger.warning("%s: %s", preparation, error)
         _fail_if_overdue(preparation, error.plain)
     finally:
         preparation.release_lease(look_again_in=RETRY_DELAY)
@@ -73,7 +65,7 @@ def _step(preparation: Preparation, config: ClusterConfig) -> None:
     if done and done.is_open:
         return
     if done and done.state != Operation.State.DONE:
-        preparation.finish(State.FAILED, done.outcome)
+        preparation.finish(State.FAILED, done.outcome_told)
     elif done and done.action in {Action.ROLLBACK, Action.SHUTDOWN}:
         succeed(preparation)
     elif wanted := _next_operation(preparation, config):
@@ -88,7 +80,7 @@ def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[st
         return None
     with gateway.connect(config) as pve:
         if not identity.confirm(pve, vm):
-            preparation.finish(State.FAILED, identity.ANOTHER)
+            preparation.finish(State.FAILED, say("another-machine"))
             return None
         listed = pve.snapshots(vm.node, vm.kind, vm.vmid)
         asked_at = timezone.now()
@@ -99,11 +91,11 @@ def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[st
     going = _points_to_delete(preparation, listed)
     not_shown = [name for name in going if name not in preparation.points and name not in restore_points.NAMES]
     if preparation.way == Way.REVERT and preparation.baseline not in names:
-        preparation.finish(State.FAILED, NO_BASELINE % {"name": preparation.baseline})
+        preparation.finish(State.FAILED, say("no-baseline", name=preparation.baseline))
     elif not_shown:
-        preparation.finish(State.FAILED, UNSHOWN % {"names": ", ".join(not_shown)})
+        preparation.finish(State.FAILED, say("unshown-points", names=", ".join(not_shown)))
     elif status.lock == machine_rules.SUSPENDED_TO_DISK and preparation.way != Way.AS_IT_IS:
-        preparation.finish(State.FAILED, SLEEPS)
+        preparation.finish(State.FAILED, say("sleeps"))
     elif going:
         return Action.DELETE_SNAPSHOT, going[0]
     elif preparation.way == Way.REVERT:
@@ -112,7 +104,7 @@ def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[st
         vm.observe("paused" if status.qmp_status == "paused" else status.status, at=asked_at)
         succeed(preparation)
     elif status.qmp_status == "paused":
-        preparation.finish(State.FAILED, NOT_RUNNING % {"status": gettext_noop("paused")})
+        preparation.finish(State.FAILED, say("cannot-shut-down", status=say("status-paused")))
     else:
         vm.observe(status.status, at=asked_at)
         return Action.SHUTDOWN, ""
@@ -132,7 +124,7 @@ def _request(preparation: Preparation, action: str, snapshot: str) -> None:
     """Request an operation in the name of the person who chose, or wait for a temporary obstacle."""
     vm, person = preparation.assignment.vm, preparation.asked_by
     if person is None or not person.is_active:
-        preparation.finish(State.FAILED, Operation.UNASSIGNED)
+        preparation.finish(State.FAILED, say("taken"))
         return
     if preparation.operation:
         vm.lock = ""  # the last sync may have seen the step that has just ended; the cluster refuses locked machines
@@ -145,7 +137,7 @@ def _request(preparation: Preparation, action: str, snapshot: str) -> None:
             operation, _new = requesting.request(vm, action, by=person, snapshot=snapshot, unlimited=True)
             preparation.advance(operation=operation)
     except requesting.Refused as refusal:
-        _fail_if_overdue(preparation, str(refusal))
+        _fail_if_overdue(preparation, refusal.text)
 
 
 def _fail_if_overdue(preparation: Preparation, why: str) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.utils.translation import gettext_noop
-
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.results.coercion import Row, flag, ip_address, is_node_name, real, row, rows, text, whole
+from clusters.sentences import say
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def learned_addresses(status: ClusterStatus) -> tuple[str, ...]:
 def version(data: object) -> Version:
     found = row(data)
     if not text(found.get("version")):
-        raise ProtocolError(gettext_noop("no version in it"))
+        raise ProtocolError(say("no-version"))
     return Version(version=text(found["version"], 40), release=text(found.get("release"), 40))
 
 
@@ -110,7 +109,7 @@ def cluster_status(data: object) -> ClusterStatus:
     found = [row(entry) for entry in rows(data)]
     nodes = tuple(_member(entry) for entry in found if entry.get("type") == "node")
     if not nodes:
-        raise ProtocolError(gettext_noop("a cluster without nodes"))
+        raise ProtocolError(say("no-nodes"))
     for entry in found:
         if entry.get("type") == "cluster":
             return ClusterStatus(text(entry.get("name"), 100), flag(entry.get("quorate")), nodes)
@@ -142,7 +141,7 @@ def node_status(data: object) -> NodeStatus:
             kernel=text(found.get("kversion"), 200),
         )
     except ValueError:
-        raise ProtocolError(gettext_noop("a number was expected")) from None
+        raise ProtocolError(say("number-expected")) from None
 
 
 def ha_status(data: object) -> HaStatus:
@@ -192,14 +191,14 @@ def _end(found: Row) -> datetime | None:
     try:
         seconds = whole(found.get("expire"))
     except ValueError:
-        raise ProtocolError(gettext_noop("a time was expected")) from None
+        raise ProtocolError(say("time-expected")) from None
     # What lies beyond this century is for ever, and beyond what a date can be.
     return datetime.fromtimestamp(seconds, tz=UTC) if 0 < seconds < 2**32 else None
 
 
 def node_name(value: object) -> str:
     if not is_node_name(value):
-        raise ProtocolError(gettext_noop("a node without a proper name"))
+        raise ProtocolError(say("node-without-name"))
     return value
 
 

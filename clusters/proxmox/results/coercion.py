@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from django.utils.translation import gettext_noop
 
 from clusters.proxmox.errors import BadParameter, ProtocolError
+from clusters.sentences import say
 
 MAX_ROWS = 20_000
 MAX_NUMBER = 2**63 - 1
@@ -104,15 +105,15 @@ def mac_address(value: object) -> str:
 
 def rows(data: object) -> list[Any]:
     if not isinstance(data, list):
-        raise ProtocolError(gettext_noop("a list was expected"))
+        raise ProtocolError(say("list-expected"))
     if len(data) > MAX_ROWS:
-        raise ProtocolError(gettext_noop("a list of more than %(most)s entries") % {"most": MAX_ROWS})
+        raise ProtocolError(say("list-too-long", most=MAX_ROWS))
     return data
 
 
 def row(data: object) -> Row:
     if not isinstance(data, dict):
-        raise ProtocolError(gettext_noop("an object was expected"))
+        raise ProtocolError(say("object-expected"))
     return data
 
 

@@ -3,12 +3,11 @@
 import re
 from dataclasses import dataclass, field
 
-from django.utils.translation import gettext_noop
-
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.results.coercion import row, text, whole
 from clusters.proxmox.results.guests import or_bad
 from clusters.proxmox.results.tasks import parse_upid
+from clusters.sentences import say
 
 # The lines of a viewer's file: nothing passes that is not of the form it must have.
 _SPICE_FORMS = {
@@ -46,11 +45,11 @@ def console(data: object, *, endpoint: str) -> Console:
     found = row(data)
     ticket, password, upid = found.get("ticket"), found.get("password"), found.get("upid")
     if not isinstance(ticket, str) or not re.fullmatch(r"[ -~]{8,4096}", ticket):
-        raise ProtocolError(gettext_noop("a console without a ticket"))
+        raise ProtocolError(say("console-without-ticket"))
     parse_upid(upid, sent=True)
     port = or_bad(whole, found.get("port"))
     if not 1 <= port <= 65535:
-        raise ProtocolError(gettext_noop("a console without a port"))
+        raise ProtocolError(say("console-without-port"))
     own = isinstance(password, str) and re.fullmatch(r"[ -~]{1,64}", password)
     return Console(
         endpoint=endpoint,

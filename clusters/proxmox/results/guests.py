@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from django.utils.translation import gettext_noop
-
 from clusters.proxmox.errors import ProtocolError, Refused
 from clusters.proxmox.results.coercion import (
     MAX_VMID,
@@ -22,6 +20,7 @@ from clusters.proxmox.results.coercion import (
     whole,
 )
 from clusters.proxmox.results.inventory import tags
+from clusters.sentences import say
 
 MAX_VALUE = 4096
 MAX_DESCRIPTION = 8192
@@ -151,7 +150,7 @@ def pending(data: object) -> tuple[PendingChange, ...]:
 def next_id(data: object) -> int:
     vmid = or_bad(whole, data)
     if not is_vmid(vmid):
-        raise ProtocolError(gettext_noop("no number from 100 to %(most)s") % {"most": MAX_VMID})
+        raise ProtocolError(say("no-vmid", most=MAX_VMID))
     return vmid
 
 
@@ -164,9 +163,7 @@ def interfaces(data: object) -> tuple[Interface, ...]:
         data = data.get("result")
         if isinstance(data, dict) and isinstance(data.get("error"), dict):
             reason = text(data["error"].get("desc"), 300)
-            raise Refused(
-                gettext_noop("The machine's guest agent refused (%(reason)s).") % {"reason": reason}, reason=reason
-            )
+            raise Refused(say("agent-refused", reason=reason), reason=reason)
     found = [entry for entry in rows(data or [])[:MAX_INTERFACES] if isinstance(entry, dict)]
     return tuple(_interface(entry) for entry in found)
 
@@ -188,4 +185,4 @@ def or_bad(convert: Callable[[object], int], value: object) -> int:
     try:
         return convert(value)
     except ValueError:
-        raise ProtocolError(gettext_noop("a number was expected")) from None
+        raise ProtocolError(say("number-expected")) from None

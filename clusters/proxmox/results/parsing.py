@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import requests
-from django.utils.translation import gettext_noop
 
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.results.coercion import text
+from clusters.sentences import say
 
 MAX_DEPTH = 32
 # Of all that is made of one answer, in bytes: twice what a list of 10,000 guests needs.
@@ -39,7 +39,7 @@ class Serializer:
         """What is under `data`. Raises `ProtocolError`."""
         document = parse(response.content)
         if not isinstance(document, dict) or "data" not in document:
-            raise ProtocolError(gettext_noop("no data in it"))
+            raise ProtocolError(say("no-data"))
         return document["data"]
 
     def loads_errors(self, response: requests.Response) -> dict[str, str]:
@@ -59,13 +59,13 @@ def parse(content: bytes) -> Any:
     if _weight(content) > MAX_WEIGHT:
         content = _EMOJI.sub(b"?", content) if _has_few_emoji(content) else content
         if _weight(content) > MAX_WEIGHT:
-            raise ProtocolError(gettext_noop("too many values"))
+            raise ProtocolError(say("too-many-values"))
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise ProtocolError(gettext_noop("no readable JSON")) from None
+        raise ProtocolError(say("no-json")) from None
     if _may_be_deep(document, content) and _is_deep(document):
-        raise ProtocolError(gettext_noop("JSON nested deeper than %(most)s levels") % {"most": MAX_DEPTH})
+        raise ProtocolError(say("json-too-deep", most=MAX_DEPTH))
     return document
 
 

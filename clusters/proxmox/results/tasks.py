@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop
 from clusters.proxmox.error_mapping import is_about_a_lock
 from clusters.proxmox.errors import ProtocolError, TaskFailed
 from clusters.proxmox.results.coercion import Row, row, rows, text, whole
+from clusters.sentences import say
 
 _UPID = re.compile(
     r"UPID:(?P<node>[A-Za-z0-9][A-Za-z0-9-]{0,62}):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:"
@@ -81,7 +82,7 @@ def parse_upid(upid: object, *, sent: bool = False) -> Upid:
     """Take a task's identifier apart. Raises `ProtocolError`."""
     match = _UPID.fullmatch(upid) if isinstance(upid, str) else None
     if not match:
-        raise ProtocolError(gettext_noop("no task identifier"), sent=sent)
+        raise ProtocolError(say("no-task-id"), sent=sent)
     return Upid(**match.groupdict())
 
 
@@ -91,7 +92,7 @@ def parse_upid(upid: object, *, sent: bool = False) -> Upid:
 def task_status(data: object) -> TaskStatus:
     found = row(data)
     if found.get("status") not in ("running", "stopped"):
-        raise ProtocolError(gettext_noop("a task that neither runs nor has ended"))
+        raise ProtocolError(say("strange-task"))
     running = found["status"] == "running"
     return TaskStatus(
         running, "" if running else text(found.get("exitstatus"), 500) or gettext_noop("unexpected status")
