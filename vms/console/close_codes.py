@@ -24,7 +24,7 @@ _BY_RULE: dict[rules.Rule, str] = {
 
 
 class Ended(Exception):
-    """The console is over, or never began. `reason` is English, has no secret and at most 120 bytes; `outcome` is recorded."""
+    """The console is over, or never began. `reason` is English, without secrets, of 120 bytes at most."""
 
     def __init__(self, code: int, reason: str, *, outcome: str = "") -> None:
         super().__init__(reason)
