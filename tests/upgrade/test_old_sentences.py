@@ -17,7 +17,7 @@ WORDINGS: dict[str, list[str]] = json.loads(
     Path(migration.__file__).with_name("old_sentences.json").read_text(encoding="utf-8")
 )
 SENTENCES = [(code, language) for code, texts in WORDINGS.items() for language in range(len(texts))
-             if texts[0].endswith(".")]  # fmt: skip
+             if migration.SENTENCE.search(texts[0])]  # fmt: skip
 
 # What stands in places that hold a part of a sentence: a code with such a part, and by it the wording.
 EXAMPLES = {

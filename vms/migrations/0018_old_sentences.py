@@ -26,6 +26,9 @@ COLUMNS = [
 
 PLACE = re.compile(r"%\((\w+)\)s")
 
+# How what is stored by itself ends, in whatever language. All others are parts of such sentences.
+SENTENCE = re.compile(r"(\.|%\((hint|how|outcome|why)\)s)$")
+
 # What stands in a place, where another one is beside it.
 FORMS = {"quoted": r"(?: \(.*\))?"}
 
@@ -59,7 +62,7 @@ def load():
     path = Path(__file__).with_name("old_sentences.json")
     wordings = [(text, code) for code, texts in json.loads(path.read_text(encoding="utf-8")).items() for text in texts]
     weighed = sorted(wordings, key=lambda one: -len(re.findall(r"\w", PLACE.sub("", one[0]))))
-    return [(pattern(text), text.endswith("."), code) for text, code in weighed]
+    return [(pattern(text), bool(SENTENCE.search(text)), code) for text, code in weighed]
 
 
 def pattern(text):
@@ -99,7 +102,7 @@ def tell_by_code(apps, schema_editor):
     patterns = load()
     for app, model, name in COLUMNS:
         rows = apps.get_model(app, model)._base_manager.using(schema_editor.connection.alias)
-        untold = rows.filter(**{f"{name}_message": None}).exclude(**{name: ""}).order_by()
+        untold = rows.filter(**{f"{name}_message__isnull": True}).exclude(**{name: ""}).order_by()
         for text in list(untold.values_list(name, flat=True).distinct()):
             if message := parse(text, patterns):
                 message["of"] = zlib.crc32(text.encode())

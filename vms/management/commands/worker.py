@@ -5,7 +5,9 @@ from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from vms.worker import Worker
 from vms.worker.process import THREADS
@@ -29,6 +31,12 @@ class Command(BaseCommand):
         return super().get_check_kwargs(options) | {"databases": ["default"]}
 
     def handle(self, *, threads: int, **options: Any) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError(
+                "The database is not up to date. Run: bin/manage migrate "
+                "(of one in use, first a backup: bin/manage backup)"
+            )
         worker = Worker(threads={"operations": max(1, threads // 3), "clusters": threads})
 
         asked: list[int] = []
