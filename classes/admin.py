@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -63,11 +63,36 @@ class MembershipInline(ReadOnly, admin.TabularInline[Membership, LabClass]):
     show_change_link = False
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("current", _("current")), ("ended", _("ended"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "current":
+            return queryset.filter(ended_at=None)
+        return queryset.ended() if self.value() == "ended" else queryset
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    title = gettext_lazy("waiting list")
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", _("people wait for a machine"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LabClass]) -> QuerySet[LabClass]:
+        waiting = Membership.objects.waiting().filter(lab_class=OuterRef("pk"))
+        return queryset.filter(Exists(waiting)) if self.value() == "yes" else queryset
+
+
 @admin.register(LabClass)
 class LabClassAdmin(CheckedAutocomplete[LabClass]):
     form = LabClassAdminForm
     list_display = ("name", "owner", "starts_on", "ends_on", "machine_count", "member_count")
-    list_filter = ("starts_on", "ends_on")
+    list_filter = (StateFilter, WaitingFilter, "starts_on", "ends_on")
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username", "co_owners__username")
     autocomplete_fields = ("owner", "co_owners")
@@ -102,6 +127,9 @@ class LabClassAdmin(CheckedAutocomplete[LabClass]):
         words = "; ".join(grant.where for grant in grants) or _("none")
         url = f"{reverse('admin:vms_clustergrant_add')}?{urlencode({'machine_set': row.machine_set_id})}"
         return format_html('{}. <a href="{}">{}</a>', words, url, _("Grant another"))
+
+    def view_on_site(self, lab_class: LabClass) -> str:
+        return reverse("classes-page", args=[lab_class.pk])
 
     def save_model(self, request: HttpRequest, obj: LabClass, form: Any, change: bool) -> None:
         if change:

@@ -83,19 +83,19 @@ def _clusters() -> Iterator[Item]:
 
 def _alerts() -> Iterator[Item]:
     if n := Alert.objects.open().count():
-        yield Item(ngettext("%(n)d open", "%(n)d open", n) % {"n": n}, _list("vms.alert", closed_at__isempty="1"))
+        yield Item(ngettext("%(n)d open", "%(n)d open", n) % {"n": n}, _list("vms.alert", open="yes"))
 
 
 def _syncs() -> Iterator[Item]:
     if n := ClusterSync.objects.filter(cluster__is_active=True).exclude(notice="").count():
         text = ngettext("%(n)d with a notice", "%(n)d with a notice", n) % {"n": n}
-        yield Item(text, _list("vms.clustersync", notice__isempty="0"))
+        yield Item(text, _list("vms.clustersync", notice="yes"))
 
 
 def _nodes() -> Iterator[Item]:
     if n := Node.objects.filter(online=False, missing_since=None).count():
         text = ngettext("%(n)d offline", "%(n)d offline", n) % {"n": n}
-        yield Item(text, _list("vms.node", online__exact="0", missing_since__isempty="1"))
+        yield Item(text, _list("vms.node", online__exact="0", presence="there"))
 
 
 def _machines() -> Iterator[Item]:

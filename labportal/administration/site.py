@@ -32,7 +32,6 @@ class PortalAdminSite(admin.AdminSite):
                 "app_label": task.key,
                 "app_url": f"{reverse('admin:index', current_app=self.name)}#{task.key}",
                 "has_module_perms": True,
-                "page": task.page,
                 "models": [model for model in models if task_of(model["model"]) is task],
             }
             for task in TASKS

@@ -8,14 +8,11 @@ from django_stubs_ext import StrOrPromise
 
 
 class Task(NamedTuple):
-    """A part of the administration: its anchor on the index, its name, the models in the order in which they are used,
-    and the portal's own page about the same things, if there is one: the name of its address.
-    """
+    """A part of the administration: its anchor on the index, its name, its models in the order of their use."""
 
     key: str
     name: StrOrPromise
     models: tuple[str, ...]
-    page: str = ""
 
 
 TASKS = (
@@ -27,17 +24,23 @@ TASKS = (
             "clusters.cluster", "vms.alert", "vms.clustergrant", "vms.clustersync", "vms.syncrun", "vms.node",
             "clusters.clusternotice", "clusters.deletedcluster",
         ),
-        "vms-clusters",
     ),
     Task(
         "machines",
         gettext_lazy("Machines"),
         ("vms.virtualmachine", "vms.assignment", "vms.machineset", "vms.operation", "vms.consolesession"),
-        "vms-list",
     ),
-    Task("classes", gettext_lazy("Classes"), ("classes.labclass",), "classes-list"),
+    Task("classes", gettext_lazy("Classes"), ("classes.labclass",)),
     Task("system", gettext_lazy("System"), ("auditlog.logentry", "django_tasks_database.dbtaskresult")),
 )  # fmt: skip
+
+# Where the portal itself lists them, by the name of the address.
+PORTAL_PAGES = {
+    "clusters.cluster": "vms-clusters",
+    "vms.virtualmachine": "vms-list",
+    "vms.machineset": "vms-sets",
+    "classes.labclass": "classes-list",
+}
 
 _BY_MODEL = {label: task for task in TASKS for label in task.models}
 

@@ -7,7 +7,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 
-from labportal.administration.tasks import task_of
+from labportal.administration.tasks import PORTAL_PAGES, task_of
 
 register = template.Library()
 
@@ -68,3 +68,10 @@ def current_task(context: dict[str, Any]) -> str:
 def verbose_name(model: Any) -> str:
     """The name of one of them."""
     return str(model._meta.verbose_name)
+
+
+@register.simple_tag
+def portal_page(model: Any) -> str:
+    """The address at which the portal itself lists such things; empty where it does not."""
+    name = PORTAL_PAGES.get(model._meta.label_lower)
+    return reverse(name) if name else ""

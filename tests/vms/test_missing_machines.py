@@ -16,7 +16,7 @@ from vms.models import Assignment, SyncRun, VirtualMachine
 
 pytestmark = pytest.mark.django_db
 
-HINT = "Believe the last answer"
+HINT = "Accept the last answer"
 
 
 def sync_times(lab: Lab, times: int) -> inventory.SyncResult:

@@ -1,4 +1,4 @@
-"""The readings of clusters in the admin: how often, what they brought, and what a person decides about them."""
+"""The syncs of clusters in the admin: how often, what they brought, and what a person decides about them."""
 
 from datetime import timedelta
 from typing import Any
@@ -73,14 +73,14 @@ def test_figures_that_make_no_sense_are_refused(lena: Client, building_a: Lab, w
 
 def test_sync_now_makes_it_due_whatever_the_breaker_says(lena: Client, building_a: Lab):
     ClusterSync.objects.update(due_at=timezone.now() + timedelta(minutes=5), failures=9)
-    assert "1 cluster is read next" in act(lena, "sync_now", building_a)
+    assert "1 cluster will be synced next" in act(lena, "sync_now", building_a)
     assert ClusterSync.claim("building-a", timezone.now())
 
 
 def test_a_person_can_believe_what_the_portal_doubts(lena: Client, building_a: Lab):
     answer(building_a, row(101), *NODES)
     building_a.sync()
-    assert "Believe the last answer" in ClusterSync.objects.get().notice
+    assert "Accept the last answer" in ClusterSync.objects.get().notice
     assert "at least 1 machine." in act(lena, "accept_last_answer", building_a)
     for _ in range(3):
         building_a.sync()
@@ -89,7 +89,7 @@ def test_a_person_can_believe_what_the_portal_doubts(lena: Client, building_a: L
 
 
 def test_what_is_not_doubted_needs_no_belief(lena: Client, building_a: Lab):
-    assert "was not doubted" in act(lena, "accept_last_answer", building_a)
+    assert "was accepted already" in act(lena, "accept_last_answer", building_a)
     assert ClusterSync.objects.get().believe_down_to is None
 
 

@@ -9,7 +9,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -78,18 +78,22 @@ class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment])
         tried = Preparation.objects.filter(assignment=OuterRef("pk")).order_by("-asked_at", "-pk")
         return super().get_queryset(request).annotate(tried=Subquery(tried.values("state")[:1]))
 
-    @admin.display(description=gettext_lazy("machine goes to others"))
+    def view_on_site(self, row: Assignment) -> str | None:
+        """The page of its machine in the portal."""
+        return None if row.vm.gone_at else reverse("vms-machine", args=[row.vm_id])
+
+    @admin.display(description=gettext_lazy("available to others"))
     def readiness(self, row: Assignment) -> str:
         if row.released_at or row.ended_at is None:
-            return _("yes") if row.released_at else _("no, it is held")
+            return _("yes") if row.released_at else _("no, assigned")
         tried = getattr(row, "tried", "")
         words: dict[str, str] = {
-            State.OPEN: _("no, it is being prepared"),
-            State.FAILED: _("no, it could not be prepared: free it"),
+            State.OPEN: _("no, being prepared"),
+            State.FAILED: _("no, could not be prepared: free it"),
         }
-        return words.get(tried, _("no, it is kept"))
+        return words.get(tried, _("no, kept for this person"))
 
-    @admin.action(description=gettext_lazy("End the assignment, and free the machine"), permissions=["change"])
+    @admin.action(description=gettext_lazy("End assignments and free the machines"), permissions=["change"])
     def end(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> HttpResponse | None:
         """Ask first how the machines are prepared. Ended ones whose machine is not ready may be selected, too."""
         chosen: AssignmentQuerySet = Assignment.objects.filter(pk__in=[row.pk for row in queryset])

@@ -71,11 +71,11 @@ class PoolFilter(admin.SimpleListFilter):
 
 
 class AssignedFilter(admin.SimpleListFilter):
-    title = gettext_lazy("held")
+    title = gettext_lazy("assigned")
     parameter_name = "held"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("yes", _("by somebody")), ("no", _("by nobody"))]
+        return [("yes", _("to somebody")), ("no", _("to nobody"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
         assigned = Exists(Assignment.objects.live().filter(vm=OuterRef("pk")))
@@ -122,4 +122,43 @@ class LiveFilter(admin.SimpleListFilter):
         if self.value() == "unprepared":
             return queryset.unprepared()
         wanted: dict[str, dict[str, Any]] = {"yes": {"ended_at": None}, "no": {"ended_at__isnull": False}}
+        return queryset.filter(**wanted.get(self.value() or "", {}))
+
+
+class OpenAlertFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("yes", _("open")), ("no", _("over"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "yes":
+            return queryset.open()
+        return queryset.exclude(closed_at=None) if self.value() == "no" else queryset
+
+
+class NoticeFilter(admin.SimpleListFilter):
+    title = gettext_lazy("notice")
+    parameter_name = "notice"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("yes", _("with a notice"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(cluster__is_active=True).exclude(notice="") if self.value() == "yes" else queryset
+
+
+class NodePresenceFilter(admin.SimpleListFilter):
+    title = gettext_lazy("presence")
+    parameter_name = "presence"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("there", _("listed by the cluster")), ("missing", _("not listed any more"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted: dict[str, dict[str, Any]] = {
+            "there": {"missing_since": None},
+            "missing": {"missing_since__isnull": False},
+        }
         return queryset.filter(**wanted.get(self.value() or "", {}))

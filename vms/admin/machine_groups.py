@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -36,6 +37,9 @@ class MachineSetAdmin(CheckedAutocomplete[MachineSet]):
     def get_fields(self, request: HttpRequest, obj: MachineSet | None = None) -> Any:
         return self.get_readonly_fields(request, obj) if obj and obj.is_managed else self.fields
 
+    def has_change_permission(self, request: HttpRequest, obj: MachineSet | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.is_managed)
+
     def has_delete_permission(self, request: HttpRequest, obj: MachineSet | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj and obj.is_managed)
 
@@ -50,25 +54,30 @@ class MachineSetAdmin(CheckedAutocomplete[MachineSet]):
         )
         return counted.prefetch_related("stewards")
 
+    def view_on_site(self, group: MachineSet) -> str:
+        return reverse("vms-set", args=[group.pk])
+
     @admin.display(description=gettext_lazy("machines"), ordering="machine_total")
     def machine_count(self, group: MachineSet) -> int:
         return int(getattr(group, "machine_total", 0))
 
-    @admin.display(description=gettext_lazy("of these gone"), ordering="gone_total")
+    @admin.display(description=gettext_lazy("gone"), ordering="gone_total")
     def gone_count(self, group: MachineSet) -> int:
         return int(getattr(group, "gone_total", 0))
 
-    @admin.display(description=gettext_lazy("stewards"))
+    @admin.display(description=gettext_lazy("managers"))
     def managers(self, group: MachineSet) -> str:
         return ", ".join(person.get_username() for person in group.stewards.all()) or _("nobody")
 
     @admin.display(description=gettext_lazy("machines that are gone"))
     def gone(self, group: MachineSet) -> str:
         names = [str(machine) for machine in group.machines.exclude(gone_at=None)] if group.pk else []
-        return _("%(names)s. The list's action takes them out.") % {"names": ", ".join(names)} if names else _("none")
+        return (
+            _("%(names)s. The action in the list removes them.") % {"names": ", ".join(names)} if names else _("none")
+        )
 
-    @admin.action(description=gettext_lazy("Take out machines that are gone"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Remove machines that are gone"), permissions=["change"])
     def drop_gone(self, request: HttpRequest, queryset: QuerySet[MachineSet]) -> None:
         dropped = sum(group.remove_gone() for group in queryset.filter(is_managed=False))
-        text = ngettext("%(n)d machine was taken out.", "%(n)d machines were taken out.", dropped)
+        text = ngettext("%(n)d machine was removed.", "%(n)d machines were removed.", dropped)
         messages.success(request, text % {"n": dropped})

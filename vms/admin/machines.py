@@ -94,7 +94,7 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
             parts.append(_("template"))
         return ", ".join(parts)
 
-    @admin.display(description=gettext_lazy("known"), ordering=F("cluster__sync__synced_at"))
+    @admin.display(description=gettext_lazy("as of"), ordering=F("cluster__sync__synced_at"))
     def known(self, machine: VirtualMachine) -> str:
         known_at = _known_at(machine)
         if known_at is None:
@@ -103,16 +103,20 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
             _("now") if timezone.now() - known_at < timedelta(minutes=1) else _("%(age)s ago") % {"age": age(known_at)}
         )
 
-    @admin.display(description=gettext_lazy("held by"), ordering="assignee_name")
+    @admin.display(description=gettext_lazy("assigned to"), ordering="assignee_name")
     def assignee(self, machine: VirtualMachine) -> SafeString | str:
         pk, name = getattr(machine, "assignee_pk", None), getattr(machine, "assignee_name", None)
         if pk is None:
             return _("nobody")
         return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[pk]), name)
 
-    @admin.display(description=gettext_lazy("held by"))
+    @admin.display(description=gettext_lazy("assigned to"))
     def assignee_name(self, machine: VirtualMachine) -> str:
         return getattr(machine, "assignee_name", None) or ""
+
+    def view_on_site(self, machine: VirtualMachine) -> str | None:
+        """Its page in the portal, which knows no machine that is gone."""
+        return None if machine.gone_at else reverse("vms-machine", args=[machine.pk])
 
     # Writing
 

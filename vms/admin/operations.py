@@ -1,6 +1,7 @@
 """Operations in the admin, read-only, with a download."""
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from accounts.downloads import Downloadable
@@ -25,6 +26,11 @@ class OperationAdmin(ReadOnly, Downloadable[Operation]):
         "requested_at", "action", "snapshot", "vm_name", "vmid", "cluster_id", "node", "requested_by_name", "state",
         "message", "admitted_at", "sent_at", "finished_at", "upid",
     )  # fmt: skip
+
+    def view_on_site(self, operation: Operation) -> str | None:
+        """The page of its machine in the portal."""
+        is_there = operation.vm is not None and operation.vm.gone_at is None
+        return reverse("vms-machine", args=[operation.vm_id]) if is_there else None
 
     @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
     def message(self, operation: Operation) -> str:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vms.admin.common import GoesWithItsCluster
+from vms.admin.filters import NodePresenceFilter, NoticeFilter
 from vms.models import ClusterSync, Node, SyncRun
 
 
@@ -14,8 +15,8 @@ from vms.models import ClusterSync, Node, SyncRun
 class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
     """The interval, the deadline and the limits of a cluster are set here; the rest is read-only."""
 
-    list_display = ("cluster", "synced_at", "seconds_between", "milliseconds", "failures", "quorate", "message")
-    list_filter = (("notice", admin.EmptyFieldListFilter), "quorate")
+    list_display = ("cluster", "synced_at", "seconds_between", "milliseconds", "failures", "quorum", "message")
+    list_filter = (NoticeFilter, "quorate")
     list_select_related = ("cluster",)
     search_fields = ("cluster__cluster_id", "cluster__name")
     fields = (
@@ -31,6 +32,10 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
     def has_change_permission(self, request: HttpRequest, obj: ClusterSync | None = None) -> bool:
         return request.user.has_perm("vms.change_clustersync")
 
+    @admin.display(description=gettext_lazy("quorum"), ordering="quorate")
+    def quorum(self, sync: ClusterSync) -> str:
+        return {True: _("yes"), False: _("no"), None: _("unknown")}[sync.quorate]
+
     @admin.display(description=gettext_lazy("every"))
     def seconds_between(self, sync: ClusterSync) -> str:
         return f"{int(sync.every.total_seconds())} s"
@@ -39,14 +44,14 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
     def message(self, sync: ClusterSync) -> str:
         return sync.notice_told
 
-    @admin.action(description=gettext_lazy("Read now"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Sync now"), permissions=["change"])
     def sync_now(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
         for sync in queryset:
             ClusterSync.request_sync(sync.cluster_id)
-        text = ngettext("%(n)d cluster is read next.", "%(n)d clusters are read next.", len(queryset))
+        text = ngettext("%(n)d cluster will be synced next.", "%(n)d clusters will be synced next.", len(queryset))
         messages.success(request, text % {"n": len(queryset)})
 
-    @admin.action(description=gettext_lazy("Believe the last answer"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Accept the last answer"), permissions=["change"])
     def accept_last_answer(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
         """Machines that the next answer lacks are taken for missing, unless it lists even fewer machines."""
         for sync in queryset.select_related("cluster"):
@@ -54,14 +59,14 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
             if seen is None:
                 messages.info(
                     request,
-                    _("%(cluster)s: the last answer was not doubted, so nothing was changed.")
+                    _("%(cluster)s: the last answer was accepted already. Nothing was changed.")
                     % {"cluster": sync.cluster},
                 )
                 continue
             self.log_change(request, sync, f"Believed an answer of {seen} machines.")
             text = ngettext(
-                "%(cluster)s: the next answer is believed if it lists at least %(n)d machine.",
-                "%(cluster)s: the next answer is believed if it lists at least %(n)d machines.",
+                "%(cluster)s: the next answer is accepted if it lists at least %(n)d machine.",
+                "%(cluster)s: the next answer is accepted if it lists at least %(n)d machines.",
                 seen,
             )
             messages.success(request, text % {"cluster": sync.cluster, "n": seen})
@@ -86,7 +91,7 @@ class SyncRunAdmin(GoesWithItsCluster, admin.ModelAdmin[SyncRun]):
 @admin.register(Node)
 class NodeAdmin(GoesWithItsCluster, admin.ModelAdmin[Node]):
     list_display = ("name", "cluster", "online", "since", "missing_since")
-    list_filter = ("cluster", "online", ("missing_since", admin.EmptyFieldListFilter))
+    list_filter = ("cluster", "online", NodePresenceFilter)
     list_select_related = ("cluster",)
     search_fields = ("name",)
     list_per_page = 50

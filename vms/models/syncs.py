@@ -38,14 +38,14 @@ class ClusterSync(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(2), MaxValueValidator(3600)],
-        help_text=gettext_lazy("Seconds between two reads. Empty: as everywhere."),
+        help_text=gettext_lazy("Seconds between two syncs. Empty: the portal's setting."),
     )
     deadline = models.PositiveSmallIntegerField(
-        gettext_lazy("deadline"),
+        gettext_lazy("time limit"),
         null=True,
         blank=True,
         validators=[MinValueValidator(2), MaxValueValidator(30)],
-        help_text=gettext_lazy("Seconds that one read may take. Empty: as everywhere."),
+        help_text=gettext_lazy("Seconds that one sync may take. Empty: the portal's setting."),
     )
     node_limit = models.PositiveSmallIntegerField(
         gettext_lazy("operations at a time on a node"), null=True, blank=True, validators=[MinValueValidator(1)]
@@ -53,33 +53,42 @@ class ClusterSync(models.Model):
     cluster_limit = models.PositiveSmallIntegerField(
         gettext_lazy("operations at a time on the cluster"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
-    due_at = models.DateTimeField(gettext_lazy("due at"), default=timezone.now, editable=False)
+    due_at = models.DateTimeField(gettext_lazy("next sync"), default=timezone.now, editable=False)
     attempt = models.PositiveIntegerField(gettext_lazy("attempt"), default=0, editable=False)
     failures = models.PositiveIntegerField(
-        gettext_lazy("failures"), default=0, editable=False, help_text=gettext_lazy("In a row.")
+        gettext_lazy("failures in a row"),
+        default=0,
+        editable=False,
+        help_text=gettext_lazy("Attempts that failed since the last sync."),
     )
     asked_at = models.DateTimeField(
-        gettext_lazy("asked at"), null=True, editable=False, help_text=gettext_lazy("Begin of the last try.")
-    )
-    synced_at = models.DateTimeField(
-        gettext_lazy("synced at"),
+        gettext_lazy("last attempt"),
         null=True,
         editable=False,
-        help_text=gettext_lazy("Begin of the last read that was complete, or listed every machine."),
+        help_text=gettext_lazy("When the portal last asked the cluster."),
+    )
+    synced_at = models.DateTimeField(
+        gettext_lazy("last sync"),
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("When the last complete answer was requested."),
     )
     milliseconds = models.PositiveIntegerField(
-        gettext_lazy("milliseconds"), null=True, editable=False, help_text=gettext_lazy("That the last answer took.")
+        gettext_lazy("duration (ms)"),
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("Time that the last answer took."),
     )
     quorate = models.BooleanField(
-        gettext_lazy("quorate"), null=True, editable=False, help_text=gettext_lazy("Empty: not known.")
+        gettext_lazy("has quorum"), null=True, editable=False, help_text=gettext_lazy("Empty: not known.")
     )
     notice = models.CharField(gettext_lazy("notice"), max_length=300, blank=True, editable=False)
     notice_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
     believe_down_to = models.PositiveIntegerField(
-        gettext_lazy("believe down to"),
+        gettext_lazy("minimum accepted count"),
         null=True,
         editable=False,
-        help_text=gettext_lazy("A person believes the next answer if it has at least so many machines."),
+        help_text=gettext_lazy("The next answer is accepted if it lists at least this many machines."),
     )
     followed_until = models.DateTimeField(
         gettext_lazy("followed until"),
@@ -89,8 +98,8 @@ class ClusterSync(models.Model):
     )
 
     class Meta:
-        verbose_name = gettext_lazy("reading of a cluster")
-        verbose_name_plural = gettext_lazy("readings of clusters")
+        verbose_name = gettext_lazy("cluster sync")
+        verbose_name_plural = gettext_lazy("cluster syncs")
 
     def __str__(self) -> str:
         return f"{self.cluster_id}: {self.synced_at or 'never'}"
@@ -174,8 +183,8 @@ class SyncRun(models.Model):
     """Syncs of a cluster. Consecutive ones without changes share one row, which counts them."""
 
     class Outcome(models.TextChoices):
-        OK = "ok", gettext_lazy("taken over")
-        SUSPICIOUS = "suspicious", gettext_lazy("not believed about what it leaves out")
+        OK = "ok", gettext_lazy("applied")
+        SUSPICIOUS = "suspicious", gettext_lazy("too few machines listed")
         FAILED = "failed", gettext_lazy("failed")
 
     KEPT = timedelta(days=14)
@@ -191,11 +200,13 @@ class SyncRun(models.Model):
     outcome = models.CharField(gettext_lazy("outcome"), max_length=10, choices=Outcome)
     problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
     problem_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
-    first_at = models.DateTimeField(gettext_lazy("first at"))
-    last_at = models.DateTimeField(gettext_lazy("last at"))
+    first_at = models.DateTimeField(gettext_lazy("first run"))
+    last_at = models.DateTimeField(gettext_lazy("last run"))
     runs = models.PositiveIntegerField(gettext_lazy("runs"), default=1)
     milliseconds = models.PositiveIntegerField(
-        gettext_lazy("milliseconds"), default=0, help_text=gettext_lazy("Of the last one, answer and writing.")
+        gettext_lazy("duration (ms)"),
+        default=0,
+        help_text=gettext_lazy("Of the last run: waiting for the answer and storing it."),
     )
     seen = models.PositiveIntegerField(gettext_lazy("seen"), default=0)
     created = models.PositiveIntegerField(gettext_lazy("created"), default=0)
@@ -206,8 +217,8 @@ class SyncRun(models.Model):
     objects: ClassVar[Any] = SyncRunQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = gettext_lazy("readings")
-        verbose_name = gettext_lazy("reading")
+        verbose_name_plural = gettext_lazy("sync runs")
+        verbose_name = gettext_lazy("sync run")
         ordering = ["-last_at", "-pk"]
         indexes = [models.Index(fields=["cluster", "-last_at"], name="sync_runs_by_cluster")]
 

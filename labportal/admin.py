@@ -1,0 +1,17 @@
+"""Pages of the admin about what the portal runs on."""
+
+from django.contrib import admin
+from django_tasks_db.admin import DBTaskResultAdmin
+from django_tasks_db.models import DBTaskResult
+
+admin.site.unregister(DBTaskResult)
+
+
+@admin.register(DBTaskResult)
+class BackgroundTaskAdmin(DBTaskResultAdmin):
+    """By what was done, not by an identifier."""
+
+    list_display = ("task_name", "status", "enqueued_at", "started_at", "finished_at", "queue_name")  # type: ignore[assignment]
+    list_filter = ("status", "queue_name")  # type: ignore[assignment]
+    list_per_page = 50
+    show_full_result_count = False
