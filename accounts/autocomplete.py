@@ -26,6 +26,10 @@ class CheckedSelect(AutocompleteSelect):
 class CheckedSelectMultiple(AutocompleteSelectMultiple):
     """The same; what is too long for a number of the database is shortened to something that is none."""
 
+    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> dict[str, Any]:
+        """Each one is removed by itself: a cross for all of them is no item of their list."""
+        return {**super().build_attrs(base_attrs, extra_attrs), "data-allow-clear": "false"}
+
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         sent = super().value_from_datadict(data, files, name)
         return [one if len(one) <= DIGITS else f"{one[:DIGITS]}…" for one in sent or ()]

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.autocomplete import CheckedAutocomplete
 from accounts.confirmation import ConfirmedPeopleForm
+from accounts.deletion import ReadableDeletion
 from accounts.models import User
 from classes import access, co_owners, lifecycle
 from classes.enrolment import invites
@@ -56,6 +57,7 @@ class LabClassAdminForm(ConfirmedPeopleForm):
 
 
 class MembershipInline(ReadOnly, admin.TabularInline[Membership, LabClass]):
+    template = "admin/read_only_inline.html"
     model = Membership
     fields = ("user", "joined_at", "left_at", "waiting_since")
     readonly_fields = fields
@@ -89,7 +91,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(LabClass)
-class LabClassAdmin(CheckedAutocomplete[LabClass]):
+class LabClassAdmin(CheckedAutocomplete[LabClass], ReadableDeletion[LabClass]):
     form = LabClassAdminForm
     list_display = ("name", "owner", "starts_on", "ends_on", "machine_count", "member_count")
     list_filter = (StateFilter, WaitingFilter, "starts_on", "ends_on")

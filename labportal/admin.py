@@ -1,6 +1,9 @@
 """Pages of the admin about what the portal runs on."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django_tasks_db.admin import DBTaskResultAdmin
 from django_tasks_db.models import DBTaskResult
 
@@ -9,9 +12,12 @@ admin.site.unregister(DBTaskResult)
 
 @admin.register(DBTaskResult)
 class BackgroundTaskAdmin(DBTaskResultAdmin):
-    """By what was done, not by an identifier."""
+    """By what was done, not by an identifier; what the queue needs for itself is left out."""
 
     list_display = ("task_name", "status", "enqueued_at", "started_at", "finished_at", "queue_name")  # type: ignore[assignment]
     list_filter = ("status", "queue_name")  # type: ignore[assignment]
     list_per_page = 50
     show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.list_display, "exception_class_path", "formatted_traceback")

@@ -79,7 +79,7 @@ stored_messages.register(
             "The cluster listed %(missed)s machines fewer than before; nothing was taken for missing. %(hint)s"
         ),
         "believe-hint": gettext_noop(
-            "If they are really gone, choose “Believe the last answer” in the admin, at the readings of clusters."
+            "If they are really gone, choose “Accept the last answer” in the administration, at the cluster syncs."
         ),
     }
 )

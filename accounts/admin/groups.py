@@ -10,12 +10,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.permissions import PermissionsField
+from accounts.deletion import ReadableDeletion
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class PortalGroupAdmin(GroupAdmin):
+class PortalGroupAdmin(ReadableDeletion[Group], GroupAdmin):
     list_display = ("name", "people")
     filter_horizontal = ()
 

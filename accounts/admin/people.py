@@ -19,6 +19,7 @@ from accounts import locked_names
 from accounts.admin import logins
 from accounts.admin.importing import ImportPage
 from accounts.admin.permissions import PermissionsField
+from accounts.deletion import ReadableDeletion
 from accounts.forms import languages, time_zones
 from accounts.models import User
 
@@ -45,7 +46,7 @@ class LockedFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(ReadableDeletion[User], UserAdmin[User]):
     list_display = ("username", "full_name", "email", "role", "state", "last_login")
     list_filter = ("groups", LockedFilter, "must_change_password", "is_active", "is_staff", "is_superuser")
     list_per_page = 50

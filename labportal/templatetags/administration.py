@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from django import template
+from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
@@ -47,7 +48,7 @@ def _of_list(opts: Any) -> Crumb:
 
 
 def _of_object(opts: Any, thing: Any) -> Crumb:
-    return Crumb(Truncator(str(thing)).chars(60), _address(opts, "change", thing.pk))
+    return Crumb(Truncator(named(thing)).chars(60), _address(opts, "change", thing.pk))
 
 
 def _address(opts: Any, page: str, *args: Any) -> str:
@@ -75,3 +76,12 @@ def portal_page(model: Any) -> str:
     """The address at which the portal itself lists such things; empty where it does not."""
     name = PORTAL_PAGES.get(model._meta.label_lower)
     return reverse(name) if name else ""
+
+
+@register.filter
+def named(thing: Any) -> str:
+    """What it calls itself; where Django would say “DBTaskResult object (1)”, its kind and number in words."""
+    own: Any = type(thing).__str__
+    if own is Model.__str__:
+        return f"{capfirst(str(thing._meta.verbose_name))} {thing.pk}"
+    return str(thing)

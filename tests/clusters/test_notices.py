@@ -1,6 +1,6 @@
 """What administrators tell the people of a cluster, and when it is shown."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -33,13 +33,17 @@ def test_a_notice_is_shown_from_its_beginning_to_its_end(cluster: Cluster, begin
 
 def test_a_notice_that_ends_before_it_begins_is_refused(client: Client, cluster: Cluster, lab_admin: User):
     client.force_login(lab_admin)
-    times = {
-        "shown_from_0": "2027-01-02",
-        "shown_from_1": "10:00",
-        "shown_until_0": "2027-01-01",
-        "shown_until_1": "10:00",
-    }
+    times = {"shown_from": "2027-01-02T10:00", "shown_until": "2027-01-01T10:00"}
     assert b"end after it begins" in client.post(f"{LIST}add/", {"cluster": cluster.pk, "text": "x", **times}).content
+
+
+def test_the_times_of_a_notice_are_those_of_the_person(client: Client, cluster: Cluster, lab_admin: User):
+    User.objects.filter(pk=lab_admin.pk).update(time_zone="Asia/Tokyo")
+    client.force_login(lab_admin)
+    client.post(f"{LIST}add/", {"cluster": cluster.pk, "text": "x", "shown_from": "2027-01-02T10:00"})
+    notice = ClusterNotice.objects.get()
+    assert notice.shown_from == datetime(2027, 1, 2, 1, tzinfo=UTC)
+    assert 'value="2027-01-02T10:00"' in client.get(f"{LIST}{notice.pk}/change/").content.decode()
 
 
 def test_a_lab_administrator_writes_a_notice(client: Client, cluster: Cluster, lab_admin: User):

@@ -13,6 +13,7 @@ from vms.models import Alert, AlertMessage
 
 
 class MessageInline(ReadOnly, admin.TabularInline[AlertMessage, Alert]):
+    template = "admin/read_only_inline.html"
     model = AlertMessage
     extra = 0
     fields = ("channel", "event", "state", "tries", "next_at", "problem")

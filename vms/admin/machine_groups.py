@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.autocomplete import CheckedAutocomplete
 from accounts.confirmation import ConfirmedPeopleForm
+from accounts.deletion import ReadableDeletion
 from vms.models import MachineSet
 
 
@@ -19,7 +20,7 @@ class MachineSetForm(ConfirmedPeopleForm):
 
 
 @admin.register(MachineSet)
-class MachineSetAdmin(CheckedAutocomplete[MachineSet]):
+class MachineSetAdmin(CheckedAutocomplete[MachineSet], ReadableDeletion[MachineSet]):
     form = MachineSetForm
     list_display = ("name", "machine_count", "gone_count", "managers")
     search_fields = ("name", "stewards__username", "machines__name")

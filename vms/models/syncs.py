@@ -102,7 +102,7 @@ class ClusterSync(models.Model):
         verbose_name_plural = gettext_lazy("cluster syncs")
 
     def __str__(self) -> str:
-        return f"{self.cluster_id}: {self.synced_at or 'never'}"
+        return str(self.cluster_id)
 
     @property
     def notice_told(self) -> str:

@@ -18,6 +18,18 @@ document.addEventListener("keydown", (event) => {
   open?.querySelector("summary").focus();
 });
 
+// Boxes that search while one types are made by select2, which gives them no names: they get those of their fields.
+const nameBoxes = () => {
+  document.querySelectorAll("select.admin-autocomplete").forEach((select) => {
+    const name = document.querySelector(`label[for="${select.id}"]`)?.textContent.trim().replace(/:$/, "");
+    const box = select.nextElementSibling;
+    if (!name || !box) return;
+    box.querySelectorAll(".select2-selection, [role=textbox], [role=searchbox]").forEach((part) => part.setAttribute("aria-label", name));
+  });
+};
+
+addEventListener("load", nameBoxes);
+
 // Where a page may not write to the clipboard, the text is selected instead.
 const copy = async (button) => {
   const box = document.getElementById(button.dataset.copy);
