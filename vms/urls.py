@@ -28,10 +28,10 @@ machines = [
     path("<int:pk>/rdp", machine.rdp, name="vms-rdp"),
     path("<int:pk>/note/", machine.note, name="vms-note"),
     path("<int:pk>/help/", help_requests.ask, name="vms-help"),
-    path("<int:pk>/help/back/", help_requests.take_back, name="vms-help-back"),
+    path("<int:pk>/help/back/", help_requests.cancel, name="vms-help-back"),
     path("<int:pk>/dismiss/<uuid:operation>/", retry.dismiss, name="vms-dismiss"),
-    path("<int:pk>/why/", explain.why, name="vms-why"),
-    path("<int:pk>/save-point/", snapshots.save_point, name="vms-save-point"),
+    path("<int:pk>/why/", explain.explain, name="vms-why"),
+    path("<int:pk>/save-point/", snapshots.restore_point, name="vms-save-point"),
     path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),
     path("<int:pk>/snapshots/<slug:name>/revert/", snapshots.revert, name="vms-revert"),
     path("<int:pk>/snapshots/<slug:name>/delete/", snapshots.delete, name="vms-delete-snapshot"),
@@ -43,21 +43,21 @@ machines = [
 ]
 
 clusters = [
-    path("", cluster_status.clusters, name="vms-clusters"),
-    path("<str:cluster_id>/again/", retry.ask_again, name="vms-ask-again"),
+    path("", cluster_status.cluster_status, name="vms-clusters"),
+    path("<str:cluster_id>/again/", retry.request_sync, name="vms-ask-again"),
     path("<str:cluster_id>/sync/", cluster_status.sync_now, name="vms-sync-now"),
 ]
 
 sets = [
-    path("", machine_group.sets, name="vms-sets"),
-    path("help/", help_requests.page, name="vms-help-list"),
+    path("", machine_group.machine_groups, name="vms-sets"),
+    path("help/", help_requests.help_requests, name="vms-help-list"),
     path("help/badge/", help_requests.badge, name="vms-help-badge"),
-    path("<int:pk>/", machine_group.machine_set, name="vms-set"),
-    path("<int:pk>/ask/", machine_group.ask, name="vms-set-ask"),
+    path("<int:pk>/", machine_group.machine_group, name="vms-set"),
+    path("<int:pk>/ask/", machine_group.request_action, name="vms-set-ask"),
     path("<int:pk>/activity/", activity.activity, name="vms-set-activity"),
     path("<int:pk>/activity.csv", activity.download, name="vms-set-activity-csv"),
-    path("<int:pk>/as/<int:person_pk>/", view_as_student.as_student, name="vms-set-as"),
-    path("<int:pk>/help/<int:help_pk>/done/", help_requests.done, name="vms-help-done"),
+    path("<int:pk>/as/<int:person_pk>/", view_as_student.view_as_student, name="vms-set-as"),
+    path("<int:pk>/help/<int:help_pk>/done/", help_requests.mark_done, name="vms-help-done"),
 ]
 
 batches = [

@@ -37,4 +37,4 @@ def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "runs": access.may(request.user, lab_class, Right.RUN),
         "origin": "all",
     }
-    return render(request, "classes/page.html", context)
+    return render(request, "classes/class_page.html", context)

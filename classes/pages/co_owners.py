@@ -38,7 +38,7 @@ def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     context = tab_context(
         request, lab_class, "co-owners", form=form, co_owners=lab_class.co_owners.order_by("username")
     )
-    return render(request, "classes/teachers.html", context, status=400 if form.errors else 200)
+    return render(request, "classes/co_owners.html", context, status=400 if form.errors else 200)
 
 
 def _ask(request: AuthenticatedHttpRequest, lab_class: LabClass, person: User, *, status: int = 200) -> HttpResponse:
@@ -80,7 +80,7 @@ def _confirm(
 ) -> HttpResponse:
     about = {"person": person, "what": what, "is_student": access.is_student(person, lab_class)}
     context = tab_context(request, lab_class, "co-owners", **about, unticked=status == 400, **more)
-    return render(request, "classes/confirm_teacher.html", context, status=status)
+    return render(request, "classes/confirm_co_owner.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

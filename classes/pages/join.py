@@ -60,7 +60,7 @@ def by_code(request: AuthenticatedHttpRequest) -> HttpResponse:
         _give_back(request)
         shown = signed.dumps(PURPOSE, request, {"invite": invite.pk})
         return _door(request, invite, shown)
-    return render(request, "classes/code.html", {"form": form}, status=400 if form.errors else 200)
+    return render(request, "classes/join_code.html", {"form": form}, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

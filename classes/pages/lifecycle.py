@@ -14,7 +14,7 @@ from classes.enrolment import release
 from classes.models import Membership
 from classes.pages import release as release_page
 from vms import preparation
-from vms.pages.release_choice import Choice, changed
+from vms.pages.release_choice import ReleaseChoice, changed_message
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -22,13 +22,13 @@ from vms.pages.release_choice import Choice, changed
 def end(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET asks what becomes of the machines, POST ends the class."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
-    choice = Choice(request, release.unreleased(lab_class))
+    choice = ReleaseChoice(request, release.unreleased(lab_class))
     if not choice.is_made:
         return release_page.release_page(request, lab_class, choice, "end", tab="settings")
     try:
         freed = lifecycle.end(lab_class, way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
-        messages.warning(request, changed())
+        messages.warning(request, changed_message())
         return redirect(request.path)
     release_page.show_result(request, freed)
     messages.success(request, _("The class “%(name)s” has ended.") % {"name": lab_class.name})
@@ -59,14 +59,14 @@ def reopen(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def delete(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET says what is lost, POST does it."""
     lab_class = access.class_or_404(request.user, pk, Right.OWN)
-    choice = Choice(request, release.unreleased(lab_class))
+    choice = ReleaseChoice(request, release.unreleased(lab_class))
     if not choice.is_made:
         people = Membership.objects.joined().filter(lab_class=lab_class).count()
         return release_page.release_page(request, lab_class, choice, "delete", tab="settings", people=people)
     try:
         is_gone = lifecycle.delete(lab_class, way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
-        messages.warning(request, changed())
+        messages.warning(request, changed_message())
         return redirect(request.path)
     if is_gone:
         messages.success(request, _("The class “%(name)s” was deleted.") % {"name": lab_class.name})

@@ -15,7 +15,7 @@ from vms.pages import machine_group
 @login_required
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
-    found = machine_group.set_or_404(request, lab_class.machine_set_id)
+    found = machine_group.group_or_404(request, lab_class.machine_set_id)
     empty = _("The class has no machines yet. Add some on the page “Machines”.")
     more = tab_context(request, lab_class, "live", baseline=lab_class.baseline, empty=empty)
-    return machine_group.page(request, found, template="classes/live.html", more=more)
+    return machine_group.group_page(request, found, template="classes/live.html", more=more)

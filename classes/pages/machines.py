@@ -22,7 +22,7 @@ from classes.pages.tabs import tab_context
 from vms import preparation
 from vms.models import VirtualMachine
 from vms.pages import cards
-from vms.pages.release_choice import Choice, changed
+from vms.pages.release_choice import ReleaseChoice, changed_message
 
 # Boxes to tick on one page; more are found by name.
 SHOWN = 200
@@ -169,7 +169,7 @@ def unassign_many(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _unassign(request: AuthenticatedHttpRequest, lab_class: LabClass, machines: list[int]) -> HttpResponse:
-    choice = Choice(request, release.unreleased(lab_class).filter(vm__in=machines))
+    choice = ReleaseChoice(request, release.unreleased(lab_class).filter(vm__in=machines))
     if not choice.outlooks:
         messages.info(request, _("This machine is not assigned, or it is already being prepared."))
         return redirect("classes-machines", lab_class.pk)
@@ -177,7 +177,7 @@ def _unassign(request: AuthenticatedHttpRequest, lab_class: LabClass, machines: 
         try:
             freed = release.unassign(lab_class, machines, way=choice.way, by=request.user, shown=choice.shown)
         except preparation.Changed:
-            messages.warning(request, changed())
+            messages.warning(request, changed_message())
             return redirect(request.get_full_path())
         release_page.show_result(request, freed)
         return redirect("classes-machines", lab_class.pk)
@@ -191,13 +191,13 @@ def remove(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
     """GET: the release page. POST: remove the machine from the class."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     machine = _own_machine(lab_class, vm)
-    choice = Choice(request, release.unreleased(lab_class).filter(vm=machine))
+    choice = ReleaseChoice(request, release.unreleased(lab_class).filter(vm=machine))
     if not choice.is_made:
         return release_page.release_page(request, lab_class, choice, "drop", machine=machine)
     try:
         freed = release.remove_machines(lab_class, [machine.pk], way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
-        messages.warning(request, changed())
+        messages.warning(request, changed_message())
         return redirect(request.path)
     release_page.show_result(request, freed)
     if ClassMachine.objects.filter(vm=machine).exists():

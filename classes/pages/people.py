@@ -26,7 +26,7 @@ from classes.pages.plans import ClassPlanPage
 from classes.pages.tabs import tab_context
 from vms import preparation
 from vms.models import Assignment, VirtualMachine
-from vms.pages.release_choice import Choice, changed
+from vms.pages.release_choice import ReleaseChoice, changed_message
 
 # What the page of somebody who goes offers besides.
 STAYS = [(membership.KEEP, gettext_lazy("The person keeps the machine outside the class"))]
@@ -96,13 +96,13 @@ def remove(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespo
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     leaving = _member(lab_class, member)
     held = leaving.assignments.exists()
-    choice = Choice(request, membership.unreleased(leaving), more=STAYS if held else [])
+    choice = ReleaseChoice(request, membership.unreleased(leaving), more=STAYS if held else [])
     if not choice.is_made:
         return release_page.release_page(request, lab_class, choice, "remove", tab="people", member=leaving)
     try:
         freed = membership.remove(leaving, way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
-        messages.warning(request, changed())
+        messages.warning(request, changed_message())
         return redirect(request.path)
     release_page.show_result(request, freed)
     messages.success(request, _("%(person)s was removed from the class.") % {"person": leaving.user.username})

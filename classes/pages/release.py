@@ -11,20 +11,20 @@ from accounts.http import AuthenticatedHttpRequest
 from classes.models import LabClass
 from classes.pages.tabs import tab_context
 from vms.models import Preparation
-from vms.pages.release_choice import Choice
+from vms.pages.release_choice import ReleaseChoice
 
 
 def release_page(
     request: AuthenticatedHttpRequest,
     lab_class: LabClass,
-    choice: Choice,
+    choice: ReleaseChoice,
     what: str,
     *,
     tab: str = "machines",
     **more: Any,
 ) -> HttpResponse:
     context = tab_context(request, lab_class, tab, what=what, **choice.context, **more)
-    return render(request, "classes/free.html", context, status=choice.status)
+    return render(request, "classes/release.html", context, status=choice.status)
 
 
 def show_result(request: AuthenticatedHttpRequest, freed: list[Preparation]) -> None:

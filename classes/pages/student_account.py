@@ -89,6 +89,8 @@ def _page(
         "what": what,
         "refusal": student_accounts.refusal(row.user, by=request.user),
     }
-    response = render(request, "classes/login.html", tab_context(request, lab_class, "people", **about, **more))
+    response = render(
+        request, "classes/student_account.html", tab_context(request, lab_class, "people", **about, **more)
+    )
     response["Cache-Control"] = "private, no-store"  # once it holds a password
     return response

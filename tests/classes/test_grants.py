@@ -129,7 +129,7 @@ def test_the_switcher_leaves_the_cluster_out(restricted: Lab, building_b: Lab, a
     restricted.assign(101, ana)
     building_b.assign(101, ana)
     page = logged_in(ana).get("/vms/?cluster=")
-    assert [place.cluster_id for place in page.context["places"]] == ["building-b"]
+    assert [option.cluster_id for option in page.context["options"]] == ["building-b"]
 
 
 def test_nobody_is_assigned_a_machine_that_he_may_not_use(restricted: Lab, ana: User):

@@ -40,27 +40,27 @@ def operable_or_404(user: User, pk: int) -> VirtualMachine:
 
 
 def groups_for(user: User) -> QuerySet[MachineSet]:
-    """The groups whose page the person may open: those that they manage; all of them for staff who see machines."""
-    sets: QuerySet[MachineSet] = MachineSet.objects.all()
-    return sets if sees_all(user) else sets.filter(stewards=user.pk)
+    """The groups whose page he may open: those that he looks after, and to staff who see machines every set."""
+    groups: QuerySet[MachineSet] = MachineSet.objects.all()
+    return groups if sees_all(user) else groups.filter(stewards=user.pk)
 
 
 def unfit_managers() -> QuerySet[Any]:
-    """Managers of groups who lack the right to teach: rows of the table between people and groups."""
+    """Who looks after a set and would not be chosen for it today, with the set: rows of the table between both."""
     rows: QuerySet[Any] = MachineSet.stewards.through.objects.filter(user__is_active=True)
     unfit = rows.exclude(user__in=User.objects.may_teach().values("pk"))
     return unfit.select_related("user", "machineset").order_by("user__username", "machineset__name")
 
 
 def machines_in(machine_set: MachineSet, user: User) -> QuerySet[VirtualMachine]:
-    """The machines of a group that its pages show to this person, with cluster, health and sync."""
+    """What the pages of a set show to him of it, with cluster, health and sync."""
     machines = visible_to(user).filter(sets=machine_set, template=False, gone_at=None)
     shown: QuerySet[VirtualMachine] = machines.select_related("cluster__health", "cluster__sync")
     return shown.order_by("name", "cluster", "vmid")
 
 
 def operates_group(user: User, machine_set: MachineSet | None) -> bool:
-    """Whether the person may operate the machines of a visible group. Staff with the view permission alone may not."""
+    """Whether the buttons of a set that he sees are for him: not for staff who only look."""
     if not sees_all(user) or user.has_perm("vms.operate_virtualmachine"):
         return True
     return machine_set is not None and machine_set.stewards.filter(pk=user.pk).exists()

@@ -20,7 +20,7 @@ from vms.admin.bulk import BulkPage
 from vms.admin.filters import ClusterOfMachineFilter, LiveFilter
 from vms.models import Assignment, Preparation
 from vms.models.assignments import AssignmentQuerySet
-from vms.pages.release_choice import Choice, changed
+from vms.pages.release_choice import ReleaseChoice, changed_message
 
 State = Preparation.State
 
@@ -97,9 +97,9 @@ class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment])
     def end(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> HttpResponse | None:
         """Ask first how the machines are prepared. Ended ones whose machine is not ready may be selected, too."""
         chosen: AssignmentQuerySet = Assignment.objects.filter(pk__in=[row.pk for row in queryset])
-        choice = Choice(request, chosen)
+        choice = ReleaseChoice(request, chosen)
         if choice.outlooks and request.POST.get("sure") != "yes":
-            return self._asked(request, Choice(request, chosen, is_asked=False))
+            return self._asked(request, ReleaseChoice(request, chosen, is_asked=False))
         if choice.outlooks and not choice.is_made:
             return self._asked(request, choice)
         person: Any = request.user
@@ -111,13 +111,13 @@ class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment])
                 for one in freed:
                     self.log_change(request, one.assignment, "Ended.")
         except preparation.Changed:
-            messages.warning(request, changed())
+            messages.warning(request, changed_message())
             return None
         text = ngettext("%(n)d assignment ended.", "%(n)d assignments ended.", len(freed))
         messages.success(request, text % {"n": len(freed)})
         return None
 
-    def _asked(self, request: HttpRequest, choice: Choice) -> HttpResponse:
+    def _asked(self, request: HttpRequest, choice: ReleaseChoice) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

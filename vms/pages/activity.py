@@ -17,7 +17,7 @@ from accounts.models import User
 from vms.access import lookups
 from vms.models import MachineSet, Operation
 from vms.pages import group_links, machine_detail
-from vms.pages.machine_group import set_or_404
+from vms.pages.machine_group import group_or_404
 
 PER_PAGE = 50
 MOST_ROWS = 20_000
@@ -26,10 +26,10 @@ MOST_ROWS = 20_000
 @require_GET
 @login_required
 def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    found = set_or_404(request, pk)
+    found = group_or_404(request, pk)
     page = Paginator(_operations(found, request.user), PER_PAGE).get_page(request.GET.get("page"))
-    rows = [(one, machine_detail.done(one, for_staff=request.user.is_staff)) for one in page]
-    context = {"set": found, "page": page, "rows": rows, "back": group_links.of(found, request.user)}
+    rows = [(one, machine_detail.history_row(one, for_staff=request.user.is_staff)) for one in page]
+    context = {"machine_group": found, "page": page, "rows": rows, "back": group_links.url_for(found, request.user)}
     return render(request, "vms/activity.html", context)
 
 
@@ -37,7 +37,7 @@ def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 def download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The same as a table; the newest rows when there are too many."""
-    found = set_or_404(request, pk)
+    found = group_or_404(request, pk)
     header = [_("When"), _("Machine"), _("Cluster"), "VMID", _("What"), _("Who"), _("Result"), _("Note"), _("Took")]
     rows = _cells(_operations(found, request.user)[: MOST_ROWS + 1], for_staff=request.user.is_staff)
     if len(rows) > MOST_ROWS:
@@ -54,9 +54,9 @@ def _operations(found: MachineSet, user: User) -> QuerySet[Operation]:
 def _cells(operations: Iterable[Operation], *, for_staff: bool) -> list[list[object]]:
     return [
         [
-            timezone.localtime(done.at).isoformat(sep=" ", timespec="seconds"),
-            one.vm_name, one.cluster_id, one.vmid, done.what, done.who, done.result, done.outcome, done.duration,
+            timezone.localtime(row.at).isoformat(sep=" ", timespec="seconds"),
+            one.vm_name, one.cluster_id, one.vmid, row.what, row.who, row.result, row.outcome, row.duration,
         ]
         for one in operations
-        for done in [machine_detail.done(one, for_staff=for_staff)]
+        for row in [machine_detail.history_row(one, for_staff=for_staff)]
     ]  # fmt: skip

@@ -24,7 +24,7 @@ STOP_POLLING = 286
 def batch(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
     found = _visible_or_404(request, pk)
-    shown = batch_progress.of(found, for_staff=request.user.is_staff)
+    shown = batch_progress.for_batch(found, for_staff=request.user.is_staff)
     if request.htmx and not shown.is_finished and request.GET.get("seen") == shown.fingerprint:
         return HttpResponse(status=204)
     context = {
@@ -36,7 +36,7 @@ def batch(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     if request.htmx:
         status = STOP_POLLING if shown.is_finished else 200
         return render(request, "vms/_batch.html", context, status=status)
-    context["back"] = group_links.of(found.machine_set, request.user) if found.machine_set else reverse("vms-list")
+    context["back"] = group_links.url_for(found.machine_set, request.user) if found.machine_set else reverse("vms-list")
     return render(request, "vms/batch.html", context)
 
 
@@ -72,13 +72,13 @@ def _again(request: AuthenticatedHttpRequest, pk: uuid.UUID, states: set[str]) -
     found = _operable_or_404(request, pk)
     items = found.items.select_related("operation").order_by("position")
     chosen = [item.machine_id for item in items if item.machine_id and batch_progress.state_of(item) in states]
-    wanted = bulk_actions.Wanted(
+    wanted = bulk_actions.BulkRequest(
         action=found.action,
         machines=list(bulk_actions.operable(VirtualMachine.objects.filter(pk__in=chosen), request.user)),
         machine_set=found.machine_set,
         snapshot=found.snapshot,
     )
-    return bulk_actions.ask(request, wanted, back=found.get_absolute_url())
+    return bulk_actions.submit(request, wanted, back=found.get_absolute_url())
 
 
 def _visible_or_404(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> Batch:

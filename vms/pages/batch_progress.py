@@ -25,7 +25,7 @@ TONES = {
 
 
 @dataclass(frozen=True)
-class Row:
+class ItemRow:
     """One machine. `machine` is None when its page is not there, or not for this person."""
 
     name: str
@@ -33,12 +33,12 @@ class Row:
     state: str
     tone: str
     words: str
-    trouble: str
+    problem: str
 
 
 @dataclass(frozen=True)
 class Progress:
-    rows: tuple[Row, ...]
+    rows: tuple[ItemRow, ...]
     limit: str
 
     def count(self, *states: str) -> int:
@@ -88,7 +88,7 @@ class Progress:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
-def of(batch: Batch, *, for_staff: bool) -> Progress:
+def for_batch(batch: Batch, *, for_staff: bool) -> Progress:
     """In two queries, however many machines it has."""
     items = batch.items.select_related("operation", "machine").order_by("position")
     rows = tuple(_row(item, for_staff=for_staff) for item in items)
@@ -107,7 +107,7 @@ def state_of(item: BatchItem) -> str:
     return {str(State.DONE): DONE, str(State.CANCELLED): CANCELLED}.get(operation.state, FAILED)
 
 
-def _row(item: BatchItem, *, for_staff: bool) -> Row:
+def _row(item: BatchItem, *, for_staff: bool) -> ItemRow:
     state = state_of(item)
     words = {
         DONE: _("Done"),
@@ -119,17 +119,17 @@ def _row(item: BatchItem, *, for_staff: bool) -> Row:
     }
     if item.operation and item.operation.state == State.UNKNOWN:
         words[FAILED] = _("Outcome unknown")
-    return Row(
+    return ItemRow(
         name=item.machine_name,
         machine=item.machine_id if item.machine and not item.machine.gone_at else None,
         state=state,
         tone=TONES[state],
         words=words[state],
-        trouble=item.refusal_told or _trouble(item.operation, for_staff=for_staff),
+        problem=item.refusal_told or _problem(item.operation, for_staff=for_staff),
     )
 
 
-def _trouble(operation: Operation | None, *, for_staff: bool) -> str:
+def _problem(operation: Operation | None, *, for_staff: bool) -> str:
     """What a cluster says of a failure is for staff."""
     if operation is None:
         return _("The result is no longer stored.")

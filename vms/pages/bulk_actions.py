@@ -25,7 +25,7 @@ TICKED = {Action.STOP, Action.ROLLBACK}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BulkRequest:
     """What is asked for. The machines were found through `operable`."""
 
     action: str
@@ -42,7 +42,7 @@ def operable(machines: QuerySet[VirtualMachine], user: User) -> QuerySet[Virtual
     return found.select_related("cluster__health").order_by("name", "cluster", "vmid")
 
 
-def ask(request: AuthenticatedHttpRequest, wanted: Wanted, *, back: str) -> HttpResponse:
+def submit(request: AuthenticatedHttpRequest, wanted: BulkRequest, *, back: str) -> HttpResponse:
     """Record it and show how it goes, or ask first whether it is meant."""
     if not wanted.machines:
         messages.error(request, _("No machine is selected. Select machines first."))
@@ -74,7 +74,7 @@ def _is_confirmed(request: AuthenticatedHttpRequest, action: str) -> bool:
     return asked and (action not in TICKED or request.POST.get("sure") == "yes")
 
 
-def _confirm(request: AuthenticatedHttpRequest, wanted: Wanted, *, back: str, refusal: str = "") -> HttpResponse:
+def _confirm(request: AuthenticatedHttpRequest, wanted: BulkRequest, *, back: str, refusal: str = "") -> HttpResponse:
     """400 when something is missing on the page that was sent."""
     asked = request.POST.get("asked") == "yes"
     context = {
@@ -95,7 +95,7 @@ def _confirm(request: AuthenticatedHttpRequest, wanted: Wanted, *, back: str, re
     return render(request, "vms/confirm_many.html", context, status=400 if asked or refusal else 200)
 
 
-def _snapshots(wanted: Wanted) -> list[tuple[str, int]]:
+def _snapshots(wanted: BulkRequest) -> list[tuple[str, int]]:
     """The names to go back to, and how many of the machines have each: the most frequent first."""
     found = Snapshot.objects.filter(vm__in=[machine.pk for machine in wanted.machines]).order_by().values("name")
     return list(found.annotate(n=Count("pk")).order_by("-n", "name").values_list("name", "n")[:200])

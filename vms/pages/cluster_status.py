@@ -43,7 +43,7 @@ class Badge:
 
 
 @dataclass(frozen=True)
-class Row:
+class ClusterRow:
     """A cluster on the page, in words."""
 
     pk: int
@@ -58,8 +58,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Page:
-    rows: tuple[Row, ...]
+class StatusPage:
+    rows: tuple[ClusterRow, ...]
     worker: str
     busy: bool = field(default=False)
 
@@ -71,13 +71,13 @@ class Page:
 
 @require_GET
 @login_required
-def clusters(request: AuthenticatedHttpRequest) -> HttpResponse:
+def cluster_status(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The whole page, or to htmx the list alone, or 204 when it would say the same."""
     if not (request.user.is_staff and request.user.has_perm("clusters.view_cluster")):
         raise PermissionDenied
     now = timezone.now()
     asked, asked_at = request.GET.get("asked", ""), _moment(request.GET.get("at", ""), now)
-    page = look(now, asked=asked, asked_at=asked_at)
+    page = status_page(now, asked=asked, asked_at=asked_at)
     seen = page.fingerprint
     if request.htmx and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
@@ -111,7 +111,7 @@ def _moment(given: str, now: datetime) -> datetime | None:
     return at if now - ASKED_FOR < at <= now else None
 
 
-def look(now: datetime, *, asked: str = "", asked_at: datetime | None = None) -> Page:
+def status_page(now: datetime, *, asked: str = "", asked_at: datetime | None = None) -> StatusPage:
     """What the page says, in a number of queries that does not depend on how many clusters there are."""
     everything = health_checks.gather()
     nodes, machines, operations, alerts = _nodes(), _machines(), _operations(), _alerts()
@@ -121,10 +121,12 @@ def look(now: datetime, *, asked: str = "", asked_at: datetime | None = None) ->
         row = _row(facts, nodes.get(known, []), machines.get(known, {}), operations.get(known, (0, 0)), now)
         row = replace(row, alerts=tuple(alerts.get(known, ())))
         rows.append(replace(row, asked=_asked(facts, asked_at)) if asked_at and known == asked else row)
-    return Page(tuple(rows), _worker(now), busy=any(row.asked.endswith("…") for row in rows))
+    return StatusPage(tuple(rows), _worker(now), busy=any(row.asked.endswith("…") for row in rows))
 
 
-def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: tuple[int, int], now: datetime) -> Row:
+def _row(
+    facts: Facts, nodes: list[Node], machines: dict[str, int], operations: tuple[int, int], now: datetime
+) -> ClusterRow:
     cluster, health, sync = facts.cluster, facts.health, facts.sync
     # What is told of a cluster that is silent is how it was.
     then = "" if facts.answers or health is None else _(", as of the last response")
@@ -147,7 +149,7 @@ def _row(facts: Facts, nodes: list[Node], machines: dict[str, int], operations: 
         _("Credential"): _credential(facts),
     }
     problem = health.problem_told if health and not health.ok else sync.notice_told if sync else ""
-    return Row(
+    return ClusterRow(
         cluster.pk, cluster.cluster_id, cluster.name, cluster.is_default, _badge(facts, now), problem,
         tuple(told.items()), (),
     )  # fmt: skip

@@ -31,7 +31,7 @@ JsonView = Callable[..., JsonResponse]
 
 
 @dataclass(frozen=True)
-class Outset:
+class InitialState:
     """How the page begins: a state that its script knows, the same in a word, and what to do about it."""
 
     state: str
@@ -48,32 +48,32 @@ def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     operable = {machine.pk} if rule_context.may_operate else set()
     card = cards.groups([machine], operable=operable, for_staff=False)[0].cards[0]
     kind, refusal = close_codes.refusal(rule_context) or ("", "")
-    outset = _outset(card, machine, kind, refusal)
+    initial = _initial_state(card, machine, kind, refusal)
     context = {
         "machine": machine,
         "card": card,
-        "state": outset.state,
-        "word": outset.word,
-        "sentence": outset.sentence,
-        "rests": outset.state == "refused" and kind == "unreachable",
-        "may_start": outset.state == "off" and not rules.refusal(rule_context, Action.START),
+        "state": initial.state,
+        "word": initial.word,
+        "sentence": initial.sentence,
+        "rests": initial.state == "refused" and kind == "unreachable",
+        "may_start": initial.state == "off" and not rules.refusal(rule_context, Action.START),
         "may_watch": rule_context.manages and rule_context.may_operate,
         "mode": _mode(machine, request.user, manages=rule_context.manages),
     }
     return render(request, "vms/console.html", context)
 
 
-def _outset(card: cards.Card, machine: VirtualMachine, kind: str, refusal: str) -> Outset:
+def _initial_state(card: cards.Card, machine: VirtualMachine, kind: str, refusal: str) -> InitialState:
     if not refusal:
-        return Outset("connecting", _("Connecting"), _("Connecting to the console …"))
+        return InitialState("connecting", _("Connecting"), _("Connecting to the console …"))
     if kind == "denied":  # also when the machine runs
-        return Outset("refused", _("Not connected"), refusal)
+        return InitialState("refused", _("Not connected"), refusal)
     if card.busy and machine.status != "running":
-        return Outset("waiting", card.status, _("The console opens automatically when the machine is running."))
+        return InitialState("waiting", card.status, _("The console opens automatically when the machine is running."))
     if machine.status != "running":
         why = card.trouble or card.reason or _("Start the machine to open its console.")
-        return Outset("off", card.status, why)
-    return Outset("refused", _("Not connected"), refusal)
+        return InitialState("off", card.status, why)
+    return InitialState("refused", _("Not connected"), refusal)
 
 
 def _mode(machine: VirtualMachine, person: User, *, manages: bool) -> str:
@@ -109,7 +109,7 @@ def grant(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
     if mode not in Mode.values:
         return JsonResponse({"state": "busy", "text": _("The mode must be control or view.")}, status=400)
     if refused := close_codes.refusal(context_for(machine, person=request.user)) or _too_many(request.user):
-        return _no(*refused)
+        return _refused(*refused)
     token = ConsoleGrant.issue(machine, user=request.user, session_key=_key(request), mode=mode)
     return JsonResponse({"socket": f"/ws/console/{token}/", "mode": mode})
 
@@ -147,7 +147,7 @@ def _too_many(user: User) -> tuple[str, str] | None:
     return None
 
 
-def _no(state: str, text: str) -> JsonResponse:
+def _refused(state: str, text: str) -> JsonResponse:
     return JsonResponse({"state": state, "text": text}, status=close_codes.STATUSES[state])
 
 

@@ -1,4 +1,4 @@
-"""What the page of a set says: each machine as a tile, figures in words, who asks for help, what was asked lately."""
+"""What the page of a machine group shows: its machines, a summary, help requests and recent batches."""
 
 import hashlib
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Assignee:
 
 
 @dataclass(frozen=True)
-class Help:
+class HelpCall:
     """Somebody asks for help at a machine."""
 
     pk: int
@@ -37,14 +37,14 @@ class Help:
 
 
 @dataclass(frozen=True)
-class Tile:
+class GroupMachine:
     card: cards.Card
     assignee: Assignee | None
-    help: Help | None
+    help: HelpCall | None
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecentBatch:
     """A batch of lately."""
 
     url: str
@@ -59,17 +59,17 @@ class Asked:
 @dataclass(frozen=True)
 class Dashboard:
     groups: tuple[cards.Group, ...]
-    tiles: tuple[Tile, ...]
-    batches: tuple[Asked, ...]
+    machines: tuple[GroupMachine, ...]
+    batches: tuple[RecentBatch, ...]
 
     @property
-    def helps(self) -> list[Help]:
+    def helps(self) -> list[HelpCall]:
         """Who waits longest comes first."""
-        return sorted((tile.help for tile in self.tiles if tile.help), key=lambda one: one.since)
+        return sorted((entry.help for entry in self.machines if entry.help), key=lambda one: one.since)
 
     @property
     def is_busy(self) -> bool:
-        return any(tile.card.busy for tile in self.tiles) or any(batch.is_open for batch in self.batches)
+        return any(entry.card.busy for entry in self.machines) or any(batch.is_open for batch in self.batches)
 
     @property
     def to_start(self) -> int:
@@ -81,25 +81,25 @@ class Dashboard:
 
     @property
     def running(self) -> int:
-        return sum(tile.card.tone == "running" for tile in self.tiles)
+        return sum(entry.card.tone == "running" for entry in self.machines)
 
     @property
     def summary(self) -> str:
         """`18 running, 11 stopped, 1 busy`."""
-        return cards.summary(tile.card for tile in self.tiles)
+        return cards.summary(entry.card for entry in self.machines)
 
     @property
     def fingerprint(self) -> str:
         """Changes when the page would say something else."""
         minute = timezone.now().strftime("%H:%M") if self.helps else ""  # the page tells ages in minutes
-        told = f"{self.tiles!r}{self.batches!r}{cards.fingerprint(list(self.groups))}{minute}"
+        told = f"{self.machines!r}{self.batches!r}{cards.fingerprint(list(self.groups))}{minute}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def _offering(self, action: str) -> int:
-        return sum(any(button.action == action for button in tile.card.buttons) for tile in self.tiles)
+        return sum(any(button.action == action for button in entry.card.buttons) for entry in self.machines)
 
 
-def of(machine_set: MachineSet, person: User) -> Dashboard:
+def for_person(machine_set: MachineSet, person: User) -> Dashboard:
     """As this person sees it, in a number of queries that does not depend on the machines'."""
     machines = list(lookups.machines_in(machine_set, person))
     operable = lookups.operable_among(person, machines)
@@ -107,8 +107,8 @@ def of(machine_set: MachineSet, person: User) -> Dashboard:
     groups = cards.groups(machines, operable=operable, for_staff=person.is_staff)
     by_machine = {card.pk: card for group in groups for card in group.cards}
     assignees, helps = _assignees(machines), _helps(by_machine)
-    tiles = tuple(Tile(by_machine[one.pk], assignees.get(one.pk), helps.get(one.pk)) for one in machines)
-    return Dashboard(tuple(groups), tiles, _batches(machine_set))
+    shown = tuple(GroupMachine(by_machine[one.pk], assignees.get(one.pk), helps.get(one.pk)) for one in machines)
+    return Dashboard(tuple(groups), shown, _batches(machine_set))
 
 
 def _assignees(machines: Iterable[VirtualMachine]) -> dict[int, Assignee]:
@@ -116,10 +116,10 @@ def _assignees(machines: Iterable[VirtualMachine]) -> dict[int, Assignee]:
     return {one.vm_id: Assignee(one.user.pk, one.user.get_full_name() or one.user.username) for one in live}
 
 
-def _helps(by_machine: dict[int, cards.Card]) -> dict[int, Help]:
+def _helps(by_machine: dict[int, cards.Card]) -> dict[int, HelpCall]:
     asked = HelpRequest.objects.open().filter(assignment__vm__in=by_machine).select_related("assignment__user")
     return {
-        one.assignment.vm_id: Help(
+        one.assignment.vm_id: HelpCall(
             pk=one.pk,
             machine=one.assignment.vm_id,
             machine_name=by_machine[one.assignment.vm_id].name,
@@ -132,15 +132,15 @@ def _helps(by_machine: dict[int, cards.Card]) -> dict[int, Help]:
     }
 
 
-def _batches(machine_set: MachineSet) -> tuple[Asked, ...]:
+def _batches(machine_set: MachineSet) -> tuple[RecentBatch, ...]:
     lately = Batch.objects.filter(machine_set=machine_set).order_by("-requested_at")[:RECENT_BATCHES]
     counted = Batch.objects.filter(pk__in=list(lately.values_list("pk", flat=True))).counted()
-    return tuple(_asked(one) for one in counted.order_by("-requested_at"))
+    return tuple(_recent_batch(one) for one in counted.order_by("-requested_at"))
 
 
-def _asked(batch: Batch) -> Asked:
+def _recent_batch(batch: Batch) -> RecentBatch:
     total, done, unfinished = batch.counts
-    return Asked(
+    return RecentBatch(
         url=batch.get_absolute_url(),
         title=batch.title,
         who=batch.requested_by_name,

@@ -15,7 +15,7 @@ from vms.models import Operation, VirtualMachine
 
 
 @dataclass(frozen=True)
-class Column:
+class ActionColumn:
     """An action, and the first refusal: empty when it may be done."""
 
     label: str
@@ -24,7 +24,7 @@ class Column:
 
 @require_GET
 @login_required
-def why(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+def explain(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Rules by actions for `?person=NAME`; without one, for who holds the machine."""
     if not lookups.sees_all(request.user):
         raise Http404
@@ -36,14 +36,14 @@ def why(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if person:
         context["asked"] = person.username
         context |= _table(machine, person)
-    return render(request, "vms/why.html", context)
+    return render(request, "vms/explain.html", context)
 
 
 def _table(machine: VirtualMachine, person: User) -> dict[str, object]:
     rule_context = context_for(machine, person=person)
     by_action = {action: rules.decisions(rule_context, action) for action in Operation.Action}
     columns = [
-        Column(str(action.label), next((one.text for one in decisions if not one.is_allowed), ""))
+        ActionColumn(str(action.label), next((one.text for one in decisions if not one.is_allowed), ""))
         for action, decisions in by_action.items()
     ]
     by_rule = zip(*by_action.values(), strict=True)

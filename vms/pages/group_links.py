@@ -8,15 +8,15 @@ from accounts.models import User
 from vms.models import MachineSet
 
 # Given a set and who looks at it: the address, or None when this is not the one to ask.
-Home = Callable[[MachineSet, User], str | None]
-HOMES: list[Home] = []
+LinkResolver = Callable[[MachineSet, User], str | None]
+RESOLVERS: list[LinkResolver] = []
 
 
-def register(home: Home) -> Home:
-    HOMES.append(home)
-    return home
+def register(resolver: LinkResolver) -> LinkResolver:
+    RESOLVERS.append(resolver)
+    return resolver
 
 
-def of(machine_set: MachineSet, user: User) -> str:
-    found = (home(machine_set, user) for home in HOMES)
+def url_for(machine_set: MachineSet, user: User) -> str:
+    found = (resolver(machine_set, user) for resolver in RESOLVERS)
     return next((address for address in found if address), reverse("vms-set", args=[machine_set.pk]))

@@ -15,26 +15,26 @@ from accounts.models import User
 from vms.access import lookups
 from vms.models import Assignment, HelpRequest, MachineSet, VirtualMachine
 from vms.pages import group_links
-from vms.pages.machine_group import set_or_404
+from vms.pages.machine_group import group_or_404
 
 STOP_POLLING = 286  # says htmx
 
 
 @dataclass(frozen=True)
-class Row:
+class HelpRow:
     pk: int
     person: User
     machine: VirtualMachine
     text: str
     asked_at: datetime
     group: MachineSet
-    home: str
+    group_url: str
 
 
 @require_GET
 @login_required
-def page(request: AuthenticatedHttpRequest) -> HttpResponse:
-    return render(request, "vms/help.html", {"rows": rows_for(request.user)})
+def help_requests(request: AuthenticatedHttpRequest) -> HttpResponse:
+    return render(request, "vms/help_requests.html", {"rows": rows_for_manager(request.user)})
 
 
 @require_GET
@@ -49,13 +49,13 @@ def badge(request: HttpRequest) -> HttpResponse:
     return render(request, "vms/_help_badge.html", {"asked": asked})
 
 
-def rows_for(manager: User) -> list[Row]:
+def rows_for_manager(manager: User) -> list[HelpRow]:
     """The longest first."""
     asked = list(HelpRequest.objects.for_manager(manager.pk).select_related("assignment__user", "assignment__vm"))
     groups = _groups(manager, {one.assignment.vm_id for one in asked})
-    addresses = {group.pk: group_links.of(group, manager) for group in {*groups.values()}}
+    addresses = {group.pk: group_links.url_for(group, manager) for group in {*groups.values()}}
     return [
-        Row(one.pk, one.assignment.user, one.assignment.vm, one.text, one.asked_at, group, addresses[group.pk])
+        HelpRow(one.pk, one.assignment.user, one.assignment.vm, one.text, one.asked_at, group, addresses[group.pk])
         for one in asked
         if (group := groups.get(one.assignment.vm_id))
     ]
@@ -72,12 +72,12 @@ def _groups(manager: User, machines: set[int]) -> dict[int, MachineSet]:
 @login_required
 def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Whoever holds the machine asks whoever looks after it."""
-    machine, held = _held_or_404(request, pk)
+    machine, assignment = _assigned_or_404(request, pk)
     if not HelpRequest.has_other_manager(machine, besides=request.user):
         messages.error(request, _("Nobody gets help requests for this machine. Ask your teacher directly."))
     elif HelpRequest.is_over_limit(request.user):
         messages.error(request, _("You asked for help several times in a few minutes. Please wait a little."))
-    elif HelpRequest.ask(held, text=_one_line(request.POST.get("text", ""))):
+    elif HelpRequest.ask(assignment, text=_one_line(request.POST.get("text", ""))):
         messages.success(request, _("Your request was sent. Your teacher sees it on every page of the portal."))
     else:
         messages.info(request, _("You have already asked for help. Your teacher sees your request."))
@@ -86,26 +86,26 @@ def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-def take_back(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    _machine, held = _held_or_404(request, pk)
-    held.help_requests.close(by=request.user)
+def cancel(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    _machine, assignment = _assigned_or_404(request, pk)
+    assignment.help_requests.close(by=request.user)
     return redirect("vms-machine", pk)
 
 
 @require_POST
 @login_required
-def done(request: AuthenticatedHttpRequest, pk: int, help_pk: int) -> HttpResponse:
+def mark_done(request: AuthenticatedHttpRequest, pk: int, help_pk: int) -> HttpResponse:
     """A manager of the set says that it is settled."""
-    found = set_or_404(request, pk)
+    found = group_or_404(request, pk)
     if not lookups.operates_group(request.user, found):
         raise Http404
     asked = HelpRequest.objects.filter(assignment__vm__in=lookups.machines_in(found, request.user).values("pk"))
     get_object_or_404(asked, pk=help_pk)
     HelpRequest.objects.filter(pk=help_pk).close(by=request.user)
-    return redirect(group_links.of(found, request.user))
+    return redirect(group_links.url_for(found, request.user))
 
 
-def _held_or_404(request: AuthenticatedHttpRequest, pk: int) -> tuple[VirtualMachine, Assignment]:
+def _assigned_or_404(request: AuthenticatedHttpRequest, pk: int) -> tuple[VirtualMachine, Assignment]:
     machine = lookups.visible_or_404(request.user, pk)
     return machine, get_object_or_404(Assignment.objects.live(), vm=machine, user=request.user)
 

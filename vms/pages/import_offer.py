@@ -22,7 +22,7 @@ DEADLINE = 4.0
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class ClusterPreview:
     """What a cluster of the file answers now."""
 
     name: str
@@ -30,23 +30,23 @@ class Glimpse:
     guests: tuple[Any, ...] = ()
 
 
-def page(request: HttpRequest) -> HttpResponse:
+def import_offer(request: HttpRequest) -> HttpResponse:
     configs = registry.clusters()
     with ThreadPoolExecutor(max_workers=8) as pool:
-        glimpses = list(pool.map(_look, configs))
-    glimpses = [
-        replace(glimpse, problem=stored_messages.told(glimpse.problem)) for glimpse in glimpses
+        previews = list(pool.map(_read, configs))
+    previews = [
+        replace(preview, problem=stored_messages.told(preview.problem)) for preview in previews
     ]  # not in their threads
-    context = {"state": registry.state(), "glimpses": glimpses, "file": settings.CLUSTER_CONFIG_FILE}
+    context = {"state": registry.state(), "previews": previews, "file": settings.CLUSTER_CONFIG_FILE}
     return render(request, "vms/import_offer.html", context)
 
 
-def _look(config: ClusterConfig) -> Glimpse:
+def _read(config: ClusterConfig) -> ClusterPreview:
     try:
         with proxmox.connect(config, deadline=DEADLINE) as pve:
-            return Glimpse(config.name, "", pve.resources().guests)
+            return ClusterPreview(config.name, "", pve.resources().guests)
     except proxmox.ProxmoxError as error:
-        return Glimpse(config.name, error.plain)
+        return ClusterPreview(config.name, error.plain)
 
 
 @require_POST

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from clusters.models import Cluster
-from vms.pages.machine_list import SESSION_KEY, places_of
+from vms.pages.machine_list import SESSION_KEY, options_for
 
 
 def _refuse(error: str, status: int) -> JsonResponse:
@@ -23,7 +23,7 @@ def clusters(request: HttpRequest) -> JsonResponse:
     if not request.user.is_authenticated:
         return _refuse(_("Log in first."), 401)
     return JsonResponse(
-        {"ok": True, "clusters": [_shown(place.cluster, request.user) for place in places_of(request.user)]}
+        {"ok": True, "clusters": [_shown(option.cluster, request.user) for option in options_for(request.user)]}
     )
 
 
@@ -43,7 +43,7 @@ def switch_cluster(request: HttpRequest) -> JsonResponse:
     except (ValueError, RecursionError, RawPostDataException):
         return _refuse(_("The body is not JSON."), 400)
     wanted = body.get("cluster_id") if isinstance(body, dict) else None
-    if not isinstance(wanted, str) or wanted not in {place.cluster_id for place in places_of(request.user)}:
+    if not isinstance(wanted, str) or wanted not in {option.cluster_id for option in options_for(request.user)}:
         return _refuse(_("Invalid cluster ID"), 400)
     request.session[SESSION_KEY] = wanted
     return JsonResponse({"ok": True, "cluster_id": wanted})

@@ -25,30 +25,30 @@ STATUSES = {"running": _("running"), "stopped": _("stopped"), "paused": _("pause
 
 
 @dataclass(frozen=True)
-class Place:
+class ClusterOption:
     """A cluster as somebody sees it: how many machines he has there, and how many the list has of it.
 
-    `has_sets` is whether he has pages of sets, wherever their machines are.
+    `has_groups` is whether he has pages of sets, wherever their machines are.
     """
 
     cluster: Cluster
     machine_count: int
     listed: int
-    has_sets: bool = False
+    has_groups: bool = False
 
     @property
     def cluster_id(self) -> str:
         return self.cluster.cluster_id
 
 
-def all_places(user: User) -> list[Place]:
+def cluster_options(user: User) -> list[ClusterOption]:
     """Every active cluster, the default first. What the list has besides is missing, or gone."""
     shown = lookups.visible_to(user)
     there = shown.filter(gone_at=None, missing_since=None)
     clusters: Any = Cluster.objects.active().select_related("health")
-    has_sets = Exists(lookups.groups_for(user))  # here, because a query of its own would be one more for every page
-    counted = clusters.annotate(there=_count(there), listed=_count(shown), has_sets=has_sets)
-    return [Place(cluster, cluster.there, cluster.listed, cluster.has_sets) for cluster in counted]
+    has_groups = Exists(lookups.groups_for(user))  # here, because a query of its own would be one more for every page
+    counted = clusters.annotate(there=_count(there), listed=_count(shown), has_groups=has_groups)
+    return [ClusterOption(cluster, cluster.there, cluster.listed, cluster.has_groups) for cluster in counted]
 
 
 def _count(machines: QuerySet[VirtualMachine]) -> Coalesce:
@@ -57,7 +57,7 @@ def _count(machines: QuerySet[VirtualMachine]) -> Coalesce:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListQuery:
     """What the address asks for. `seen` is the fingerprint of what the page shows already."""
 
     cluster: str
@@ -67,7 +67,7 @@ class Asked:
     seen: str
 
     @classmethod
-    def of(cls, query: Mapping[str, str]) -> Self:
+    def from_url(cls, query: Mapping[str, str]) -> Self:
         status = query.get("status", "")
         return cls(
             cluster=query.get("cluster", ""),
@@ -82,7 +82,7 @@ class Asked:
         return bool(self.text or self.status)
 
     @property
-    def query(self) -> str:
+    def urlencoded(self) -> str:
         """The same page's address, without its number."""
         filters = {"q": self.text, "status": self.status}
         return urlencode({"cluster": self.cluster, **{name: value for name, value in filters.items() if value}})
@@ -93,11 +93,11 @@ class Asked:
         first = (max(number, 1) - 1) * PER_PAGE
         return self._machines(user)[first : first + PER_PAGE]
 
-    def page(self, user: User, places: list[Place]) -> Page[VirtualMachine]:
+    def page(self, user: User, options: list[ClusterOption]) -> Page[VirtualMachine]:
         """The page nearest to the one that was asked for. It is counted only where a filter is on."""
         paginator = Paginator(self._machines(user), PER_PAGE)
         if not self.is_filtered:
-            paginator.count = sum(place.listed for place in places if self.cluster in {"", place.cluster_id})
+            paginator.count = sum(option.listed for option in options if self.cluster in {"", option.cluster_id})
         return paginator.get_page(self.number)
 
     def _machines(self, user: User) -> QuerySet[VirtualMachine]:

@@ -38,26 +38,26 @@ def machine(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteForm | None = None) -> HttpResponse:
-    history = machine_detail.history_of(found, request.GET.get("page"), person=request.user)
-    sheet = machine_detail.of(found, request.user, history=history)
-    if request.htmx and request.GET.get("seen") == sheet.fingerprint:
+    history = machine_detail.history_page(found, request.GET.get("page"), person=request.user)
+    detail = machine_detail.for_person(found, request.user, history=history)
+    if request.htmx and request.GET.get("seen") == detail.fingerprint:
         return HttpResponse(status=204)
     context = {
         "machine": found,
-        "sheet": sheet,
-        "card": sheet.card,
+        "detail": detail,
+        "card": detail.card,
         "page": history,
         "origin": "machine",
         "save_point": restore_points.NAME,
-        "busy": sheet.card.busy,
-        "running": int(sheet.card.tone == "running"),
-        "poll": f"{request.path}?page={history.number}&seen={sheet.fingerprint}",
-        "form": form or (NoteForm(instance=found) if sheet.manages else None),
-        "may_ask_for_help": bool(sheet.help and not sheet.help.asked_at),
+        "busy": detail.card.busy,
+        "running": int(detail.card.tone == "running"),
+        "poll": f"{request.path}?page={history.number}&seen={detail.fingerprint}",
+        "form": form or (NoteForm(instance=found) if detail.manages else None),
+        "may_ask_for_help": bool(detail.help and not detail.help.asked_at),
         "offers_spice": settings.SPICE_FILES,
         "may_explain": lookups.sees_all(request.user),
     }
-    template = "vms/_sheet.html" if request.htmx else "vms/machine.html"
+    template = "vms/_machine_detail.html" if request.htmx else "vms/machine.html"
     return render(request, template, context, status=400 if form else 200)
 
 

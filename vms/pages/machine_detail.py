@@ -22,7 +22,7 @@ PER_PAGE = 10
 
 
 @dataclass(frozen=True)
-class Saved:
+class SnapshotRow:
     """A snapshot. `may_delete` is about the person; the rules say whether it is possible now."""
 
     name: str
@@ -34,7 +34,7 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Done:
+class HistoryRow:
     """An operation of the past, or the one under way."""
 
     what: str
@@ -47,7 +47,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Help:
+class HelpState:
     """For whoever holds the machine: may he ask for help, or since when does he?"""
 
     asked_at: datetime | None
@@ -55,7 +55,7 @@ class Help:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class MachineDetail:
     """Everything that the page says. `refusals` are by action, for what cannot be done now.
 
     `help` is None where nobody would hear of it.
@@ -64,15 +64,15 @@ class Sheet:
     group: cards.Group
     facts: tuple[tuple[str, str], ...]
     addresses: tuple[str, ...]
-    snapshots: tuple[Saved, ...]
-    has_save_point: bool
+    snapshots: tuple[SnapshotRow, ...]
+    has_restore_point: bool
     may_operate: bool
     manages: bool
     refusals: dict[str, str]
-    history: tuple[Done, ...]
+    history: tuple[HistoryRow, ...]
     note: str
     guest_login: str
-    help: Help | None
+    help: HelpState | None
 
     @property
     def card(self) -> cards.Card:
@@ -84,40 +84,42 @@ class Sheet:
         return hashlib.sha256(f"{self!r}{cards.fingerprint([self.group])}".encode()).hexdigest()[:16]
 
 
-def of(machine: VirtualMachine, person: User, *, history: Page[Operation]) -> Sheet:
+def for_person(machine: VirtualMachine, person: User, *, history: Page[Operation]) -> MachineDetail:
     """As this person sees it. The machine comes with cluster, health and sync selected."""
     rule_context = context_for(machine, person=person)
     operable = {machine.pk} if rule_context.may_operate else set()
     rows = list(machine.snapshots.all())
-    older = _older_save_point(rows)
-    snapshots = tuple(_saved(snapshot, manages=rule_context.manages, is_older=snapshot == older) for snapshot in rows)
+    older = _older_restore_point(rows)
+    snapshots = tuple(
+        _snapshot_row(snapshot, manages=rule_context.manages, is_older=snapshot == older) for snapshot in rows
+    )
     wanted = (Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT)
-    return Sheet(
+    return MachineDetail(
         group=cards.groups([machine], operable=operable, for_staff=person.is_staff)[0],
         facts=_facts(machine),
         addresses=remote_desktop.addresses_of(machine),
         snapshots=snapshots,
-        has_save_point=any(snapshot.name in restore_points.NAMES for snapshot in snapshots),
+        has_restore_point=any(snapshot.name in restore_points.NAMES for snapshot in snapshots),
         may_operate=rule_context.may_operate,
         manages=rule_context.manages,
         refusals={action.name: refusal for action in wanted if (refusal := rules.refusal(rule_context, action))},
-        history=tuple(done(operation, for_staff=person.is_staff) for operation in history),
+        history=tuple(history_row(operation, for_staff=person.is_staff) for operation in history),
         note=machine.note,
         guest_login=machine.guest_login,
         help=_help(machine, person),
     )
 
 
-def _help(machine: VirtualMachine, person: User) -> Help | None:
+def _help(machine: VirtualMachine, person: User) -> HelpState | None:
     asked = HelpRequest.objects.open().filter(assignment=OuterRef("pk"))
     held = Assignment.objects.live().filter(vm=machine, user=person)
     row = held.values_list(Subquery(asked.values("asked_at")[:1]), Subquery(asked.values("text")[:1])).first()
     if row is None or not (row[0] or HelpRequest.has_other_manager(machine, besides=person)):
         return None
-    return Help(asked_at=row[0], text=row[1] or "")
+    return HelpState(asked_at=row[0], text=row[1] or "")
 
 
-def history_of(machine: VirtualMachine, number: str | None, *, person: User) -> Page[Operation]:
+def history_page(machine: VirtualMachine, number: str | None, *, person: User) -> Page[Operation]:
     """Who only holds the machine does not read what others did with it before."""
     operations: QuerySet[Operation] = Operation.objects.filter(vm=machine).order_by("-requested_at", "-pk")
     manages = VirtualMachine.objects.managed_by(person).filter(pk=machine.pk)
@@ -149,15 +151,15 @@ def _since(machine: VirtualMachine) -> str:
     return f"{timezone.localtime(machine.booted_at):%Y-%m-%d %H:%M}"
 
 
-def _older_save_point(snapshots: list[Snapshot]) -> Snapshot | None:
+def _older_restore_point(snapshots: list[Snapshot]) -> Snapshot | None:
     """The one that is left over when there are two: while the new one is saved, and after the old one could not go."""
     both = restore_points.restore_points(snapshots)
     return both[0] if len(both) > 1 else None
 
 
-def _saved(snapshot: Snapshot, *, manages: bool, is_older: bool) -> Saved:
+def _snapshot_row(snapshot: Snapshot, *, manages: bool, is_older: bool) -> SnapshotRow:
     label = restore_points.label(snapshot.name)
-    return Saved(
+    return SnapshotRow(
         name=snapshot.name,
         label=_("%(name)s (older machine)") % {"name": label} if is_older else label,
         description=snapshot.description,
@@ -167,13 +169,13 @@ def _saved(snapshot: Snapshot, *, manages: bool, is_older: bool) -> Saved:
     )
 
 
-def done(operation: Operation, *, for_staff: bool) -> Done:
+def history_row(operation: Operation, *, for_staff: bool) -> HistoryRow:
     """What a cluster says of a failure is for staff."""
     told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
     label = restore_points.label(operation.snapshot)
     name = _(" “%(snapshot)s”") % {"snapshot": label} if label else ""
     ended = operation.finished_at
-    return Done(
+    return HistoryRow(
         what=f"{operation.get_action_display()}{name}",
         who=operation.requested_by_name,
         at=operation.requested_at,

@@ -16,36 +16,36 @@ from vms.pages import bulk_actions, dashboard, group_links
 
 @require_GET
 @login_required
-def sets(request: AuthenticatedHttpRequest) -> HttpResponse:
+def machine_groups(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Those that the person may open, with the number of their machines."""
     there = Q(machines__gone_at=None, machines__template=False, machines__cluster__is_active=True)
     found = lookups.groups_for(request.user).annotate(machine_count=Count("machines", filter=there, distinct=True))
-    return render(request, "vms/sets.html", {"sets": found})
+    return render(request, "vms/machine_groups.html", {"machine_groups": found})
 
 
 @require_GET
 @login_required
-def machine_set(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    return page(request, set_or_404(request, pk))
+def machine_group(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    return group_page(request, group_or_404(request, pk))
 
 
-def page(
+def group_page(
     request: AuthenticatedHttpRequest,
     found: MachineSet,
     *,
-    template: str = "vms/set.html",
+    template: str = "vms/machine_group.html",
     more: dict[str, Any] | None = None,
 ) -> HttpResponse:
     """The whole page, or to htmx what changes of it, or 204 when it would say the same.
 
     Whoever calls this has found that the person may see the set. `more` is for a template that extends the page.
     """
-    shown = dashboard.of(found, request.user)
+    shown = dashboard.for_person(found, request.user)
     seen = shown.fingerprint
     if request.htmx and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     context = {
-        "set": found,
+        "machine_group": found,
         "dashboard": shown,
         "busy": shown.is_busy,
         "running": shown.running,
@@ -54,23 +54,23 @@ def page(
         "poll": f"{request.path}?seen={seen}",
         **(more or {}),
     }
-    return render(request, "vms/_set.html" if request.htmx else template, context)
+    return render(request, "vms/_machine_group.html" if request.htmx else template, context)
 
 
 @require_POST
 @login_required
-def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+def request_action(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Ask for one action on the machines that are ticked, or on all in a state."""
-    found = set_or_404(request, pk)
+    found = group_or_404(request, pk)
     action = request.POST.get("action", "")
     if action not in operations.BATCH_ACTIONS or not lookups.operates_group(request.user, found):
         raise Http404
     machines = bulk_actions.operable(_chosen(request, found), request.user)
-    wanted = bulk_actions.Wanted(action=action, machines=list(machines), machine_set=found)
-    return bulk_actions.ask(request, wanted, back=group_links.of(found, request.user))
+    wanted = bulk_actions.BulkRequest(action=action, machines=list(machines), machine_set=found)
+    return bulk_actions.submit(request, wanted, back=group_links.url_for(found, request.user))
 
 
-def set_or_404(request: AuthenticatedHttpRequest, pk: int) -> MachineSet:
+def group_or_404(request: AuthenticatedHttpRequest, pk: int) -> MachineSet:
     return get_object_or_404(lookups.groups_for(request.user), pk=pk)
 
 

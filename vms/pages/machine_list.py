@@ -24,37 +24,37 @@ SESSION_KEY = "cluster_id"  # the legacy portal's name; empty: all clusters
 def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
     """*My machines*: the whole page, or to htmx the list alone, or 204 when it would say the same."""
     if lookups.sees_all(request.user) and registry.state().reason is registry.Reason.NOT_INITIALISED:
-        return import_offer.page(request)
-    asked = list_query.Asked.of(request.GET)
-    if request.htmx and asked.seen and asked.seen == cards.fingerprint(_groups(request.user, asked.rows(request.user))):
+        return import_offer.import_offer(request)
+    query = list_query.ListQuery.from_url(request.GET)
+    if request.htmx and query.seen and query.seen == cards.fingerprint(_groups(request.user, query.rows(request.user))):
         return HttpResponse(status=204)
-    everywhere = list_query.all_places(request.user)
-    places = [place for place in everywhere if place.machine_count or lookups.sees_all(request.user)]
-    chosen = chosen_cluster(request, places)
-    asked = replace(asked, cluster=chosen)
-    page = asked.page(request.user, everywhere)
+    everywhere = list_query.cluster_options(request.user)
+    options = [option for option in everywhere if option.machine_count or lookups.sees_all(request.user)]
+    chosen = chosen_cluster(request, options)
+    query = replace(query, cluster=chosen)
+    page = query.page(request.user, everywhere)
     groups = _groups(request.user, page.object_list)
     shown = [card for group in groups for card in group.cards]
-    count = sum(place.machine_count for place in places)
+    count = sum(option.machine_count for option in options)
     where = urlencode({"page": str(page.number), "seen": cards.fingerprint(groups)})
     context = {
         "page": page,
         "groups": groups,
         "busy": any(card.busy for card in shown),
         "running": sum(card.tone == "running" for card in shown),
-        "places": places,
+        "options": options,
         "chosen": chosen,
-        "everywhere": sum(place.listed for place in everywhere),
-        "asked": asked,
+        "everywhere": sum(option.listed for option in everywhere),
+        "query": query,
         "statuses": list_query.STATUSES,
-        "offers_filter": asked.is_filtered or count >= list_query.FILTERED_FROM,
-        "looks_after": any(place.has_sets for place in everywhere),
+        "offers_filter": query.is_filtered or count >= list_query.FILTERED_FROM,
+        "manages_groups": any(option.has_groups for option in everywhere),
         "single": count == 1 and len(shown) == 1 and not lookups.sees_all(request.user),
         "summary": cards.summary(shown) if 1 < len(shown) == page.paginator.count else "",
         "origin": "" if chosen else "all",
-        "poll": f"{request.path}?{asked.query}&{where}",
+        "poll": f"{request.path}?{query.urlencoded}&{where}",
     }
-    return render(request, "vms/_machines.html" if request.htmx else "vms/machines.html", context)
+    return render(request, "vms/_machine_list.html" if request.htmx else "vms/machine_list.html", context)
 
 
 def _groups(user: User, machines: Iterable[VirtualMachine]) -> list[cards.Group]:
@@ -62,19 +62,19 @@ def _groups(user: User, machines: Iterable[VirtualMachine]) -> list[cards.Group]
     return cards.groups(machines, operable=lookups.operable_among(user, machines), for_staff=user.is_staff)
 
 
-def places_of(user: User) -> list[list_query.Place]:
+def options_for(user: User) -> list[list_query.ClusterOption]:
     """The active clusters on which a person has a machine (staff: all of them), the default first."""
     sees_all = lookups.sees_all(user)
-    return [place for place in list_query.all_places(user) if place.machine_count or sees_all]
+    return [option for option in list_query.cluster_options(user) if option.machine_count or sees_all]
 
 
-def chosen_cluster(request: AuthenticatedHttpRequest, places: list[list_query.Place]) -> str:
+def chosen_cluster(request: AuthenticatedHttpRequest, options: list[list_query.ClusterOption]) -> str:
     """The address decides, then what was chosen before, then the default cluster. Empty: all of them."""
-    known = {place.cluster_id for place in places}
+    known = {option.cluster_id for option in options}
     for wanted in (request.GET.get("cluster"), request.session.get(SESSION_KEY)):
         if wanted is not None and (wanted == "" or wanted in known):
             return str(wanted)
-    return next((place.cluster_id for place in places if place.cluster.is_default), "")
+    return next((option.cluster_id for option in options if option.cluster.is_default), "")
 
 
 @require_POST
@@ -82,7 +82,7 @@ def chosen_cluster(request: AuthenticatedHttpRequest, places: list[list_query.Pl
 def switch_cluster(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Remember the choice, and go where it stands in the address."""
     wanted = request.POST.get("cluster", "")
-    if wanted and wanted not in {place.cluster_id for place in places_of(request.user)}:
+    if wanted and wanted not in {option.cluster_id for option in options_for(request.user)}:
         raise Http404
     request.session[SESSION_KEY] = wanted
     return redirect(f"{reverse('vms-list')}?{urlencode({'cluster': wanted})}")

@@ -48,7 +48,7 @@ def _proposed(outlooks: list[Outlook]) -> str:
     return first.possible_way(first.failed.way if first.failed else "")
 
 
-class Choice:
+class ReleaseChoice:
     """What is shown of the machines of these assignments, and what was chosen for them.
 
     `more` are ways of the page's own. Those that are being prepared already are not asked about. A request that only
@@ -91,5 +91,5 @@ class Choice:
         return 400 if self.form.errors else 200
 
 
-def changed() -> str:
+def changed_message() -> str:
     return _("Nothing was done: something changed since this page was opened. Check it and choose again.")

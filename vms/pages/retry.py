@@ -20,10 +20,10 @@ from vms.pages.machine_action import way_back
 
 @require_POST
 @login_required
-def ask_again(request: AuthenticatedHttpRequest, cluster_id: str) -> HttpResponse:
+def request_sync(request: AuthenticatedHttpRequest, cluster_id: str) -> HttpResponse:
     """Whoever has a machine there lets a worker read the cluster soon. Nothing is sent from here."""
-    his = Cluster.objects.active().filter(machines__in=lookups.visible_to(request.user)).distinct()
-    cluster = get_object_or_404(his, cluster_id=cluster_id)
+    visible = Cluster.objects.active().filter(machines__in=lookups.visible_to(request.user)).distinct()
+    cluster = get_object_or_404(visible, cluster_id=cluster_id)
     if ClusterSync.request_sync_throttled(cluster.cluster_id):
         text = _("Trying to reach %(name)s again. This page updates when it responds.")
     else:

@@ -32,7 +32,7 @@ class SnapshotForm(forms.Form):
 
 @require_http_methods(["GET", "POST"])
 @login_required
-def save_point(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+def restore_point(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Save the one save point of whoever holds the machine. It takes a confirmation to replace the old one."""
     machine = lookups.operable_or_404(request.user, pk)
     there = restore_points.restore_points(machine.snapshots.all())

@@ -41,19 +41,19 @@ def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         raise Http404
     machine = lookups.visible_or_404(request.user, pk)
     if refused := close_codes.refusal(context_for(machine, person=request.user)):
-        return _none(request, machine, refused[1], status=close_codes.STATUSES[refused[0]])
+        return _no_file(request, machine, refused[1], status=close_codes.STATUSES[refused[0]])
     try:
         with gateway.connect(registry.get(machine.cluster_id)) as pve:
             if not identity.confirm(pve, machine):
-                return _none(request, machine, say("another-machine"), status=409)
+                return _no_file(request, machine, say("another-machine"), status=409)
             opened = pve.spice(machine.node, machine.kind, machine.vmid)
     except proxmox.Refused:
-        return _none(
+        return _no_file(
             request, machine, _("The machine's display does not support SPICE. Open the console instead."), status=409
         )
     except proxmox.ProxmoxError as failure:
         logger.warning("SPICE of %s/%s: %s", machine.cluster_id, machine.vmid, failure.plain)
-        return _none(request, machine, _("The cluster did not open the display. Try again in a minute."), status=503)
+        return _no_file(request, machine, _("The cluster did not open the display. Try again in a minute."), status=503)
     _record(machine, request.user)
     name = remote_desktop.file_name(machine).removesuffix(".rdp")
     return HttpResponse(
@@ -68,7 +68,7 @@ def viewer_file(opened: proxmox.Spice, *, title: str) -> str:
     return "[virt-viewer]\n" + "".join(f"{name}={value}\n" for name, value in lines.items())
 
 
-def _none(request: AuthenticatedHttpRequest, machine: VirtualMachine, why: str, *, status: int) -> HttpResponse:
+def _no_file(request: AuthenticatedHttpRequest, machine: VirtualMachine, why: str, *, status: int) -> HttpResponse:
     return render(request, "vms/no_spice.html", {"machine": machine, "why": why}, status=status)
 
 

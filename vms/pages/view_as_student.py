@@ -12,12 +12,12 @@ from vms.access import lookups, rules
 from vms.access.context import ActionContext, contexts_for
 from vms.models import Assignment, Operation
 from vms.pages import cards, group_links
-from vms.pages.machine_group import set_or_404
+from vms.pages.machine_group import group_or_404
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A machine as its assignee has it before him. `refusals` are by action in words."""
+class StudentView:
+    """A machine as its holder has it before him. `refusals` are by action in words."""
 
     card: cards.Card
     offered: tuple[str, ...]
@@ -26,9 +26,9 @@ class Seen:
 
 @require_GET
 @login_required
-def as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) -> HttpResponse:
+def view_as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) -> HttpResponse:
     """For a steward, about somebody who holds machines of his set, and about these machines alone. Changes nothing."""
-    found = set_or_404(request, pk)
+    found = group_or_404(request, pk)
     person = get_object_or_404(User, pk=person_pk)
     ours = lookups.machines_in(found, request.user).order_by().values("pk")
     held = Assignment.objects.live().filter(user=person, vm__in=ours)
@@ -42,18 +42,18 @@ def as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) -> Ht
     )
     groups = cards.groups(machines, operable=lookups.operable_among(person, machines), for_staff=False)
     rule_context = contexts_for(machines, person=person)
-    seen = [_seen(card, rule_context[card.pk]) for group in groups for card in group.cards]
+    views = [_student_view(card, rule_context[card.pk]) for group in groups for card in group.cards]
     context = {
-        "set": found,
+        "machine_group": found,
         "person": person,
         "groups": groups,
-        "seen": seen,
-        "back": group_links.of(found, request.user),
+        "views": views,
+        "back": group_links.url_for(found, request.user),
     }
-    return render(request, "vms/as_student.html", context)
+    return render(request, "vms/view_as_student.html", context)
 
 
-def _seen(card: cards.Card, rule_context: ActionContext) -> Seen:
+def _student_view(card: cards.Card, rule_context: ActionContext) -> StudentView:
     offered = tuple(str(button.label) for button in (*card.buttons, *card.more))
     said = [(str(action.label), rules.refusal(rule_context, action)) for action in Operation.Action]
-    return Seen(card, offered, tuple((label, refusal) for label, refusal in said if refusal))
+    return StudentView(card, offered, tuple((label, refusal) for label, refusal in said if refusal))
