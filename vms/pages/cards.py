@@ -1,4 +1,4 @@
-"""What a page says about a machine: one renderer's worth of facts, the same everywhere."""
+"""Cards: what every page shows of a machine, grouped by cluster."""
 
 import hashlib
 from collections import Counter
@@ -8,37 +8,30 @@ from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import npgettext
 
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
-from vms import operations, sentences
-from vms.access import machine_rules, restore_points, rules
+from vms import operations
+from vms.access import machine_rules, rules
 from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
-from vms.pages import remote_desktop
+from vms.pages import card_text, remote_desktop
 
 Action = Operation.Action
 
-# Data of so many reads of a cluster is called fresh.
+# A status is fresh for so many intervals between syncs.
 FRESH_READS = 3
 
-# How long the end of an operation stays on the page.
-TOLD_FOR = timedelta(minutes=30)
-
-# Older operations are not looked at for a card.
+# Cards show no older operations.
 RECENT = timedelta(hours=1)
-
-# A request that is not sent after this long is said to wait.
-QUEUED = timedelta(seconds=3)
 
 # Actions that can lose work are confirmed on a page of their own.
 CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT, Action.RESET}
 
-# What is seldom wanted stands behind “More”.
+# Rare actions are in the menu “More”.
 SELDOM = {Action.SUSPEND, Action.RESET}
 
-# What ends a machine that runs is not beside what shuts it down.
+# For a running machine, a forced stop is there, too: not beside the shutdown.
 SELDOM_OF_RUNNING = SELDOM | {Action.STOP}
 
 
@@ -53,9 +46,9 @@ class Button:
 class Card:
     """One machine on a page. `tone` is for the style sheet; `status` says the same in words.
 
-    `may_open`: its console. `no_console` says why not, when one would expect that it can be opened; `has_console`:
-    whether it can be once the machine runs. `is_helped`: who sees the card may ask somebody for help. `lock` says what
-    the cluster is busy with; `dismiss` names the operation whose trouble he may put away.
+    `may_open`: the console can be opened. `no_console`: why not, although the machine runs. `has_console`: it can be
+    opened when the machine runs. `is_helped`: the viewer can ask somebody for help. `lock`: what the cluster is doing
+    with the machine. `dismiss`: the operation whose failure the viewer can dismiss.
     """
 
     pk: int
@@ -100,9 +93,9 @@ class Group:
 def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_staff: bool) -> list[Group]:
     """Group machines by cluster, in their order. They come with cluster, health and sync selected.
 
-    Who may look at a machine but not operate it, by `operable`, is offered nothing. A query that knows already which
-    machines had operations lately (`is_active`) and notices (`is_noticed`) spares two others.
-    One that knows where the person may ask for help (`is_helped`) has that on the cards.
+    Machines that are not in `operable` get no buttons. Two queries are saved when the machines are annotated with
+    `is_active` (had operations lately) and `is_noticed` (its cluster has notices). `is_helped`, where annotated, is
+    shown on the cards.
     """
     machines = list(machines)
     now = timezone.now()
@@ -114,7 +107,7 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
         cards = by_cluster.setdefault(machine.cluster_id, (machine.cluster, []))[1]
         last, may_operate = latest.get(machine.pk), machine.pk in operable
         queue = before.get(last.pk, 0) if last else 0
-        cards.append(_card(machine, last, now, before=queue, may_operate=may_operate, for_staff=for_staff))
+        cards.append(_card(machine, last, now, ahead=queue, may_operate=may_operate, for_staff=for_staff))
     return [
         _group(cluster, cards, tuple(notices.get(cluster.pk, ())), for_staff=for_staff)
         for cluster, cards in by_cluster.values()
@@ -123,13 +116,12 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
 
 def summary(shown: Iterable[Card]) -> str:
     """`18 running, 11 stopped, 1 busy`."""
-    n = Counter(card.tone for card in shown)
+    n = Counter("unknown" if card.tone == "stale" else card.tone for card in shown)
     words = {
         "running": npgettext("machines", "%(n)d running", "%(n)d running", n["running"]),
         "stopped": npgettext("machines", "%(n)d stopped", "%(n)d stopped", n["stopped"]),
         "paused": npgettext("machines", "%(n)d paused", "%(n)d paused", n["paused"]),
         "busy": npgettext("machines", "%(n)d in progress", "%(n)d in progress", n["busy"]),
-        "stale": npgettext("machines", "%(n)d status unknown", "%(n)d status unknown", n["stale"]),
         "unknown": npgettext("machines", "%(n)d status unknown", "%(n)d status unknown", n["unknown"]),
     }
     return ", ".join(text % {"n": n[tone]} for tone, text in words.items() if n[tone])
@@ -143,7 +135,7 @@ def fingerprint(shown: list[Group]) -> str:
 
 
 def recent_operations(now: datetime | None = None) -> QuerySet[Operation]:
-    """Those of the machine of an outer query that a card may tell of."""
+    """The operations of the outer query's machine that its card can show."""
     since = (now or timezone.now()) - RECENT
     return Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=since)
 
@@ -180,7 +172,7 @@ def _group(cluster: Cluster, cards: list[Card], notices: tuple[str, ...], *, for
 
 
 def _card(
-    machine: VirtualMachine, last: Operation | None, now: datetime, *, before: int, may_operate: bool, for_staff: bool
+    machine: VirtualMachine, last: Operation | None, now: datetime, *, ahead: int, may_operate: bool, for_staff: bool
 ) -> Card:
     busy = last if last and last.is_open else None
     known_at = _known_at(machine)
@@ -191,16 +183,17 @@ def _card(
     wanted = [Action.STOP] if busy else _offered(machine)
     seldom = SELDOM_OF_RUNNING if machine.status == "running" and not busy else SELDOM
     offered = [action for action in wanted if not rules.refusal(context, action)]
+    trouble = card_text.trouble_text(last, now)
     no_console = rules.refusal(context, Action.CONSOLE) or ""
     return Card(
         pk=machine.pk,
         name=machine.display_name,
         vmid=machine.vmid,
         node=machine.node,
-        status=_words(machine, busy, before),
+        status=card_text.status_text(machine, busy, ahead),
         tone=_tone(machine, busy, silent=stale),
         busy=bool(busy),
-        elapsed=_clock(now - busy.requested_at) if busy else "",
+        elapsed=card_text.clock(now - busy.requested_at) if busy else "",
         address=remote_desktop.address_of(machine),
         address_note="" if stale or busy else remote_desktop.why_no_address(machine, now),
         age="fresh" if fresh else "old" if known_at else "never",
@@ -214,11 +207,11 @@ def _card(
         reason=""
         if busy or offered or silent or not may_operate
         else (rules.refusal(context, _offered(machine)[0]) or ""),
-        trouble=_trouble(last, now),
-        detail=last.outcome_told if last and for_staff and _trouble(last, now) else "",
-        dismiss=str(last.pk) if last and may_operate and _trouble(last, now) else "",
+        trouble=trouble,
+        detail=last.outcome_told if last and for_staff and trouble else "",
+        dismiss=str(last.pk) if last and may_operate and trouble else "",
         is_helped=getattr(machine, "is_helped", False),
-        lock="" if busy or machine.missing_since or machine.gone_at else _lock(machine),
+        lock="" if busy or machine.missing_since or machine.gone_at else card_text.lock_text(machine),
     )
 
 
@@ -232,7 +225,7 @@ def _fresh_for(cluster: Cluster) -> timedelta:
 
 
 def _tone(machine: VirtualMachine, busy: Operation | None, *, silent: bool) -> str:
-    """A last known status does not shine like one that is seen now."""
+    """For the style sheet: a status that is only the last known one looks different."""
     if busy:
         return "busy"
     if silent:
@@ -243,7 +236,7 @@ def _tone(machine: VirtualMachine, busy: Operation | None, *, silent: bool) -> s
 
 
 def _offered(machine: VirtualMachine) -> list[Operation.Action]:
-    """What one would want to do with a machine in this state; the rules decide whether it may be done."""
+    """The actions that make sense in this state; the rules decide whether they are allowed."""
     if machine.status == "running":
         seldom = [Action.SUSPEND, Action.RESET] if machine.kind == VirtualMachine.Kind.QEMU else []
         return [Action.SHUTDOWN, Action.REBOOT, Action.STOP, *seldom]
@@ -252,70 +245,12 @@ def _offered(machine: VirtualMachine) -> list[Operation.Action]:
     return [Action.START] if machine.status in machine_rules.STARTABLE else [Action.STOP]
 
 
-def _words(machine: VirtualMachine, busy: Operation | None, before: int) -> str:
-    if busy and busy.state == Operation.State.REQUESTED and timezone.now() - busy.requested_at > QUEUED:
-        if not before:
-            return _("Waiting for its turn")
-        return _("Waiting: %(n)d ahead of it on %(node)s") % {"n": before, "node": machine.node}
-    if busy:
-        return {
-            Action.START: _("Starting"),
-            Action.SHUTDOWN: _("Shutting down"),
-            Action.STOP: _("Stopping"),
-            Action.REBOOT: _("Rebooting"),
-            Action.RESET: _("Resetting"),
-            Action.SUSPEND: _("Pausing"),
-            Action.RESUME: _("Resuming"),
-            Action.SNAPSHOT: _("Saving a snapshot"),
-            Action.ROLLBACK: _("Reverting to a snapshot"),
-            Action.DELETE_SNAPSHOT: _("Deleting a snapshot"),
-        }[Action(busy.action)]
-    if machine.missing_since or machine.gone_at:
-        return _("Not found on the cluster")
-    words = {"running": _("Running"), "stopped": _("Stopped"), "paused": _("Paused"), "unknown": _("Unknown")}
-    return words.get(machine.status, machine.status)
-
-
-def _lock(machine: VirtualMachine) -> str:
-    if machine.lock == machine_rules.SUSPENDED_TO_DISK:
-        return _("Asleep")
-    doing = sentences.lock(machine.lock) if machine.lock in sentences.LOCKS else machine.lock
-    return _("Busy: %(doing)s") % {"doing": doing} if doing else ""
-
-
-def _trouble(last: Operation | None, now: datetime) -> str:
-    if not last or not last.finished_at or last.finished_at < now - TOLD_FOR or last.dismissed_at:
-        return ""
-    label = last.get_action_display()
-    if last.state == Operation.State.FAILED:
-        said = _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
-    elif last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
-        said = _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": last.outcome_told}
-    else:
-        return ""
-    return " ".join(filter(None, [said, _what_is_left(last)]))
-
-
-def _what_is_left(last: Operation) -> str:
-    """After a save point that was not saved."""
-    if last.action != Action.SNAPSHOT or last.snapshot not in restore_points.NAMES:
-        return ""
-    if last.then:
-        return _("Your old restore point was kept.")
-    return "" if last.state == Operation.State.UNKNOWN else _("You have no restore point now.")
-
-
 def _synced_at(cluster: Cluster) -> datetime | None:
     sync: ClusterSync | None = getattr(cluster, "sync", None)
     return sync.synced_at if sync else None
 
 
 def _known_at(machine: VirtualMachine) -> datetime | None:
-    """The age of what the page says of a machine: the last read that listed it, or a later look at itself."""
+    """When the status was read: with the cluster's last sync, or later for this machine alone."""
     listed = machine.missing_since or machine.gone_at or machine.silent_since or _synced_at(machine.cluster)
     return max((at for at in (listed, machine.status_at) if at), default=None)
-
-
-def _clock(span: timedelta) -> str:
-    seconds = max(0, int(span.total_seconds()))
-    return f"{seconds // 60:02}:{seconds % 60:02}"
