@@ -1,4 +1,4 @@
-"""The table of rights (docs/classes.md), and who has which of them in a class. What is not his is not there."""
+"""The table of rights (docs/classes.md) and who has which in a class. Pages answer 404 for other people's classes."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ class Right(StrEnum):
     SEE = "see"
     RUN = "run"  # lesson, settings, people, machines of the granted pools, invites
     OWN = "decide about teachers"  # co-owners, a new owner, deletion
-    GRANT = "pass on a grant"  # of his own, to the class
+    GRANT = "pass on a grant"  # of their own, to the class
 
 
 TABLE: dict[Right, frozenset[Role]] = {
@@ -68,8 +68,8 @@ def visible_to(user: User) -> QuerySet[LabClass]:
 
 
 def class_or_404(user: User, pk: int, right: Right) -> LabClass:
-    """A class in which he has this right. 404 for a foreign one and for a student at a teacher's page; 403 for who
-    runs it, but lacks this."""
+    """A class in which the user has this right. 404 for somebody else's class, and for a student on a teacher's page;
+    403 for somebody who runs the class but lacks this right."""
     lab_class = get_object_or_404(visible_to(user), pk=pk)
     mine = roles(user, lab_class)
     if mine & TABLE[right]:
@@ -81,12 +81,12 @@ def class_or_404(user: User, pk: int, right: Right) -> LabClass:
 
 
 def is_student(user: User, lab_class: LabClass) -> bool:
-    """Whether somebody takes part in it, or is on its list."""
+    """Whether the user is a member of the class, or on its roster."""
     return bool(Membership.objects.live().filter(lab_class=lab_class, user=user).exists())
 
 
 def co_owner_refusal(person: User, lab_class: LabClass, *, by: User) -> str:
-    """Why this person cannot decide that the other one runs the class, or nothing."""
+    """Why the person cannot be made a teacher of the class by somebody. Empty: they can."""
     if not person.may_teach:
         return may_not_teach([person])
     if is_student(person, lab_class) and not is_administrator(by):
@@ -100,29 +100,29 @@ def may_create(user: User) -> bool:
 
 
 def own_grants(user: User) -> QuerySet[ClusterGrant]:
-    """What he may hand on to a class: what an administrator gave to himself."""
+    """The grants that the user may pass on to a class: those that an administrator gave them."""
     grants: QuerySet[ClusterGrant] = ClusterGrant.objects.filter(user=user, cluster__is_active=True)
     return grants.select_related("cluster")
 
 
 class Navigation(NamedTuple):
-    """What the top of every page depends on. `asked` is how many ask for help at machines that one looks after."""
+    """What the header of every page needs. `help_requests`: how many are open at machines that the user manages."""
 
     shows_classes: bool = False
-    looks_after: bool = False
-    asked: int = 0
+    manages_machines: bool = False
+    help_requests: int = 0
 
 
 def navigation(user: User) -> Navigation:
-    """Whether he has a class or may make one, whether he looks after machines, and who needs him there. One query."""
+    """In one query: whether the user has a class or may create one, manages machines, and has help requests there."""
     if not user.is_authenticated:
         return Navigation()
-    wanted = (_reasons_for_classes, _looked_after)
-    (has_classes, looks_after), asked = exist_and_count(user.pk, exist=wanted, counted=_asking)
-    return Navigation(has_classes or user.is_superuser, looks_after, asked)
+    wanted = (_class_query, _group_query)
+    (has_classes, manages_machines), help_requests = exist_and_count(user.pk, exist=wanted, counted=_help_query)
+    return Navigation(has_classes or user.is_superuser, manages_machines, help_requests)
 
 
-def _why_classes_are_shown(person: int) -> QuerySet[Any, Any]:
+def _reasons_to_show_classes(person: int) -> QuerySet[Any, Any]:
     right = {"permission__content_type__app_label": "classes", "permission__codename": "add_labclass"}
     reasons = [
         Membership.objects.joined().filter(user=person),
@@ -135,15 +135,15 @@ def _why_classes_are_shown(person: int) -> QuerySet[Any, Any]:
     return first.union(*others, all=True).order_by()  # Django 6.1 would take the model's order, of other columns
 
 
-def _sets_looked_after(person: int) -> QuerySet[Any, Any]:
+def _groups_managed_by(person: int) -> QuerySet[Any, Any]:
     return MachineSet.stewards.through.objects.filter(user=person).order_by().values("pk")
 
 
-def _asking_for_help(person: int) -> QuerySet[Any, Any]:
+def _open_help_requests(person: int) -> QuerySet[Any, Any]:
     asking: QuerySet[Any, Any] = HelpRequest.objects.for_manager(person).order_by().values("pk")
     return asking
 
 
-_reasons_for_classes = CompiledQuery(_why_classes_are_shown)
-_looked_after = CompiledQuery(_sets_looked_after)
-_asking = CompiledQuery(_asking_for_help)
+_class_query = CompiledQuery(_reasons_to_show_classes)
+_group_query = CompiledQuery(_groups_managed_by)
+_help_query = CompiledQuery(_open_help_requests)

@@ -141,7 +141,7 @@ class LabClassAdmin(CheckedAutocomplete[LabClass], ReadableDeletion[LabClass]):
 
     @sensitive_variables("form")
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """The set's stewards follow the people chosen here."""
+        """The managers of the machine group follow the people chosen here."""
         super().save_related(request, form, formsets, change)
         form.instance.co_owners.remove(form.instance.owner)
         co_owners.sync_managers(form.instance)

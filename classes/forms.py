@@ -48,7 +48,7 @@ class GrantChoice(forms.ModelMultipleChoiceField[ClusterGrant]):
 
 
 class GrantsForm(forms.Form):
-    """Which of the grants that somebody has himself he hands on to a class."""
+    """Which of their own grants somebody passes on to a class."""
 
     grants = GrantChoice(
         ClusterGrant.objects.none(),

@@ -63,8 +63,8 @@ class AllocationPlan(Plan[AllocationRow]):
 def plan(lab_class: LabClass) -> AllocationPlan:
     """Who has no machine gets a free one: those who wait first, then by name. Writes nothing."""
     people = Membership.objects.joined().filter(lab_class=lab_class, user__is_active=True).select_related("user")
-    holders = set(people.with_machine().values_list("pk", flat=True))
-    without = [row for row in people.order_by("user__username") if row.pk not in holders]
+    assigned = set(people.with_machine().values_list("pk", flat=True))
+    without = [row for row in people.order_by("user__username") if row.pk not in assigned]
     without.sort(key=lambda row: (row.waiting_since is None, row.waiting_since or row.listed_at, row.pk))
     free = [row.vm for row in ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")]
     rows = [_row(n, member, free[n - 1] if n <= len(free) else None) for n, member in enumerate(without, 1)]

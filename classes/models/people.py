@@ -28,10 +28,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
 
 class Membership(models.Model):
-    """Somebody is in a class, or on its list. It is ended, not deleted: who comes back gets another row.
+    """A person in a class, or on its roster. Memberships are ended, not deleted: somebody who returns gets a new row.
 
-    Who joined either waits for a machine, holds one of the class's, or has none and does not wait, because a teacher
-    took it away. What he holds says `vms.Assignment` alone.
+    A member waits for a machine, has one, or does neither after a teacher unassigned it. Machines of members are known
+    by `vms.Assignment` alone.
     """
 
     lab_class = models.ForeignKey(

@@ -95,7 +95,7 @@ def tries(world: World, count: int) -> Iterator[Try]:
 
 
 def foreign(world: World, who: str) -> list[VirtualMachine]:
-    """Machines that are not his."""
+    """Machines of other people."""
     person = world.people.get(who)
     return list(VirtualMachine.objects.exclude(assignments__user=person) if person else VirtualMachine.objects.all())
 

@@ -33,7 +33,7 @@ SHOTS: dict[str, tuple[str, str, bool, bool]] = {
     "admin-cluster-dark": ("admin", "admin/clusters/cluster/2/change/", True, False),
 }
 
-# Every page, by the person who looks at it. {pk} is a machine of his.
+# Every page, by the person who looks at it. {pk} is one of their machines.
 PAGES: dict[str, dict[str, str]] = {
     "": {"login": "accounts/login/", "login-ended": "accounts/login/?next=/vms/&ended=1"},
     "ana": {

@@ -34,7 +34,7 @@ def an_invite(page: Page, demo: Demo) -> str:
 
 
 def change_to(page: Page, demo: Demo, name: str, address: str) -> None:
-    """Somebody else at the same browser, who opens a page before he logs in."""
+    """Somebody else at the same browser, who opens a page before logging in."""
     page.get_by_role("button", name="Log out").click()
     page.goto(address)
     page.get_by_label("User name").fill(name)

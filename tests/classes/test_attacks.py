@@ -23,7 +23,7 @@ INLINES = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0, "freed_
 
 
 class School(NamedTuple):
-    """tess's class with the student ana; theo is another teacher, with a student and a class of his own."""
+    """tess's class with the student ana; theo is another teacher, with another student and class."""
 
     ours: LabClass
     theirs: LabClass
@@ -93,7 +93,7 @@ def steward_in_the_admin(school: School, name: str) -> bool:
 
 
 def member(school: School, name: str) -> Membership:
-    """In tess's class, where she put that person on the list if need be."""
+    """In tess's class, with that person on the roster if need be."""
     person = school.person(name)
     membership.add_people(school.ours, [person], at_once=False)
     return Membership.objects.live().get(lab_class=school.ours, user=person)

@@ -52,7 +52,7 @@ class School:
         return self.lab.machine(number)
 
     def student(self, name: str) -> tuple[User, VirtualMachine]:
-        """With a machine of his own, in no class."""
+        """With an own machine, in no class."""
         person, machine = User.objects.create_user(name, password=PASSWORD), self.machine()
         Assignment.objects.create(vm=machine, user=person)
         return person, machine

@@ -65,11 +65,15 @@ def also_in_another_class_of_hers(row: Membership, lab: Lab) -> None:
 
 
 def also_with_another_teacher(row: Membership, lab: Lab) -> None:
-    membership.add_people(lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=True)
+    membership.add_people(
+        lab_class(User.objects.get(username="theo"), lab, 104, name="Other"), [row.user], at_once=True
+    )
 
 
 def on_the_list_of_another_teacher(row: Membership, lab: Lab) -> None:
-    membership.add_people(lab_class(User.objects.get(username="theo"), lab, 104, name="His"), [row.user], at_once=False)
+    membership.add_people(
+        lab_class(User.objects.get(username="theo"), lab, 104, name="Other"), [row.user], at_once=False
+    )
 
 
 def with_a_machine_from_an_administrator(row: Membership, lab: Lab) -> None:

@@ -84,7 +84,7 @@ def test_done_closes_it_and_tells_who_did(tess: Client, as_ana: Client, hers: Vi
 def test_nobody_else_closes_it(client: Client, as_ana: Client, hers: VirtualMachine, networks: MachineSet, ben: User):
     ask(as_ana, hers)
     client.force_login(ben)
-    own = MachineSet.objects.create(name="His")
+    own = MachineSet.objects.create(name="Theirs")
     own.stewards.add(ben)
     assert (done(client, networks), done(client, own)) == (404, 404)
     assert HelpRequest.objects.open().exists()

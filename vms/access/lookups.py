@@ -1,4 +1,4 @@
-"""Which machines and groups a person may open. Everything else is answered like what does not exist."""
+"""Which machines and machine groups a person sees and may operate. Pages answer 404 for all others."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,18 +15,18 @@ def sees_all(user: User) -> bool:
 
 
 def visible_to(user: User) -> QuerySet[VirtualMachine]:
-    """What the list shows: no machine of an inactive cluster, and templates to staff alone."""
+    """The machines in the user's list: those on active clusters; templates for staff only."""
     machines: QuerySet[VirtualMachine] = VirtualMachine.objects.visible_to(user).on_active_clusters()
     return machines if sees_all(user) else machines.filter(template=False)
 
 
 def visible_or_404(user: User, pk: int) -> VirtualMachine:
-    """With cluster, health and sync."""
+    """A visible machine, with cluster, health and sync."""
     return get_object_or_404(visible_to(user).select_related("cluster__health", "cluster__sync"), pk=pk)
 
 
 def operable_among(user: User, machines: Iterable[VirtualMachine]) -> set[int]:
-    """Which of these visible machines the person may operate. People who are not staff see no others."""
+    """The primary keys of those visible machines that the user may operate: for everybody but staff, all of them."""
     shown = {machine.pk for machine in machines}
     if not user.is_staff or user.has_perm("vms.operate_virtualmachine"):
         return shown
@@ -34,33 +34,33 @@ def operable_among(user: User, machines: Iterable[VirtualMachine]) -> set[int]:
 
 
 def operable_or_404(user: User, pk: int) -> VirtualMachine:
-    """A machine that is present and that the person may operate."""
+    """A machine that is present and that the user may operate, with cluster, health and sync."""
     machines = VirtualMachine.objects.operable_by(user).on_active_clusters().present()
     return get_object_or_404(machines.select_related("cluster__health", "cluster__sync"), pk=pk)
 
 
 def groups_for(user: User) -> QuerySet[MachineSet]:
-    """The groups whose page he may open: those that he looks after, and to staff who see machines every set."""
+    """The machine groups whose page the user may open: as a manager, or all for staff who see all machines."""
     groups: QuerySet[MachineSet] = MachineSet.objects.all()
     return groups if sees_all(user) else groups.filter(stewards=user.pk)
 
 
 def unfit_managers() -> QuerySet[Any]:
-    """Who looks after a set and would not be chosen for it today, with the set: rows of the table between both."""
+    """Managers of groups who could not be chosen today (`may_teach`): rows of the table between users and groups."""
     rows: QuerySet[Any] = MachineSet.stewards.through.objects.filter(user__is_active=True)
-    unfit = rows.exclude(user__in=User.objects.may_teach().values("pk"))
-    return unfit.select_related("user", "machineset").order_by("user__username", "machineset__name")
+    found = rows.exclude(user__in=User.objects.may_teach().values("pk"))
+    return found.select_related("user", "machineset").order_by("user__username", "machineset__name")
 
 
-def machines_in(machine_set: MachineSet, user: User) -> QuerySet[VirtualMachine]:
-    """What the pages of a set show to him of it, with cluster, health and sync."""
-    machines = visible_to(user).filter(sets=machine_set, template=False, gone_at=None)
+def machines_in(group: MachineSet, user: User) -> QuerySet[VirtualMachine]:
+    """The machines that the pages of a group show to the user, with cluster, health and sync."""
+    machines = visible_to(user).filter(sets=group, template=False, gone_at=None)
     shown: QuerySet[VirtualMachine] = machines.select_related("cluster__health", "cluster__sync")
     return shown.order_by("name", "cluster", "vmid")
 
 
-def operates_group(user: User, machine_set: MachineSet | None) -> bool:
-    """Whether the buttons of a set that he sees are for him: not for staff who only look."""
+def operates_group(user: User, group: MachineSet | None) -> bool:
+    """Whether the user may use the buttons of a group that they see: not staff who may only look."""
     if not sees_all(user) or user.has_perm("vms.operate_virtualmachine"):
         return True
-    return machine_set is not None and machine_set.stewards.filter(pk=user.pk).exists()
+    return group is not None and group.stewards.filter(pk=user.pk).exists()

@@ -53,7 +53,7 @@ class Holding:
 
 @dataclass(frozen=True)
 class Scope:
-    """What whoever asks may speak of: everybody and everything else is unknown to him."""
+    """What whoever asks may speak of: everybody and everything else counts as unknown."""
 
     people: frozenset[int]
     machines: frozenset[int]

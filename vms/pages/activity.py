@@ -1,4 +1,4 @@
-"""What was done to the machines of a set: who, what, when, and what became of it."""
+"""History of a machine group: who did what to which machine, when, and with what result."""
 
 from collections.abc import Iterable
 
@@ -36,7 +36,7 @@ def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @login_required
 def download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The same as a table; the newest rows when there are too many."""
+    """The same as CSV; only the newest rows when there are too many."""
     found = group_or_404(request, pk)
     header = [_("When"), _("Machine"), _("Cluster"), "VMID", _("What"), _("Who"), _("Result"), _("Note"), _("Took")]
     rows = _cells(_operations(found, request.user)[: MOST_ROWS + 1], for_staff=request.user.is_staff)

@@ -1,4 +1,4 @@
-"""The page of a batch: how far it is, what failed, and what can still be done about it."""
+"""The page of a batch: its progress, what failed, and buttons to cancel, retry and resume it."""
 
 import uuid
 
@@ -15,7 +15,7 @@ from vms.access import lookups
 from vms.models import Batch, VirtualMachine
 from vms.pages import batch_progress, bulk_actions, group_links
 
-# So htmx is told to stop asking.
+# htmx stops polling at this status.
 STOP_POLLING = 286
 
 
@@ -43,7 +43,7 @@ def batch(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @login_required
 def cancel(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Take back what waits still. What a cluster has heard of goes on."""
+    """Cancel the operations that still wait. Those that were sent to a cluster go on."""
     found = _operable_or_404(request, pk)
     cancelled = found.cancel_waiting(by=request.user)
     if cancelled:
@@ -57,14 +57,14 @@ def cancel(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @login_required
 def retry(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Ask again for what failed or was not possible, in a batch of its own."""
+    """Request again what failed or was not possible, in a new batch."""
     return _again(request, pk, {batch_progress.FAILED, batch_progress.REFUSED})
 
 
 @require_POST
 @login_required
 def resume(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Ask again for what was taken back, or waited too long."""
+    """Request again what was cancelled, or waited too long."""
     return _again(request, pk, {batch_progress.CANCELLED})
 
 

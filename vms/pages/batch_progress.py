@@ -1,4 +1,4 @@
-"""How far a batch is, in words and figures, from the truth of its operations."""
+"""The progress of a batch, computed from the states of its operations."""
 
 import hashlib
 from collections import Counter
@@ -26,7 +26,7 @@ TONES = {
 
 @dataclass(frozen=True)
 class ItemRow:
-    """One machine. `machine` is None when its page is not there, or not for this person."""
+    """One machine. `machine` is None when it has no page any more."""
 
     name: str
     machine: int | None
@@ -84,12 +84,12 @@ class Progress:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the page would say something else."""
+        """Changes when the page would show something else."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
 def for_batch(batch: Batch, *, for_staff: bool) -> Progress:
-    """In two queries, however many machines it has."""
+    """In two queries, for any number of machines."""
     items = batch.items.select_related("operation", "machine").order_by("position")
     rows = tuple(_row(item, for_staff=for_staff) for item in items)
     clusters = {item.operation.cluster_id for item in items if item.operation}
@@ -130,7 +130,7 @@ def _row(item: BatchItem, *, for_staff: bool) -> ItemRow:
 
 
 def _problem(operation: Operation | None, *, for_staff: bool) -> str:
-    """What a cluster says of a failure is for staff."""
+    """Only staff see what the cluster says about a failure."""
     if operation is None:
         return _("The result is no longer stored.")
     if operation.state == State.FAILED and not for_staff:
@@ -139,7 +139,7 @@ def _problem(operation: Operation | None, *, for_staff: bool) -> str:
 
 
 def _limit(clusters: set[str]) -> str:
-    """How many at a time on a node, where several clusters differ as a span."""
+    """How many operations run at once on a node; a span where clusters differ."""
     set_for = dict(ClusterSync.objects.filter(cluster__cluster_id__in=clusters).values_list("cluster", "node_limit"))
     limits = sorted({set_for.get(cluster) or settings.OPERATIONS_PER_NODE for cluster in clusters})
     if not limits:

@@ -1,4 +1,4 @@
-"""From a click on a set's page to a batch: at once, or after a page that states the loss."""
+"""One action on many machines: a batch is created at once, or after a page that asks for confirmation."""
 
 from dataclasses import dataclass, replace
 
@@ -17,16 +17,16 @@ from vms.operations.requesting import MAX_DESCRIPTION
 
 Action = Operation.Action
 
-# What is proposed to go back to, where there is such a snapshot.
+# The snapshot that is proposed for a revert, where machines have it.
 BASELINE = "baseline"
 
-# These lose work for good, so they take a tick besides the click.
+# These lose work for good, so they need a ticked box as well.
 TICKED = {Action.STOP, Action.ROLLBACK}
 
 
 @dataclass(frozen=True)
 class BulkRequest:
-    """What is asked for. The machines were found through `operable`."""
+    """What a person requests. The machines were found through `operable`."""
 
     action: str
     machines: list[VirtualMachine]
@@ -36,14 +36,14 @@ class BulkRequest:
 
 
 def operable(machines: QuerySet[VirtualMachine], user: User) -> QuerySet[VirtualMachine]:
-    """Those of these that are there, and that the person may operate."""
+    """Those of the machines that are present and that the user may operate."""
     mine = VirtualMachine.objects.operable_by(user).on_active_clusters().present().filter(template=False)
     found: QuerySet[VirtualMachine] = mine.filter(pk__in=machines.order_by().values("pk"))
     return found.select_related("cluster__health").order_by("name", "cluster", "vmid")
 
 
 def submit(request: AuthenticatedHttpRequest, wanted: BulkRequest, *, back: str) -> HttpResponse:
-    """Record it and show how it goes, or ask first whether it is meant."""
+    """Create the batch and redirect to its page, or ask for confirmation."""
     if not wanted.machines:
         messages.error(request, _("No machine is selected. Select machines first."))
         return redirect(back)
@@ -75,7 +75,7 @@ def _is_confirmed(request: AuthenticatedHttpRequest, action: str) -> bool:
 
 
 def _confirm(request: AuthenticatedHttpRequest, wanted: BulkRequest, *, back: str, refusal: str = "") -> HttpResponse:
-    """400 when something is missing on the page that was sent."""
+    """Status 400 when the form was sent incompletely."""
     asked = request.POST.get("asked") == "yes"
     context = {
         "wanted": wanted,
@@ -96,6 +96,6 @@ def _confirm(request: AuthenticatedHttpRequest, wanted: BulkRequest, *, back: st
 
 
 def _snapshots(wanted: BulkRequest) -> list[tuple[str, int]]:
-    """The names to go back to, and how many of the machines have each: the most frequent first."""
+    """Names of snapshots, and how many of the machines have each, the most frequent first."""
     found = Snapshot.objects.filter(vm__in=[machine.pk for machine in wanted.machines]).order_by().values("name")
     return list(found.annotate(n=Count("pk")).order_by("-n", "name").values_list("name", "n")[:200])

@@ -1,4 +1,4 @@
-"""The clusters' page for staff: how each one is, what comes next, and a button that asks it now."""
+"""The page *Clusters* for staff: the state of each, its next sync, and a button that syncs it now."""
 
 import hashlib
 from collections.abc import Iterable
@@ -72,7 +72,7 @@ class StatusPage:
 @require_GET
 @login_required
 def cluster_status(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The whole page, or to htmx the list alone, or 204 when it would say the same."""
+    """The whole page; to htmx the list alone, or 204 when nothing changed."""
     if not (request.user.is_staff and request.user.has_perm("clusters.view_cluster")):
         raise PermissionDenied
     now = timezone.now()
@@ -112,7 +112,7 @@ def _moment(given: str, now: datetime) -> datetime | None:
 
 
 def status_page(now: datetime, *, asked: str = "", asked_at: datetime | None = None) -> StatusPage:
-    """What the page says, in a number of queries that does not depend on how many clusters there are."""
+    """The page, in a number of queries that does not depend on the number of clusters."""
     everything = health_checks.gather()
     nodes, machines, operations, alerts = _nodes(), _machines(), _operations(), _alerts()
     rows = []

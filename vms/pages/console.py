@@ -1,4 +1,4 @@
-"""The page with the screen of a machine, and what its script requests: a console grant, and the machine's state."""
+"""The page with the screen of a machine, and the requests of its script: a console grant, the machine's state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ JsonView = Callable[..., JsonResponse]
 
 @dataclass(frozen=True)
 class InitialState:
-    """How the page begins: a state that its script knows, the same in a word, and what to do about it."""
+    """The state in which the page begins, for its script; the same in a word; and what to do about it."""
 
     state: str
     word: str
@@ -42,7 +42,7 @@ class InitialState:
 @require_GET
 @login_required
 def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Without a script it says how the machine is, and lets start it."""
+    """Without JavaScript the page shows the machine's state and a button to start it."""
     machine = lookups.visible_or_404(request.user, pk)
     rule_context = context_for(machine, person=request.user)
     operable = {machine.pk} if rule_context.may_operate else set()
@@ -77,7 +77,7 @@ def _initial_state(card: cards.Card, machine: VirtualMachine, kind: str, refusal
 
 
 def _mode(machine: VirtualMachine, person: User, *, manages: bool) -> str:
-    """Who looks after a machine that somebody else holds begins by watching: two mice at once startle people."""
+    """Managers of somebody else's machine begin read-only: two mice at once startle people."""
     if manages and Assignment.objects.live().filter(vm=machine).exclude(user=person).exists():
         return "view"
     return "control"
@@ -103,7 +103,7 @@ def login_required_json(view: JsonView) -> JsonView:
 @require_POST
 @login_required_json
 def grant(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
-    """A permit for one websocket, or why there is none. The cluster is asked by the websocket alone."""
+    """A grant for one websocket, or why there is none. Only the websocket speaks to the cluster."""
     machine = lookups.visible_or_404(request.user, pk)
     mode = request.POST.get("mode", "")
     if mode not in Mode.values:
@@ -117,7 +117,7 @@ def grant(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
 @require_GET
 @login_required_json
 def state(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
-    """How the machine is, as its card says it, and who else has its console open."""
+    """The machine's state, as its card shows it, and who else has its console open."""
     machines = VirtualMachine.objects.operable_by(request.user).on_active_clusters().present()
     annotated = machines.annotate(is_active=Exists(cards.recent_operations()), is_noticed=Value(value=False))
     machine = get_object_or_404(annotated.select_related("cluster__health", "cluster__sync"), pk=pk)

@@ -1,4 +1,4 @@
-"""*Why can't I?*: what the rules say of a machine, as somebody else meets them. For staff."""
+"""*Why can't I?*: what each rule says about a machine for some person. For staff."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from vms.models import Operation, VirtualMachine
 
 @dataclass(frozen=True)
 class ActionColumn:
-    """An action, and the first refusal: empty when it may be done."""
+    """An action and its first refusal; empty when it is allowed."""
 
     label: str
     refusal: str
@@ -25,7 +25,7 @@ class ActionColumn:
 @require_GET
 @login_required
 def explain(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Rules by actions for `?person=NAME`; without one, for who holds the machine."""
+    """Rules by actions for `?person=NAME`; without it, for the assignee."""
     if not lookups.sees_all(request.user):
         raise Http404
     machine = lookups.visible_or_404(request.user, pk)

@@ -1,4 +1,4 @@
-"""Where the page of a set is, when whatever keeps the set has a page of its own for it."""
+"""The URL of a machine group: apps that keep groups (classes) register a page of their own for them."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from django.urls import reverse
 from accounts.models import User
 from vms.models import MachineSet
 
-# Given a set and who looks at it: the address, or None when this is not the one to ask.
+# From a group and the user who looks at it to a URL, or None when the resolver has no page for them.
 LinkResolver = Callable[[MachineSet, User], str | None]
 RESOLVERS: list[LinkResolver] = []
 

@@ -40,7 +40,7 @@ def help_requests(request: AuthenticatedHttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 def badge(request: HttpRequest) -> HttpResponse:
-    """To htmx, the number if it is another one. No redirect: who is logged out meanwhile may be filling in a form."""
+    """To htmx: the number, if it changed. No redirect to the login: the user may be filling in a form."""
     if not isinstance(request.user, User):
         return HttpResponse(status=STOP_POLLING)
     asked = HelpRequest.objects.for_manager(request.user.pk).count()
@@ -50,7 +50,7 @@ def badge(request: HttpRequest) -> HttpResponse:
 
 
 def rows_for_manager(manager: User) -> list[HelpRow]:
-    """The longest first."""
+    """Open help requests at the manager's machines, those who wait longest first."""
     asked = list(HelpRequest.objects.for_manager(manager.pk).select_related("assignment__user", "assignment__vm"))
     groups = _groups(manager, {one.assignment.vm_id for one in asked})
     addresses = {group.pk: group_links.url_for(group, manager) for group in {*groups.values()}}
@@ -62,7 +62,7 @@ def rows_for_manager(manager: User) -> list[HelpRow]:
 
 
 def _groups(manager: User, machines: set[int]) -> dict[int, MachineSet]:
-    """For each machine a set of his, that of a class before another."""
+    """For each machine one group of the manager; that of a class is preferred."""
     entries = MachineSet.machines.through.objects.filter(virtualmachine__in=machines, machineset__stewards=manager)
     ordered = entries.select_related("machineset").order_by("machineset__is_managed", "-machineset__pk")
     return {entry.virtualmachine_id: entry.machineset for entry in ordered}
@@ -71,7 +71,7 @@ def _groups(manager: User, machines: set[int]) -> dict[int, MachineSet]:
 @require_POST
 @login_required
 def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Whoever holds the machine asks whoever looks after it."""
+    """The assignee asks the managers of the machine."""
     machine, assignment = _assigned_or_404(request, pk)
     if not HelpRequest.has_other_manager(machine, besides=request.user):
         messages.error(request, _("Nobody gets help requests for this machine. Ask your teacher directly."))

@@ -1,4 +1,4 @@
-"""Before the first cluster is saved: staff see the old file's machines, live and read-only, and import them."""
+"""Before the first import: staff see the machines of clusters.json, live and read-only, and a button to import it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ DEADLINE = 4.0
 
 @dataclass(frozen=True)
 class ClusterPreview:
-    """What a cluster of the file answers now."""
+    """What a cluster of the file responds now."""
 
     name: str
     problem: str

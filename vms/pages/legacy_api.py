@@ -19,7 +19,7 @@ def _refuse(error: str, status: int) -> JsonResponse:
 
 @require_GET
 def clusters(request: HttpRequest) -> JsonResponse:
-    """The clusters on which the caller has something; their hosts for staff alone."""
+    """The clusters on which the user has machines; hosts for staff only."""
     if not request.user.is_authenticated:
         return _refuse(_("Log in first."), 401)
     return JsonResponse(

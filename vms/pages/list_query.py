@@ -1,4 +1,4 @@
-"""Which machines the list shows, by the address of the page, in as few queries as can be."""
+"""Which machines the list shows: the parameters in its URL, turned into few queries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ STATUSES = {"running": _("running"), "stopped": _("stopped"), "paused": _("pause
 
 @dataclass(frozen=True)
 class ClusterOption:
-    """A cluster as somebody sees it: how many machines he has there, and how many the list has of it.
+    """A cluster to choose in the list: how many machines the user has there, and how many of them are listed.
 
-    `has_groups` is whether he has pages of sets, wherever their machines are.
+    `has_groups`: whether the user may open pages of machine groups, on whatever cluster.
     """
 
     cluster: Cluster
@@ -42,7 +42,7 @@ class ClusterOption:
 
 
 def cluster_options(user: User) -> list[ClusterOption]:
-    """Every active cluster, the default first. What the list has besides is missing, or gone."""
+    """All active clusters, the default one first. `listed` counts missing and gone machines, too."""
     shown = lookups.visible_to(user)
     there = shown.filter(gone_at=None, missing_since=None)
     clusters: Any = Cluster.objects.active().select_related("health")
@@ -58,7 +58,7 @@ def _count(machines: QuerySet[VirtualMachine]) -> Coalesce:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What the address asks for. `seen` is the fingerprint of what the page shows already."""
+    """The parameters of the list. `seen` is the fingerprint of what the browser shows already."""
 
     cluster: str
     text: str
@@ -83,18 +83,18 @@ class ListQuery:
 
     @property
     def urlencoded(self) -> str:
-        """The same page's address, without its number."""
+        """The parameters for links to other pages of this list."""
         filters = {"q": self.text, "status": self.status}
         return urlencode({"cluster": self.cluster, **{name: value for name, value in filters.items() if value}})
 
     def rows(self, user: User) -> QuerySet[VirtualMachine]:
-        """The machines of the page, if the address is one that the portal made."""
+        """The machines of the page, if its number is one that the portal put into a link."""
         number = int(self.number) if self.number.isascii() and self.number.isdigit() and len(self.number) < 6 else 1
         first = (max(number, 1) - 1) * PER_PAGE
         return self._machines(user)[first : first + PER_PAGE]
 
     def page(self, user: User, options: list[ClusterOption]) -> Page[VirtualMachine]:
-        """The page nearest to the one that was asked for. It is counted only where a filter is on."""
+        """The page nearest to the requested one. Only a filtered list costs a query that counts."""
         paginator = Paginator(self._machines(user), PER_PAGE)
         if not self.is_filtered:
             paginator.count = sum(option.listed for option in options if self.cluster in {"", option.cluster_id})

@@ -18,7 +18,7 @@ from vms.models import VirtualMachine
 from vms.pages import machine_detail, remote_desktop
 from vms.sentences import say
 
-LOOK_WITHIN = 3.0  # seconds
+IDENTITY_TIMEOUT = 3.0  # seconds
 
 
 class NoteForm(forms.ModelForm[VirtualMachine]):
@@ -32,7 +32,7 @@ class NoteForm(forms.ModelForm[VirtualMachine]):
 @require_GET
 @login_required
 def machine(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The whole page, or to htmx what changes of it, or 204 when it would say the same."""
+    """The whole page; to htmx only the part that changes, or 204 when nothing changed."""
     found = lookups.visible_or_404(request.user, pk)
     return _page(request, found)
 
@@ -64,7 +64,7 @@ def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteFo
 @require_POST
 @login_required
 def note(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Write the note and the guest login. Only who looks after the machine finds this."""
+    """Save the note and the guest login. 404 for everybody but managers of the machine."""
     found = lookups.visible_or_404(request.user, pk)
     if not VirtualMachine.objects.managed_by(request.user).filter(pk=pk).exists():
         raise Http404
@@ -77,11 +77,11 @@ def note(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _is_still_this(machine: VirtualMachine) -> bool:
-    """As far as its cluster can tell: a machine is reached by its address, also while its cluster is not."""
+    """Whether the VMID is still this machine's. True while the cluster cannot tell: its address may still work."""
     if not remote_desktop.address_of(machine):
         return True
     try:
-        with gateway.read(registry.get(machine.cluster_id), deadline=LOOK_WITHIN) as pve:
+        with gateway.read(registry.get(machine.cluster_id), deadline=IDENTITY_TIMEOUT) as pve:
             return identity.confirm(pve, machine)
     except (proxmox.ProxmoxError, registry.UnknownCluster):
         return True
@@ -90,7 +90,7 @@ def _is_still_this(machine: VirtualMachine) -> bool:
 @require_GET
 @login_required
 def rdp(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """A file that opens the machine's desktop, or why there is none."""
+    """An RDP file for the machine's desktop, or a page that says why there is none."""
     found = lookups.visible_or_404(request.user, pk)
     address = remote_desktop.address_of(found)
     why = "" if _is_still_this(found) else say("another-machine")

@@ -14,21 +14,21 @@ from vms.access import lookups, rules
 from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
 
-# What people may ask for here.
+# The actions that have a button here.
 OFFERED = {"start", "shutdown", "stop", "reboot", "reset", "suspend", "resume"}
 
-# Pages of one machine to which an action leads back.
+# Pages of one machine that can be the origin of an action.
 PAGES = {"machine": "vms-machine", "console": "vms-console"}
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
 def act(request: AuthenticatedHttpRequest, pk: int, action: str) -> HttpResponse:
-    """GET asks for confirmation, POST requests the action. Nothing is sent from here."""
+    """GET asks for confirmation, POST records the request. A worker sends it to the cluster."""
     if action not in OFFERED:
         raise Http404
     machine = lookups.operable_or_404(request.user, pk)
-    back = way_back(request, machine)
+    back = origin_url(request, machine)
     if request.method == "GET":
         return _confirm(request, machine, Operation.Action(action), back)
     try:
@@ -41,8 +41,8 @@ def act(request: AuthenticatedHttpRequest, pk: int, action: str) -> HttpResponse
     return redirect(back)
 
 
-def way_back(request: AuthenticatedHttpRequest, machine: VirtualMachine) -> str:
-    """To where the person came from: the machine's page or console, the list of all clusters, or of the machine's."""
+def origin_url(request: AuthenticatedHttpRequest, machine: VirtualMachine) -> str:
+    """The URL of the page where the user was: the machine's page or console, or a list."""
     origin = _origin(request)
     if origin in PAGES:
         return reverse(PAGES[origin], args=[machine.pk])

@@ -1,4 +1,4 @@
-"""What the page of one machine says, besides its card: facts, snapshots and history."""
+"""What the page of one machine shows, besides its card: facts, snapshots and history."""
 
 import hashlib
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class SnapshotRow:
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """An operation of the past, or the one under way."""
+    """An operation, finished or in progress."""
 
     what: str
     who: str
@@ -48,7 +48,7 @@ class HistoryRow:
 
 @dataclass(frozen=True)
 class HelpState:
-    """For whoever holds the machine: may he ask for help, or since when does he?"""
+    """For the assignee: since when they have been asking for help. `asked_at` is None while they do not."""
 
     asked_at: datetime | None
     text: str
@@ -56,9 +56,9 @@ class HelpState:
 
 @dataclass(frozen=True)
 class MachineDetail:
-    """Everything that the page says. `refusals` are by action, for what cannot be done now.
+    """Everything that the page shows. `refusals` are by name of the action, for those that are not possible now.
 
-    `help` is None where nobody would hear of it.
+    `help` is None where a help request would reach nobody.
     """
 
     group: cards.Group
@@ -85,7 +85,7 @@ class MachineDetail:
 
 
 def for_person(machine: VirtualMachine, person: User, *, history: Page[Operation]) -> MachineDetail:
-    """As this person sees it. The machine comes with cluster, health and sync selected."""
+    """The page as the person sees it. The machine comes with cluster, health and sync selected."""
     rule_context = context_for(machine, person=person)
     operable = {machine.pk} if rule_context.may_operate else set()
     rows = list(machine.snapshots.all())
@@ -120,7 +120,7 @@ def _help(machine: VirtualMachine, person: User) -> HelpState | None:
 
 
 def history_page(machine: VirtualMachine, number: str | None, *, person: User) -> Page[Operation]:
-    """Who only holds the machine does not read what others did with it before."""
+    """A page of operations. Assignees see those since their assignment; staff and managers see all."""
     operations: QuerySet[Operation] = Operation.objects.filter(vm=machine).order_by("-requested_at", "-pk")
     manages = VirtualMachine.objects.managed_by(person).filter(pk=machine.pk)
     if not lookups.sees_all(person) and not manages.exists():
@@ -145,14 +145,14 @@ def _facts(machine: VirtualMachine) -> tuple[tuple[str, str], ...]:
 
 
 def _since(machine: VirtualMachine) -> str:
-    """To the minute: each read finds it out anew, and not to the second."""
+    """To the minute: from sync to sync, the seconds differ."""
     if machine.status != "running" or not machine.booted_at:
         return ""
     return f"{timezone.localtime(machine.booted_at):%Y-%m-%d %H:%M}"
 
 
 def _older_restore_point(snapshots: list[Snapshot]) -> Snapshot | None:
-    """The one that is left over when there are two: while the new one is saved, and after the old one could not go."""
+    """The older of two: there are two while it is being replaced, and after it could not be deleted."""
     both = restore_points.restore_points(snapshots)
     return both[0] if len(both) > 1 else None
 

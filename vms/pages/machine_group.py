@@ -1,4 +1,4 @@
-"""The pages of a set of machines, for its stewards."""
+"""The pages of machine groups, for their managers."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from vms.pages import bulk_actions, dashboard, group_links
 @require_GET
 @login_required
 def machine_groups(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """Those that the person may open, with the number of their machines."""
+    """The groups that the user may open, with the number of their machines."""
     there = Q(machines__gone_at=None, machines__template=False, machines__cluster__is_active=True)
     found = lookups.groups_for(request.user).annotate(machine_count=Count("machines", filter=there, distinct=True))
     return render(request, "vms/machine_groups.html", {"machine_groups": found})
@@ -36,9 +36,9 @@ def group_page(
     template: str = "vms/machine_group.html",
     more: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """The whole page, or to htmx what changes of it, or 204 when it would say the same.
+    """The whole page; to htmx only the part that changes, or 204 when nothing changed.
 
-    Whoever calls this has found that the person may see the set. `more` is for a template that extends the page.
+    The caller has checked that the user may see the group. `more` is for a template that extends the page.
     """
     shown = dashboard.for_person(found, request.user)
     seen = shown.fingerprint
@@ -60,7 +60,7 @@ def group_page(
 @require_POST
 @login_required
 def request_action(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Ask for one action on the machines that are ticked, or on all in a state."""
+    """Request one action for the selected machines, or for all in one state."""
     found = group_or_404(request, pk)
     action = request.POST.get("action", "")
     if action not in operations.BATCH_ACTIONS or not lookups.operates_group(request.user, found):

@@ -1,4 +1,4 @@
-"""The portal's pages of machines."""
+"""*My machines*, and the choice of a cluster."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,7 +22,7 @@ SESSION_KEY = "cluster_id"  # the legacy portal's name; empty: all clusters
 @require_GET
 @login_required
 def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """*My machines*: the whole page, or to htmx the list alone, or 204 when it would say the same."""
+    """The whole page; to htmx the list alone, or 204 when nothing changed."""
     if lookups.sees_all(request.user) and registry.state().reason is registry.Reason.NOT_INITIALISED:
         return import_offer.import_offer(request)
     query = list_query.ListQuery.from_url(request.GET)
@@ -69,7 +69,7 @@ def options_for(user: User) -> list[list_query.ClusterOption]:
 
 
 def chosen_cluster(request: AuthenticatedHttpRequest, options: list[list_query.ClusterOption]) -> str:
-    """The address decides, then what was chosen before, then the default cluster. Empty: all of them."""
+    """By the URL, then by the last choice, then the default cluster. Empty: all clusters."""
     known = {option.cluster_id for option in options}
     for wanted in (request.GET.get("cluster"), request.session.get(SESSION_KEY)):
         if wanted is not None and (wanted == "" or wanted in known):
@@ -80,7 +80,7 @@ def chosen_cluster(request: AuthenticatedHttpRequest, options: list[list_query.C
 @require_POST
 @login_required
 def switch_cluster(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """Remember the choice, and go where it stands in the address."""
+    """Remember the choice, and redirect to the list with it in the URL."""
     wanted = request.POST.get("cluster", "")
     if wanted and wanted not in {option.cluster_id for option in options_for(request.user)}:
         raise Http404

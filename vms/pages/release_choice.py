@@ -1,4 +1,4 @@
-"""The page on which somebody chooses what becomes of machines: for every way of taking them from people."""
+"""The form *What happens to the machine?* of every page that releases machines."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where a machine is reached once it runs: its address, and the file that opens a remote desktop."""
+"""The addresses of a running machine, and the RDP file for its desktop."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""What a person does about bad news on the list: ask a silent cluster again, and put away what failed."""
+"""Buttons beside failures in the list: sync a cluster that does not respond, and dismiss a failed operation."""
 
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,13 +15,13 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
 from vms.access import lookups
 from vms.models import ClusterSync, Operation
-from vms.pages.machine_action import way_back
+from vms.pages.machine_action import origin_url
 
 
 @require_POST
 @login_required
 def request_sync(request: AuthenticatedHttpRequest, cluster_id: str) -> HttpResponse:
-    """Whoever has a machine there lets a worker read the cluster soon. Nothing is sent from here."""
+    """Let a worker sync the cluster soon. For users with a machine there."""
     visible = Cluster.objects.active().filter(machines__in=lookups.visible_to(request.user)).distinct()
     cluster = get_object_or_404(visible, cluster_id=cluster_id)
     if ClusterSync.request_sync_throttled(cluster.cluster_id):
@@ -35,8 +35,8 @@ def request_sync(request: AuthenticatedHttpRequest, cluster_id: str) -> HttpResp
 @require_POST
 @login_required
 def dismiss(request: AuthenticatedHttpRequest, pk: int, operation: UUID) -> HttpResponse:
-    """Say no more on the cards that this has failed. A later failure is told again; the history keeps both."""
+    """Hide the failure on the machine's cards. The history keeps it, and later failures are shown."""
     machine = lookups.operable_or_404(request.user, pk)
     failed = get_object_or_404(Operation.objects.filter(vm=machine).exclude(finished_at=None), pk=operation)
     Operation.objects.filter(pk=failed.pk, dismissed_at=None).update(dismissed_at=timezone.now())
-    return redirect(way_back(request, machine))
+    return redirect(origin_url(request, machine))

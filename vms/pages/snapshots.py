@@ -1,4 +1,4 @@
-"""Saving machines and going back: each of it on a page that states the loss."""
+"""Saving, reverting to and deleting snapshots: each on a page that says what is lost."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class SnapshotForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @login_required
 def restore_point(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Save the one save point of whoever holds the machine. It takes a confirmation to replace the old one."""
+    """Save the assignee's restore point. Replacing one needs a confirmation."""
     machine = lookups.operable_or_404(request.user, pk)
     there = restore_points.restore_points(machine.snapshots.all())
     old = there[-1] if there else None
@@ -45,8 +45,9 @@ def restore_point(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _replace(request: AuthenticatedHttpRequest, machine: VirtualMachine, there: list[Snapshot]) -> HttpResponse:
-    """The new one first, and then the old one goes; what was left over by a failure makes room before. Where there is
-    room for one alone, the person may have the old one deleted first.
+    """Save the new restore point, then delete the old one. A second one, left by a failure, is deleted first.
+
+    The person can choose to delete first where the storage has room for one only.
     """
     oldest = there[0].name
     if len(there) > 1 or request.POST.get("first") == "yes":
@@ -58,7 +59,7 @@ def _replace(request: AuthenticatedHttpRequest, machine: VirtualMachine, there: 
 @require_http_methods(["GET", "POST"])
 @login_required
 def revert(request: AuthenticatedHttpRequest, pk: int, name: str) -> HttpResponse:
-    """Everything saved since then is lost, so it takes more than a click."""
+    """Needs a ticked box: everything since the snapshot is lost."""
     return _about(request, pk, name, Action.ROLLBACK)
 
 
@@ -71,7 +72,7 @@ def delete(request: AuthenticatedHttpRequest, pk: int, name: str) -> HttpRespons
 @require_http_methods(["GET", "POST"])
 @login_required
 def create(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """A snapshot of any name. Only who looks after the machine finds this."""
+    """Save a snapshot with any name. 404 for everybody but managers of the machine."""
     machine = lookups.operable_or_404(request.user, pk)
     if not VirtualMachine.objects.managed_by(request.user).filter(pk=pk).exists():
         raise Http404
@@ -123,7 +124,7 @@ def _confirm(
     snapshot: Snapshot | None,
     name: str,
 ) -> HttpResponse:
-    """409 when it cannot be done now, 400 when the box was not ticked."""
+    """Status 409 when it is not possible now, 400 when the box was not ticked."""
     refusal = rules.refusal(context_for(machine, person=request.user, snapshot=name), action)
     unticked = request.method == "POST"
     context = {

@@ -1,4 +1,4 @@
-"""A file that opens a machine's display in virt-viewer, past the portal: only where SPICE_FILES allows it."""
+"""A file that opens a machine's display in virt-viewer, without the portal between: only with SPICE_FILES."""
 
 import logging
 
@@ -24,7 +24,7 @@ from vms.sentences import say
 
 logger = logging.getLogger("vms.console")
 
-# What the viewer does, whatever a cluster says of it.
+# Settings of the viewer that replace those of the cluster.
 FIXED = {
     "delete-this-file": "1",
     "toggle-fullscreen": "Shift+F11",
@@ -36,7 +36,7 @@ FIXED = {
 @require_POST
 @login_required
 def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The file, good for half a minute, or a page that says why there is none."""
+    """The file, valid for half a minute, or a page that says why there is none."""
     if not settings.SPICE_FILES:
         raise Http404
     machine = lookups.visible_or_404(request.user, pk)

@@ -1,4 +1,4 @@
-"""*As this student*: what somebody who holds machines of a set sees of them, and why a button is not there."""
+"""*View as student*: what an assignee sees of the group's machines, and why a button is missing."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from vms.pages.machine_group import group_or_404
 
 @dataclass(frozen=True)
 class StudentView:
-    """A machine as its holder has it before him. `refusals` are by action in words."""
+    """A machine as its assignee sees it. `refusals`: the name of an action and why it is not possible."""
 
     card: cards.Card
     offered: tuple[str, ...]
@@ -27,7 +27,7 @@ class StudentView:
 @require_GET
 @login_required
 def view_as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) -> HttpResponse:
-    """For a steward, about somebody who holds machines of his set, and about these machines alone. Changes nothing."""
+    """For a manager, about an assignee in the group, and only about machines of the group. Changes nothing."""
     found = group_or_404(request, pk)
     person = get_object_or_404(User, pk=person_pk)
     ours = lookups.machines_in(found, request.user).order_by().values("pk")
