@@ -20,9 +20,7 @@ def class_list(request: AuthenticatedHttpRequest) -> HttpResponse:
     user = request.user
     context = _listed(user, LabClass.objects.filter(ended_at=None))
     ended = access.visible_to(user).exclude(ended_at=None).count()
-    unfit = (
-        unfit_managers().select_related("machineset__lab_class") if access.is_administrator(user) else ()
-    )
+    unfit = unfit_managers().select_related("machineset__lab_class") if access.is_administrator(user) else ()
     more = {"ended": ended, "unfit": unfit, "may_create": access.may_create(user)}
     return render(request, "classes/class_list.html", context | more)
 
