@@ -63,6 +63,7 @@ def main() -> int:
         console_delay=5.0,
         durations=Durations(abort=5.0, account_lock=10.0, cleanup_lock=options.cleanup_lock),
         release=options.release,
+        shuffled=not options.keep_order,
     )
     seed(cluster, options.password, os.environ.get("PVESIM_TOKEN_SECRET"))
     fill(cluster, options.guests)
@@ -123,6 +124,7 @@ def _arguments() -> argparse.Namespace:
     add("--cleanup-lock", type=float, default=0.0, help="seconds which a start right after a stop locks (0; real: 30)")
     add("--control-port", type=int, help="let faults be caused on this port, 0 for a free one; see below")
     add("--ca-file", help="write the certificate of the authority to this file")
+    add("--keep-order", action="store_true", help="keys and rows in the same order at each call, unlike a real server")
     add("--seed", type=int, default=1, help="of the random numbers (1)")
     return parser.parse_args()
 

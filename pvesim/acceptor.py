@@ -31,8 +31,11 @@ class Acceptor:
         self._listener.listen(BACKLOG)
         self._acceptor = asyncio.ensure_future(self._accept())
 
-    async def close(self) -> None:
-        waiting = [*([self._acceptor] if self._acceptor else []), *self._connections]
+    async def close(self, *, keep_consoles: bool = False) -> None:
+        """With `keep_consoles`, websockets that are open live on, as with a proxy that is stopped."""
+        kept = self._server.consoles if keep_consoles else set()
+        ended = [task for task in self._connections if task not in kept]
+        waiting = [*([self._acceptor] if self._acceptor else []), *ended]
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

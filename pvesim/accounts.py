@@ -39,6 +39,7 @@ class User:
     totp: str | None = field(default=None, repr=False)
     wrong_codes: int = 0
     comment: str = ""
+    email: str = ""
 
     @property
     def realm(self) -> str:
@@ -65,6 +66,7 @@ class Token:
     secret: str = field(repr=False)
     privsep: bool = True
     expire: int = 0
+    comment: str = ""
 
     @property
     def full_id(self) -> str:
@@ -124,7 +126,7 @@ class Accounts:
     ) -> Token:
         if userid not in self.users:
             raise ValueError(f"no such user: {userid}")
-        token = Token(userid, tokenid, secret or self._new_secret(), privsep, expire)
+        token = Token(userid, tokenid, secret or self.new_secret(), privsep, expire)
         self.tokens[token.full_id] = token
         self.access.grant_all(token.full_id, acl or {})
         return token
@@ -152,5 +154,5 @@ class Accounts:
             return None
         return token if token.is_active(now) and self.user_may_enter(token.user, now) else None
 
-    def _new_secret(self) -> str:
+    def new_secret(self) -> str:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))

@@ -146,7 +146,7 @@ class AccessList:
         return not self.privileges(identity, path).keys().isdisjoint(privileges)
 
     def effective(self, identity: Identity) -> dict[str, Flags]:
-        """Every path worth naming at which the identity has a privilege."""
+        """Every path with an entry, and every member of a pool, at which the identity has a privilege."""
         found = {path: self.privileges(identity, path) for path in self._paths()}
         return {path: flags for path, flags in found.items() if flags}
 
@@ -194,8 +194,7 @@ class AccessList:
     def _paths(self) -> list[str]:
         names = self.pools.names()
         members = (f"/vms/{vmid}" for name in names for vmid in self.pools.members(name))
-        pools = (f"/pool/{name}" for name in names)
-        return sorted({*ALWAYS_LISTED, *self._at, *pools, *members})
+        return sorted({*ALWAYS_LISTED, *self._at, *members})
 
 
 def _held_by(entries: Iterable[AclEntry], *holders: str) -> Flags:

@@ -145,7 +145,7 @@ class Guest:
 
     @property
     def cpu(self) -> float:
-        return round(0.01 + 0.3 * self.noise("cpu"), 6) if self._status == "running" and self.is_up else 0.0
+        return round(0.01 + 0.3 * self.noise("cpu"), 6) if self._status == "running" and self.is_up else 0
 
     @property
     def path(self) -> str:
@@ -191,6 +191,8 @@ class Guest:
                 self.description = str(value or "")
             case "tags", _:
                 self.tags = tuple(filter(None, re.split(r"[;, ]+", str(value or ""))))
+            case "lock", _:
+                self.lock = None if value is None else str(value)
             case "cores", int():
                 self.maxcpu = value
             case "memory", int():

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pvesim.errors import ApiError
-
 SERVER = "pve-api-daemon/3.0"
 JSON_TYPE = "application/json;charset=UTF-8"
 VERBS = ("GET", "POST", "PUT", "DELETE")
@@ -152,16 +150,6 @@ def _gzipped(body: bytes) -> bytes:
 def text_response(status: int, reason: str) -> Response:
     """Errors of the HTTP layer itself repeat their reason, without a content type."""
     return Response(status, reason, reason.encode()).closing()
-
-
-def error_response(error: ApiError, *, has_message: bool = True) -> Response:
-    reason = error.message.split("\n")[0]
-    if error.bare:
-        return replace(Response(error.status, reason).closing(), delay=error.delay)
-    content: dict[str, object] = {"data": None, **({"message": error.message} if has_message else {})}
-    if error.errors:
-        content["errors"] = dict(error.errors)
-    return replace(json_response(error.status, reason, content).closing(), delay=error.delay)
 
 
 def refusal(message: Message) -> Response | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,11 +24,19 @@ class GatewayError:
 
 
 @dataclass(eq=False)
+class Frozen:
+    """A daemon that was stopped by a signal: clients hear 596 after `timeout` seconds, and the work waits."""
+
+    timeout: float
+    work: list[Callable[[], object]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Node:
     """`online`: the other nodes reach it; if not, `unreachable` is why. Nodes see those of their own partition only.
 
-    `trouble` is what a call to this node meets on its way from another one, although the cluster thinks well of it;
-    `daemon_trouble` is what all protected work meets.
+    `gateway_error` is what a call to this node meets on its way from another node, which finds it online;
+    `daemon_error` is what all protected work meets, `frozen` what holds it back.
     """
 
     name: str
@@ -44,6 +53,8 @@ class Node:
     partition: int = 0
     gateway_error: GatewayError | None = None
     daemon_error: GatewayError | None = None
+    frozen: Frozen | None = None
+    pmxcfs_down: bool = False
     port_behaviour: PortBehaviour = "normal"
 
     def __post_init__(self) -> None:

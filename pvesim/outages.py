@@ -15,7 +15,7 @@ class Ports(Protocol):
 
     def open(self, node: Node) -> None: ...
 
-    def close(self, node: Node) -> None: ...
+    def close(self, node: Node, *, keep_consoles: bool = False) -> None: ...
 
     def filter(self, node: Node) -> None: ...
 
@@ -117,7 +117,8 @@ class OutageMixin:
         return min(moment for moment in moments if moment is not None)
 
     def close_port(self, name: str) -> None:
-        self._ports.close(self.nodes[name])
+        """Consoles that are open live on."""
+        self._ports.close(self.nodes[name], keep_consoles=True)
 
     def filter_port(self, name: str) -> None:
         self._ports.filter(self.nodes[name])

@@ -28,10 +28,16 @@ class Param:
     longest: int | None = None
     pattern: str | None = None
     complaint: str = "value does not match the regex pattern"
+    inner_name: str = ""
     root_only: bool = False
     since: Number = (0, 0)
 
     def problem(self, text: str) -> str | None:
+        """`inner_name` is of a value that is really a list of properties, of which this is the one without a name."""
+        found = self._problem(text)
+        return f"invalid format - format error\n{self.inner_name}: {found}\n" if found and self.inner_name else found
+
+    def _problem(self, text: str) -> str | None:
         if self.kind == "boolean":
             return None if text in ("0", "1") else _wrong_type("boolean", text)
         if self.kind == "integer":

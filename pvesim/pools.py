@@ -31,6 +31,12 @@ class Pools:
         self.comments[name] = comment or self.comments.get(name, "")
         self._changed()
 
+    def remove(self, name: str) -> None:
+        """An empty one."""
+        del self._members[name]
+        self.comments.pop(name, None)
+        self._changed()
+
     def put(self, vmid: int, name: str | None) -> None:
         """Into this pool, which is made if need be, and out of every other."""
         former = self._pool_of.pop(vmid, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pvesim.api.dispatch import answer, api_path, claimed_identity
 from pvesim.clock import Clock
@@ -55,6 +55,7 @@ class Server:
 
     cluster: Cluster
     node: Node
+    consoles: set[asyncio.Task[object] | None] = field(default_factory=set, compare=False)
 
     @property
     def clock(self) -> Clock:
@@ -84,6 +85,21 @@ class Server:
         return None
 
     async def _open_console(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        response: Upgrade,
+        fault: Fault | None,
+        arrived: float,
+    ) -> None:
+        task = asyncio.current_task()
+        self.consoles.add(task)
+        try:
+            await self._relay_console(reader, writer, response, fault, arrived)
+        finally:
+            self.consoles.discard(task)
+
+    async def _relay_console(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,

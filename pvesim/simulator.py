@@ -30,6 +30,8 @@ class Simulator:
         self._clusters_by_node: dict[Node, Cluster] = {}
         self._lock = threading.RLock()
         self._acceptors: dict[Node, Acceptor] = {}
+        # What has stopped listening, and still has consoles open.
+        self._closed: dict[Node, list[Acceptor]] = {}
         self._reserved: dict[Node, socket.socket] = {}
         self._backlog: dict[Node, list[socket.socket]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,10 +95,14 @@ class Simulator:
         acceptor = self._acceptors[node] = Acceptor(Server(self._clusters_by_node[node], node), listener)
         self._run(acceptor.open())
 
-    def close(self, node: Node) -> None:
+    def close(self, node: Node, *, keep_consoles: bool = False) -> None:
         acceptor = self._acceptors.pop(node, None)
+        if not keep_consoles:
+            for former in self._closed.pop(node, ()):
+                self._run(former.close())
         if acceptor is not None:
-            self._run(acceptor.close())
+            self._run(acceptor.close(keep_consoles=keep_consoles))
+            self._closed.setdefault(node, []).extend([acceptor] if keep_consoles else [])
             # A bound socket which nobody listens on refuses connections and keeps the port from others.
             self._reserved[node] = _bind(node.port)
 

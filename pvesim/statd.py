@@ -36,7 +36,7 @@ class GuestStats:
     def of(cls, guest: Guest) -> GuestStats:
         status = guest.status
         if status == "stopped":
-            sizes = (0, 0.0, guest.maxcpu, 0, guest.maxmem, 0, guest.maxdisk)
+            sizes = (0, 0, guest.maxcpu, 0, guest.maxmem, 0, guest.maxdisk)
             return cls(guest.name, status, guest.template, *sizes, 0, 0, 0, 0)
         uptime = guest.uptime
         return cls(

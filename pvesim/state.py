@@ -13,6 +13,7 @@ from pvesim.console.consoles import Consoles
 from pvesim.guests import Guest
 from pvesim.mixins import AccountMixin, ConsoleMixin, GuestMixin
 from pvesim.nodes import Node
+from pvesim.ordering import Ordering
 from pvesim.outages import OutageMixin, Ports
 from pvesim.power import Durations, Power
 from pvesim.releases import NEWEST, release_named
@@ -26,12 +27,15 @@ from pvesim.timeline import Timeline
 from pvesim.tls import Authority
 
 HOST = "127.0.0.1"
+# What the resolver of the nodes says of a name that it does not know.
+NAME_UNKNOWN = "Name or service not known"
 
 
 class Options(TypedDict, total=False):
     """How a cluster differs from an ordinary one. `release` is what it passes for: 7.4, 8.4 or 9.2.
 
-    Intervals and delays are seconds of simulated time.
+    Intervals and delays are seconds of simulated time. `shuffled`: keys and rows come in another order at each call, as
+    on a real server; without it, they are always the same.
     """
 
     standalone: bool
@@ -42,6 +46,7 @@ class Options(TypedDict, total=False):
     console_delay: float
     durations: Durations | None
     release: str
+    shuffled: bool
 
 
 class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
@@ -61,6 +66,7 @@ class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
         console_delay: float = 0.0,
         durations: Durations | None = None,
         release: str = NEWEST,
+        shuffled: bool = True,
     ) -> None:
         if standalone and len(nodes) != 1:
             raise ValueError("a standalone cluster has exactly one node")
@@ -74,6 +80,7 @@ class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
         self.timeline = timeline
         self.began = timeline.now()
         self.rng = random.Random(f"{seed}:{name}")  # noqa: S311 - every run is to be the same
+        self.ordering = Ordering(random.Random(f"{seed}:{name}:order"), shuffled=shuffled)  # noqa: S311 - the same
         self.authority = Authority(str(uuid.UUID(int=self.rng.getrandbits(128), version=4)))
         self.nodes = {
             node: Node(node, number, self.authority, port=first_port + number - 1 if first_port else 0)
@@ -84,6 +91,7 @@ class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
         self.tickets = Tickets(new_key(f"{seed}:{name}"))
         self.tasks = Tasks(timeline, self.rng)
         self.statd = Statd(timeline, statd_interval)
+        self.resolver_error = NAME_UNKNOWN
         self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
         self.consoles = Consoles(name, self, self.tasks)
         self.request_log = RequestLog()

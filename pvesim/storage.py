@@ -15,6 +15,14 @@ class Storage:
     total: int = 200 * GIB
     used: int = 40 * GIB
 
+    @property
+    def kinds(self) -> set[str]:
+        return set(self.content.split(","))
+
+    @property
+    def path(self) -> str:
+        return "/var/lib/vz" if self.name == "local" else f"/var/lib/vz-{self.name}"
+
 
 DEFAULT_STORAGES = (
     Storage("local", "backup,iso,snippets,vztmpl"),

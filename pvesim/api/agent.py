@@ -33,6 +33,14 @@ def operating_system(call: Call) -> Json:
     return {"result": {**name, "machine": "x86_64", "kernel-release": "6.1.0", "kernel-version": "#1 SMP"}}
 
 
+@ROUTES.add("GET", f"{AGENT}/get-fsinfo", permission=ASKS_AGENT, protected=True)
+def file_systems(call: Call) -> Json:
+    guest = _guest_with_agent(call)
+    used = guest.maxdisk // 4
+    row: Json = {"name": "sda1", "mountpoint": "/", "type": "ext4", "total-bytes": guest.maxdisk, "used-bytes": used}
+    return {"result": [{**row, "disk": []}]}
+
+
 @ROUTES.add("GET", f"{AGENT}/get-host-name", permission=ASKS_AGENT, protected=True)
 def host_name(call: Call) -> Json:
     return {"result": {"host-name": _guest_with_agent(call).name}}

@@ -112,7 +112,8 @@ class Permission:
 class Route:
     """`public` needs no login; `protected` work is done by the privileged daemon of the node.
 
-    What is `local` stays on the node which was asked, whatever node the path names.
+    What is `local` stays on the node which was asked, whatever node the path names. The rows of an `unordered` list
+    come in another order at each call.
     """
 
     method: str
@@ -125,6 +126,7 @@ class Route:
     for_tokens: bool
     since: Number = (0, 0)
     local: bool = False
+    unordered: bool = False
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -150,13 +152,15 @@ class Routes:
         for_tokens: bool = True,
         since: Number = (0, 0),
         local: bool = False,
+        unordered: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Parameters which stand in braces in the path need no other declaration."""
         places = {name: PLACES.get(name, required(TEXT)) for name in re.findall(r"\{(\w+)\}", path)}
 
         def register(handler: Handler) -> Handler:
             schema = {**places, **(params or {})}
-            route = Route(method, path, handler, schema, permission, public, protected, for_tokens, since, local)
+            flags = (public, protected, for_tokens, since, local, unordered)
+            route = Route(method, path, handler, schema, permission, *flags)
             self._routes.append((route.pattern, route))
             return handler
 

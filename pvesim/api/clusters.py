@@ -17,7 +17,7 @@ LOWEST_VMID = 100
 
 @ROUTES.add("GET", "/cluster/status", protected=True, permission=Permission("/", ("Sys.Audit",)))
 def status(call: Call) -> list[Json]:
-    nodes = [_node_status(call, name) for name in call.cluster.nodes]
+    nodes = call.cluster.ordering.rows([_node_status(call, name) for name in call.cluster.nodes])
     return nodes if call.cluster.standalone else [_cluster_status(call), *nodes]
 
 
@@ -27,12 +27,16 @@ def resources(call: Call) -> object:
     if not call.cluster.statd.interval:
         return _resources(call)
     key = (str(call.identity), call.identity.separated, call.entry_node.name, call.values.get("type"))
-    return call.cluster.response_cache.document(key, _state(call), lambda: json_bytes({"data": _resources(call)}))
+    return call.cluster.response_cache.document(key, _state(call), lambda: _document(call))
 
 
 def _resources(call: Call) -> list[Json]:
     wanted = call.values.get("type")
     return [row for kind, rows in SECTIONS if wanted in (None, kind) for row in rows(call)]
+
+
+def _document(call: Call) -> bytes:
+    return json_bytes({"data": call.cluster.ordering.apply(_resources(call))})
 
 
 def _state(call: Call) -> object:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pvesim.api.call import Call, Handler, Json, Permission, Routes, read_only
+from pvesim.api.call import Call, Handler, Json, Permission, Routes, is_root, read_only
 from pvesim.errors import failed
 from pvesim.guests import Guest, Kind
 from pvesim.parameters import FLAG, SKIPLOCK, TEXT, Param, required
+from pvesim.power import noun
 from pvesim.tasks import Steps, Task
 
 ROUTES = Routes()
@@ -34,13 +35,28 @@ class Option:
     area: str
 
 
+LOCKS = "backup clone create migrate rollback snapshot snapshot-delete suspending suspended".split()
+MODELS = (
+    "e1000 e1000-82540em e1000-82544gc e1000-82545em e1000e i82551 i82557b i82559er ne2k_isa ne2k_pci pcnet rtl8139"
+    " virtio vmxnet3"
+).split()
+# The area of what nobody may set but root.
+ROOT_ONLY = ""
+
+
+def _card(name: str) -> Option:
+    """`virtio=MAC,bridge=…`, or `virtio,…`, or `model=virtio,…`."""
+    models = "|".join(MODELS)
+    complaint = f"value '{{}}' does not have a value in the enumeration '{', '.join(MODELS)}'"
+    pattern = rf"(model=)?({models})([=,].*)?|.*,model=({models}).*"
+    return Option(Param(pattern=pattern, complaint=complaint, inner_name=f"{name}.model"), "Network")
+
+
 WAITING = frozenset("agent boot cores cpu kvm memory net0 net1 ostype sockets vga".split())
 COMMON = {
     "cores": Option(POSITIVE, "CPU"),
     "description": Option(TEXT, "Options"),
-    "memory": Option(Param("integer", minimum=16), "Memory"),
-    "net0": Option(TEXT, "Network"),
-    "net1": Option(TEXT, "Network"),
+    "lock": Option(Param(choices=tuple(LOCKS)), ROOT_ONLY),
     "onboot": Option(FLAG, "Options"),
     "ostype": Option(TEXT, "Options"),
     "protection": Option(FLAG, "Options"),
@@ -49,6 +65,9 @@ COMMON = {
 OPTIONS: Mapping[Kind, Mapping[str, Option]] = {
     "qemu": {
         **COMMON,
+        "memory": Option(Param("integer", minimum=16, inner_name="memory.current"), "Memory"),
+        "net0": _card("net0"),
+        "net1": _card("net1"),
         "agent": Option(TEXT, "Options"),
         "boot": Option(TEXT, "Options"),
         "ciuser": Option(TEXT, "Cloudinit"),
@@ -62,6 +81,9 @@ OPTIONS: Mapping[Kind, Mapping[str, Option]] = {
     },
     "lxc": {
         **COMMON,
+        "memory": Option(Param("integer", minimum=16), "Memory"),
+        "net0": Option(TEXT, "Network"),
+        "net1": Option(TEXT, "Network"),
         "hostname": Option(HOST_NAME, "Options"),
         "swap": Option(Param("integer", minimum=0), "Memory"),
     },
@@ -138,10 +160,13 @@ def checked_changes(call: Call, guest: Guest) -> Json:
     changes: Json = {name: call.values[name] for name in options if name in call.values}
     changes.update(dict.fromkeys(deleted))
     for name in [*changes, *_names(call.values.get("revert"))]:
-        if name in options:
+        if name in options and options[name].area == ROOT_ONLY:
+            if not is_root(call.identity):
+                raise failed(f"only root can set '{name}' config")
+        elif name in options:
             call.require(guest.path, f"VM.Config.{options[name].area}")
-    if guest.lock:
-        raise failed(f"VM is locked ({guest.lock})")
+    if guest.lock and not call.values.get("skiplock"):
+        raise failed(f"{noun(guest)} is locked ({guest.lock})")
     if call.values.get("digest") not in (None, guest.config()["digest"]):
         raise failed("checksum mismatch (file change by other user?)")
     return changes
@@ -168,7 +193,7 @@ def _register(kind: Kind) -> None:
     reading = {"current": FLAG, "snapshot": SNAPNAME}
     ROUTES.add("GET", f"{place}/config", reading, permission=SEES)(read(kind))
     ROUTES.add("PUT", f"{place}/config", accepted, permission=CHANGES, protected=True)(change(kind))
-    ROUTES.add("GET", f"{place}/pending", permission=SEES)(pending(kind))
+    ROUTES.add("GET", f"{place}/pending", permission=SEES, unordered=True)(pending(kind))
     entry_node = {"feature": required(FEATURES), "snapname": SNAPNAME}
     ROUTES.add("GET", f"{place}/feature", entry_node, permission=SEES, protected=True)(feature(kind))
     if kind == "qemu":

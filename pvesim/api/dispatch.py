@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -14,6 +14,7 @@ from pvesim.api import (
     clusters,
     config,
     consoles,
+    datacenter,
     guests,
     ha,
     metrics,
@@ -22,7 +23,9 @@ from pvesim.api import (
     pools,
     provision,
     snapshots,
+    storages,
     tasks,
+    tokens,
     users,
 )
 from pvesim.api.call import NOBODY, Call, Result, Route, Routes, is_root
@@ -33,7 +36,6 @@ from pvesim.http import (
     Message,
     Response,
     document_response,
-    error_response,
     json_response,
     text_response,
 )
@@ -43,7 +45,7 @@ from pvesim.state import ClusterState
 
 ROUTES = Routes()
 MODULES = (
-    *(access, users, clusters, ha, nodes, pools, tasks),
+    *(access, users, tokens, clusters, datacenter, ha, nodes, storages, pools, tasks),
     *(guests, config, provision, migrate, snapshots, agent, metrics, consoles),
 )
 ROUTES.include(module.ROUTES for module in MODULES)
@@ -54,6 +56,7 @@ PREFIX = "/api2/json"
 EXTJS_PREFIX = "/api2/extjs"
 SCHEME = "PVEAPIToken="
 COOKIE = "PVEAuthCookie"
+PMXCFS_DOWN = "RPCEnvironment init request failed: Unable to load access control list: Connection refused"
 
 
 def api_path(message: Message) -> str:
@@ -74,27 +77,41 @@ def answer(cluster: ClusterState, entry_node: Node, message: Message) -> Respons
         if isinstance(result.data, Document) and not is_extjs:
             return replace(document_response(result.data), connections=connections)
         envelope = {"data": _content(result.data), **result.extra, **({"success": 1} if is_extjs else {})}
-        response = json_response(200, "OK", envelope)
+        response = json_response(200, "OK", cluster.ordering.envelope(envelope))
         return replace(response, connections=connections, delay=result.delay, tunnel=result.tunnel)
     except MalformedJsonError as problem:
         return problem.response
     except ApiError as error:
         if is_extjs and not error.bare:
-            return _extjs_error(error)
-        has_message = cluster.release.errors_have_a_message
-        return error_response(_with_penalty(cluster, error), has_message=has_message)
+            return json_response(200, "OK", cluster.ordering.apply(_extjs_error(error)))
+        return _error_response(cluster, error)
 
 
 def _content(data: object) -> object:
     return json.loads(data.body)["data"] if isinstance(data, Document) else data
 
 
-def _extjs_error(error: ApiError) -> Response:
+def _error_response(cluster: ClusterState, error: ApiError) -> Response:
+    """A bare error of the HTTP layer has no body at all. Every 401 takes its time."""
+    reason = error.message.split("\n")[0]
+    delay = cluster.unauthorized_delay if error.status == 401 else error.delay
+    if error.bare:
+        return replace(Response(error.status, reason).closing(), delay=delay)
+    content: dict[str, object] = {"data": None}
+    if cluster.release.errors_have_a_message:
+        content["message"] = error.message
+    if error.errors:
+        content["errors"] = dict(error.errors)
+    response = json_response(error.status, reason, cluster.ordering.apply(content))
+    return replace(response.closing(), delay=delay)
+
+
+def _extjs_error(error: ApiError) -> dict[str, object]:
     """This format is for browsers, which are told of every failure by a success."""
     content: dict[str, object] = {"data": None, "success": 0, "status": error.status, "message": error.message}
     if error.errors:
         content["errors"] = dict(error.errors)
-    return json_response(200, "OK", content)
+    return content
 
 
 def claimed_identity(message: Message) -> str:
@@ -111,22 +128,47 @@ def claimed_identity(message: Message) -> str:
 
 def _perform(cluster: ClusterState, entry_node: Node, message: Message, path: str) -> tuple[Result, tuple[str, ...]]:
     """The answer and its `Connection` headers."""
+    _require_pmxcfs(cluster, entry_node)
     identity = _authenticate(cluster, message, path)
     route, places = ROUTES.find(message.verb, path, cluster.release)
     _authorize(cluster, route, identity, places, path)
     target = _local(cluster, entry_node, places) if route.local else _target(cluster, entry_node, places)
     worker = entry_node if route.local else target or entry_node
-    if route.protected:
-        _raise_if_set(worker.daemon_error)
+    _require_pmxcfs(cluster, worker)
     given = {**message.parameters(), **places}
     if target is not None:
         given["node"] = target.name
-    values = verify(route.params, given, is_root=is_root(identity), release=cluster.release)
-    call = Call(cluster, entry_node, identity, values)
+
+    def work() -> Result:
+        values = verify(route.params, given, is_root=is_root(identity), release=cluster.release)
+        return _result_of(route, Call(cluster, entry_node, identity, values))
+
+    if route.protected:
+        _raise_if_set(worker.daemon_error)
+        _buffer_if_frozen(worker, work)
+    return work(), _connections(route, entry_node, worker)
+
+
+def _result_of(route: Route, call: Call) -> Result:
     result = route.handler(call)
     if not isinstance(result, Result):
         result = Result(result)
-    return result, _connections(route, entry_node, worker)
+    if isinstance(result.data, Document):
+        return result
+    return replace(result, data=call.cluster.ordering.apply(result.data, rows=route.unordered))
+
+
+def _require_pmxcfs(cluster: ClusterState, node: Node) -> None:
+    """Without the cluster's file system a node knows neither users nor permissions: nothing works, no login either."""
+    if node.pmxcfs_down:
+        raise ApiError(500, PMXCFS_DOWN, bare=True, delay=cluster.unauthorized_delay)
+
+
+def _buffer_if_frozen(worker: Node, work: Callable[[], object]) -> None:
+    """A frozen daemon has read the request, and does the work once it thaws, when nobody waits for the answer."""
+    if worker.frozen is not None:
+        worker.frozen.work.append(work)
+        raise ApiError(596, "Connection timed out", bare=True, delay=worker.frozen.timeout)
 
 
 def _authenticate(cluster: ClusterState, message: Message, path: str) -> Identity:
@@ -167,8 +209,8 @@ def _cookie(headers: Mapping[str, str]) -> str:
 
 def _authorize(cluster: ClusterState, route: Route, identity: Identity, places: Mapping[str, str], path: str) -> None:
     if identity.tokenid and not route.for_tokens:
-        # The missing parenthesis is the real one.
-        message = f"Permission check failed (URI '{path}' not available with API token, need proper ticket.\n"
+        # The line break within the parenthesis is the real one.
+        message = f"Permission check failed (URI '{path}' not available with API token, need proper ticket.\n)\n"
         raise ApiError(403, message)
     if route.permission:
         route.permission.check(cluster, identity, places)
@@ -199,7 +241,7 @@ def _local(cluster: ClusterState, entry_node: Node, places: Mapping[str, str]) -
 def _node_named(cluster: ClusterState, name: str) -> Node:
     node = cluster.nodes.get(name)
     if node is None:
-        problem = f"failed to get address info for: {name}: Name or service not known"
+        problem = f"failed to get address info for: {name}: {cluster.resolver_error}"
         raise failed(f"hostname lookup '{name}' failed - {problem}")
     return node
 
@@ -218,9 +260,3 @@ def _connections(route: Route, entry_node: Node, worker: Node) -> tuple[str, ...
 
 def _unauthorized(reason: str) -> ApiError:
     return ApiError(401, reason, bare=True)
-
-
-def _with_penalty(cluster: ClusterState, error: ApiError) -> ApiError:
-    if error.status == 401:
-        error.delay = cluster.unauthorized_delay
-    return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pvesim.api.call import Call, Handler, Json, Permission, Routes
-from pvesim.api.rows import live_row
+from pvesim.api.rows import live_row, machine_row
 from pvesim.errors import bad_parameters, failed
 from pvesim.guests import Guest, Kind
 from pvesim.ha import HighAvailability
@@ -31,7 +31,7 @@ def current(kind: Kind) -> Handler:
         guest = call.guest(kind)
         ha: Json = {"managed": 0} if guest.ha is None else {"managed": 1, "state": guest.ha}
         row = {**live_row(call, guest), "ha": ha}
-        return {**row, **_machine(guest)} if kind == "qemu" else row
+        return {**row, **machine_row(guest)} if kind == "qemu" else row
 
     return handler
 
@@ -118,19 +118,6 @@ def _abort_shutdowns(call: Call, guest: Guest) -> None:
     for task in [task for task in call.cluster.tasks if task.is_running]:
         if (task.type, task.id) == (shutdown_type, str(guest.vmid)):
             call.cluster.tasks.abort(task, "received interrupt")
-
-
-def _machine(guest: Guest) -> Json:
-    extra: Json = {"qmpstatus": guest.status}
-    if guest.agent != "off":
-        extra["agent"] = 1
-    if guest.has_spice:
-        extra["spice"] = 1
-    if guest.is_up:
-        card = f"tap{guest.vmid}i0"
-        traffic = {"netin": guest.traffic("netin", 2000), "netout": guest.traffic("netout", 1000)}
-        extra |= {"nics": {card: traffic}, "running-qemu": "10.1.2", "running-machine": "pc-i440fx-10.1+pve0"}
-    return extra
 
 
 SHUTDOWN = {"timeout": COUNT, "forceStop": FLAG}

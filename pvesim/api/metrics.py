@@ -42,6 +42,16 @@ def _load(guest: Guest, moment: int) -> Json:
     }
 
 
+@ROUTES.add(
+    "GET", "/nodes/{node}/rrddata", PARAMS, permission=Permission("/nodes/{node}", ("Sys.Audit",)), protected=True
+)
+def series_of_a_node(call: Call) -> list[Json]:
+    step, node = STEPS[call.values["timeframe"]], call.node
+    last = int(call.now) // step * step
+    sizes: Json = {"maxcpu": node.maxcpu, "memtotal": node.maxmem, "roottotal": node.maxdisk}
+    return [{"time": moment, **sizes} for moment in range(last - (ROWS - 1) * step, last + 1, step)]
+
+
 for _kind in ("qemu", "lxc"):
     ROUTES.add("GET", f"/nodes/{{node}}/{_kind}/{{vmid}}/rrddata", PARAMS, permission=SEES, protected=True)(
         series(_kind)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pvesim.api.call import Call, Json, Permission, Routes
-from pvesim.api.rows import live_row, node_row, node_stats
+from pvesim.api.rows import live_row, machine_row, node_row, node_stats
 from pvesim.guests import Kind
-from pvesim.parameters import FLAG, NODE, TEXT
+from pvesim.parameters import FLAG, TEXT
 from pvesim.tls import Certificate
 
 ROUTES = Routes()
 
 
-@ROUTES.add("GET", "/nodes")
+@ROUTES.add("GET", "/nodes", unordered=True)
 def nodes(call: Call) -> list[Json]:
     return [
         {**node_row(call, node), "ssl_fingerprint": node.certificate.fingerprint}
@@ -46,40 +46,36 @@ def status(call: Call) -> Json:
     }
 
 
-@ROUTES.add("GET", "/nodes/{node}/qemu", {"full": FLAG}, protected=True)
+@ROUTES.add("GET", "/nodes/{node}/qemu", {"full": FLAG}, protected=True, unordered=True)
 def qemu(call: Call) -> list[Json]:
+    """With `full`, each row is what its own status says, too: what QEMU is asked takes a while."""
     return _guests(call, "qemu")
 
 
-@ROUTES.add("GET", "/nodes/{node}/lxc", protected=True)
+@ROUTES.add("GET", "/nodes/{node}/lxc", protected=True, unordered=True)
 def lxc(call: Call) -> list[Json]:
     return _guests(call, "lxc")
 
 
-@ROUTES.add(
-    "GET",
-    "/nodes/{node}/storage",
-    {"content": TEXT, "enabled": FLAG, "format": FLAG, "storage": TEXT, "target": NODE},
-    protected=True,
-)
-def storages(call: Call) -> list[Json]:
-    wanted = call.values.get("storage")
-    return [
-        {
-            "storage": storage.name,
-            "type": storage.plugin,
-            "content": storage.content,
-            "active": 1,
-            "enabled": 1,
-            "shared": 0,
-            "total": storage.total,
-            "used": storage.used,
-            "avail": storage.total - storage.used,
-            "used_fraction": storage.used / storage.total,
-        }
-        for storage in call.cluster.storages
-        if wanted in (None, storage.name) and call.may(f"/storage/{storage.name}", "Datastore.Audit")
-    ]
+@ROUTES.add("GET", "/nodes/{node}/network", {"type": TEXT}, unordered=True)
+def network(call: Call) -> list[Json]:
+    """A bridge over one card."""
+    common: Json = {"active": 1, "families": ["inet"], "method6": "manual"}
+    bridge: Json = {"iface": "vmbr0", "type": "bridge", "method": "static", "bridge_ports": "eth0", "bridge_fd": "0"}
+    address = {"address": call.node.address, "netmask": "24", "cidr": f"{call.node.address}/24"}
+    card: Json = {"iface": "eth0", "type": "eth", "method": "manual", "priority": 3}
+    rows = [{**common, **bridge, **address, "bridge_stp": "off", "autostart": 1, "priority": 4}, {**common, **card}]
+    return [row for row in rows if call.values.get("type") in (None, row["type"])]
+
+
+@ROUTES.add("GET", "/nodes/{node}/subscription")
+def subscription(call: Call) -> Json:
+    text = "There is no subscription key"
+    return {
+        "status": "notfound",
+        "message": text,
+        "url": "https://www.proxmox.com/en/proxmox-virtual-environment/pricing",
+    }
 
 
 @ROUTES.add("GET", "/nodes/{node}/certificates/info")
@@ -90,7 +86,7 @@ def certificates(call: Call) -> list[Json]:
 
 def _guests(call: Call, kind: Kind) -> list[Json]:
     return [
-        live_row(call, guest)
+        {**live_row(call, guest), **(machine_row(guest) if kind == "qemu" and call.values.get("full") else {})}
         for guest in call.cluster.guests
         if guest.kind == kind and guest.node == call.node.name and call.may(guest.path, "VM.Audit")
     ]

@@ -11,6 +11,8 @@ from pvesim.statd import GuestStats
 from pvesim.storage import Storage
 from pvesim.tasks import Task
 
+PRESSURE = [f"pressure{what}{share}" for what in ("cpu", "io", "memory") for share in ("some", "full")]
+
 
 def guest_row(call: Call, guest: Guest) -> Json:
     """As /cluster/resources shows it: figures as of the last tick, the rest as of now."""
@@ -53,11 +55,26 @@ def live_row(call: Call, guest: Guest) -> Json:
         "maxdisk": guest.maxdisk,
         "netin": guest.traffic("netin", 2000),
         "netout": guest.traffic("netout", 1000),
-        "diskread": guest.traffic("diskread", 5000),
-        "diskwrite": guest.traffic("diskwrite", 3000),
     }
     marks = {key: value for key, value in _marks(guest).items() if key != "hastate"}
     return {**row, **_kind_fields(call, guest), **marks, **_process(guest)}
+
+
+def machine_row(guest: Guest) -> Json:
+    """What a virtual machine's own process is asked for."""
+    row: Json = {"qmpstatus": guest.status}
+    if guest.agent != "off":
+        row["agent"] = 1
+    if guest.has_spice:
+        row["spice"] = 1
+    if guest.is_up:
+        card = f"tap{guest.vmid}i0"
+        traffic = {"netin": guest.traffic("netin", 2000), "netout": guest.traffic("netout", 1000)}
+        disks = _disk_traffic(guest)
+        blocks = {"scsi0": {"rd_bytes": disks["diskread"], "wr_bytes": disks["diskwrite"], "failed_rd_operations": 0}}
+        row |= {**disks, "blockstat": blocks, "nics": {card: traffic}}
+        row |= {"running-qemu": "10.1.2", "running-machine": "pc-i440fx-10.1+pve0"}
+    return row
 
 
 def node_row(call: Call, node: Node) -> Json:
@@ -159,9 +176,15 @@ def _marks(guest: Guest) -> Json:
 
 def _kind_fields(call: Call, guest: Guest) -> Json:
     if guest.kind == "lxc":
-        return {"type": "lxc", "swap": 0, "maxswap": 512 << 20}
-    memhost: Json = {"memhost": guest.mem} if call.cluster.release.major >= 9 else {}
-    return {**memhost, **({"template": 1} if guest.template else {})}
+        return {"type": "lxc", "swap": 0, "maxswap": 512 << 20, **_disk_traffic(guest)}
+    template: Json = {"template": 1} if guest.template else {}
+    if call.cluster.release.major < 9:
+        return template
+    return {**template, "memhost": guest.mem, **(dict.fromkeys(PRESSURE, 0) if guest.is_up else {})}
+
+
+def _disk_traffic(guest: Guest) -> Json:
+    return {"diskread": guest.traffic("diskread", 5000), "diskwrite": guest.traffic("diskwrite", 3000)}
 
 
 def _process(guest: Guest) -> Json:

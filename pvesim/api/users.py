@@ -42,6 +42,8 @@ def users(call: Call) -> list[Json]:
             "expire": user.expire,
             "realm-type": call.cluster.accounts.realms[user.realm].type,
             **({"comment": user.comment} if user.comment else {}),
+            **({"email": user.email} if user.email else {}),
+            **(_belongings(call, user.userid) if call.values.get("full") else {}),
         }
         for user in call.cluster.accounts.users.values()
         if (sees_all or user.userid == call.identity.user) and call.values.get("enabled", user.enabled) == user.enabled
@@ -59,6 +61,7 @@ def add_user(call: Call) -> None:
     def change() -> None:
         user = cluster.add_user(values["userid"], values.get("password", ""), enabled=values.get("enable", True))
         user.comment, user.expire = values.get("comment", ""), values.get("expire", 0)
+        user.email = values.get("email", "")
 
     writing(call, "create user", change)
 
@@ -72,13 +75,26 @@ def read_user(call: Call) -> Json:
     if not call.may("/access/groups", "User.Modify", "Sys.Audit"):
         raise ApiError(403, "Permission check failed\n")
     tokens = [token for token in accounts.tokens.values() if token.user == userid]
+    by_name = {token.tokenid: {"expire": token.expire, "privsep": int(token.privsep)} for token in tokens}
     return {
         "enable": int(user.enabled),
         "expire": user.expire,
         **({"comment": user.comment} if user.comment else {}),
-        "groups": sorted(name for name, members in call.cluster.access.groups.items() if userid in members),
-        "tokens": {token.tokenid: {"expire": token.expire, "privsep": int(token.privsep)} for token in tokens},
+        **({"email": user.email} if user.email else {}),
+        "groups": _groups_of(call, userid),
+        "tokens": by_name or None,
     }
+
+
+def _groups_of(call: Call, userid: str) -> list[str]:
+    return sorted(name for name, members in call.cluster.access.groups.items() if userid in members)
+
+
+def _belongings(call: Call, userid: str) -> Json:
+    """As lists show them: groups in one text, tokens as rows, or null where there are none."""
+    tokens = [token for token in call.cluster.accounts.tokens.values() if token.user == userid]
+    rows = [{"tokenid": token.tokenid, "expire": token.expire, "privsep": int(token.privsep)} for token in tokens]
+    return {"groups": ",".join(_groups_of(call, userid)), "tokens": rows or None}
 
 
 @ROUTES.add("PUT", "/access/users/{userid}", OLD_USER, permission=WRITES_USERS, protected=True)
@@ -91,6 +107,7 @@ def change_user(call: Call) -> None:
         user.enabled = call.values.get("enable", user.enabled)
         user.expire = call.values.get("expire", user.expire)
         user.comment = call.values.get("comment", user.comment)
+        user.email = call.values.get("email", user.email)
 
     writing(call, "update user", change)
 
@@ -111,7 +128,7 @@ def groups(call: Call) -> list[Json]:
     return [{"groupid": name, "users": ",".join(sorted(members))} for name, members in found]
 
 
-@ROUTES.add("GET", "/access/roles")
+@ROUTES.add("GET", "/access/roles", unordered=True)
 def roles(call: Call) -> list[Json]:
     access = call.cluster.access
     return [
@@ -120,7 +137,15 @@ def roles(call: Call) -> list[Json]:
     ]
 
 
-@ROUTES.add("GET", "/access/acl")
+@ROUTES.add("GET", "/access/roles/{roleid}")
+def role(call: Call) -> Json:
+    name = call.values["roleid"]
+    if name not in call.cluster.access.roles:
+        raise failed(f"role '{name}' does not exist")
+    return dict.fromkeys(call.cluster.access.roles[name], 1)
+
+
+@ROUTES.add("GET", "/access/acl", unordered=True)
 def acl(call: Call) -> list[Json]:
     """Entries which one may not audit are left out."""
     if not call.may("/access", "Sys.Audit", "Permissions.Modify"):
@@ -141,15 +166,15 @@ def acl(call: Call) -> list[Json]:
 def change_acl(call: Call) -> None:
     values, access = call.values, call.cluster.access
     call.require(values["path"], "Permissions.Modify")
-    names = [name for key in ("users", "tokens") for name in _listed(values.get(key))]
-    holders = [*names, *(f"@{name}" for name in _listed(values.get("groups")))]
-    unknown = [role for role in _listed(values["roles"]) if role not in access.roles]
+    names = [name for key in ("users", "tokens") for name in listed(values.get(key))]
+    holders = [*names, *(f"@{name}" for name in listed(values.get("groups")))]
+    unknown = [role for role in listed(values["roles"]) if role not in access.roles]
     if unknown:
         raise bad_parameters({"roles": f"role '{unknown[0]}' does not exist"})
 
     def change() -> None:
         for holder in holders:
-            for role in _listed(values["roles"]):
+            for role in listed(values["roles"]):
                 if values.get("delete"):
                     access.revoke(values["path"], holder, role)
                 else:
@@ -158,5 +183,5 @@ def change_acl(call: Call) -> None:
     writing(call, "update ACL", change)
 
 
-def _listed(text: str | None) -> list[str]:
+def listed(text: str | None) -> list[str]:
     return [name for name in (text or "").replace(";", ",").split(",") if name]

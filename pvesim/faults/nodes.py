@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from pvesim.errors import ApiError
 from pvesim.faults.base import ClusterFaults
-from pvesim.nodes import GatewayError
+from pvesim.nodes import Frozen, GatewayError, Node
 
 TIMEOUT = 30.0
 
@@ -47,6 +50,20 @@ class NodeFaults(ClusterFaults):
         gateway_error = GatewayError(596, "Connection timed out", timeout)
         self._change(self._cluster.nodes[self._last(node)], daemon_error=gateway_error)
 
+    def daemon_frozen(self, node: str = "", timeout: float = TIMEOUT) -> None:
+        """Protected calls: 596 after `timeout` seconds. With `undo()` the daemon thaws, and does what it had read."""
+        target = self._cluster.nodes[self._last(node)]
+        target.frozen = Frozen(timeout)
+        self._undo.append(lambda: self._thaw(target))
+
+    def pmxcfs_down(self, node: str = "") -> None:
+        """The cluster's file system is gone at the node: every call there is a 500 without a body, logins too."""
+        self._change(self._cluster.nodes[self._last(node)], pmxcfs_down=True)
+
+    def resolver_down(self) -> None:
+        """The resolver, which is asked for the names of unknown nodes, fails for the moment."""
+        self._change(self._cluster, resolver_error="Temporary failure in name resolution")
+
     def port_unresponsive(self, node: str = "") -> None:
         """The port accepts connections and never says a word, not even of TLS."""
         self._change(self._cluster.nodes[self._last(node)], port_behaviour="unresponsive")
@@ -71,6 +88,14 @@ class NodeFaults(ClusterFaults):
         name = self._last(node)
         self._cluster.split({name}, self._cluster.nodes.keys() - {name})
         self._undo.append(self._cluster.heal)
+
+    def _thaw(self, node: Node) -> None:
+        frozen, node.frozen = node.frozen, None
+        with self._cluster.timeline.lock:
+            self._cluster.timeline.settle()
+            for work in frozen.work if frozen else ():
+                with suppress(ApiError):
+                    work()
 
     def _set_gateway_error(self, node: str, gateway_error: GatewayError) -> None:
         self._change(self._cluster.nodes[self._last(node)], gateway_error=gateway_error)

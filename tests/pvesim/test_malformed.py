@@ -25,6 +25,7 @@ def outcome(api: Api) -> str:
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_every_malformed_answer_differs_from_the_honest_one(lab: Cluster, boss: Api, kind: str) -> None:
     lab.guest(102).ha = "stopped"
+    lab.ordering.shuffled = False
     honest = boss.get("/cluster/resources")
     lab.faults.malformed(kind, RESOURCES)
     try:
