@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pvesim.api.call import Call, Handler, Json, Permission, Routes
-from pvesim.errors import failed
 
 ROUTES = Routes()
 AUDITS = Permission("/", ("Sys.Audit",))
@@ -63,15 +62,3 @@ def members(call: Call) -> list[Json]:
 @ROUTES.add("GET", "/cluster/config/qdevice", permission=AUDITS)
 def quorum_device(_: Call) -> Json:
     return {}
-
-
-@ROUTES.add("GET", "/cluster/ha/rules", permission=AUDITS, since=(9, 0))
-def ha_rules(_: Call) -> list[Json]:
-    return []
-
-
-@ROUTES.add("GET", "/cluster/ha/groups", permission=AUDITS)
-def ha_groups(call: Call) -> list[Json]:
-    if call.cluster.release.major >= 9:
-        raise failed("cannot index groups: ha groups have been migrated to rules")
-    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvesim.api.call import Call, Json, Permission, Routes
+from pvesim.errors import failed
 from pvesim.guests import Guest
 from pvesim.parameters import Param
 
@@ -22,6 +23,23 @@ def status(call: Call) -> list[Json]:
     return [quorum, *_fencing(call), *(_managers(call) if _managed(call) else []), *map(_service, _managed(call))]
 
 
+@ROUTES.add("GET", "/cluster/ha/status/manager_status", permission=AUDITS)
+def manager_status(call: Call) -> Json:
+    """As the manager writes it down; before it has anything to manage, it has written nothing."""
+    quorum: Json = {"node": call.entry_node.name, "quorate": str(int(call.cluster.is_quorate(call.entry_node)))}
+    nodes, managed, now = call.cluster.nodes.values(), _managed(call), int(call.now)
+    if not managed:
+        return {"manager_status": {}, "quorum": quorum, "lrm_status": {node.name: {} for node in nodes}}
+    manager: Json = {
+        "master_node": next(iter(nodes)).name,
+        "node_status": {n.name: "online" if call.cluster.sees(call.entry_node, n) else "unknown" for n in nodes},
+        "service_status": {sid(guest): {"node": guest.node, "state": guest.ha} for guest in managed},
+        "timestamp": now,
+    }
+    lrm = {node.name: {"mode": "active", "state": "active", "timestamp": now, "results": {}} for node in nodes}
+    return {"manager_status": manager, "quorum": quorum, "lrm_status": lrm}
+
+
 @ROUTES.add("GET", "/cluster/ha/resources", {"type": Param(choices=("ct", "vm"))}, permission=AUDITS)
 def resources(call: Call) -> list[Json]:
     wanted = KINDS.get(call.values.get("type", ""))
@@ -35,6 +53,18 @@ def resources(call: Call) -> list[Json]:
         for guest in _managed(call)
         if wanted in (None, guest.kind)
     ]
+
+
+@ROUTES.add("GET", "/cluster/ha/rules", permission=AUDITS, since=(9, 0))
+def ha_rules(_: Call) -> list[Json]:
+    return []
+
+
+@ROUTES.add("GET", "/cluster/ha/groups", permission=AUDITS)
+def ha_groups(call: Call) -> list[Json]:
+    if call.cluster.release.major >= 9:
+        raise failed("cannot index groups: ha groups have been migrated to rules")
+    return []
 
 
 def sid(guest: Guest) -> str:
