@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from pvesim import Cluster, ManualClock, Simulator
+from pvesim.api.dispatch import PMXCFS_DOWN
 from tests.waits import TIMEOUT
 
 from .conftest import Api, Clients
@@ -31,6 +32,7 @@ def fresh(lab: Cluster, clients: Clients, boss: Api, node: str) -> Api:
 
 # --- nodes ---
 
+TIMED_OUT, BROKEN = "Connection timed out", "ConnectionError"
 NODE_FAULTS: dict[str, tuple[Callable[[Cluster], None], str, str]] = {
     "down": (lambda lab: lab.faults.node_down("pve2"), "595 No route to host", "ConnectionError"),
     "unreachable": (lambda lab: lab.faults.node_unreachable("pve2"), "595 Connection timed out", "200 OK"),
@@ -38,9 +40,19 @@ NODE_FAULTS: dict[str, tuple[Callable[[Cluster], None], str, str]] = {
     "hangs": (lambda lab: lab.faults.proxy_hangs("pve2", 0.0), "596 Connection timed out", "200 OK"),
     "daemon": (lambda lab: lab.faults.daemon_down("pve2"), "595 Connection refused", "595 Connection refused"),
     "stuck": (lambda lab: lab.faults.daemon_hangs("pve2", 0.0), "596 Connection timed out", "596 Connection timed out"),
-    "mute": (lambda lab: lab.faults.port_unresponsive("pve2"), "200 OK", "ReadTimeout ConnectTimeout ConnectionError"),
-    "silent": (lambda lab: lab.faults.port_filtered("pve2"), "200 OK", "ConnectTimeout"),
-    "curt": (lambda lab: lab.faults.port_closing("pve2"), "200 OK", "ConnectionError SSLError"),
+    "unresponsive": (
+        lambda lab: lab.faults.port_unresponsive("pve2"),
+        "200 OK",
+        "ReadTimeout ConnectTimeout ConnectionError",
+    ),
+    "filtered": (lambda lab: lab.faults.port_filtered("pve2"), "200 OK", "ConnectTimeout"),
+    "closing": (lambda lab: lab.faults.port_closing("pve2"), "200 OK", "ConnectionError SSLError"),
+    "frozen": (
+        lambda lab: lab.faults.daemon_frozen("pve2", 0.0),
+        "596 Connection timed out",
+        "596 Connection timed out",
+    ),
+    "pmxcfs": (lambda lab: lab.faults.pmxcfs_down("pve2"), f"500 {PMXCFS_DOWN}", f"500 {PMXCFS_DOWN}"),
     "split": (lambda lab: lab.faults.split_brain("pve2"), "595 No route to host", "200 OK"),
     "quorum": (lambda lab: lab.faults.quorum_lost(), "595 No route to host", "200 OK"),
 }
