@@ -44,7 +44,7 @@ def test_a_job_that_somebody_put_there_is_read_as_data(building_a: Lab):
     queue = django_rq.get_queue("clusters")
     queue.connection.hset(f"rq:job:{queue.job_ids[-1]}", "data", zlib.compress(pickle.dumps(Trap())))
     worker = Worker()
-    while worker._take() == process.BUSY:
+    while worker._start_next() == process.BUSY:
         worker.finish()
     assert ran == []
     assert queue.count == 0
