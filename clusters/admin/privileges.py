@@ -47,4 +47,4 @@ def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
 
 def setup() -> list[tuple[int, str, str]]:
     """For each major version, the newest first, an id for its box and what is typed at a new cluster."""
-    return [(major, f"setup-{major}", "\n".join(privileges.setup_lines(major))) for major in privileges.MAJORS]
+    return [(major, f"setup-{major}", "\n".join(privileges.setup_commands(major))) for major in privileges.MAJORS]

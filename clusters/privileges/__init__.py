@@ -1,7 +1,7 @@
 """What the portal's accounts may do at a cluster, what they lack, and the commands that grant exactly that."""
 
-from clusters.privileges.commands import setup_lines
+from clusters.privileges.commands import setup_commands
 from clusters.privileges.features import MAJORS, Who, features
 from clusters.privileges.report import Report, Verdict, check, major_of
 
-__all__ = ["MAJORS", "Report", "Verdict", "Who", "check", "features", "major_of", "setup_lines"]
+__all__ = ["MAJORS", "Report", "Verdict", "Who", "check", "features", "major_of", "setup_commands"]

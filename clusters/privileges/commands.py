@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from clusters.privileges.features import Feature, Need, Who, features, roles
-from clusters.privileges.inheritance import Flags, anchors, spread
+from clusters.privileges.inheritance import Flags, anchors, reach_of
 
 ROOT = "root@pam"
 
@@ -22,7 +22,7 @@ class Holder:
     wanted: tuple[Feature, ...]
 
 
-def setup_lines(
+def setup_commands(
     major: int, *, user: str = "portal@pve", main: str = "portal", reader: str = "inventory"
 ) -> tuple[str, ...]:
     """All that a new cluster needs: roles, the user, its two tokens, and what they may do. In this order."""
@@ -32,20 +32,22 @@ def setup_lines(
     ]
     needed = [(holder, tuple(need for feature in holder.wanted for need in feature.needs)) for holder in holders]
     return (
-        *_role_lines(needed, {}),
+        *_role_commands(needed, {}),
         f"pveum user add {quote(user)} --comment 'Lab Portal'",
         # An entry for a token that is not there yet is refused.
         *(f"pveum user token add {quote(user)} {quote(name)} --privsep 1" for name in names.values()),
-        *_grant_lines(needed),
+        *_grant_commands(needed),
     )
 
 
-def lines(lacking: Sequence[tuple[Holder, tuple[Need, ...]]], known: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+def repair_commands(
+    lacking: Sequence[tuple[Holder, tuple[Need, ...]]], known: Mapping[str, frozenset[str]]
+) -> tuple[str, ...]:
     """What gives these credentials what they lack. `known` are the roles that are there."""
-    return (*_role_lines(lacking, known), *_grant_lines(lacking))
+    return (*_role_commands(lacking, known), *_grant_commands(lacking))
 
 
-def _role_lines(
+def _role_commands(
     lacking: Iterable[tuple[Holder, tuple[Need, ...]]], known: Mapping[str, frozenset[str]]
 ) -> Iterable[str]:
     """Make roles whole, or add what they lack: an entry on a deeper path replaces what is inherited there."""
@@ -59,7 +61,7 @@ def _role_lines(
                 yield f"pveum role modify {quote(role)} --append 1 --privs {missing}"
 
 
-def _grant_lines(lacking: Iterable[tuple[Holder, tuple[Need, ...]]]) -> Iterable[str]:
+def _grant_commands(lacking: Iterable[tuple[Holder, tuple[Need, ...]]]) -> Iterable[str]:
     """A token has what both it and its user were given, so both get it, if the user does not have it already."""
     lacking = list(lacking)
     users: dict[tuple[str, str, bool], dict[str, None]] = defaultdict(dict)
@@ -72,12 +74,12 @@ def _grant_lines(lacking: Iterable[tuple[Holder, tuple[Need, ...]]]) -> Iterable
                 for path, deeper in anchors(holder.flags, need.base).items():
                     tokens[path, need.role, deeper][holder.token] = None
             right = (holder.user, need.base, need.privilege)
-            if holder.user != ROOT and right not in given and spread(known, need.base, [need.privilege]).missing:
+            if holder.user != ROOT and right not in given and reach_of(known, need.base, [need.privilege]).missing:
                 for path, deeper in anchors(known, need.base).items():
                     users[path, need.role, deeper][holder.user] = None
             given.add(right)
     for entry in dict.fromkeys([*users, *tokens]):
-        yield _grant_line(*entry, users=users.get(entry, ()), tokens=tokens.get(entry, ()))
+        yield _grant_command(*entry, users=users.get(entry, ()), tokens=tokens.get(entry, ()))
 
 
 def _known_of(user: str, holders: Iterable[Holder]) -> Flags:
@@ -90,7 +92,7 @@ def _known_of(user: str, holders: Iterable[Holder]) -> Flags:
     return found
 
 
-def _grant_line(path: str, role: str, propagate: bool, *, users: Iterable[str], tokens: Iterable[str]) -> str:
+def _grant_command(path: str, role: str, propagate: bool, *, users: Iterable[str], tokens: Iterable[str]) -> str:
     parts = ["pveum acl modify", quote(path)]
     parts += ["--users", quote(",".join(users))] if users else []
     parts += ["--tokens", quote(",".join(tokens))] if tokens else []

@@ -13,7 +13,7 @@ Flags = Mapping[str, Mapping[str, bool]]
 
 
 @dataclass(frozen=True)
-class Spread:
+class Reach:
     """`missing` is held nowhere that helps; else it works everywhere but `not_on`, or only on `paths`."""
 
     missing: tuple[str, ...] = ()
@@ -21,17 +21,17 @@ class Spread:
     not_on: tuple[str, ...] = ()
 
 
-def spread(flags: Flags, base: str, privileges: Iterable[str]) -> Spread:
+def reach_of(flags: Flags, base: str, privileges: Iterable[str]) -> Reach:
     """How far these privileges reach below this path. On the root alone, they only have to be there."""
     wanted = tuple(privileges)
     here = flags.get(base, {})
     if base == CLUSTER:
-        return Spread(missing=tuple(name for name in wanted if name not in here))
+        return Reach(missing=tuple(name for name in wanted if name not in here))
     if all(here.get(name) for name in wanted):
-        return Spread(not_on=tuple(path for path in _below(flags, base) if not flags[path].keys() >= {*wanted}))
+        return Reach(not_on=tuple(path for path in _below(flags, base) if not flags[path].keys() >= {*wanted}))
     if paths := _paths(flags, base, wanted):
-        return Spread(paths=paths)
-    return Spread(missing=tuple(name for name in wanted if not here.get(name)) or wanted)
+        return Reach(paths=paths)
+    return Reach(missing=tuple(name for name in wanted if not here.get(name)) or wanted)
 
 
 def anchors(flags: Flags, base: str) -> dict[str, bool]:

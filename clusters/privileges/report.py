@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.privileges import excess
-from clusters.privileges.commands import Holder, lines
+from clusters.privileges.commands import Holder, repair_commands
 from clusters.privileges.features import NEWEST, UNUSED_ROLES, Feature, Need, Who, features
-from clusters.privileges.inheritance import Flags, Spread, spread
+from clusters.privileges.inheritance import Flags, Reach, reach_of
 
 MOST_NAMED = 5
 # What comes from a cluster and looks otherwise is not put into anybody's shell.
@@ -90,7 +90,7 @@ def _report(version: str, holders: list[Holder], known: dict[str, frozenset[str]
     verdicts = [(holder, [_verdict(holder, feature) for feature in holder.wanted]) for holder in holders]
     # All credentials, also those that lack nothing: what one holds tells about the user of another.
     lacking = [(holder, tuple(need for verdict in judged for need in verdict.missing)) for holder, judged in verdicts]
-    found = lines(lacking, known)
+    found = repair_commands(lacking, known)
     return Report(
         version=version,
         major=major_of(version),
@@ -106,7 +106,7 @@ def _report(version: str, holders: list[Holder], known: dict[str, frozenset[str]
 
 def _verdict(holder: Holder, feature: Feature) -> Verdict:
     reach = {
-        base: spread(holder.flags, base, [need.privilege for need in feature.needs if need.base == base])
+        base: reach_of(holder.flags, base, [need.privilege for need in feature.needs if need.base == base])
         for base in dict.fromkeys(need.base for need in feature.needs)
     }
     missing = tuple(need for need in feature.needs if need.privilege in reach[need.base].missing)
@@ -114,7 +114,7 @@ def _verdict(holder: Holder, feature: Feature) -> Verdict:
     return Verdict(feature.name, holder.who, _text(missing, reach), limited and not missing, missing)
 
 
-def _text(missing: tuple[Need, ...], reach: Mapping[str, Spread]) -> str:
+def _text(missing: tuple[Need, ...], reach: Mapping[str, Reach]) -> str:
     if missing:
         bases = dict.fromkeys(need.base for need in missing)
         told = (

@@ -62,7 +62,7 @@ def _with_reader(place: Site, use: Callable[[Reader], object]) -> object:
 def prepared(place: Site) -> Site:
     place.pve.add_guest(110, name="c", status="running", agent="alive", addresses=["192.0.2.7"])
     place.pve.guest(110).options["vga"] = "qxl"
-    place.type(*privileges.setup_lines(place.major))
+    place.type(*privileges.setup_commands(place.major))
     return place
 
 
@@ -72,7 +72,7 @@ def test_exactly_what_is_granted_is_used(sim: pvesim.Simulator, release: str) ->
         for place in site(sim, release):
             prepared(place)
             report = place.check()
-            print(f"\nProxmox VE {release}:", *privileges.setup_lines(place.major), sep="\n  ")
+            print(f"\nProxmox VE {release}:", *privileges.setup_commands(place.major), sep="\n  ")
             assert (dead(place), report.missing, report.warnings, report.removals) == (set(), (), (), ())
             print("  -> Nothing is missing.", len(BY_MAIN) + len(BY_READER), "uses, none refused.")
 
@@ -107,12 +107,12 @@ def test_only_what_is_switched_on_is_asked_for(consoles: int, spice: bool, named
     with override_settings(CONSOLES_PER_PROCESS=consoles, SPICE_FILES=spice):
         found = [feature.name for feature in privileges.features(9)]
         assert [name for name in found if name in {"Console", "SPICE files"}] == named
-        assert ("VM.Console" in "".join(privileges.setup_lines(9))) is bool(named)
+        assert ("VM.Console" in "".join(privileges.setup_commands(9))) is bool(named)
 
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_nothing_that_makes_or_destroys_is_asked_for(release: str) -> None:
-    lines = "\n".join(privileges.setup_lines(int(release[0])))
+    lines = "\n".join(privileges.setup_commands(int(release[0])))
     assert "VM.Snapshot" in lines
     for privilege in ("VM.Clone", "VM.Allocate", "VM.Config", "Datastore.", "SDN."):
         assert privilege not in lines

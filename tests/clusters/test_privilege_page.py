@@ -91,7 +91,7 @@ def test_the_change_page_has_the_button(lena: Client, building_a: Lab) -> None:
 @pytest.mark.parametrize("major", privileges.MAJORS)
 def test_a_new_cluster_begins_with_the_lines_that_the_check_wants(lena: Client, major: int) -> None:
     page = lena.get(reverse("admin:clusters_cluster_add")).content.decode()
-    assert lines(page, f"setup-{major}") == list(privileges.setup_lines(major))
+    assert lines(page, f"setup-{major}") == list(privileges.setup_commands(major))
 
 
 def test_the_page_of_a_stored_cluster_does_not_begin_with_them(lena: Client, building_a: Lab) -> None:

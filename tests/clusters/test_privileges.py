@@ -82,19 +82,19 @@ def said(report: Report, feature: str, who: Who = Who.MAIN) -> str:
 
 
 def test_after_the_first_lines_everything_works(every: Site) -> None:
-    every.type(*privileges.setup_lines(every.major))
+    every.type(*privileges.setup_commands(every.major))
     report = every.check()
     assert {verdict.text for verdict in report.verdicts} == {"Works everywhere."}
     assert (report.lines, report.warnings, report.major) == ((), (), every.major)
 
 
 def test_every_feature_is_judged_in_order(every: Site) -> None:
-    every.type(*privileges.setup_lines(every.major))
+    every.type(*privileges.setup_commands(every.major))
     assert list(dict.fromkeys(v.feature for v in every.check(reader="").verdicts)) == ALL
 
 
 def test_the_first_lines_let_the_tokens_work(every: Site) -> None:
-    every.type(*privileges.setup_lines(every.major))
+    every.type(*privileges.setup_commands(every.major))
     with proxmox.read(every.config()) as pve:
         assert {guest.vmid for guest in pve.resources().guests} == {101, 102}
         assert pve.cluster_status().nodes
@@ -104,14 +104,14 @@ def test_the_first_lines_let_the_tokens_work(every: Site) -> None:
 
 
 def test_the_inventory_token_changes_nothing(every: Site) -> None:
-    every.type(*privileges.setup_lines(every.major))
+    every.type(*privileges.setup_commands(every.major))
     held = {name for flags in every.pve.access.effective(every.pve.token(READER).identity).values() for name in flags}
     assert held == {"VM.Audit", "Sys.Audit", "Pool.Audit"}
 
 
 @pytest.mark.parametrize(("who", "token"), [(Who.MAIN, MAIN), (Who.READER, READER)])
 def test_the_first_lines_grant_what_is_needed_and_nothing_else(every: Site, who: Who, token: str) -> None:
-    every.type(*privileges.setup_lines(every.major))
+    every.type(*privileges.setup_commands(every.major))
     flags = every.pve.access.effective(every.pve.token(token).identity)
     wanted = privileges.features(every.major, who, has_reader=True)
     needed = {(need.base, need.privilege) for feature in wanted for need in feature.needs}
@@ -137,7 +137,7 @@ def test_without_one_privilege_its_feature_alone_is_missing_until_the_lines_are_
     sim: pvesim.Simulator, release: str, role: str, privilege: str, feature: str
 ) -> None:
     for place in site(sim, release):
-        place.type(*privileges.setup_lines(place.major))
+        place.type(*privileges.setup_commands(place.major))
         place.pve.add_role(role, place.pve.access.roles[role] - {privilege})
         report = place.check()
         assert report.missing == (feature,)
@@ -184,7 +184,7 @@ def test_a_token_of_root_is_granted_it_alone(newest: Site) -> None:
 
 
 def test_a_right_of_the_token_alone_does_not_count(newest: Site) -> None:
-    newest.type(*privileges.setup_lines(9))
+    newest.type(*privileges.setup_commands(9))
     newest.pve.revoke("/vms", "portal@pve", "LabPortalOperate")
     report = newest.check()
     assert "Console" in report.missing
@@ -196,7 +196,7 @@ def test_a_right_of_the_token_alone_does_not_count(newest: Site) -> None:
 
 
 def test_a_deeper_entry_replaces_what_is_inherited_and_is_named(newest: Site) -> None:
-    newest.type(*privileges.setup_lines(9))
+    newest.type(*privileges.setup_commands(9))
     newest.pve.grant("/vms/102", MAIN, "PVEAuditor")
     report = newest.check()
     assert said(report, "Console").startswith("Works everywhere but on /vms/102,")
@@ -265,14 +265,14 @@ def test_root_is_warned_about(newest: Site) -> None:
 
 
 def test_an_inventory_token_that_can_do_more_is_warned_about(newest: Site) -> None:
-    newest.type(*privileges.setup_lines(9))
+    newest.type(*privileges.setup_commands(9))
     newest.pve.grant("/vms", READER, "LabPortalOperate")
     assert any("looking only, and can do more (VM.Console" in text for text in newest.check().warnings)
 
 
 def test_an_inventory_token_that_may_run_commands_is_warned_about(sim: pvesim.Simulator) -> None:
     for old in site(sim, "8.4"):
-        old.type(*privileges.setup_lines(8))
+        old.type(*privileges.setup_commands(8))
         old.pve.grant("/vms", READER, "LabPortalOperate")
         assert any("run commands inside machines" in text for text in old.check().warnings)
 
@@ -285,7 +285,7 @@ def test_lines_with_the_right_to_run_commands_come_with_a_caution(every: Site) -
 
 
 def test_the_mark_in_a_token_is_quoted() -> None:
-    lines = [line for line in privileges.setup_lines(9) if "!" in line]
+    lines = [line for line in privileges.setup_commands(9) if "!" in line]
     assert lines
     assert all(f"'{MAIN}'" in line or f"'{READER}'" in line for line in lines)
 
@@ -298,7 +298,7 @@ def test_a_path_that_a_shell_would_read_is_not_printed(newest: Site) -> None:
 
 
 def test_a_strange_name_stays_one_word() -> None:
-    words = shlex.split(privileges.setup_lines(9, user="a;reboot@pve")[-1])
+    words = shlex.split(privileges.setup_commands(9, user="a;reboot@pve")[-1])
     assert words[words.index("--tokens") + 1] == "a;reboot@pve!inventory"
     assert "reboot@pve" not in words
 

@@ -108,7 +108,7 @@ class Worker:
                     logger.error("The worker's database or queue does not answer; it tries again: %s", error)
                 away, pause = True, 2.0
                 connections.close_all()
-            except Exception:
+            except Exception:  # the loop goes on whatever happened: a worker that stopped would stop every class
                 logger.exception("The worker goes on after an error.")
                 pause = 2.0
             self.stopping.wait(pause)
