@@ -13,11 +13,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext_lazy
 
 from accounts import spreadsheet
 from accounts.models import User, rights_of_staff
-from accounts.plans import Note, Outcome, Plan, PlanRow, Reason
+from accounts.plans import Note, Outcome, Plan, PlanRow, Reason, reasons
 from accounts.spreadsheet import Line, Unreadable
 
 COLUMNS = ("username", "first_name", "last_name", "email")
@@ -38,26 +38,14 @@ MOST_PASSWORDS = 200
 
 
 class AccountReason(Reason):
-    NEW = (
-        "new", Outcome.CREATED, gettext_lazy("will be created"),
-        ngettext_lazy("%(n)d will be created", "%(n)d will be created", "n"),
-    )  # fmt: skip
-    UPDATED = (
-        "updated", Outcome.CHANGED, gettext_lazy("will be changed"),
-        ngettext_lazy("%(n)d will be changed", "%(n)d will be changed", "n"),
-    )  # fmt: skip
-    SAME = (
-        "same", Outcome.SKIPPED, gettext_lazy("nothing to change"),
-        ngettext_lazy("%(n)d has nothing to change", "%(n)d have nothing to change", "n"),
-    )  # fmt: skip
+    NEW = reasons.CREATED
+    UPDATED = reasons.CHANGED
+    SAME = reasons.SAME
     EXISTS = (
         "exists", Outcome.SKIPPED, gettext_lazy("has an account already"),
         ngettext_lazy("%(n)d has an account already", "%(n)d have accounts already", "n"),
     )  # fmt: skip
-    DUPLICATE = (
-        "duplicate", Outcome.SKIPPED, gettext_lazy("duplicate"),
-        ngettext_lazy("%(n)d is a duplicate", "%(n)d are duplicates", "n"),
-    )  # fmt: skip
+    DUPLICATE = reasons.DUPLICATE
     STAFF = (
         "for-superusers", Outcome.REFUSED, gettext_lazy("for superusers only"),
         ngettext_lazy("%(n)d needs a superuser", "%(n)d need a superuser", "n"),
@@ -66,10 +54,7 @@ class AccountReason(Reason):
         "no-group", Outcome.REFUSED, gettext_lazy("unknown group"),
         ngettext_lazy("%(n)d has an unknown group", "%(n)d have an unknown group", "n"),
     )  # fmt: skip
-    INVALID = (
-        "invalid", Outcome.REFUSED, gettext_lazy("invalid"),
-        ngettext_lazy("%(n)d is invalid", "%(n)d are invalid", "n"),
-    )  # fmt: skip
+    INVALID = reasons.INVALID
 
 
 @dataclass(frozen=True)
@@ -113,25 +98,16 @@ class AccountPlan(Plan[AccountRow]):
         ("group", gettext_lazy("Group")),
     )
 
-    @property
-    def heading(self) -> str:
-        new, changed = len(self.of(AccountReason.NEW)), len(self.of(AccountReason.UPDATED))
-        created = ngettext("%(n)d account will be created", "%(n)d accounts will be created", new) % {"n": new}
-        updated = ngettext("%(n)d account will be changed", "%(n)d accounts will be changed", changed) % {"n": changed}
-        said = [text for text, count in ((created, new), (updated, changed)) if count]
-        return ", ".join(said) or _("No account will be created or changed")
-
-    @property
-    def action(self) -> str:
-        count = len(self.written)
-        return ngettext("Import %(n)d person", "Import %(n)d people", count) % {"n": count}
-
-    @property
-    def said(self) -> list[str]:
-        new, changed = len(self.of(AccountReason.NEW)), len(self.of(AccountReason.UPDATED))
-        created = ngettext("%(n)d account created.", "%(n)d accounts created.", new) % {"n": new}
-        updated = ngettext("%(n)d account changed.", "%(n)d accounts changed.", changed) % {"n": changed}
-        return [text for text, count in ((created, new), (updated, changed)) if count]
+    will: ClassVar = {
+        Outcome.CREATED: ngettext_lazy("%(n)d account will be created", "%(n)d accounts will be created", "n"),
+        Outcome.CHANGED: ngettext_lazy("%(n)d account will be changed", "%(n)d accounts will be changed", "n"),
+    }
+    did: ClassVar = {
+        Outcome.CREATED: ngettext_lazy("%(n)d account created.", "%(n)d accounts created.", "n"),
+        Outcome.CHANGED: ngettext_lazy("%(n)d account changed.", "%(n)d accounts changed.", "n"),
+    }
+    nothing: ClassVar = gettext_lazy("No account will be created or changed")
+    button: ClassVar = ngettext_lazy("Import %(n)d person", "Import %(n)d people", "n")
 
 
 @dataclass(frozen=True)

@@ -59,28 +59,40 @@ P = TypeVar("P", bound="Plan[Any]")
 
 @dataclass(frozen=True)
 class Plan(Generic[R]):
-    """`columns` are the attributes of a row that a page and JSON show, with their headings."""
+    """`columns` are the attributes of a row that a page and JSON show, with their headings.
+
+    `will` and `did` say with an `ngettext_lazy` of the number `n` what happens to rows that are created or changed, and
+    what happened to them; `nothing` is the heading when there are none. `button` says what the button does to `n` rows.
+    """
 
     rows: tuple[R, ...]
     notices: tuple[Note | str, ...] = ()
 
     columns: ClassVar[tuple[tuple[str, Any], ...]] = ()
+    will: ClassVar[dict[Outcome, Any]] = {}
+    did: ClassVar[dict[Outcome, Any]] = {}
+    nothing: ClassVar[Any] = gettext_lazy("Nothing will be changed")
+    button: ClassVar[Any] = None
     empty: ClassVar[Any] = gettext_lazy("The list is empty")  # told in place of counts
 
     @property
     def heading(self) -> str:
-        """What will happen, in a sentence."""
-        raise NotImplementedError
+        """For example “2 accounts will be created, 1 account will be changed”."""
+        return ", ".join(self._told(self.will)) or str(self.nothing)
 
     @property
     def action(self) -> str:
-        """What the button says."""
-        raise NotImplementedError
+        return str(self.button % {"n": len(self.written)})
 
     @property
     def said(self) -> list[str]:
         """What is told when it was carried out, in sentences."""
-        raise NotImplementedError
+        return self._told(self.did)
+
+    def _told(self, words: dict[Outcome, Any]) -> list[str]:
+        return [
+            str(words[outcome] % {"n": count}) for outcome, count in self.counts.items() if count and outcome in words
+        ]
 
     @property
     def is_refused(self) -> bool:

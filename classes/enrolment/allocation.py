@@ -6,28 +6,16 @@ Each is a plan that can be shown, then exactly that plan.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts.models import User
-from accounts.plans import Note, Outcome, Plan, PlanChanged, PlanRow, Reason, carry_out
+from accounts.plans import Note, Plan, PlanChanged, PlanRow, carry_out
 from classes.enrolment import waiting_list
 from classes.enrolment.class_machines import granted
 from classes.models import ClassMachine, LabClass, Membership
 from vms import bulk_assignment
-from vms.bulk_assignment import AssignmentPlan, Scope, Table
+from vms.bulk_assignment import AssignmentPlan, AssignmentReason, Scope, Table
 from vms.models import VirtualMachine
-
-
-class AllocationReason(Reason):
-    ASSIGN = (
-        "assign", Outcome.CREATED, gettext_lazy("will be assigned"),
-        ngettext_lazy("%(n)d will be assigned", "%(n)d will be assigned", "n"),
-    )  # fmt: skip
-    NONE_LEFT = (
-        "none-left", Outcome.SKIPPED, gettext_lazy("no machine left"),
-        ngettext_lazy("%(n)d gets no machine", "%(n)d get no machine", "n"),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,21 +31,7 @@ class AllocationPlan(Plan[AllocationRow]):
     columns: ClassVar = (("person", gettext_lazy("Person")), ("machine", gettext_lazy("Machine")))
     empty: ClassVar = gettext_lazy("Everybody has a machine")
 
-    @property
-    def heading(self) -> str:
-        count = len(self.written)
-        said = ngettext("%(n)d machine will be assigned", "%(n)d machines will be assigned", count) % {"n": count}
-        return said if count else _("No machine will be assigned")
-
-    @property
-    def action(self) -> str:
-        count = len(self.written)
-        return ngettext("Assign %(n)d machine", "Assign %(n)d machines", count) % {"n": count}
-
-    @property
-    def said(self) -> list[str]:
-        count = len(self.written)
-        return [ngettext("%(n)d machine assigned.", "%(n)d machines assigned.", count) % {"n": count}]
+    will, did, nothing, button = AssignmentPlan.will, AssignmentPlan.did, AssignmentPlan.nothing, AssignmentPlan.button
 
 
 def plan(lab_class: LabClass) -> AllocationPlan:
@@ -76,8 +50,8 @@ def plan(lab_class: LabClass) -> AllocationPlan:
 def _row(number: int, member: Membership, vm: VirtualMachine | None) -> AllocationRow:
     name = member.user.username
     if vm is None:
-        return AllocationRow(number, AllocationReason.NONE_LEFT, (), name, "", member.pk)
-    return AllocationRow(number, AllocationReason.ASSIGN, (), name, str(vm), member.pk, vm.pk)
+        return AllocationRow(number, AssignmentReason.NONE_LEFT, (), name, "", member.pk)
+    return AllocationRow(number, AssignmentReason.ASSIGN, (), name, str(vm), member.pk, vm.pk)
 
 
 def apply(lab_class: LabClass, *, expected: str) -> AllocationPlan:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
 
 from accounts import spreadsheet
 from accounts.models import User
-from accounts.plans import Note, Outcome, Plan, PlanChanged, PlanRow, Reason, carry_out
+from accounts.plans import Note, Outcome, Plan, PlanChanged, PlanRow, Reason, carry_out, reasons
 from accounts.spreadsheet import Line
 from classes.enrolment import membership, waiting_list
 from classes.models import LabClass, Membership
@@ -38,18 +37,9 @@ class RosterReason(Reason):
         "teacher", Outcome.SKIPPED, gettext_lazy("teaches the class"),
         ngettext_lazy("%(n)d teaches the class", "%(n)d teach the class", "n"),
     )  # fmt: skip
-    DUPLICATE = (
-        "duplicate", Outcome.SKIPPED, gettext_lazy("duplicate"),
-        ngettext_lazy("%(n)d is a duplicate", "%(n)d are duplicates", "n"),
-    )  # fmt: skip
-    NO_ACCOUNT = (
-        "no-account", Outcome.REFUSED, gettext_lazy("no account"),
-        ngettext_lazy("%(n)d has no account", "%(n)d have no account", "n"),
-    )  # fmt: skip
-    DISABLED = (
-        "disabled", Outcome.REFUSED, gettext_lazy("account is disabled"),
-        ngettext_lazy("%(n)d has a disabled account", "%(n)d have disabled accounts", "n"),
-    )  # fmt: skip
+    DUPLICATE = reasons.DUPLICATE
+    NO_ACCOUNT = reasons.NO_ACCOUNT
+    DISABLED = reasons.DISABLED
 
 
 ASK = Note(gettext_noop("ask an administrator to create one"))
@@ -69,21 +59,15 @@ class RosterPlan(Plan[RosterRow]):
 
     columns: ClassVar = (("line", gettext_lazy("Line")), ("username", gettext_lazy("User name")))
 
-    @property
-    def heading(self) -> str:
-        count = len(self.written)
-        if not count:
-            return _("Nobody will be added")
-        if self.at_once:
-            said = ngettext("%(n)d person will be enrolled", "%(n)d people will be enrolled", count)
-        else:
-            said = ngettext("%(n)d person will be put on the list", "%(n)d people will be put on the list", count)
-        return said % {"n": count}
+    nothing: ClassVar = gettext_lazy("Nobody will be added")
+    button: ClassVar = ngettext_lazy("Add %(n)d person", "Add %(n)d people", "n")
 
     @property
-    def action(self) -> str:
+    def heading(self) -> str:
+        enrols = ngettext_lazy("%(n)d person will be enrolled", "%(n)d people will be enrolled", "n")
+        lists = ngettext_lazy("%(n)d person will be put on the list", "%(n)d people will be put on the list", "n")
         count = len(self.written)
-        return ngettext("Add %(n)d person", "Add %(n)d people", count) % {"n": count}
+        return str((enrols if self.at_once else lists) % {"n": count}) if count else super().heading
 
     @property
     def said(self) -> list[str]:

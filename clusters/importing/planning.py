@@ -5,27 +5,18 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext_lazy
 
-from accounts.plans import Note, Outcome, Plan, PlanRow, Reason
+from accounts.plans import Note, Outcome, Plan, PlanRow, Reason, reasons
 from clusters.config import MAX_CLUSTERS, ClusterConfig, ClusterFile, Problem, settle_default
 from clusters.importing.changes import Change, changes_of, need_secrets
 from clusters.models import SECRETS, Cluster, DeletedCluster
 
 
 class ClusterReason(Reason):
-    NEW = (
-        "new", Outcome.CREATED, gettext_lazy("will be created"),
-        ngettext_lazy("%(n)d will be created", "%(n)d will be created", "n"),
-    )  # fmt: skip
-    UPDATED = (
-        "updated", Outcome.CHANGED, gettext_lazy("will be changed"),
-        ngettext_lazy("%(n)d will be changed", "%(n)d will be changed", "n"),
-    )  # fmt: skip
-    SAME = (
-        "same", Outcome.SKIPPED, gettext_lazy("nothing to change"),
-        ngettext_lazy("%(n)d has nothing to change", "%(n)d have nothing to change", "n"),
-    )  # fmt: skip
+    NEW = reasons.CREATED
+    UPDATED = reasons.CHANGED
+    SAME = reasons.SAME
     DIFFERS = (
         "differs", Outcome.SKIPPED, gettext_lazy("differs; will not be changed"),
         ngettext_lazy("%(n)d differs and will not be changed", "%(n)d differ and will not be changed", "n"),
@@ -42,10 +33,7 @@ class ClusterReason(Reason):
             "n",
         ),
     )  # fmt: skip
-    INVALID = (
-        "invalid", Outcome.REFUSED, gettext_lazy("invalid"),
-        ngettext_lazy("%(n)d is invalid", "%(n)d are invalid", "n"),
-    )  # fmt: skip
+    INVALID = reasons.INVALID
 
 
 # What the command calls an entry, where it is not the reason's code.
@@ -88,27 +76,20 @@ class ClusterPlan(Plan[ClusterRow]):
 
     columns: ClassVar = (("cluster_id", gettext_lazy("Entry")),)
 
+    will: ClassVar = {
+        Outcome.CREATED: ngettext_lazy("%(n)d cluster will be created", "%(n)d clusters will be created", "n"),
+        Outcome.CHANGED: ngettext_lazy("%(n)d cluster will be changed", "%(n)d clusters will be changed", "n"),
+    }
+    did: ClassVar = {
+        Outcome.CREATED: ngettext_lazy("%(n)d cluster created.", "%(n)d clusters created.", "n"),
+        Outcome.CHANGED: ngettext_lazy("%(n)d cluster changed.", "%(n)d clusters changed.", "n"),
+    }
+    nothing: ClassVar = gettext_lazy("No cluster will be created or changed")
+    button: ClassVar = ngettext_lazy("Import %(n)d cluster", "Import %(n)d clusters", "n")
+
     @property
     def heading(self) -> str:
-        new, changed = len(self.of(ClusterReason.NEW)), len(self.of(ClusterReason.UPDATED))
-        if self.is_refused:
-            return _("Nothing can be imported: some entries are wrong")
-        created = ngettext("%(n)d cluster will be created", "%(n)d clusters will be created", new) % {"n": new}
-        updated = ngettext("%(n)d cluster will be changed", "%(n)d clusters will be changed", changed) % {"n": changed}
-        said = [text for text, count in ((created, new), (updated, changed)) if count]
-        return ", ".join(said) or _("No cluster will be created or changed")
-
-    @property
-    def action(self) -> str:
-        count = len(self.written)
-        return ngettext("Import %(n)d cluster", "Import %(n)d clusters", count) % {"n": count}
-
-    @property
-    def said(self) -> list[str]:
-        new, changed = len(self.of(ClusterReason.NEW)), len(self.of(ClusterReason.UPDATED))
-        created = ngettext("%(n)d cluster created.", "%(n)d clusters created.", new) % {"n": new}
-        updated = ngettext("%(n)d cluster changed.", "%(n)d clusters changed.", changed) % {"n": changed}
-        return [text for text, count in ((created, new), (updated, changed)) if count]
+        return _("Nothing can be imported: some entries are wrong") if self.is_refused else super().heading
 
     @property
     def is_refused(self) -> bool:

@@ -38,17 +38,10 @@ class GroupPlan(Plan[GroupRow]):
 
     columns: ClassVar = (("line", "Line"), ("name", "Group"))
 
-    @property
-    def heading(self) -> str:
-        return f"{len(self.written)} groups will be added"
-
-    @property
-    def action(self) -> str:
-        return "Add groups"
-
-    @property
-    def said(self) -> list[str]:
-        return [f"{len(self.written)} groups were added"]
+    will: ClassVar = {Outcome.CREATED: ngettext_lazy("%(n)d group will be added", "%(n)d groups will be added", "n")}
+    did: ClassVar = {Outcome.CREATED: ngettext_lazy("%(n)d group was added", "%(n)d groups were added", "n")}
+    nothing: ClassVar = "No group will be added"
+    button: ClassVar = ngettext_lazy("Add %(n)d group", "Add %(n)d groups", "n")
 
     @property
     def is_refused(self) -> bool:
@@ -90,6 +83,12 @@ def test_a_plan_counts_in_words_in_the_order_of_the_reasons():
     assert plan("?", "there", "a", "b", "?").in_words == "2 will be added, 1 is there, 2 are wrong"
 
 
+def test_a_plan_says_what_will_happen_what_the_button_does_and_what_happened():
+    made = plan("?", "there", "a", "b")
+    assert (made.heading, made.action, made.said) == ("2 groups will be added", "Add 2 groups", ["2 groups were added"])
+    assert plan("there").heading == "No group will be added"
+
+
 def test_a_plan_counts_every_outcome():
     assert plan("?", "there", "a", "b").counts == {"created": 2, "changed": 0, "skipped": 1, "refused": 1}
 
@@ -107,7 +106,7 @@ def test_a_note_is_told_in_the_readers_language():
 
 
 def test_a_note_tells_choices_by_their_label():
-    assert str(Note.of("in %(theme)s", theme=User.Theme.DARK)) == "in dark"
+    assert str(Note.of("in %(theme)s", theme=User.Theme.DARK)) == "in Dark"
 
 
 def test_a_plan_as_json_has_outcome_reason_and_facts_of_each_row():
@@ -261,7 +260,7 @@ def test_the_page_shows_the_form_then_the_plan_then_does_it(visit: Any):
     ]
     assert names() == ["there"]
     done = visit(shown=page.context["shown"])
-    assert (done.url, done.said) == ("/back/", "1 groups were added")
+    assert (done.url, done.said) == ("/back/", "1 group was added")
     assert names() == ["a", "there"]
 
 

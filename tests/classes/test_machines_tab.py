@@ -102,7 +102,7 @@ def test_a_table_does_not_tell_who_outside_the_class_has_an_account(client: Clie
 def test_a_table_that_cannot_be_read_says_the_line(client: Client, networks: LabClass):
     answer = client.post(where(networks, "table/"), {"text": 'ann,"net-02'})
     assert answer.status_code == 400
-    assert "Line 1 cannot be read" in answer.content.decode()
+    assert "Line 1 can&#x27;t be read" in answer.content.decode()
 
 
 def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabClass, building_a: Lab, ana: User):

@@ -10,6 +10,7 @@ import pytest
 from auditlog.models import LogEntry
 from django.contrib.messages import get_messages
 from django.contrib.sessions.models import Session
+from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.http import HttpResponse
@@ -314,6 +315,14 @@ def test_an_uploaded_password_is_in_no_page_no_message_and_no_row(lena, everythi
     done = confirm(lena, page)
     assert CORE not in said(done)
     assert CORE.encode() not in lena.get(done.url).content + everywhere()
+
+
+def test_what_the_page_keeps_of_an_upload_is_where_it_waits_and_nothing_of_it(lena, everything):
+    page = upload(lena, everything, "update", "update_secrets")
+    kept = signing.loads(signed(page), salt="preview.clusters")["shown"]
+    assert kept["facts"] == {"pending": PendingImport.objects.get().pk}
+    assert set(kept) == {"facts", "digest", "marks"}
+    assert CORE not in repr(kept)
 
 
 def test_the_password_of_a_refused_upload_is_in_no_page_and_no_row(lena):

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop, ngettext
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext_lazy
 
-from accounts.plans import Note, Plan, PlanRow
+from accounts.plans import Note, Outcome, Plan, PlanRow
 from vms import preparation
 from vms.bulk_assignment.lookup import Holding, Machine, Machines, People, Scope, holdings, shared
 from vms.bulk_assignment.reasons import AssignmentReason
@@ -48,33 +47,20 @@ class AssignmentPlan(Plan[AssignmentRow]):
         ("machine", gettext_lazy("Machine")),
     )
 
-    @property
-    def heading(self) -> str:
-        count = len(self.written)
-        said = ngettext("%(n)d machine will be assigned", "%(n)d machines will be assigned", count) % {"n": count}
-        return said if count else _("No machine will be assigned")
-
-    @property
-    def action(self) -> str:
-        count = len(self.written)
-        return ngettext("Assign %(n)d machine", "Assign %(n)d machines", count) % {"n": count}
-
-    @property
-    def said(self) -> list[str]:
-        later = sum(bool(row.ends) for row in self.written)
-        now = len(self.written) - later
-        texts = [
-            (now, ngettext("%(n)d machine assigned.", "%(n)d machines assigned.", now)),
-            (
-                later,
-                ngettext(
-                    "%(n)d machine is prepared first and then assigned.",
-                    "%(n)d machines are prepared first and then assigned.",
-                    later,
-                ),
-            ),
-        ]
-        return [text % {"n": count} for count, text in texts if count]
+    will: ClassVar = {
+        Outcome.CREATED: ngettext_lazy("%(n)d machine will be assigned", "%(n)d machines will be assigned", "n"),
+        Outcome.CHANGED: ngettext_lazy("%(n)d machine will be reassigned", "%(n)d machines will be reassigned", "n"),
+    }
+    did: ClassVar = {
+        Outcome.CREATED: ngettext_lazy("%(n)d machine assigned.", "%(n)d machines assigned.", "n"),
+        Outcome.CHANGED: ngettext_lazy(
+            "%(n)d machine is prepared first and then assigned.",
+            "%(n)d machines are prepared first and then assigned.",
+            "n",
+        ),
+    }
+    nothing: ClassVar = gettext_lazy("No machine will be assigned")
+    button: ClassVar = ngettext_lazy("Assign %(n)d machine", "Assign %(n)d machines", "n")
 
 
 def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None, way: str = "") -> AssignmentPlan:

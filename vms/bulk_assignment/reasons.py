@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from accounts.plans import Outcome, Reason
+from accounts.plans import Outcome, Reason, reasons
 
 
 class AssignmentReason(Reason):
@@ -22,22 +22,13 @@ class AssignmentReason(Reason):
         "taken", Outcome.SKIPPED, gettext_lazy("assigned to somebody else"),
         ngettext_lazy("%(n)d is assigned to somebody else", "%(n)d are assigned to somebody else", "n"),
     )  # fmt: skip
-    DUPLICATE = (
-        "duplicate", Outcome.SKIPPED, gettext_lazy("duplicate"),
-        ngettext_lazy("%(n)d is a duplicate", "%(n)d are duplicates", "n"),
-    )  # fmt: skip
-    NO_PERSON = (
-        "no-account", Outcome.REFUSED, gettext_lazy("no account"),
-        ngettext_lazy("%(n)d has no account", "%(n)d have no account", "n"),
-    )  # fmt: skip
+    DUPLICATE = reasons.DUPLICATE
+    NO_PERSON = reasons.NO_ACCOUNT
     NOT_IN_CLASS = (
         "not-in-class", Outcome.REFUSED, gettext_lazy("not in the class"),
         ngettext_lazy("%(n)d is not in the class", "%(n)d are not in the class", "n"),
     )  # fmt: skip
-    DISABLED = (
-        "disabled", Outcome.REFUSED, gettext_lazy("account is disabled"),
-        ngettext_lazy("%(n)d has a disabled account", "%(n)d have disabled accounts", "n"),
-    )  # fmt: skip
+    DISABLED = reasons.DISABLED
     NO_GRANT = (
         "no-grant", Outcome.REFUSED, gettext_lazy("no access to the cluster"),
         ngettext_lazy("%(n)d has no access to the cluster", "%(n)d have no access to the cluster", "n"),
@@ -70,7 +61,4 @@ class AssignmentReason(Reason):
         "conflict", Outcome.REFUSED, gettext_lazy("conflicts with another line"),
         ngettext_lazy("%(n)d conflicts with another line", "%(n)d conflict with other lines", "n"),
     )  # fmt: skip
-    INVALID = (
-        "invalid", Outcome.REFUSED, gettext_lazy("invalid"),
-        ngettext_lazy("%(n)d is invalid", "%(n)d are invalid", "n"),
-    )  # fmt: skip
+    INVALID = reasons.INVALID
