@@ -39,7 +39,7 @@ class ClusterColumns:
         if health is None:
             return _("not asked yet")
         asked = _("Asked %(age)s ago.") % {"age": age(health.checked_at)}
-        return f"{self.health_in_short(cluster)}. {health.problem_told or asked}"
+        return f"{self.health_in_short(cluster)}. {health.rendered_problem or asked}"
 
     @admin.display(description=gettext_lazy("certificate"))
     def certificate(self, cluster: Cluster) -> SafeString | str:

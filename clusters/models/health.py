@@ -46,7 +46,7 @@ class ClusterHealth(models.Model):
         return "reachable" if self.ok else self.problem
 
     @property
-    def problem_told(self) -> str:
+    def rendered_problem(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "problem")
 

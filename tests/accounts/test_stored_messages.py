@@ -29,9 +29,9 @@ def test_it_is_told_in_the_readers_language_whoever_wrote_it():
             row = stored(unsure())
         assert row.problem == ENGLISH
         with translation.override("es"):
-            assert row.problem_told == SPANISH
+            assert row.rendered_problem == SPANISH
         with translation.override("en"):
-            assert row.problem_told == ENGLISH
+            assert row.rendered_problem == ENGLISH
 
 
 def test_it_is_in_the_language_of_the_moment_when_it_is_made():
@@ -43,40 +43,40 @@ def test_it_is_in_the_language_of_the_moment_when_it_is_made():
 
 def test_what_is_no_message_stays_as_it_is():
     with translation.override("es"):
-        assert stored("command 'qm stop' failed").problem_told == "command 'qm stop' failed"
+        assert stored("command 'qm stop' failed").rendered_problem == "command 'qm stop' failed"
         assert stored_messages.told("Start") == "Start"
 
 
 def test_a_parameter_that_reads_like_a_word_is_not_translated():
     with translation.override("es"):
-        assert stored(say("cancelled-by", name="Start")).problem_told.startswith("Start lo canceló ")
+        assert stored(say("cancelled-by", name="Start")).rendered_problem.startswith("Start lo canceló ")
 
 
 def test_a_day_is_written_as_the_reader_writes_it():
     row = stored(say("ends-on", name="x", day=datetime(2026, 12, 9, 12, tzinfo=UTC)))
     assert row.problem == "x ends on 9 December 2026"
     with translation.override("es"):
-        assert "9 de diciembre de 2026" in row.problem_told
+        assert "9 de diciembre de 2026" in row.rendered_problem
 
 
 def test_a_long_one_is_cut_in_the_column_and_told_whole():
     row = stored(say("unshown-points", names="p" * 400))
-    assert (len(row.problem), len(row.problem_told) > 400) == (300, True)
+    assert (len(row.problem), len(row.rendered_problem) > 400) == (300, True)
 
 
 def test_a_stored_one_can_be_part_of_another():
-    part = stored(say("reception-unknown")).problem_told
+    part = stored(say("reception-unknown")).rendered_problem
     with translation.override("es"):
-        assert stored(say("look-first", why=part)).problem_told == SPANISH
+        assert stored(say("look-first", why=part)).rendered_problem == SPANISH
 
 
 def test_the_text_wins_when_an_older_version_wrote_it_alone():
     row = stored(unsure())
     row.problem = "Something else."
     with translation.override("es"):
-        assert row.problem_told == "Something else."
+        assert row.rendered_problem == "Something else."
     row.problem = ""
-    assert row.problem_told == ""
+    assert row.rendered_problem == ""
 
 
 @pytest.mark.parametrize("later", [{"code": "of-a-later-version", "parameters": {}}, {"code": "look-first"}, {}])
@@ -84,7 +84,7 @@ def test_what_a_later_version_wrote_is_told_in_english(later: dict[str, object])
     row = stored(unsure())
     row.problem_message = {"of": row.problem_message["of"], **later}
     with translation.override("es"):
-        assert row.problem_told == ENGLISH
+        assert row.rendered_problem == ENGLISH
 
 
 def test_a_code_means_one_sentence():

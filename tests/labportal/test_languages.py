@@ -185,7 +185,7 @@ def test_what_is_stored_is_english_whoever_is_at_work(machine: VirtualMachine, a
         run_operations()
         operation.refresh_from_db()
         assert operation.outcome == "This is a template: it is copied, never started."
-        assert operation.outcome_told == "Esto es una plantilla: se copia, nunca se inicia."
+        assert operation.rendered_outcome == "Esto es una plantilla: se copia, nunca se inicia."
 
 
 def test_mail_is_in_the_language_of_the_portal(machine: VirtualMachine, settings: Any):

@@ -176,7 +176,7 @@ def test_what_was_stored_is_told_in_both_languages(model: Any, name: str):
 
 def test_what_people_wrote_stays_as_it_is():
     with translation.override("es"):
-        assert Operation.objects.get(outcome=BY_HAND).outcome_told == BY_HAND
+        assert Operation.objects.get(outcome=BY_HAND).rendered_outcome == BY_HAND
 
 
 def test_pages_tell_it_in_the_readers_language(root: Client):
@@ -262,7 +262,7 @@ def test_what_it_writes_is_told_as_it_is():
     old._base_manager.filter(pk=unsure.pk).update(outcome="The cluster does not know the task any more.")
     unsure.refresh_from_db()
     with translation.override("es"):
-        assert unsure.outcome_told == "The cluster does not know the task any more."
+        assert unsure.rendered_outcome == "The cluster does not know the task any more."
 
 
 def test_a_worker_of_this_version_refuses_an_old_database(tmp_path: Any):

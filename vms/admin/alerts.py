@@ -45,4 +45,4 @@ class AlertAdmin(GoesWithItsCluster, admin.ModelAdmin[Alert]):
 
     @admin.display(description=gettext_lazy("text"))
     def message(self, alert: Alert) -> str:
-        return alert.text_told
+        return alert.rendered_text

@@ -34,4 +34,4 @@ class OperationAdmin(ReadOnly, Downloadable[Operation]):
 
     @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
     def message(self, operation: Operation) -> str:
-        return operation.outcome_told
+        return operation.rendered_outcome

@@ -42,7 +42,7 @@ class ClusterSyncAdmin(GoesWithItsCluster, admin.ModelAdmin[ClusterSync]):
 
     @admin.display(description=gettext_lazy("notice"), ordering="notice")
     def message(self, sync: ClusterSync) -> str:
-        return sync.notice_told
+        return sync.rendered_notice
 
     @admin.action(description=gettext_lazy("Sync now"), permissions=["change"])
     def sync_now(self, request: HttpRequest, queryset: QuerySet[ClusterSync]) -> None:
@@ -85,7 +85,7 @@ class SyncRunAdmin(GoesWithItsCluster, admin.ModelAdmin[SyncRun]):
 
     @admin.display(description=gettext_lazy("problem"), ordering="problem")
     def message(self, run: SyncRun) -> str:
-        return run.problem_told
+        return run.rendered_problem
 
 
 @admin.register(Node)

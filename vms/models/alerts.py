@@ -85,7 +85,7 @@ class Alert(models.Model):
         return f"{self.cluster_id}: {self.get_kind_display()}"
 
     @property
-    def text_told(self) -> str:
+    def rendered_text(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "text")
 

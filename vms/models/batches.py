@@ -132,7 +132,7 @@ class BatchItem(models.Model):
         return self.machine_name
 
     @property
-    def refusal_told(self) -> str:
+    def rendered_refusal(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "refusal")
 

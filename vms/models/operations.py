@@ -178,7 +178,7 @@ class Operation(models.Model):
         return f"{self.get_action_display()} {self.vm_name or self.vmid} ({self.cluster_id}/{self.vmid})"
 
     @property
-    def outcome_told(self) -> str:
+    def rendered_outcome(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "outcome")
 

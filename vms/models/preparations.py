@@ -108,7 +108,7 @@ class Preparation(models.Model):
         return f"{self.assignment.vm}: {self.get_way_display()}"
 
     @property
-    def outcome_told(self) -> str:
+    def rendered_outcome(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "outcome")
 

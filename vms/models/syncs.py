@@ -105,7 +105,7 @@ class ClusterSync(models.Model):
         return str(self.cluster_id)
 
     @property
-    def notice_told(self) -> str:
+    def rendered_notice(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "notice")
 
@@ -226,7 +226,7 @@ class SyncRun(models.Model):
         return f"{self.cluster_id}, {self.last_at:%Y-%m-%d %H:%M:%S}: {self.get_outcome_display()}"
 
     @property
-    def problem_told(self) -> str:
+    def rendered_problem(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "problem")
 

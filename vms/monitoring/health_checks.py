@@ -107,10 +107,10 @@ def check(facts: Facts, now: datetime) -> dict[str, Issue | None]:
 def _silence(health: ClusterHealth, sync: ClusterSync | None) -> dict[str, Issue | None]:
     since = health.failing_since or health.checked_at
     if health.kind.startswith("Certificate"):
-        return {Kind.CERTIFICATE: Issue(since, health.problem_told)}
+        return {Kind.CERTIFICATE: Issue(since, health.rendered_problem)}
     if health.kind == "LoginRejected" or not sync or sync.failures < FAILURES:
         return {}
-    return {Kind.DOWN: Issue(since, health.problem_told)}
+    return {Kind.DOWN: Issue(since, health.rendered_problem)}
 
 
 def _rejections(facts: Facts, now: datetime) -> dict[str, Issue]:
@@ -126,7 +126,7 @@ def _rejections(facts: Facts, now: datetime) -> dict[str, Issue]:
 
 
 def _stale_text(facts: Facts) -> str:
-    why = facts.sync.notice_told if facts.sync and facts.sync.notice else say("look-at-worker")
+    why = facts.sync.rendered_notice if facts.sync and facts.sync.notice else say("look-at-worker")
     return say("alert-stale", why=why)
 
 

@@ -143,7 +143,7 @@ def _body(message: AlertMessage) -> str:
         ]
         lines += ["", _("Nothing has to be done.")]
     else:
-        lines += [alert.text_told, "", _("Since: %(moment)s") % {"moment": _moment(alert.since)}]
+        lines += [alert.rendered_text, "", _("Since: %(moment)s") % {"moment": _moment(alert.since)}]
         lines += ["", _("You get one more mail when it is over.")]
     return "\n".join([*lines, *(["", clusters_url()] if clusters_url() else [])]) + "\n"
 

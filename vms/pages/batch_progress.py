@@ -125,7 +125,7 @@ def _row(item: BatchItem, *, for_staff: bool) -> ItemRow:
         state=state,
         tone=TONES[state],
         words=words[state],
-        problem=item.refusal_told or _problem(item.operation, for_staff=for_staff),
+        problem=item.rendered_refusal or _problem(item.operation, for_staff=for_staff),
     )
 
 
@@ -135,7 +135,7 @@ def _problem(operation: Operation | None, *, for_staff: bool) -> str:
         return _("The result is no longer stored.")
     if operation.state == State.FAILED and not for_staff:
         return _("Failed. Try again. If it fails again, tell an administrator.")
-    return operation.outcome_told if not operation.is_open else ""
+    return operation.rendered_outcome if not operation.is_open else ""
 
 
 def _limit(clusters: set[str]) -> str:

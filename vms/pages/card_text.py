@@ -59,7 +59,7 @@ def trouble_text(last: Operation | None, now: datetime) -> str:
     if last.state == Operation.State.FAILED:
         said = _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
     elif last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
-        said = _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": last.outcome_told}
+        said = _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": last.rendered_outcome}
     else:
         return ""
     return " ".join(filter(None, [said, _restore_point_text(last)]))

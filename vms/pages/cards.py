@@ -164,7 +164,7 @@ def _group(cluster: Cluster, cards: list[Card], notices: tuple[str, ...], *, for
         cluster_id=cluster.cluster_id,
         name=cluster.name,
         failing_since=health.failing_since if health and failing else None,
-        problem=health.problem_told if health and failing and for_staff else "",
+        problem=health.rendered_problem if health and failing and for_staff else "",
         never_synced=not _synced_at(cluster),
         notices=notices,
         cards=tuple(cards),
@@ -208,7 +208,7 @@ def _card(
         if busy or offered or silent or not may_operate
         else (rules.refusal(context, _offered(machine)[0]) or ""),
         trouble=trouble,
-        detail=last.outcome_told if last and for_staff and trouble else "",
+        detail=last.rendered_outcome if last and for_staff and trouble else "",
         dismiss=str(last.pk) if last and may_operate and trouble else "",
         is_helped=getattr(machine, "is_helped", False),
         lock="" if busy or machine.missing_since or machine.gone_at else card_text.lock_text(machine),

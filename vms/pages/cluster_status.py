@@ -148,7 +148,7 @@ def _row(
         _("Next try"): _next_try(facts, now),
         _("Credential"): _credential(facts),
     }
-    problem = health.problem_told if health and not health.ok else sync.notice_told if sync else ""
+    problem = health.rendered_problem if health and not health.ok else sync.rendered_notice if sync else ""
     return ClusterRow(
         cluster.pk, cluster.cluster_id, cluster.name, cluster.is_default, _badge(facts, now), problem,
         tuple(told.items()), (),

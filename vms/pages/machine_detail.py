@@ -181,7 +181,7 @@ def history_row(operation: Operation, *, for_staff: bool) -> HistoryRow:
         at=operation.requested_at,
         state=operation.state,
         result=operation.get_state_display(),
-        outcome=operation.outcome_told if told else "",
+        outcome=operation.rendered_outcome if told else "",
         duration=duration(ended - operation.requested_at) if ended else "",
     )
 

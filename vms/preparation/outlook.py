@@ -61,7 +61,7 @@ class Outlook:
 
     @property
     def problem(self) -> str:
-        return self.failed.outcome_told if self.failed else ""
+        return self.failed.rendered_outcome if self.failed else ""
 
     @property
     def is_overdue(self) -> bool:

@@ -65,7 +65,7 @@ def _step(preparation: Preparation, config: ClusterConfig) -> None:
     if done and done.is_open:
         return
     if done and done.state != Operation.State.DONE:
-        preparation.finish(State.FAILED, done.outcome_told)
+        preparation.finish(State.FAILED, done.rendered_outcome)
     elif done and done.action in {Action.ROLLBACK, Action.SHUTDOWN}:
         succeed(preparation)
     elif wanted := _next_operation(preparation, config):
