@@ -1,9 +1,11 @@
 """The audit trail in the admin: who changed what, with names of secrets and never their values."""
 
+import re
 from typing import Any
 
 from auditlog.models import LogEntry
 from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -12,6 +14,7 @@ from accounts.downloads import Downloadable
 from clusters.models import SECRETS
 
 NOTHING = {"", "None"}
+SECONDS = re.compile(r"\b(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d):\d\d(?:\.\d+)?(?:\+00:00)?")
 
 admin.site.unregister(LogEntry)
 
@@ -33,7 +36,7 @@ class AuditLogAdmin(Downloadable[LogEntry]):
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, entry: LogEntry) -> str:
-        told = [line for field, pair in (entry.changes or {}).items() if (line := _told(field, pair, entry.action))]
+        told = [line for field, pair in (entry.changes or {}).items() if (line := _told(field, pair, entry))]
         return "; ".join(told) or "-"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -46,24 +49,40 @@ class AuditLogAdmin(Downloadable[LogEntry]):
         return False
 
 
-def _told(field: str, pair: Any, action: int) -> str:
-    if isinstance(pair, dict):  # rows that were added to a relation, or taken out
-        done = {"add": "added", "delete": "removed"}.get(str(pair.get("operation")), "changed")
-        return f"{field}: {done} {', '.join(map(str, pair.get('objects', [])))}"
+def _told(field: str, pair: Any, entry: LogEntry) -> str:
+    label = _label(field, entry)
+    if isinstance(pair, dict):  # rows that were added to a relation, or removed from it
+        words = {"add": _("added"), "delete": _("removed")}.get(str(pair.get("operation")), _("changed"))
+        return f"{label}: {words} {', '.join(map(str, pair.get('objects', [])))}"
     before, after = map(str, (*pair, "", "")[:2])
     if field == "credential_version":
-        return _("secret changed") if action == LogEntry.Action.UPDATE else ""
+        return _("secret changed") if entry.action == LogEntry.Action.UPDATE else ""
     if field in SECRETS:
-        return {"***": _("%(field)s set") % {"field": field}}.get(after, _("%(field)s removed") % {"field": field})
+        return {"***": _("%(field)s set") % {"field": label}}.get(after, _("%(field)s removed") % {"field": label})
     if field == "ca_certificate":
-        return "" if {before, after} <= NOTHING else _("ca_certificate changed")
-    return _in_clear(field, before, after, action)
+        return "" if {before, after} <= NOTHING else _("%(field)s changed") % {"field": label}
+    return _in_clear(label, before, after, entry.action) if field != "id" else ""
 
 
-def _in_clear(field: str, before: str, after: str, action: int) -> str:
+def _label(field: str, entry: LogEntry) -> str:
+    """As forms call it; fields of models that are gone keep their names."""
+    model = entry.content_type.model_class()
+    try:
+        return str(model._meta.get_field(field).verbose_name) if model else field
+    except (FieldDoesNotExist, AttributeError):  # a relation from the other side has no name
+        return field.replace("_", " ")
+
+
+def _in_clear(label: str, before: str, after: str, action: int) -> str:
     if "***" in {before, after}:
-        return _("%(field)s changed") % {"field": field} if action == LogEntry.Action.UPDATE else ""
+        return _("%(field)s changed") % {"field": label} if action == LogEntry.Action.UPDATE else ""
     if action == LogEntry.Action.UPDATE:
-        return f"{field}: {before} → {after}"
+        return f"{label}: {_value(before)} → {_value(after)}"
     value = after if action == LogEntry.Action.CREATE else before
-    return "" if value in NOTHING or field == "id" else f"{field}: {value}"
+    return "" if value in NOTHING else f"{label}: {_value(value)}"
+
+
+def _value(text: str) -> str:
+    """Yes and no in words, and times to the minute."""
+    words = {"True": _("yes"), "False": _("no"), "None": "-", "": "-"}
+    return words.get(text) or SECONDS.sub(r"\1 \2", text)

@@ -120,7 +120,7 @@ def test_a_lab_administrator_assigns_a_machine(lena: Client, building_a: Lab, an
 def test_a_machine_that_somebody_holds_is_not_assigned_again(lena: Client, building_a: Lab, ana: User, ben: User):
     building_a.assign(101, ana)
     answer = lena.post(page("assignment_add"), {"vm": building_a.machine(101).pk, "user": ben.pk})
-    assert b"Somebody holds this machine, or it is not ready" in answer.content
+    assert b"This machine is assigned or not ready" in answer.content
     assert Assignment.objects.get().user == ana
 
 

@@ -213,7 +213,7 @@ def test_a_download_of_assignments_can_be_read_in_again(lena: Client, building_a
     assert row[:3] == ["ana", "building-a", "101"]
     Assignment.objects.update(ended_at=timezone.now(), released_at=timezone.now())
     again = "\n".join(",".join(cells) for cells in (header, row))
-    assert rows(lena.post("/admin/vms/assignment/bulk/", {"text": again}))[0].endswith("assign")
+    assert rows(lena.post("/admin/vms/assignment/bulk/", {"text": again}))[0].endswith("will be assigned")
 
 
 def test_no_cell_of_a_download_is_a_formula(lena: Client, building_a: Lab):
