@@ -1,4 +1,4 @@
-"""Sentences that are stored: a code and its parameters, told in the language of whoever reads them.
+"""Sentences that are stored: a code and its parameters, rendered in the language of whoever reads them.
 
 What a cluster said, how an operation ended and what an alert is about is written by a worker and read by people of
 different languages. A column keeps it in English, for reports and logs; the column beside it, `…_message`, keeps code
@@ -31,7 +31,7 @@ def codes() -> frozenset[str]:
 
 
 class Message(str):
-    """What `say` makes: a text in the language that is active then, which can be told in any other one later."""
+    """What `say` makes: a text in the language that is active then, which can be rendered in any other one later."""
 
     code: str
     parameters: dict[str, object]
@@ -42,14 +42,14 @@ class Message(str):
         return made
 
     @property
-    def told(self) -> str:
+    def rendered(self) -> str:
         """In the language that is active now."""
         return _rendered(self.code, self.parameters)
 
     @property
     def english(self) -> str:
         with translation.override(None):
-            return self.told
+            return self.rendered
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Message, (self.code, self.parameters)
@@ -60,9 +60,9 @@ def say(code: str, **parameters: object) -> Message:
     return Message(code, parameters)
 
 
-def told(text: str) -> str:
+def render(text: str) -> str:
     """In the reader's language; unchanged what is no message, for instance a cluster's own words."""
-    return text.told if isinstance(text, Message) else text
+    return text.rendered if isinstance(text, Message) else text
 
 
 def english(text: str) -> str:
@@ -100,7 +100,7 @@ def _rendered(code: str, parameters: Mapping[str, object]) -> str:
 def _shown(value: object) -> object:
     if isinstance(value, datetime):
         return date_format(timezone.localtime(value), _("j F Y"))
-    return told(value) if isinstance(value, str) else value
+    return render(value) if isinstance(value, str) else value
 
 
 def _stored(value: object) -> Any:

@@ -33,7 +33,7 @@ class ConnectionResult:
     @property
     def told(self) -> str:
         """`text` in the language of whoever reads it; a problem is stored in English."""
-        return stored_messages.told(self.text)
+        return stored_messages.render(self.text)
 
 
 def run(config: ClusterConfig) -> ConnectionResult:

@@ -83,7 +83,7 @@ def accept(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     try:
         there = proxmox.fetch_certificate(stored.host, stored.port)
     except proxmox.ProxmoxError as error:
-        return _render(model_admin, request, stored, {"problem": stored_messages.told(error.plain)})
+        return _render(model_admin, request, stored, {"problem": stored_messages.render(error.plain)})
     if there.fingerprint != shown["fingerprint"]:
         note = _("Another certificate is shown now than the one you decided about. Nothing was saved. Look again.")
         return _page(model_admin, request, stored, target, note=note, there=there)
@@ -188,7 +188,7 @@ def _page(
     try:
         there = there or proxmox.fetch_certificate(host, port)
     except proxmox.ProxmoxError as error:
-        return _render(model_admin, request, stored, {"problem": stored_messages.told(error.plain), "note": note})
+        return _render(model_admin, request, stored, {"problem": stored_messages.render(error.plain), "note": note})
     pinned = _pinned(stored)
     context = {
         "certificate": there,

@@ -41,7 +41,7 @@ def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     try:
         context["report"] = privileges.check(stored.config, throttle=DatabaseLoginThrottle())
     except proxmox.ProxmoxError as error:
-        context["problem"] = stored_messages.told(error.plain)
+        context["problem"] = stored_messages.render(error.plain)
     return render(request, "admin/clusters/cluster/privileges.html", context)
 
 

@@ -1,4 +1,4 @@
-"""Sentences that are stored as code and parameters, and told in the reader's language."""
+"""Sentences that are stored as code and parameters, and rendered in the reader's language."""
 
 import pickle
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ def stored(text: str, *, most: int = 300) -> SyncRun:
     return SyncRun(**stored_messages.columns("problem", text, most=most))
 
 
-def test_it_is_told_in_the_readers_language_whoever_wrote_it():
+def test_it_is_rendered_in_the_readers_language_whoever_wrote_it():
     for writer in ("en", "es"):
         with translation.override(writer):
             row = stored(unsure())
@@ -38,13 +38,13 @@ def test_it_is_in_the_language_of_the_moment_when_it_is_made():
     with translation.override("es"):
         message = unsure()
         assert message == SPANISH
-    assert (stored_messages.told(message), stored_messages.english(message)) == (ENGLISH, ENGLISH)
+    assert (stored_messages.render(message), stored_messages.english(message)) == (ENGLISH, ENGLISH)
 
 
 def test_what_is_no_message_stays_as_it_is():
     with translation.override("es"):
         assert stored("command 'qm stop' failed").rendered_problem == "command 'qm stop' failed"
-        assert stored_messages.told("Start") == "Start"
+        assert stored_messages.render("Start") == "Start"
 
 
 def test_a_parameter_that_reads_like_a_word_is_not_translated():
@@ -59,7 +59,7 @@ def test_a_day_is_written_as_the_reader_writes_it():
         assert "9 de diciembre de 2026" in row.rendered_problem
 
 
-def test_a_long_one_is_cut_in_the_column_and_told_whole():
+def test_a_long_one_is_cut_in_the_column_and_rendered_whole():
     row = stored(say("unshown-points", names="p" * 400))
     assert (len(row.problem), len(row.rendered_problem) > 400) == (300, True)
 
@@ -80,7 +80,7 @@ def test_the_text_wins_when_an_older_version_wrote_it_alone():
 
 
 @pytest.mark.parametrize("later", [{"code": "of-a-later-version", "parameters": {}}, {"code": "look-first"}, {}])
-def test_what_a_later_version_wrote_is_told_in_english(later: dict[str, object]):
+def test_what_a_later_version_wrote_is_rendered_in_english(later: dict[str, object]):
     row = stored(unsure())
     row.problem_message = {"of": row.problem_message["of"], **later}
     with translation.override("es"):

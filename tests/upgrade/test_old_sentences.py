@@ -47,7 +47,7 @@ def example(code: str, name: str, language: int) -> str:
 
 def told(stored: dict[str, Any], language: str) -> str:
     with translation.override(language):
-        return stored_messages.told(stored_messages._from_stored(stored))
+        return stored_messages.render(stored_messages._from_stored(stored))
 
 
 @pytest.mark.parametrize(("code", "language"), SENTENCES)

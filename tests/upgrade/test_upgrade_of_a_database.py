@@ -168,10 +168,10 @@ def test_what_was_stored_is_told_in_both_languages(model: Any, name: str):
     assert found
     for row in found:
         with translation.override("en"):
-            assert getattr(row, f"{name}_told") == getattr(row, name)
+            assert getattr(row, f"rendered_{name}") == getattr(row, name)
         with translation.override("es"):
-            assert getattr(row, f"{name}_told") != getattr(row, name)
-            assert SPANISH.get(model, {}).get(getattr(row, name), "") in getattr(row, f"{name}_told")
+            assert getattr(row, f"rendered_{name}") != getattr(row, name)
+            assert SPANISH.get(model, {}).get(getattr(row, name), "") in getattr(row, f"rendered_{name}")
 
 
 def test_what_people_wrote_stays_as_it_is():

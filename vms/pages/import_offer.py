@@ -35,7 +35,7 @@ def import_offer(request: HttpRequest) -> HttpResponse:
     with ThreadPoolExecutor(max_workers=8) as pool:
         previews = list(pool.map(_read, configs))
     previews = [
-        replace(preview, problem=stored_messages.told(preview.problem)) for preview in previews
+        replace(preview, problem=stored_messages.render(preview.problem)) for preview in previews
     ]  # not in their threads
     context = {"state": registry.state(), "previews": previews, "file": settings.CLUSTER_CONFIG_FILE}
     return render(request, "vms/import_offer.html", context)
