@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 
 from labportal.demo import folder, terminal, walk
 from labportal.demo.supervisor import ROOT, Supervisor
-from labportal.demo.world import HOLDINGS, PLACE, TEACHERS, World
+from labportal.demo.world import ASSIGNMENTS, PLACE, TEACHERS, World
 
 WORDS = "amber birch cedar delta ember fjord glade heron iris juniper lemur maple north otter pearl quartz".split()
 ANSWER = 5.0  # seconds that one answer may take
@@ -49,13 +49,13 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def run(place: Path, listener: socket.socket, *, check: bool, outage: bool) -> None:
-    passwords = {name: _password() for name in ("admin", *TEACHERS, *HOLDINGS)}
+    passwords = {name: _password() for name in ("admin", *TEACHERS, *ASSIGNMENTS)}
     print("Starting three simulated clusters, the portal and its worker …", flush=True)
     world = World()
     log = place / "demo.log"
     with world.simulator, Supervisor(_environment(place), log) as programs:
         world.write_clusters_json(place / "clusters.json")
-        task = json.dumps({"passwords": passwords, "holdings": HOLDINGS, "teachers": TEACHERS, "place": PLACE})
+        task = json.dumps({"passwords": passwords, "assignments": ASSIGNMENTS, "teachers": TEACHERS, "place": PLACE})
         programs.run("-m", "labportal.demo.prepare", text=task)
         world.annex.stop()
         programs.start("worker", "manage.py", "worker")

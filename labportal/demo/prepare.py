@@ -1,4 +1,4 @@
-"""In a process of its own: make the demo's database ready. Reads people and holdings as JSON from standard input."""
+"""In a process of its own: prepare the demo's database. Reads people and assignments as JSON from standard input."""
 
 import fcntl
 import json
@@ -26,7 +26,7 @@ from vms.models import Assignment, ClusterGrant, ClusterSync, VirtualMachine  # 
 
 
 def main(
-    passwords: dict[str, str], holdings: dict[str, list[Any]], teachers: list[str], place: tuple[str, str]
+    passwords: dict[str, str], assignments: dict[str, list[Any]], teachers: list[str], place: tuple[str, str]
 ) -> None:
     template.migrate(Path(settings.DATABASES["default"]["NAME"]))
     call_command("import_clusters")
@@ -40,11 +40,11 @@ def main(
         outcome = inventory.sync(config)
         if outcome.problem:
             sys.exit(f"{config.name}: {outcome.problem}")
-    for name, held in holdings.items():
+    for name, held in assignments.items():
         for cluster_id, vmid in held:
             machine = VirtualMachine.objects.get(cluster_id=cluster_id, vmid=vmid)
             Assignment.objects.create(vm=machine, user=User.objects.get(username=name))
-    make_a_class([grant_to(name, *place) for name in teachers], students=list(holdings))
+    make_a_class([grant_to(name, *place) for name in teachers], students=list(assignments))
     ClusterSync.objects.update(due_at=django.utils.timezone.now())
 
 

@@ -11,7 +11,7 @@ from pvesim import Cluster, Simulator
 USER = "portal@pve"
 
 # Who holds what: cluster, VMID. Building A and Building B both have 101 and 102, which are different machines.
-HOLDINGS = {
+ASSIGNMENTS = {
     "ana": [("building-a", 101), ("building-b", 101), ("annex", 301)],
     "ben": [("building-a", 102), ("building-b", 102)],
     "chen": [("building-a", 103)],

@@ -3,7 +3,7 @@
 Columns: anonymous, the student who holds the machine, another student, the manager of the machine's set, a co-owner,
 staff without a permission, auditor, lab administrator, superuser. First for GET, then for POST with a CSRF token. `in`
 is the way to the login page. One answer stands for all nine. The assignee takes part in a class of the manager's, which
-has the machine, and which he runs with the co-owner.
+has the machine, and which manager and co-owner run together.
 
 A new route needs a row here; what its POST needs to be meant stands in BODIES, and the values of its parameters, and of
 what a body names like `<vm>`, come from `routes.values`.

@@ -55,7 +55,7 @@ class Asking(Client):
 
 @dataclass
 class World:
-    """`machine` is the assignee's, in the manager's set and in his class; `foreign` is the other student's.
+    """`machine` is the assignee's, in the manager's group and class; `foreign` is the other student's.
 
     The assignee takes part in `lab_class`, the other student in `foreign_class`, which is on the last cluster.
     """

@@ -25,7 +25,7 @@ def foreign(world: World) -> dict[str, Any]:
 
 
 def methods(route: str) -> Iterator[tuple[str, Any]]:
-    """Those that the manager may use at his own class."""
+    """The routes that the manager may use for their own class."""
     row = expected.rows()[route]
     for method, codes in (("GET", row.get), ("POST", row.post)):
         if codes["manager"] not in REFUSED:

@@ -1,4 +1,4 @@
-"""Troubles of clusters: told when they have lasted, once, and once when they are over."""
+"""Issues of clusters: an alert once they have lasted, and a notification once when they are over."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -151,7 +151,7 @@ def unpack(backup: Path, folder: Path) -> None:
 
 
 def repacked(folder: Path, backup: Path, change: Callable[[Path], None]) -> Path:
-    """The backup after somebody had his hands on it, with a checksum that fits."""
+    """A manipulated backup, with a checksum that fits."""
     unpack(backup, folder / "in")
     change(folder / "in")
     manifest = json.loads((folder / "in" / "manifest.json").read_text())

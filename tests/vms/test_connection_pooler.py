@@ -1,4 +1,4 @@
-"""PostgreSQL behind PgBouncer: noticed at connect, nothing prepared, everybody's page his own."""
+"""PostgreSQL behind PgBouncer: noticed at connect, nothing prepared, everybody gets their own page."""
 
 import re
 import threading
@@ -117,7 +117,7 @@ def test_without_a_pooler_neither_says_so(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.fixture
 def school() -> Iterator[list[User]]:
-    """Everybody has a machine with his own name."""
+    """Everybody has a machine with their own name."""
     with pvesim.Simulator() as simulator:
         pve = simulator.add_cluster("school", statd_interval=0.0)
         pve.add_user("portal@pve", password="unused", acl={"/": "Administrator"})
@@ -131,7 +131,7 @@ def school() -> Iterator[list[User]]:
 
 
 def log_in(portal: str, name: str) -> str:
-    """What he sees then: the names of machines."""
+    """The names of machines that the person then sees."""
     with requests.Session() as browser:
         browser.trust_env = False
         browser.get(f"{portal}/accounts/login/", timeout=30)

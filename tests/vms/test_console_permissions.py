@@ -1,4 +1,4 @@
-"""Whether somebody may stay at a console, asked of the rules themselves."""
+"""Console permissions: who may open a console, and keep it open, by the rules."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What somebody asked for and was not sent ends with his assignment."""
+"""Operations that were requested and not sent are cancelled with the end of the assignment."""
 
 import pytest
 from django.db import transaction

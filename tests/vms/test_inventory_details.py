@@ -293,7 +293,7 @@ def test_a_machine_that_is_made_due_meanwhile_stays_due(building_a: Lab, monkeyp
     assert building_a.machine(101).details_due_at == due
 
 
-def test_who_is_asked_by_somebody_else_is_left_to_him(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
+def test_a_machine_that_another_worker_reads_is_left_to_that_worker(building_a: Lab, monkeypatch: pytest.MonkeyPatch):
     read = proxmox.Reader.guest_config
 
     def meanwhile(*args: Any) -> proxmox.GuestConfig:

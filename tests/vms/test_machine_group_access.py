@@ -1,4 +1,4 @@
-"""Sets of machines: who sees and operates them as a manager, and what stays in them."""
+"""Machine groups: who sees and operates their machines as a manager, and what stays in them."""
 
 from typing import Any
 

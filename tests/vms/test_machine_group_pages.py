@@ -1,4 +1,4 @@
-"""The pages of a set, for its stewards: what they say, what their buttons do, and for whom they are not there."""
+"""The pages of a machine group: what they say, what their buttons do, and for whom they are not there."""
 
 import re
 from typing import Any

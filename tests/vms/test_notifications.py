@@ -1,4 +1,4 @@
-"""Messages about alerts: what arrives where, how often it is tried, and what is never written down."""
+"""Notifications about alerts: what arrives where, how often it is tried, and what is never stored."""
 
 import hashlib
 import hmac

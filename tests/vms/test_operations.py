@@ -403,7 +403,7 @@ def test_a_machine_that_moved_is_commanded_on_its_new_node(machine: VirtualMachi
     assert building_a.commands("^/nodes/pve2/qemu/101/status/start$") == 1
 
 
-# Holding an operation
+# Leases of an operation
 
 
 @pytest.fixture

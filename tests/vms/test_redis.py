@@ -1,4 +1,4 @@
-"""Redis as the carrier of jobs: what lies in it runs nothing, and its own pages are not there."""
+"""Redis as the queue backend: what lies in it runs nothing, and its own pages are not there."""
 
 import pickle
 import zlib

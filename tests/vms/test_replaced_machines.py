@@ -1,4 +1,4 @@
-"""Another machine gets the number between page and click: whoever held the old one sees and touches nothing of it."""
+"""Another machine gets the VMID between page and click: the assignee of the old one neither sees nor operates it."""
 
 from typing import Any
 

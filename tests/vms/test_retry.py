@@ -1,4 +1,4 @@
-"""What a person does about bad news: ask a silent cluster again, and put away what failed."""
+"""Retry: request a sync of a cluster that does not respond, and dismiss failed operations."""
 
 import uuid
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A number that another machine has got meanwhile: whoever held the old one commands nothing."""
+"""A VMID that another machine has now: the assignee of the old machine operates nothing."""
 
 from typing import Any
 

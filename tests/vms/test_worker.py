@@ -1,4 +1,4 @@
-"""The worker: what is due is done once, however many work, and one cluster's trouble stays its own."""
+"""The worker: what is due is done once, however many work, and one cluster's fault affects no other."""
 
 import json
 from collections.abc import Iterator

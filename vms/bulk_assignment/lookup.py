@@ -39,8 +39,8 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Holding:
-    """An assignment that keeps a machine from everybody else. Ended, it is kept, or being prepared, or failed to be."""
+class CurrentAssignment:
+    """The unreleased assignment of a machine: live, or ended with the machine kept, being prepared, or not ready."""
 
     pk: int
     vm: int
@@ -53,7 +53,7 @@ class Holding:
 
 @dataclass(frozen=True)
 class Scope:
-    """What whoever asks may speak of: everybody and everything else counts as unknown."""
+    """The people and machines that the user may name. Everybody and everything else counts as unknown."""
 
     people: frozenset[int]
     machines: frozenset[int]
@@ -129,7 +129,7 @@ def shared(share: Share) -> list[Machine]:
     return sorted(machines, key=lambda machine: machine.vmid)
 
 
-def holdings(machines: Iterable[int]) -> dict[int, Holding]:
+def current_assignments(machines: Iterable[int]) -> dict[int, CurrentAssignment]:
     """Who holds these now, or had them last while they are not ready for others; by machine."""
     found = {}
     prepared = Preparation.objects.filter(assignment=OuterRef("pk"))
@@ -137,7 +137,7 @@ def holdings(machines: Iterable[int]) -> dict[int, Holding]:
         rows: Any = Assignment.objects.unreleased().filter(vm__in=some).select_related("user").order_by()
         for row in rows.annotate(is_busy=Exists(prepared.open()), was_freed=Exists(prepared)):
             name = row.user.get_username()
-            found[row.vm_id] = Holding(
+            found[row.vm_id] = CurrentAssignment(
                 row.pk, row.vm_id, row.user_id, name, row.ended_at is None, row.is_busy, row.was_freed
             )
     return found

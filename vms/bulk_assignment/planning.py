@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext_lazy
 
 from accounts.plans import Note, Outcome, Plan, PlanRow
 from vms import preparation
-from vms.bulk_assignment.lookup import Holding, Machine, Machines, People, Scope, holdings, shared
+from vms.bulk_assignment.lookup import CurrentAssignment, Machine, Machines, People, Scope, current_assignments, shared
 from vms.bulk_assignment.reasons import AssignmentReason
 from vms.bulk_assignment.sources import Share, Source, Wish
 from vms.models import Assignment, Preparation, people_without_grant
@@ -81,7 +81,7 @@ def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None,
         rows = [_outside(row) if row.reason is AssignmentReason.NO_PERSON else row for row in rows]
     rows = _without_conflicts(rows, one_each=source.way != "table")
     rows = list(_with_grants(rows))
-    rows = list(_against_holders(rows, end_first=end_first))
+    rows = list(_against_current(rows, end_first=end_first))
     return AssignmentPlan(rows=tuple(_with_preparations(rows, way)), source=source, end_first=end_first, way=way)
 
 
@@ -134,10 +134,10 @@ def _machine(wish: Wish, machines: Machines) -> tuple[AssignmentReason, tuple[No
 
 def _shared_out(share: Share, wishes: Iterable[Wish], people: People, *, end_first: bool) -> Iterator[AssignmentRow]:
     machines = shared(share)
-    held = holdings(machine.pk for machine in machines)
+    assigned = current_assignments(machine.pk for machine in machines)
     names = {machine.pk: machine for machine in machines}
-    already = {} if end_first else {holding.user: names[vm] for vm, holding in held.items() if holding.is_live}
-    free = iter(machine for machine in machines if _is_free(held.get(machine.pk), end_first=end_first))
+    already = {} if end_first else {current.user: names[vm] for vm, current in assigned.items() if current.is_live}
+    free = iter(machine for machine in machines if _is_free(assigned.get(machine.pk), end_first=end_first))
     lines: dict[int, int] = {}
     for wish in wishes:
         row = _person(wish, people)
@@ -153,8 +153,8 @@ def _shared_out(share: Share, wishes: Iterable[Wish], people: People, *, end_fir
             yield _because(row, AssignmentReason.NONE_LEFT)
 
 
-def _is_free(holding: Holding | None, *, end_first: bool) -> bool:
-    return holding is None or (end_first and not holding.is_being_prepared)
+def _is_free(current: CurrentAssignment | None, *, end_first: bool) -> bool:
+    return current is None or (end_first and not current.is_being_prepared)
 
 
 def _duplicate(row: AssignmentRow, first: int) -> AssignmentRow:
@@ -191,28 +191,28 @@ def _checked(row: AssignmentRow, wanted: dict[int, int], lines: dict[int, int], 
     return row if first == row.line else _duplicate(row, first)
 
 
-def _against_holders(rows: list[AssignmentRow], *, end_first: bool) -> Iterator[AssignmentRow]:
-    held = holdings(row.vm for row in rows if row.vm)
+def _against_current(rows: list[AssignmentRow], *, end_first: bool) -> Iterator[AssignmentRow]:
+    assigned = current_assignments(row.vm for row in rows if row.vm)
     for row in rows:
-        holding = held.get(row.vm)
-        yield _against(row, holding, end_first=end_first) if holding and row.reason is AssignmentReason.ASSIGN else row
+        current = assigned.get(row.vm)
+        yield _against(row, current, end_first=end_first) if current and row.reason is AssignmentReason.ASSIGN else row
 
 
-def _against(row: AssignmentRow, holding: Holding, *, end_first: bool) -> AssignmentRow:
-    if holding.is_being_prepared:
+def _against(row: AssignmentRow, current: CurrentAssignment, *, end_first: bool) -> AssignmentRow:
+    if current.is_being_prepared:
         return _because(row, AssignmentReason.NOT_READY, IN_PREPARATION)
-    if holding.user == row.user and holding.is_live:
+    if current.user == row.user and current.is_live:
         return _because(row, AssignmentReason.HOLDS)
-    if holding.user == row.user and not holding.was_freed:
-        return _because(replace(row, back=holding.pk), AssignmentReason.ASSIGN, KEPT)
-    kept = Note.of(gettext_noop("it was kept for %(username)s"), username=holding.username)
+    if current.user == row.user and not current.was_freed:
+        return _because(replace(row, back=current.pk), AssignmentReason.ASSIGN, KEPT)
+    kept = Note.of(gettext_noop("it was kept for %(username)s"), username=current.username)
     if end_first:
-        ends = Note.of(gettext_noop("ends the assignment to %(username)s"), username=holding.username)
-        note = ends if holding.is_live else kept
-        return _because(replace(row, ends=holding.pk), AssignmentReason.REASSIGN, note)
-    if holding.is_live:
-        holder = Note.of("%(username)s", username=holding.username)
-        return _because(row, AssignmentReason.TAKEN, holder)
+        ends = Note.of(gettext_noop("ends the assignment to %(username)s"), username=current.username)
+        note = ends if current.is_live else kept
+        return _because(replace(row, ends=current.pk), AssignmentReason.REASSIGN, note)
+    if current.is_live:
+        assignee = Note.of("%(username)s", username=current.username)
+        return _because(row, AssignmentReason.TAKEN, assignee)
     return _because(row, AssignmentReason.NOT_READY, kept)
 
 
