@@ -9,11 +9,11 @@ from classes.models import LabClass
 from vms.models import MachineSet
 
 
-def live_url(machine_set: MachineSet, user: User) -> str | None:
+def live_url(group: MachineSet, user: User) -> str | None:
     """Its URL, for a person who runs the class of this group."""
-    if not machine_set.is_managed:
+    if not group.is_managed:
         return None
-    lab_class = LabClass.objects.filter(machine_set=machine_set).first()
+    lab_class = LabClass.objects.filter(machine_set=group).first()
     if lab_class is None or not access.may(user, lab_class, Right.RUN):
         return None
     return reverse("classes-live", args=[lab_class.pk])

@@ -2,6 +2,6 @@
 
 from clusters.privileges.commands import setup_commands
 from clusters.privileges.features import MAJORS, Who, features
-from clusters.privileges.report import Report, Verdict, check, major_of
+from clusters.privileges.report import FeatureResult, Report, check, major_of
 
-__all__ = ["MAJORS", "Report", "Verdict", "Who", "check", "features", "major_of", "setup_commands"]
+__all__ = ["MAJORS", "FeatureResult", "Report", "Who", "check", "features", "major_of", "setup_commands"]

@@ -19,7 +19,7 @@ _PATH = re.compile(r"/[A-Za-z0-9._/-]*")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FeatureResult:
     """One feature for one credential. `text` says it in words; `missing` are needs that are met nowhere."""
 
     feature: str
@@ -38,7 +38,7 @@ class Report:
 
     version: str
     major: int
-    verdicts: tuple[Verdict, ...]
+    results: tuple[FeatureResult, ...]
     lines: tuple[str, ...]
     cautions: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -55,7 +55,7 @@ class Report:
     @property
     def missing(self) -> tuple[str, ...]:
         """The names of the features that do not work."""
-        return tuple(dict.fromkeys(verdict.feature for verdict in self.verdicts if verdict.missing))
+        return tuple(dict.fromkeys(result.feature for result in self.results if result.missing))
 
 
 def check(config: ClusterConfig, *, throttle: proxmox.LoginThrottle | None = None) -> Report:
@@ -87,14 +87,14 @@ def _holder(who: Who, name: str, flags: Flags, wanted: tuple[Feature, ...]) -> H
 
 
 def _report(version: str, holders: list[Holder], known: dict[str, frozenset[str]]) -> Report:
-    verdicts = [(holder, [_verdict(holder, feature) for feature in holder.wanted]) for holder in holders]
+    results = [(holder, [_feature_result(holder, feature) for feature in holder.wanted]) for holder in holders]
     # All credentials, also those that lack nothing: what one holds tells about the user of another.
-    lacking = [(holder, tuple(need for verdict in judged for need in verdict.missing)) for holder, judged in verdicts]
+    lacking = [(holder, tuple(need for result in judged for need in result.missing)) for holder, judged in results]
     found = repair_commands(lacking, known)
     return Report(
         version=version,
         major=major_of(version),
-        verdicts=tuple(verdict for _, judged in verdicts for verdict in judged),
+        results=tuple(result for _, judged in results for result in judged),
         lines=found,
         cautions=(str(excess.MONITOR),) if any("VM.Monitor" in line for line in found) else (),
         warnings=tuple(
@@ -104,14 +104,14 @@ def _report(version: str, holders: list[Holder], known: dict[str, frozenset[str]
     )
 
 
-def _verdict(holder: Holder, feature: Feature) -> Verdict:
+def _feature_result(holder: Holder, feature: Feature) -> FeatureResult:
     reach = {
         base: reach_of(holder.flags, base, [need.privilege for need in feature.needs if need.base == base])
         for base in dict.fromkeys(need.base for need in feature.needs)
     }
     missing = tuple(need for need in feature.needs if need.privilege in reach[need.base].missing)
     limited = any(found.paths or found.not_on for found in reach.values())
-    return Verdict(feature.name, holder.who, _text(missing, reach), limited and not missing, missing)
+    return FeatureResult(feature.name, holder.who, _text(missing, reach), limited and not missing, missing)
 
 
 def _text(missing: tuple[Need, ...], reach: Mapping[str, Reach]) -> str:

@@ -106,7 +106,7 @@ class Login:
 Credential = Token | Login
 
 
-def of(config: ClusterConfig) -> Credential:
+def for_config(config: ClusterConfig) -> Credential:
     """Raises `NoCredential` and `CredentialUnreadable`."""
     if config.token_id and config.token_secret:
         return Token(config.token_id, config.token_secret)

@@ -52,7 +52,7 @@ class Session(Transport):
     """
 
     def __init__(self, config: ClusterConfig, *, deadline: float, credential: Credential | None = None) -> None:
-        self.credential = credential or credentials.of(config)
+        self.credential = credential or credentials.for_config(config)
         super().__init__(config, deadline=deadline)
         host = f"[{config.host}]" if ":" in config.host else config.host
         self.base_url = f"https://{host}:{config.port}/api2/json"

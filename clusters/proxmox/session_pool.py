@@ -47,7 +47,7 @@ class SessionPool:
         self, config: ClusterConfig, *, deadline: float, throttle: LoginThrottle | None = None
     ) -> Iterator[Session]:
         """Acquire a session for the caller alone. It is kept when it is released, unless the caller raised."""
-        credential = credentials.of(config)
+        credential = credentials.for_config(config)
         key = self._key(config, credential)
         bucket, session = self._acquire(key, credential)
         is_sound = False

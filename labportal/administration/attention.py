@@ -44,7 +44,7 @@ class Item(NamedTuple):
     is_problem: bool = True
 
 
-def of(request: HttpRequest) -> dict[str, list[Item]]:
+def for_request(request: HttpRequest) -> dict[str, list[Item]]:
     """By model ("vms.operation"), of those models that the person may look at. What is 0 is left out."""
     allowed = {label: count for label, count in COUNTS.items() if request.user.has_perm(_view(label))}
     return {label: list(count()) for label, count in allowed.items()}

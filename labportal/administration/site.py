@@ -41,7 +41,7 @@ class PortalAdminSite(admin.AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """With the numbers that need attention beside each model that the person may look at."""
         groups = self.get_app_list(request)
-        found = attention.of(request)
+        found = attention.for_request(request)
         for group in groups:
             for model in group["models"]:
                 model["attention"] = found.get(model["model"]._meta.label_lower, [])

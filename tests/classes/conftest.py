@@ -63,7 +63,7 @@ def networks(tess: User, building_a: Lab) -> LabClass:
 
 
 @pytest.fixture
-def door(networks: LabClass) -> str:
+def join_url(networks: LabClass) -> str:
     """A link into it."""
     return f"/join/{invite(networks)[1]}/"
 

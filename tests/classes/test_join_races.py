@@ -23,12 +23,12 @@ def crowd(count: int) -> list[User]:
     return User.objects.bulk_create(User(username=f"student-{n:03}") for n in range(count))
 
 
-def at_once(clients: list[Client], door: str) -> list[str]:
+def at_once(clients: list[Client], join_url: str) -> list[str]:
     """What each is told after the button."""
     said: list[str] = []
 
     def press(client: Client) -> None:
-        answer = client.post(door)
+        answer = client.post(join_url)
         text = " ".join(str(message) for message in get_messages(answer.wsgi_request))
         said.append("machine" if "Your machine is" in text else "waits" if "for a machine" in text else "refused")
 
@@ -45,8 +45,8 @@ def told(what: str, said: list[str]) -> Counter[str]:
 def test_a_hundred_join_and_thirty_machines_go_to_thirty(building_a: Lab):
     made = lab_class(teacher("tess"), building_a)
     class_machines.add(made, [machine.pk for machine in rows(building_a, 30)], by=made.owner)
-    door = f"/join/{invite(made, max_uses=100)[1]}/"
-    counted = told("100 joins, 30 machines", at_once([logged_in(person) for person in crowd(100)], door))
+    join_url = f"/join/{invite(made, max_uses=100)[1]}/"
+    counted = told("100 joins, 30 machines", at_once([logged_in(person) for person in crowd(100)], join_url))
     assert counted == {"machine": 30, "waits": 70}
     live = Assignment.objects.live()
     assert (live.count(), live.values("vm").distinct().count(), live.values("user").distinct().count()) == (30, 30, 30)

@@ -36,7 +36,7 @@ def test_o9_an_action_goes_to_its_machines_cluster(networks: LabClass, building_
     assert (building_a.commands(), building_b.commands()) == (1, 0)
 
 
-def adopt(teacher: User, made: LabClass, *machines: VirtualMachine) -> Any:
+def add_machines(teacher: User, made: LabClass, *machines: VirtualMachine) -> Any:
     return logged_in(teacher).post(f"/classes/{made.pk}/machines/adopt/", {"vm": [one.pk for one in machines]})
 
 
@@ -46,10 +46,10 @@ def test_o10_a_teacher_takes_no_machine_outside_the_granted_pools(building_a: La
     made = lab_class(tess, building_a)
     other_pool, other_cluster = building_a.machine(104), building_b.machine(101)
     for foreign in (other_pool, other_cluster):
-        adopt(tess, made, foreign)
-        adopt(tess, made, building_a.machine(101), foreign)
+        add_machines(tess, made, foreign)
+        add_machines(tess, made, building_a.machine(101), foreign)
     assert not ClassMachine.objects.exists()
-    adopt(tess, made, building_a.machine(101))
+    add_machines(tess, made, building_a.machine(101))
     assert list(made.machine_set.machines.all()) == [building_a.machine(101)]
     assert not VirtualMachine.objects.operable_by(tess).filter(pk__in=[other_pool.pk, other_cluster.pk]).exists()
 
@@ -69,11 +69,11 @@ def test_o10_nor_by_hand_nor_from_another_class_nor_from_its_holder(
     membership.add_people(other, [ana], at_once=True)
     building_a.assign(103, ben)
     for vmid in (101, 103):
-        adopt(theo, other, building_a.machine(vmid))
+        add_machines(theo, other, building_a.machine(vmid))
     hand = {"vm": building_a.machine(101).pk, "person": ana.pk}
     assert logged_in(theo).post(f"/classes/{other.pk}/machines/assign/", hand).status_code == 400
     assert not other.class_machines.exists()
-    adopt(theo, other, building_a.machine(104))
+    add_machines(theo, other, building_a.machine(104))
     assert other.class_machines.count() == 1
 
 

@@ -10,24 +10,24 @@ from accounts.models import User
 pytestmark = pytest.mark.django_db
 
 
-def bring(group: str) -> User:
+def in_group(group: str) -> User:
     text, options = f"mia,Mia,Moll,,{group}", Options(by_superuser=True)
     importing.apply(text, options, expected=importing.plan(text, options).digest)
     return User.objects.get(username="mia")
 
 
 def test_an_imported_teacher_is_no_staff():
-    mia = bring("Teacher")
+    mia = in_group("Teacher")
     assert (mia.is_staff, mia.has_perm("classes.add_labclass")) == (False, True)
 
 
 def test_an_imported_auditor_is_staff():
-    assert bring("Auditor").is_staff
+    assert in_group("Auditor").is_staff
 
 
 def test_one_more_right_makes_staff_of_who_is_imported_into_the_group(auditor: User):
     Group.objects.get(name="Teacher").permissions.add(auditor.groups.get().permissions.first())
-    assert bring("Teacher").is_staff
+    assert in_group("Teacher").is_staff
 
 
 def test_the_right_to_make_classes_is_none_of_staff(tess: User, auditor: User):

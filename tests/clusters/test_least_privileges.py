@@ -96,7 +96,7 @@ def test_with_one_privilege_less_something_fails_and_is_named(
             report, broken = place.check(), dead(place)
             print(f"\n{release} without {privilege} in {role}: fails {sorted(broken)}, named {report.missing}", end="")
             assert broken >= set(report.missing) > set()
-            assert any(f"Missing {privilege} on " in verdict.text for verdict in report.verdicts)
+            assert any(f"Missing {privilege} on " in result.text for result in report.results)
 
 
 @pytest.mark.parametrize(

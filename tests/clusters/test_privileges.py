@@ -75,7 +75,7 @@ def site(sim: pvesim.Simulator, release: str) -> Iterator[Site]:
 
 
 def said(report: Report, feature: str, who: Who = Who.MAIN) -> str:
-    return next(verdict.text for verdict in report.verdicts if (verdict.feature, verdict.who) == (feature, who))
+    return next(result.text for result in report.results if (result.feature, result.who) == (feature, who))
 
 
 # What a new cluster is told to type
@@ -84,13 +84,13 @@ def said(report: Report, feature: str, who: Who = Who.MAIN) -> str:
 def test_after_the_first_lines_everything_works(every: Site) -> None:
     every.type(*privileges.setup_commands(every.major))
     report = every.check()
-    assert {verdict.text for verdict in report.verdicts} == {"Works everywhere."}
+    assert {result.text for result in report.results} == {"Works everywhere."}
     assert (report.lines, report.warnings, report.major) == ((), (), every.major)
 
 
 def test_every_feature_is_judged_in_order(every: Site) -> None:
     every.type(*privileges.setup_commands(every.major))
-    assert list(dict.fromkeys(v.feature for v in every.check(reader="").verdicts)) == ALL
+    assert list(dict.fromkeys(v.feature for v in every.check(reader="").results)) == ALL
 
 
 def test_the_first_lines_let_the_tokens_work(every: Site) -> None:
@@ -141,7 +141,7 @@ def test_without_one_privilege_its_feature_alone_is_missing_until_the_lines_are_
         place.pve.add_role(role, place.pve.access.roles[role] - {privilege})
         report = place.check()
         assert report.missing == (feature,)
-        assert f"Missing {privilege} on " in "".join(verdict.text for verdict in report.verdicts)
+        assert f"Missing {privilege} on " in "".join(result.text for result in report.results)
         place.type(*report.lines)
         assert place.check().missing == ()
 

@@ -99,16 +99,16 @@ class Dashboard:
         return sum(any(button.action == action for button in entry.card.buttons) for entry in self.machines)
 
 
-def for_person(machine_set: MachineSet, person: User) -> Dashboard:
+def for_person(group: MachineSet, person: User) -> Dashboard:
     """As this person sees it, in a number of queries that does not depend on the machines'."""
-    machines = list(lookups.machines_in(machine_set, person))
+    machines = list(lookups.machines_in(group, person))
     operable = lookups.operable_among(person, machines)
     # One card after another as they are listed; what is wrong with a cluster is told by its group.
     groups = cards.groups(machines, operable=operable, for_staff=person.is_staff)
     by_machine = {card.pk: card for group in groups for card in group.cards}
     assignees, helps = _assignees(machines), _helps(by_machine)
     shown = tuple(GroupMachine(by_machine[one.pk], assignees.get(one.pk), helps.get(one.pk)) for one in machines)
-    return Dashboard(tuple(groups), shown, _batches(machine_set))
+    return Dashboard(tuple(groups), shown, _batches(group))
 
 
 def _assignees(machines: Iterable[VirtualMachine]) -> dict[int, Assignee]:
@@ -132,8 +132,8 @@ def _helps(by_machine: dict[int, cards.Card]) -> dict[int, HelpCall]:
     }
 
 
-def _batches(machine_set: MachineSet) -> tuple[RecentBatch, ...]:
-    lately = Batch.objects.filter(machine_set=machine_set).order_by("-requested_at")[:RECENT_BATCHES]
+def _batches(group: MachineSet) -> tuple[RecentBatch, ...]:
+    lately = Batch.objects.filter(machine_set=group).order_by("-requested_at")[:RECENT_BATCHES]
     counted = Batch.objects.filter(pk__in=list(lately.values_list("pk", flat=True))).counted()
     return tuple(_recent_batch(one) for one in counted.order_by("-requested_at"))
 

@@ -17,6 +17,6 @@ def register(resolver: LinkResolver) -> LinkResolver:
     return resolver
 
 
-def url_for(machine_set: MachineSet, user: User) -> str:
-    found = (resolver(machine_set, user) for resolver in RESOLVERS)
-    return next((address for address in found if address), reverse("vms-set", args=[machine_set.pk]))
+def url_for(group: MachineSet, user: User) -> str:
+    found = (resolver(group, user) for resolver in RESOLVERS)
+    return next((address for address in found if address), reverse("vms-set", args=[group.pk]))

@@ -95,7 +95,7 @@ def cancel(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def mark_done(request: AuthenticatedHttpRequest, pk: int, help_pk: int) -> HttpResponse:
-    """A manager of the set says that it is settled."""
+    """A manager of the group marks the request as done."""
     found = group_or_404(request, pk)
     if not lookups.operates_group(request.user, found):
         raise Http404

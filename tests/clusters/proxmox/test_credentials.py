@@ -113,11 +113,11 @@ def test_what_is_no_ticket(login: credentials.Login, bad: object) -> None:
 
 def test_a_token_needs_both_halves_and_goes_before_a_password(config: ClusterConfig) -> None:
     password = {"password": Secret("p")}
-    assert isinstance(credentials.of(replace(config, **password)), credentials.Token)
+    assert isinstance(credentials.for_config(replace(config, **password)), credentials.Token)
     for half in {"token_id": ""}, {"token_secret": None}:
-        assert isinstance(credentials.of(replace(config, **half, **password)), credentials.Login)
+        assert isinstance(credentials.for_config(replace(config, **half, **password)), credentials.Login)
         with pytest.raises(proxmox.NoCredential):
-            credentials.of(replace(config, **half))
+            credentials.for_config(replace(config, **half))
 
 
 def test_of_many_secrets_those_that_can_be_read_are_told() -> None:

@@ -20,7 +20,7 @@ def client(tess: User) -> Client:
     return logged_in(tess)
 
 
-def where(made: LabClass, end: str = "") -> str:
+def url(made: LabClass, end: str = "") -> str:
     return f"/classes/{made.pk}/people/{end}"
 
 
@@ -31,15 +31,15 @@ def reasons(page: Any) -> list[str]:
 def test_the_preview_says_what_becomes_of_each_line(client: Client, networks: LabClass, ana: User, ben: User):
     User.objects.create_user("off", is_active=False)
     membership.add_people(networks, [ben], at_once=True)
-    page = client.post(where(networks, "add/"), {"text": "username\nANA\nben\nnobody\noff\ntess\nana", "at_once": "on"})
+    page = client.post(url(networks, "add/"), {"text": "username\nANA\nben\nnobody\noff\ntess\nana", "at_once": "on"})
     assert reasons(page) == ["new", "member", "no-account", "disabled", "teacher", "duplicate"]
-    client.post(where(networks, "add/"), {"shown": page.context["shown"]})
+    client.post(url(networks, "add/"), {"shown": page.context["shown"]})
     assert set(Membership.objects.joined().values_list("user__username", flat=True)) == {"ana", "ben"}
 
 
 def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass, ana: User):
-    page = client.post(where(networks, "add/"), {"text": "ana"})
-    client.post(where(networks, "add/"), {"shown": page.context["shown"]})
+    page = client.post(url(networks, "add/"), {"text": "ana"})
+    client.post(url(networks, "add/"), {"shown": page.context["shown"]})
     assert Membership.objects.get().joined_at is None
     assert logged_in(ana).get(f"/classes/{networks.pk}/").status_code == 404
     assert not Assignment.objects.exists()
@@ -47,17 +47,17 @@ def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass,
 
 def test_who_is_on_the_list_joins_if_that_is_wanted(client: Client, networks: LabClass, ana: User):
     membership.add_people(networks, [ana], at_once=False)
-    shown = [client.post(where(networks, "add/"), {"text": "ana", **more}) for more in ({}, {"at_once": "on"})]
+    shown = [client.post(url(networks, "add/"), {"text": "ana", **more}) for more in ({}, {"at_once": "on"})]
     assert [reasons(page) for page in shown] == [["listed"], ["joins"]]
     assert not shown[0].context["shown"]
-    client.post(where(networks, "add/"), {"shown": shown[1].context["shown"]})
+    client.post(url(networks, "add/"), {"shown": shown[1].context["shown"]})
     assert Membership.objects.joined().get().user == ana
 
 
 def test_a_stale_preview_writes_nothing(client: Client, networks: LabClass, ana: User, ben: User):
-    page = client.post(where(networks, "add/"), {"text": "ana\nben", "at_once": "on"})
+    page = client.post(url(networks, "add/"), {"text": "ana\nben", "at_once": "on"})
     membership.add_people(networks, [ben], at_once=True)
-    again = client.post(where(networks, "add/"), {"shown": page.context["shown"]})
+    again = client.post(url(networks, "add/"), {"shown": page.context["shown"]})
     assert reasons(again) == ["new", "member"]
     assert not Membership.objects.filter(user=ana).exists()
 
@@ -69,7 +69,7 @@ def test_who_goes_keeps_or_loses_the_machine(
     ana = User.objects.create_user("ana")
     building_a.assign(101, User.objects.create_user("eve"))
     assert membership.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
-    client.post(where(networks, f"{Membership.objects.get().pk}/remove/"), {"way": choice})
+    client.post(url(networks, f"{Membership.objects.get().pk}/remove/"), {"way": choice})
     run_preparations(building_a)
     assert (Assignment.objects.live().filter(user=ana).count(), building_a.commands("/status/shutdown$")) == outcome
     assert not Membership.objects.live().exists()
@@ -77,7 +77,7 @@ def test_who_goes_keeps_or_loses_the_machine(
 
 def test_leaving_needs_a_choice(client: Client, networks: LabClass, ana: User):
     membership.join(invite(networks)[0], ana)
-    assert client.post(where(networks, f"{Membership.objects.get().pk}/remove/")).status_code == 400
+    assert client.post(url(networks, f"{Membership.objects.get().pk}/remove/")).status_code == 400
     assert Membership.objects.live().exists()
 
 
@@ -94,14 +94,14 @@ def test_who_lost_a_machine_waits_again_when_a_teacher_says_so(client: Client, n
     held = Assignment.objects.get()
     client.post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/", {"way": "as-it-is"})
     assert not Assignment.objects.live().exists()
-    client.post(where(networks, f"{Membership.objects.get().pk}/wait/"))
+    client.post(url(networks, f"{Membership.objects.get().pk}/wait/"))
     assert Assignment.objects.live().get().user == ana
 
 
 def test_the_table_has_no_formulas(client: Client, networks: LabClass, ana: User):
     User.objects.filter(pk=ana.pk).update(first_name="=HYPERLINK(1)")
     membership.join(invite(networks)[0], ana)
-    answer = client.get(where(networks, "export/"))
+    answer = client.get(url(networks, "export/"))
     text = answer.content.decode("utf-8-sig")
     assert "ana,'=HYPERLINK(1)," in text
     assert "net-01,building-a,101" in text
@@ -112,17 +112,17 @@ def test_the_table_has_no_formulas(client: Client, networks: LabClass, ana: User
 def test_names_are_text(client: Client, networks: LabClass, ana: User, name: str):
     User.objects.filter(pk=ana.pk).update(first_name=name)
     membership.join(invite(networks)[0], ana)
-    page = client.get(where(networks)).content.decode()
+    page = client.get(url(networks)).content.decode()
     assert "<script>alert" not in page
     assert "alert(1)" in page or "{{ 7|add:7 }}" in page
 
 
 def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, ana: User):
     membership.join(invite(networks)[0], ana)
-    client.get(where(networks))
+    client.get(url(networks))
     with queries() as few:
-        client.get(where(networks))
+        client.get(url(networks))
     membership.add_people(networks, [User.objects.create_user(f"s{n}") for n in range(5)], at_once=True)
     with queries() as many:
-        client.get(where(networks))
+        client.get(url(networks))
     assert len(many) == len(few)

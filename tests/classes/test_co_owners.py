@@ -17,17 +17,17 @@ from vms.models import MachineSet, VirtualMachine
 pytestmark = pytest.mark.django_db
 
 
-def where(made: LabClass, end: str = "") -> str:
+def url(made: LabClass, end: str = "") -> str:
     return f"/classes/{made.pk}/co-owners/{end}"
 
 
 def ask(by: User, made: LabClass, name: str) -> Any:
-    return logged_in(by).post(where(made), {"username": name})
+    return logged_in(by).post(url(made), {"username": name})
 
 
 def confirm(by: User, made: LabClass, shown: str, **more: str) -> str:
     """What it says afterwards."""
-    answer = logged_in(by).post(where(made), {"shown": shown, **more}, follow=True)
+    answer = logged_in(by).post(url(made), {"shown": shown, **more}, follow=True)
     return str(answer.content.decode())
 
 
@@ -115,10 +115,10 @@ def test_who_got_in_before_is_not_made_owner(networks: LabClass, tess: User, ana
     co_owners.add(networks, theo, by=tess)
     client = logged_in(tess)
     for method in (client.get, client.post):
-        answer: Any = method(where(networks, f"{ana.pk}/transfer/"), follow=True)
+        answer: Any = method(url(networks, f"{ana.pk}/transfer/"), follow=True)
         assert "is not allowed to create classes" in answer.content.decode()
-    assert "Teacher" in client.get(where(networks, f"{theo.pk}/transfer/")).content.decode()
-    client.post(where(networks, f"{theo.pk}/transfer/"))
+    assert "Teacher" in client.get(url(networks, f"{theo.pk}/transfer/")).content.decode()
+    client.post(url(networks, f"{theo.pk}/transfer/"))
     networks.refresh_from_db()
     assert networks.owner == theo
 
@@ -188,7 +188,7 @@ def test_administrators_and_the_doctor_name_who_would_not_be_chosen_today(
     force(networks, ana)
     MachineSet.objects.create(name="Monday").stewards.add(ben, networks.owner)
     page = logged_in(lab_admin).get("/classes/").content.decode()
-    assert f'href="{where(networks)}"' in page
+    assert f'href="{url(networks)}"' in page
     assert "Monday" in page
     assert "Check who controls" not in logged_in(networks.owner).get("/classes/").content.decode()
     call_command("doctor")

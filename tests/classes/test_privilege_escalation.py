@@ -82,7 +82,7 @@ def co_owner_in_the_admin(school: School, name: str, *, tick: bool = True) -> bo
     return school.runs(name)
 
 
-def steward_in_the_admin(school: School, name: str) -> bool:
+def manager_in_the_admin(school: School, name: str) -> bool:
     made, pk = MachineSet.objects.create(name="Monday"), school.person(name).pk
     fields = {"name": "Monday", "stewards": [pk], "confirmed": [pk]}
     school.browser("lena").post(f"/admin/vms/machineset/{made.pk}/change/", fields)
@@ -150,7 +150,7 @@ ATTACKS: dict[str, tuple[Try, Try]] = {
     "in the admin without the tick": (
         lambda s: co_owner_in_the_admin(s, "theo", tick=False), lambda s: co_owner_in_the_admin(s, "theo")),
     "a student as manager of a set": (
-        lambda s: steward_in_the_admin(s, "ana"), lambda s: steward_in_the_admin(s, "theo")),
+        lambda s: manager_in_the_admin(s, "ana"), lambda s: manager_in_the_admin(s, "theo")),
     "a teacher resets a colleague's password": (lambda s: password(s, "theo"), lambda s: password(s, "ana")),
     "a teacher resets an administrator's": (lambda s: password(s, "lena"), lambda s: password(s, "ana")),
     "a teacher resets a superuser's": (lambda s: password(s, superuser(s)), lambda s: password(s, "ana")),

@@ -1,4 +1,4 @@
-"""The door: a link or a code, one text for whatever opens nothing, and tries that are counted."""
+"""The join_url: a link or a code, one text for whatever opens nothing, and tries that are counted."""
 
 import logging
 from datetime import timedelta
@@ -25,34 +25,34 @@ def said(answer: Any) -> str:
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))
 
 
-def test_looking_joins_nothing_and_the_button_does(door: str, networks: LabClass, ana: User):
+def test_looking_joins_nothing_and_the_button_does(join_url: str, networks: LabClass, ana: User):
     client = logged_in(ana)
-    assert "Networks 101" in client.get(door).content.decode()
+    assert "Networks 101" in client.get(join_url).content.decode()
     assert not Membership.objects.exists()
-    answer = client.post(door)
+    answer = client.post(join_url)
     assert answer["Location"] == f"/classes/{networks.pk}/"
     assert "Your machine is net-01" in said(answer)
     assert Assignment.objects.live().get().user == ana
 
 
-def test_who_is_logged_out_comes_back_after_logging_in(door: str, ana: User):
+def test_who_is_logged_out_comes_back_after_logging_in(join_url: str, ana: User):
     client = Client()
-    answer = client.get(door)
-    assert answer["Location"] == f"/accounts/login/?next={door}"
-    back = client.post(answer["Location"], {"username": "ana", "password": PASSWORD, "next": door})
-    assert back["Location"] == door
+    answer = client.get(join_url)
+    assert answer["Location"] == f"/accounts/login/?next={join_url}"
+    back = client.post(answer["Location"], {"username": "ana", "password": PASSWORD, "next": join_url})
+    assert back["Location"] == join_url
 
 
-def test_joining_twice_is_harmless(door: str, ana: User):
+def test_joining_twice_is_harmless(join_url: str, ana: User):
     client = logged_in(ana)
-    client.post(door)
-    assert "already" in said(client.post(door))
+    client.post(join_url)
+    assert "already" in said(client.post(join_url))
     assert (Membership.objects.count(), Invite.objects.get().uses, Assignment.objects.count()) == (1, 1, 1)
 
 
-def test_who_finds_no_machine_waits_and_gets_the_first_that_is_freed(door: str, networks: LabClass, tess: User):
+def test_who_finds_no_machine_waits_and_gets_the_first_that_is_freed(join_url: str, networks: LabClass, tess: User):
     people = [User.objects.create_user(f"student-{n}") for n in range(4)]
-    answers = [said(logged_in(person).post(door)) for person in people]
+    answers = [said(logged_in(person).post(join_url)) for person in people]
     assert "next in line for a machine" in answers[2]
     assert "1 person is ahead of you" in answers[3]
     held = Assignment.objects.live().get(user=people[0])
@@ -60,7 +60,7 @@ def test_who_finds_no_machine_waits_and_gets_the_first_that_is_freed(door: str, 
     assert Assignment.objects.live().get(vm=held.vm).user == people[2]
 
 
-def spoil(networks: LabClass) -> dict[str, str]:
+def invalid_links(networks: LabClass) -> dict[str, str]:
     """Tokens that open nothing, each for another reason."""
     past, now = timezone.now() - timedelta(minutes=1), timezone.now()
     changes = {"expired": {"expires_at": past}, "revoked": {"revoked_at": now}, "used up": {"uses": 1}}
@@ -76,7 +76,7 @@ def bare(answer: Any) -> str:
 
 
 def test_whatever_opens_nothing_says_the_same(networks: LabClass, ana: User):
-    client, tokens = logged_in(ana), spoil(networks)
+    client, tokens = logged_in(ana), invalid_links(networks)
     Invite.objects.filter(restricted_to_roster=True).update(revoked_at=None)
     for send in (client.get, client.post):
         answers = [send(f"/join/{token}/") for token in tokens.values()]
@@ -136,10 +136,10 @@ def test_right_codes_cost_nothing(networks: LabClass, ana: User):
     assert {client.post("/join/", {"code": code}).status_code for _ in range(15)} == {200}
 
 
-def test_joining_needs_the_csrf_token(door: str, ana: User):
+def test_joining_needs_the_csrf_token(join_url: str, ana: User):
     client = Client(enforce_csrf_checks=True)
     client.force_login(ana)
-    assert client.post(door).status_code == 403
+    assert client.post(join_url).status_code == 403
     assert not Membership.objects.exists()
 
 
@@ -150,9 +150,9 @@ def test_only_who_is_on_the_list_comes_in(networks: LabClass, ana: User, ben: Us
     assert list(Membership.objects.joined().values_list("user__username", flat=True)) == ["ana"]
 
 
-def test_nobody_joins_a_class_that_is_over(door: str, networks: LabClass, ana: User):
+def test_nobody_joins_a_class_that_is_over(join_url: str, networks: LabClass, ana: User):
     LabClass.objects.update(ends_on=timezone.localdate() - timedelta(days=2))
-    assert logged_in(ana).post(door).status_code == 404
+    assert logged_in(ana).post(join_url).status_code == 404
 
 
 def test_an_old_link_lets_in_who_is_on_the_list(networks: LabClass, tess: User, ana: User, ben: User):
@@ -172,6 +172,6 @@ def test_no_token_stands_in_the_log(networks: LabClass, ana: User, capsys: Any):
     assert not any(token in line for line in lines)
 
 
-def test_a_machine_of_a_cluster_that_is_switched_off_is_given_to_nobody(door: str, building_a: Lab, ana: User):
+def test_a_machine_of_a_cluster_that_is_switched_off_is_given_to_nobody(join_url: str, building_a: Lab, ana: User):
     building_a.row.deactivate()
-    assert "next in line for a machine" in said(logged_in(ana).post(door))
+    assert "next in line for a machine" in said(logged_in(ana).post(join_url))

@@ -1,6 +1,6 @@
 """Teachers unlock students and give them new passwords: only those who are theirs alone, and have no rights.
 
-`bin/test -n0 -s tests/classes/test_student_logins.py` prints who may do it to whom.
+`bin/test -n0 -s tests/classes/test_student_accounts.py` prints who may do it to whom.
 """
 
 import re
@@ -31,7 +31,7 @@ def member(networks: LabClass, ana: User) -> Membership:
     return Membership.objects.get(user=ana)
 
 
-def where(row: Membership, end: str = "") -> str:
+def url(row: Membership, end: str = "") -> str:
     return f"/classes/{row.lab_class_id}/people/{row.pk}/account/{end}"
 
 
@@ -43,12 +43,12 @@ def try_all(by: User, row: Membership) -> tuple[str, bool, str]:
     """What the question answers, whether the account was unlocked, and the new password, if one was given."""
     client = logged_in(by)
     lock(row.user)
-    client.post(where(row, "unlock/"))
+    client.post(url(row, "unlock/"))
     unlocked = not locked_names.for_user(row.user)
     AccessAttempt.objects.all().delete()
-    asked: Any = client.get(where(row, "password/"))
+    asked: Any = client.get(url(row, "password/"))
     shown = asked.context["shown"] if asked.status_code == 200 else ""
-    answer: Any = client.post(where(row, "password/"), {"shown": shown})
+    answer: Any = client.post(url(row, "password/"), {"shown": shown})
     found = re.findall(r"<code>([^<]+)</code>", answer.content.decode())
     return str(asked.status_code), unlocked, found[0] if found else ""
 
@@ -60,7 +60,7 @@ def own_student(row: Membership, lab: Lab) -> None:
     """Nothing else is known of the account."""
 
 
-def also_in_another_class_of_hers(row: Membership, lab: Lab) -> None:
+def also_in_another_class_of_the_same_teacher(row: Membership, lab: Lab) -> None:
     membership.add_people(lab_class(row.lab_class.owner, lab, 104, name="Second"), [row.user], at_once=True)
 
 
@@ -100,7 +100,7 @@ def with_a_permission(row: Membership, lab: Lab) -> None:
     row.user.user_permissions.add(Permission.objects.get(codename="view_cluster"))
 
 
-def steward_of_a_set(row: Membership, lab: Lab) -> None:
+def manager_of_a_group(row: Membership, lab: Lab) -> None:
     MachineSet.objects.create(name="Monday").stewards.add(row.user)
 
 
@@ -110,7 +110,7 @@ def deactivated(row: Membership, lab: Lab) -> None:
 
 CASES: list[tuple[Callable[[Membership, Lab], None], bool]] = [
     (own_student, True),
-    (also_in_another_class_of_hers, True),
+    (also_in_another_class_of_the_same_teacher, True),
     (also_with_another_teacher, False),
     (on_the_list_of_another_teacher, False),
     (with_a_machine_from_an_administrator, False),
@@ -119,7 +119,7 @@ CASES: list[tuple[Callable[[Membership, Lab], None], bool]] = [
     (in_a_group, False),
     (a_colleague, False),
     (with_a_permission, False),
-    (steward_of_a_set, False),
+    (manager_of_a_group, False),
     (deactivated, False),
 ]
 
@@ -132,7 +132,7 @@ def test_whom_a_teacher_may_help(
     made(member, building_a)
     member.user.refresh_from_db()
     lock(member.user)
-    assert ("192.0.2.7" in logged_in(tess).get(where(member)).content.decode()) is allowed
+    assert ("192.0.2.7" in logged_in(tess).get(url(member)).content.decode()) is allowed
     AccessAttempt.objects.all().delete()
     asked, unlocked, password = try_all(tess, member)
     name = made.__name__.replace("_", " ")
@@ -146,14 +146,14 @@ def test_whom_a_teacher_may_help(
 def test_another_teacher_and_students_find_nothing(member: Membership, theo: User, ben: User) -> None:
     for by in (theo, ben, member.user):
         assert try_all(by, member) == ("404", False, "")
-    assert Client().get(where(member)).status_code == 302
+    assert Client().get(url(member)).status_code == 302
 
 
 def test_a_co_owner_may_as_long_as_all_classes_are_theirs(member: Membership, building_a: Lab, tess: User) -> None:
     cora = teacher("cora")
     co_owners.add(member.lab_class, cora, by=tess)
     assert try_all(cora, member)[2]
-    also_in_another_class_of_hers(member, building_a)
+    also_in_another_class_of_the_same_teacher(member, building_a)
     assert try_all(cora, member)[2] == ""
 
 
@@ -183,16 +183,16 @@ def test_the_student_is_logged_out_and_has_to_choose_another(member: Membership,
 
 def test_a_page_that_is_sent_twice_gives_one(member: Membership, tess: User) -> None:
     client = logged_in(tess)
-    shown = client.get(where(member, "password/")).context["shown"]
-    assert b"<code>" in client.post(where(member, "password/"), {"shown": shown}).content
+    shown = client.get(url(member, "password/")).context["shown"]
+    assert b"<code>" in client.post(url(member, "password/"), {"shown": shown}).content
     kept = User.objects.get(pk=member.user_id).password
-    assert client.post(where(member, "password/"), {"shown": shown})["Location"] == where(member)
+    assert client.post(url(member, "password/"), {"shown": shown})["Location"] == url(member)
     assert User.objects.get(pk=member.user_id).password == kept
 
 
 @pytest.mark.parametrize("shown", ["", "made up"])
 def test_a_post_that_confirmed_nothing_does_nothing(member: Membership, tess: User, shown: str) -> None:
-    logged_in(tess).post(where(member, "password/"), {"shown": shown})
+    logged_in(tess).post(url(member, "password/"), {"shown": shown})
     assert User.objects.get(pk=member.user_id).check_password(PASSWORD)
 
 
@@ -200,18 +200,18 @@ def test_a_confirmation_is_for_who_saw_it_and_for_whom(member: Membership, tess:
     membership.add_people(networks, [ben], at_once=True)
     other = Membership.objects.get(user=ben)
     client = logged_in(tess)
-    shown = client.get(where(member, "password/")).context["shown"]
-    client.post(where(other, "password/"), {"shown": shown})
+    shown = client.get(url(member, "password/")).context["shown"]
+    client.post(url(other, "password/"), {"shown": shown})
     assert User.objects.get(pk=ben.pk).check_password(PASSWORD)
 
 
 def test_to_look_unlocks_nobody(member: Membership, tess: User, ana: User) -> None:
     lock(ana)
     client = logged_in(tess)
-    assert "locked at 192.0.2.7" in client.get(where(member)).content.decode()
-    assert client.get(where(member, "unlock/")).status_code == 405
+    assert "locked at 192.0.2.7" in client.get(url(member)).content.decode()
+    assert client.get(url(member, "unlock/")).status_code == 405
     assert locked_names.for_user(ana)
 
 
 def test_the_tab_leads_there(member: Membership, tess: User) -> None:
-    assert where(member) in logged_in(tess).get(f"/classes/{member.lab_class_id}/people/").content.decode()
+    assert url(member) in logged_in(tess).get(f"/classes/{member.lab_class_id}/people/").content.decode()

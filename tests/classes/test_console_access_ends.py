@@ -85,14 +85,14 @@ def unassigned(school: School) -> Way:
     return school.look(person, machine), lambda: logged_in(made.owner).post(where, AS_IT_IS), WITHDRAWN
 
 
-def removed_from_the_class(school: School) -> Way:
+def membership_ended(school: School) -> Way:
     made, person, machine = school.class_of("removed")
     where = f"/classes/{made.pk}/people/{made.memberships.get().pk}/remove/"
     return school.look(person, machine), lambda: logged_in(made.owner).post(where, AS_IT_IS), WITHDRAWN
 
 
-def machine_taken_out(school: School) -> Way:
-    made, person, machine = school.class_of("dropped")
+def machine_removed(school: School) -> Way:
+    made, person, machine = school.class_of("machine_removed")
     where = f"/classes/{made.pk}/machines/{machine.pk}/drop/"
     return school.look(person, machine), lambda: logged_in(made.owner).post(where, AS_IT_IS), WITHDRAWN
 
@@ -122,7 +122,7 @@ def co_owner_removed(school: School) -> Way:
     return school.look(other, machine), lambda: logged_in(made.owner).post(where), WITHDRAWN
 
 
-def steward_removed(school: School) -> Way:
+def manager_removed(school: School) -> Way:
     kept, person, machine = (
         MachineSet.objects.create(name="Kept"),
         User.objects.create_user("manager"),
@@ -182,8 +182,8 @@ def cluster_switched_off(school: School) -> Way:
 
 
 WAYS = (
-    unassigned, removed_from_the_class, machine_taken_out, class_ended, class_deleted, class_loses_its_grant,
-    co_owner_removed, steward_removed, staff_right_taken, ended_in_bulk, logged_out, session_ended, password_changed,
+    unassigned, membership_ended, machine_removed, class_ended, class_deleted, class_loses_its_grant,
+    co_owner_removed, manager_removed, staff_right_taken, ended_in_bulk, logged_out, session_ended, password_changed,
     account_deactivated, machine_gone, cluster_switched_off,
 )  # fmt: skip
 

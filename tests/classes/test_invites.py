@@ -26,7 +26,7 @@ DATA = {"expires_at": "2099-01-31T12:00", "max_uses": 5}
 
 
 @pytest.fixture
-def where(networks: LabClass) -> str:
+def url(networks: LabClass) -> str:
     return f"/classes/{networks.pk}/invite/"
 
 

@@ -10,7 +10,7 @@ from accounts.models import User
 from classes import co_owners
 from classes.models import LabClass, Membership
 from tests.classes.conftest import logged_in
-from tests.classes.test_handing_over import Room, by_a_table, last_day_is_over, room, unassigned
+from tests.classes.test_release import Room, by_a_table, last_day_is_over, room, unassigned
 from tests.labs import ago, run_operations
 from vms import inventory, operations, preparation
 from vms.models import Assignment, Operation, Preparation, VirtualMachine
@@ -30,7 +30,7 @@ def removed(room: Room) -> None:
     room.post(f"people/{Membership.objects.get(user=room.chen).pk}/remove/")
 
 
-def dropped(room: Room) -> None:
+def machine_removed(room: Room) -> None:
     room.post(f"machines/{room.vm.pk}/drop/")
 
 
@@ -42,7 +42,9 @@ def deleted(room: Room) -> None:
     room.post("delete/")
 
 
-@pytest.mark.parametrize("path", [removed, dropped, ended, deleted, last_day_is_over], ids=lambda path: path.__name__)
+@pytest.mark.parametrize(
+    "path", [removed, machine_removed, ended, deleted, last_day_is_over], ids=lambda path: path.__name__
+)
 def test_whoever_was_to_get_it_does_not_when_that_is_over(room: Room, path: Any):
     by_a_table(room, Way.SHUT_DOWN)
     assert Preparation.objects.get().reserved_for == room.chen
@@ -80,13 +82,13 @@ def reopened(room: Room) -> None:
     Membership.objects.filter(user=room.chen).update(waiting_since=timezone.now())
 
 
-def given_back_by_a_table(room: Room) -> None:
+def assigned_again_by_a_table(room: Room) -> None:
     preparation.keep(Assignment.objects.live())
     page = room.post("machines/table/", text="ana,net-02")
     room.post("machines/table/", shown=page.context["shown"])
 
 
-@pytest.mark.parametrize("back", [reopened, given_back_by_a_table], ids=lambda back: back.__name__)
+@pytest.mark.parametrize("back", [reopened, assigned_again_by_a_table], ids=lambda back: back.__name__)
 def test_restore_points_from_before_a_break_are_the_persons_too(room: Room, back: Any):
     room.save("lesson-2", room.tess)
     Assignment.objects.update(assigned_at=ago(days=2))

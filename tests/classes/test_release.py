@@ -154,7 +154,7 @@ def test_as_it_is_needs_no_time(room: Room, path: Any):
     assert not Operation.objects.exclude(action="snapshot").exists()
 
 
-def dropped(room: Room, way: str) -> None:
+def machine_removed(room: Room, way: str) -> None:
     room.post(f"machines/{room.vm.pk}/drop/", way=way)
 
 
@@ -167,7 +167,7 @@ def class_deleted(room: Room, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", list(Way))
-@pytest.mark.parametrize("path", [dropped, class_ended, class_deleted], ids=lambda path: path.__name__)
+@pytest.mark.parametrize("path", [machine_removed, class_ended, class_deleted], ids=lambda path: path.__name__)
 def test_what_leaves_a_class_goes_into_another_one_when_it_is_ready(room: Room, theo: User, path: Any, way: str):
     other = lab_class(theo, room.lab, name="Databases")
     room.write(SECRET)
