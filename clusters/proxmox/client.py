@@ -139,5 +139,5 @@ def diagnose(
             nodes, quorate = status.nodes, status.quorate
         except errors.PermissionMissing:
             nodes, quorate = pve.resources().nodes, None
-    names = tuple(node.name for node in nodes)
+    names = tuple(sorted(node.name for node in nodes))
     return results.Diagnosis(version, names, quorate, time.monotonic() - began, status)

@@ -111,7 +111,8 @@ def _guests(call: Call) -> Iterator[Json]:
 
 
 def _nodes(call: Call) -> Iterator[Json]:
-    for node in call.cluster.nodes.values():
+    """In another order each time, like the list of nodes."""
+    for node in call.cluster.ordering.rows(list(call.cluster.nodes.values())):
         yield {**node_row(call, node), "cgroup-mode": 1}
 
 

@@ -107,7 +107,9 @@ def version(data: object) -> Version:
 
 def cluster_status(data: object) -> ClusterStatus:
     found = [row(entry) for entry in rows(data)]
-    nodes = tuple(_member(entry) for entry in found if entry.get("type") == "node")
+    # The server lists them in another order at each call.
+    members = (_member(entry) for entry in found if entry.get("type") == "node")
+    nodes = tuple(sorted(members, key=lambda node: node.name))
     if not nodes:
         raise ProtocolError(say("no-nodes"))
     for entry in found:
