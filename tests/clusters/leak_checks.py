@@ -43,7 +43,7 @@ import pvesim
 from accounts.models import User
 from clusters.config import ClusterConfig
 from clusters.models import Cluster
-from labportal import urls
+from labportal import context, urls
 from tests.conftest import PASSWORD, join
 from tests.marker_secret import MarkerSecret
 from tests.own_database import ON_POSTGRES, default_connection
@@ -225,7 +225,7 @@ def pages_of(role: str) -> LeakCheck:
             if planted and role in SEES_CLUSTERS:
                 stage.rename(planted)
             elif planted:
-                place.enter_context(patch.object(admin.site, "site_header", planted))
+                place.enter_context(patch.object(context, "VERSION", planted))
             for address in admin_addresses():
                 answer = client.get(address)
                 assert answer.status_code < 500, address
