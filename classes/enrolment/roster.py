@@ -42,6 +42,8 @@ class RosterReason(Reason):
     DISABLED = reasons.DISABLED
 
 
+AT_ONCE = Note(gettext_noop("They are in the class at once and wait for a machine."))
+LATER = Note(gettext_noop("They join the class with the invite."))
 ASK = Note(gettext_noop("ask an administrator to create one"))
 
 
@@ -83,14 +85,9 @@ def plan(lab_class: LabClass, text: str, *, at_once: bool) -> RosterPlan:
     teachers = {person.pk for person in lab_class.teachers}
     seen: dict[int, int] = {}
     rows = [_row(line, people, joined, teachers, seen) for line in lines]
-    notice = _ENROLLED if at_once else _LISTED
     if at_once:
         rows = [_enrolled(row) for row in rows]
-    return RosterPlan(rows=tuple(rows), notices=(notice,), at_once=at_once)
-
-
-_ENROLLED = Note(gettext_noop("They are in the class at once and wait for a machine."))
-_LISTED = Note(gettext_noop("They join the class with the invite."))
+    return RosterPlan(rows=tuple(rows), notices=(AT_ONCE if at_once else LATER,), at_once=at_once)
 
 
 def _enrolled(row: RosterRow) -> RosterRow:
