@@ -50,8 +50,11 @@ def opened(
             file = finders.find(url.path.removeprefix("/static/"))
             assert file, url.path
             route.fulfill(body=Path(str(file)).read_bytes(), content_type=kind)
-        else:
+        elif address in made:
             route.fulfill(body=made[address], content_type=kind)
+        else:  # axe reads style sheets by itself, and takes their addresses for the page's
+            assert not route.request.is_navigation_request()
+            route.fulfill(status=404)
 
     page.route("**/*", serve)
     for address in made:
@@ -76,8 +79,10 @@ def test_a_page_on_a_phone_scrolls_in_its_tables_alone(made: dict[str, bytes]) -
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_axe_finds_nothing(made: dict[str, bytes], colours: str) -> None:
     found = {}
+    alike = ("/history/", "/delete/")  # one of each is enough: it takes a second a page
+    wanted = {at: page for at, page in made.items() if not at.endswith(alike) or "/clusters/cluster/" in at}
     with chromium.browser() as window:
-        for address, page in opened(window, made, width=1280, colours=colours):
+        for address, page in opened(window, wanted, width=1280, colours=colours):
             faults = Axe().run(page, options=RULES).response["violations"]
             found[address] = [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in faults]
     assert {address: faults for address, faults in found.items() if faults} == {}
