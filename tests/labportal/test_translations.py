@@ -77,7 +77,7 @@ def test_a_translation_keeps_the_white_space_around_its_text(path: Path):
 
 @every_language
 def test_labels_of_models_fields_and_rules_are_translated(path: Path):
-    """Those of fields and models, and of rules, which `vms.labels` lists."""
+    """Those of fields and models, and of rules, which `vms.access.rule_names` lists."""
     rooms = [config for config in apps.get_app_configs() if config.name in ROOMS]
     known = [model._meta for config in rooms for model in config.get_models()]
     with translation.override(None):

@@ -1,8 +1,7 @@
-"""Labels that code computes, for the translators: makemessages cannot see them."""
+"""Names of rules in words, for the translators. Code makes them of the names of functions, which makemessages cannot see."""
 
 from django.utils.translation import gettext_noop
 
-# The name of a rule's function, in words: `vms.access.rules`.
 RULES = [
     gettext_noop("consoles are offered"),
     gettext_noop("person may operate"),
@@ -18,12 +17,4 @@ RULES = [
     gettext_noop("machine is not locked"),
     gettext_noop("status fits"),
     gettext_noop("snapshot may be changed"),
-]
-
-# What a cluster says of a machine.
-STATES = [
-    gettext_noop("running"),
-    gettext_noop("stopped"),
-    gettext_noop("paused"),
-    gettext_noop("unknown"),
 ]
