@@ -11,22 +11,22 @@ __all__ = ["lock", "say", "status"]
 # How operations end.
 stored_messages.register(
     {
-        "taken": gettext_noop("The machine was taken from this person before it could be sent."),
-        "cancelled-by": gettext_noop("Cancelled by %(name)s while it waited for its turn."),
-        "waited-too-long": gettext_noop("It waited too long for its turn, so it was dropped. Try again."),
-        "unsent-too-long": gettext_noop("It could not be sent for too long, so it was dropped. Try again."),
-        "held-up": gettext_noop("The portal was held up, and sent nothing. Try again."),
+        "taken": gettext_noop("The machine was unassigned before the operation was sent."),
+        "cancelled-by": gettext_noop("Cancelled by %(name)s while waiting."),
+        "waited-too-long": gettext_noop("Cancelled: it waited too long for its turn. Try again."),
+        "unsent-too-long": gettext_noop("Cancelled: the portal could not send it in time. Try again."),
+        "held-up": gettext_noop("The portal was delayed and sent nothing. Try again."),
         "cut-short": gettext_noop("It took too long and was cut short by a forced stop."),
-        "cluster-switched-off": gettext_noop("The cluster was switched off meanwhile."),
-        "another-machine": gettext_noop("Another machine has this number now. Ask your teacher."),
-        "look-first": gettext_noop("%(why)s Look at the machine before you try again."),
+        "cluster-switched-off": gettext_noop("The cluster was deactivated in the meantime."),
+        "another-machine": gettext_noop("This VMID now belongs to another machine. Ask your teacher."),
+        "look-first": gettext_noop("%(why)s Check the machine before you try again."),
         "goal-shows": gettext_noop("%(why)s The machine's state shows that it was done."),
-        "task-unknown": gettext_noop("The cluster does not know the task any more."),
-        "task-still-runs": gettext_noop("The task still runs on the cluster."),
-        "reception-unknown": gettext_noop("It is not known whether the cluster received this."),
-        "done-but": gettext_noop("The cluster took the task as done, but the machine is %(status)s."),
-        "done-with-warnings": gettext_noop("It was done, with warnings: the task's log on the cluster tells."),
-        "spice-file": gettext_noop("A SPICE file was given out."),
+        "task-unknown": gettext_noop("The cluster no longer knows the task."),
+        "task-still-runs": gettext_noop("The task is still running on the cluster."),
+        "reception-unknown": gettext_noop("It is unknown whether the cluster received the request."),
+        "done-but": gettext_noop("The cluster reports the task as done, but the machine is %(status)s."),
+        "done-with-warnings": gettext_noop("Done with warnings. See the task's log on the cluster."),
+        "spice-file": gettext_noop("SPICE file downloaded."),
     }
 )
 
@@ -45,14 +45,14 @@ stored_messages.register(
 # How preparations of freed machines fail.
 stored_messages.register(
     {
-        "machine-not-there": gettext_noop("The cluster does not have this machine any more."),
+        "machine-not-there": gettext_noop("The machine no longer exists on the cluster."),
         "no-baseline": gettext_noop("The machine has no snapshot “%(name)s”."),
         "unshown-points": gettext_noop(
-            "It has restore points that were not shown: %(names)s. Look at them, and choose again."
+            "The machine has restore points that the page did not list: %(names)s. Check them and choose again."
         ),
-        "cannot-shut-down": gettext_noop("The machine is %(status)s, so it cannot be shut down."),
+        "cannot-shut-down": gettext_noop("The machine is %(status)s and can't be shut down."),
         "sleeps": gettext_noop(
-            "It sleeps, and would wake with the screen of the last person. Start it, and choose again."
+            "The machine is asleep and would wake up with the previous person's screen. Start it and choose again."
         ),
     }
 )
@@ -61,22 +61,23 @@ stored_messages.register(
 stored_messages.register(
     {
         "read-by-another": gettext_noop(
-            "Another worker has read this cluster since; what this one brought was dropped."
+            "Another worker has synced this cluster in the meantime. This result was discarded."
         ),
-        "cluster-deleted": gettext_noop("The cluster was deleted meanwhile."),
+        "cluster-deleted": gettext_noop("The cluster was deleted in the meantime."),
         "entries-rejected": gettext_noop(
-            "%(rejected)s entries of the answer were not understood; nothing was taken for missing."
+            "%(rejected)s entries of the response could not be read. No machine was marked as missing."
         ),
-        "no-node-listed": gettext_noop("The cluster listed none of its nodes; nothing was taken for missing."),
-        "nodes-offline": gettext_noop("Only %(online)s of %(all)s nodes are online; nothing was taken for missing."),
+        "no-node-listed": gettext_noop("The cluster listed none of its nodes. No machine was marked as missing."),
+        "nodes-offline": gettext_noop("Only %(online)s of %(all)s nodes are online. No machine was marked as missing."),
         "no-quorum-no-loss": gettext_noop(
-            "The cluster has no quorum; nothing was taken for missing. Bring its nodes back."
+            "The cluster has no quorum. No machine was marked as missing. Bring its nodes back online."
         ),
         "no-machine-listed": gettext_noop(
-            "The cluster listed no machine at all. Has its user or token lost its rights? Nothing was removed. %(hint)s"
+            "The cluster listed no machines at all. Nothing was removed. Check whether its user or token has lost "
+            "permissions. %(hint)s"
         ),
         "machines-lost": gettext_noop(
-            "The cluster listed %(missed)s machines fewer than before; nothing was taken for missing. %(hint)s"
+            "The cluster listed %(missed)s machines fewer than before. No machine was marked as missing. %(hint)s"
         ),
         "believe-hint": gettext_noop(
             "If they are really gone, choose “Accept the last answer” in the administration, at the cluster syncs."
@@ -90,16 +91,16 @@ stored_messages.register(
         "alert-credential": gettext_noop("The cluster rejected the portal's credential. %(how)s"),
         "alert-read-token": gettext_noop("The cluster rejected the portal's read-only token. %(how)s"),
         "enter-valid-one": gettext_noop(
-            "Enter a valid one in the cluster's settings: until then it is not tried again."
+            "Enter a valid one in the cluster's settings. The portal doesn't try again until then."
         ),
         "alert-stale": gettext_noop(
-            "The cluster answers, but its list of machines could not be taken over for too long. %(why)s"
+            "The cluster responds, but its list of machines has not been synced for too long. %(why)s"
         ),
-        "look-at-worker": gettext_noop("Look whether a worker runs and what it logs."),
+        "look-at-worker": gettext_noop("Check that a worker is running, and check its log."),
         "alert-expiry": gettext_noop(
-            "The %(told)s. Make a new one on the cluster and enter it in the cluster's settings before that."
+            "The %(told)s. Before that, create a new one on the cluster and enter it in the cluster's settings."
         ),
-        "ends-on": gettext_noop("%(name)s ends on %(day)s"),
+        "ends-on": gettext_noop("%(name)s expires on %(day)s"),
         "both": gettext_noop("%(one)s and %(other)s"),
         "of-api-token": gettext_noop("API token %(token_id)s"),
         "of-account": gettext_noop("account %(user)s"),
@@ -110,43 +111,37 @@ stored_messages.register(
 # Why something is refused.
 stored_messages.register(
     {
-        "not-yours": gettext_noop(
-            "This machine is not assigned to this account, nor looked after by it. Ask your teacher."
-        ),
+        "not-yours": gettext_noop("You don't have access to this machine. Ask your teacher."),
         "cluster-not-granted": gettext_noop(
-            "This cluster is only for people who were granted it. Ask your teacher or an administrator."
+            "This cluster is only for people with a grant. Ask your teacher or an administrator."
         ),
         "pool-not-granted": gettext_noop(
-            "The class that has this machine may not use its pool any more. An administrator can grant it again."
+            "The class no longer has a grant for this machine's pool. Ask an administrator for a new grant."
         ),
-        "cluster-inactive": gettext_noop("This cluster is switched off. Ask an administrator."),
+        "cluster-inactive": gettext_noop("This cluster is deactivated. Ask an administrator."),
         "cluster-silent": gettext_noop(
-            "The cluster does not answer at the moment. The portal keeps asking, and the administrators see it too; "
-            "the buttons come back by themselves."
+            "The cluster is not responding at the moment. The portal keeps trying, and the administrators see the "
+            "problem too. The buttons return when the cluster responds."
         ),
-        "machine-gone": gettext_noop("The cluster does not have this machine any more. Ask your teacher."),
-        "machine-missing": gettext_noop("The cluster does not list this machine any more. Ask your teacher."),
-        "node-silent": gettext_noop(
-            "The machine's node does not answer. The buttons come back by themselves when it does."
-        ),
-        "is-template": gettext_noop("This is a template: it is copied, never started."),
-        "under-way": gettext_noop("“%(action)s” is under way. Wait until it is finished."),
-        "machine-sleeps": gettext_noop("The machine sleeps. Start it, and it goes on where it was."),
-        "machine-locked": gettext_noop("The machine is %(doing)s. This usually takes minutes."),
+        "machine-gone": gettext_noop("This machine no longer exists on the cluster. Ask your teacher."),
+        "machine-missing": gettext_noop("The cluster no longer lists this machine. Ask your teacher."),
+        "node-silent": gettext_noop("The machine's node is not responding. The buttons return when it responds."),
+        "is-template": gettext_noop("This is a template. Templates are only copied, never started."),
+        "under-way": gettext_noop("“%(action)s” is in progress. Wait until it has finished."),
+        "machine-sleeps": gettext_noop("The machine is asleep. Start it to continue where it stopped."),
+        "machine-locked": gettext_noop("The machine is %(doing)s. This usually takes a few minutes."),
         "busy-with": gettext_noop("busy (%(lock)s)"),
-        "not-of-containers": gettext_noop("Containers cannot do this. Reboot it, or shut it down, instead."),
-        "no-consoles": gettext_noop(
-            "This portal shows no screens in the browser. Use a remote desktop or SSH instead."
-        ),
-        "state-unknown": gettext_noop("The state of the machine is unknown. Wait until its node answers again."),
+        "not-of-containers": gettext_noop("Containers don't support this. Reboot or shut down the container instead."),
+        "no-consoles": gettext_noop("This portal has no consoles in the browser. Use remote desktop or SSH instead."),
+        "state-unknown": gettext_noop("The state of the machine is unknown. Wait until its node responds again."),
         "wrong-status": gettext_noop("The machine is %(status)s, not %(needed)s."),
         "already-so": gettext_noop("The machine is %(status)s."),
         "only-save-point": gettext_noop(
-            "You may save and delete “%(save_point)s”. Ask your teacher about other snapshots."
+            "You can save and delete only your restore point “%(save_point)s”. Ask your teacher about other snapshots."
         ),
         "just-changed": gettext_noop("The machine has just changed. Check it and try again."),
-        "no-such-snapshot": gettext_noop("It has no snapshot “%(name)s”."),
-        "snapshot-exists": gettext_noop("It has a snapshot “%(name)s” already. Choose another name."),
+        "no-such-snapshot": gettext_noop("The machine has no snapshot “%(name)s”."),
+        "snapshot-exists": gettext_noop("The machine already has a snapshot “%(name)s”. Choose another name."),
     }
 )
 
@@ -203,15 +198,15 @@ stored_messages.register(
 LOCKS = {
     "backup": gettext_noop("being backed up"),
     "snapshot": gettext_noop("being saved as a snapshot"),
-    "snapshot-delete": gettext_noop("being cleared of a snapshot"),
+    "snapshot-delete": gettext_noop("deleting a snapshot"),
     "rollback": gettext_noop("being reverted"),
     "clone": gettext_noop("being copied"),
     "migrate": gettext_noop("being moved to another node"),
     "create": gettext_noop("being created"),
     "suspending": gettext_noop("being suspended"),
-    "disk": gettext_noop("getting another disk"),
-    "fstrim": gettext_noop("being cleared of unused space"),
-    "mounted": gettext_noop("open on its node for repairs"),
+    "disk": gettext_noop("being changed in its disks"),
+    "fstrim": gettext_noop("freeing unused space"),
+    "mounted": gettext_noop("mounted on its node for repairs"),
     "destroyed": gettext_noop("being deleted"),
 }
 stored_messages.register({f"lock-{name}": text for name, text in LOCKS.items()})

@@ -80,13 +80,15 @@ def through_an_outage(address: str, world: World, passwords: dict[str, str], mai
     card = machines(ana.get("/vms/?cluster=").text)[machine]
     expect("as of" in card and "Stopped" in card, "ana's machine there shows its last status with its age")
     expect("Start" not in re.sub("Started", "", card), "and has no button")
-    expect(until(lambda: "Building B does not answer" in "".join(mails.subjects())), "administrators get a mail")
+    expect(until(lambda: "Building B is not responding" in "".join(mails.subjects())), "administrators get a mail")
     expect("open" in ours(), "its breaker is open")
     world.b.start()
     expect(until(lambda: "Responding" in ours()), "switched on, it is called reachable again")
     card = machines(ana.get("/vms/?cluster=").text)[machine]
     expect("Start" in card and "as of" not in card, "the button is back, and the status is fresh")
-    expect(until(lambda: "Building B answers again" in "".join(mails.subjects())), "administrators get another mail")
+    expect(
+        until(lambda: "Building B is responding again" in "".join(mails.subjects())), "administrators get another mail"
+    )
     told = [subject for subject in mails.subjects() if "Building B" in subject]
     expect(len(told) == 2, f"and no more than these: {told}")
 

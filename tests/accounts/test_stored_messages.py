@@ -10,8 +10,8 @@ from accounts import stored_messages
 from vms.models import Operation, SyncRun
 from vms.sentences import say, status
 
-SPANISH = "No se sabe si el clúster ha recibido esto. Mira la máquina antes de intentarlo otra vez."
-ENGLISH = "It is not known whether the cluster received this. Look at the machine before you try again."
+SPANISH = "No se sabe si el clúster recibió la petición. Comprueba la máquina antes de intentarlo otra vez."
+ENGLISH = "It is unknown whether the cluster received the request. Check the machine before you try again."
 
 
 def unsure() -> stored_messages.Message:
@@ -49,12 +49,12 @@ def test_what_is_no_message_stays_as_it_is():
 
 def test_a_parameter_that_reads_like_a_word_is_not_translated():
     with translation.override("es"):
-        assert stored(say("cancelled-by", name="Start")).rendered_problem.startswith("Start lo canceló ")
+        assert stored(say("cancelled-by", name="Start")).rendered_problem.startswith("Cancelada por Start ")
 
 
 def test_a_day_is_written_as_the_reader_writes_it():
     row = stored(say("ends-on", name="x", day=datetime(2026, 12, 9, 12, tzinfo=UTC)))
-    assert row.problem == "x ends on 9 December 2026"
+    assert row.problem == "x expires on 9 December 2026"
     with translation.override("es"):
         assert "9 de diciembre de 2026" in row.rendered_problem
 

@@ -249,7 +249,7 @@ def test_after_the_last_try_it_goes_on_slowly_while_somebody_looks(
     asked: list[str] = []
     page.route("**/console/grant/", lambda route: (asked.append(route.request.url), route.fulfill(json=SILENT))[1])
     page.goto(console.url)
-    expect(page.get_by_text("The cluster does not answer. It is tried again every 30 seconds")).to_be_visible()
+    expect(page.get_by_text("The cluster does not answer. The portal tries again every 30 seconds")).to_be_visible()
     expect(page.get_by_role("button", name="Reconnect")).to_be_visible()
     page.clock.fast_forward(31_000)
     expect(page.locator("#word")).to_have_text("Not connected")

@@ -104,7 +104,7 @@ def test_a_machine_out_of_its_classs_places_is_operated_by_administrators_alone(
     given.delete()
     assert (seen(ana), seen(tess), 101 in seen(lab_admin)) == ({102}, set(), True)
     context = context_for(building_a.machine(101), person=ana)
-    assert "may not use its pool" in str(class_is_granted_the_pool(context, "start"))
+    assert "no longer has a grant" in str(class_is_granted_the_pool(context, "start"))
     assert rules.refusal_when_sent(context, "start")
     ClusterGrant.objects.create(machine_set=made.machine_set, cluster=building_a.row)
     assert seen(ana) == {101, 102}

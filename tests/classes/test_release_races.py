@@ -144,7 +144,7 @@ def test_a_machine_that_sleeps_with_somebodys_screen_is_not_ready(room: Room, wa
     unassigned(room, way)
     room.prepare()
     assert (Preparation.objects.get().state, room.assignee()) == (State.FAILED, None)
-    assert "would wake with the screen" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
+    assert "would wake up with the previous" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
 
 
 def test_what_the_last_person_began_is_waited_for(room: Room):

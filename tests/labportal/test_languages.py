@@ -128,7 +128,7 @@ def test_the_pages_of_a_machine_are_spanish(as_admin: Client, machine: VirtualMa
 def test_a_student_reads_the_machine_in_spanish(as_ana: Client, machine: VirtualMachine):
     page = read(as_ana, reverse("vms-machine", args=[machine.pk]))
     assert left_in_english(page) == []
-    assert "No se sabe si el clúster ha recibido esto. Mira la máquina antes de intentarlo otra vez." in page
+    assert "No se sabe si el clúster recibió la petición. Comprueba la máquina antes de intentarlo otra vez." in page
 
 
 def test_what_is_asked_before_an_action_is_spanish(as_ana: Client, machine: VirtualMachine):
@@ -185,7 +185,7 @@ def test_what_is_stored_is_english_whoever_is_at_work(machine: VirtualMachine, a
         run_operations()
         operation.refresh_from_db()
         assert operation.outcome == "This is a template: it is copied, never started."
-        assert operation.rendered_outcome == "Esto es una plantilla: se copia, nunca se inicia."
+        assert operation.rendered_outcome == "Esto es una plantilla. Las plantillas solo se copian, nunca se inician."
 
 
 def test_mail_is_in_the_language_of_the_portal(machine: VirtualMachine, settings: Any):

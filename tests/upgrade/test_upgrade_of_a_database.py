@@ -35,7 +35,7 @@ SPANISH: dict[type[Any], dict[str, str]] = {
     Operation: {
         "It is not known whether the cluster received this. Look at the machine before you try again.": "No se sabe si",
         "The cluster began it, and the task failed (command 'qm stop' failed: exit code 255).": "exit code 255",
-        "Cancelled by tess while it waited for its turn.": "tess lo canceló",
+        "Cancelled by tess while it waited for its turn.": "Cancelada por tess",
         "Control. Closed by root.": "root",
         "View only. Ended: The machine was taken away.": "The machine was taken away.",
     },
@@ -183,7 +183,7 @@ def test_what_people_wrote_stays_as_it_is():
 
 
 def test_pages_tell_it_in_the_readers_language(root: Client):
-    for language, said in (("es", "No se sabe si el clúster ha recibido esto."), ("en", "It is not known whether")):
+    for language, said in (("es", "No se sabe si el clúster recibió la petición."), ("en", "It is unknown whether")):
         User.objects.filter(username="root").update(language=language)
         vm = Operation.objects.get(outcome__startswith="It is not known").vm
         assert said in root.get(reverse("vms-machine", args=[vm.pk])).content.decode()

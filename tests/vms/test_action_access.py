@@ -254,7 +254,7 @@ def test_another_action_meanwhile_is_refused_with_what_is_under_way(as_ana: Clie
     machine = building_a.assign(102, ana)
     as_ana.post(url(machine, "shutdown"))
     text = as_ana.post(url(machine, "stop"), follow=True).content.decode()
-    assert "“Shut down” is under way" in text
+    assert "“Shut down” is in progress" in text
     assert Operation.objects.get().action == "shutdown"
 
 
@@ -286,7 +286,7 @@ def test_what_cannot_be_done_offers_no_confirmation(as_ana: Client, hers: Virtua
 def test_a_cluster_that_does_not_answer_refuses(as_ana: Client, hers: VirtualMachine):
     ClusterHealth.failed("building-a", "down")
     text = as_ana.post(url(hers, "start"), follow=True).content.decode()
-    assert "The cluster does not answer at the moment" in text
+    assert "The cluster is not responding at the moment" in text
     assert not Operation.objects.exists()
 
 

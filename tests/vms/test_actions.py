@@ -57,7 +57,7 @@ def test_a_power_action_is_done(building_a: Lab, admin: User, vmid: int, action:
 @pytest.mark.parametrize("action", ["reset", "suspend", "resume"])
 def test_what_containers_cannot_do_is_refused(building_a: Lab, admin: User, action: str):
     put(building_a, 103, "running")
-    with pytest.raises(operations.Refused, match="Containers cannot do this"):
+    with pytest.raises(operations.Refused, match="Containers don't support this"):
         ask(building_a, 103, action, admin)
 
 
@@ -88,7 +88,7 @@ def test_a_description_that_is_too_long_is_refused(building_a: Lab, admin: User)
 
 def test_another_snapshot_meanwhile_is_not_the_same_request(building_a: Lab, admin: User):
     ask(building_a, 101, "snapshot", admin, snapshot="s1")
-    with pytest.raises(operations.Refused, match="under way"):
+    with pytest.raises(operations.Refused, match="in progress"):
         ask(building_a, 101, "snapshot", admin, snapshot="s2")
 
 
@@ -314,7 +314,7 @@ def test_no_more_than_the_limit_are_let_through(building_a: Lab, admin: User, se
 def test_what_waits_can_be_taken_back(building_a: Lab, admin: User, settings: Any):
     asked = waiting_three(building_a, admin, settings)
     assert operations.cancel(asked[2], by=admin)
-    assert (asked[2].state, asked[2].outcome) == (State.CANCELLED, "Cancelled by admin while it waited for its turn.")
+    assert (asked[2].state, asked[2].outcome) == (State.CANCELLED, "Cancelled by admin while waiting.")
 
 
 def test_what_was_let_through_cannot_be_taken_back(building_a: Lab, admin: User):

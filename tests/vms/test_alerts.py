@@ -71,7 +71,7 @@ def test_a_cluster_that_answers_is_no_trouble(building_a: Lab, watch: Watch):
 @pytest.mark.django_db
 def test_a_silent_cluster_is_told_once(building_a: Lab, watch: Watch):
     fall_silent()
-    assert watch.after() == ["[Lab Portal] Building A does not answer"]
+    assert watch.after() == ["[Lab Portal] Building A is not responding"]
     assert watch.after() == []
 
 
@@ -113,7 +113,7 @@ def test_a_recovery_is_told_once(building_a: Lab, watch: Watch):
     fall_silent()
     watch.after()
     answer()
-    assert watch.after() == ["[Lab Portal] Building A answers again"]
+    assert watch.after() == ["[Lab Portal] Building A is responding again"]
     assert watch.after() == []
     assert not Alert.objects.unfinished().exists()
 
@@ -137,7 +137,10 @@ def test_the_next_silence_is_told_again(building_a: Lab, watch: Watch):
         watch.after()
         answer()
         watch.after()
-    assert [letter.subject.split("A ", 1)[1] for letter in mail.outbox] == ["does not answer", "answers again"] * 2
+    assert [letter.subject.split("A ", 1)[1] for letter in mail.outbox] == [
+        "is not responding",
+        "is responding again",
+    ] * 2
 
 
 @pytest.mark.django_db
@@ -152,7 +155,7 @@ def test_a_cluster_that_was_switched_off_did_not_recover(building_a: Lab, watch:
 @pytest.mark.django_db
 def test_of_two_clusters_only_one_is_down(building_a: Lab, building_b: Lab, watch: Watch):
     fall_silent("building-b")
-    assert watch.after() == ["[Lab Portal] Building B does not answer"]
+    assert watch.after() == ["[Lab Portal] Building B is not responding"]
 
 
 # Other troubles, as they really come about
@@ -169,7 +172,7 @@ def read(lab: Lab, times: int = 2) -> None:
 def test_a_closed_port(building_a: Lab, watch: Watch):
     Cluster.objects.update(port=1)
     read(building_a)
-    assert watch.after() == ["[Lab Portal] Building A does not answer"]
+    assert watch.after() == ["[Lab Portal] Building A is not responding"]
 
 
 @pytest.mark.django_db
@@ -177,7 +180,7 @@ def test_another_certificate_is_that_and_no_silence(building_a: Lab, watch: Watc
     building_a.pve.renew_certificate("pve1")
     proxmox.forget("building-a")  # a kept connection goes on
     read(building_a)
-    assert watch.after() == ["[Lab Portal] Building A shows a certificate that is not trusted"]
+    assert watch.after() == ["[Lab Portal] The certificate of Building A is not trusted"]
     Cluster.objects.update(fingerprint=building_a.pve.fingerprint())
     read(building_a)
     assert watch.after() == ["[Lab Portal] The certificate of Building A is trusted again"]
@@ -202,15 +205,15 @@ def test_a_certificate_is_not_trusted_again_because_the_cluster_is_off(building_
     ClusterHealth.failed("building-a", "Another certificate.", kind="CertificateRejected")
     watch.after()
     fall_silent()
-    assert watch.after() == ["[Lab Portal] Building A does not answer"]
+    assert watch.after() == ["[Lab Portal] Building A is not responding"]
 
 
 @pytest.mark.django_db
 def test_machines_that_are_out_of_date(building_a: Lab, watch: Watch):
     Cluster.objects.update(updated_at=ago(hours=1))
-    ClusterSync.objects.update(synced_at=ago(minutes=6), interval=15, notice="The cluster listed no machine at all.")
+    ClusterSync.objects.update(synced_at=ago(minutes=6), interval=15, notice="The cluster listed no machines at all.")
     assert watch.after() == ["[Lab Portal] The machines of Building A are out of date"]
-    assert "no machine at all" in mail.outbox[0].body
+    assert "no machines at all" in mail.outbox[0].body
 
 
 @pytest.mark.django_db
@@ -241,8 +244,8 @@ def limited(lab: Lab, *, days: float) -> None:
 def test_a_token_that_ends_soon_is_told(building_a: Lab, watch: Watch):
     limited(building_a, days=13)
     assert credential_expiry.update_due() == 1
-    assert watch.after() == ["[Lab Portal] The portal's access to Building A ends soon"]
-    assert "API token portal@pve!labs ends on" in mail.outbox[0].body
+    assert watch.after() == ["[Lab Portal] The portal's credential for Building A expires soon"]
+    assert "API token portal@pve!labs expires on" in mail.outbox[0].body
     assert watch.after(timedelta(days=3)) == []
 
 
@@ -261,7 +264,7 @@ def test_the_read_only_token_ends_by_itself(building_a: Lab, watch: Watch):
     building_a.row.save()
     credential_expiry.update_due()
     watch.after()
-    assert "read-only token portal@pve!look ends on" in mail.outbox[0].body
+    assert "read-only token portal@pve!look expires on" in mail.outbox[0].body
 
 
 @pytest.mark.django_db
@@ -274,7 +277,7 @@ def test_a_new_token_ends_the_trouble(building_a: Lab, watch: Watch):
     building_a.row.save()
     assert watch.after() == []
     credential_expiry.update_due()
-    assert watch.after() == ["[Lab Portal] The portal's access to Building A was prolonged"]
+    assert watch.after() == ["[Lab Portal] The portal's credential for Building A was renewed"]
 
 
 @pytest.mark.django_db
@@ -335,7 +338,7 @@ def test_workers_that_review_at_the_same_moment_send_one_mail(building_a: Lab, m
     now = timezone.now()
     for moment in (now, now + LONG, now + LONG):
         assert run_in_threads(*[lambda at=moment: alerts.review(now=at)] * 4) == []
-    assert sent == ["[Lab Portal] Building A does not answer"]
+    assert sent == ["[Lab Portal] Building A is not responding"]
     assert Alert.objects.count() == AlertMessage.objects.filter(state="sent").count() == 1
 
 

@@ -125,9 +125,7 @@ def test_no_machine_is_no_batch(networks: MachineSet, manager: User):
 
 
 def test_a_machine_that_is_not_his_is_refused(networks: MachineSet, ben: User):
-    assert {reason.split(",")[0] for reason in told(ask(networks, ben))} == {
-        "This machine is not assigned to this account"
-    }
+    assert {reason.split(".")[0] for reason in told(ask(networks, ben))} == {"You don't have access to this machine"}
     assert not Operation.objects.exists()
 
 
@@ -146,7 +144,7 @@ def test_who_is_no_steward_any_more_when_it_is_sent_starts_nothing(
 
 def test_machines_without_the_snapshot_are_refused_one_by_one(networks: MachineSet, building_a: Lab, manager: User):
     Snapshot.objects.create(vm=building_a.machine(101), name="baseline")
-    no = "It has no snapshot “baseline”."
+    no = "The machine has no snapshot “baseline”."
     assert told(ask(networks, manager, "rollback", snapshot="baseline")) == ["requested", no, no, no]
 
 

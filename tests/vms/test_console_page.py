@@ -95,14 +95,14 @@ def test_a_cluster_that_does_not_answer_is_the_reason(as_ana: Client, hers: Virt
     ClusterHealth.objects.filter(cluster__cluster_id=hers.cluster_id).update(ok=False)
     page = page_of(as_ana, hers)
     assert 'data-state="refused"' in page
-    assert "The cluster does not answer" in page
+    assert "The cluster is not responding" in page
 
 
 def test_who_may_only_look_is_told_so(client: Client, hers: VirtualMachine, auditor: User) -> None:
     client.force_login(auditor)
     page = page_of(client, hers)
     assert 'data-state="refused"' in page
-    assert "not assigned to this account" in page
+    assert "have access to this machine" in page
     assert 'id="mode"' not in page
 
 
@@ -155,7 +155,7 @@ def test_who_may_only_look_has_no_way_to_the_screen(client: Client, hers: Virtua
 def test_a_page_says_why_the_screen_cannot_be_opened(as_ana: Client, hers: VirtualMachine) -> None:
     ClusterHealth.objects.filter(cluster__cluster_id=hers.cluster_id).update(ok=False)
     page = as_ana.get(reverse("vms-machine", args=[hers.pk])).content.decode()
-    assert "be opened: The cluster does not answer" in page
+    assert "be opened: The cluster is not responding" in page
 
 
 def test_a_file_for_another_viewer_is_offered_where_that_is_allowed(
@@ -173,7 +173,7 @@ def test_where_consoles_are_switched_off_nothing_leads_to_them(
     settings.CONSOLES_PER_PROCESS = 0
     page = as_ana.get(reverse("vms-machine", args=[hers.pk])).content.decode()
     assert reverse("vms-console", args=[hers.pk]) not in page
-    assert "This portal shows no screens in the browser" in page
+    assert "This portal has no consoles in the browser" in page
     assert 'data-state="refused"' in page_of(as_ana, hers)
 
 

@@ -27,7 +27,7 @@ def test_a_display_that_speaks_spice_is_given_as_a_file(building_a: Lab, ana: Us
     lines = answer.content.decode().splitlines()
     assert lines[0] == "[virt-viewer]"
     assert {"type=spice", "delete-this-file=1", "title=net-02"} < set(lines)
-    assert Operation.objects.get().outcome == "A SPICE file was given out."
+    assert Operation.objects.get().outcome == "SPICE file downloaded."
 
 
 def test_by_default_there_is_none(building_a: Lab, ana: User):

@@ -32,7 +32,7 @@ def test_what_waits_is_cancelled_with_the_assignment(waiting: Operation, admitte
     if admitted:
         admit()
     Assignment.objects.all().end()
-    assert settled(waiting) == (State.CANCELLED, "The machine was taken from this person before it could be sent.")
+    assert settled(waiting) == (State.CANCELLED, "The machine was unassigned before the operation was sent.")
     assert waiting.finished_at
 
 
@@ -41,7 +41,7 @@ def test_the_bulk_assignment_cancels_what_waits(waiting: Operation, client: Clie
     page = client.post(BULK, {"text": "ben,net-01", "end_first": "on", "prepare": "as-it-is"})
     confirm(client, BULK, page)
     assert Assignment.objects.live().get().user == ben
-    assert settled(waiting) == (State.CANCELLED, "The machine was taken from this person before it could be sent.")
+    assert settled(waiting) == (State.CANCELLED, "The machine was unassigned before the operation was sent.")
 
 
 def test_the_click_of_the_next_holder_is_his_own(waiting: Operation, building_a: Lab, ben: User):

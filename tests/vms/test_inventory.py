@@ -106,13 +106,13 @@ def test_a_guest_that_comes_back_is_the_same_machine(building_a: Lab):
 
 def test_an_empty_answer_is_not_believed(building_a: Lab):
     answer(building_a)
-    assert "no machine at all" in building_a.sync().problem
+    assert "no machines at all" in building_a.sync().problem
     assert (vmids(building_a), missing(building_a)) == ([101, 102, 103, 104], [])
 
 
 def test_an_account_that_lost_its_rights_takes_no_machine_away(building_a: Lab):
     building_a.pve.revoke("/", "portal@pve")
-    assert "lost its rights" in building_a.sync().problem
+    assert "has lost permissions" in building_a.sync().problem
     assert (vmids(building_a), missing(building_a)) == ([101, 102, 103, 104], [])
 
 
@@ -152,7 +152,7 @@ def test_a_doubtful_answer_leaves_a_notice_and_the_time_of_the_last_good_one(bui
     answer(building_a)
     building_a.sync()
     now = ClusterSync.objects.get(cluster=building_a.row)
-    assert (now.synced_at, "no machine at all" in now.notice) == (before, True)
+    assert (now.synced_at, "no machines at all" in now.notice) == (before, True)
 
 
 def test_a_good_answer_takes_the_notice_away(building_a: Lab):
@@ -259,5 +259,5 @@ def test_an_answer_ends_the_failure(building_a: Lab):
 def test_a_cluster_deleted_meanwhile_gets_no_machines(building_a: Lab):
     config = building_a.config
     Cluster.objects.filter(pk=building_a.row.pk).delete()
-    assert "deleted meanwhile" in inventory.sync(config).problem
+    assert "deleted in the meantime" in inventory.sync(config).problem
     assert not VirtualMachine.objects.exists()

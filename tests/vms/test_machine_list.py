@@ -273,8 +273,8 @@ def test_a_failure_is_told_to_staff_in_the_words_of_the_cluster(client: Client, 
 
 
 def test_an_unknown_outcome_is_told(as_ana: Client, one: VirtualMachine):
-    fail(one, state="unknown", outcome="Look at the machine before you try again.")
-    assert "Look at the machine before you try again." in card(as_ana)
+    fail(one, state="unknown", outcome="Check the machine before you try again.")
+    assert "Check the machine before you try again." in card(as_ana)
 
 
 def test_a_failure_is_told_for_half_an_hour(as_ana: Client, one: VirtualMachine):

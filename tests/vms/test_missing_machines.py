@@ -130,7 +130,7 @@ def test_the_holder_is_told_that_it_is_gone(building_a: Lab, client: Client, ana
     client.force_login(ana)
     text = client.get("/vms/?cluster=").content.decode()
     assert "Not found on the cluster" in text
-    assert "The cluster does not have this machine any more. Ask your teacher." in text
+    assert "This machine no longer exists on the cluster. Ask your teacher." in text
 
 
 def test_staff_lists_are_without_gone_machines(building_a: Lab, client: Client, admin: User):

@@ -298,4 +298,4 @@ def test_a_name_with_line_breaks_makes_no_header(building_a: Lab, settings: Any)
     type(building_a.row).objects.update(name="Building\nBcc: all@school.test")
     begin("mail")
     send()
-    assert mail.outbox[0].subject == "[Lab Portal] Building Bcc: all@school.test does not answer"
+    assert mail.outbox[0].subject == "[Lab Portal] Building Bcc: all@school.test is not responding"

@@ -82,7 +82,7 @@ def test_the_same_request_while_it_is_carried_out_is_the_first_one(machine: Virt
 
 def test_another_action_meanwhile_is_refused(running: VirtualMachine, ana: User):
     ask(running, "shutdown", ana)
-    with pytest.raises(operations.Refused, match="“Shut down” is under way"):
+    with pytest.raises(operations.Refused, match="“Shut down” is in progress"):
         ask(running, "stop", ana)
     assert Operation.objects.count() == 1
 
@@ -216,7 +216,7 @@ def test_what_never_arrived_is_unknown_after_a_minute(machine: VirtualMachine, b
     shift(operation, sent_at=timezone.now() - operations.SETTLE_WITHIN)
     run_operations()
     assert settled(operation)[0] == State.UNKNOWN
-    assert "Look at the machine before you try again" in operation.outcome
+    assert "Check the machine before you try again" in operation.outcome
 
 
 def test_what_never_arrived_is_not_sent_again(machine: VirtualMachine, building_a: Lab, ana: User):
@@ -280,7 +280,7 @@ def test_a_task_that_the_cluster_has_forgotten_is_settled_by_looking(
     building_a.pve.tasks.forget(Operation.objects.get().upid)
     run_operations()
     assert settled(operation)[0] == State.DONE
-    assert "does not know the task any more" in operation.outcome
+    assert "no longer knows the task" in operation.outcome
 
 
 def test_a_cluster_that_is_silent_meanwhile_leaves_the_operation_open(
@@ -299,7 +299,7 @@ def test_what_finds_no_end_is_unknown(machine: VirtualMachine, building_a: Lab, 
     shift(operation, sent_at=timezone.now() - operations.KINDS[operation.action].timeout)
     run_operations()
     assert settled(operation)[0] == State.UNKNOWN
-    assert "still runs" in operation.outcome
+    assert "still running" in operation.outcome
 
 
 def test_what_nobody_can_ask_for_is_unknown_in_the_end(machine: VirtualMachine, building_a: Lab, ana: User):
@@ -347,11 +347,11 @@ def switch_the_cluster_off(operation: Operation) -> None:
 
 
 CHANGES = {
-    end_the_assignment: "taken from this person",
-    disable_the_person: "taken from this person",
-    delete_the_person: "taken from this person",
-    wait_too_long: "could not be sent for too long",
-    switch_the_cluster_off: "switched off",
+    end_the_assignment: "unassigned before",
+    disable_the_person: "unassigned before",
+    delete_the_person: "unassigned before",
+    wait_too_long: "could not send it in time",
+    switch_the_cluster_off: "deactivated",
 }
 
 
@@ -484,5 +484,5 @@ def test_the_reason_of_a_cluster_is_cut_to_what_the_row_holds(operation: Operati
 
 def test_a_cluster_that_fails_refuses_new_requests(machine: VirtualMachine, ana: User):
     ClusterHealth.failed("building-a", "down")
-    with pytest.raises(operations.Refused, match="does not answer"):
+    with pytest.raises(operations.Refused, match="is not responding"):
         ask(machine, "start", ana)

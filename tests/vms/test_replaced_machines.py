@@ -14,7 +14,7 @@ from vms.models import Assignment, ConsoleGrant, Operation, Snapshot, VirtualMac
 
 pytestmark = pytest.mark.django_db
 
-ANOTHER = "Another machine has this number now. Ask your teacher."
+ANOTHER = "This VMID now belongs to another machine. Ask your teacher."
 STRANGER = "exam-server"
 CONFIG = "/config$"
 

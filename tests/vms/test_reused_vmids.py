@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 State = Operation.State
 UUID = "99999999-2222-4333-8444-555555555555"
-ANOTHER = "Another machine has this number now. Ask your teacher."
+ANOTHER = "This VMID now belongs to another machine. Ask your teacher."
 CONFIG = "/config$"
 
 

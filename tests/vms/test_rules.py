@@ -54,7 +54,7 @@ def test_snapshots_need_a_known_status(status: str, actions: set[str]):
 
 @pytest.mark.parametrize("action", sorted(ALL))
 def test_an_unknown_status_is_called_so(action: str):
-    assert "is unknown. Wait until its node answers" in str(rules.refusal(context_of(status="unknown"), action))
+    assert "is unknown. Wait until its node responds" in str(rules.refusal(context_of(status="unknown"), action))
 
 
 @pytest.mark.parametrize("status", ["running", "paused"])
@@ -66,12 +66,12 @@ def test_a_container_is_neither_reset_nor_paused(status: str):
 @pytest.mark.parametrize(
     ("obstacle", "words"),
     [
-        ({"active": False}, "switched off"),
-        ({"ok": False}, "does not answer"),
-        ({"ok": None}, "does not answer"),
-        ({"missing_since": timezone.now()}, "does not list this machine"),
+        ({"active": False}, "deactivated"),
+        ({"ok": False}, "is not responding"),
+        ({"ok": None}, "is not responding"),
+        ({"missing_since": timezone.now()}, "no longer lists this machine"),
         ({"template": True}, "a template"),
-        ({"busy": "reboot"}, "“Reboot” is under way"),
+        ({"busy": "reboot"}, "“Reboot” is in progress"),
         ({"lock": "backup"}, "being backed up"),
         ({"lock": "odd"}, "busy (odd)"),
     ],
@@ -84,7 +84,7 @@ def test_an_obstacle_forbids_everything_and_says_so(status: str, obstacle: dict[
 
 def test_the_reason_that_matters_most_is_told():
     context = context_of(active=False, ok=False, status="running", lock="backup", missing_since=timezone.now())
-    assert "switched off" in rules.refusal(context, "start")
+    assert "deactivated" in rules.refusal(context, "start")
 
 
 def test_a_rule_can_be_added(monkeypatch: pytest.MonkeyPatch):
@@ -111,7 +111,7 @@ def test_every_rule_tells_its_result_in_order():
 @pytest.mark.parametrize("action", sorted(ALL))
 def test_who_may_not_operate_is_refused_before_anything_else(action: str):
     context = replace(context_of(active=False, status="running"), may_operate=False)
-    assert "not assigned to this account" in (rules.refusal(context, action) or "")
+    assert "have access to this machine" in (rules.refusal(context, action) or "")
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_the_second_name_of_ones_own_is_ones_own_and_none_is_nobodys():
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"gone_at": timezone.now()}, "does not have this machine"),
-        ({"silent_since": timezone.now()}, "node does not answer"),
+        ({"gone_at": timezone.now()}, "no longer exists on the cluster"),
+        ({"silent_since": timezone.now()}, "node is not responding"),
         ({"status": "stopped"}, "is stopped, not running"),
         ({"status": "paused"}, "is paused, not running"),
-        ({"active": False}, "switched off"),
-        ({"ok": False}, "does not answer"),
+        ({"active": False}, "deactivated"),
+        ({"ok": False}, "is not responding"),
     ],
 )
 def test_a_console_needs_a_machine_that_runs(facts: dict[str, Any], words: str):
@@ -167,19 +167,19 @@ def test_nothing_else_keeps_a_console_away(facts: dict[str, Any]):
 def test_where_no_process_has_consoles_they_are_not_offered_and_all_else_is(settings: Any):
     settings.CONSOLES_PER_PROCESS = 0
     context = context_of(status="running")
-    assert "no screens in the browser" in (rules.refusal(context, "console") or "")
+    assert "no consoles in the browser" in (rules.refusal(context, "console") or "")
     assert rules.refusal(context, "reboot") is None
 
 
 def test_a_cluster_that_is_not_granted_is_refused():
     context = replace(context_of(status="stopped"), is_granted=False)
-    assert "granted it" in (rules.refusal(context, "start") or "")
+    assert "with a grant" in (rules.refusal(context, "start") or "")
 
 
 def test_what_sleeps_is_started_and_nothing_else():
     context = context_of(status="stopped", lock="suspended")
     assert allowed(context) == {"start"}
-    assert "The machine sleeps" in (rules.refusal(context, "snapshot") or "")
+    assert "The machine is asleep" in (rules.refusal(context, "snapshot") or "")
 
 
 @pytest.mark.parametrize(
@@ -296,5 +296,5 @@ def test_it_is_explained_for_a_person(building_a: Lab, request: pytest.FixtureRe
 
 @pytest.mark.django_db
 def test_a_request_of_somebody_else_is_refused(building_a: Lab, ana: User, ben: User):
-    with pytest.raises(operations.Refused, match="not assigned"):
+    with pytest.raises(operations.Refused, match="have access"):
         operations.request(building_a.assign(101, ana), "start", by=ben)

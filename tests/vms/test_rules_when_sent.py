@@ -72,7 +72,7 @@ def test_a_steward_who_is_removed_while_the_cluster_is_asked_deletes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("facts", "words"), [({"template": True}, "template"), ({"missing_since": "2026-01-01T00:00Z"}, "does not list")]
+    ("facts", "words"), [({"template": True}, "template"), ({"missing_since": "2026-01-01T00:00Z"}, "no longer lists")]
 )
 def test_a_machine_that_became_unfit_is_sent_nothing(
     machine: VirtualMachine, building_a: Lab, ana: User, facts: Any, words: str

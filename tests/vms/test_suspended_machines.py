@@ -28,4 +28,4 @@ def test_a_snapshot_of_it_waits_until_it_is_awake(building_a: Lab, ana: User) ->
     building_a.pve.guest(101).lock = "suspended"
     building_a.sync()
     context = context_for(building_a.assign(101, ana), person=ana)
-    assert rules.refusal(context, "snapshot") == "The machine sleeps. Start it, and it goes on where it was."
+    assert rules.refusal(context, "snapshot") == "The machine is asleep. Start it to continue where it stopped."

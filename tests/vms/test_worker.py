@@ -162,7 +162,7 @@ def test_of_two_different_clicks_at_the_same_moment_one_is_refused(
         return reason
 
     monkeypatch.setattr(rules, "refusal", overtaken)
-    with pytest.raises(operations.Refused, match="“Force stop” is under way"):
+    with pytest.raises(operations.Refused, match="“Force stop” is in progress"):
         operations.request(machine, "shutdown", by=ana)
 
 

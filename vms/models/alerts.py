@@ -28,7 +28,7 @@ class Alert(models.Model):
     """An issue of a cluster: seen → open → closed. It opens when it has lasted, and closes when it was over as long."""
 
     class Kind(models.TextChoices):
-        DOWN = "cluster_down", gettext_lazy("cluster does not answer")
+        DOWN = "cluster_down", gettext_lazy("cluster not responding")
         CERTIFICATE = "certificate_changed", gettext_lazy("certificate changed")
         CREDENTIAL = "credential_rejected", gettext_lazy("credential rejected")
         READ_TOKEN = "read_token_rejected", gettext_lazy("read-only token rejected")

@@ -37,16 +37,16 @@ TIMEOUT = 5.0
 SIGNATURE = "X-Lab-Portal-Signature"
 
 HEADLINES = {
-    (Kind.DOWN, Event.OPEN): gettext_lazy("%(name)s does not answer"),
-    (Kind.DOWN, Event.CLOSED): gettext_lazy("%(name)s answers again"),
-    (Kind.CERTIFICATE, Event.OPEN): gettext_lazy("%(name)s shows a certificate that is not trusted"),
+    (Kind.DOWN, Event.OPEN): gettext_lazy("%(name)s is not responding"),
+    (Kind.DOWN, Event.CLOSED): gettext_lazy("%(name)s is responding again"),
+    (Kind.CERTIFICATE, Event.OPEN): gettext_lazy("The certificate of %(name)s is not trusted"),
     (Kind.CERTIFICATE, Event.CLOSED): gettext_lazy("The certificate of %(name)s is trusted again"),
     (Kind.CREDENTIAL, Event.OPEN): gettext_lazy("%(name)s rejects the portal's credential"),
-    (Kind.CREDENTIAL, Event.CLOSED): gettext_lazy("%(name)s no longer rejects the portal's credential"),
+    (Kind.CREDENTIAL, Event.CLOSED): gettext_lazy("%(name)s accepts the portal's credential again"),
     (Kind.READ_TOKEN, Event.OPEN): gettext_lazy("%(name)s rejects the portal's read-only token"),
-    (Kind.READ_TOKEN, Event.CLOSED): gettext_lazy("%(name)s no longer rejects the portal's read-only token"),
-    (Kind.EXPIRY, Event.OPEN): gettext_lazy("The portal's access to %(name)s ends soon"),
-    (Kind.EXPIRY, Event.CLOSED): gettext_lazy("The portal's access to %(name)s was prolonged"),
+    (Kind.READ_TOKEN, Event.CLOSED): gettext_lazy("%(name)s accepts the portal's read-only token again"),
+    (Kind.EXPIRY, Event.OPEN): gettext_lazy("The portal's credential for %(name)s expires soon"),
+    (Kind.EXPIRY, Event.CLOSED): gettext_lazy("The portal's credential for %(name)s was renewed"),
     (Kind.STALE, Event.OPEN): gettext_lazy("The machines of %(name)s are out of date"),
     (Kind.STALE, Event.CLOSED): gettext_lazy("The machines of %(name)s are up to date again"),
 }
@@ -138,13 +138,13 @@ def _body(message: AlertMessage) -> str:
     lines = [f"{headline(message)}.", ""]
     if over:
         lines += [
-            _("It began: %(moment)s") % {"moment": _moment(alert.since)},
-            _("It ended: %(moment)s") % {"moment": _moment(alert.quiet_since or timezone.now())},
+            _("Started: %(moment)s") % {"moment": _moment(alert.since)},
+            _("Ended: %(moment)s") % {"moment": _moment(alert.quiet_since or timezone.now())},
         ]
-        lines += ["", _("Nothing has to be done.")]
+        lines += ["", _("You don't need to do anything.")]
     else:
         lines += [alert.rendered_text, "", _("Since: %(moment)s") % {"moment": _moment(alert.since)}]
-        lines += ["", _("You get one more mail when it is over.")]
+        lines += ["", _("You will get another mail when the problem is solved.")]
     return "\n".join([*lines, *(["", clusters_url()] if clusters_url() else [])]) + "\n"
 
 
