@@ -184,7 +184,7 @@ def test_what_is_stored_is_english_whoever_is_at_work(machine: VirtualMachine, a
     with translation.override("es"):
         run_operations()
         operation.refresh_from_db()
-        assert operation.outcome == "This is a template: it is copied, never started."
+        assert operation.outcome == "This is a template. Templates are only copied, never started."
         assert operation.rendered_outcome == "Esto es una plantilla. Las plantillas solo se copian, nunca se inician."
 
 
