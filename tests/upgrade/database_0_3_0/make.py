@@ -197,7 +197,7 @@ STORED_BY_OPERATIONS = [
     ("unknown", "It is not known whether the cluster received this. Look at the machine before you try again.", "ana",
      "ana"),
     ("failed", "The cluster began it, and the task failed (command 'qm stop' failed: exit code 255).", "ben", "ben"),
-    ("cancelled", "Cancelled: it waited too long for its turn. Try again.", "ben", "ben"),
+    ("cancelled", "It waited too long for its turn, so it was dropped. Try again.", "ben", "ben"),
     ("cancelled", "Cancelled by tess while it waited for its turn.", "ben", "ben"),
     ("done", "", "dora", "dora"),
     ("failed", "The machine is locked by something that is under way (backup). Try again in half a minute.", "dora",
