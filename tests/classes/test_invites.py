@@ -26,7 +26,7 @@ DATA = {"expires_at": "2099-01-31T12:00", "max_uses": 5}
 
 
 @pytest.fixture
-def url(networks: LabClass) -> str:
+def invite_url(networks: LabClass) -> str:
     return f"/classes/{networks.pk}/invite/"
 
 
@@ -35,57 +35,62 @@ def client(tess: User) -> Client:
     return logged_in(tess)
 
 
-def test_reloading_the_page_neither_revokes_it_nor_makes_another(client: Client, where: str, ana: User):
-    assert client.post(where, DATA)["Location"] == where
-    page = client.get(where)
+def test_reloading_the_page_neither_revokes_it_nor_makes_another(client: Client, invite_url: str, ana: User):
+    assert client.post(invite_url, DATA)["Location"] == invite_url
+    page = client.get(invite_url)
     link = page.context["made"]["link"]
-    assert [client.get(where).context["made"] for _ in range(2)] == [None, None]
+    assert [client.get(invite_url).context["made"] for _ in range(2)] == [None, None]
     assert Invite.objects.get().revoked_at is None
     assert "no-store" in page["Cache-Control"]
     assert logged_in(ana).post(link.removeprefix("http://testserver")).status_code == 302
 
 
-def test_the_cookie_is_for_that_page_alone(client: Client, where: str):
-    cookie = client.post(where, DATA).cookies[COOKIE]
-    assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["max-age"]) == (True, "Strict", where, 120)
-    assert client.get(where).cookies[COOKIE]["max-age"] == 0
+def test_the_cookie_is_for_that_page_alone(client: Client, invite_url: str):
+    cookie = client.post(invite_url, DATA).cookies[COOKIE]
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["max-age"]) == (
+        True,
+        "Strict",
+        invite_url,
+        120,
+    )
+    assert client.get(invite_url).cookies[COOKIE]["max-age"] == 0
 
 
-def test_nobody_else_and_no_other_class_shows_it(client: Client, where: str, networks: LabClass, building_a: Lab):
+def test_nobody_else_and_no_other_class_shows_it(client: Client, invite_url: str, networks: LabClass, building_a: Lab):
     cora = teacher("cora")
     co_owners.add(networks, cora, by=networks.owner)
     other = lab_class(networks.owner, building_a, name="Databases")
-    carried = client.post(where, DATA).cookies[COOKIE].value
+    carried = client.post(invite_url, DATA).cookies[COOKIE].value
     hers = logged_in(cora)
     hers.cookies[COOKIE] = carried
-    assert hers.get(where).context["made"] is None
+    assert hers.get(invite_url).context["made"] is None
     client.cookies[COOKIE] = carried
     assert client.get(f"/classes/{other.pk}/invite/").context["made"] is None
     client.cookies[COOKIE] = carried[:-2]
-    assert client.get(where).context["made"] is None
+    assert client.get(invite_url).context["made"] is None
     client.cookies[COOKIE] = carried
-    assert client.get(where).context["made"]
+    assert client.get(invite_url).context["made"]
 
 
-def test_what_was_revoked_meanwhile_is_not_shown(client: Client, where: str):
-    client.post(where, DATA)
-    client.post(f"{where}{Invite.objects.get().pk}/revoke/")
-    assert client.get(where).context["made"] is None
+def test_what_was_revoked_meanwhile_is_not_shown(client: Client, invite_url: str):
+    client.post(invite_url, DATA)
+    client.post(f"{invite_url}{Invite.objects.get().pk}/revoke/")
+    assert client.get(invite_url).context["made"] is None
 
 
 @pytest.mark.parametrize("how", ["ended", "over"])
-def test_a_class_that_has_ended_makes_none_and_says_so(client: Client, where: str, networks: LabClass, how: str):
-    client.post(where, DATA)
+def test_a_class_that_has_ended_makes_none_and_says_so(client: Client, invite_url: str, networks: LabClass, how: str):
+    client.post(invite_url, DATA)
     if how == "ended":
         lifecycle.end(networks, way="as-it-is", by=networks.owner)
         assert Invite.objects.get().revoked_at
     else:
         LabClass.objects.update(ends_on=timezone.localdate() - timedelta(days=2))
-    assert "Create invite" not in client.get(where).content.decode()
-    assert "Reopen it to create invites." in said(client.post(where, DATA))
+    assert "Create invite" not in client.get(invite_url).content.decode()
+    assert "Reopen it to create invites." in said(client.post(invite_url, DATA))
     assert Invite.objects.count() == 1
     client.post(f"/classes/{networks.pk}/reopen/")
-    client.post(where, DATA)
+    client.post(invite_url, DATA)
     assert Invite.objects.count() == 2
 
 
@@ -129,10 +134,10 @@ def test_an_old_link_is_for_the_list_and_no_new_invite_ends_it(networks: LabClas
 def test_a_new_invite_ends_those_before_it_and_of_no_other_class(
     networks: LabClass, theo: User, tess: User, building_a: Lab
 ):
-    def renew(where: LabClass) -> Invite:
+    def renew(invite_url: LabClass) -> Invite:
         invite = Invite(expires_at=timezone.now() + timedelta(days=1), max_uses=5)
-        token, code = invites.create(where, invite, by=tess)
-        assert (invite.token_hash, invite.lab_class, invite.created_by) == (token_hash(token), where, tess)
+        token, code = invites.create(invite_url, invite, by=tess)
+        assert (invite.token_hash, invite.lab_class, invite.created_by) == (token_hash(token), invite_url, tess)
         assert code
         return invite
 
