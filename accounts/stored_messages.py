@@ -81,9 +81,9 @@ def of(row: models.Model, name: str) -> str:
     return read(getattr(row, name), getattr(row, f"{name}_message"))
 
 
-def read(text: str, stored: Mapping[str, Any] | None) -> str:
+def read(text: str, stored: object) -> str:
     """A worker of an earlier version, which runs beside this one for a while, writes the text alone."""
-    if not stored or stored.get("of") != zlib.crc32(text.encode()):
+    if not isinstance(stored, Mapping) or stored.get("of") != zlib.crc32(text.encode()):
         return text
     try:
         message: Message = _from_stored(stored)
