@@ -1,4 +1,4 @@
-"""Names of rules in words, for the translators: they are computed from function names, which makemessages cannot see."""
+"""Names of rules in words, for the translators: computed from function names, which makemessages cannot see."""
 
 from django.utils.translation import gettext_noop
 
