@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts import audit
 from clusters.config import (
@@ -136,7 +136,7 @@ class Cluster(models.Model):
         verbose_name_plural = gettext_lazy("clusters")
         db_table = "clusters"
         ordering = ["name", "cluster_id"]
-        permissions = [("test_cluster", "Can test the connection of a cluster")]
+        permissions = [("test_cluster", gettext_noop("Can test the connection of a cluster"))]
         constraints = [
             models.UniqueConstraint(
                 Lower("cluster_id"),

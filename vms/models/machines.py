@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts import audit
 from accounts.compiled_queries import CompiledQuery
@@ -199,7 +199,7 @@ class VirtualMachine(models.Model):
         verbose_name_plural = gettext_lazy("machines")
         verbose_name = gettext_lazy("machine")
         ordering = ["cluster_id", "vmid"]
-        permissions = [("operate_virtualmachine", "Can operate every machine")]
+        permissions = [("operate_virtualmachine", gettext_noop("Can operate every machine"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["cluster", "vmid"], condition=Q(gone_at=None), name="one_machine_per_cluster_and_vmid"
