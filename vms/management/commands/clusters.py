@@ -21,13 +21,13 @@ class Command(PlainCommand):
 
     def handle(self, *, command: str, cluster_id: str | None = None, **options: Any) -> None:
         with registry.resolved_once():
-            self._tell_source()
+            self._write_source()
             if command == "list":
                 self._list()
             else:
                 self._test(cluster_id)
 
-    def _tell_source(self) -> None:
+    def _write_source(self) -> None:
         state = registry.state()
         where = f": {importing.find_file()}" if state.source is registry.Source.FILE else ""
         self.stdout.write(f"Source: {state.source}" + (f" ({state.reason}){where}" if state.is_fallback else ""))
@@ -42,7 +42,7 @@ class Command(PlainCommand):
             self.stdout.write("No active cluster.")
 
     def _test(self, cluster_id: str | None) -> None:
-        config = self._wanted(cluster_id)
+        config = self._cluster(cluster_id)
         try:
             found = proxmox.diagnose(config)
         except proxmox.ProxmoxError as error:
@@ -52,7 +52,7 @@ class Command(PlainCommand):
             f"certificate: {config.trust}"
         )
 
-    def _wanted(self, cluster_id: str | None) -> ClusterConfig:
+    def _cluster(self, cluster_id: str | None) -> ClusterConfig:
         if cluster_id:
             try:
                 return registry.get(cluster_id)

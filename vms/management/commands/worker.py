@@ -27,7 +27,7 @@ class Command(BaseCommand):
         )
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
-        """Also what only the database can tell, such as a wrong key."""
+        """Also run the checks that need the database, such as that of a wrong key."""
         return super().get_check_kwargs(options) | {"databases": ["default"]}
 
     def handle(self, *, threads: int, **options: Any) -> None:
@@ -39,13 +39,13 @@ class Command(BaseCommand):
             )
         worker = Worker(threads={"operations": max(1, threads // 3), "clusters": threads})
 
-        asked: list[int] = []
+        signals: list[int] = []
 
         def stop(number: int, frame: FrameType | None) -> None:
-            if asked:
-                os._exit(1)  # twice: at once
-            asked.append(number)
-            # In a thread, because the one that is interrupted may hold the event's lock.
+            if signals:
+                os._exit(1)  # the second signal ends it at once
+            signals.append(number)
+            # In a thread, because the interrupted one may hold the event's lock.
             threading.Thread(target=worker.stopping.set).start()
 
         signal.signal(signal.SIGTERM, stop)
