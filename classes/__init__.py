@@ -1,1 +1,1 @@
-"""Lessons: classes, rosters and schedules. The room is empty still; it stands above vms and below labportal."""
+"""Classes: teachers, members, machines and invites. Above vms, below labportal."""

@@ -1,4 +1,4 @@
-"""What teachers and students fill in."""
+"""The forms of teachers and students."""
 
 from typing import Any
 
@@ -134,7 +134,7 @@ class MachineChoice(forms.ModelChoiceField[VirtualMachine]):
 
 
 class AssignForm(forms.Form):
-    """One machine to one person, both of the class."""
+    """Assign one machine to one person, both in the class."""
 
     vm = MachineChoice(VirtualMachine.objects.none(), label=gettext_lazy("Machine"))
     person = forms.ModelChoiceField(User.objects.none(), label=gettext_lazy("Person"))

@@ -1,4 +1,4 @@
-"""Classes: who teaches, who takes part, with which machines, and how one comes in."""
+"""Classes, their machines, memberships and invites."""
 
 from classes.models.invites import Invite, JoinTries
 from classes.models.labs import ClassMachine, LabClass

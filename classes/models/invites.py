@@ -1,4 +1,4 @@
-"""How one comes into a class: a link, or a short code."""
+"""Invites: a link and a short code with which people join a class."""
 
 import hashlib
 import secrets
@@ -51,7 +51,7 @@ class InviteQuerySet(models.QuerySet["Invite"]):
 
 
 class Invite(models.Model):
-    """A way into a class. What it is, the portal says once and then forgets: it keeps hashes."""
+    """An invite to a class. The portal shows its link and code once, and stores only their hashes."""
 
     LASTS = timedelta(days=7)
     OLD_LASTS = timedelta(days=180)
@@ -100,7 +100,7 @@ class Invite(models.Model):
         return f"{self.lab_class}, {self.created_at:%Y-%m-%d %H:%M}"
 
     def draw(self) -> tuple[str, str]:
-        """Give it a token and a code, which are returned to be shown once."""
+        """Generate a token and a code; returns both, to be shown once."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         code = "".join(secrets.choice(LETTERS) for _ in range(CODE_LENGTH))
         self.token_hash, self.code_hash = token_hash(token), code_hash(code)
@@ -121,7 +121,7 @@ class Invite(models.Model):
 
 
 class JoinTries(models.Model):
-    """How often somebody, or somebody at an address, tried what is no invite. Counted before it is looked at."""
+    """Counts wrong invites, by person and by address. An attempt is counted before the invite is looked up."""
 
     WINDOW = timedelta(hours=1)
 
@@ -138,7 +138,7 @@ class JoinTries(models.Model):
 
     @classmethod
     def attempt(cls, key: str, *, most: int) -> bool:
-        """Count a try; false when there were too many. Any number of processes may ask at once."""
+        """Count an attempt; false when there were too many. Safe with any number of processes."""
         now = timezone.now()
         with transaction.atomic():
             cls.objects.get_or_create(key=key, defaults={"since": now})
@@ -148,7 +148,7 @@ class JoinTries(models.Model):
 
     @classmethod
     def undo(cls, key: str) -> None:
-        """It was an invite."""
+        """Take back a counted attempt: it was a valid invite."""
         cls.objects.filter(key=key, count__gt=0).update(count=F("count") - 1)
 
     @classmethod

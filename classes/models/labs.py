@@ -54,7 +54,7 @@ def validate_links(text: str) -> None:
 
 class LabClassQuerySet(models.QuerySet["LabClass"]):
     def taught_by(self, user: "User | AnonymousUser") -> Self:
-        """Those that he runs: as owner or as co-owner."""
+        """The classes that the user runs, as owner or co-owner."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         co_owned = LabClass.co_owners.through.objects.filter(labclass=OuterRef("pk"), user=user.pk)
@@ -64,7 +64,7 @@ class LabClassQuerySet(models.QuerySet["LabClass"]):
         return self.exclude(ended_at=None)
 
     def joined_by(self, user: "User | AnonymousUser") -> Self:
-        """Those that he takes part in now."""
+        """The classes of which the user is a member now."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         joined = apps.get_model("classes", "Membership").objects.joined()
@@ -184,7 +184,7 @@ class LabClass(models.Model):
 
     @property
     def is_over(self) -> bool:
-        """Nobody joins it, and its machines go to nobody."""
+        """Nobody can join, and machines are assigned to nobody."""
         return bool(self.ended_at or self.is_past_its_last_day)
 
     @property
@@ -193,7 +193,7 @@ class LabClass(models.Model):
 
     @property
     def link_list(self) -> list[Link]:
-        """What got in past the form and is no address on the web is left out: a browser might run it."""
+        """Without addresses that are not on the web and got in past the form: a browser might run them."""
         return [link for link in links_in(self.links) if link.url.startswith(("https://", "http://"))]
 
     @property
@@ -204,7 +204,7 @@ class LabClass(models.Model):
 
 class ClassMachineQuerySet(models.QuerySet["ClassMachine"]):
     def free(self) -> Self:
-        """Those that can be given to somebody: there, no template, ready, and still granted to the class."""
+        """Those that can be assigned: present, no template, prepared, and in a granted pool."""
         held = Assignment.objects.unreleased().filter(vm=OuterRef("vm"))
         granted = ClusterGrant.objects.covering(OuterRef("vm__cluster_id"), OuterRef("vm__pool")).filter(
             machine_set=OuterRef("lab_class__machine_set")
@@ -221,7 +221,7 @@ class ClassMachineQuerySet(models.QuerySet["ClassMachine"]):
 
 
 class ClassMachine(models.Model):
-    """A machine of a class: of one at a time. Its set has the same machines, by explicit calls."""
+    """A machine of a class; it is in one class at most. The machine group follows by explicit calls."""
 
     lab_class = models.ForeignKey(
         LabClass, models.CASCADE, verbose_name=gettext_lazy("lab class"), related_name="class_machines"

@@ -1,4 +1,4 @@
-"""Who takes part."""
+"""Memberships of classes."""
 
 from typing import Any, ClassVar, Self
 
@@ -20,7 +20,7 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         return self.live().exclude(joined_at=None)
 
     def waiting(self) -> Self:
-        """In the order in which machines come to them."""
+        """Members on the waiting list, in its order."""
         return self.joined().exclude(waiting_since=None).filter(user__is_active=True).order_by("waiting_since", "pk")
 
     def with_machine(self) -> Self:

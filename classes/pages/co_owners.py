@@ -1,4 +1,4 @@
-"""Who runs a class. Co-owners may look; the owner decides, on a page that says who it is before anything is stored."""
+"""The tab *Teachers*. Co-owners may look; the owner adds and removes, after a page that shows the person."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ PURPOSE = "class-teacher"
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """GET: who runs it. POST: who would be one more. POST with `shown`: the person that was shown."""
+    """GET: owner and co-owners. POST: show the person to add. POST with `shown`: add that person."""
     lab_class = access.class_or_404(request.user, pk, Right.OWN if request.method == "POST" else Right.RUN)
     if "shown" in request.POST:
         return _add(request, lab_class)

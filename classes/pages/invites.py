@@ -1,4 +1,4 @@
-"""The ways into a class. What a link and a code are is shown once, on the page after the one that made them."""
+"""The tab *Invite*. A new link and code are shown once, on the page after the form."""
 
 from django.contrib import messages
 from django.core import signing
@@ -28,7 +28,7 @@ COOKIE, SALT, CARRIED = "new-invite", "classes.new-invite", 120
 @login_required
 @sensitive_variables("token", "code", "made", "carried")
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """GET: the invites and the form. POST: a new one; older ones of the class end with it."""
+    """GET: the invites and the form. POST: create an invite, which revokes older ones."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     size = ClassMachine.objects.filter(lab_class=lab_class).count()
     form = InviteForm(request.POST or None, initial={"max_uses": size or 30})
@@ -59,7 +59,7 @@ def _carry(
 
 @sensitive_variables()
 def _carried(request: AuthenticatedHttpRequest, lab_class: LabClass) -> dict[str, str] | None:
-    """What this person made a moment ago, if it still opens the class."""
+    """The invite that this person created a moment ago, if it is still valid."""
     try:
         found = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=CARRIED)
     except signing.BadSignature:

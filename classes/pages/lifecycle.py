@@ -1,4 +1,4 @@
-"""The end of a class: closed and kept in the archive, opened again, or deleted."""
+"""Ending, reopening and deleting a class."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -20,7 +20,7 @@ from vms.pages.release_choice import ReleaseChoice, changed_message
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def end(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """GET asks what becomes of the machines, POST ends the class."""
+    """GET: the release page. POST: end the class."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     choice = ReleaseChoice(request, release.unreleased(lab_class))
     if not choice.is_made:
@@ -57,7 +57,7 @@ def reopen(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def delete(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """GET says what is lost, POST does it."""
+    """GET: the release page, which says what is lost. POST: delete the class."""
     lab_class = access.class_or_404(request.user, pk, Right.OWN)
     choice = ReleaseChoice(request, release.unreleased(lab_class))
     if not choice.is_made:

@@ -1,4 +1,4 @@
-"""The machines of a class during the lesson: at a glance, all at once, and who asks for help."""
+"""The tab *Live*: the machines during the lesson, bulk actions, and help requests."""
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _

@@ -111,7 +111,7 @@ def add(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def assign(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """One machine to one person, by hand."""
+    """Assign one machine to one person."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     form = AssignForm(request.POST, lab_class=lab_class)
     if not form.is_valid():
@@ -140,7 +140,7 @@ def assign(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _own_machine(lab_class: LabClass, vm: int) -> VirtualMachine:
-    """404 for a machine of another class, whatever else it is."""
+    """The machine, if it is in this class; 404 otherwise."""
     found = ClassMachine.objects.filter(lab_class=lab_class, vm=vm).select_related("vm__cluster").first()
     if found is None:
         raise Http404

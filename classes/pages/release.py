@@ -1,4 +1,4 @@
-"""What the pages share that take machines from people."""
+"""What pages that release machines share."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def release_page(
 
 
 def show_result(request: AuthenticatedHttpRequest, freed: list[Preparation]) -> None:
-    """What becomes of the machines now."""
+    """Tell how many machines are free, and how many are being prepared."""
     waits = sum(one.state == Preparation.State.OPEN for one in freed)
     ready = len(freed) - waits
     if ready:

@@ -10,7 +10,7 @@ from classes.models import LabClass
 
 
 def tab_context(request: AuthenticatedHttpRequest, lab_class: LabClass, tab: str, **more: Any) -> dict[str, Any]:
-    """What every tab of a class says."""
+    """The template context that all tabs of a class share."""
     decides = access.may(request.user, lab_class, Right.OWN)
     undecided = release.undecided(lab_class).count()
     return {"lab_class": lab_class, "tab": tab, "decides": decides, "undecided": undecided, **more}

@@ -43,7 +43,8 @@ def put_everywhere(text: str) -> int:
 
 def _is_written(field: models.Field[Any, Any]) -> bool:
     is_text = isinstance(field, models.CharField | models.TextField | models.JSONField)
-    is_fixed = field.primary_key or field.choices or field.name in KEPT or isinstance(field, EncryptedSecretField)
+    is_made = field.name in KEPT or field.name.endswith("_message")  # a stored message: read only beside its text
+    is_fixed = field.primary_key or field.choices or is_made or isinstance(field, EncryptedSecretField)
     return is_text and not is_fixed
 
 

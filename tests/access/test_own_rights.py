@@ -1,8 +1,9 @@
 """Staff who are not superusers cannot widen their own rights, whatever they post."""
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 
+from accounts.admin.permissions import offered
 from accounts.models import User
 from tests.access.school import World
 
@@ -19,7 +20,7 @@ def rights(person: User) -> tuple[bool, bool, set[str]]:
 def ask_for_more(world: World, who: str, whom: User) -> int:
     """Post the form of a person with every right ticked. Returns the status."""
     everything = {"groups": list(Group.objects.values_list("pk", flat=True)),
-                  "user_permissions": list(Permission.objects.values_list("pk", flat=True))}  # fmt: skip
+                  "user_permissions": list(offered().values_list("pk", flat=True))}  # fmt: skip
     words = {"username": whom.username, "first_name": "Kim", "date_joined_0": "2026-01-01", "date_joined_1": "10:00"}
     url = f"/admin/accounts/user/{whom.pk}/change/"
     return int(world.ask(who, "POST", url, words | MORE | everything | {"theme": "auto"}).status_code)
