@@ -174,7 +174,7 @@ def _machines(person: User) -> list[int]:
 
 
 def _press(url: str, person: "tuple[str, list[int], random.Random]", happened: Storm, over: threading.Event) -> None:
-    """What a student does. Only he has these machines, so what he is answered is about his own clicks."""
+    """A student at work. Nobody else has these machines, so every answer is about the clicks of this student."""
     cookie, machines, chance = person
     with requests.Session() as browser:
         browser.trust_env = False

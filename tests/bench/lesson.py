@@ -97,7 +97,7 @@ def build(simulator: pvesim.Simulator) -> pvesim.Cluster:
 
 
 def school(lab: pvesim.Cluster) -> tuple[User, LabClass]:
-    """A teacher with a class of no machines, and a cluster of which he was granted all."""
+    """A teacher with a class of no machines, and a grant for a whole cluster."""
     for old in (Membership, LabClass, Batch, Operation, VirtualMachine, Cluster):
         old.objects.all().delete()
     token = lab.add_token("portal@pve", "labs", privsep=False)

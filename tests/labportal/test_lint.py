@@ -27,6 +27,7 @@ PLANTED = {
     "command.py": ('hint = "Run: manage.py migrate"', 'command = [sys.executable, "manage.py", "migrate"]'),
     "docs.md": (".venv/bin/python manage.py doctor", "bin/manage doctor"),
     "page.html": ("{{ text|safe }}", "{{ text|safely }}"),
+    "person.md": ("A student opens his machine.", "Students open their machines; this is in the history."),
 }
 
 

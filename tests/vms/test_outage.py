@@ -53,7 +53,7 @@ def test_the_file_that_the_hint_names_is_the_one_of_an_outage(
     named = [str(path)] if ".." in place else []
     told = said_by("import_clusters", *named)
     command = next(shlex.split(line) for line in told.splitlines() if "bin/manage export_clusters" in line)
-    if named:  # nobody would look there by himself, and the command says so
+    if named:  # nobody would look there unasked, and the command says so
         settings.CLUSTER_CONFIG_FILE = re.findall(r"put CLUSTER_CONFIG_FILE=(\S+) into .env", told)[0]
     else:
         assert "CLUSTER_CONFIG_FILE" not in told
