@@ -118,7 +118,7 @@ async def share_it(lesson: Lesson) -> str:
 @step("and keeps the machines as they are: the baseline")
 async def save_the_baseline(lesson: Lesson) -> str:
     page = await lesson.open("tess", "live/")
-    await page.get_by_role("button", name="Save all…").click()
+    await page.get_by_role("button", name="Save snapshots of all…").click()
     await page.get_by_label("Name", exact=True).fill("baseline")
     await page.get_by_role("button", name="snapshot").click()
     return await _follow(lesson, page, "baseline")

@@ -58,7 +58,7 @@ def _leave_one_machine(room: Room) -> None:
 
 def _save_the_baseline(room: Room) -> None:
     page = room.go("tess", "classes/1/live/")
-    page.get_by_role("button", name="Save all…").click()
+    page.get_by_role("button", name="Save snapshots of all…").click()
     page.get_by_label("Name", exact=True).fill("baseline")
     page.get_by_role("button", name="snapshot").click()
     expect(page.locator("#batch p[role=status]")).to_contain_text("1 of 1 done", timeout=PATIENCE)
