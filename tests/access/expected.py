@@ -71,7 +71,7 @@ classes/<int:pk>/delete/                            |  in 404 404 200 403 404 40
 classes/<int:pk>/machines/                          |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/machines/adopt/                    | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/assign/                   | 405                                 |  in 404 404 302 302 404 404 302 302
-classes/<int:pk>/machines/share/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/machines/share/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/machines/table/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/machines/unassign/                 |  in 404 404 302 302 404 404 302 302 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/<int:vm>/keep/            | 405                                 |  in 404 404 302 302 404 404 302 302
@@ -107,11 +107,11 @@ admin/password_change/done/                         |  in  in  in  in  in 200 20
 admin/autocomplete/                                 |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 405 405 405 405
 admin/jsi18n/                                       |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 405 405 405 405
 admin/r/<path:content_type_id>/<path:object_id>/    |  in  in  in  in  in 404 404 404 404 |  in  in  in  in  in 404 404 404 404
-admin/accounts/user/import/                         |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/accounts/user/import/                         |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 400 400
 admin/accounts/user/<int:pk>/unlock/                |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302
 admin/accounts/user/<int:pk>/new-password/          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302
 admin/accounts/user/<id>/password/                  |  in  in  in  in  in 302 302 302 302 |  in  in  in  in  in 302 302 302 302
-admin/clusters/cluster/import/                      |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/clusters/cluster/import/                      |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 400 400
 admin/clusters/cluster/add/test/                    |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/<int:pk>/test/               |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/add/certificate/             |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
@@ -119,7 +119,7 @@ admin/clusters/cluster/<int:pk>/certificate/        |  in  in  in  in  in 405 40
 admin/clusters/cluster/<int:pk>/certificate/accept/ |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/<int:pk>/privileges/         |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/auditlog/logentry/download/                   |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
-admin/vms/assignment/bulk/                          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
+admin/vms/assignment/bulk/                          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 400 400
 admin/vms/assignment/download/                      |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
 admin/vms/virtualmachine/download/                  |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
 admin/vms/operation/download/                       |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200

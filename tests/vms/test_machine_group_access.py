@@ -115,7 +115,10 @@ def test_a_name_stands_for_one_set_whatever_the_case(networks: MachineSet):
 
 
 def test_a_name_that_exists_is_told_in_the_form(lena: Client, networks: MachineSet):
-    assert b"in other capitals" in lena.post(f"{LIST}add/", {"name": "networks"}).content
+    assert (
+        b"already exists, perhaps in other upper or lower case"
+        in lena.post(f"{LIST}add/", {"name": "networks"}).content
+    )
 
 
 def databases(lab: Lab, manager: User) -> dict[str, Any]:
