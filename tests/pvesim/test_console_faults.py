@@ -8,9 +8,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pvesim import Cluster, Control
+from tests.waits import wait_until
 
 from .conftest import Api
-from .test_console import UNANSWERED, WEB, ends, eventually, opened
+from .console_helpers import UNANSWERED, WEB, ends, opened
 from .vnc_client import Viewer
 
 
@@ -18,7 +19,7 @@ def test_open_consoles_break_off(boss: Api, lab: Cluster) -> None:
     with opened(boss) as viewer:
         lab.faults.console_dropped(102)
         viewer.type("a")
-        eventually(lambda: lab.keys_typed(101) == "a")
+        wait_until(lambda: lab.keys_typed(101) == "a")
         lab.faults.console_dropped(101)
         ends(viewer)
 
@@ -48,7 +49,7 @@ def test_consoles_fall_silent_and_recover(boss: Api, lab: Cluster) -> None:
 def test_whoever_leaves_a_silent_console_is_gone(boss: Api, lab: Cluster) -> None:
     lab.faults.console_stalled()
     Viewer(boss, WEB).close()
-    eventually(lambda: (lab.consoles_open(), lab.consoles_opened()) == (0, 1))
+    wait_until(lambda: (lab.consoles_open(), lab.consoles_opened()) == (0, 1))
 
 
 def test_the_right_password_is_wrong(boss: Api, lab: Cluster) -> None:

@@ -11,7 +11,7 @@ from pvesim.api.dispatch import PMXCFS_DOWN
 from tests.waits import wait_until
 
 from .conftest import Api, Clients
-from .test_console import WEB, ends, eventually, opened
+from .console_helpers import WEB, ends, opened
 from .vnc_client import Viewer, proxy
 
 DB = "/nodes/pve1/qemu/102"
@@ -252,10 +252,10 @@ def test_open_consoles_outlive_a_stopped_proxy(lab: Cluster, boss: Api) -> None:
     with opened(boss) as viewer:
         lab.faults.proxy_down("pve1")
         viewer.type("a")
-        eventually(lambda: lab.keys_typed(101) == "a")
+        wait_until(lambda: lab.keys_typed(101) == "a")
         lab.faults.undo()
         viewer.type("b")
-        eventually(lambda: lab.keys_typed(101) == "ab")
+        wait_until(lambda: lab.keys_typed(101) == "ab")
         lab.faults.node_down("pve1")
         ends(viewer)
 
