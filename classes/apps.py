@@ -1,4 +1,4 @@
-from datetime import timedelta
+from importlib import import_module
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy
@@ -9,32 +9,4 @@ class ClassesConfig(AppConfig):
     verbose_name = gettext_lazy("Classes")
 
     def ready(self) -> None:
-        from auditlog.registry import auditlog  # noqa: PLC0415
-
-        from classes import cluster_usage, lifecycle, rules  # noqa: PLC0415
-        from classes.enrolment import release  # noqa: PLC0415
-        from classes.models import Invite, JoinTries, LabClass, Membership  # noqa: PLC0415
-        from classes.pages import live_link  # noqa: PLC0415
-        from vms import preparation  # noqa: PLC0415
-        from vms.pages import group_links  # noqa: PLC0415
-        from vms.worker import schedule  # noqa: PLC0415
-
-        cluster_usage.register()
-        rules.register()
-        schedule.register(
-            schedule.PeriodicJob("give free machines to who waits", timedelta(seconds=15), lifecycle.reconcile)
-        )
-        schedule.register(
-            schedule.PeriodicJob("close classes that are over", timedelta(minutes=1), lifecycle.close_past_classes)
-        )
-        schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1), JoinTries.prune))
-        auditlog.register(
-            LabClass,
-            include_fields=["name", "owner", "starts_on", "ends_on", "ended_at", "baseline", "freed_machines"],
-            m2m_fields={"co_owners"},
-        )
-        auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
-        auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
-        group_links.register(live_link.live_url)
-        preparation.register(release.release_settings)
-        preparation.release_listeners.append(lifecycle.on_released)
+        import_module("classes.startup")

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from clusters import checks, database_errors, keys
 from clusters.models import ClusterHealth
-from labportal import public_address
-from vms import connection_pooler, database_connectivity, registry
+from labportal import connection_pooler, public_address
+from vms import database_connectivity, registry
 from vms.access import lookups
 from vms.models import ClusterSync
 

@@ -15,6 +15,7 @@ from django.db import ProgrammingError, connection
 import pvesim
 from accounts.compiled_queries import CompiledQuery
 from accounts.models import User
+from labportal.connection_pooler import is_used
 from tests.conftest import PASSWORD
 from tests.labs import add_cluster
 from tests.own_database import default_connection, postgres_only, run_in_threads
@@ -22,7 +23,6 @@ from tests.pgbouncer import Pooler, pooler
 from tests.processes import begun, server
 from tests.waits import TIMEOUT, read_line_with
 from vms import inventory
-from vms.connection_pooler import is_used
 from vms.models import Assignment, ClusterSync, VirtualMachine
 
 __all__ = ["pooler"]

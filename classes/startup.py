@@ -1,0 +1,31 @@
+"""Runs once, when Django has loaded all models: what classes add to machines, and what the audit log keeps."""
+
+from datetime import timedelta
+
+from auditlog.registry import auditlog
+
+from classes import cluster_usage, lifecycle, rules
+from classes.enrolment import release
+from classes.models import Invite, JoinTries, LabClass, Membership
+from classes.pages import live_link
+from vms import preparation
+from vms.pages import group_links
+from vms.worker import schedule
+
+cluster_usage.register()
+rules.register()
+schedule.register(schedule.PeriodicJob("give free machines to who waits", timedelta(seconds=15), lifecycle.reconcile))
+schedule.register(
+    schedule.PeriodicJob("close classes that are over", timedelta(minutes=1), lifecycle.close_past_classes)
+)
+schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1), JoinTries.prune))
+auditlog.register(
+    LabClass,
+    include_fields=["name", "owner", "starts_on", "ends_on", "ended_at", "baseline", "freed_machines"],
+    m2m_fields={"co_owners"},
+)
+auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
+auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
+group_links.register(live_link.live_url)
+preparation.register(release.release_settings)
+preparation.release_listeners.append(lifecycle.on_released)
