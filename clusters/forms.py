@@ -163,7 +163,7 @@ class ClusterForm(forms.ModelForm[Cluster]):
         data = super().clean() or self.cleaned_data
         if data.get("seen") and self.instance.pk and data["seen"] != self._digest():
             raise ValidationError(
-                _("Somebody else changed this cluster meanwhile. Open the page again; nothing was saved.")
+                _("Nothing was saved: somebody else changed this cluster in the meantime. Open the page again.")
             )
         for token in ("token", "read_token"):
             if data.get(f"new_{token}") and data.get(f"remove_{token}"):

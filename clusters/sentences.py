@@ -64,7 +64,8 @@ stored_messages.register(
             "The cluster cannot do this as asked%(quoted)s. Report it to those who run the portal."
         ),
         "not-found": gettext_noop(
-            "The cluster does not know this machine, node or task (any more). Reload the page and try again."
+            "The cluster does not know this machine, node or task, or no longer knows it. Reload the page and try "
+            "again."
         ),
         "guest-gone": gettext_noop(
             "The cluster does not know this machine there (any more): it was deleted, or moved to "
@@ -77,7 +78,7 @@ stored_messages.register(
             "The cluster has no quorum, so nothing can be started or changed%(quoted)s. Bring its nodes back."
         ),
         "locked": gettext_noop(
-            "The machine is locked by something that is under way%(quoted)s. Try again in half a minute."
+            "The machine is locked by an operation in progress%(quoted)s. Try again in half a minute."
         ),
         "unreachable-part": gettext_noop("%(who)s cannot be reached%(quoted)s. Check whether it is running."),
         "not-proxmox": gettext_noop(

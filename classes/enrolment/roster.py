@@ -42,7 +42,7 @@ class RosterReason(Reason):
     DISABLED = reasons.DISABLED
 
 
-AT_ONCE = Note(gettext_noop("They are in the class at once and wait for a machine."))
+AT_ONCE = Note(gettext_noop("They are enrolled immediately and wait for a machine."))
 LATER = Note(gettext_noop("They join the class with the invite."))
 ASK = Note(gettext_noop("ask an administrator to create one"))
 

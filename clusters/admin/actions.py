@@ -50,7 +50,7 @@ class ClusterActions(admin.ModelAdmin[Cluster]):
             was_default = cluster.deactivate()
             self.log_change(request, cluster, "Deactivated.")
             messages.success(
-                request, _("%(name)s is not active any more. Nobody can use its machines.") % {"name": cluster.name}
+                request, _("%(name)s is now deactivated. Nobody can use its machines.") % {"name": cluster.name}
             )
             if was_default:
                 messages.warning(

@@ -78,7 +78,7 @@ def accept(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     target = {"host": stored.host, "port": stored.port}
     shown = _shown(request.POST.get("shown", ""))
     if shown is None or {**shown, "pk": pk, **target} != shown:
-        note = _("That page was too old, or the cluster was changed meanwhile. Look again.")
+        note = _("The page was out of date, or the cluster was changed in the meantime. Check it again.")
         return _page(model_admin, request, stored, target, note=note)
     try:
         there = proxmox.fetch_certificate(stored.host, stored.port)

@@ -107,9 +107,7 @@ def plan(file: ClusterFile, options: Options) -> ClusterPlan:
     rows, surplus = _without_surplus(rows, len(stored))
     rows, decided = _yield_default(rows, next((c for c in stored.values() if c.is_default), None))
     if file.ignored_keys:
-        notices.append(
-            _("These keys mean nothing here and are passed over: %(keys)s.") % {"keys": ", ".join(file.ignored_keys)}
-        )
+        notices.append(_("These keys are unknown and ignored: %(keys)s.") % {"keys": ", ".join(file.ignored_keys)})
     wrong = (*file.problems, *obstacles, *surplus)
     refused = [Problem(row.cluster_id, "", _hint(row)) for row in rows if row.reason is ClusterReason.NEEDS_SECRETS]
     return ClusterPlan(

@@ -285,7 +285,7 @@ def require_room(*, wait: bool = False) -> None:
     if wait:
         Adoption.objects.lock()
     if Cluster.objects.count() >= MAX_CLUSTERS:
-        text = _("The portal holds at most %(most)s clusters. Delete one that is not used any more first.")
+        text = _("The portal can have at most %(most)s clusters. Delete one that you no longer use first.")
         raise ValidationError(text % {"most": MAX_CLUSTERS})
 
 

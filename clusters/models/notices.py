@@ -27,7 +27,7 @@ class ClusterNotice(models.Model):
         help_text=gettext_lazy("What happens and when, like “Serviced on Friday from 14 to 16”."),
     )
     shown_from = models.DateTimeField(
-        gettext_lazy("shown from"), null=True, blank=True, help_text=gettext_lazy("Empty: at once.")
+        gettext_lazy("shown from"), null=True, blank=True, help_text=gettext_lazy("Empty: immediately.")
     )
     shown_until = models.DateTimeField(
         gettext_lazy("shown until"), null=True, blank=True, help_text=gettext_lazy("Empty: until it is deleted.")

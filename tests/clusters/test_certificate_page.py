@@ -184,19 +184,19 @@ def test_a_certificate_that_changes_between_look_and_yes_is_not_pinned(changed: 
 
 def test_a_look_that_was_not_made_here_is_not_taken(changed: Page) -> None:
     forged = re.sub(r'name="shown" value="[^"]+"', 'name="shown" value="eyJwayI6MX0:1:x"', changed.fetch())
-    assert changed.refused(forged, "That page was too old", new_token=changed.token)
+    assert changed.refused(forged, "The page was out of date", new_token=changed.token)
 
 
 def test_a_look_of_long_ago_is_not_taken(changed: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = changed.fetch()
     monkeypatch.setattr(certificate, "KEPT", -1)
-    assert changed.refused(shown, "That page was too old", new_token=changed.token)
+    assert changed.refused(shown, "The page was out of date", new_token=changed.token)
 
 
 def test_a_look_at_another_place_is_not_taken(changed: Page) -> None:
     shown = changed.fetch()
     Cluster.objects.filter(pk=changed.row.pk).update(host="localhost")
-    assert changed.refused(shown, "That page was too old", new_token=changed.token)
+    assert changed.refused(shown, "The page was out of date", new_token=changed.token)
 
 
 def test_a_look_at_another_cluster_is_not_taken(changed: Page) -> None:
@@ -214,7 +214,7 @@ def test_a_look_at_another_cluster_is_not_taken(changed: Page) -> None:
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(changed: Page) -> None:
     shown = changed.fetch()
     Cluster.objects.filter(pk=changed.row.pk).update(fingerprint=OTHER)
-    assert changed.refused(shown, "Somebody else changed this cluster meanwhile", new_token=changed.token)
+    assert changed.refused(shown, "somebody else changed this cluster", new_token=changed.token)
 
 
 def test_of_several_pins_only_the_chosen_one_is_replaced(changed: Page) -> None:

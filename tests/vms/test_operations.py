@@ -149,7 +149,7 @@ def test_a_task_that_fails_fails_the_operation_in_its_words(machine: VirtualMach
     run_operations()
     run_operations()
     assert settled(operation)[0] == State.FAILED
-    assert "locked by something that is under way (VM is locked (backup))" in operation.outcome
+    assert "locked by an operation in progress (VM is locked (backup))" in operation.outcome
 
 
 def test_what_the_cluster_refuses_failed_in_its_words(machine: VirtualMachine, building_a: Lab, ana: User):

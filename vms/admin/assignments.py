@@ -25,8 +25,8 @@ from vms.pages.release_choice import ReleaseChoice, changed_message
 State = Preparation.State
 
 OVERTAKEN = gettext_lazy(
-    "Somebody gave this machine away, or deleted it or the person, at the same moment. "
-    "Nothing was saved: look again who holds it."
+    "Nothing was saved: somebody assigned or deleted this machine, or deleted the person, at the same moment. "
+    "Check who it is assigned to."
 )
 
 

@@ -154,7 +154,7 @@ class NodePresenceFilter(admin.SimpleListFilter):
     parameter_name = "presence"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("there", _("listed by the cluster")), ("missing", _("not listed any more"))]
+        return [("there", _("listed by the cluster")), ("missing", _("no longer listed"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         wanted: dict[str, dict[str, Any]] = {

@@ -46,9 +46,7 @@ class Alert(models.Model):
         related_name="alerts",
     )
     kind = models.CharField(gettext_lazy("kind"), max_length=20, choices=Kind)
-    text = models.CharField(
-        gettext_lazy("text"), max_length=500, help_text=gettext_lazy("What is the matter, and what to do.")
-    )
+    text = models.CharField(gettext_lazy("text"), max_length=500, help_text=gettext_lazy("The problem and what to do."))
     text_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
     since = models.DateTimeField(gettext_lazy("since"), help_text=gettext_lazy("Since when it is so."))
     seen_at = models.DateTimeField(gettext_lazy("seen at"), help_text=gettext_lazy("When it was noticed."))

@@ -60,7 +60,7 @@ class Preparation(models.Model):
         verbose_name=gettext_lazy("reserved for"),
         null=True,
         related_name="+",
-        help_text=gettext_lazy("Who gets the machine when it is ready. Empty: whoever is next."),
+        help_text=gettext_lazy("The person who gets the machine when it is ready. Empty: the next person in line."),
     )
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, verbose_name=gettext_lazy("asked by"), null=True, related_name="+"
