@@ -183,8 +183,8 @@ def refuse_locked(guest: Guest) -> None:
 
 
 def wait_for_lock(guest: Guest) -> Steps:
-    """Only one task works on a guest at a time; the next one is patient, but not for ever."""
-    # Half a glance early, since the sum of many glances is not exact.
+    """Only one task works on a guest at a time; the next one waits for its lock until a timeout."""
+    # Half an interval early, since the sum of many intervals is not exact.
     deadline = guest.timeline.now() + LOCK_TIMEOUT - LOCK_POLL_INTERVAL / 2
     while guest.lock_holder is not None:
         if guest.timeline.now() >= deadline:

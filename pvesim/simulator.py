@@ -16,7 +16,7 @@ from pvesim.nodes import Node
 from pvesim.server import Server
 from pvesim.timeline import Timeline
 
-# More than wait in the queue of a port that has none.
+# More connections than fit into a backlog of length 0.
 QUEUE = 4
 
 
@@ -103,11 +103,11 @@ class Simulator:
         if acceptor is not None:
             self._run(acceptor.close(keep_consoles=keep_consoles))
             self._closed.setdefault(node, []).extend([acceptor] if keep_consoles else [])
-            # A bound socket which nobody listens on refuses connections and keeps the port from others.
+            # A bound socket without a listener refuses connections and keeps the port from other programs.
             self._reserved[node] = _bind(node.port)
 
     def filter(self, node: Node) -> None:
-        """Let nobody in and turn nobody away: a port whose queue is full drops whatever knocks."""
+        """Drop connection attempts, as a firewall does: a port whose backlog is full answers nothing."""
         self.close(node)
         full = self._reserved[node]
         full.listen(0)

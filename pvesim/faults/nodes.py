@@ -65,11 +65,11 @@ class NodeFaults(ClusterFaults):
         self._change(self._cluster, resolver_error="Temporary failure in name resolution")
 
     def port_unresponsive(self, node: str = "") -> None:
-        """The port accepts connections and never says a word, not even of TLS."""
+        """The port accepts connections and sends nothing, not even a TLS handshake."""
         self._change(self._cluster.nodes[self._last(node)], port_behaviour="unresponsive")
 
     def port_filtered(self, node: str = "") -> None:
-        """Whoever knocks at the port hears nothing, as behind a firewall; the other nodes reach it."""
+        """The port drops connection attempts, as behind a firewall; the other nodes reach it."""
         name = self._last(node)
         self._cluster.filter_port(name)
         self._undo.append(lambda: self._cluster.open_port(name))

@@ -17,10 +17,10 @@ RESOURCES = "^/cluster/resources$"
 START = "/nodes/pve1/qemu/102/status/start"
 
 
-def outcome(api: Api, path: str = "/version", *, patience: float = TIMEOUT) -> str:
+def outcome(api: Api, path: str = "/version", *, timeout: float = TIMEOUT) -> str:
     """The status and the reason, or how the connection failed."""
     try:
-        answer = api.call("GET", path, timeout=patience)
+        answer = api.call("GET", path, timeout=timeout)
     except requests.RequestException as failure:
         return type(failure).__name__
     return f"{answer.status_code} {answer.reason}"
@@ -64,8 +64,8 @@ def test_a_node_in_trouble_by_another_and_by_itself(lab: Cluster, boss: Api, cli
     cause(lab)
     path = "/nodes/pve2/qemu"
     assert outcome(boss, path) == through_another
-    patience = 0.3 if "Timeout" in itself.split()[0] else TIMEOUT
-    assert outcome(fresh(lab, clients, boss, "pve2"), path, patience=patience) in (itself, *itself.split())
+    timeout = 0.3 if "Timeout" in itself.split()[0] else TIMEOUT
+    assert outcome(fresh(lab, clients, boss, "pve2"), path, timeout=timeout) in (itself, *itself.split())
     lab.faults.undo()
     assert outcome(boss, path) == outcome(fresh(lab, clients, boss, "pve2"), path) == "200 OK"
 
@@ -274,4 +274,4 @@ def test_a_guest_which_is_gone_or_locked(lab: Cluster, boss: Api) -> None:
 
 def test_waiting_for_nothing_costs_nothing(lab: Cluster, boss: Api) -> None:
     """The positive control of the time limits above."""
-    assert "200 OK" in {outcome(boss, patience=0.3) for _ in range(20)}
+    assert "200 OK" in {outcome(boss, timeout=0.3) for _ in range(20)}
