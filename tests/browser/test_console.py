@@ -67,7 +67,7 @@ def test_the_picture_is_painted_and_follows_the_keys(console: Page) -> None:
     expect(console.get_by_role("alert")).to_contain_text("Nothing was typed")
     console.get_by_label("Text to type").fill("Hello!\nWorld")
     console.get_by_role("button", name="Type text").click()
-    expect(console.get_by_text("12 characters are typed.")).to_be_visible()
+    expect(console.get_by_text("12 characters were typed.")).to_be_visible()
     until_ink(console, ink)
 
 
@@ -277,7 +277,7 @@ def test_a_session_that_ends_leads_to_the_login(window: Browser, the_demo: Demo)
     page = open_page(window, the_demo, "admin")
     page.goto(f"{the_demo.address}vms/?cluster=building-a&q=net101-08")
     with page.expect_popup() as popup:
-        page.get_by_role("link", name="Open the screen of net101-08").click()
+        page.get_by_role("link", name="Open the console of net101-08").click()
     page = popup.value
     expect_word(page, "Connected")
     page.context.clear_cookies()

@@ -45,7 +45,7 @@ def opened(window: Browser, the_demo: Demo) -> tuple[Page, Page]:
     page = open_page(window, the_demo, "admin")
     page.goto(f"{the_demo.address}vms/?cluster=building-a&q=net101-08")
     with page.expect_popup() as popup:
-        page.get_by_role("link", name="Open the screen of net101-08").click()
+        page.get_by_role("link", name="Open the console of net101-08").click()
     return page, popup.value
 
 

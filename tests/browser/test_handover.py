@@ -106,7 +106,7 @@ def _unassign(room: Room, screen: Page) -> float:
     """Returns after how many seconds the console of who had it was closed."""
     page = room.pages["tess"]
     room.row("tess").get_by_role("link", name="Unassign").click()
-    expect(page.get_by_text("Reverting deletes these restore points first: my-save-point")).to_be_visible()
+    expect(page.get_by_text("Reverting first deletes these restore points: my-save-point")).to_be_visible()
     expect(page.get_by_label("Revert to the baseline")).to_be_checked()
     page.get_by_role("button", name="Unassign").click(no_wait_after=True)
     began = time.monotonic()

@@ -202,7 +202,7 @@ def test_everything_works_without_javascript(window: Browser, the_demo: Demo) ->
     page.get_by_label("Password").fill(the_demo.passwords["chen"])
     page.get_by_role("button", name="Log in").click()
     with page.expect_popup() as console:
-        page.get_by_role("button", name="Start and open the screen of net101-03").click()
+        page.get_by_role("button", name="Start and open the console of net101-03").click()
     expect(console.value.get_by_text("Starting… ")).to_be_visible()
     assert "The console needs JavaScript" in console.value.content()
     page.reload()
