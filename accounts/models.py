@@ -12,6 +12,8 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.printable import PrintableTexts
+
 # What people do in the portal's own pages: it makes nobody staff, and is no way to anybody's data.
 PORTAL_RIGHTS = [("classes", "add_labclass")]
 
@@ -62,7 +64,7 @@ class CaseInsensitiveUserManager(UserManager["User"]):
         return self.filter(Q(is_staff=True) | Q(is_superuser=True) | Exists(by_name) | Exists(by_group))
 
 
-class User(AbstractUser):
+class User(PrintableTexts, AbstractUser):
     # Filled in by what signs people in from a directory, of which there is none yet: their passwords are kept there.
     signs_in_elsewhere = False
 

@@ -3,14 +3,20 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
+from accounts.printable import validate_printable
+
 MOST_LINES = 5_000
 MOST_BYTES = 512 * 1024
+
+# What Excel writes above a table to name its separator.
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[ \t]*(?:\r\n?|\n|\Z)', re.IGNORECASE)
 
 # The second four are the wide ones of Chinese and Japanese keyboards.
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -52,29 +58,34 @@ def decode(content: bytes) -> str:
         raise Unreadable(_("The file is not text in UTF-8. Save it in your spreadsheet as “CSV UTF-8”.")) from None
 
 
-def read(text: str, *, header: Sequence[Set[str]] = ()) -> list[Line]:
-    """The lines of a table whose cells are separated by tabs, semicolons or commas. Raises `Unreadable`.
-
-    `header` are the words, in lower case, that the first cells of a header row may have; such a row is ignored.
-    """
+def read(text: str) -> list[Line]:
+    """The lines of a table whose cells are separated by tabs, semicolons or commas. Raises `Unreadable`."""
     if len(text) > MOST_BYTES:
         raise Unreadable(too_large(MOST_BYTES))
-    if "\0" in text:
-        raise Unreadable(_("The file is not text: it contains a NUL character."))
-    lines = _lines(text.removeprefix("\N{BYTE ORDER MARK}"))
+    text = text.removeprefix("\N{BYTE ORDER MARK}")
+    _refuse_control_characters(text)
+    lines = _lines(text)
     if len(lines) > MOST_LINES:
         raise Unreadable(_("The table has more than %(most)s lines. Split it.") % {"most": f"{MOST_LINES:,}"})
-    has_header = bool(header and lines) and all(lines[0].cell(i).lower() in words for i, words in enumerate(header))
-    return lines[1:] if has_header else lines
+    return lines
+
+
+def _refuse_control_characters(text: str) -> None:
+    try:
+        validate_printable(text)
+    except ValidationError as error:
+        raise Unreadable(" ".join(error.messages)) from None
 
 
 def _lines(text: str) -> list[Line]:
+    chosen = SEPARATOR_LINE.match(text)
+    delimiter = chosen[1] if chosen else _delimiter(text)
     # An apostrophe in a name is no quote; `strict` finds a quote that would swallow the lines after it.
-    reader, lines, number = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True), [], 1
+    reader, lines, number = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [], 1
     try:
         for cells in reader:
             stripped = tuple(cell.strip() for cell in cells)
-            if any(stripped):
+            if any(stripped) and not (chosen and number == 1):
                 lines.append(Line(number, stripped))
             number = reader.line_num + 1
     except csv.Error:
@@ -85,10 +96,11 @@ def _lines(text: str) -> list[Line]:
 
 
 def _delimiter(text: str) -> str:
-    """Commas stand inside of names, semicolons and tabs seldom do without quotation marks."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    outside = re.sub(r'"[^"]*"', "", first)
-    return next((mark for mark in "\t;" if mark in outside), ",")
+    """The mark that most lines have. Tabs and semicolons seldom stand inside of cells, commas do."""
+    lines = [line for line in re.sub(r'"[^"]*"', "", text).splitlines() if line.strip()]
+    found = {mark: sum(mark in line for line in lines) for mark in "\t;,"}
+    usual = next((mark for mark in "\t;" if found[mark] and 2 * found[mark] >= len(lines)), "")
+    return usual or max(",;\t", key=lambda mark: found[mark])
 
 
 def safe(value: object) -> str:

@@ -82,7 +82,10 @@ class PersonForm(forms.Form):
 
 
 class RosterForm(TableForm):
-    text_help = gettext_lazy("One user name per line, or a table with the user names in the first column.")
+    text_help = gettext_lazy(
+        "User names, one per line or all in one line, or a table. With a header row, the user names may be in any "
+        "column."
+    )
 
     at_once = forms.BooleanField(
         label=gettext_lazy("Enrol now"),

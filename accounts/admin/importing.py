@@ -14,9 +14,9 @@ from accounts.plans.page import Facts
 
 class ImportForm(TableForm):
     text_help = gettext_lazy(
-        "Lines of username,first name,last name,email and, if you like, a group. Commas, semicolons or tabs; a header "
-        "row is ignored; at most 5,000 lines. Every new person gets a first password: you see it once, and they change "
-        "it at the first login. At most 200 new people at a time."
+        "Lines of username,first name,last name,email and, if you like, a group. Commas, semicolons or tabs. With a "
+        "header row, the columns may be in any order. At most 5,000 lines. Every new person gets a first password: you "
+        "see it once, and they change it at the first login. At most 200 new people at a time."
     )
 
     update = forms.BooleanField(

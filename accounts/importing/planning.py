@@ -15,16 +15,12 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext_lazy
 
-from accounts import spreadsheet
+from accounts import tables
 from accounts.models import User, rights_of_staff
 from accounts.plans import Note, Outcome, Plan, PlanRow, Reason, reasons
 from accounts.spreadsheet import Line, Unreadable
 
 COLUMNS = ("username", "first_name", "last_name", "email")
-HEADER = (
-    {"username", "user name", "user", "login", "account", "usuario", "nombre de usuario", "cuenta"},
-    {"first name", "first_name", "firstname", "given name", "nombre"},
-)
 FIELDS = {
     "first_name": Note(gettext_noop("first name")),
     "last_name": Note(gettext_noop("last name")),
@@ -121,10 +117,11 @@ class Known:
 
 def plan(text: str, options: Options) -> AccountPlan:
     """Raises `Unreadable`."""
-    lines = spreadsheet.read(text, header=HEADER)
+    table = tables.read(text, tables.PERSON)
+    lines = table.lines
     with_rights = frozenset(User.objects.with_rights().values_list("pk", flat=True))
     known = Known(people_named(lines), with_rights, _groups())
-    made = AccountPlan(rows=tuple(_rows(lines, known, options)), options=options)
+    made = AccountPlan(rows=tuple(_rows(lines, known, options)), notices=table.notices, options=options)
     if len(made.of(AccountReason.NEW)) > MOST_PASSWORDS:
         raise Unreadable(_("These are more than %(most)s new people. Split the list.") % {"most": MOST_PASSWORDS})
     return made
@@ -149,7 +146,7 @@ def _row(line: Line, username: str, known: Known, options: Options) -> AccountRo
         line.number, AccountReason.NEW, (), person.username if person else username, tuple(values.items()),
         group=line.cell(4), user=person.pk if person else 0,
     )  # fmt: skip
-    if any(line.cells[5:]):
+    if any(line.cells[len(COLUMNS) + 1 :]):
         return _with(row, AccountReason.INVALID, Note(gettext_noop("write username,first name,last name,email,group")))
     try:
         User(username=row.username, **values).clean_fields(exclude=["password"])

@@ -5,15 +5,13 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
 
-from accounts import spreadsheet
+from accounts import tables
 from accounts.models import User
 from accounts.plans import Note, Outcome, Plan, PlanChanged, PlanRow, Reason, carry_out, reasons
 from accounts.spreadsheet import Line
 from classes.enrolment import membership, waiting_list
 from classes.models import LabClass, Membership
 from vms.bulk_assignment.lookup import People
-
-HEADER = ({"username", "user name", "user", "login", "account", "person", "student"},)
 
 
 class RosterReason(Reason):
@@ -78,8 +76,9 @@ class RosterPlan(Plan[RosterRow]):
 
 
 def plan(lab_class: LabClass, text: str, *, at_once: bool) -> RosterPlan:
-    """One user name a line, in the first column of a table. Raises `spreadsheet.Unreadable`."""
-    lines = spreadsheet.read(text, header=HEADER)
+    """User names: one a line, all in one line, or the column of a table. Raises `spreadsheet.Unreadable`."""
+    table = tables.names(text)
+    lines = table.lines
     people = People(line.cell(0) for line in lines)
     joined = dict(Membership.objects.live().filter(lab_class=lab_class).values_list("user", "joined_at"))
     teachers = {person.pk for person in lab_class.teachers}
@@ -87,7 +86,7 @@ def plan(lab_class: LabClass, text: str, *, at_once: bool) -> RosterPlan:
     rows = [_row(line, people, joined, teachers, seen) for line in lines]
     if at_once:
         rows = [_enrolled(row) for row in rows]
-    return RosterPlan(rows=tuple(rows), notices=(AT_ONCE if at_once else LATER,), at_once=at_once)
+    return RosterPlan(rows=tuple(rows), notices=(AT_ONCE if at_once else LATER, *table.notices), at_once=at_once)
 
 
 def _enrolled(row: RosterRow) -> RosterRow:

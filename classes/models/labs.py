@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import validate_time_zone
+from accounts.printable import PrintableTexts
 from vms.models import Assignment, ClusterGrant, MachineSet, Preparation, VirtualMachine
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class LabClassQuerySet(models.QuerySet["LabClass"]):
         return self.filter(Exists(joined.filter(lab_class=OuterRef("pk"), user=user.pk)))
 
 
-class LabClass(models.Model):
+class LabClass(PrintableTexts, models.Model):
     """A lesson with its people and machines. Its machine group has its owner and co-owners as managers.
 
     The managers, members and machines of the group follow by explicit calls (`classes.lifecycle`, `classes.co_owners`,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts import audit
+from accounts.printable import PrintableTexts
 from clusters.config import (
     MAX_CLUSTERS,
     ClusterConfig,
@@ -31,7 +32,7 @@ from clusters.models.cluster_queryset import SECRETS, TARGET, ClusterQuerySet
 from clusters.models.health import ClusterHealth, LoginState
 
 
-class Cluster(models.Model):
+class Cluster(PrintableTexts, models.Model):
     """A Proxmox VE cluster, or a standalone node. The table and its columns keep the legacy portal's names."""
 
     cluster_id = models.CharField(

@@ -59,6 +59,25 @@ def test_a_preview_tells_who_would_be_new(lena: Client):
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "username,lastname,firstname,email\ndora,Díaz,Dora,dora@school.test",
+        f"sep=,\nusername,first name,last name,email\n{LINE}",
+        f"Class 4B\nusername,first name,last name,email\n{LINE}",
+        "course1;Email address;username;Surname;First name\n4B;dora@school.test;dora;Díaz;Dora",
+    ],
+)
+def test_columns_in_any_order_make_the_same_account(lena: Client, text: str):
+    assert [row[2:] for row in rows(preview(lena, text))] == ["dora Dora Díaz dora@school.test will be created"]
+
+
+def test_no_account_is_named_after_a_heading(lena: Client):
+    answer = lena.post(url(), {"text": "Last Name,First Name,Email Address\nPérez,Ana,ana@school.example"})
+    assert answer.status_code == 400
+    assert "Line 1 is a header row without a column of user names." in answer.content.decode()
+
+
 def test_a_preview_writes_nothing(lena: Client):
     preview(lena, LINE)
     assert not User.objects.filter(username="dora").exists()

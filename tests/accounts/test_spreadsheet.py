@@ -22,6 +22,23 @@ def test_a_comma_in_a_table_of_semicolons_is_part_of_a_cell():
     assert cells("a;Doe, John") == [("a", "Doe, John")]
 
 
+def test_a_title_above_does_not_choose_the_separator():
+    assert cells("Class 4B, room 3\na;b\nc;d")[1:] == [("a", "b"), ("c", "d")]
+    assert cells("Class 4B; room 3\na,b\nc,d\ne,f")[1:] == [("a", "b"), ("c", "d"), ("e", "f")]
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;\r"])
+def test_a_line_that_names_the_separator_is_obeyed_and_no_row(line: str):
+    lines = spreadsheet.read(f"{line}\na,x;b")
+    assert [(line.number, line.cells) for line in lines] == [(2, ("a,x", "b"))]
+
+
+@pytest.mark.parametrize("character", ["\0", "\x07", "\x1b", "\x7f", "\x9b", "\ufffe", "\ud800"])
+def test_a_control_character_is_refused_with_its_line(character: str):
+    with pytest.raises(Unreadable, match=rf"Line 2 .*U\+{ord(character):04X}"):
+        spreadsheet.read(f"a,b\nc{character},d")
+
+
 def test_a_semicolon_in_quotation_marks_separates_nothing():
     assert cells('a,"b;c"') == [("a", "b;c")]
 
@@ -38,24 +55,6 @@ def test_lines_end_as_on_any_system(end: str):
 def test_lines_keep_their_numbers_over_empty_ones_and_those_in_quotes():
     numbers = [line.number for line in spreadsheet.read('a,b\n\n,\n"c\nd",e\nf,g')]
     assert numbers == [1, 4, 6]
-
-
-HEADER = ({"username", "user"}, {"first name"})
-
-
-@pytest.mark.parametrize(
-    ("first", "names"),
-    [
-        ("User,First name", ["ana"]),
-        ("username,FIRST NAME,more", ["ana"]),
-        ("user,Max", ["user", "ana"]),
-        ("user", ["user", "ana"]),
-    ],
-)
-def test_a_header_row_is_ignored_where_all_its_words_are_known(first: str, names: list[str]):
-    lines = spreadsheet.read(f"{first}\nana,Ana", header=HEADER)
-    assert [line.cell(0) for line in lines] == names
-    assert lines[-1].number == 2
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_cell():

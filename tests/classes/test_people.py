@@ -37,6 +37,20 @@ def test_the_preview_says_what_becomes_of_each_line(client: Client, networks: La
     assert set(Membership.objects.joined().values_list("user__username", flat=True)) == {"ana", "ben"}
 
 
+@pytest.mark.parametrize("text", ["ana, ben", "ana;ben", "ana ben", "last name,username\nPérez,ana\nGil,ben"])
+def test_everybody_in_a_line_or_in_a_column_is_added(
+    client: Client, networks: LabClass, ana: User, ben: User, text: str
+):
+    page = client.post(url(networks, "add/"), {"text": text})
+    assert reasons(page) == ["new", "new"]
+    client.post(url(networks, "add/"), {"shown": page.context["shown"]})
+    assert set(Membership.objects.live().values_list("user__username", flat=True)) == {"ana", "ben"}
+
+
+def test_somebody_who_stands_twice_in_a_line_is_added_once(client: Client, networks: LabClass, ana: User):
+    assert reasons(client.post(url(networks, "add/"), {"text": "ana, ANA"})) == ["new", "duplicate"]
+
+
 def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass, ana: User):
     page = client.post(url(networks, "add/"), {"text": "ana"})
     client.post(url(networks, "add/"), {"shown": page.context["shown"]})

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from clusters.models import Cluster
 from tests.admin_pages import XSS, confirm, elements, rows, said
 from tests.labs import Lab
 from vms.models import Assignment, VirtualMachine
@@ -282,3 +283,54 @@ def test_five_thousand_lines_cost_hardly_more_queries_than_one(
 ):
     with django_assert_max_num_queries(60):
         assert len(rows(table(lena, "\n".join(f"p{n},m-{n}" for n in range(5000))))) == 5000
+
+
+# As people write it
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ana,Building A,101",
+        "ana,building a,101",
+        "ana,building-a/101",
+        "ana,Building A/101",
+        "ana,net-01 (building-a/101)",
+        "vmid,username,cluster\n101,ana,Building A",
+        "machine,user\nnet-01,ana",
+        "user,machine,cluster\nana,net-01,Building A",
+        "username,first name,joined,machine,cluster,vmid\nana,Ana,2026-01-01,net-01,building-a,101",
+    ],
+)
+def test_clusters_and_machines_are_understood_as_pages_print_them(
+    lena: Client, building_a: Lab, building_b: Lab, ana: User, line: str
+):
+    assert rows(table(lena, line))[0][2:] == "ana net-01 (building-a/101) will be assigned"
+
+
+def test_a_cluster_name_that_several_have_is_answered_with_their_ids(
+    lena: Client, building_a: Lab, building_b: Lab, ana: User
+):
+    Cluster.objects.update(name="The same")
+    assert rows(table(lena, "ana,The same,101"))[0].endswith(
+        "unknown machine several clusters are called The same; write the ID: building-a, building-b"
+    )
+
+
+def test_an_id_wins_over_a_name(lena: Client, building_a: Lab, building_b: Lab, ana: User):
+    Cluster.objects.filter(cluster_id="building-b").update(name="building-a")
+    assert "(building-a/101) will be assigned" in rows(table(lena, "ana,building-a,101"))[0]
+
+
+def test_columns_that_mean_nothing_are_named(lena: Client, building_a: Lab, ana: User):
+    page = table(lena, "room,machine,user\n4,net-01,ana")
+    assert "These columns have no meaning here and are ignored: room." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "what", [{"way": "pattern", "pattern": "net-{n:02}", "start": "1"}, {"way": "share", "pool": "labs"}]
+)
+def test_people_in_one_line_all_get_machines(lena: Client, building_a: Lab, ana: User, ben: User, what: dict[str, str]):
+    VirtualMachine.objects.filter(vmid__in=[101, 102]).update(pool="labs")
+    told = rows(lena.post(url(what["way"]), {"people": "ana, ben", "cluster": "building-a", **what}))
+    assert [row.split()[1] for row in told if row.endswith("will be assigned")] == ["ana", "ben"]

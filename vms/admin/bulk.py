@@ -13,6 +13,7 @@ from django_stubs_ext import StrOrPromise
 from accounts.forms import TableForm
 from accounts.plans.admin_page import AdminPlanPage
 from accounts.plans.page import Facts
+from accounts.printable import validate_printable_line
 from clusters.models import Cluster
 from vms import bulk_assignment
 from vms.bulk_assignment import AssignmentPlan, Pattern, Share, Source, Table
@@ -41,8 +42,9 @@ class WayForm(forms.Form):
 
 class LinesForm(TableForm, WayForm):
     text_help = gettext_lazy(
-        "Lines of username,cluster,vmid or username,machine name. Commas, semicolons or tabs; a header row is ignored; "
-        "at most 5,000 lines."
+        "Lines of username,cluster,vmid or username,machine name. Machines may also be written as net-01 "
+        "(building-a/101). Commas, semicolons or tabs. With a header row, the columns may be in any order. At most "
+        "5,000 lines."
     )
     field_order = ("upload", "text", "end_first", "prepare")
 
@@ -56,7 +58,7 @@ class PeopleForm(WayForm):
     people = forms.CharField(
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text=gettext_lazy("One user name per line, in this order."),
+        help_text=gettext_lazy("User names in this order, one per line or all in one line."),
     )
     cluster = forms.ModelChoiceField(Cluster.objects.none(), to_field_name="cluster_id")
 
@@ -69,6 +71,7 @@ class PatternForm(PeopleForm):
     pattern = forms.CharField(
         label=gettext_lazy("Names of the machines"),
         max_length=255,
+        validators=[validate_printable_line],
         help_text=gettext_lazy(
             "Like net101-{n}: net101-1, net101-2 and so on. With {n:02} it is net101-01, net101-02."
         ),
@@ -88,9 +91,10 @@ class PatternForm(PeopleForm):
 
 
 class ShareForm(PeopleForm):
-    pool = forms.CharField(max_length=100, required=False)
+    pool = forms.CharField(max_length=100, required=False, validators=[validate_printable_line])
     tag = forms.CharField(
         max_length=100,
+        validators=[validate_printable_line],
         required=False,
         help_text=gettext_lazy("Enter a pool or a tag. Each person gets one of its free machines."),
     )

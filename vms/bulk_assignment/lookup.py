@@ -85,10 +85,12 @@ class Machines:
     def __init__(self, wishes: Iterable[Wish], scope: Scope | None = None) -> None:
         wishes = list(wishes)
         self._scope = scope
-        known_ids = Cluster.objects.values_list("cluster_id", flat=True)
-        if scope:
-            known_ids = known_ids.filter(machines__in=scope.machines)
-        self._clusters = {known.lower(): known for known in known_ids}
+        clusters = Cluster.objects.filter(machines__in=scope.machines).distinct() if scope else Cluster.objects.all()
+        self._clusters: dict[str, str] = {}
+        self._called: dict[str, list[str]] = defaultdict(list)
+        for cluster_id, name in clusters.order_by("cluster_id").values_list("cluster_id", "name"):
+            self._clusters[cluster_id.lower()] = cluster_id
+            self._called[_folded(name)].append(cluster_id)
         self._by_number: dict[tuple[str, int], list[Machine]] = defaultdict(list)
         self._by_name: dict[str, list[Machine]] = defaultdict(list)
         for some in _batches({wish.name.lower() for wish in wishes if wish.name}):
@@ -108,7 +110,13 @@ class Machines:
         return (machine for machine in _machines(rows) if not self._scope or machine.pk in self._scope.machines)
 
     def cluster(self, written: str) -> str | None:
-        return self._clusters.get(written.lower())
+        """The ID of the cluster with this ID or name. None also for a name that several have."""
+        named = self.clusters_called(written)
+        return self._clusters.get(written.lower()) or (named[0] if len(named) == 1 else None)
+
+    def clusters_called(self, name: str) -> list[str]:
+        """Their IDs."""
+        return self._called.get(_folded(name), [])
 
     def named(self, wish: Wish) -> list[Machine]:
         if wish.vmid:
@@ -148,6 +156,10 @@ def _machines(rows: QuerySet[VirtualMachine], *, tag: str = "") -> Iterator[Mach
     for pk, cluster_id, vmid, name, template, gone_at, missing_since, tags in rows.order_by("pk").values_list(*columns):
         if not tag or tag.lower() in tags.lower().split(";"):
             yield Machine(pk, cluster_id, vmid, name, template, gone_at is not None, missing_since is not None)
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.lower().split())
 
 
 def _batches(values: Iterable[Any]) -> Iterator[list[Any]]:

@@ -68,7 +68,7 @@ def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None,
 
     With a scope nothing outside of it is found. A pool or tag is not shared out with one.
     """
-    wishes = source.wishes()
+    wishes, notices = source.wishes()
     people = People((wish.person for wish in wishes), scope)
     if isinstance(source, Share):
         if scope:
@@ -82,7 +82,8 @@ def plan(source: Source, *, end_first: bool = False, scope: Scope | None = None,
     rows = _without_conflicts(rows, one_each=source.way != "table")
     rows = list(_with_grants(rows))
     rows = list(_against_current(rows, end_first=end_first))
-    return AssignmentPlan(rows=tuple(_with_preparations(rows, way)), source=source, end_first=end_first, way=way)
+    rows = list(_with_preparations(rows, way))
+    return AssignmentPlan(rows=tuple(rows), notices=notices, source=source, end_first=end_first, way=way)
 
 
 def _row(wish: Wish, people: People, machines: Machines) -> AssignmentRow:
@@ -117,8 +118,7 @@ def _person(wish: Wish, people: People) -> AssignmentRow:
 
 def _machine(wish: Wish, machines: Machines) -> tuple[AssignmentReason, tuple[Note, ...], Machine | None]:
     if wish.cluster and machines.cluster(wish.cluster) is None:
-        note = Note.of(gettext_noop("there is no cluster %(cluster)s"), cluster=wish.cluster)
-        return AssignmentReason.NO_MACHINE, (note,), None
+        return AssignmentReason.NO_MACHINE, (_unknown_cluster(wish, machines),), None
     named = machines.named(wish)
     there = [machine for machine in named if not machine.is_gone]
     usable = [machine for machine in there if not machine.template]
@@ -130,6 +130,14 @@ def _machine(wish: Wish, machines: Machines) -> tuple[AssignmentReason, tuple[No
     if there:
         return AssignmentReason.TEMPLATE, (), there[0]
     return (AssignmentReason.GONE, (), named[-1]) if named else (AssignmentReason.NO_MACHINE, (), None)
+
+
+def _unknown_cluster(wish: Wish, machines: Machines) -> Note:
+    ids = machines.clusters_called(wish.cluster)
+    if not ids:
+        return Note.of(gettext_noop("there is no cluster %(cluster)s"), cluster=wish.cluster)
+    text = gettext_noop("several clusters are called %(cluster)s; write the ID: %(ids)s")
+    return Note.of(text, cluster=wish.cluster, ids=", ".join(ids))
 
 
 def _shared_out(share: Share, wishes: Iterable[Wish], people: People, *, end_first: bool) -> Iterator[AssignmentRow]:

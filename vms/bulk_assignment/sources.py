@@ -1,30 +1,27 @@
 """The ways to say who gets which machine: a table, a pattern of names, or a pool to share out."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from accounts import spreadsheet
-from accounts.spreadsheet import Unreadable
+from accounts import tables
+from accounts.plans import Note
+from accounts.spreadsheet import Line, Unreadable
 
-PERSON_WORDS = {"username", "user name", "user", "login", "account", "person", "student", "usuario", "persona"}
-MACHINE_WORDS = {
-    "cluster",
-    "machine",
-    "machine name",
-    "vm",
-    "vm name",
-    "name",
-    "vmid",
-    "clúster",
-    "máquina",
-    "nombre de la máquina",
+COLUMNS = {
+    "username": tables.USERNAME,
+    "cluster": {"cluster", "cluster id", "cluster name", "clúster"},
+    "vmid": {"vmid", "vm id", "machine id", "number"},
+    "name": {"machine", "machine name", "vm", "vm name", "name", "máquina", "nombre de la máquina"},
+    # Tables of people have these too, and they say nothing of machines.
+    **{name: words for name, words in tables.PERSON.items() if name != "username"},
 }
 
+# A machine as pages print it: net-01 (building-a/101), or building-a/101 alone.
+PRINTED = re.compile(r"(?:[^/]*\()?\s*([^/()]+?)\s*/\s*([0-9]{1,9})\s*\)?", re.ASCII)
 PATTERN = re.compile(r"([^{}]*)\{n(?::0([1-9]))?\}([^{}]*)")
 
 
@@ -44,6 +41,10 @@ class Wish:
         return self.name or (f"{self.cluster}/{self.vmid}" if self.vmid else self.cluster)
 
 
+# What the lines ask for, and what was passed over.
+Wishes = tuple[list[Wish], tuple[Note, ...]]
+
+
 @dataclass(frozen=True)
 class Table:
     """Lines of `username,cluster,vmid` or `username,machine name`. What follows the VMID is passed over."""
@@ -51,8 +52,10 @@ class Table:
     text: str
     way = "table"
 
-    def wishes(self) -> list[Wish]:
-        return [_wish(line) for line in spreadsheet.read(self.text, header=(PERSON_WORDS, MACHINE_WORDS))]
+    def wishes(self) -> Wishes:
+        table = tables.read(self.text, COLUMNS)
+        made = _by_header if table.has_header else _by_position
+        return [made(line) for line in table.lines], table.notices
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,19 @@ class Pattern:
     cluster: str = ""
     way = "pattern"
 
-    def wishes(self) -> list[Wish]:
+    def wishes(self) -> Wishes:
         parts = PATTERN.fullmatch(self.pattern.strip())
         if not parts:
             raise Unreadable(
                 _("Write {n} or {n:02} once where the number stands, like net101-{n:02}."), field="pattern"
             )
         before, width, after = parts.groups()
-        return [
-            Wish(line, person, cluster=self.cluster, name=f"{before}{n:0{width or 1}}{after}")
-            for n, (line, person) in enumerate(people_in(self.people), self.start)
+        people = tables.names(self.people)
+        wishes = [
+            Wish(line.number, line.cell(0), cluster=self.cluster, name=f"{before}{n:0{width or 1}}{after}")
+            for n, line in enumerate(people.lines, self.start)
         ]
+        return wishes, people.notices
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,9 @@ class Share:
     tag: str = ""
     way = "share"
 
-    def wishes(self) -> list[Wish]:
-        return [Wish(line, person) for line, person in people_in(self.people)]
+    def wishes(self) -> Wishes:
+        people = tables.names(self.people)
+        return [Wish(line.number, line.cell(0)) for line in people.lines], people.notices
 
 
 Source = Table | Pattern | Share
@@ -106,19 +112,38 @@ def facts_of(source: Source) -> dict[str, Any]:
     return asdict(source)
 
 
-def people_in(text: str) -> list[tuple[int, str]]:
-    """User names, one a line, with the number of the line."""
-    lines = spreadsheet.read(text, header=({"username", "user name", "usuario", "nombre de usuario"},))
-    return [(line.number, line.cell(0)) for line in lines]
+def _by_header(line: Line) -> Wish:
+    person, cluster, vmid, name = line.cells[:4]
+    if vmid:
+        return _numbered(line, person, cluster, vmid)
+    if name:
+        return _named(line, person, name, cluster=cluster)
+    return _named(line, person, cluster)  # a machine's name in a table that has numbers elsewhere
 
 
-def _wish(line: spreadsheet.Line) -> Wish:
-    cells: Sequence[str] = line.cells
+def _by_position(line: Line) -> Wish:
+    cells = line.cells
     while cells and not cells[-1]:
         cells = cells[:-1]
     match cells:
-        case [person, name] if person and name:
-            return Wish(line.number, person, name=name)
-        case [person, cluster, vmid, *_] if person and cluster and vmid.isascii() and vmid.isdigit() and len(vmid) < 10:
-            return Wish(line.number, person, cluster=cluster, vmid=vmid)
+        case [person, name]:
+            return _named(line, person, name)
+        case [person, cluster, vmid, *_]:
+            return _numbered(line, person, cluster, vmid)
+    return _wrong(line)
+
+
+def _named(line: Line, person: str, name: str, *, cluster: str = "") -> Wish:
+    if printed := PRINTED.fullmatch(name):
+        return _numbered(line, person, printed[1], printed[2])
+    return Wish(line.number, person, cluster=cluster, name=name) if person and name else _wrong(line)
+
+
+def _numbered(line: Line, person: str, cluster: str, vmid: str) -> Wish:
+    if person and cluster and vmid.isascii() and vmid.isdigit() and len(vmid) < 10:
+        return Wish(line.number, person, cluster=cluster, vmid=vmid)
+    return _wrong(line)
+
+
+def _wrong(line: Line) -> Wish:
     return Wish(line.number, line.cell(0), problem=gettext_noop("write username,cluster,vmid or username,machine name"))

@@ -7,8 +7,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy
 
+from accounts.printable import PrintableTexts
 
-class MachineSet(models.Model):
+
+class MachineSet(PrintableTexts, models.Model):
     """A machine group, whose managers (`stewards`) may operate all of its machines.
 
     A machine that is gone stays in its groups. A class has a group of its own.

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
+from accounts.printable import first_unprintable
 from vms.access import lookups
 from vms.models import Assignment, HelpRequest, MachineSet, VirtualMachine
 from vms.pages import group_links
@@ -73,11 +74,14 @@ def _groups(manager: User, machines: set[int]) -> dict[int, MachineSet]:
 def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The assignee asks the managers of the machine."""
     machine, assignment = _assigned_or_404(request, pk)
-    if not HelpRequest.has_other_manager(machine, besides=request.user):
+    text = _one_line(request.POST.get("text", ""))
+    if first_unprintable(text) is not None:
+        messages.error(request, _("Your text contains control characters. Remove them and ask again."))
+    elif not HelpRequest.has_other_manager(machine, besides=request.user):
         messages.error(request, _("Nobody gets help requests for this machine. Ask your teacher directly."))
     elif HelpRequest.is_over_limit(request.user):
         messages.error(request, _("You asked for help several times in a few minutes. Please wait a little."))
-    elif HelpRequest.ask(assignment, text=_one_line(request.POST.get("text", ""))):
+    elif HelpRequest.ask(assignment, text=text):
         messages.success(request, _("Your request was sent. Your teacher sees it on every page of the portal."))
     else:
         messages.info(request, _("You have already asked for help. Your teacher sees your request."))
@@ -111,4 +115,4 @@ def _assigned_or_404(request: AuthenticatedHttpRequest, pk: int) -> tuple[Virtua
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.replace("\0", " ").split())[:200]
+    return " ".join(text.split())[:200]

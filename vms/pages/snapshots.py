@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.http import AuthenticatedHttpRequest, login_required
+from accounts.printable import validate_printable_line
 from vms import operations
 from vms.access import lookups, restore_points, rules
 from vms.access.context import context_for
@@ -27,7 +28,12 @@ class SnapshotForm(forms.Form):
         help_text=gettext_lazy("Letters, digits, hyphens and underscores, beginning with a letter."),
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
-    description = forms.CharField(label=gettext_lazy("Description"), max_length=MAX_DESCRIPTION, required=False)
+    description = forms.CharField(
+        label=gettext_lazy("Description"),
+        max_length=MAX_DESCRIPTION,
+        required=False,
+        validators=[validate_printable_line],
+    )
 
 
 @require_http_methods(["GET", "POST"])
