@@ -92,6 +92,15 @@ def read(text: str, stored: object) -> str:
     return message
 
 
+def mentions(stored: object, code: str) -> bool:
+    """Whether a stored message has this code, or one of its parameters has."""
+    if not isinstance(stored, Mapping):
+        return False
+    parameters = stored.get("parameters")
+    parts = parameters.values() if isinstance(parameters, Mapping) else ()
+    return stored.get("code") == code or any(mentions(part, code) for part in parts)
+
+
 def _rendered(code: str, parameters: Mapping[str, object]) -> str:
     text = _(_texts[code])
     return text % {name: _shown(value) for name, value in parameters.items()} if parameters else text

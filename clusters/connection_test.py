@@ -10,6 +10,7 @@ from clusters import addresses, proxmox
 from clusters.config import ClusterConfig, Trust
 from clusters.gateway import DatabaseLoginThrottle
 from clusters.models import ClusterHealth
+from clusters.signals import cluster_mended
 
 # What the portal does for people, and the privilege that it takes.
 NEEDED = {"VM.Audit": gettext_lazy("see machines"), "VM.PowerMgmt": gettext_lazy("start and stop them")}
@@ -75,12 +76,16 @@ def run(config: ClusterConfig) -> ConnectionResult:
 
 
 def run_and_record(config: ClusterConfig) -> ConnectionResult:
-    """The same of a cluster as it is stored: the result becomes its health, and an accepted login is tried again."""
+    """The same of a cluster as it is stored: the result becomes its health, and an accepted login is tried again.
+
+    After a success its sync is due at once.
+    """
     result = run(config)
     for credential in result.accepted:
         DatabaseLoginThrottle().accepted(credential)
     if result.ok:
         ClusterHealth.succeeded(config.cluster_id, version=result.version)
+        cluster_mended.send(None, cluster_id=config.cluster_id)
     else:
         ClusterHealth.failed(config.cluster_id, result.text, kind=result.kind)
     if result.status:

@@ -123,6 +123,10 @@ stored_messages.register(
             "The cluster is not responding at the moment. The portal keeps trying, and the administrators see the "
             "problem too. The buttons return when the cluster responds."
         ),
+        "cluster-untrusted": gettext_noop(
+            "The cluster's certificate is not trusted, so the portal sends nothing to it. An administrator has to "
+            "check it. The buttons return after that."
+        ),
         "machine-gone": gettext_noop("This machine no longer exists on the cluster. Ask your teacher."),
         "machine-missing": gettext_noop("The cluster no longer lists this machine. Ask your teacher."),
         "node-silent": gettext_noop("The machine's node is not responding. The buttons return when it responds."),

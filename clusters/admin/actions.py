@@ -29,7 +29,8 @@ class ClusterActions(admin.ModelAdmin[Cluster]):
         for cluster in queryset:
             result = connection_test.run_and_record(cluster.config)
             level = messages.SUCCESS if result.ok else messages.ERROR
-            messages.add_message(request, level, f"{cluster.name}: {result.told}")
+            synced = _(" Its machines are synced now.") if result.ok and cluster.is_active else ""
+            messages.add_message(request, level, f"{cluster.name}: {result.told}{synced}")
             for warning in result.warnings:
                 messages.warning(request, f"{cluster.name}: {warning}")
 

@@ -127,7 +127,7 @@ def _pin(model_admin: Admin, request: HttpRequest, pk: int, there: proxmox.Certi
             model_admin.save_model(request, obj, form, change=True)
             model_admin.log_change(request, obj, f"Accepted a certificate. Pinned was {before}; now {obj.fingerprint}.")
             messages.success(
-                request, _("The certificate of %(name)s is pinned. Test the connection.") % {"name": obj.name}
+                request, _("The certificate of %(name)s is pinned. Its machines are synced now.") % {"name": obj.name}
             )
             return redirect("admin:clusters_cluster_change", pk)
     # What was filled in is not in the row, and the one at hand has it.

@@ -19,7 +19,7 @@ from clusters.admin.filters import HealthFilter, TrustFilter
 from clusters.admin.importing import ImportPage
 from clusters.config import Trust
 from clusters.forms import STORED_AS, ClusterForm
-from clusters.models import Cluster, DeletedCluster
+from clusters.models import SECRETS, TARGET, Cluster, DeletedCluster
 
 CONNECTION = (
     ("host", "port"), "try_out", "fingerprint", "verify_ssl", "ca_certificate", "addresses", "learned_in_words",
@@ -119,6 +119,8 @@ class ClusterAdmin(ClusterColumns, ClusterActions):
             fields.add("is_default")
         if fields:
             obj.save(update_fields=[*fields, "updated_at"])
+            if obj.is_active and fields & {*TARGET, *SECRETS}:
+                messages.info(request, _("The machines of %(name)s are synced now.") % {"name": obj.name})
         if obj.trust is Trust.NONE:
             messages.warning(
                 request,

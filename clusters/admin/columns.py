@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from clusters import usage
 from clusters.config import Trust
-from clusters.models import Cluster
+from clusters.models import Cluster, ClusterHealth
 from clusters.templatetags.ages import age
 
 
@@ -28,10 +28,14 @@ class ClusterColumns:
         return format_html('<span class="health {}">{}</span>', tone, self.health_in_short(cluster))
 
     def health_in_short(self, cluster: Cluster) -> str:
-        health = getattr(cluster, "health", None)
+        health: ClusterHealth | None = getattr(cluster, "health", None)
         if health is None:
             return _("not asked yet")
-        return _("reachable") if health.ok else _("not reachable for %(age)s") % {"age": age(health.failing_since)}
+        if health.ok:
+            return _("reachable")
+        if problem := health.certificate_problem:
+            return problem
+        return _("not reachable for %(age)s") % {"age": age(health.failing_since or health.checked_at)}
 
     @admin.display(description=gettext_lazy("health"))
     def health_in_words(self, cluster: Cluster) -> str:

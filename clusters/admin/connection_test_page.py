@@ -33,9 +33,9 @@ def view(model_admin: Admin, request: HttpRequest, pk: int | None = None) -> Htt
     if not (model_admin.has_change_permission(request, stored) if pk else model_admin.has_add_permission(request)):
         raise PermissionDenied
     form = model_admin.get_form(request, stored, change=bool(stored))(request.POST, instance=stored)
-    result = None
+    result, is_stored = None, not form.has_changed()
     if form.is_valid():
-        test = connection_test.run if form.has_changed() else connection_test.run_and_record
+        test = connection_test.run_and_record if is_stored else connection_test.run
         result = test(form.instance.config)
     context = {
         **model_admin.admin_site.each_context(request),
@@ -44,6 +44,7 @@ def view(model_admin: Admin, request: HttpRequest, pk: int | None = None) -> Htt
         "title": _("Test connection"),
         "form": form,
         "result": result,
+        "is_sync_due": is_stored and stored and stored.is_active,
     }
     htmx: Any = getattr(request, "htmx", None)
     return render(request, f"admin/clusters/cluster/{'_' if htmx else ''}connection_test.html", context)

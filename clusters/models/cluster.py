@@ -30,6 +30,7 @@ from clusters.models.adoption import Adoption, DeletedCluster
 from clusters.models.certificates import CertificatesField
 from clusters.models.cluster_queryset import SECRETS, TARGET, ClusterQuerySet
 from clusters.models.health import ClusterHealth, LoginState
+from clusters.signals import cluster_mended
 
 
 class Cluster(PrintableTexts, models.Model):
@@ -186,6 +187,8 @@ class Cluster(PrintableTexts, models.Model):
                 require_room(wait=True)
             super().save(**kwargs)
             self._settle(added=adding, moved=moved)
+            if moved or new_secrets:
+                cluster_mended.send(None, cluster_id=self.cluster_id)
         for secret in new_secrets:
             secret.is_stored = True
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import stored_messages
@@ -49,6 +50,23 @@ class ClusterHealth(models.Model):
     def rendered_problem(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "problem")
+
+    @property
+    def has_bad_certificate(self) -> bool:
+        """Whether the cluster was refused because of its certificate: it responds, and nothing was sent to it."""
+        return self.kind == "CertificateRejected"
+
+    @property
+    def has_changed_certificate(self) -> bool:
+        """Whether it shows another certificate than the pinned one."""
+        return self.has_bad_certificate and stored_messages.mentions(self.problem_message, "certificate-changed")
+
+    @property
+    def certificate_problem(self) -> str:
+        """In a few words; empty when the certificate is not the problem."""
+        if not self.has_bad_certificate:
+            return ""
+        return _("certificate changed") if self.has_changed_certificate else _("certificate not trusted")
 
     @classmethod
     def succeeded(

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from django.utils import timezone
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth, DeletedCluster
 from tests.labs import Lab, building_a, clock, sim, simulated
-from vms.models import Assignment
+from vms.models import Assignment, ClusterSync
 
 __all__ = ["building_a", "clock", "sim"]
 
@@ -375,6 +376,48 @@ def test_trying_saves_nothing_but_the_health_of_what_is_stored(lena: Client, tar
     assert not ClusterHealth.objects.exists()
     target.try_out(lena)
     assert ClusterHealth.objects.get().ok
+
+
+def next_sync_later(row: Cluster) -> None:
+    """As while the breaker is open."""
+    later = timezone.now() + timedelta(minutes=5)
+    ClusterSync.objects.update_or_create(cluster=row, defaults={"due_at": later, "failures": 9})
+
+
+def test_a_test_that_works_makes_the_sync_due_and_says_so(lena: Client, target: Target) -> None:
+    next_sync_later(target.row)
+    assert "Its machines are synced now." in target.try_out(lena)
+    assert ClusterSync.objects.get().due_at <= timezone.now()
+
+
+def test_a_test_of_unsaved_settings_makes_no_sync_due(lena: Client, target: Target) -> None:
+    next_sync_later(target.row)
+    assert "synced now" not in target.try_out(lena, name="Typed")
+    assert ClusterSync.objects.get().due_at > timezone.now()
+
+
+def test_a_test_that_fails_makes_no_sync_due(lena: Client, target: Target) -> None:
+    next_sync_later(target.row)
+    target.pve.stop()
+    assert "synced now" not in target.try_out(lena)
+    assert ClusterSync.objects.get().due_at > timezone.now()
+
+
+def test_the_test_in_the_list_makes_the_sync_due_and_says_so(lena: Client, target: Target) -> None:
+    next_sync_later(target.row)
+    assert "Its machines are synced now." in act(lena, "try_connection", target.row)[0]
+    assert ClusterSync.objects.get().due_at <= timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_due"),
+    [({"new_password": "unused"}, True), ({"ca_certificate": "", "new_password": "x"}, True), ({"name": "X"}, False)],
+)
+def test_a_mended_cluster_is_synced_now(lena: Client, target: Target, changes: dict[str, str], is_due: bool) -> None:
+    next_sync_later(target.row)
+    url = reverse("admin:clusters_cluster_change", args=[target.row.pk])
+    page = lena.post(url, form(target.row, **changes), follow=True).content.decode()
+    assert ("are synced now." in page, ClusterSync.objects.get().due_at <= timezone.now()) == (is_due, is_due)
 
 
 def test_a_new_cluster_is_tried_before_it_is_saved(lena: Client, target: Target) -> None:

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.contrib.admin.models import LogEntry as History
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 import pvesim
 from accounts.models import User
@@ -19,6 +21,7 @@ from clusters.admin import certificate
 from clusters.models import Cluster, ClusterHealth
 from tests.clusters.test_admin import act
 from tests.labs import NUMBERS, Lab, building_a, clock, sim
+from vms.models import ClusterSync
 
 __all__ = ["building_a", "clock", "sim"]
 
@@ -149,6 +152,14 @@ def test_accepting_pins_what_was_shown(changed: Page) -> None:
     assert changed.row.fingerprint == changed.lab.pve.fingerprint()
 
 
+def test_accepting_makes_the_sync_due_and_says_so(changed: Page) -> None:
+    later = timezone.now() + timedelta(minutes=5)
+    ClusterSync.objects.update_or_create(cluster=changed.row, defaults={"due_at": later, "failures": 9})
+    answer = changed.accept(changed.fetch(), new_token=changed.token)
+    assert ClusterSync.objects.get().due_at <= timezone.now()
+    assert "Its machines are synced now." in changed.client.get(answer.headers["Location"]).content.decode()
+
+
 def test_accepting_stands_in_the_history_with_both(changed: Page) -> None:
     before = changed.row.fingerprint
     changed.accept(changed.fetch(), new_token=changed.token)
@@ -251,6 +262,32 @@ def test_the_health_names_both_and_leads_to_the_decision(changed: Page) -> None:
     assert problem.endswith("Fetch the certificate in its settings and decide.")
     shown = changed.client.get(reverse("admin:clusters_cluster_change", args=[changed.row.pk])).content.decode()
     assert html.escape(problem) in shown
+
+
+def test_a_changed_certificate_is_not_called_unreachable(changed: Page) -> None:
+    changed.lab.sync()
+    admin_list = changed.client.get(reverse("admin:clusters_cluster_changelist")).content.decode()
+    assert '<span class="health failing">certificate changed</span>' in admin_list
+    status = changed.client.get(reverse("vms-clusters")).content.decode()
+    assert "Certificate changed" in status
+    assert "Not responding" not in status
+
+
+def test_people_with_machines_there_read_of_the_certificate(changed: Page, ana: User) -> None:
+    changed.lab.assign(101, ana)
+    changed.lab.sync()
+    changed.client.force_login(ana)
+    found = changed.client.get(reverse("vms-list")).content.decode()
+    assert "The certificate of Building A is not trusted since" in found
+    assert "has not responded" not in found
+
+
+def test_a_certificate_that_no_authority_vouches_for_is_not_called_changed(page: Page) -> None:
+    page.lab.pve.faults.certificate_of_another_authority("pve1")
+    Cluster.objects.filter(pk=page.row.pk).update(fingerprint="", ca_certificate=page.lab.pve.ca_pem)
+    proxmox.forget(page.row.cluster_id)
+    page.lab.sync()
+    assert "Certificate not trusted" in page.client.get(reverse("vms-clusters")).content.decode()
 
 
 def test_a_test_of_the_connection_names_what_is_shown_instead(page: Page) -> None:

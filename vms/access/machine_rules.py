@@ -60,7 +60,8 @@ def cluster_is_active(context: ActionContext, action: str) -> str | None:
 def cluster_answers(context: ActionContext, action: str) -> str | None:
     if context.health and context.health.ok:
         return None
-    return say("cluster-silent")
+    is_untrusted = context.health and context.health.has_bad_certificate
+    return say("cluster-untrusted") if is_untrusted else say("cluster-silent")
 
 
 def machine_is_there(context: ActionContext, action: str) -> str | None:

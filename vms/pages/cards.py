@@ -88,6 +88,7 @@ class Group:
     never_synced: bool
     notices: tuple[str, ...]
     cards: tuple[Card, ...]
+    has_bad_certificate: bool = False
 
 
 def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_staff: bool) -> list[Group]:
@@ -168,6 +169,7 @@ def _group(cluster: Cluster, cards: list[Card], notices: tuple[str, ...], *, for
         never_synced=not _synced_at(cluster),
         notices=notices,
         cards=tuple(cards),
+        has_bad_certificate=bool(health and failing and health.has_bad_certificate),
     )
 
 

@@ -161,6 +161,9 @@ def _badge(facts: Facts, now: datetime) -> Badge:
         return Badge("unknown", _("Not synced yet"))
     if health.ok:
         return Badge("paused", _("Out of date")) if facts.late_since(now) else Badge("running", _("Responding"))
+    if health.has_bad_certificate:
+        changed = health.has_changed_certificate
+        return Badge("failed", _("Certificate changed") if changed else _("Certificate not trusted"))
     return Badge("failed", _("Not responding for %(age)s") % {"age": age(health.failing_since or health.checked_at)})
 
 

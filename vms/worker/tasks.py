@@ -11,6 +11,7 @@ from django_tasks import task
 from django_tasks.base import Task
 
 from clusters.config import ClusterConfig
+from clusters.signals import cluster_mended
 from vms import inventory, operations, registry
 from vms import preparation as preparing
 from vms.models import ClusterSync, Operation, Preparation
@@ -94,6 +95,11 @@ def sync(cluster_id: str, attempt: int) -> None:
         failed = inventory.sync(config, attempt=attempt).failed
     finally:
         ClusterSync.schedule_next(cluster_id, attempt=attempt, failed=failed)
+
+
+@receiver(cluster_mended)
+def _cluster_mended(cluster_id: str, **_kwargs: object) -> None:
+    ClusterSync.request_sync(cluster_id)
 
 
 @job(queue="clusters")
