@@ -312,5 +312,6 @@ def test_a_file_that_is_too_large_is_told_before_it_is_sent(window: Browser, the
         page.wait_for_load_state()
         assert (len(sent), page.url) == (1, the_demo.address + path)
         sent.clear()
-    assert complaints == []
+    # A table of one letter is refused by 400, which Chromium writes to its console.
+    assert [line for line in complaints if "400 (Bad Request)" not in line] == []
     page.context.close()
