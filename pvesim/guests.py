@@ -48,6 +48,7 @@ class Guest:
 
     `ha` is the state in which high availability keeps it, and None when that does not care. `vnc_backend` is the
     address of a real VNC server to which its consoles lead, and `vnc_password` the password of that one, if any.
+    `inner_cards` are network cards that it made itself, like Docker's: name, MAC and addresses, told before its own.
     `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone.
     """
 
@@ -67,6 +68,7 @@ class Guest:
     maxmem: int = GIB
     maxdisk: int = 8 * GIB
     addresses: tuple[str, ...] = ()
+    inner_cards: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     options: dict[str, str | int] = field(default_factory=dict, repr=False)
     base: int | None = None
     parent: str | None = None

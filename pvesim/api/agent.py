@@ -18,7 +18,8 @@ PREFIX_LENGTHS = {4: 24, 6: 64}
 
 def interfaces(guest: Guest) -> list[Json]:
     local = _interface("lo", "00:00:00:00:00:00", [_address("127.0.0.1", 8), _address("::1", 128)])
-    return [local, _interface("eth0", guest.mac.lower(), [_address(text) for text in guest.addresses])]
+    inner = [_interface(name, mac, [_address(text) for text in told]) for name, mac, told in guest.inner_cards]
+    return [local, *inner, _interface("eth0", guest.mac.lower(), [_address(text) for text in guest.addresses])]
 
 
 @ROUTES.add("GET", f"{AGENT}/network-get-interfaces", permission=ASKS_AGENT, protected=True)

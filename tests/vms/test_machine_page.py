@@ -114,8 +114,8 @@ def test_the_list_leads_to_the_page_and_the_buttons_come_back_to_it(as_ana: Clie
     assert as_ana.post(url(hers, "vms-act", "start"), {"from": "machine"}).url == url(hers)
 
 
-def test_addresses_are_told_with_those_of_ipv4_first(as_ana: Client, hers: VirtualMachine):
-    describe(hers, addresses=["2001:db8::7", "192.0.2.7"])
+def test_addresses_are_told_in_their_order(as_ana: Client, hers: VirtualMachine):
+    describe(hers, addresses=["192.0.2.7", "2001:db8::7"])
     shown = text(as_ana, hers)
     assert shown.index(">192.0.2.7</code>") < shown.index(">2001:db8::7</code>")
     assert "ssh NAME@192.0.2.7" in shown

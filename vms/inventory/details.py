@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +32,13 @@ RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 300
 LEASE = timedelta(minutes=2)
 
 MAX_ADDRESSES = 16
+
+# Cards that a guest makes for its own containers, virtual machines and tunnels: others don't reach it there.
+INNER_CARD = re.compile(
+    r"docker|podman|br-[0-9a-f]{12}$|veth|cali|cilium|flannel|cni|kube|weave|nerdctl|lxcbr|lxdbr|incusbr|virbr|vnet|vboxnet"
+    r"|vmnet|tailscale|zt|wg|tun|tap|vethernet|virtualbox|vmware network adapter|openvpn|wireguard",
+    re.IGNORECASE,
+)
 
 # Errors that concern one machine, its node or a privilege, not the whole cluster.
 MACHINE_ERRORS = (
@@ -106,15 +114,17 @@ def _ask(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -
     snapshots = pve.snapshots(*guest)
     has_addresses = machine.status == "running" and (machine.kind == "lxc" or config.agent)
     addresses, is_settled = (
-        _addresses(agents if machine.kind == "qemu" else pve, machine) if has_addresses else ([], True)
+        _addresses(agents if machine.kind == "qemu" else pve, machine, config) if has_addresses else ([], True)
     )
     return Details(config, addresses, snapshots, is_settled)
 
 
-def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] | None, bool]:
+def _addresses(
+    pve: proxmox.Reader, machine: VirtualMachine, config: proxmox.GuestConfig
+) -> tuple[list[str] | None, bool]:
     """The addresses of a running machine, and whether they are final."""
     try:
-        found = _usable(pve.interfaces(machine.node, machine.kind, machine.vmid))
+        found = _usable(pve.interfaces(machine.node, machine.kind, machine.vmid), config.macs)
     except (proxmox.PermissionMissing, proxmox.LoginRejected):
         return None, True
     except (proxmox.Refused, proxmox.NodeDown, proxmox.ProtocolError) as error:
@@ -123,12 +133,23 @@ def _addresses(pve: proxmox.Reader, machine: VirtualMachine) -> tuple[list[str] 
     return found, bool(found)
 
 
-def _usable(interfaces: tuple[proxmox.Interface, ...]) -> list[str]:
-    """The addresses at which others may reach the guest, as the guest reports them."""
-    given = [ipaddress.ip_address(text) for interface in interfaces for text in interface.addresses]
+def _usable(interfaces: tuple[proxmox.Interface, ...], macs: tuple[str, ...]) -> list[str]:
+    """The addresses at which others may reach the guest, as the guest reports them, the likeliest first.
+
+    Those of the cards in its configuration come first, then other cards, then those that it made for itself; of each,
+    IPv4 first.
+    """
+    given = [(card, ipaddress.ip_address(text)) for card in interfaces for text in card.addresses]
     useless = ("is_loopback", "is_link_local", "is_multicast", "is_unspecified")
-    usable = [str(ip) for ip in given if not any(getattr(ip, name) for name in useless)]
-    return list(dict.fromkeys(usable))[:MAX_ADDRESSES]
+    usable = [(card, ip) for card, ip in given if not any(getattr(ip, name) for name in useless)]
+    usable.sort(key=lambda found: (_rank(found[0], macs), found[1].version))
+    return list(dict.fromkeys(str(ip) for _, ip in usable))[:MAX_ADDRESSES]
+
+
+def _rank(card: proxmox.Interface, macs: tuple[str, ...]) -> int:
+    if card.mac and card.mac in macs:
+        return 0
+    return 2 if INNER_CARD.match(card.name) else 1
 
 
 def _write(machine: VirtualMachine, found: Details, now: datetime) -> None:

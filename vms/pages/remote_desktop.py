@@ -25,14 +25,13 @@ redirectprinters:i:0
 
 
 def addresses_of(machine: VirtualMachine) -> tuple[str, ...]:
-    """Those of a running machine, IPv4 first. What a guest says of itself counts only if it is an address.
+    """Those of a running machine, the likeliest first. What a guest says of itself counts only if it is an address.
 
     None while it is in doubt whether the machine is still this one.
     """
     if machine.status != "running" or machine.missing_since or machine.gone_at or machine.doubted_since:
         return ()
-    found = [ip for text in machine.addresses if (ip := _parsed(text))]
-    return tuple(str(ip) for ip in sorted(found, key=lambda ip: ip.version))
+    return tuple(str(ip) for text in machine.addresses if (ip := _parsed(text)))
 
 
 def address_of(machine: VirtualMachine) -> str:

@@ -9,6 +9,7 @@ from clusters.proxmox.errors import ProtocolError, Refused
 from clusters.proxmox.results.coercion import (
     MAX_VMID,
     Row,
+    figure,
     flag,
     ip_address,
     is_vmid,
@@ -25,7 +26,9 @@ from clusters.sentences import say
 MAX_VALUE = 4096
 MAX_DESCRIPTION = 8192
 MAX_OPTIONS = 500
-MAX_INTERFACES = 64
+# A guest with many containers has a card for each.
+MAX_INTERFACES = 2000
+MAX_ADDRESSES = 64
 # Masked by the cluster or not, nobody needs to see these.
 _SECRET_OPTIONS = frozenset({"cipassword", "sshkeys"})
 
@@ -89,7 +92,7 @@ def guest_status(data: object) -> GuestStatus:
         qmp_status=text(found.get("qmpstatus"), 20),
         lock=text(found.get("lock"), 20),
         name=text(found.get("name")),
-        uptime=or_bad(whole, found.get("uptime")),
+        uptime=int(figure(found.get("uptime"))),
         ha_managed=isinstance(ha, dict) and flag(ha.get("managed")),
     )
 
@@ -101,7 +104,7 @@ def guest_config(data: object) -> GuestConfig:
         options.pop(name, None)
     return GuestConfig(
         name=text(found.get("name") or found.get("hostname")),
-        cores=or_bad(whole, found.get("cores")) or 1,
+        cores=int(figure(found.get("cores"))) or 1,
         memory=_memory(found.get("memory")),
         agent=_agent(found.get("agent")),
         description=lines(found.get("description"), MAX_DESCRIPTION),
@@ -117,7 +120,7 @@ def guest_config(data: object) -> GuestConfig:
 def _memory(value: object) -> int:
     """A number, or since 9 perhaps `current=2048`."""
     named = re.search(r"(?:^|,)current=([0-9]{1,10})(?:,|$)", value) if isinstance(value, str) else None
-    return or_bad(whole, named[1] if named else value) or 512
+    return int(figure(named[1] if named else value)) or 512
 
 
 def _agent(value: object) -> bool:
@@ -173,7 +176,7 @@ def _interface(entry: Row) -> Interface:
     given = [each.get("ip-address") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     if not given:
         given = [text(entry.get(name), 60).partition("/")[0] for name in ("inet", "inet6")]
-    addresses = filter(None, map(ip_address, given[:MAX_INTERFACES]))
+    addresses = filter(None, map(ip_address, given[:MAX_ADDRESSES]))
     return Interface(
         name=text(entry.get("name"), 60),
         mac=mac_address(entry.get("hardware-address") or entry.get("hwaddr")),
