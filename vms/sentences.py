@@ -67,6 +67,12 @@ stored_messages.register(
         "entries-rejected": gettext_noop(
             "%(rejected)s entries of the response could not be read. No machine was marked as missing."
         ),
+        "machines-rejected": gettext_noop(
+            "%(rejected)s entries of the response could not be read (VMID %(vmids)s). No machine was marked as missing."
+        ),
+        "odd-figures": gettext_noop(
+            "The cluster reports impossible figures for VMID %(vmids)s. They count as 0; the machines work as usual."
+        ),
         "no-node-listed": gettext_noop("The cluster listed none of its nodes. No machine was marked as missing."),
         "nodes-offline": gettext_noop("Only %(online)s of %(all)s nodes are online. No machine was marked as missing."),
         "no-quorum-no-loss": gettext_noop(

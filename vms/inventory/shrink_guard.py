@@ -10,6 +10,9 @@ from vms.sentences import say
 # An answer that lacks more than this share of the machines is suspicious. One machine may always vanish.
 SUSPICIOUS_LOSS = 0.3
 
+# A message names no more machines.
+MAX_LISTED = 10
+
 
 def check(
     answer: proxmox.Resources, state: ClusterSync, *, known: Mapping[int, MachineRow], lost: Collection[MachineRow]
@@ -22,9 +25,21 @@ def check(
     return _partial(answer, state, present) or _shrunken(len(answer.guests), present, missed)
 
 
+def _rejected(answer: proxmox.Resources) -> str:
+    if not answer.rejected_vmids:
+        return say("entries-rejected", rejected=answer.rejected)
+    return say("machines-rejected", rejected=answer.rejected, vmids=listed(answer.rejected_vmids))
+
+
+def listed(vmids: Collection[int]) -> str:
+    """The first of these numbers, for a sentence."""
+    first = sorted(vmids)[:MAX_LISTED]
+    return ", ".join([*map(str, first), *(["…"] if len(vmids) > len(first) else [])])
+
+
 def _partial(answer: proxmox.Resources, state: ClusterSync, present: int) -> str:
     if answer.rejected:
-        return say("entries-rejected", rejected=answer.rejected)
+        return _rejected(answer)
     if not answer.guests and not present:
         return ""
     if answer.guests and not answer.nodes and Node.objects.present().filter(cluster_id=state.cluster_id).exists():

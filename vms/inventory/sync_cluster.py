@@ -115,7 +115,11 @@ def _compare_full(state: ClusterSync, answer: proxmox.Resources, started: dateti
         result = replace(result, missing=newly, gone=result.gone + gone)
     nodes_and_pools.write(state.cluster_id, answer, started, is_complete=not problem)
     _record_state(
-        state, started, answered, problem, is_full_read=not problem or not any(row.is_present for row in lost)
+        state,
+        started,
+        answered,
+        problem or _oddities(answer),
+        is_full_read=not problem or not any(row.is_present for row in lost),
     )
     return replace(result, problem=problem, outcome=Outcome.SUSPICIOUS if problem else Outcome.OK, lacking=len(lost))
 
@@ -134,10 +138,15 @@ def _compare_partial(state: ClusterSync, answer: proxmox.Resources, started: dat
     return replace(result, seen=answer.unchanged + len(seen))
 
 
-def _record_state(state: ClusterSync, started: datetime, answered: int, problem: str, *, is_full_read: bool) -> None:
+def _oddities(answer: proxmox.Resources) -> str:
+    """What the staff should know of an answer that was applied nevertheless."""
+    return say("odd-figures", vmids=shrink_guard.listed(answer.odd_vmids)) if answer.odd_vmids else ""
+
+
+def _record_state(state: ClusterSync, started: datetime, answered: int, notice: str, *, is_full_read: bool) -> None:
     """A person's acceptance of a smaller answer is for one answer, and ends with it."""
     values: dict[str, Any] = {"milliseconds": answered, "believe_down_to": None}
-    values |= stored_messages.columns("notice", problem, most=300)
+    values |= stored_messages.columns("notice", notice, most=300)
     if is_full_read:
         values["synced_at"] = started
     ClusterSync.objects.filter(pk=state.pk).update(**values)

@@ -111,6 +111,12 @@ class ClusterSync(models.Model):
         return stored_messages.of(self, "notice")
 
     @property
+    def why_stale(self) -> str:
+        """The notice, if it says why the last answer was not applied; in the reader's language."""
+        code = (self.notice_message or {}).get("code")
+        return "" if code == "odd-figures" else self.rendered_notice
+
+    @property
     def every(self) -> timedelta:
         return timedelta(seconds=self.interval or settings.SYNC_INTERVAL)
 

@@ -126,7 +126,7 @@ def _rejections(facts: Facts, now: datetime) -> dict[str, Issue]:
 
 
 def _stale_text(facts: Facts) -> str:
-    why = facts.sync.rendered_notice if facts.sync and facts.sync.notice else say("look-at-worker")
+    why = (facts.sync.why_stale if facts.sync else "") or say("look-at-worker")
     return say("alert-stale", why=why)
 
 

@@ -85,6 +85,14 @@ def whole(value: object) -> int:
     return int(real(value))
 
 
+def figure(value: object) -> int | float:
+    """For what is only shown: 0 for what is no such number."""
+    try:
+        return real(value) if isinstance(value, float) else whole(value)
+    except ValueError:
+        return 0
+
+
 def flag(value: object) -> bool:
     return value in (1, "1", "true")
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from clusters.proxmox.errors import ProtocolError
 from clusters.proxmox.results import digests
 from clusters.proxmox.results.cluster import NodeState, node_name
-from clusters.proxmox.results.coercion import Row, flag, is_pool_name, is_vmid, real, row, rows, text, whole
+from clusters.proxmox.results.coercion import Row, figure, flag, is_pool_name, is_vmid, real, row, rows, text, whole
 from clusters.proxmox.results.digests import Digest
 
 MAX_NAMES = 1000
@@ -45,7 +45,10 @@ class Guest(NamedTuple):
 
 @dataclass(frozen=True)
 class Resources:
-    """`rejected` counts the rows that made no sense. `pools` are the names of those that the account may see.
+    """`rejected` counts the rows that made no sense; `rejected_vmids` are their VMIDs, as far as they can be read.
+
+    `odd_vmids` are those of guests with a figure that makes no sense: it counts as 0. `pools` are the names of those
+    that the account may see.
 
     `unchanged` counts the guests that are left out, because they are as in the digest that the answer was compared
     with. `digest` is for comparing the next answer, if one was asked for and this answer is good for it.
@@ -57,6 +60,8 @@ class Resources:
     pools: tuple[str, ...] = ()
     unchanged: int = 0
     digest: Digest | None = None
+    rejected_vmids: tuple[int, ...] = ()
+    odd_vmids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,13 +89,21 @@ def resources(data: object) -> Resources:
     guests: dict[int, Guest] = {}
     nodes: list[NodeState] = []
     pools: list[str] = []
-    rejected = 0
+    odd: list[int] = []
+    rejected: list[object] = []
     for entry in rows(data):
         try:
-            _sort_in(row(entry), guests, nodes, pools)
+            _sort_in(row(entry), guests, nodes, pools, odd)
         except (ValueError, ProtocolError):
-            rejected += 1
-    return Resources(tuple(guests.values()), tuple(nodes), rejected, _distinct(pools))
+            rejected.append(entry)
+    return Resources(
+        tuple(guests.values()),
+        tuple(nodes),
+        len(rejected),
+        _distinct(pools),
+        rejected_vmids=tuple(filter(None, map(_readable_vmid, rejected))),
+        odd_vmids=tuple(odd),
+    )
 
 
 def resources_since(data: object, known: Digest | None, *, again: Collection[int], clock: float) -> Resources:
@@ -102,16 +115,16 @@ def resources_since(data: object, known: Digest | None, *, again: Collection[int
     found = digests.compare(entries, known or digests.NOTHING, again=again, clock=clock)
     if found and found.goes_on:
         part = resources(found.guests + found.others)
-        if not part.rejected:
+        if not part.rejected and not part.odd_vmids:
             return replace(part, unchanged=len(found.digest.guests) - len(part.guests), digest=found.digest)
     whole = resources(entries)
-    return replace(whole, digest=found.digest if found and not whole.rejected else None)
+    return replace(whole, digest=found.digest if found and not (whole.rejected or whole.odd_vmids) else None)
 
 
-def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools: list[str]) -> None:
+def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools: list[str], odd: list[int]) -> None:
     kind = entry.get("type")
     if kind in ("qemu", "lxc"):
-        guest = _guest(entry)
+        guest = _guest(entry, odd)
         if guests.setdefault(guest.vmid, guest) is not guest:
             raise ValueError(gettext_noop("a VMID twice"))
     elif kind == "node":
@@ -120,11 +133,27 @@ def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools
         pools.append(entry["pool"])
 
 
-def _guest(entry: Row) -> Guest:
+def _readable_vmid(entry: object) -> int:
+    """Of a row that was rejected; 0 when it has none."""
+    try:
+        vmid = whole(entry.get("vmid")) if isinstance(entry, dict) else 0
+    except ValueError:
+        return 0
+    return vmid if is_vmid(vmid) else 0
+
+
+def _guest(entry: Row, odd: list[int]) -> Guest:
+    """Only what identifies it has to be right. A figure that makes no sense is 0, and adds the VMID to `odd`."""
     get = entry.get
     vmid = whole(get("vmid"))
     if not is_vmid(vmid):
         raise ValueError(gettext_noop("vmid out of range"))
+    try:
+        figures = real(get("maxcpu")), whole(get("maxmem")), whole(get("maxdisk")), whole(get("uptime"))
+    except ValueError:
+        odd.append(vmid)
+        memory, disk, uptime = (int(figure(get(name))) for name in ("maxmem", "maxdisk", "uptime"))
+        figures = float(figure(get("maxcpu"))), memory, disk, uptime
     return Guest(
         vmid,
         entry["type"],
@@ -135,10 +164,7 @@ def _guest(entry: Row) -> Guest:
         tags(get("tags")),
         _optional(get("pool"), 100),
         _optional(get("lock"), 20),
-        real(get("maxcpu")),
-        whole(get("maxmem")),
-        whole(get("maxdisk")),
-        whole(get("uptime")),
+        *figures,
         _optional(get("hastate"), 20),
     )
 

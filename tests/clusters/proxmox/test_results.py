@@ -30,15 +30,34 @@ def test_what_is_not_one_is_false(value: object) -> None:
     [
         {"vmid": 99}, {"vmid": 10**9}, {"vmid": -100}, {"vmid": True}, {"vmid": "1e3x"}, {"vmid": None},
         {"vmid": [100]}, {"node": "../../access"}, {"node": "a b"}, {"node": ""}, {"node": None}, {"node": "n" * 64},
-        {"node": "pve1\n"}, {"maxmem": -1}, {"maxmem": 2**63}, {"maxmem": 1e300}, {"maxmem": "9" * 5000},
-        {"maxmem": float("inf")},
-        {"maxcpu": float("nan")}, {"maxcpu": 10**400}, {"maxcpu": {}}, {"uptime": "yesterday"}, {"maxdisk": True},
+        {"node": "pve1\n"},
     ],
 )  # fmt: skip
 def test_a_row_that_makes_no_sense_is_counted_and_the_others_stay(change: dict[str, Any]) -> None:
     answer = results.resources([guest(**change), guest(vmid=101)])
     assert [found.vmid for found in answer.guests] == [101]
     assert answer.rejected == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"maxmem": -1}, {"maxmem": 2**63}, {"maxmem": 1e300}, {"maxmem": "9" * 5000}, {"maxmem": float("inf")},
+        {"maxcpu": float("nan")}, {"maxcpu": 10**400}, {"maxcpu": {}}, {"uptime": "yesterday"}, {"maxdisk": True},
+    ],
+)  # fmt: skip
+def test_a_figure_that_makes_no_sense_is_nothing_and_its_guest_is_named(change: dict[str, Any]) -> None:
+    figures: dict[str, Any] = {"maxmem": 1024, "maxcpu": 2, "uptime": 7, "maxdisk": 5}
+    answer = results.resources([guest(**figures | change), guest(vmid=101)])
+    found = answer.guests[0]
+    shown = {"maxmem": found.memory, "maxcpu": found.cpus, "uptime": found.uptime, "maxdisk": found.disk}
+    assert shown == figures | dict.fromkeys(change, 0)
+    assert (answer.rejected, answer.odd_vmids) == (0, (100,))
+
+
+def test_rejected_rows_are_named_where_they_can_be() -> None:
+    answer = results.resources([guest(node="a b"), guest(vmid=99), [], guest(vmid="101", node="")])
+    assert (answer.rejected, answer.rejected_vmids) == (4, (100, 101))
 
 
 def test_rows_that_are_no_objects_are_counted() -> None:
