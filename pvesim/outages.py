@@ -29,6 +29,8 @@ class OutageMixin:
     _ports: Ports
     _split_at: float | None = None
     _has_quorum: bool = True
+    # Whether a quorum device votes, too, as clusters of two nodes have.
+    has_quorum_device: bool = False
 
     def start(self) -> None:
         for name in self.nodes:
@@ -101,9 +103,21 @@ class OutageMixin:
         self.nodes[name].daemon_error = gateway_error
 
     def is_quorate(self, entry_node: Node) -> bool:
-        """Whether the asked node sees a majority."""
-        seen = sum(self.sees(entry_node, node) for node in self.nodes.values())
-        return self._has_quorum and seen * 2 > len(self.nodes)
+        """Whether the asked node sees a majority of the votes."""
+        votes = sum(self.sees(entry_node, node) for node in self.nodes.values())
+        all_votes = len(self.nodes)
+        if self.has_quorum_device:
+            votes, all_votes = votes + self._has_device_vote(entry_node), all_votes + 1
+        return self._has_quorum and votes * 2 > all_votes
+
+    def _has_device_vote(self, entry_node: Node) -> bool:
+        """The device votes for the larger part; of two equal ones, for that with the first node."""
+        parts: dict[int, list[int]] = {}
+        for node in self.nodes.values():
+            if node.online:
+                parts.setdefault(node.partition, []).append(node.number)
+        favoured = max(parts, key=lambda part: (len(parts[part]), -min(parts[part])), default=None)
+        return entry_node.online and entry_node.partition == favoured
 
     def sees(self, entry_node: Node, other: Node) -> bool:
         if entry_node is other:

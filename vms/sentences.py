@@ -75,6 +75,10 @@ stored_messages.register(
         ),
         "no-node-listed": gettext_noop("The cluster listed none of its nodes. No machine was marked as missing."),
         "nodes-offline": gettext_noop("Only %(online)s of %(all)s nodes are online. No machine was marked as missing."),
+        "nodes-offline-quorum-unknown": gettext_noop(
+            "Only %(online)s of %(all)s nodes are online, and the portal can't read whether the cluster has quorum "
+            "(this needs Sys.Audit on /). No machine was marked as missing. %(hint)s"
+        ),
         "no-quorum-no-loss": gettext_noop(
             "The cluster has no quorum. No machine was marked as missing. Bring its nodes back online."
         ),

@@ -23,6 +23,19 @@ def test_nothing_is_quorate(alone: Cluster, boss: Api) -> None:
     assert [rows[name]["online"] for name in ("pve1", "pve2", "pve3")] == [1, 0, 0]
 
 
+def test_a_quorum_device_votes_for_one_part(lab: Cluster, boss: Api) -> None:
+    del lab.nodes["pve3"]
+    lab.has_quorum_device = True
+    for names in ({"pve1"}, {"pve2"}):
+        lab.disconnect_node(*({"pve1", "pve2"} - names))
+        assert [lab.is_quorate(lab.nodes[name]) for name in ("pve1", "pve2")] == [name in names for name in lab.nodes]
+        lab.reconnect_node(*({"pve1", "pve2"} - names))
+    lab.split({"pve1"}, {"pve2"})
+    assert [lab.is_quorate(lab.nodes[name]) for name in ("pve1", "pve2")] == [True, False]
+    lab.lose_quorum()
+    assert not lab.is_quorate(lab.nodes["pve1"])
+
+
 def test_what_writes_is_refused(alone: Cluster, boss: Api) -> None:
     for path in ("status/start", "clone?newid=500"):
         answer = boss.post(f"{VM}/{path}")

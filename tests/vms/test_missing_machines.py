@@ -1,5 +1,6 @@
 """What becomes of machines that a cluster does not list any more, and of their numbers."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,14 @@ from vms.models import Assignment, SyncRun, VirtualMachine
 pytestmark = pytest.mark.django_db
 
 HINT = "Accept the last answer"
+STATUS = "^/cluster/status$"
+
+
+def status_without_quorum() -> list[dict[str, Any]]:
+    """The status of a cluster that had not noticed yet, when its list came, that a node is there no more."""
+    cluster = {"type": "cluster", "id": "cluster", "name": "lab", "nodes": 2, "quorate": 0, "version": 2}
+    nodes = ({"type": "node", "id": f"node/{name}", "name": name, "online": 1} for name in ("pve1", "pve2"))
+    return [cluster, *nodes]
 
 
 def sync_times(lab: Lab, times: int) -> inventory.SyncResult:
@@ -197,8 +206,60 @@ def test_with_half_of_the_nodes_offline_nothing_is_missing(building_a: Lab):
 def test_when_the_cluster_said_that_it_has_no_quorum_nothing_is_missing(building_a: Lab):
     building_a.pve.remove_guest(104)
     type(building_a.row.sync).objects.update(quorate=False)
+    building_a.pve.faults.reply(STATUS, body=json.dumps({"data": status_without_quorum()}))
     assert "no quorum" in building_a.sync().problem
     assert missing(building_a) == []
+
+
+def test_a_cluster_without_quorum_has_none_until_it_says_so(building_a: Lab):
+    building_a.pve.remove_guest(104)
+    type(building_a.row.sync).objects.update(quorate=False)
+    building_a.pve.faults.reply(STATUS, status=500)
+    assert "no quorum" in building_a.sync().problem
+    assert missing(building_a) == []
+
+
+def test_a_quorum_that_is_back_is_noticed_by_the_next_sync(building_a: Lab):
+    building_a.pve.remove_guest(104)
+    type(building_a.row.sync).objects.update(quorate=False)
+    assert (building_a.sync().problem, missing(building_a)) == ("", [104])
+
+
+@pytest.fixture
+def one_node_off(building_a: Lab) -> Lab:
+    """Two nodes and a quorum device; pve2 is off, and 101 of pve1 was deleted."""
+    building_a.pve.has_quorum_device = True
+    building_a.pve.disconnect_node("pve2")
+    building_a.pve.remove_guest(101)
+    return building_a
+
+
+def test_with_quorum_the_list_is_whole_whatever_node_is_offline(one_node_off: Lab):
+    assert (one_node_off.sync().problem, missing(one_node_off)) == ("", [101])
+    assert sync_times(one_node_off, 2).gone == 1
+    assert (gone(one_node_off), one_node_off.row.sync.quorate) == ([101], True)
+
+
+def test_with_quorum_only_the_figures_of_the_offline_node_are_old(one_node_off: Lab):
+    before = ago(minutes=9)
+    type(one_node_off.row.sync).objects.update(synced_at=before)
+    one_node_off.sync()
+    assert vmids(one_node_off, silent_since__isnull=False) == [102, 104]
+    assert one_node_off.machine(102).status == "running"
+    assert type(one_node_off.row.sync).objects.get().synced_at > ago(minutes=1)
+
+
+def test_an_old_yes_to_the_quorum_does_not_count(one_node_off: Lab):
+    type(one_node_off.row.sync).objects.update(quorate=True)
+    one_node_off.pve.lose_quorum()
+    assert "Only 1 of 2 nodes are online" in one_node_off.sync().problem
+    assert missing(one_node_off) == []
+
+
+def test_where_the_quorum_cannot_be_read_the_notice_says_what_to_do(one_node_off: Lab):
+    one_node_off.pve.faults.reply(STATUS, status=403)
+    problem = one_node_off.sync().problem
+    assert (missing(one_node_off), "Sys.Audit" in problem, HINT in problem) == ([], True, True)
 
 
 def test_an_answer_without_any_node_is_partial(building_a: Lab):

@@ -15,7 +15,7 @@ def read_facts(config: ClusterConfig) -> None:
     try:
         with gateway.read(config) as pve:
             version = pve.version().version
-            status = _status(pve)
+            status = cluster_status(pve)
     except proxmox.ProxmoxError as error:
         logger.info("%s: %s", config.cluster_id, error.plain)
         return
@@ -25,7 +25,7 @@ def read_facts(config: ClusterConfig) -> None:
         addresses.learn(config, status)
 
 
-def _status(pve: proxmox.Reader) -> proxmox.ClusterStatus | None:
+def cluster_status(pve: proxmox.Reader) -> proxmox.ClusterStatus | None:
     """None when the account lacks the privilege."""
     try:
         return pve.cluster_status()

@@ -37,6 +37,15 @@ def listed(vmids: Collection[int]) -> str:
     return ", ".join([*map(str, first), *(["…"] if len(vmids) > len(first) else [])])
 
 
+def needs_quorum(answer: proxmox.Resources) -> bool:
+    """Whether so many nodes are offline that only the cluster's quorum tells whether the list is whole.
+
+    With quorum it is whole, whatever nodes are offline: the configuration of every guest is on all nodes.
+    """
+    online = sum(node.online for node in answer.nodes)
+    return bool(answer.nodes) and 2 * online <= len(answer.nodes)
+
+
 def _partial(answer: proxmox.Resources, state: ClusterSync, present: int) -> str:
     if answer.rejected:
         return _rejected(answer)
@@ -44,12 +53,18 @@ def _partial(answer: proxmox.Resources, state: ClusterSync, present: int) -> str
         return ""
     if answer.guests and not answer.nodes and Node.objects.present().filter(cluster_id=state.cluster_id).exists():
         return say("no-node-listed")
-    online = sum(node.online for node in answer.nodes)
-    if answer.nodes and 2 * online <= len(answer.nodes):
-        return say("nodes-offline", online=online, all=len(answer.nodes))
-    if state.quorate is False:
-        return say("no-quorum-no-loss")
-    return ""
+    return _without_quorum(answer, state.quorate)
+
+
+def _without_quorum(answer: proxmox.Resources, quorate: bool | None) -> str:
+    if quorate:
+        return ""
+    numbers = {"online": sum(node.online for node in answer.nodes), "all": len(answer.nodes)}
+    if not needs_quorum(answer):
+        return "" if quorate is None else say("no-quorum-no-loss")
+    if quorate is None:
+        return say("nodes-offline-quorum-unknown", **numbers, hint=say("believe-hint"))
+    return say("nodes-offline", **numbers)
 
 
 def _shrunken(seen: int, present: int, missed: int) -> str:

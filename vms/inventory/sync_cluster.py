@@ -14,7 +14,7 @@ from accounts import stored_messages
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterHealth
-from vms.inventory import last_read, machine_table, nodes_and_pools, shrink_guard, sync_runs
+from vms.inventory import cluster_facts, last_read, machine_table, nodes_and_pools, shrink_guard, sync_runs
 from vms.inventory.last_read import LastRead
 from vms.inventory.sync_result import Outcome, SyncResult
 from vms.models import ClusterSync
@@ -42,6 +42,7 @@ def sync(config: ClusterConfig, *, attempt: int | None = None) -> SyncResult:
     try:
         with gateway.read(config, deadline=float((state and state.deadline) or settings.SYNC_DEADLINE)) as pve:
             answer = pve.resources_since(known.digest if known else None, again=observed)
+            _read_quorum(pve, answer, state, attempt)
     except proxmox.ProxmoxError as error:
         logger.warning("%s: %s", config.cluster_id, error)
         last_read.forget(config.cluster_id)
@@ -53,6 +54,26 @@ def sync(config: ClusterConfig, *, attempt: int | None = None) -> SyncResult:
         return sync(config, attempt=attempt)
     _remember(config, answer, result, known, started)
     return result
+
+
+def _read_quorum(
+    pve: proxmox.Reader, answer: proxmox.Resources, state: ClusterSync | None, attempt: int | None
+) -> None:
+    """Read whether the cluster has quorum now, where that decides whether the list is whole.
+
+    A cluster that said no has none until it says yes.
+    """
+    if state is None or not (shrink_guard.needs_quorum(answer) or state.quorate is False):
+        return
+    try:
+        status = cluster_facts.cluster_status(pve)
+    except proxmox.ProxmoxError as error:
+        logger.info("%s: %s", state.cluster_id, error.plain)
+        status = None
+    current = {} if attempt is None else {"attempt": attempt}
+    unknown = None if state.quorate is not False else False
+    quorate = status.quorate if status else unknown
+    ClusterSync.objects.filter(pk=state.pk, **current).update(quorate=quorate)
 
 
 def _remember(
