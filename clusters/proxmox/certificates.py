@@ -1,4 +1,4 @@
-"""Certificates: what one says, and fetching a server's without sending it anything."""
+"""Certificates of clusters: fetching and reading one, comparing it with the pinned fingerprints, and trust in TLS."""
 
 import hashlib
 import re
@@ -81,6 +81,16 @@ def pins(config: ClusterConfig) -> frozenset[str]:
         return frozenset(agreed_pins(config.fingerprint))
     except ValidationError:
         raise CertificateRejected(say("pin-malformed")) from None
+
+
+def check_pins(pinned: Collection[str], shown: bytes) -> None:
+    """Compare the certificate of a new connection (DER) with the pinned fingerprints; without any, nothing is compared.
+
+    Called before a credential is sent. Raises `CertificateRejected` when none of them is its fingerprint.
+    """
+    presented = fingerprint(shown)
+    if pinned and presented not in pinned:
+        raise changed(pinned, presented)
 
 
 def changed(pinned: Collection[str], shown: str) -> CertificateRejected:

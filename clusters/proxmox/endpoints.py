@@ -54,13 +54,11 @@ class _Connection(HTTPSConnection):
         except (OSError, SSLError) as error:
             self.close()
             raise self._explained(error) from None
-        self._compare_with_pins()
-
-    def _compare_with_pins(self) -> None:
-        shown = certificates.fingerprint(cast("ssl.SSLSocket", self.sock).getpeercert(binary_form=True) or b"")
-        if self.pins and shown not in self.pins:
+        try:
+            certificates.check_pins(self.pins, cast("ssl.SSLSocket", self.sock).getpeercert(binary_form=True) or b"")
+        except CertificateRejected:
             self.close()
-            raise certificates.changed(self.pins, shown)
+            raise
 
     def _explained(self, error: Exception) -> Exception:
         """A failed handshake does not tell what was shown, so that is asked for again."""

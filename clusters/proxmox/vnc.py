@@ -127,9 +127,7 @@ class _Connection(ClientConnection):
 
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
         shown = self.transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
-        presented = certificates.fingerprint(shown)
-        if self.pins and presented not in self.pins:
-            raise certificates.changed(self.pins, presented)
+        certificates.check_pins(self.pins, shown)
         try:
             await super().handshake(*args, **kwargs)
         except InvalidStatus as refused:
