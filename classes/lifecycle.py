@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from classes import co_owners
-from classes.enrolment import class_machines, invites, release, waiting_list
+from classes.enrolment import class_machines, invites, releasing, waiting_list
 from classes.models import ClassMachine, Invite, LabClass, Membership
 from vms import preparation
 from vms.models import ClusterGrant, MachineSet, Preparation
@@ -53,13 +53,13 @@ def end(lab_class: LabClass, *, way: str, by: User, shown: str | None = None) ->
         locked = waiting_list.lock(lab_class)
         _close(locked)
         own = list(ClassMachine.objects.filter(lab_class=locked).values_list("vm", flat=True))
-        return release.remove_machines(locked, own, way=way, by=by, shown=shown)
+        return releasing.remove_machines(locked, own, way=way, by=by, shown=shown)
 
 
 def _close(locked: LabClass) -> None:
     locked.ended_at = locked.ended_at or timezone.now()
     locked.save(update_fields=["ended_at"])
-    preparation.unreserve(release.unreleased(locked))
+    preparation.unreserve(releasing.unreleased(locked))
     for invite in Invite.objects.filter(lab_class=locked, revoked_at=None):
         invites.revoke(invite)
     Membership.objects.filter(lab_class=locked).exclude(waiting_since=None).update(waiting_since=None)
@@ -97,7 +97,7 @@ def reopen(lab_class: LabClass) -> int:
             locked.ends_on = None
         locked.save(update_fields=["ended_at", "is_being_deleted", "ends_on"])
         people = Membership.objects.joined().filter(lab_class=locked).values("user")
-        return preparation.restore(release.unreleased(locked).filter(user__in=people))
+        return preparation.restore(releasing.unreleased(locked).filter(user__in=people))
 
 
 def close_past_classes() -> int:
@@ -109,7 +109,7 @@ def close_past_classes() -> int:
                 locked = waiting_list.lock(lab_class)
                 if not locked.ended_at and locked.is_past_its_last_day:
                     _close(locked)
-                    preparation.keep(release.unreleased(locked))
+                    preparation.keep(releasing.unreleased(locked))
                     closed += 1
     return closed
 
@@ -127,7 +127,7 @@ def follow_up(lab_class: LabClass) -> None:
     with transaction.atomic():
         locked = LabClass.objects.select_for_update(no_key=True, of=("self",)).filter(pk=lab_class.pk).first()
         if locked:
-            release.remove_prepared(locked)
+            releasing.remove_prepared(locked)
             if not _delete_when_empty(locked):
                 waiting_list.assign_free_machines(locked)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from auditlog.registry import auditlog
 
 from classes import cluster_usage, lifecycle, rules
-from classes.enrolment import release
+from classes.enrolment import releasing
 from classes.models import Invite, JoinTries, LabClass, Membership
 from classes.pages import live_link
 from vms import preparation
@@ -27,5 +27,5 @@ auditlog.register(
 auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
 auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
 group_links.register(live_link.live_url)
-preparation.register(release.release_settings)
+preparation.register(releasing.release_settings)
 preparation.release_listeners.append(lifecycle.on_released)

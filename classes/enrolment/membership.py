@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from classes.enrolment import release, waiting_list
+from classes.enrolment import releasing, waiting_list
 from classes.models import Invite, LabClass, Membership
 from vms import preparation
 from vms.models import Preparation, VirtualMachine
@@ -119,7 +119,7 @@ def remove(membership: Membership, *, way: str, by: User, shown: str | None = No
         row = Membership.objects.live().filter(pk=membership.pk).first()
         if row is None:
             return []
-        preparation.unreserve(release.unreleased(lab_class), person=row.user_id)
+        preparation.unreserve(releasing.unreleased(lab_class), person=row.user_id)
         freed = [] if way == KEEP else preparation.free(unreleased(row), way=way, by=by, shown=shown)
         row.left_at, row.waiting_since = timezone.now(), None
         row.save(update_fields=["left_at", "waiting_since"])
@@ -130,4 +130,4 @@ def remove(membership: Membership, *, way: str, by: User, shown: str | None = No
 
 def unreleased(membership: Membership) -> Any:
     """The person's assignments to machines of the class, also to those that are kept."""
-    return release.unreleased(membership.lab_class).filter(user=membership.user_id)
+    return releasing.unreleased(membership.lab_class).filter(user=membership.user_id)

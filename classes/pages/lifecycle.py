@@ -10,9 +10,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.http import AuthenticatedHttpRequest, login_required
 from classes import access, lifecycle
 from classes.access import Right
-from classes.enrolment import release
+from classes.enrolment import releasing
 from classes.models import Membership
-from classes.pages import release as release_page
+from classes.pages import release_page
 from vms import preparation
 from vms.pages.release_choice import ReleaseChoice, changed_message
 
@@ -22,7 +22,7 @@ from vms.pages.release_choice import ReleaseChoice, changed_message
 def end(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the release page. POST: end the class."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
-    choice = ReleaseChoice(request, release.unreleased(lab_class))
+    choice = ReleaseChoice(request, releasing.unreleased(lab_class))
     if not choice.is_made:
         return release_page.release_page(request, lab_class, choice, "end", tab="settings")
     try:
@@ -59,7 +59,7 @@ def reopen(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def delete(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the release page, which says what is lost. POST: delete the class."""
     lab_class = access.class_or_404(request.user, pk, Right.OWN)
-    choice = ReleaseChoice(request, release.unreleased(lab_class))
+    choice = ReleaseChoice(request, releasing.unreleased(lab_class))
     if not choice.is_made:
         people = Membership.objects.joined().filter(lab_class=lab_class).count()
         return release_page.release_page(request, lab_class, choice, "delete", tab="settings", people=people)

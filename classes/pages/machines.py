@@ -14,10 +14,10 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from classes import access
 from classes.access import Right
-from classes.enrolment import class_machines, release
+from classes.enrolment import class_machines, releasing
 from classes.forms import AssignForm
 from classes.models import ClassMachine, LabClass, Membership
-from classes.pages import release as release_page
+from classes.pages import release_page
 from classes.pages.tabs import tab_context
 from vms import preparation
 from vms.models import VirtualMachine
@@ -45,7 +45,7 @@ def machine_rows(lab_class: LabClass) -> list[MachineRow]:
     """In a number of queries that does not grow with the machines."""
     own = VirtualMachine.objects.filter(class_machine__lab_class=lab_class)
     machines = list(own.select_related("cluster__health", "cluster__sync").order_by("cluster__name", "name", "vmid"))
-    outlooks = {one.machine.pk: one for one in preparation.outlooks_for(release.unreleased(lab_class))}
+    outlooks = {one.machine.pk: one for one in preparation.outlooks_for(releasing.unreleased(lab_class))}
     assignees = {pk: one.assignment.user for pk, one in outlooks.items() if one.is_live}
     leaving = set(ClassMachine.objects.filter(lab_class=lab_class, is_leaving=True).values_list("vm", flat=True))
     granted = set(class_machines.granted(lab_class).filter(pk__in=own).values_list("pk", flat=True))
@@ -169,13 +169,13 @@ def unassign_many(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _unassign(request: AuthenticatedHttpRequest, lab_class: LabClass, machines: list[int]) -> HttpResponse:
-    choice = ReleaseChoice(request, release.unreleased(lab_class).filter(vm__in=machines))
+    choice = ReleaseChoice(request, releasing.unreleased(lab_class).filter(vm__in=machines))
     if not choice.outlooks:
         messages.info(request, _("This machine is not assigned, or it is already being prepared."))
         return redirect("classes-machines", lab_class.pk)
     if choice.is_made:
         try:
-            freed = release.unassign(lab_class, machines, way=choice.way, by=request.user, shown=choice.shown)
+            freed = releasing.unassign(lab_class, machines, way=choice.way, by=request.user, shown=choice.shown)
         except preparation.Changed:
             messages.warning(request, changed_message())
             return redirect(request.get_full_path())
@@ -191,11 +191,11 @@ def remove(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResponse:
     """GET: the release page. POST: remove the machine from the class."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     machine = _own_machine(lab_class, vm)
-    choice = ReleaseChoice(request, release.unreleased(lab_class).filter(vm=machine))
+    choice = ReleaseChoice(request, releasing.unreleased(lab_class).filter(vm=machine))
     if not choice.is_made:
         return release_page.release_page(request, lab_class, choice, "drop", machine=machine)
     try:
-        freed = release.remove_machines(lab_class, [machine.pk], way=choice.way, by=request.user, shown=choice.shown)
+        freed = releasing.remove_machines(lab_class, [machine.pk], way=choice.way, by=request.user, shown=choice.shown)
     except preparation.Changed:
         messages.warning(request, changed_message())
         return redirect(request.path)
@@ -214,6 +214,6 @@ def keep_longer(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpResp
     """Keep a machine that is kept for longer."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     machine = _own_machine(lab_class, vm)
-    if preparation.keep_longer(release.unreleased(lab_class).filter(vm=machine)):
+    if preparation.keep_longer(releasing.unreleased(lab_class).filter(vm=machine)):
         messages.success(request, _("%(machine)s will be kept longer.") % {"machine": machine.display_name})
     return redirect("classes-machines", pk)

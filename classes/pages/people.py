@@ -21,7 +21,7 @@ from classes.enrolment import membership, roster
 from classes.enrolment.roster import RosterPlan
 from classes.forms import RosterForm
 from classes.models import LabClass, Membership
-from classes.pages import release as release_page
+from classes.pages import release_page
 from classes.pages.plans import ClassPlanPage
 from classes.pages.tabs import tab_context
 from vms import preparation

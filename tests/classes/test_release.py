@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from classes import lifecycle
-from classes.enrolment import membership, release
+from classes.enrolment import membership, releasing
 from classes.models import ClassMachine, LabClass, Membership
 from clusters.models import ClusterHealth
 from tests.admin_pages import said
@@ -425,7 +425,7 @@ def test_after_the_days_it_is_still_kept_and_somebody_has_to_decide(room: Room):
     assert (room.assignee(), Operation.objects.exclude(action="snapshot").count()) == (None, 0)
     assert "needs your decision" in room.client.get(f"/classes/{room.made.pk}/machines/").content.decode()
     room.post(f"machines/{room.vm.pk}/keep/")
-    assert not release.undecided(room.made).exists()
+    assert not releasing.undecided(room.made).exists()
     room.post(f"machines/{room.vm.pk}/unassign/", way=Way.REVERT)
     room.prepare()
     assert (Assignment.objects.get().released_at is None, room.assignee()) == (

@@ -69,7 +69,7 @@ def test_nor_when_it_is_taken_back_while_a_worker_is_about_it(room: Room):
     worked_on = Preparation.objects.select_related("assignment__vm").get()
     assert worked_on.claim(timezone.now())
     removed(room)
-    preparation.steps.succeed(worked_on)
+    preparation.preparing.succeed(worked_on)
     assert (Preparation.objects.get().state, room.assignee()) == (State.DONE, None)
 
 

@@ -3,9 +3,9 @@
 People take machines from others by `free` alone, and the portal by `keep` alone.
 """
 
+from vms.preparation.ending_assignments import Changed, free, keep, keep_longer, restore, unreserve
 from vms.preparation.outlook import Outlook, digest, outlooks_for, register
-from vms.preparation.release import Changed, free, keep, keep_longer, restore, unreserve
-from vms.preparation.steps import reconcile, release_listeners, take_step
+from vms.preparation.preparing import reconcile, release_listeners, take_step
 
 __all__ = [
     "Changed",

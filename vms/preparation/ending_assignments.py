@@ -12,7 +12,7 @@ from accounts.models import User
 from vms.models import Assignment, Operation, Preparation
 from vms.models.assignments import AssignmentQuerySet
 from vms.operations import enqueue
-from vms.preparation import outlook, steps
+from vms.preparation import outlook, preparing
 from vms.preparation.outlook import Outlook
 
 Way, State = Preparation.Way, Preparation.State
@@ -66,7 +66,7 @@ def _new_preparation(found: Outlook, *, way: str, by: User, reserved: Mapping[in
 
 def _begin(wanted: Preparation, found: Outlook, *, is_busy: bool) -> None:
     if _needs_nothing(found, wanted, is_busy=is_busy):
-        steps.succeed(wanted)
+        preparing.succeed(wanted)
     else:
         transaction.on_commit(partial(enqueue.preparation, wanted.pk), robust=True)
 
