@@ -1,1 +1,1 @@
-"""Coming into a class: invites, the roster, membership, and the machines that members get."""
+"""Enrolment: invites and joining with them, the roster, membership, and the machines that members get."""

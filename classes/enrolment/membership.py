@@ -1,83 +1,28 @@
-"""Membership of a class: joining with an invite, being added to the roster, leaving."""
+"""Membership of a class: the roster, enrolling people from it, requeueing for a machine, and leaving."""
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from classes.enrolment import releasing, waiting_list
-from classes.models import Invite, LabClass, Membership
+from classes.models import LabClass, Membership
 from vms import preparation
-from vms.models import Preparation, VirtualMachine
-
-SQLITE_LOCK = Lock()
+from vms.models import Preparation
 
 # The `way` for somebody who leaves the class and keeps the machine.
 KEEP = "keep"
 
 
-class NotInvited(Exception):
-    """The invite is not valid for this person. The reason is not told: the person may be guessing invites."""
-
-
-@dataclass(frozen=True)
-class JoinResult:
-    """`machine` is the member's in this class, if any; otherwise `people_ahead` come first, if the member `waits`."""
-
-    lab_class: LabClass
-    is_new: bool
-    machine: VirtualMachine | None
-    waits: bool
-    people_ahead: int
-
-
-def join(invite: Invite, user: User) -> JoinResult:
-    """Enrol, count the use, and assign a machine if one is free: all of it or nothing. A second call changes nothing.
-
-    Raises `NotInvited`.
-    """
-    with _one_at_a_time():
-        row, is_new = _join(invite, user)
-    return _joined(row, is_new=is_new)
-
-
-def _one_at_a_time() -> AbstractContextManager[object]:
-    """SQLite has one writer, and connections poll until it is free: in a crowd, some would time out."""
-    return SQLITE_LOCK if connection.vendor == "sqlite" else nullcontext()
-
-
-def _join(invite: Invite, user: User) -> tuple[Membership, bool]:
-    with transaction.atomic():
-        lab_class = waiting_list.lock(invite.lab_class)
-        row = Membership.objects.live().filter(lab_class=lab_class, user=user).first()
-        if row and row.joined_at:
-            return row, False
-        if lab_class.is_over or (invite.restricted_to_roster and row is None) or not invite.use():
-            raise NotInvited
-        row = _enrol(lab_class, user, row)
-        waiting_list.assign_free_machines(lab_class)
-    return row, True
-
-
-def _enrol(lab_class: LabClass, user: User, listed: Membership | None) -> Membership:
+def enrol(lab_class: LabClass, user: User, listed: Membership | None) -> Membership:
+    """Make somebody a member who waits for a machine. In a transaction that has locked the class."""
     now = timezone.now()
     row = listed or Membership(lab_class=lab_class, user=user)
     row.joined_at = row.waiting_since = now
     row.save()
     lab_class.machine_set.members.add(user)
     return row
-
-
-def _joined(row: Membership, *, is_new: bool) -> JoinResult:
-    row.refresh_from_db()
-    assignment = row.assignments.select_related("vm").order_by("pk").first()
-    waits = row.waiting_since is not None
-    ahead = waiting_list.people_ahead(row) if waits else 0
-    return JoinResult(row.lab_class, is_new, assignment.vm if assignment else None, waits, ahead)
 
 
 def add_people(lab_class: LabClass, people: list[User], *, at_once: bool) -> int:
@@ -92,7 +37,7 @@ def add_people(lab_class: LabClass, people: list[User], *, at_once: bool) -> int
                 continue
             changed += 1
             if at_once:
-                _enrol(locked, person, row)
+                enrol(locked, person, row)
             else:
                 Membership.objects.create(lab_class=locked, user=person)
         waiting_list.assign_free_machines(locked)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import signed
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.lockout import client_address
-from classes.enrolment import membership
+from classes.enrolment import joining
 from classes.forms import CodeForm
 from classes.models import ClassMachine, Invite, JoinTries, Membership
 
@@ -78,9 +78,9 @@ def by_link(request: AuthenticatedHttpRequest, token: str) -> HttpResponse:
 def _join(request: AuthenticatedHttpRequest, invite: Invite | None) -> HttpResponse:
     try:
         if invite is None:
-            raise membership.NotInvited
-        joined = membership.join(invite, request.user)
-    except membership.NotInvited:
+            raise joining.NotInvited
+        joined = joining.join(invite, request.user)
+    except joining.NotInvited:
         return _nothing(request) if _take(request) else _too_many(request)
     _tell(request, joined)
     return redirect("classes-page", joined.lab_class.pk)
@@ -119,7 +119,7 @@ def _too_many(request: AuthenticatedHttpRequest) -> HttpResponse:
     return response
 
 
-def _tell(request: AuthenticatedHttpRequest, joined: membership.JoinResult) -> None:
+def _tell(request: AuthenticatedHttpRequest, joined: joining.JoinResult) -> None:
     name = joined.lab_class.name
     if not joined.is_new:
         messages.info(request, _("You are already in “%(name)s”.") % {"name": name})

@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import User
 from classes import lifecycle
-from classes.enrolment import membership, waiting_list
+from classes.enrolment import joining, waiting_list
 from classes.models import Invite, LabClass
 from tests.classes.conftest import grant, invite, lab_class, logged_in
 from tests.labs import Lab
@@ -29,7 +29,7 @@ def nav(person: User) -> bool:
 
 
 def test_the_entry_is_for_whom_it_concerns(networks: LabClass, tess: User, theo: User, ana: User, ben: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     assert [nav(person) for person in (tess, theo, ana, ben)] == [True, True, True, False]
 
 
@@ -86,8 +86,8 @@ def test_settings_are_saved_and_the_set_is_called_alike(networks: LabClass, tess
 
 def test_the_page_shows_lesson_links_teachers_and_the_own_machine(networks: LabClass, building_a: Lab, ana: User):
     LabClass.objects.update(lesson="<b>Read</b> this", links="https://school.example/wiki Our wiki")
-    membership.join(invite(networks)[0], ana)
-    membership.join(invite(networks)[0], User.objects.create_user("eve"))
+    joining.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], User.objects.create_user("eve"))
     page = logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
     for text in (
         "&lt;b&gt;Read",
@@ -104,7 +104,7 @@ def test_the_page_shows_lesson_links_teachers_and_the_own_machine(networks: LabC
 def test_who_waits_reads_it_on_the_page(networks: LabClass, ana: User):
     Assignment.objects.all().delete()
     networks.class_machines.all().update(is_kept_back=True)
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     assert "You are next in line for a machine." in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
 
 
@@ -112,12 +112,12 @@ def test_who_is_third_in_line_reads_how_many_are_ahead(networks: LabClass, ana: 
     Assignment.objects.all().delete()
     networks.class_machines.all().update(is_kept_back=True)
     for person in (ben, theo, ana):
-        membership.join(invite(networks)[0], person)
+        joining.join(invite(networks)[0], person)
     assert "2 people are ahead of you." in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
 
 
 def test_a_student_of_a_class_that_has_ended_reads_so(networks: LabClass, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     assert "This class has ended" not in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
     lifecycle.end(networks, way="as-it-is", by=networks.owner)
     assert "This class has ended" in logged_in(ana).get(f"/classes/{networks.pk}/").content.decode()
@@ -156,7 +156,7 @@ def test_an_invite_is_shown_once(networks: LabClass, tess: User, ana: User):
 
 
 def test_a_class_that_is_deleted_leaves_its_machines(networks: LabClass, tess: User, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     logged_in(tess).post(f"/classes/{networks.pk}/delete/", {"way": "as-it-is"})
     assert not MachineSet.objects.exists()
     assert not Assignment.objects.live().exists()
@@ -214,7 +214,7 @@ def test_an_auditor_only_looks(networks: LabClass, auditor: User):
 def test_the_sweep_finds_what_an_administrator_freed(networks: LabClass, building_a: Lab, ana: User, ben: User):
     for vmid in (101, 102):
         building_a.assign(vmid, ben)
-    assert membership.join(invite(networks)[0], ana).waits
+    assert joining.join(invite(networks)[0], ana).waits
     preparation.free(Assignment.objects.filter(vm__vmid=102), way="as-it-is", by=ben)
     assert (waiting_list.reconcile(), waiting_list.reconcile()) == (1, 0)
     assert Assignment.objects.live().get(user=ana).vm == building_a.machine(102)
@@ -223,7 +223,7 @@ def test_the_sweep_finds_what_an_administrator_freed(networks: LabClass, buildin
 def test_two_classes_are_told_apart(tess: User, ana: User, building_a: Lab):
     first, second = lab_class(tess, building_a, 101), lab_class(tess, building_a, 102, name="Other")
     for made in (first, second):
-        membership.join(invite(made)[0], ana)
+        joining.join(invite(made)[0], ana)
     page = logged_in(ana).get(f"/classes/{second.pk}/").content.decode()
     assert f"machine-{building_a.machine(102).pk}" in page
     assert f"machine-{building_a.machine(101).pk}" not in page

@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from accounts.models import User
 from classes import co_owners
-from classes.enrolment import membership
+from classes.enrolment import joining, membership
 from classes.models import LabClass
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
 from tests.labs import Lab, queries
@@ -37,7 +37,7 @@ def leaders(made: LabClass) -> set[str]:
 
 @pytest.fixture
 def in_class(networks: LabClass, ana: User) -> User:
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     return ana
 
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 from accounts.models import User
 from classes import access
-from classes.enrolment import class_machines, membership
+from classes.enrolment import class_machines, joining, membership
 from classes.models import LabClass
 from classes.rules import class_is_granted_the_pool
 from clusters.models import Cluster
@@ -76,7 +76,7 @@ def test_a_grant_on_one_cluster_is_none_on_another(restricted: Lab, building_b: 
 
 def test_a_class_lets_its_members_in_as_long_as_they_are_in_it(restricted: Lab, tess: User, ana: User, ben: User):
     made = lab_class(tess, restricted, 101)
-    membership.join(invite(made)[0], ana)
+    joining.join(invite(made)[0], ana)
     restricted.assign(102, ben)
     assert (seen(ana), seen(tess), seen(ben)) == ({101}, {101}, set())
     member = made.memberships.get()
@@ -86,7 +86,7 @@ def test_a_class_lets_its_members_in_as_long_as_they_are_in_it(restricted: Lab, 
 
 def test_taking_a_teachers_grant_takes_what_was_handed_on(restricted: Lab, tess: User, ana: User):
     made = lab_class(tess, restricted, 101)
-    membership.join(invite(made)[0], ana)
+    joining.join(invite(made)[0], ana)
     ClusterGrant.objects.get(user=tess).delete()
     assert not ClusterGrant.objects.exists()
     assert (seen(ana), seen(tess)) == (set(), set())
@@ -96,7 +96,7 @@ def test_a_machine_out_of_its_classs_places_is_operated_by_administrators_alone(
     building_a: Lab, tess: User, lab_admin: User, ana: User
 ):
     made = lab_class(tess, building_a, 101)
-    membership.join(invite(made)[0], ana)
+    joining.join(invite(made)[0], ana)
     building_a.assign(102, ana)
     assert (seen(ana), seen(tess)) == ({101, 102}, {101})
     operations.request(building_a.machine(101), "start", by=ana)
@@ -113,7 +113,7 @@ def test_a_machine_out_of_its_classs_places_is_operated_by_administrators_alone(
 def test_a_machine_that_moves_to_another_pool_is_out_of_place(building_a: Lab, tess: User, ana: User):
     pooled(building_a, 101, "net")
     grant(tess, building_a, "net")
-    membership.join(invite(lab_class(tess, building_a, 101))[0], ana)
+    joining.join(invite(lab_class(tess, building_a, 101))[0], ana)
     assert seen(ana) == {101}
     machine = pooled(building_a, 101, "db")
     assert logged_in(ana).post(f"/vms/{machine.pk}/start/").status_code == 404
@@ -170,7 +170,7 @@ def test_administrators_give_grants_in_the_admin(building_a: Lab, lab_admin: Use
 
 
 def test_a_clusters_page_says_which_classes_use_it(networks: LabClass, building_b: Lab, lab_admin: User, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     client = logged_in(lab_admin)
     pages = [
         client.get(f"/admin/clusters/cluster/{pk}/change/").content.decode()

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import User
-from classes.enrolment import class_machines, membership
+from classes.enrolment import class_machines, joining, membership
 from classes.models import Invite, LabClass, Membership
 from tests.classes.conftest import invite, lab_class, logged_in, rows, teacher
 from tests.labs import Lab
@@ -79,9 +79,9 @@ def test_machines_that_are_freed_while_people_join_are_not_forgotten(building_a:
     row, _token, _code = invite(made)
     first, second, *rest = crowd(6)
     for person in (first, second):
-        membership.join(row, person)
+        joining.join(row, person)
     leave = [lambda m=m: membership.remove(m, way="as-it-is", by=made.owner) for m in members(made)]
-    jobs: list[Any] = [*leave, *(lambda person=person: membership.join(row, person) for person in rest)]
+    jobs: list[Any] = [*leave, *(lambda person=person: joining.join(row, person) for person in rest)]
     assert run_in_threads(*jobs) == []
     assert Assignment.objects.live().filter(user__in=rest).count() == 2
 

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from classes.enrolment import membership
+from classes.enrolment import joining, membership
 from classes.models import ClassMachine, Invite, LabClass, Membership
 from tests.classes.conftest import grant, invite, lab_class, logged_in
 from tests.labs import Lab, run_operations
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_o8_the_same_number_elsewhere_stays_foreign(networks: LabClass, building_a: Lab, building_b: Lab, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     client, own, foreign = logged_in(ana), building_a.machine(101), building_b.machine(101)
     assert client.post(f"/vms/{foreign.pk}/start/", {"cluster": "building-b"}).status_code == 404
     assert client.post(f"/vms/{own.pk}/start/", {"cluster": "building-b"}).status_code == 302
@@ -78,7 +78,7 @@ def test_o10_nor_by_hand_nor_from_another_class_nor_from_its_holder(
 
 
 def test_o11_a_teacher_changes_nothing_in_another_class(networks: LabClass, building_a: Lab, theo: User, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     mine, client = lab_class(theo, building_a, name="Databases"), logged_in(theo)
     held, member, way_in = Assignment.objects.live().get(), Membership.objects.get(), Invite.objects.get()
     for made in (networks, mine):
@@ -111,7 +111,7 @@ def test_o22_a_new_invite_ends_the_old_one(networks: LabClass, ana: User):
 
 def test_o23_two_students_never_hold_one_machine(networks: LabClass, building_a: Lab, ana: User, ben: User):
     Assignment.objects.create(vm=building_a.machine(101), user=ben)
-    joined = membership.join(invite(networks)[0], ana)
+    joined = joining.join(invite(networks)[0], ana)
     assert joined.machine == building_a.machine(102)
     with pytest.raises(IntegrityError), transaction.atomic():
         Assignment.objects.create(vm=building_a.machine(102), user=ben)
@@ -128,7 +128,7 @@ def test_o40_what_one_was_shown_nobody_else_can_use(networks: LabClass, tess: Us
 
 
 def test_o40_how_far_a_batch_is_learns_who_runs_the_class(networks: LabClass, tess: User, theo: User, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     asked = logged_in(tess).post(f"/sets/{networks.machine_set_id}/ask/", {"action": "start", "whose": "all"})
     for stranger in (theo, ana):
         client = logged_in(stranger)
@@ -141,7 +141,7 @@ def test_o40_how_far_a_batch_is_learns_who_runs_the_class(networks: LabClass, te
 
 
 def test_o41_what_takes_machines_is_asked_before_and_written_down(networks: LabClass, tess: User, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     held, client = Assignment.objects.live().get(), logged_in(tess)
     for end in (f"machines/{held.vm_id}/unassign/", f"machines/{held.vm_id}/drop/", "delete/"):
         assert client.get(f"/classes/{networks.pk}/{end}").status_code == 200

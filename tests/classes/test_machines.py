@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from classes.enrolment import class_machines, membership
+from classes.enrolment import class_machines, joining, membership
 from classes.models import ClassMachine, LabClass, Membership
 from tests.classes.conftest import invite, logged_in
 from tests.labs import Lab, ago, queries
@@ -106,7 +106,7 @@ def test_a_table_that_cannot_be_read_says_the_line(client: Client, networks: Lab
 
 
 def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabClass, building_a: Lab, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     machine = building_a.machine(101)
     assert "ana loses access to this machine" in client.get(url(networks, f"{machine.pk}/drop/")).content.decode()
     client.post(url(networks, f"{machine.pk}/drop/"), {"way": "as-it-is"})
@@ -116,7 +116,7 @@ def test_a_machine_that_is_taken_out_is_nobodys(client: Client, networks: LabCla
 
 def test_a_machine_whose_grant_is_gone_goes_to_nobody(networks: LabClass, ana: User):
     networks.machine_set.cluster_grants.all().delete()
-    assert membership.join(invite(networks)[0], ana).machine is None
+    assert joining.join(invite(networks)[0], ana).machine is None
     assert not class_machines.available(networks).exists()
 
 

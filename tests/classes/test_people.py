@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from classes.enrolment import membership
+from classes.enrolment import joining, membership
 from classes.models import LabClass, Membership
 from tests.classes.conftest import invite, logged_in
 from tests.labs import Lab, queries, run_preparations
@@ -82,7 +82,7 @@ def test_who_goes_keeps_or_loses_the_machine(
 ):
     ana = User.objects.create_user("ana")
     building_a.assign(101, User.objects.create_user("eve"))
-    assert membership.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
+    assert joining.join(invite(networks)[0], ana).machine == building_a.machine(102)  # it runs
     client.post(url(networks, f"{Membership.objects.get().pk}/remove/"), {"way": choice})
     run_preparations(building_a)
     assert (Assignment.objects.live().filter(user=ana).count(), building_a.commands("/status/shutdown$")) == outcome
@@ -90,21 +90,21 @@ def test_who_goes_keeps_or_loses_the_machine(
 
 
 def test_leaving_needs_a_choice(client: Client, networks: LabClass, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     assert client.post(url(networks, f"{Membership.objects.get().pk}/remove/")).status_code == 400
     assert Membership.objects.live().exists()
 
 
 def test_who_left_may_come_back(networks: LabClass, tess: User, ana: User):
     row = invite(networks)[0]
-    membership.join(row, ana)
+    joining.join(row, ana)
     membership.remove(Membership.objects.get(), way="as-it-is", by=tess)
-    assert membership.join(row, ana).is_new
+    assert joining.join(row, ana).is_new
     assert Membership.objects.count() == 2
 
 
 def test_who_lost_a_machine_waits_again_when_a_teacher_says_so(client: Client, networks: LabClass, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     held = Assignment.objects.get()
     client.post(f"/classes/{networks.pk}/machines/{held.vm_id}/unassign/", {"way": "as-it-is"})
     assert not Assignment.objects.live().exists()
@@ -114,7 +114,7 @@ def test_who_lost_a_machine_waits_again_when_a_teacher_says_so(client: Client, n
 
 def test_the_table_has_no_formulas(client: Client, networks: LabClass, ana: User):
     User.objects.filter(pk=ana.pk).update(first_name="=HYPERLINK(1)")
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     answer = client.get(url(networks, "export/"))
     text = answer.content.decode("utf-8-sig")
     assert "ana,'=HYPERLINK(1)," in text
@@ -125,14 +125,14 @@ def test_the_table_has_no_formulas(client: Client, networks: LabClass, ana: User
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "{{ 7|add:7 }}"])
 def test_names_are_text(client: Client, networks: LabClass, ana: User, name: str):
     User.objects.filter(pk=ana.pk).update(first_name=name)
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     page = client.get(url(networks)).content.decode()
     assert "<script>alert" not in page
     assert "alert(1)" in page or "{{ 7|add:7 }}" in page
 
 
 def test_the_page_costs_the_same_for_many(client: Client, networks: LabClass, ana: User):
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     client.get(url(networks))
     with queries() as few:
         client.get(url(networks))

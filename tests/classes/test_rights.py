@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser, Group
 from accounts.models import User
 from classes import access, co_owners
 from classes.access import TABLE, Right, Role
-from classes.enrolment import membership
+from classes.enrolment import joining
 from classes.models import LabClass
 from clusters.models import Cluster
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
@@ -18,7 +18,7 @@ from vms.models import VirtualMachine
 def people(networks: LabClass, tess: User, lab_admin: User, ana: User) -> dict[Role, User]:
     cora = teacher("cora")
     co_owners.add(networks, cora, by=networks.owner)
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     return {Role.OWNER: tess, Role.CO_OWNER: cora, Role.ADMINISTRATOR: lab_admin, Role.MEMBER: ana}
 
 

@@ -15,7 +15,7 @@ from django.test import Client
 from accounts import locked_names
 from accounts.models import User
 from classes import co_owners
-from classes.enrolment import membership
+from classes.enrolment import joining, membership
 from classes.models import LabClass, Membership
 from tests.classes.conftest import invite, lab_class, logged_in, teacher
 from tests.conftest import PASSWORD
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def member(networks: LabClass, ana: User) -> Membership:
-    membership.join(invite(networks)[0], ana)
+    joining.join(invite(networks)[0], ana)
     return Membership.objects.get(user=ana)
 
 
