@@ -13,7 +13,10 @@ from pvesim.console.screen import Screen, Size
 from pvesim.timeline import Timeline
 
 Kind = Literal["qemu", "lxc"]
-Status = Literal["stopped", "running", "paused"]
+Status = Literal[
+    "stopped", "running", "paused", "prelaunch", "suspended", "io-error", "internal-error", "guest-panicked",
+    "watchdog", "shutdown", "postmigrate", "inmigrate", "finish-migrate", "save-vm", "restore-vm", "debug", "colo",
+]  # fmt: skip
 Agent = Literal["off", "dead", "alive"]
 
 # For so many seconds the load of a guest stays as it is.
@@ -130,10 +133,10 @@ class Guest:
         return self.kind == "qemu" and re.match(r"qxl[234]?(,|$)|virtio", vga) is not None
 
     def reset(self) -> None:
-        """It begins anew without having ended: whoever looks at it sees that."""
-        ended = self.ended
+        """It begins anew without having ended: whoever looks at it sees that. What did not run waits for a resume."""
+        ended, after = self.ended, self.status
         self.status = "stopped"
-        self.status = "running"
+        self.status = "running" if after == "running" else "prelaunch"
         self.ended = ended
 
     @property

@@ -44,6 +44,9 @@ class Durations:
     cleanup_lock: float = 0.0
 
 
+# What QEMU says to `cont` in these states.
+NEEDS_RESET = ("internal-error", "guest-panicked")
+
 # A machine which starts within so many seconds of its end meets the clean-up of its former self.
 TOO_SOON = 2.0
 
@@ -116,6 +119,8 @@ class Power:
         yield from wait_for_lock(self.guest)
         with held(self.guest, task):
             yield self.durations.resume
+            if self.guest.status in NEEDS_RESET:
+                raise TaskError("VM needs reset before it can be resumed")
             if self.guest.lock == "suspended":
                 self.guest.lock = None
             self.guest.status = "running"

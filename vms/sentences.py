@@ -166,6 +166,15 @@ stored_messages.register(
         "status-running": gettext_noop("running"),
         "status-paused": gettext_noop("paused"),
         "status-unknown": gettext_noop("unknown"),
+        "status-suspended": gettext_noop("asleep"),
+        "status-io-error": gettext_noop("stopped by a disk error"),
+        "status-watchdog": gettext_noop("stopped by its watchdog"),
+        "status-guest-panicked": gettext_noop("crashed"),
+        "status-internal-error": gettext_noop("crashed"),
+        "status-shutdown": gettext_noop("turned off, but its process has not ended"),
+        "status-moving": gettext_noop("being moved to another node"),
+        "status-save-vm": gettext_noop("being saved"),
+        "status-restore-vm": gettext_noop("being restored"),
         "not-there": gettext_noop("not there"),
     }
 )
@@ -231,7 +240,14 @@ def lock(name: str) -> Message:
     return say(f"lock-{name}") if name in LOCKS else say("busy-with", lock=name)
 
 
-def status(word: str) -> str:
-    """A machine's state; unchanged what is none of those that the portal knows."""
-    code = f"status-{word}"
-    return say(code) if code in stored_messages.codes() else word
+def status(word: str) -> Message:
+    """A machine's state, as a part of a sentence."""
+    code = f"status-{_SAME_WORDS.get(word, word)}"
+    return say(code if code in stored_messages.codes() else "status-unknown")
+
+
+# States of QEMU that are the same to people.
+_SAME_WORDS = {
+    "prelaunch": "paused", "postmigrate": "paused", "debug": "paused",
+    "inmigrate": "moving", "finish-migrate": "moving", "colo": "moving",
+}  # fmt: skip

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from clusters.models import ClusterHealth
-from vms import sentences
+from vms import machine_states, sentences
 from vms.access import restore_points
 from vms.access.context import ActionContext
 from vms.models import Operation, VirtualMachine
@@ -18,15 +18,12 @@ from vms.sentences import say
 
 Action = Operation.Action
 
-# The statuses from which an action makes sense. What is not listed makes sense from every status that is known.
+# The statuses from which an action makes sense. What is neither here nor in `_needed` does from every known status.
 REQUIRED_STATUS = {
     Action.START: "stopped",
     Action.SHUTDOWN: "running",
     Action.REBOOT: "running",
-    Action.RESET: "running",
     Action.SUSPEND: "running",
-    Action.RESUME: "paused",
-    Action.CONSOLE: "running",
 }
 STARTABLE = {"stopped", "unknown"}
 
@@ -111,16 +108,27 @@ def consoles_are_offered(context: ActionContext, action: str) -> str | None:
 
 
 def status_fits(context: ActionContext, action: str) -> str | None:
-    status, needed = context.machine.status, REQUIRED_STATUS.get(Action(action))
+    status = context.machine.status
     if status == "unknown":
         return say("state-unknown")
-    if needed == status:
-        return None
-    if needed:
+    if needed := _needed(Action(action), status):
         return say("wrong-status", status=sentences.status(status), needed=sentences.status(needed))
     if action == Action.STOP and status == "stopped":
         return say("already-so", status=sentences.status(status))
     return None
+
+
+def _needed(action: Operation.Action, status: str) -> str:
+    """The status that the action needs instead; empty when this one will do."""
+    state = machine_states.state(status)
+    if action == Action.CONSOLE:
+        return "" if state.has_process else "running"
+    if action == Action.RESUME:
+        return "" if state.resumes else "paused"
+    if action == Action.RESET:
+        return "" if state.resets or status == "running" else "running"
+    needed = REQUIRED_STATUS.get(action, status)
+    return "" if needed == status else needed
 
 
 def snapshot_may_be_changed(context: ActionContext, action: str) -> str | None:

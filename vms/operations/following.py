@@ -132,9 +132,8 @@ def _observe(operation: Operation, pve: proxmox.Client) -> str:
         found = pve.guest_status(operation.vm.node, operation.vm.kind, operation.vmid)
     except proxmox.NotFound:
         return ""
-    status = "paused" if found.qmp_status == "paused" else found.status
-    operation.vm.observe(status, at=asked_at)
-    return status
+    operation.vm.observe(found.state, at=asked_at)
+    return found.state
 
 
 def _finish(operation: Operation, state: str, outcome: str) -> None:

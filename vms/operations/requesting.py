@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from vms import machine_states
 from vms.access import restore_points, rules
 from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
@@ -62,6 +63,8 @@ def request(
         raise Refused(reason)
     if not unlimited and _is_over_limit(by):
         raise Refused(_("You requested too much within a minute. Wait a moment."))
+    if action == Action.RESET and machine.status != "running":
+        then = Action.RESUME
     wanted = new_operation(machine, action, by=by, snapshot=snapshot, description=description, then=then)
     try:
         with transaction.atomic():
@@ -81,6 +84,9 @@ def request_next(done: Operation) -> None:
     """
     if not (done.then and done.vm and done.requested_by):
         return
+    if done.then == Action.RESUME:
+        _request_resume(done, done.vm, done.requested_by)
+        return
     other = restore_points.other_name(done.snapshot)
     has_other = done.vm.snapshots.filter(name=other).exists()
     if done.then == Action.DELETE_SNAPSHOT and not has_other:
@@ -93,6 +99,12 @@ def request_next(done: Operation) -> None:
     except Refused as refusal:
         told = {"state": State.CANCELLED, "finished_at": timezone.now(), **ended(refusal.text)}
         new_operation(done.vm, done.then, by=done.requested_by, snapshot=snapshot, then=after, **told).save()
+
+
+def _request_resume(done: Operation, vm: VirtualMachine, by: User) -> None:
+    """After a crash, a reset machine waits before its first instruction, unless the cluster let it run."""
+    if machine_states.state(vm.status).resumes:
+        request(vm, Action.RESUME, by=by, unlimited=True)
 
 
 def new_operation(machine: VirtualMachine, action: str, *, by: User, **more: Any) -> Operation:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from vms import sentences
+from vms import machine_states, sentences
 from vms.access import machine_rules, restore_points
 from vms.models import Operation, VirtualMachine
 
@@ -39,8 +39,7 @@ def status_text(machine: VirtualMachine, busy: Operation | None, ahead: int) -> 
         }[Action(busy.action)]
     if machine.missing_since or machine.gone_at:
         return _("Not found on the cluster")
-    words = {"running": _("Running"), "stopped": _("Stopped"), "paused": _("Paused"), "unknown": _("Unknown")}
-    return words.get(machine.status, machine.status)
+    return machine_states.label(machine.status, lock=machine.lock)
 
 
 def lock_text(machine: VirtualMachine) -> str:

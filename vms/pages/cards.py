@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import npgettext
 
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
-from vms import operations
+from vms import machine_states, operations
 from vms.access import machine_rules, rules
 from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
@@ -28,11 +28,8 @@ RECENT = timedelta(hours=1)
 # Actions that can lose work are confirmed on a page of their own.
 CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT, Action.RESET}
 
-# Rare actions are in the menu “More”.
-SELDOM = {Action.SUSPEND, Action.RESET}
-
-# For a running machine, a forced stop is there, too: not beside the shutdown.
-SELDOM_OF_RUNNING = SELDOM | {Action.STOP}
+# Of a running machine, rare actions are in the menu “More”: a forced stop is not beside the shutdown.
+SELDOM_OF_RUNNING = {Action.SUSPEND, Action.RESET, Action.STOP}
 
 
 @dataclass(frozen=True)
@@ -122,6 +119,7 @@ def summary(shown: Iterable[Card]) -> str:
         "running": npgettext("machines", "%(n)d running", "%(n)d running", n["running"]),
         "stopped": npgettext("machines", "%(n)d stopped", "%(n)d stopped", n["stopped"]),
         "paused": npgettext("machines", "%(n)d paused", "%(n)d paused", n["paused"]),
+        "failed": npgettext("machines", "%(n)d stopped by an error", "%(n)d stopped by an error", n["failed"]),
         "busy": npgettext("machines", "%(n)d in progress", "%(n)d in progress", n["busy"]),
         "unknown": npgettext("machines", "%(n)d status unknown", "%(n)d status unknown", n["unknown"]),
     }
@@ -183,7 +181,7 @@ def _card(
     stale = silent or bool(machine.silent_since)
     fresh = bool(known_at and now - known_at < _fresh_for(machine.cluster) and not stale)
     wanted = [Action.STOP] if busy else _offered(machine)
-    seldom = SELDOM_OF_RUNNING if machine.status == "running" and not busy else SELDOM
+    seldom = SELDOM_OF_RUNNING if machine.status == "running" and not busy else set()
     offered = [action for action in wanted if not rules.refusal(context, action)]
     trouble = card_text.trouble_text(last, now)
     no_console = rules.refusal(context, Action.CONSOLE) or ""
@@ -202,7 +200,7 @@ def _card(
         age_at=None if fresh else known_at,
         node_is_silent=bool(machine.silent_since) and not machine.missing_since,
         may_open=not no_console,
-        no_console=no_console if may_operate and machine.status == "running" else "",
+        no_console=no_console if may_operate and machine_states.state(machine.status).has_process else "",
         has_console=not rules.refusal_when_sent(context, Action.CONSOLE),
         buttons=_buttons(action for action in offered if action not in seldom),
         more=_buttons(action for action in offered if action in seldom),
@@ -234,7 +232,7 @@ def _tone(machine: VirtualMachine, busy: Operation | None, *, silent: bool) -> s
         return "stale"
     if machine.missing_since or machine.gone_at:
         return "unknown"
-    return machine.status if machine.status in {"running", "stopped", "paused"} else "unknown"
+    return machine_states.state(machine.status).tone
 
 
 def _offered(machine: VirtualMachine) -> list[Operation.Action]:
@@ -242,9 +240,11 @@ def _offered(machine: VirtualMachine) -> list[Operation.Action]:
     if machine.status == "running":
         seldom = [Action.SUSPEND, Action.RESET] if machine.kind == VirtualMachine.Kind.QEMU else []
         return [Action.SHUTDOWN, Action.REBOOT, Action.STOP, *seldom]
-    if machine.status == "paused":
-        return [Action.RESUME, Action.STOP]
-    return [Action.START] if machine.status in machine_rules.STARTABLE else [Action.STOP]
+    if machine.status in machine_rules.STARTABLE:
+        return [Action.START]
+    state = machine_states.state(machine.status)
+    ways = {Action.RESUME: state.resumes, Action.RESET: state.resets}
+    return [*(action for action, helps in ways.items() if helps), Action.STOP]
 
 
 def _synced_at(cluster: Cluster) -> datetime | None:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
+from vms import machine_states
 from vms.access import lookups, rules
 from vms.access.context import context_for
 from vms.console import close_codes, websocket
@@ -68,9 +69,10 @@ def _initial_state(card: cards.Card, machine: VirtualMachine, kind: str, refusal
         return InitialState("connecting", _("Connecting"), _("Connecting to the console …"))
     if kind == "denied":  # also when the machine runs
         return InitialState("refused", _("Not connected"), refusal)
-    if card.busy and machine.status != "running":
+    has_process = machine_states.state(machine.status).has_process
+    if card.busy and not has_process:
         return InitialState("waiting", card.status, _("The console opens automatically when the machine is running."))
-    if machine.status != "running":
+    if not has_process:
         why = card.trouble or card.reason or _("Start the machine to open its console.")
         return InitialState("off", card.status, why)
     return InitialState("refused", _("Not connected"), refusal)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
-from vms import registry
+from vms import registry, sentences
 from vms.access import machine_rules, restore_points, rules
 from vms.access.context import context_for
 from vms.inventory import identity
@@ -101,10 +101,10 @@ def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[st
     elif preparation.way == Way.REVERT:
         return Action.ROLLBACK, preparation.baseline
     elif preparation.way == Way.AS_IT_IS or status.status == "stopped":
-        vm.observe("paused" if status.qmp_status == "paused" else status.status, at=asked_at)
+        vm.observe(status.state, at=asked_at)
         succeed(preparation)
-    elif status.qmp_status == "paused":
-        preparation.finish(State.FAILED, say("cannot-shut-down", status=say("status-paused")))
+    elif status.state != "running":
+        preparation.finish(State.FAILED, say("cannot-shut-down", status=sentences.status(status.state)))
     else:
         vm.observe(status.status, at=asked_at)
         return Action.SHUTDOWN, ""

@@ -44,6 +44,11 @@ class GuestStatus:
     uptime: int
     ha_managed: bool
 
+    @property
+    def state(self) -> str:
+        """As lists have it: QEMU's own state where it has one, for instance paused or io-error."""
+        return self.qmp_status if self.status == "running" and self.qmp_status else self.status
+
 
 @dataclass(frozen=True)
 class GuestConfig:
