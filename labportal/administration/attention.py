@@ -1,4 +1,4 @@
-"""What needs an administrator's attention, as numbers beside the entries of the admin's index.
+"""Counts what needs an administrator's attention, for the entries of the admin's index.
 
 Each number is a link to the list of what it counts. One query each, of whatever the person may look at: they do not
 grow with what there is.

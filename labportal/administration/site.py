@@ -1,4 +1,4 @@
-"""The site of Django's admin: its pages by task instead of by app."""
+"""The admin site: its index and menu list models by section instead of by app."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from labportal.administration import attention
-from labportal.administration.tasks import TASKS, place_of, task_of
+from labportal.administration.sections import SECTIONS, place_of, section_of
 
 
 class PortalAdminSite(admin.AdminSite):
-    """Its index and its menu list models by task; the app's pages lead to the index."""
+    """Lists models by section on the index and in the menu; the pages of apps redirect to the index."""
 
     site_header = gettext_lazy("Administration")
     site_title = "Lab Portal"
@@ -23,23 +23,23 @@ class PortalAdminSite(admin.AdminSite):
     enable_nav_sidebar = False  # the menu is above the page, and tables have the whole width
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """As Django's, but a task stands where an app does. Without those of which the person may open no page."""
+        """Django's list with sections in place of apps. Leaves out sections of which the person may open no page."""
         models = [model for app in super().get_app_list(request, app_label) for model in app["models"]]
         models.sort(key=lambda model: place_of(model["model"]))
         grouped = [
             {
-                "name": task.name,
-                "app_label": task.key,
-                "app_url": f"{reverse('admin:index', current_app=self.name)}#{task.key}",
+                "name": section.name,
+                "app_label": section.key,
+                "app_url": f"{reverse('admin:index', current_app=self.name)}#{section.key}",
                 "has_module_perms": True,
-                "models": [model for model in models if task_of(model["model"]) is task],
+                "models": [model for model in models if section_of(model["model"]) is section],
             }
-            for task in TASKS
+            for section in SECTIONS
         ]
         return [group for group in grouped if group["models"]]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """With the numbers that need attention beside each model that the person may look at."""
+        """The index, with the numbers that need attention beside each model that the person may view."""
         groups = self.get_app_list(request)
         found = attention.for_request(request)
         for group in groups:
@@ -49,7 +49,7 @@ class PortalAdminSite(admin.AdminSite):
         return super().index(request, {"app_list": groups, "problems": problems, **(extra_context or {})})
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
-        """No page of its own: what it would list is on the index, under its task."""
+        """Redirects to the section on the index."""
         found: list[Any] = self.get_app_list(request, app_label)
         if not found:
             raise Http404

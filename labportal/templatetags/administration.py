@@ -1,4 +1,4 @@
-"""Where a page of the admin is: its task, its list, its object."""
+"""Template tags for the position of a page in the admin: its section, list and object."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 
-from labportal.administration.tasks import PORTAL_PAGES, task_of
+from labportal.administration.sections import PORTAL_PAGES, section_of
 
 register = template.Library()
 
@@ -20,14 +20,14 @@ class Crumb(NamedTuple):
 
 @register.inclusion_tag("admin/_breadcrumbs.html", takes_context=True)
 def breadcrumbs(context: dict[str, Any]) -> dict[str, Any]:
-    """Administration, task, list, object, page, as far as Django's pages name them. The last one is no link."""
+    """Administration, section, list, object, page, as far as Django's pages name them. The last one is no link."""
     opts = context.get("opts") or getattr(context.get("cl"), "opts", None)
     trail = [Crumb(_("Administration"), reverse("admin:index"))]
     if opts is not None:
-        task = task_of(opts.model)
+        section = section_of(opts.model)
         listed = _of_list(opts)
-        if str(task.name) != listed.text:
-            trail.append(Crumb(str(task.name), f"{reverse('admin:index')}#{task.key}"))
+        if str(section.name) != listed.text:
+            trail.append(Crumb(str(section.name), f"{reverse('admin:index')}#{section.key}"))
         trail.append(listed)
         thing = context.get("original") or context.get("object")
         if thing is not None and thing.pk:
@@ -59,10 +59,10 @@ def _address(opts: Any, page: str, *args: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def current_task(context: dict[str, Any]) -> str:
-    """The key of the task to which the page belongs; empty on the index."""
+def current_section(context: dict[str, Any]) -> str:
+    """The key of the section to which the page belongs; empty on the index."""
     opts = context.get("opts") or getattr(context.get("cl"), "opts", None)
-    return task_of(opts.model).key if opts is not None else ""
+    return section_of(opts.model).key if opts is not None else ""
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""The admin's index: by task, with the numbers that need attention, each of them a link to what it counts."""
+"""The admin's index: by section, with the numbers that need attention, each of them a link to what it counts."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.models import User
 from classes.models import LabClass
-from labportal.administration.tasks import TASKS
+from labportal.administration.sections import SECTIONS
 from tests.administration import troubles
 from tests.labs import Lab, queries
 from vms.models import WorkerBeat
@@ -36,13 +36,13 @@ def numbers(client: Client) -> dict[str, list[Any]]:
 
 
 def test_every_page_of_a_model_has_its_place():
-    named = {label for task in TASKS for label in task.models}
+    named = {label for section in SECTIONS for label in section.models}
     assert {model._meta.label_lower for model in admin.site._registry} == named, (
-        "See labportal/administration/tasks.py."
+        "See labportal/administration/sections.py."
     )
 
 
-def test_the_index_is_ordered_by_task(root: Client):
+def test_the_index_is_ordered_by_section(root: Client):
     assert [group["name"] for group in root.get("/admin/").context["app_list"]] == [
         "People", "Clusters", "Machines", "Classes", "System",
     ]  # fmt: skip
@@ -99,7 +99,7 @@ def test_who_may_not_look_is_told_no_number(client: Client, ana: User, building_
     assert list(numbers(client)) == ["vms.operation"]
 
 
-def test_the_page_of_an_app_leads_to_its_task(root: Client):
+def test_the_page_of_an_app_leads_to_its_section(root: Client):
     assert root.get("/admin/axes/")["Location"] == "/admin/#people"
     assert root.get("/admin/clusters/")["Location"] == "/admin/clusters/cluster/"  # as old documents have it
     assert root.get("/admin/nothing/").status_code == 404
