@@ -34,7 +34,7 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", "127.0.0.1,localhost")
 # Who can only be reached from this machine needs no TLS in front; everybody else gets nothing without it.
 LOOPBACK_ONLY = set(ALLOWED_HOSTS) <= {"127.0.0.1", "localhost", "[::1]", "testserver"}
 
-# Clusters: the second and the third source, behind the database.
+# Clusters: the second source (clusters.json) and the third (these settings), behind the database.
 CLUSTER_CONFIG_FILE = text("CLUSTER_CONFIG_FILE", str(BASE_DIR / "clusters.json"))
 # Where clusters may be: networks, or the words private, public and loopback. Empty: private and public.
 CLUSTER_ALLOWED_NETWORKS = words("CLUSTER_ALLOWED_NETWORKS", "")

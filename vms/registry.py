@@ -1,4 +1,4 @@
-"""Which clusters there are. The only file that knows the order of sources: database, clusters.json, settings.
+"""The cluster registry: which clusters there are, from which source (database, clusters.json, settings, in this order).
 
 It falls back to another source than the database in three cases: no connection can be opened, the `clusters` table
 does not exist, or no cluster was ever saved in it. Every other database error is raised: a fallback from a busy or
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 class Source(StrEnum):
     DATABASE = "database"
     FILE = "clusters.json"
-    DEFAULTS = "defaults"
+    SETTINGS = "defaults"  # the value is older than the name: `/healthz` and scripts know it
 
 
 class Reason(StrEnum):
@@ -182,11 +182,11 @@ def _from_file_or_settings() -> tuple[list[ClusterConfig], Source, list[str]]:
         notices.append(str(error))
         _log_once("second", error)
     try:
-        return parse_entries(settings.CLUSTERS, source="settings"), Source.DEFAULTS, notices
+        return parse_entries(settings.CLUSTERS, source="settings"), Source.SETTINGS, notices
     except ClusterFileError as error:
         notices.append(str(error))
         _log_once("third", error)
-    return [], Source.DEFAULTS, notices
+    return [], Source.SETTINGS, notices
 
 
 # When this process first saw each reason, for pages and the log.

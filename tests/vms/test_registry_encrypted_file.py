@@ -42,7 +42,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sealed_file(tmp_path: Path, settings: Any) -> Path:
-    """What the export makes of three clusters, one of them switched off; there are no defaults behind it."""
+    """What the export makes of three clusters, one of them switched off; the settings name no cluster."""
     settings.CLUSTER_CONFIG_FILE, settings.CLUSTERS = str(tmp_path / "clusters.json"), []
     save("alpha")
     save("zeta", is_default=True, token_id="portal@pve!labs", token_secret=PASSWORD)
@@ -111,13 +111,13 @@ def test_all_switched_off_and_exported_means_no_cluster_in_an_outage(sealed_file
 
 def test_a_damaged_file_is_told_and_is_no_source(outage, sealed_file):
     sealed_file.write_text(sealed_file.read_text().replace("gAAAA", "gBBBB"))
-    assert (registry.state().source, ids()) == (Source.DEFAULTS, [])
+    assert (registry.state().source, ids()) == (Source.SETTINGS, [])
     assert "password: should be a text or" in registry.state().notices[0]
 
 
 def test_a_missing_file_leaves_no_cluster(outage, sealed_file):
     sealed_file.unlink()
-    assert (registry.state().source, ids()) == (Source.DEFAULTS, [])
+    assert (registry.state().source, ids()) == (Source.SETTINGS, [])
 
 
 # While the database answers, or fails otherwise, the file is not asked.

@@ -52,7 +52,7 @@ def file(tmp_path: Path, settings: Any) -> Path:
 def tempting_file(file: Path, settings: Any) -> None:
     """Both other sources have clusters to offer."""
     file.write_text(json.dumps([entry("from-file")]))
-    settings.CLUSTERS = [entry("from-defaults")]
+    settings.CLUSTERS = [entry("from-settings")]
 
 
 # The database is the source.
@@ -85,7 +85,7 @@ def test_a_state_of_the_database_is_no_fallback_and_has_nothing_to_tell(tempting
     assert (state.is_fallback, state.reason, state.since, state.notices) == (False, Reason.NONE, None, ())
 
 
-# It is not, for one of three reasons; then the file is, and the defaults behind it.
+# It is not, for one of three reasons; then the file is, and the settings behind it.
 
 
 def write_nothing(file: Path) -> None:
@@ -101,16 +101,16 @@ def write_rubbish(file: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", FALLBACKS, ids=lambda reason: reason.name)
-@pytest.mark.parametrize("defaults", [["own"], []], ids=["defaults", "no defaults"])
+@pytest.mark.parametrize("in_settings", [["own"], []], ids=["settings", "no settings"])
 @pytest.mark.parametrize("write", [write_nothing, write_clusters, write_rubbish])
-def test_a_fallback_takes_the_file_then_the_defaults(file, settings, reason, write, defaults):
+def test_a_fallback_takes_the_file_then_the_settings(file, settings, reason, write, in_settings):
     write(file)
-    settings.CLUSTERS = [entry(cluster_id) for cluster_id in defaults]
+    settings.CLUSTERS = [entry(cluster_id) for cluster_id in in_settings]
     with FALLBACKS[reason]():
         state, found = registry.state(), ids()
     assert state.reason is reason
-    assert state.source is (Source.FILE if write is write_clusters else Source.DEFAULTS)
-    assert found == (["file-a", "file-b"] if write is write_clusters else defaults)
+    assert state.source is (Source.FILE if write is write_clusters else Source.SETTINGS)
+    assert found == (["file-a", "file-b"] if write is write_clusters else in_settings)
     assert [str(file) in notice for notice in state.notices] == [True] * (write is write_rubbish)
 
 
@@ -122,11 +122,11 @@ def test_a_broken_file_is_told_of_by_place_and_not_by_content(file):
 
 def test_a_folder_in_place_of_the_file_is_a_broken_file(file):
     file.mkdir()
-    assert registry.state().source is Source.DEFAULTS
+    assert registry.state().source is Source.SETTINGS
     assert "cannot be read" in registry.state().notices[0]
 
 
-def test_broken_defaults_are_no_cluster_and_a_notice(file, settings):
+def test_broken_settings_are_no_cluster_and_a_notice(file, settings):
     settings.CLUSTERS = [entry("own", password="")]
     assert ids() == []
     assert "password" in registry.state().notices[0]
