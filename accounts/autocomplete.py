@@ -1,4 +1,4 @@
-"""CheckedAutocomplete a person or a machine by typing a part of its name, in the admin."""
+"""Autocomplete in the admin: people and machines are found by a part of their name."""
 
 from typing import Any, TypeVar
 

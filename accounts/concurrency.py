@@ -1,4 +1,4 @@
-"""A limit of how many pages a process makes at once; further requests wait for a slot.
+"""Limits how many pages a process makes at once; further requests wait for a slot.
 
 Without it, two processes hold up to 80 connections to PostgreSQL when a class begins, and with it 35, with the same
 CPU and no later answers (`bin/bench --postgres bell`). The server's own limit (uvicorn's --limit-concurrency) turns

@@ -1,4 +1,4 @@
-"""Forms of the admin by which people get control over others' machines: each is named once more before it is stored."""
+"""Confirmation forms of the admin for people who get control over others' machines: each is named once more."""
 
 from typing import Any, ClassVar
 

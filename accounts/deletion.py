@@ -1,4 +1,4 @@
-"""What the admin says goes along with something that is deleted: things with names, not rows of tables between them."""
+"""The list of what is deleted along, on the admin's confirmation page: only objects with names."""
 
 from typing import Any, TypeVar
 

@@ -1,4 +1,4 @@
-"""A list of the admin as a table to download, with the filters and the search that are on."""
+"""Downloads a list of the admin as a table, with the filters and the search that are on."""
 
 from datetime import datetime
 from typing import Any, TypeVar

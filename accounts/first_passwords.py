@@ -1,4 +1,4 @@
-"""Passwords that somebody else gives: shown once, kept nowhere, and changed before anything else is done with them."""
+"""First passwords: set by somebody else, shown once, stored nowhere, and changed at the first login."""
 
 import secrets
 from collections.abc import Callable

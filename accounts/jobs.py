@@ -1,4 +1,4 @@
-"""What the worker does for people: it tells them by mail."""
+"""Background jobs about people: they send mail."""
 
 import logging
 from smtplib import SMTPException

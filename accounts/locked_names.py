@@ -1,4 +1,4 @@
-"""Names that are locked after wrong passwords: who, where from, until when; and taking the lock off."""
+"""Lists the user names that are locked after wrong passwords, with addresses and end, and unlocks them."""
 
 from dataclasses import dataclass
 from datetime import datetime

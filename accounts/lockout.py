@@ -1,4 +1,4 @@
-"""What django-axes counts failures by."""
+"""Locks a user name at an address for 15 minutes after 5 wrong passwords (the `AXES_…` settings), with django-axes."""
 
 import ipaddress
 from typing import Any

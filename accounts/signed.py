@@ -1,4 +1,4 @@
-"""What a page showed before somebody confirms it, kept by the page itself: signed, for one person, and for a while.
+"""Signed previews: what a page showed, kept in its form until a person confirms it, for that person and a while.
 
 So nothing is stored before somebody confirms, and nothing else can be confirmed than what was shown.
 """

@@ -1,4 +1,4 @@
-"""Tables as text: read what a spreadsheet saved, and write what no spreadsheet takes for a formula."""
+"""Reads tables that a spreadsheet saved, and writes tables in which no spreadsheet finds a formula."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Sentences that are stored: a code and its parameters, rendered in the language of whoever reads them.
+"""Stored messages: a code and its parameters, rendered in the language of whoever reads them.
 
 What a cluster said, how an operation ended and what an alert is about is written by a worker and read by people of
 different languages. A column keeps it in English, for reports and logs; the column beside it, `…_message`, keeps code

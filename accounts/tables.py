@@ -1,4 +1,4 @@
-"""Tables with columns: which cell is what, by a header row where there is one, else by the position."""
+"""Finds the columns of a table: by a header row where there is one, else by position."""
 
 import re
 from collections.abc import Mapping, Sequence, Set

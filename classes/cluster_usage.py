@@ -1,4 +1,4 @@
-"""Which classes use a cluster, for its page in the admin."""
+"""Lists the classes that use a cluster, for its page in the admin."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who runs a class: its owner and co-owners, who are also the managers of its machine group."""
+"""The owner and co-owners of a class, who are also the managers of its machine group."""
 
 from django.db import transaction
 

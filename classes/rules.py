@@ -1,4 +1,4 @@
-"""What classes add to the rules about machines (`vms.access.rules`)."""
+"""Rules about machines that classes add to those of `vms.access.rules`."""
 
 from vms.access import machine_rules, rules
 from vms.access.context import ActionContext

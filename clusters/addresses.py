@@ -1,4 +1,4 @@
-"""Where a cluster says that its nodes are: kept, so that another node is asked when the first one does not answer."""
+"""Stores the addresses of a cluster's nodes, so that another node is asked when the first one does not answer."""
 
 import ipaddress
 import logging

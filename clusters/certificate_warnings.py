@@ -1,4 +1,4 @@
-"""What speaks against a certificate, in words for the person who decides about it."""
+"""Warnings about a certificate, in words for the person who decides about it."""
 
 import ipaddress
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""System checks of the clusters room. Those that read the database run with `check --database default`.
+"""System checks of clusters. Those that read the database run with `check --database default`.
 
 bin/serve, the worker and `bin/manage doctor` run them all.
 """

@@ -1,4 +1,4 @@
-"""Test the connection to a cluster, and say in plain words what was found."""
+"""Tests the connection to a cluster, and gives the result in plain words."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a database error means for who runs a command: a sentence and a next step instead of a traceback."""
+"""Messages for database errors in commands: a sentence and a next step instead of a traceback."""
 
 import sqlite3
 from typing import Any

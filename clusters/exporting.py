@@ -1,4 +1,4 @@
-"""Write the clusters as a clusters.json: without secrets, with encrypted ones, or in the clear."""
+"""Exports the clusters as a clusters.json: without secrets, with encrypted ones, or in the clear."""
 
 import json
 import os

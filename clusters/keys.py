@@ -1,4 +1,4 @@
-"""The keys that encrypt credentials: is it the right one, which key encrypted what, and how to change to a new one."""
+"""The keys that encrypt credentials: checking them, counting the secrets of each, and changing to a new one."""
 
 from collections import Counter
 from dataclasses import dataclass

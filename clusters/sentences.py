@@ -1,4 +1,4 @@
-"""What the portal says of a cluster and of talking to it, by the codes under which it is stored."""
+"""Messages about clusters and the connection to them, by the codes under which they are stored."""
 
 from django.utils.translation import gettext_noop
 

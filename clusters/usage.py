@@ -1,4 +1,4 @@
-"""Who uses a cluster, by the account of the rooms above."""
+"""Usage of a cluster, as reported by the apps that use clusters."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which changes of a model need a migration: those that the database sees.
+"""Makes migrations only for changes of a model that the database sees.
 
 Django also makes one for each new help text, verbose name, message, validator or default, and that migration imports
 the function by the name that it has today. A released migration runs for ever, whatever is renamed or moved later.

@@ -1,4 +1,4 @@
-"""Whether a connection pooler, such as PgBouncer, stands between the portal and PostgreSQL.
+"""Detects a connection pooler, such as PgBouncer, between the portal and PostgreSQL.
 
 In transaction mode every transaction may run in another server process. PgBouncer before 1.21 knows nothing of prepared
 statements: one that was prepared in this process is missing in that one, or is somebody else's and finds other rows.

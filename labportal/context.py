@@ -1,4 +1,4 @@
-"""What every template may ask for."""
+"""The context of every template."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What variables of the environment and of `.env` mean. An error names the variable and never repeats a secret."""
+"""Reads variables of the environment and of `.env`. An error names the variable and never repeats a secret."""
 
 import re
 from collections.abc import Callable

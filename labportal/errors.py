@@ -1,4 +1,4 @@
-"""What people see when something broke. These pages ask the database nothing."""
+"""The error pages. They ask the database nothing."""
 
 import re
 import sys

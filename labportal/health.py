@@ -1,4 +1,4 @@
-"""For probes: does the database answer, does a worker live, are machines up to date. Names no host and no cluster."""
+"""Probes: database, worker and age of the machine list. They name no host and no cluster."""
 
 import threading
 from concurrent.futures import Future

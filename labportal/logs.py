@@ -1,4 +1,4 @@
-"""Logging: what is written, and what must not stand in a log."""
+"""Logging: its format, and the filters that keep secrets out of it."""
 
 import logging
 import re

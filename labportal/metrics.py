@@ -1,4 +1,4 @@
-"""What Prometheus reads: counted in the database when it asks, so that any number of processes say the same."""
+"""Metrics for Prometheus, counted in the database at each request, so that all processes say the same."""
 
 import hmac
 from collections.abc import Iterable, Iterator

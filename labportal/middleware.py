@@ -1,4 +1,4 @@
-"""What surrounds every request."""
+"""Middleware of every request."""
 
 import logging
 import zoneinfo

@@ -1,4 +1,4 @@
-"""What a proxy in front has done to a request, as far as it can be seen from behind it."""
+"""Detects faults of a proxy in front of the portal, as far as they can be seen from behind it."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Whether a database connection can be opened. Only when it cannot, the registry falls back."""
+"""Finds out if a database connection can be opened. Only if it cannot, the registry falls back."""
 
 import sqlite3
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Where the queue finds its tasks, by names that are stored in it and never change."""
+"""Stored names of queue tasks (`vms.jobs.operate`, …), which never change. The code is in `vms.worker.tasks`."""
 
 from vms.worker.tasks import ask_facts, follow, look_closer, operate, prepare, sync
 

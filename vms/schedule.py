@@ -1,4 +1,4 @@
-"""Where the queue finds what is done regularly, by a name that is stored in it and never changes."""
+"""Stored name of a queue task (`vms.schedule.regular`), which never changes. The code is in `vms.worker.schedule`."""
 
 from vms.worker.schedule import regular
 

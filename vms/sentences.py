@@ -1,4 +1,4 @@
-"""What the portal says of machines and what is done with them, by the codes under which it is stored."""
+"""Messages about machines and operations, by the codes under which they are stored."""
 
 from django.utils.translation import gettext_noop
 

@@ -1,4 +1,4 @@
-"""Write a plan of people that was shown: all of it, or nothing."""
+"""Writes a plan of people that was shown: all of it, or nothing."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an import of people would do, line by line. Reads the database, writes nothing.
+"""Plans an import of people: the outcome of each line. Reads the database, writes nothing.
 
 An import by somebody who is no superuser makes no staff. It changes no staff either, and nobody who has rights without
 being staff yet: neither by a column nor by a group that gives rights.

@@ -1,4 +1,4 @@
-"""What becomes of a row, and why: as data, which is stored and compared, and in the reader's language."""
+"""The outcome of a row with its reason: data that is stored and compared, shown in the reader's language."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Machines of a class to its people: all that are free to all who have none, or as a table says.
+"""Allocates the machines of a class to its people: all that are free to all who have none, or as a table says.
 
 Each is a plan that can be shown, then exactly that plan.
 """

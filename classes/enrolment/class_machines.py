@@ -1,4 +1,4 @@
-"""The machines of a class: from which pools it may have them, adding them, and assigning them by hand."""
+"""The machines of a class: the pools it may use, adding machines, and assigning them by hand."""
 
 from collections.abc import Iterable
 

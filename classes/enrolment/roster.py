@@ -1,4 +1,4 @@
-"""Put people on a class's list by their user names: a preview, then exactly that."""
+"""Puts people on a class's roster by their user names: a preview, then exactly that."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

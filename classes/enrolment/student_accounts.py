@@ -1,4 +1,4 @@
-"""Which accounts a teacher may unlock or give a new password: those of plain students of their own classes."""
+"""The accounts that a teacher may unlock or give a new password: plain students of their own classes."""
 
 from django.utils.translation import gettext as _
 

@@ -1,4 +1,4 @@
-"""Many machines at once: by themselves, or as a table says. First a preview, then exactly that."""
+"""The pages that allocate machines to a whole class, automatically or by a table: a preview, then exactly that."""
 
 from django import forms
 from django.http import HttpResponse

@@ -1,4 +1,4 @@
-"""The people of a class: who is in it, who comes in by its list, and who goes."""
+"""The tab *People*: members, adding people to the roster, and removing them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the pages of a class share that show a plan first: its tabs, its template and its name in the signature."""
+"""Shared parts of the class pages that show a plan first: tabs, template, and name in the signature."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What pages that release machines share."""
+"""The page that asks how machines are released, and the messages after it; several class pages use both."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The login of a student: whether it is locked, and a new first password. The teacher's pages."""
+"""The page of a student's login, for teachers: unlocks it, and sets a new first password."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is done to clusters that are chosen in the admin's list."""
+"""Actions on the selected clusters of the admin's list."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A cluster's certificate in the admin: have a look at it, and decide whether to trust it.
+"""The page of a cluster's certificate in the admin: fetch it, and decide whether to trust it.
 
 Looking sends nothing but a handshake of TLS. Deciding pins exactly what was shown, and asks for the stored credential
 again: from then on it is sent to whoever has this certificate.

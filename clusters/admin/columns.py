@@ -1,4 +1,4 @@
-"""What the admin says of a cluster, in its list and in its form."""
+"""Columns and read-only fields about clusters, for the admin's list and form."""
 
 from django.contrib import admin
 from django.template.loader import render_to_string

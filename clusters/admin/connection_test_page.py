@@ -1,4 +1,4 @@
-"""Testing a connection with what stands in the form, before anything is saved."""
+"""The page *Test connection* of the admin: uses the values in the form before anything is saved."""
 
 from functools import partial
 from typing import Any

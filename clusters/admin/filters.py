@@ -1,4 +1,4 @@
-"""By what clusters are filtered in the admin's list."""
+"""Filters of the admin's list of clusters."""
 
 from typing import Any
 

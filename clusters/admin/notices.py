@@ -1,4 +1,4 @@
-"""What people are told of a cluster, in the admin."""
+"""Notices about clusters in the admin."""
 
 from typing import Any, ClassVar
 

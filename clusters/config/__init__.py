@@ -1,4 +1,4 @@
-"""What a cluster's configuration is, and the one parser of clusters.json."""
+"""The configuration of a cluster as a value, and the one parser of clusters.json."""
 
 from clusters.config.cluster import ClusterConfig, Trust
 from clusters.config.entry import MAX_DEPTH, Problem

@@ -1,4 +1,4 @@
-"""One entry of clusters.json: which keys it may have, and what has to stand behind them."""
+"""Parses one entry of clusters.json: its keys, and the form of their values."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""What addresses, users, tokens and certificates look like: for the model, the form, the file and the gateway.
+"""The syntax of addresses, users, tokens and certificates, for the model, the form, the file and the gateway.
 
 Everything here raises `ValidationError` for what looks otherwise, and repeats nothing of it.
 """

@@ -1,4 +1,4 @@
-"""Bring a clusters.json into the database: first a plan that can be shown, then exactly that plan.
+"""Imports a clusters.json into the database: first a plan that can be shown, then exactly that plan.
 
 Existing and deleted clusters are left alone unless an option says otherwise. All or nothing, unless one does.
 """

@@ -1,4 +1,4 @@
-"""Where the file is, and writing what a plan of it says: all of it, or nothing."""
+"""Applies the plan of an import of clusters.json: all of it, or nothing. Also finds the file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""In which fields an entry of the file differs from the stored cluster, without showing a secret."""
+"""Compares an entry of clusters.json with the stored cluster, field by field, without showing a secret."""
 
 from dataclasses import dataclass
 from typing import Any

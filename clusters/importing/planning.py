@@ -1,4 +1,4 @@
-"""What an import of a clusters.json would do, entry by entry. Reads the database, writes nothing."""
+"""Plans an import of clusters.json: the outcome of each entry. Reads the database, writes nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Clusters, how they were last time, and what the database remembers of them."""
+"""Clusters, their health, and what else the database stores about them."""
 
 from clusters.models.adoption import Adoption, DeletedCluster, PendingImport
 from clusters.models.cluster import Cluster, NotActive

@@ -1,4 +1,4 @@
-"""The initial import: since when the database is the source of clusters; deleted clusters, and pending imports."""
+"""The initial import, since which the database is the source; deleted clusters, and pending imports."""
 
 from datetime import timedelta
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Where a cluster is, as whom the portal speaks to it, and how it is trusted."""
+"""Clusters: address, credentials, and trust in the certificate."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 

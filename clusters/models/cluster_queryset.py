@@ -1,4 +1,4 @@
-"""Clusters as a set: which are active, locking them, and counting new secrets in an update."""
+"""The queryset of clusters: active ones, locking, and counting new secrets in an update."""
 
 from typing import TYPE_CHECKING, Any, Self
 

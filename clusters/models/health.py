@@ -1,4 +1,4 @@
-"""How a cluster was last time, and whether it took the credential."""
+"""The health of a cluster at the last contact, and the state of its logins."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What an administrator tells the people of a cluster."""
+"""Notices of administrators to the people of a cluster."""
 
 from typing import Any, ClassVar, Self
 

@@ -1,4 +1,4 @@
-"""What the portal's accounts may do at a cluster, what they lack, and the commands that grant exactly that."""
+"""Privileges of the portal's accounts: what a cluster grants, what is missing, and the commands that grant that."""
 
 from clusters.privileges.commands import setup_commands
 from clusters.privileges.features import MAJORS, Who, features

@@ -1,4 +1,4 @@
-"""Lines for a shell of the Proxmox host. Whatever stands in them may come from a cluster, so all of it is quoted."""
+"""Commands for a shell of the Proxmox host. All values in them are quoted, as they may come from a cluster."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

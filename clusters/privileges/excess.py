@@ -1,4 +1,4 @@
-"""What a credential could do and the portal never will: said, because whoever steals it can."""
+"""Excess privileges: those that the portal never uses. They are reported because a thief of the credential could."""
 
 from collections.abc import Iterator
 

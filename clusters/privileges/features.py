@@ -1,4 +1,4 @@
-"""What the portal does for people, in the order in which one wants it, and the privileges that each takes."""
+"""The features that the portal offers, in order of importance, and the privileges that each needs."""
 
 from collections import defaultdict
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where an account holds what: read from the cluster's own answer, path by path.
+"""Effective privileges of an account on each path, computed from the cluster's own answer.
 
 On Proxmox VE an entry on a deeper path replaces what would be inherited there; a pool's entry adds to its members.
 """

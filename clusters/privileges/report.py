@@ -1,4 +1,4 @@
-"""Ask a cluster what the portal's credentials may do there, and judge it feature by feature."""
+"""Asks a cluster for the privileges of the portal's credentials, and judges them feature by feature."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The verbs that change something, and the ways to get hold of any."""
+"""The client: calls that change something, and the context managers that open one."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How a session says who it is: by a token in each request, or by a ticket that a password was given for."""
+"""Authentication of a session: an API token in each request, or a ticket that a password was given for."""
 
 import re
 import threading

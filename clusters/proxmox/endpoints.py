@@ -1,4 +1,4 @@
-"""The addresses of a cluster: the connections to each, and which of them to try first.
+"""The endpoints of a cluster: connections to each address, and the order in which they are tried.
 
 urllib3 opens and keeps the connections. What it raises is turned into ours here, where it is still known whether
 the request had been written.

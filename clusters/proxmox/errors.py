@@ -1,4 +1,4 @@
-"""What can go wrong between the portal and a cluster, in the words of the people who read it."""
+"""Errors between the portal and a cluster, in the words of the people who read them."""
 
 import re
 from collections.abc import Mapping

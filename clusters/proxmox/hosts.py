@@ -1,4 +1,4 @@
-"""Which addresses the portal connects to: asked before any socket opens, of every address that a name has.
+"""Allowed addresses: every address that a host name has is checked before any socket opens.
 
 A host is entered by people who may not know the portal's own network, and names lead wherever their owner likes. So
 a name is looked up once for each connection, and the connection goes to the very address that was checked.

@@ -1,4 +1,4 @@
-"""What the portal asks of a cluster: the verbs that change nothing."""
+"""The calls that only read."""
 
 import time
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""A session with one cluster: as whom it speaks, and logging in when that needs it."""
+"""A session with one cluster: sends requests as one credential, and logs in when it needs a ticket."""
 
 import logging
 from collections.abc import Iterator

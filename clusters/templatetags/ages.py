@@ -1,4 +1,4 @@
-"""How long ago, in words that do not count to nought."""
+"""Template filters for ages in words, which never say "0 minutes"."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What one can type while the demo runs, and the mail that the portal sends meanwhile."""
+"""The demo's terminal: commands that can be typed while it runs, and the mail that the portal sends meanwhile."""
 
 import email
 import email.policy

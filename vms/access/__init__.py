@@ -1,1 +1,1 @@
-"""Who may see and do what: the ordered rules, and how pages find the objects of a person."""
+"""Permissions: the ordered rules for actions on machines, and the lookups of what a person may see."""

@@ -1,4 +1,4 @@
-"""What the rules look at when somebody wants something done to a machine."""
+"""The facts that the rules look at: person, machine, cluster and snapshot of one requested action."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

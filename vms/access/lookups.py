@@ -1,4 +1,4 @@
-"""Which machines and machine groups a person sees and may operate. Pages answer 404 for all others."""
+"""Lookups of the machines and machine groups that a person sees and may operate. Pages answer 404 for all others."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The rules about machines. Each returns a sentence that tells the person why not, or None when it does not object.
+"""The rules themselves, one function each: it returns the sentence of its refusal, or None.
 
 The name of a rule, in words, is what it asks for: staff see it on the page *Why can't I?*.
 """

@@ -1,4 +1,4 @@
-"""May this be done to this machine, and if not, why not: the ordered rules behind refusals and disabled buttons."""
+"""The order of the rules, and the decision they make together: allowed, or the first refusal in words."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Assign many machines to many people: first a plan that can be shown, then exactly that plan."""
+"""Assigns many machines to many people: first a plan that can be shown, then exactly that plan."""
 
 from vms.bulk_assignment.applying import apply, write
 from vms.bulk_assignment.lookup import Scope

@@ -1,4 +1,4 @@
-"""Write a plan that was shown: all of it, or nothing."""
+"""Writes a plan that was shown: all of it, or nothing."""
 
 from auditlog.models import LogEntry
 from django.utils import timezone

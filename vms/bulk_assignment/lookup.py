@@ -1,4 +1,4 @@
-"""The people and machines that wishes name, found in a number of queries that hardly grows with the wishes."""
+"""Finds the people and machines that wishes name, in a number of queries that hardly grows with the wishes."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What giving machines away would do, line by line. Reads the database, writes nothing."""
+"""Plans bulk assignments: the outcome of each line. Reads the database, writes nothing."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What becomes of a line that asks for a machine, in the order in which outcomes are counted."""
+"""The outcomes of a line that asks for a machine, in the order in which they are counted."""
 
 from django.utils.translation import gettext_lazy, ngettext_lazy
 

@@ -1,4 +1,4 @@
-"""The ways to say who gets which machine: a table, a pattern of names, or a pool to share out."""
+"""The sources of wishes: a table, a pattern of names, or a pool to share out."""
 
 import re
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Which consoles have to close: an administrator closes them, or the permission or login behind them is gone.
+"""Closes consoles: those that an administrator closes, and those whose permission or login ended.
 
 One console of each process checks for all of them, with one query. It reads the data, so it does not matter which
 process changed it.

@@ -1,4 +1,4 @@
-"""Console permissions: who may open a console, and keep it open. All of it blocks, so it runs in a thread."""
+"""Console permissions: opening a console, and keeping it open. All of it blocks, so it runs in a thread."""
 
 import logging
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Runs what waits for the database or a cluster outside of the event loop, which relays bytes."""
+"""Runs what waits for the database or a cluster in threads, outside of the event loop that relays bytes."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar

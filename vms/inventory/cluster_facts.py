@@ -1,4 +1,4 @@
-"""What rarely changes about a cluster: its version, its quorum, and the addresses of its nodes."""
+"""The slow-changing facts of a cluster: its version, its quorum, and the addresses of its nodes."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Whether a VMID still belongs to the machine that the portal knows. Whatever operates or shows a machine asks here.
+"""Confirms that a VMID still belongs to the machine that the portal knows, before it is operated or shown.
 
 A list cannot tell: for some seconds it keeps the name and state of a deleted machine under its VMID.
 """

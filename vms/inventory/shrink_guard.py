@@ -1,4 +1,4 @@
-"""The shrink guard: whether machines that an answer lacks are taken for missing, or the answer for partial."""
+"""The shrink guard: decides if machines that an answer lacks are missing, or if the answer is partial."""
 
 from collections.abc import Collection, Mapping
 

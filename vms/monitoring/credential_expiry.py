@@ -1,4 +1,4 @@
-"""When the portal's credentials expire, as the clusters say."""
+"""Asks clusters when the portal's credentials expire, and stores the dates."""
 
 import logging
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The outcome of what was sent: from its task, or from the state of the machine."""
+"""Follows what was sent until it ends: by its task, or by the state of the machine."""
 
 from datetime import timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""How each action is carried out on a cluster: the call, its task types, and how to tell that it was done."""
+"""The actions: for each the call to the cluster, its task types, and the check that it was done."""
 
 from dataclasses import dataclass
 from datetime import timedelta

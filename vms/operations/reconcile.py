@@ -1,4 +1,4 @@
-"""Enqueue open operations that no worker has, even when the queue has lost their jobs."""
+"""Enqueues open operations that no worker has, even when the queue has lost their jobs."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Request an operation, and cancel it while it waits."""
+"""Requests an operation, and cancels it while it waits."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Send an operation: the one place where an action reaches a cluster."""
+"""Sends an operation: the one place where an action reaches a cluster."""
 
 import logging
 from datetime import timedelta

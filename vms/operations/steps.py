@@ -1,4 +1,4 @@
-"""One step of an operation, by the worker that has its lease."""
+"""Takes one step of an operation, by the worker that has its lease: send, resolve or follow."""
 
 import logging
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""What people see of machines: one module a page or call."""
+"""The pages about machines, one module for each page or call."""

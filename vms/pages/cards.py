@@ -1,4 +1,4 @@
-"""Cards: what every page shows of a machine, grouped by cluster."""
+"""Cards: the summary of a machine that every page shows, grouped by cluster."""
 
 import hashlib
 from collections import Counter

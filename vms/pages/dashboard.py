@@ -1,4 +1,4 @@
-"""What the page of a machine group shows: its machines, a summary, help requests and recent batches."""
+"""The content of a machine group's page: its machines, a summary, help requests and recent batches."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""*Why can't I?*: what each rule says about a machine for some person. For staff."""
+"""*Why can't I?*, a page for staff: the decision of each rule about a machine and a person."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Before the first import: staff see the machines of clusters.json, live and read-only, and a button to import it."""
+"""The page before the first import: the machines of clusters.json, live and read-only, and a button to import it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which machines the list shows: the parameters in its URL, turned into few queries."""
+"""The filters of the machine list: turns the parameters of its URL into few queries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

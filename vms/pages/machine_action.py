@@ -1,4 +1,4 @@
-"""One action on one machine: start, shut down, and so on. Actions that can lose work are confirmed first."""
+"""Requests one action on one machine: start, shut down, and so on. Actions that can lose work are confirmed first."""
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse

@@ -1,4 +1,4 @@
-"""What the page of one machine shows, besides its card: facts, snapshots and history."""
+"""The details on a machine's page, besides its card: facts, snapshots and history."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""*View as student*: what an assignee sees of the group's machines, and why a button is missing."""
+"""*View as student*: the machines of a group as an assignee sees them, with the reasons for missing buttons."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which restore points are deleted before the next person gets the machine."""
+"""Chooses the restore points that are deleted before the next person gets the machine."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Take machines from people: `free` by a person's choice, `keep` without one."""
+"""Ends assignments: `free` by a person's choice, `keep` without one. Also keeps longer, and restores."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

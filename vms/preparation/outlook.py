@@ -1,4 +1,4 @@
-"""What would happen to machines when they are freed: a page shows it before somebody chooses."""
+"""The outlook of machines that are about to be released: pages show it before somebody chooses."""
 
 import hashlib
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The steps of a preparation, one operation after the other. Any worker may take over from a dead one."""
+"""Prepares a machine for the next person, one operation after the other. Any worker may take over from a dead one."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which queue backend the worker uses, by the TASKS setting."""
+"""Chooses the queue backend of the worker, by the TASKS setting."""
 
 from django.conf import settings
 from django.utils.module_loading import import_string

@@ -1,4 +1,4 @@
-"""What a worker needs of a queue backend. A queue holds names and ids; nothing reads a result from it."""
+"""The interface of a queue backend. A queue holds names and ids; nothing reads a result from it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Answers as values: what each call returns, and how it is made of what the cluster sent."""
+"""Answers as values: the result type of each call, and its parsing."""
 
 from clusters.proxmox.results.cluster import (
     Account,

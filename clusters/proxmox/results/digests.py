@@ -1,4 +1,4 @@
-"""What is remembered of a list of resources, so that of the next one only what differs need be looked at.
+"""Digests of a list of resources, so that only the differences of the next list need be looked at.
 
 Whatever is odd about an answer makes it one that must be looked at whole.
 """

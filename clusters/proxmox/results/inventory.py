@@ -1,4 +1,4 @@
-"""The list of what a cluster has: guests, and the pools that hold them."""
+"""The resources of a cluster: guests, and the pools that contain them."""
 
 import re
 from collections.abc import Collection, Iterable
