@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
-from clusters.config import pins, split_token, token_user
+from clusters.config import host_and_port, pins, split_token, tidy, token_user
 from clusters.fields import Secret
 from clusters.models import TARGET, Cluster
 
@@ -19,6 +19,41 @@ class SecretInput(forms.PasswordInput):
 
     def __init__(self) -> None:
         super().__init__(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"})
+
+
+class TidyField(forms.CharField):
+    """A name as its writer means it: see `tidy`."""
+
+    def to_python(self, value: Any) -> str:
+        return tidy(super().to_python(value) or "")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(initial) != self.to_python(data)
+
+
+class HostField(TidyField):
+    """A host, behind which the port may stand: `take_port` tells them apart."""
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value)
+        host, port = host_and_port(text)
+        return text if port else host
+
+
+def take_port(form: forms.BaseForm) -> None:
+    """A port behind the host counts where the field of the port says nothing else. To be called by `clean`."""
+    data = form.cleaned_data
+    host, port = host_and_port(data.get("host") or "")
+    if port is None:
+        return
+    usual = Cluster._meta.get_field("port").default
+    if data.get("port") in {None, port, usual}:
+        if data.get("port") != port and "port" not in form.changed_data:
+            form.changed_data.append("port")  # what is not in it is not saved, and asks for no credential
+        data |= {"host": host, "port": port}
+        form.errors.pop("port", None)
+    else:
+        form.add_error("host", _("This host has port %(port)s, and the field “Port” another one.") % {"port": port})
 
 
 class LinesField(forms.CharField):
@@ -133,7 +168,13 @@ class ClusterForm(forms.ModelForm[Cluster]):
 
     class Meta:
         model = Cluster
-        field_classes = {"addresses": LinesField, "ca_certificate": PemField, "fingerprint": PinsField}
+        field_classes = {
+            "host": HostField,
+            "user": TidyField,
+            "addresses": LinesField,
+            "ca_certificate": PemField,
+            "fingerprint": PinsField,
+        }
         fields = SETTINGS
         # The admin's own text boxes are for texts, and ten lines high.
         widgets = {"addresses": LinesField.widget, "fingerprint": PinsField.widget}
@@ -170,6 +211,7 @@ class ClusterForm(forms.ModelForm[Cluster]):
                 self.add_error(f"remove_{token}", _("Paste a new token or remove the stored one, not both."))
         if data.get("new_password") and data.get("remove_password"):
             self.add_error("remove_password", _("Enter a new password or remove the stored one, not both."))
+        take_port(self)
         self._fill_in_user(data)
         self._check_present(data)
         self._check_target(data)

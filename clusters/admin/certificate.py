@@ -24,7 +24,7 @@ from django.views.decorators.http import require_POST
 from accounts import stored_messages
 from clusters import certificate_warnings, proxmox
 from clusters.config import pins
-from clusters.forms import STORED_AS, SecretInput
+from clusters.forms import STORED_AS, HostField, SecretInput, take_port
 from clusters.models import SECRETS, Cluster
 
 SALT = "clusters.admin.certificate"
@@ -33,8 +33,17 @@ NOT_REPLACED = "none"
 
 Admin = admin.ModelAdmin[Cluster]
 
+
 # What of a new cluster's form goes to the look and back again. No secret.
-TypedForm = forms.modelform_factory(Cluster, fields=("cluster_id", "name", "host", "port", "user"))
+class TypedForm(forms.ModelForm[Cluster]):
+    class Meta:
+        model = Cluster
+        fields = ("cluster_id", "name", "host", "port", "user")
+        field_classes = {"host": HostField}
+
+    def clean(self) -> dict[str, Any]:
+        take_port(self)
+        return self.cleaned_data
 
 
 class ReplacesForm(forms.Form):

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from accounts.printable import validate_printable
 from clusters.config import syntax
 from clusters.config.cluster import ClusterConfig
 from clusters.fields import Secret
@@ -18,6 +19,8 @@ MAX_UNKNOWN = 20  # of one entry's unknown keys, so many are told by name
 _CLUSTER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _SEALED = re.compile(r"gAAAA[A-Za-z0-9_-]{60,131072}={0,2}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_SEVERAL_LINES = {"ca_certificate", "fingerprint"}
+_TIDIED = ("user", "token_id", "token_secret", "read_token_id", "read_token_secret")
 
 # The legacy portal's to_dict() had these; they configured what the portal does elsewhere or not at all.
 IGNORED_KEYS = frozenset(
@@ -37,7 +40,9 @@ _VALIDATORS = {
     "host": syntax.validate_host,
     "user": syntax.validate_user,
     "token_id": syntax.validate_token_id,
+    "token_secret": syntax.validate_token_secret,
     "read_token_id": syntax.validate_token_id,
+    "read_token_secret": syntax.validate_token_secret,
     "ca_certificate": syntax.validate_pem,
     "fingerprint": syntax.validate_pins,
 }
@@ -53,6 +58,18 @@ class Problem:
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.entry, self.key, self.expected) if part)
+
+
+def tidied(entry: Any) -> Any:
+    """An entry as its writer means it: see `syntax.tidy`. A port behind the host counts where the entry has none."""
+    if not isinstance(entry, dict):
+        return entry
+    texts: dict[str, Any] = {key: syntax.tidy(entry[key]) for key in _TIDIED if isinstance(entry.get(key), str)}
+    if isinstance(entry.get("host"), str):
+        host, port = syntax.host_and_port(entry["host"])
+        if port is None or entry.get("port") is None or _port(entry["port"]) == port:
+            texts |= {"host": host} | ({"port": port} if port else {})
+    return entry | texts
 
 
 def problems_of(number: int, entry: object) -> list[Problem]:
@@ -152,11 +169,13 @@ def _expected_text(key: str, value: object) -> str:
         return _("should be a text")
     if len(value) > (most := _MAX_LENGTHS.get(key, 65536)):
         return _("should have at most %(most)s characters") % {"most": most}
-    if _UNSTORABLE.search(value):
+    if key in SECRET_KEYS and _UNSTORABLE.search(value):
         return _("should have no null character and no half of a surrogate pair")
     if key == "id" and not _CLUSTER_ID.fullmatch(value):
         return _("should be 1 to 50 letters, digits, dots, dashes and underscores")
     try:
+        if key not in SECRET_KEYS:
+            validate_printable(value, one_line=key not in _SEVERAL_LINES)
         if key in _VALIDATORS:
             _VALIDATORS[key](value)
     except ValidationError as error:

@@ -9,8 +9,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from clusters.config import places
 from clusters.config.cluster import ClusterConfig
-from clusters.config.entry import IGNORED_KEYS, MAX_DEPTH, SECRET_KEYS, Problem, config_of, problems_of, shown
+from clusters.config.entry import IGNORED_KEYS, MAX_DEPTH, SECRET_KEYS, Problem, config_of, problems_of, shown, tidied
 
 MAX_BYTES = 1024 * 1024
 MAX_CLUSTERS = 200
@@ -100,9 +101,9 @@ def _decode(content: bytes, source: str) -> object:
     except RecursionError:
         problem = Problem("", "", _("is nested deeper than %(most)s levels") % {"most": MAX_DEPTH})
     except _RefusedError as error:
-        problem = Problem("", "", str(error))
+        problem = Problem(places.of_refused(content.decode("utf-8-sig")), "", str(error))
     except ValueError:  # a number of thousands of digits
-        problem = Problem("", "", _("has a number that is too long"))
+        problem = Problem(places.of_refused(content.decode("utf-8-sig")), "", _("has a number that is too long"))
     raise ClusterFileError(source, [problem])
 
 
@@ -113,7 +114,8 @@ def _inspect_entries(document: object, *, source: str) -> ClusterFile:
         raise ClusterFileError(source, [Problem("", "", _("has more than %(most)s clusters") % {"most": MAX_CLUSTERS})])
     problems: list[Problem] = []
     configs: list[ClusterConfig] = []
-    for number, entry in enumerate(document, start=1):
+    for number, written in enumerate(document, start=1):
+        entry = tidied(written)
         found = problems_of(number, entry)
         problems += found
         if not found:

@@ -5,6 +5,8 @@ Everything here raises `ValidationError` for what looks otherwise, and repeats n
 
 import ipaddress
 import re
+import ssl
+import unicodedata
 
 from cryptography import x509
 from django.core.exceptions import ValidationError
@@ -13,17 +15,41 @@ from django.utils.translation import gettext as _
 MAX_ADDRESSES = 31  # besides the host
 MAX_PINS = 32
 
+# Invisible characters come along with what is copied from web pages and chats, quotation marks from documentation.
+_QUOTED = re.compile(
+    r"""(?P<quote>["'`])(?P<inside>.*)(?P=quote)|[\u201c\u201e\u2018](?P<curly>.*)[\u201c\u201d\u2019]""", re.DOTALL
+)
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-_USER = re.compile(r"[^\s:/]{1,64}@[A-Za-z][A-Za-z0-9._-]{1,30}")
+_USER = re.compile(r"[^\s:/]{1,64}@[A-Za-z][A-Za-z0-9._-]{1,30}")  # Proxmox VE allows all other characters
 _WITH_PORT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>[0-9]{1,5}))?")
-_API_ID = r"[^\s!:/@]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+"
-_WHOLE_TOKEN = re.compile(rf"(?:PVEAPIToken=)?(?P<id>{_API_ID})(?:\s*=\s*|\s+)(?P<secret>[!-~]+)")
+# A user of a directory may have an @ in the name: the realm follows the last one. A header carries ASCII alone.
+_API_ID = r"[\"-.0-9;-~]+@[A-Za-z0-9._-]+![A-Za-z][A-Za-z0-9._-]+"
+_SECRET = re.compile(r"[!-~]+")
+_WHOLE_TOKEN = re.compile(rf"(?P<id>{_API_ID})(?:\s*=\s*|\s+)(?P<secret>[!-~]+)")
+_HEADER = re.compile(r"(-H\s+|--header\s+)?[\"']?(Authorization\s*:\s*)?PVEAPIToken\s*=\s*", re.IGNORECASE)
+# What pveum prints for a new token, as a table or as JSON.
+_PVEUM_ID = re.compile(rf"full-tokenid\W+({_API_ID})(?![A-Za-z0-9._-])")
+_PVEUM_SECRET = re.compile(r"\bvalue\W+([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\b")
 _PIN = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
 _PEM_BEGIN = re.compile(r"-----BEGIN ([^-]*)-----")
 _BARE_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 CERTIFICATES = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 
+
+def tidy(text: str) -> str:
+    """What people mean by what they paste: without invisible characters, and without blanks and quotes around it."""
+    text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf").strip()
+    quoted = _QUOTED.fullmatch(text)
+    return (quoted["inside"] or quoted["curly"] or "").strip() if quoted else text
+
+
 # Addresses
+
+
+def host_and_port(text: str) -> tuple[str, int | None]:
+    """A host as people write it: brackets and the final dot go, and a port is told apart. It may still be none."""
+    host, port = split_address(tidy(text)) or (tidy(text), None)
+    return host.removesuffix("."), port
 
 
 def validate_host(host: str) -> None:
@@ -97,18 +123,34 @@ def validate_token_id(token_id: str) -> None:
         raise ValidationError(_("Write it like portal@pve!labs."))
 
 
+def validate_token_secret(secret: str) -> None:
+    if not _SECRET.fullmatch(secret):
+        raise ValidationError(_("Write the secret as Proxmox VE showed it, like 01234567-89ab-cdef-0123-456789abcdef."))
+
+
 def split_token(text: str) -> tuple[str, str]:
-    """ID and secret of `user@realm!name=secret`. Also takes a space between them, and the name of the header."""
-    match = _WHOLE_TOKEN.fullmatch(text.strip())
-    if not match or len(match["id"]) > 140:
+    """ID and secret of `user@realm!name=secret`, also with a space between, as a header, or as pveum prints them."""
+    found = _token_of_pveum(text) or _whole_token(tidy(text))
+    if not found or len(found[0]) > 140:
         raise ValidationError(
             _("Paste ID and secret as one, like portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef.")
         )
-    return match["id"], match["secret"]
+    return found
+
+
+def _token_of_pveum(text: str) -> tuple[str, str] | None:
+    token_id, secret = _PVEUM_ID.search(text), _PVEUM_SECRET.search(text)
+    return (token_id[1], secret[1]) if token_id and secret else None
+
+
+def _whole_token(text: str) -> tuple[str, str] | None:
+    header = _HEADER.match(text)
+    match = _WHOLE_TOKEN.fullmatch(tidy(text[header.end() :].rstrip("\"'")) if header else text)
+    return (match["id"], match["secret"]) if match else None
 
 
 def token_user(token_id: str) -> str:
-    return token_id.split("!", maxsplit=1)[0]
+    return token_id.rsplit("!", maxsplit=1)[0]
 
 
 # Trust
@@ -117,9 +159,29 @@ def token_user(token_id: str) -> str:
 def validate_pem(pem: str) -> None:
     validate_no_key(pem)
     try:
-        x509.load_pem_x509_certificates(pem.encode())
-    except ValueError:
+        found = x509.load_pem_x509_certificates(pem.encode())
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except ValueError:  # an error of the TLS library is one
         raise ValidationError(_("This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----).")) from None
+    if not any(map(_may_vouch, found)):
+        raise ValidationError(
+            _(
+                "This is a node's own certificate, not that of its authority. Paste /etc/pve/pve-root-ca.pem, or pin "
+                "the fingerprint of the node's certificate."
+            )
+        )
+
+
+def _may_vouch(certificate: x509.Certificate) -> bool:
+    """Whether it can be an authority's: one that says so, or that nobody else issued."""
+    if certificate.subject == certificate.issuer:
+        return True
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+    except (ValueError, x509.DuplicateExtension):  # then it is not for us to say
+        return True
 
 
 def validate_no_key(pem: str) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext_lazy
 
 from accounts.plans import Note, Outcome, Plan, PlanRow, Reason, reasons
-from clusters.config import MAX_CLUSTERS, ClusterConfig, ClusterFile, Problem, settle_default
+from clusters.config import MAX_CLUSTERS, ClusterConfig, ClusterFile, Problem, settle_default, validate_endpoints
 from clusters.importing.changes import Change, changes_of, need_secrets
 from clusters.models import SECRETS, Cluster, DeletedCluster
 
@@ -128,6 +129,7 @@ def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[
             found.append(
                 Problem(config.cluster_id, "id", _("is in the portal already, spelt %(other)s") % {"other": other})
             )
+        found += _out_of_reach(config)
         secrets = {name: getattr(config, name) for name in SECRETS}
         found += [
             Problem(config.cluster_id, name, _("was not encrypted with a key of FIELD_ENCRYPTION_KEY"))
@@ -135,6 +137,16 @@ def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[
             if secret and not secret.is_readable
         ]
     return found
+
+
+def _out_of_reach(config: ClusterConfig) -> list[Problem]:
+    """By the networks that this portal may connect to."""
+    try:
+        validate_endpoints(config.host, config.addresses)
+    except ValidationError as error:
+        told = error.message_dict.items()
+        return [Problem(config.cluster_id, key, message) for key, messages in told for message in messages]
+    return []
 
 
 def _without_surplus(rows: list[ClusterRow], stored: int) -> tuple[list[ClusterRow], list[Problem]]:

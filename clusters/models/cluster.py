@@ -19,6 +19,7 @@ from clusters.config import (
     Trust,
     address_lines,
     validate_addresses,
+    validate_endpoints,
     validate_host,
     validate_pem,
     validate_pins,
@@ -193,7 +194,9 @@ class Cluster(PrintableTexts, models.Model):
             secret.is_stored = True
 
     def clean(self) -> None:
+        """What can never be connected to is not stored."""
         super().clean()
+        validate_endpoints(self.host, address_lines(self.addresses))
         if self._state.adding:
             require_room()
 

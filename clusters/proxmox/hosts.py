@@ -7,40 +7,14 @@ a name is looked up once for each connection, and the connection goes to the ver
 import ipaddress
 import socket
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ValidationError
 
 from clusters.config import validate_host
+from clusters.config.networks import is_allowed
 from clusters.proxmox.errors import HostNotAllowed, NameNotFound, TimedOut
-
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-# Clusters live in private networks.
-USUAL = ("private", "public")
-
-# No cluster is ever there: this network, link-local, where clouds keep their metadata, multicast, broadcast, and
-# addresses that hide another one in themselves.
-_NEVER = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "0.0.0.0/8", "169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.0/24", "224.0.0.0/4",
-            "240.0.0.0/4", "::/128", "fe80::/10", "fec0::/10", "fd00:ec2::/32", "fd20:ce::/32", "ff00::/8",
-            "64:ff9b:1::/48", "::ffff:0:0:0/96", "192.88.99.0/24", "198.18.0.0/15", "2001::/32", "100::/64",
-        ),
-    )
-)  # fmt: skip
-_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-_PRIVATE = tuple(
-    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
-)
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
 @dataclass(frozen=True)
@@ -70,52 +44,6 @@ def resolve(host: str, port: int, *, patience: float) -> list[Target]:
     if not all(is_allowed(str(target.address[0])) for target in found):
         raise HostNotAllowed
     return found
-
-
-def is_allowed(address: str) -> bool:
-    """By `settings.CLUSTER_ALLOWED_NETWORKS`: networks, or the words private, public and loopback.
-
-    Empty is the usual: private and public. Absent, it is these and loopback.
-    """
-    try:
-        real = _real(ipaddress.ip_address(address))
-    except ValueError:
-        return False
-    if real is None or _is_within(real, _NEVER):
-        return False
-    setting = getattr(settings, "CLUSTER_ALLOWED_NETWORKS", None)
-    allowed = (*USUAL, "loopback") if setting is None else tuple(setting) or USUAL
-    return any(_covers(entry, real) for entry in allowed)
-
-
-def _real(address: IPAddress) -> IPAddress | None:
-    """The address that is reached in the end. None for forms that have no use but to hide one."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    inner = address.ipv4_mapped or address.sixtofour
-    if inner is None and address in _NAT64:
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if inner is None and address in _COMPATIBLE and int(address) > 1:
-        return None
-    # A scope chooses an interface, not a network.
-    return inner or ipaddress.IPv6Address(int(address))
-
-
-def _covers(entry: str, address: IPAddress) -> bool:
-    if entry == "loopback":
-        return _is_within(address, _LOOPBACK)
-    if entry == "private":
-        return _is_within(address, _PRIVATE)
-    if entry == "public":
-        return not _is_within(address, (*_LOOPBACK, *_PRIVATE))
-    try:
-        return _is_within(address, (ipaddress.ip_network(entry, strict=False),))
-    except ValueError:
-        raise ImproperlyConfigured(f"CLUSTER_ALLOWED_NETWORKS: {entry!r} is no network.") from None
-
-
-def _is_within(address: IPAddress, networks: Iterable[IPNetwork]) -> bool:
-    return any(address in network for network in networks if network.version == address.version)
 
 
 def _look_up(host: str, port: int, patience: float) -> list[Any]:

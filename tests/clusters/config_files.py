@@ -14,6 +14,8 @@ OTHER_KEY = base64.urlsafe_b64encode(b"and this one to another portal..")
 # A password that spoils whatever forgets to escape it, and that is no valid text of any other key but `name`.
 CORE = "c4nary"
 MARKER = f"{CORE} &<'\"%ü"
+# The same of a token's secret, which a header has to carry.
+TOKEN_MARKER = f"{CORE}&<'\"%"
 
 PEM = """-----BEGIN CERTIFICATE-----
 MIHOMIGBoAMCAQICAQcwBQYDK2VwMBExDzANBgNVBAMMBkxhYiBDQTAeFw0yNjAx

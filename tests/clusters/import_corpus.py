@@ -10,7 +10,7 @@ from typing import Any
 
 from clusters.config import MAX_BYTES
 from clusters.importing import Options
-from tests.clusters.config_files import FINGERPRINT, MARKER, OTHER_KEY, PEM, entry, sealed
+from tests.clusters.config_files import FINGERPRINT, MARKER, OTHER_KEY, PEM, TOKEN_MARKER, entry, sealed
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ LIKE_THE_REST = {  # what the Flask portal's to_dict() had besides
     "admin_group": "adminers", "admin_users": "anna,ben", "arp_subnets": "10.0.0.255", "vm_cache_ttl": 300,
     "enable_ip_lookup": True, "enable_ip_persistence": False, "description": None,
 }  # fmt: skip
-PASSED_OVER = "Notice: These keys mean nothing here and are passed over: "
+PASSED_OVER = "Notice: These keys are unknown and ignored: "
 EVERY_OTHER_KEY = ", ".join(sorted(LIKE_THE_REST)) + "."
 
 NO_HOST = "Enter an IP address or a host name, without https:// and port."
@@ -53,12 +53,13 @@ NO_USER = "entry 1 (new): user: Write the user with its realm, like portal@pve."
 NO_ID = "entry 1: id: should be 1 to 50 letters, digits, dots, dashes and underscores"
 NO_LIST = "should be a list of clusters"
 NO_SECRET = 'should be a text or {"sealed": "…"} as the export writes it'
+NOT_ALLOWED = "The portal may not connect to this address. CLUSTER_ALLOWED_NETWORKS sets which networks are allowed."
 NO_TOKEN = "entry 1 (new): token_id: and token_secret belong together"
 NO_CERTIFICATE = "entry 1 (new): ca_certificate: This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----)."
 NO_FINGERPRINT = "entry 1 (new): fingerprint: Write SHA-256 as 32 pairs, like AA:BB:…"
 TOGETHER = "addresses, user, trust or credential differ: --update-secrets takes them over together"
 NEW = "new new"
-READER = {"read_token_id": "portal@pve!look", "read_token_secret": MARKER}
+READER = {"read_token_id": "portal@pve!look", "read_token_secret": TOKEN_MARKER}
 OTHER_PRINT = ":".join(["CD"] * 32)
 NO_ADDRESS = "Write host, host:port or [IPv6 address]:port, without https://."
 
@@ -120,14 +121,14 @@ BROKEN = [
     case("UTF-16", json.dumps([ONE]).encode("utf-16"), "is not UTF-8 text"),
     case("Latin-1", '[{"name": "Ñandú"}]'.encode("latin-1"), "is not UTF-8 text"),
     case("a binary file", bytes(range(256)), "is not UTF-8 text"),
-    case("NaN", b'[{"port": NaN}]', "has NaN, which is not JSON"),
-    case("-Infinity", b'[{"port": -Infinity}]', "has -Infinity, which is not JSON"),
-    case("a number of 5,000 digits", b"[" + b"9" * 5000 + b"]", "has a number that is too long"),
-    case("a key twice", b'[{"id": "a", "id": "b"}]', "has the key “id” twice in one object"),
+    case("NaN", b'[{"port": NaN}]', "entry 1, line 1: has NaN, which is not JSON"),
+    case("-Infinity", b'[{"port": -Infinity}]', "entry 1, line 1: has -Infinity, which is not JSON"),
+    case("a number of 5,000 digits", b"[" + b"9" * 5000 + b"]", "entry 1, line 1: has a number that is too long"),
+    case("a key twice", b'[{"id": "a", "id": "b"}]', "entry 1, line 1: has the key “id” twice in one object"),
     case("a key of 70,000 twice", b"[{" + b",".join(b'"%d":0' % n for n in [*range(70_000), 69_999]) + b"}]",
-         "has the key “69999” twice in one object"),
+         "entry 1, line 1: has the key “69999” twice in one object"),
     case("a terminal's command as a key, twice", rb'[{"\u001b[2J": 0, "\u001b[2J": 0}]',
-         "has the key “�[2J” twice in one object"),
+         "entry 1, line 1: has the key “�[2J” twice in one object"),
     case("null", None, NO_LIST),
     case("a text", "clusters", NO_LIST),
     case("one entry without its list", ONE, NO_LIST),
@@ -158,16 +159,21 @@ WRONG = [
     case("name of 121 letters", [entry("new", name="x" * 121)],
          "entry 1 (new): name: should have at most 120 characters"),
     case("name with a null character", [entry("new", name="a\0")],
-         "entry 1 (new): name: should have no null character and no half of a surrogate pair"),
+         "entry 1 (new): name: This contains the control character U+0000, which no page can show. Remove it."),
     case("host missing", [without("new", "host")], "entry 1 (new): host: is missing"),
     *[case(f"host {what}", [entry("new", host=host)], f"entry 1 (new): host: {NO_HOST}") for what, host in [
-        ("with https://", "https://pve.test"), ("with a port", "pve.test:8006"), ("with a path", "pve.test/x"),
+        ("with https://", "https://pve.test"), ("with a path", "pve.test/x"),
         ("with a query", "pve.test?x"), ("with a fragment", "pve.test#x"), ("with a user", "me:pw@pve.test"),
         ("as one number", "2130706433"), ("as hexadecimal numbers", "0x7f.1"), ("as octal numbers", "0177.0.0.1"),
-        ("in brackets", "[::1]"), ("with a scope", "fe80::1%eth0"), ("with a line break", "pve.test\n"),
+        ("with port zero", "pve.test:0"), ("with a scope", "fe80::1%eth0"),
         ("with a space", "pve test"), ("in Arabic digits", "١٢٧.0.0.1"), ("with a dash in front", "-pve"),
-        ("with a dot at the end", "pve.test."),
+        ("with two dots at the end", "pve.test.."),
     ]],
+    *[case(f"host {host}", [entry("new", host=host)], f"new: host: {NOT_ALLOWED}") for host in [
+        "0.0.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255", "fe80::1", "::ffff:169.254.169.254",
+    ]],
+    case("an address that is never connected to", [entry("new", addresses=["pve2.test", "169.254.1.1:8006"])],
+         f"new: addresses: Line 2: {NOT_ALLOWED}"),
     *[case(f"port {port!r}", [entry("new", port=port)], NO_PORT) for port in [
         0, -1, 65536, 8006.0, True, None, "abc", "", " 8006", "8_006", "+8006", "٨٠٠٦", [8006],
     ]],
@@ -227,11 +233,17 @@ WRONG = [
 # Tokens, trust, sealed secrets.
 
 SECRETS = [
-    case("token with its secret", [entry("new", token_id="portal@pve!labs", token_secret=MARKER)], NEW),
-    case("token and no password", [without("new", "password", token_id="p@pve!t1", token_secret=MARKER)], NEW),
+    *[case(f"host {what}", [without("new", "port", host=host)], NEW) for what, host in [
+        ("in brackets", "[2001:db8::7]"), ("in brackets with a port", "[2001:db8::7]:8007"),
+        ("with a port", "pve.test:8007"),
+        ("with a dot at the end", "pve.test."), ("with a blank", " pve.test\n"), ("in quotes", '"pve.test"'),
+        ("with a zero-width space", "pve.test\u200b"),
+    ]],
+    case("token with its secret", [entry("new", token_id="portal@pve!labs", token_secret=TOKEN_MARKER)], NEW),
+    case("token and no password", [without("new", "password", token_id="p@pve!t1", token_secret=TOKEN_MARKER)], NEW),
     case("token without its secret", [entry("new", token_id="portal@pve!labs")], NO_TOKEN),
-    case("secret without its token", [entry("new", token_secret=MARKER)], NO_TOKEN),
-    case("token without a user", [entry("new", token_id="labs", token_secret=MARKER)],
+    case("secret without its token", [entry("new", token_secret=TOKEN_MARKER)], NO_TOKEN),
+    case("token without a user", [entry("new", token_id="labs", token_secret=TOKEN_MARKER)],
          "entry 1 (new): token_id: Write it like portal@pve!labs."),
     case("token's secret a number", [entry("new", token_id="p@pve!t1", token_secret=1)],
          "entry 1 (new): token_secret: should be a text"),
@@ -299,8 +311,8 @@ PRESENT = [
          "differs here",
          "name: Cluster here → H", update=True),
     case("a name that commands a terminal", [entry("here", name="\x1b[2J")],
-         "differs here",
-         r"name: Cluster here → '\x1b[2J'", update=True),
+         "entry 1 (here): name: This contains the control character U+001B, which no page can show. Remove it.",
+         update=True),
     case("another host, left alone", [entry("here", host="b.test")],
          "differs here (left alone)",
          "host: pve.test → b.test"),

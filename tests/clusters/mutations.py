@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from clusters.config.entry import IGNORED_KEYS, KNOWN_KEYS
-from tests.clusters.config_files import FINGERPRINT, MARKER, OTHER_KEY, PEM, entry, sealed
+from tests.clusters.config_files import FINGERPRINT, MARKER, OTHER_KEY, PEM, TOKEN_MARKER, entry, sealed
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Entries = list[Any]
@@ -19,9 +19,9 @@ GOOD = [
     entry("gone", is_default=True),
     entry("new", name="Ñandú 密", port="443", is_default=True),
     entry("off", is_active=False, is_default=True),
-    entry("token", token_id="portal@pve!labs", token_secret=MARKER),
+    entry("token", token_id="portal@pve!labs", token_secret=TOKEN_MARKER),
     entry("far", addresses=["10.0.0.12", "pve3.test:443", "[2001:db8::8]:443"]),
-    entry("reader", read_token_id="portal@pve!look", read_token_secret=MARKER),
+    entry("reader", read_token_id="portal@pve!look", read_token_secret=TOKEN_MARKER),
     entry("pins", fingerprint=f"{FINGERPRINT}, {FINGERPRINT.lower()}", addresses=[]),
     entry("trusted", ca_certificate=PEM, fingerprint=FINGERPRINT),
     entry("sealed", password=sealed(MARKER), token_id="p@pve!t1", token_secret=sealed(MARKER)),

@@ -516,3 +516,55 @@ def test_a_new_portal_says_what_to_do_first(lena: Client) -> None:
 def test_the_banner_goes_with_the_first_cluster(lena: Client, alpha: Cluster) -> None:
     page = lena.get(reverse("admin:index")).content.decode()
     assert ("do not come from the database" in page, "No cluster is saved" in page) == (False, False)
+
+
+# As people write it
+
+
+@pytest.mark.parametrize(
+    ("written", "target"),
+    [
+        ({"host": "[fd00::10]"}, ("fd00::10", 8006)),
+        ({"host": "[fd00::11]:8007"}, ("fd00::11", 8007)),
+        ({"host": "b.test:443"}, ("b.test", 443)),
+        ({"host": "b.test.", "port": "443"}, ("b.test", 443)),
+        ({"host": " b.test\u200b"}, ("b.test", 8006)),
+    ],
+)
+def test_a_host_is_stored_as_it_is_meant(
+    lena: Client, alpha: Cluster, written: dict[str, str], target: tuple[str, int]
+):
+    change(lena, alpha, new_password="again", **written)
+    alpha.refresh_from_db()
+    assert (alpha.host, alpha.port) == target
+
+
+def test_two_ports_are_refused_where_they_are_written(lena: Client, alpha: Cluster):
+    page = change(lena, alpha, host="a.test:443", port="8007", new_password="again")
+    assert "This host has port 443, and the field “Port” another one." in page.content.decode()
+
+
+def test_a_port_behind_the_same_host_is_another_place_for_the_password(lena: Client, alpha: Cluster):
+    page = change(lena, alpha, host="a.test:443")
+    assert page.status_code == 200
+    assert "Enter it again" in page.content.decode()
+    alpha.refresh_from_db()
+    assert alpha.port == 8006
+
+
+@pytest.mark.parametrize(
+    "place", [{"host": "169.254.169.254"}, {"host": "224.0.0.1"}, {"addresses": "b.test\n169.254.1.1"}]
+)
+def test_what_is_never_connected_to_is_not_saved(lena: Client, alpha: Cluster, place: dict[str, str]):
+    page = change(lena, alpha, new_password="again", **place)
+    assert "The portal may not connect to this address." in page.content.decode()
+    alpha.refresh_from_db()
+    assert (alpha.host, alpha.addresses) == ("a.test", "")
+
+
+def test_a_token_of_a_directory_user_is_taken_as_it_is_pasted(lena: Client, alpha: Cluster):
+    secret = "01234567-89ab-cdef-0123-456789abcdef"
+    change(lena, alpha, new_token=f'"ana.gil@school.example@entra!labs={secret}"\u200b', user="")
+    alpha.refresh_from_db()
+    assert (alpha.token_id, alpha.token_secret.reveal()) == ("ana.gil@school.example@entra!labs", secret)
+    assert alpha.user == "ana.gil@school.example@entra"

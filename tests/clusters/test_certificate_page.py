@@ -129,7 +129,7 @@ def test_a_host_that_does_not_answer_is_a_sentence(page: Page) -> None:
 
 def test_a_host_that_is_not_allowed_is_not_asked(page: Page, settings: Any) -> None:
     settings.CLUSTER_ALLOWED_NETWORKS = ["10.0.0.0/8"]
-    assert "The portal may not connect to this host" in page.fetch()
+    assert "The portal may not connect to this address" in page.fetch()
 
 
 def test_another_host_than_the_stored_one_is_shown_and_not_accepted(changed: Page) -> None:

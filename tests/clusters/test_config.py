@@ -93,6 +93,55 @@ def test_a_port_in_quotes_is_a_number():
     assert read([changed(port="443")])[0].port == 443
 
 
+@pytest.mark.parametrize(
+    ("written", "host", "port"),
+    [
+        ({"host": "[fd00::10]"}, "fd00::10", 8006),
+        ({"host": "[fd00::11]:8007"}, "fd00::11", 8007),
+        ({"host": "pve1.lab.example:8007"}, "pve1.lab.example", 8007),
+        ({"host": "pve1.lab.example:8007", "port": "8007"}, "pve1.lab.example", 8007),
+        ({"host": "pve2.lab.example."}, "pve2.lab.example", 8006),
+        ({"host": " pve2.lab.example\u200b ", "port": 443}, "pve2.lab.example", 443),
+    ],
+)
+def test_a_host_is_taken_as_people_write_it(written: dict[str, Any], host: str, port: int):
+    (config,) = read([changed(**written)])
+    assert (config.host, config.port) == (host, port)
+
+
+@pytest.mark.parametrize("token_id", ["ana.gil@school.example@entra!labs", '"ana.gil@school.example@entra!labs"'])
+def test_the_user_of_a_token_may_have_an_at_in_the_name(token_id: str):
+    (config,) = read([changed(token_id=token_id, token_secret=" 01234567-89ab-cdef-0123-456789abcdef\u200b")])
+    assert config.token_id == "ana.gil@school.example@entra!labs"
+    assert config.token_secret.reveal() == "01234567-89ab-cdef-0123-456789abcdef"
+
+
+def test_a_token_that_no_header_can_carry_is_refused():
+    for fields in ({"token_secret": "with blank"}, {"token_secret": "ñandú"}, {"token_id": "josé@pve!labs"}):
+        found = refusal([changed(**{"token_id": "portal@pve!labs", "token_secret": "x"} | fields)])
+        assert [problem.key for problem in found.problems] == [*fields]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            b'[\n{"id": "a"},\n{"id": "b",\n "host": "x",\n "id": "c"}]',
+            "entry 2, line 5: has the key \u201cid\u201d twice",
+        ),
+        (b'{"clusters": [\n{"id": "a"},\n{"port": NaN}]}', "entry 2, line 3: has NaN"),
+        (
+            b'[{"id": "NaN, [", "description": {"a": [1, 2]}}, 1,\n{"port": -Infinity}]',
+            "entry 3, line 2: has -Infinity",
+        ),
+        (b'[{},\n\n{"port": ' + b"9" * 5000 + b"}]", "entry 2, line 3: has a number that is too long"),
+        (b'{"id": 1,\n"\\u0069d": 2}', "line 2: has the key \u201cid\u201d twice"),
+    ],
+)
+def test_json_that_is_refused_is_told_with_its_entry_and_line(content: bytes, told: str):
+    assert str(refusal(content)).startswith(f"clusters.json: {told}")
+
+
 # What it refuses. The middle columns are the key that is named and a word of what was expected.
 
 BAD_ENTRIES = [
@@ -108,27 +157,27 @@ BAD_ENTRIES = [
     ("id too long", {"id": "x" * 51}, "id", "1 to 50"),
     ("name number", {"name": 5}, "name", "should be a text"),
     ("name too long", {"name": LEAK * 6}, "name", "at most 120"),
-    ("name null character", {"name": f"{LEAK}\0"}, "name", "null character"),
-    ("name half character", {"name": f"{LEAK}\ud800"}, "name", "surrogate"),
+    ("name null character", {"name": f"{LEAK}\0"}, "name", "U+0000"),
+    ("name half character", {"name": f"{LEAK}\ud800"}, "name", "U+D800"),
     ("host missing", {"host": MISSING}, "host", "is missing"),
     ("host empty", {"host": ""}, "host", "is missing"),
     ("host number", {"host": 10}, "host", "should be a text"),
     ("host is a URL", {"host": f"https://{LEAK}.example"}, "host", "without https://"),
-    ("host with port", {"host": f"{LEAK}.example:8006"}, "host", "and port"),
+    ("host with another port", {"host": f"{LEAK}.example:8007", "port": 8006}, "host", "and port"),
     ("host with path", {"host": f"{LEAK}/api2"}, "host", "host name"),
     ("host with user", {"host": f"{LEAK}@evil.example"}, "host", "host name"),
     ("host with query", {"host": f"{LEAK}?x"}, "host", "host name"),
     ("host with space", {"host": f"{LEAK} b"}, "host", "host name"),
-    ("host with line break", {"host": f"{LEAK}\n"}, "host", "host name"),
+    ("host with line break", {"host": f"{LEAK}\nb"}, "host", "control character U+000A"),
     ("host with scope", {"host": f"::1%@{LEAK}"}, "host", "host name"),
-    ("host in brackets", {"host": "[2001:db8::7]"}, "host", "host name"),
+    ("host name in brackets", {"host": "[pve.test]"}, "host", "host name"),
     ("host as decimal", {"host": "2130706433"}, "host", "host name"),
     ("host as hexadecimal", {"host": "0x7f.1"}, "host", "host name"),
     ("host as octal", {"host": "0177.0.0.1"}, "host", "host name"),
     ("host dash first", {"host": f"-{LEAK}"}, "host", "host name"),
     ("host empty label", {"host": f"{LEAK}..example"}, "host", "host name"),
     ("host label too long", {"host": "a" * 64}, "host", "host name"),
-    ("host too long", {"host": "a." * 128}, "host", "at most 255"),
+    ("host too long", {"host": "a." * 129}, "host", "at most 255"),
     ("host not ASCII", {"host": f"{LEAK}é"}, "host", "host name"),
     ("user missing", {"user": MISSING}, "user", "is missing"),
     ("user number", {"user": 1}, "user", "should be a text"),

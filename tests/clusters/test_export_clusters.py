@@ -21,7 +21,7 @@ from clusters import exporting
 from clusters.config import inspect
 from clusters.importing import Options, import_content
 from clusters.models import SECRETS, Cluster
-from tests.clusters.config_files import CORE, FINGERPRINT, MARKER, PEM
+from tests.clusters.config_files import CORE, FINGERPRINT, MARKER, PEM, TOKEN_MARKER
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +31,9 @@ def alpha() -> Cluster:
     """A cluster with everything that a cluster can have."""
     return Cluster.objects.create(
         cluster_id="alpha", name="Älpha", host="pve.test", port=443, user="portal@pve", password=MARKER,
-        token_id="portal@pve!labs", token_secret=f"token {MARKER}", verify_ssl=True, ca_certificate=PEM,
-        fingerprint=FINGERPRINT, is_default=True, read_token_id="portal@pve!look", read_token_secret=f"look {MARKER}",
+        token_id="portal@pve!labs", token_secret=f"token-{TOKEN_MARKER}", verify_ssl=True, ca_certificate=PEM,
+        fingerprint=FINGERPRINT, is_default=True,
+        read_token_id="portal@pve!look", read_token_secret=f"look-{TOKEN_MARKER}",
         addresses="10.0.0.12\npve3.test:443",
     )  # fmt: skip
 
@@ -130,7 +131,7 @@ def test_an_import_of_the_export_finds_everything_the_same(alpha, beta):
 
 def test_in_the_clear_the_passwords_are_readable(alpha):
     (found,) = exported("--plaintext", "--no-input")
-    assert [found[name] for name in SECRETS] == [MARKER, f"token {MARKER}", f"look {MARKER}"]
+    assert [found[name] for name in SECRETS] == [MARKER, f"token-{TOKEN_MARKER}", f"look-{TOKEN_MARKER}"]
 
 
 def test_in_the_clear_is_asked_for(alpha, monkeypatch):

@@ -2,10 +2,15 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from auditlog.models import LogEntry
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.serializers.base import DeserializationError
@@ -109,3 +114,35 @@ def test_the_table_does_not_take_it(alpha: Cluster, tmp_path: Path, way: Callabl
     assert nowhere(alpha)
     Cluster.objects.update(ca_certificate=PEM)
     assert Cluster.objects.get().ca_certificate == PEM
+
+
+def issued(*, is_authority: bool | None, by_itself: bool) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer_key = key if by_itself else ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pve1.test")])
+    issuer = name if by_itself else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Proxmox VE")])
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(issuer).public_key(key.public_key())
+    made = made.serial_number(7).not_valid_before(day).not_valid_after(day + timedelta(days=3650))
+    if is_authority is not None:
+        made = made.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+    return made.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize("is_authority", [False, None])
+def test_the_certificate_of_a_node_is_not_taken_for_its_authority(is_authority: bool | None):
+    pem = issued(is_authority=is_authority, by_itself=False)
+    with pytest.raises(ValidationError, match=r"node's own certificate.*pve-root-ca\.pem, or pin"):
+        validate_pem(pem)
+    with pytest.raises(ValidationError) as caught:
+        Cluster(cluster_id="b", name="B", host="b.test", user="p@pve", ca_certificate=pem).full_clean()
+    assert set(caught.value.message_dict) == {"ca_certificate"}
+    entry = {"id": "b", "host": "b.test", "user": "p@pve", "password": "x", "ca_certificate": pem}
+    (problem,) = inspect(json.dumps([entry]).encode(), source="f").problems
+    assert "node's own certificate" in problem.expected
+
+
+def test_an_authority_and_a_self_signed_certificate_may_vouch():
+    validate_pem(issued(is_authority=True, by_itself=False))
+    validate_pem(issued(is_authority=False, by_itself=True))
+    validate_pem(issued(is_authority=False, by_itself=False) + PEM)

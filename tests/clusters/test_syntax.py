@@ -3,7 +3,16 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from clusters.config import pins, split_token, validate_addresses, validate_pins
+from clusters.config import (
+    host_and_port,
+    pins,
+    split_token,
+    token_user,
+    validate_addresses,
+    validate_host,
+    validate_pins,
+    validate_token_id,
+)
 from clusters.models import Cluster
 
 PIN = ":".join(["AB"] * 32)
@@ -60,6 +69,67 @@ def test_the_fingerprint_that_is_wrong_is_named(wrong: str) -> None:
 @pytest.mark.parametrize("text", ["portal@pve!labs={}", "PVEAPIToken=portal@pve!labs={}", " portal@pve!labs {} "])
 def test_a_token_is_taken_whole(text: str) -> None:
     assert split_token(text.format(SECRET)) == ("portal@pve!labs", SECRET)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{id}={secret}",
+        '"{id}={secret}"',
+        "\u201c{id}={secret}\u201d",
+        "\ufeff{id}={secret}\u200b",
+        "{id}\t{secret}",
+        "PVEAPIToken={id}={secret}",
+        "Authorization: PVEAPIToken={id}={secret}",
+        "-H 'Authorization: PVEAPIToken={id}={secret}'",
+        '-H "Authorization:PVEAPIToken={id}={secret}"',
+        "│ full-tokenid │ {id} │ │ value │ {secret} │",
+        "┌──────┬──────┐\n│ key │ value │\n╞══════╪══════╡\n│ full-tokenid │ {id} │\n├──────┼──────┤\n"
+        '│ info │ {{"privsep":"1"}} │\n├──────┼──────┤\n│ value │ {secret} │\n└──────┴──────┘',
+        '{{"info":{{"privsep":"1"}},"value":"{secret}","full-tokenid":"{id}"}}',
+    ],
+)
+@pytest.mark.parametrize("token_id", ["portal@pve!labs", "ana.gil@school.example@entra!labs", "LAB\\portal@ad!x.y-z"])
+def test_a_token_is_taken_as_people_paste_it(text: str, token_id: str) -> None:
+    assert split_token(text.format(id=token_id, secret=SECRET)) == (token_id, SECRET)
+    validate_token_id(token_id)
+
+
+@pytest.mark.parametrize(
+    "token_id", ["josé@pve!labs", "a b@pve!labs", "a:b@pve!labs", "@pve!labs", "a@pve", "a@pve!b=c"]
+)
+def test_what_no_header_can_carry_is_no_token(token_id: str) -> None:
+    with pytest.raises(ValidationError):
+        validate_token_id(token_id)
+
+
+def test_the_user_of_a_token_is_what_stands_before_its_name() -> None:
+    assert token_user("ana.gil@school.example@entra!labs") == "ana.gil@school.example@entra"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("[fd00::10]", "fd00::10", None),
+        ("[fd00::11]:8007", "fd00::11", 8007),
+        ("fd00::11", "fd00::11", None),
+        ("pve1.test:8007", "pve1.test", 8007),
+        ("pve2.test.", "pve2.test", None),
+        ("\u200b pve2.test.:443 ", "pve2.test", 443),
+        ("'10.0.0.1'", "10.0.0.1", None),
+    ],
+)
+def test_a_host_is_read_as_people_write_it(text: str, host: str, port: int | None) -> None:
+    assert host_and_port(text) == (host, port)
+    validate_host(host)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://pve.test", "https://pve.test:8006/", "pve.test..", "[pve.test]", "a b", "0x7f.1."]
+)
+def test_what_is_no_host_stays_none(text: str) -> None:
+    with pytest.raises(ValidationError):
+        validate_host(host_and_port(text)[0])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from clusters.sentences import say
 
 _UPID = re.compile(
     r"UPID:(?P<node>[A-Za-z0-9][A-Za-z0-9-]{0,62}):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:"
-    r"(?P<type>[A-Za-z0-9_-]{1,40}):(?P<guest_id>[^:\s/\\]{0,64}):(?P<user>[^:\s/\\]{1,140}):"
+    r"(?P<type>[A-Za-z0-9_-]{1,40}):(?P<guest_id>[^:\s/\\]{0,64}):(?P<user>[^:\s/]{1,140}):"
 )
 _WARNINGS = re.compile(r"WARNINGS: \d+")
 _NOTHING_YET = gettext_noop("no content")

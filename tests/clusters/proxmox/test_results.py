@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from clusters.config import validate_user
 from clusters.proxmox import ProtocolError, TaskStatus, parse_upid, results
 from clusters.proxmox.results import coercion
 
@@ -163,6 +164,12 @@ def test_a_task_without_a_state(data: object) -> None:
 def test_a_upid_is_taken_apart() -> None:
     upid = parse_upid(UPID)
     assert (upid.node, upid.type, upid.guest_id, upid.user) == ("pve1", "qmstart", "100", "portal@pve!power")
+
+
+@pytest.mark.parametrize("user", ["LAB\\portal@ad", "ana.gil@school.example@entra!labs", "josé@ldap"])
+def test_a_upid_may_have_every_user_that_may_be_entered(user: str) -> None:
+    validate_user(user.split("!", maxsplit=1)[0])
+    assert parse_upid(UPID.replace("portal@pve!power", user)).user == user
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,17 @@ def test_the_status_of_a_container_has_no_qmp_status(pve: proxmox.Client) -> Non
     assert (status.status, status.qmp_status, status.uptime) == ("stopped", "", 0)
 
 
+def test_a_user_with_a_backslash_may_do_all_that_others_may(
+    config: ClusterConfig, lab: Cluster, clock: ManualClock
+) -> None:
+    lab.add_user("LAB\\portal@pve", password="p", acl={"/": "Administrator"})
+    theirs = replace(config, user="LAB\\portal@pve", token_id="", token_secret=None, password=Secret("p"))
+    with proxmox.connect(theirs) as pve:
+        upid = pve.power("pve2", "qemu", 102, Power.START)
+        clock.advance(10)
+        assert pve.task_status(upid).succeeded
+
+
 def test_a_power_action_is_a_task_that_succeeds(pve: proxmox.Client, lab: Cluster, clock: ManualClock) -> None:
     upid = pve.power("pve2", "qemu", 102, Power.START)
     assert pve.task_status(upid) == TaskStatus(running=True, exit_status="")
