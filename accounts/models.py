@@ -91,7 +91,7 @@ class User(PrintableTexts, AbstractUser):
     must_change_password = models.BooleanField(
         gettext_lazy("must change password"),
         default=False,
-        help_text=gettext_lazy("Somebody else set the password. The account must change it at the next login."),
+        help_text=gettext_lazy("The password was set by somebody else and must be changed at the next login."),
     )
 
     objects: ClassVar[CaseInsensitiveUserManager] = CaseInsensitiveUserManager()

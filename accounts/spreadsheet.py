@@ -55,7 +55,7 @@ def decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unreadable(_("The file is not text in UTF-8. Save it in your spreadsheet as “CSV UTF-8”.")) from None
+        raise Unreadable(_("The file is not UTF-8 text. Save it in your spreadsheet as “CSV UTF-8”.")) from None
 
 
 def read(text: str) -> list[Line]:

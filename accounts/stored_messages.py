@@ -108,7 +108,7 @@ def _rendered(code: str, parameters: Mapping[str, object]) -> str:
 
 def _shown(value: object) -> object:
     if isinstance(value, datetime):
-        return date_format(timezone.localtime(value), _("j F Y"))
+        return date_format(timezone.localtime(value), "Y-m-d")
     return render(value) if isinstance(value, str) else value
 
 

@@ -15,14 +15,13 @@ def warnings_about(certificate: Certificate, host: str, *, now: datetime) -> lis
     found = []
     if now < certificate.not_before:
         found.append(
-            _("It is not yet valid: its time begins on %(not_before)s UTC.")
-            % {"not_before": f"{certificate.not_before:%Y-%m-%d %H:%M}"}
+            _("It is not valid before %(not_before)s UTC.") % {"not_before": f"{certificate.not_before:%Y-%m-%d %H:%M}"}
         )
     if now > certificate.not_after:
         found.append(_("It expired on %(not_after)s UTC.") % {"not_after": f"{certificate.not_after:%Y-%m-%d %H:%M}"})
     if not any(_names(name, host) for name in certificate.names):
         found.append(
-            _("It does not name this host, %(host)s, but %(listed)s.")
+            _("It is issued for %(listed)s, not for this host (%(host)s).")
             % {"host": host, "listed": _listed(certificate.names)}
         )
     return found
@@ -41,6 +40,6 @@ def _names(name: str, host: str) -> bool:
 
 def _listed(names: tuple[str, ...]) -> str:
     more = len(names) - MOST_NAMED
-    return (", ".join(names[:MOST_NAMED]) or _("no host at all")) + (
+    return (", ".join(names[:MOST_NAMED]) or _("no host")) + (
         _(" and %(more)s more") % {"more": more} if more > 0 else ""
     )

@@ -97,15 +97,12 @@ def _presented(error: proxmox.ProxmoxError) -> tuple[str, ...]:
     """What was shown instead of a certificate to trust, if the error's own text does not say it."""
     if not isinstance(error, proxmox.CertificateRejected) or not error.presented or error.presented in error.plain:
         return ()
-    return (
-        _("The fingerprint of the certificate that is shown there: %(fingerprint)s.")
-        % {"fingerprint": error.presented},
-    )
+    return (_("Fingerprint of the cluster's certificate: %(fingerprint)s.") % {"fingerprint": error.presented},)
 
 
 def _warnings(config: ClusterConfig, held: set[str], *, quorate: bool | None) -> list[str]:
     found = [
-        _("The privilege %(privilege)s is missing, so nobody can %(use)s. Give it on /vms or on a pool.")
+        _("The privilege %(privilege)s is missing, so nobody can %(use)s. Grant it on /vms or on a pool.")
         % {"privilege": privilege, "use": use}
         for privilege, use in NEEDED.items()
         if privilege not in held

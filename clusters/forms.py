@@ -150,19 +150,21 @@ class ClusterForm(forms.ModelForm[Cluster]):
     remove_password = forms.BooleanField(
         label=gettext_lazy("Remove the password"),
         required=False,
-        help_text=gettext_lazy("It is not used where there is an API token."),
+        help_text=gettext_lazy("The portal does not use the password when there is an API token."),
     )
     new_token = TokenField(gettext_lazy("Full API token"))
     remove_token = forms.BooleanField(
         label=gettext_lazy("Remove the API token"),
         required=False,
-        help_text=gettext_lazy("The cluster then uses user and password. Enter the password above, also a stored one."),
+        help_text=gettext_lazy(
+            "The portal then logs in with user and password. Enter the password above, even if one is stored."
+        ),
     )
     new_read_token = TokenField(gettext_lazy("Full read-only token"))
     remove_read_token = forms.BooleanField(
         label=gettext_lazy("Remove the read-only token"),
         required=False,
-        help_text=gettext_lazy("The portal then looks with the credential above."),
+        help_text=gettext_lazy("The portal then reads the cluster with the credential above."),
     )
     seen = SeenField()
 
@@ -181,7 +183,7 @@ class ClusterForm(forms.ModelForm[Cluster]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kept = _("One is stored. Leave this empty to keep it.")
+        kept = _("A value is stored. Leave this empty to keep it.")
         stored = {
             "new_password": self.instance.password,
             "new_token": self.instance.token_secret,
@@ -240,7 +242,7 @@ class ClusterForm(forms.ModelForm[Cluster]):
         password = data.get("new_password") or (self.instance.password and not data.get("remove_password"))
         if not password and self._sends_password(data) and not self.errors:
             self.add_error(
-                "new_password", _("Enter a password or an API token: the portal has to log in with something.")
+                "new_password", _("Enter a password or an API token: the portal needs one of them to log in.")
             )
 
     def _check_target(self, data: dict[str, Any]) -> None:
@@ -250,7 +252,8 @@ class ClusterForm(forms.ModelForm[Cluster]):
             return
         labels = ", ".join(str(self.fields[name].label) for name in moved)
         text = _(
-            "You changed where the credential is sent or what vouches for the receiver (%(labels)s). Enter it again."
+            "You changed where the credential is sent or how the cluster is verified (%(labels)s). Enter the "
+            "credential again."
         ) % {"labels": labels}
         if self.instance.password and not data.get("new_password") and self._sends_password(data):
             self.add_error("new_password", ValidationError(text, code="again"))
@@ -262,7 +265,7 @@ class ClusterForm(forms.ModelForm[Cluster]):
         """While a token was used, the cluster may have moved without anybody entering the stored password again."""
         kept = self.instance.password and not data.get("new_password") and "new_password" not in self.errors
         if kept and self.instance.token_secret and self._sends_password(data):
-            text = _("Without the token the portal logs in with the password. Enter it again.")
+            text = _("Without the token the portal logs in with the password. Enter the password again.")
             self.add_error("new_password", ValidationError(text, code="again"))
 
     def _post_clean(self) -> None:

@@ -14,62 +14,65 @@ stored_messages.register(
             "This cluster has no credential. Enter an API token, or a password, in its settings."
         ),
         "credential-unreadable": gettext_noop(
-            "A stored credential cannot be read with FIELD_ENCRYPTION_KEY. Put the key that it was "
-            "written with behind the present one, or enter the credential again."
+            "A stored credential cannot be decrypted with FIELD_ENCRYPTION_KEY. Add the key that encrypted it after "
+            "the current one, or enter the credential again."
         ),
-        "token-malformed": gettext_noop("The API token has characters that no token has. Enter it again."),
+        "token-malformed": gettext_noop("The API token contains invalid characters. Enter it again."),
         "second-factor": gettext_noop(
-            "The cluster asks this user for a second factor, which the portal cannot give. "
-            "Enter an API token instead: tokens need none."
+            "The cluster asks this user for a second factor, which the portal cannot provide. Enter an API token "
+            "instead: tokens need no second factor."
         ),
         "credential-rejected": gettext_noop(
             "The cluster rejected the portal's %(credential)s%(quoted)s. Enter a valid one in its settings."
         ),
         "credential-rejected-before": gettext_noop(
-            "The cluster rejected the portal's %(credential)s, so it is not tried again. Enter a valid one in the "
-            "cluster's settings, or test the connection there."
+            "The cluster rejected the portal's %(credential)s, so the portal does not try it again. Enter a valid "
+            "one in the cluster's settings, or test the connection there."
         ),
-        "host-unknown": gettext_noop("The cluster's host name is not known. Check the host in the cluster's settings."),
+        "host-unknown": gettext_noop(
+            "The cluster's host name was not found. Check the host in the cluster's settings."
+        ),
         "host-not-allowed": gettext_noop(
-            "The portal may not connect to this host. Check the host in the cluster's settings; "
-            "which networks are allowed is set by CLUSTER_ALLOWED_NETWORKS."
+            "The portal is not allowed to connect to this host. Check the host in the cluster's settings, or allow "
+            "its network in CLUSTER_ALLOWED_NETWORKS."
         ),
         "connection-refused": gettext_noop(
             "The cluster refuses connections on its port. Check host and port, and whether pveproxy runs there."
         ),
-        "no-way": gettext_noop("There is no way to the cluster (%(why)s). Check host and port, and the network."),
+        "no-way": gettext_noop("The cluster cannot be reached (%(why)s). Check host, port and network."),
         "timed-out": gettext_noop(
-            "The cluster did not answer in time. If this goes on, check its load and the network."
+            "The cluster did not respond in time. If this continues, check its load and the network."
         ),
         "dropped": gettext_noop(
-            "The cluster closed the connection instead of answering. If this goes on, check pveproxy there."
+            "The cluster closed the connection without a response. If this continues, check pveproxy on the cluster."
         ),
         "closed-before-tls": gettext_noop(
-            "The cluster closed the connection before it was secured. Check whether its ALLOW_FROM or DENY_FROM rules "
-            "keep the portal out."
+            "The cluster closed the connection before it was encrypted. Check whether its ALLOW_FROM or DENY_FROM "
+            "rules block the portal."
         ),
         "certificate-rejected": gettext_noop(
-            "%(why)s Nothing was sent. Fetch the certificate in its settings and decide."
+            "%(why)s Nothing was sent. Fetch the certificate in the cluster's settings and decide whether to trust it."
         ),
-        "certificate-unreadable": gettext_noop("The certificate there cannot be read."),
+        "certificate-unreadable": gettext_noop("The cluster's certificate cannot be read."),
         "certificate-not-trusted": gettext_noop("The cluster's certificate is not trusted."),
         "certificate-not-trusted-because": gettext_noop("The cluster's certificate is not trusted (%(why)s)."),
-        "certificate-changed": gettext_noop("The certificate changed: was %(was)s, now %(shown)s."),
-        "pin-malformed": gettext_noop("The pinned fingerprint is not one of SHA-256."),
+        "certificate-changed": gettext_noop(
+            "The cluster's certificate has changed. Pinned: %(was)s, shown now: %(shown)s."
+        ),
+        "pin-malformed": gettext_noop("The pinned fingerprint is not a SHA-256 fingerprint."),
         "ca-unreadable": gettext_noop("The CA certificate in the cluster's settings cannot be read."),
         "permission-missing": gettext_noop(
             "The portal's account%(missing)s. Ask the cluster's administrator for the permission."
         ),
         "bad-parameter": gettext_noop(
-            "The cluster cannot do this as asked%(quoted)s. Report it to those who run the portal."
+            "The cluster did not accept the portal's request%(quoted)s. Report it to the portal's administrators."
         ),
         "not-found": gettext_noop(
             "The cluster does not know this machine, node or task, or no longer knows it. Reload the page and try "
             "again."
         ),
         "guest-gone": gettext_noop(
-            "The cluster does not know this machine there (any more): it was deleted, or moved to "
-            "another node. Reload the page and try again."
+            "The machine is not on this node: it was deleted or moved to another one. Reload the page and try again."
         ),
         "no-pool": gettext_noop("The cluster has no such pool, or the portal's account may not see it."),
         "refused": gettext_noop("The cluster refused%(quoted)s."),
@@ -82,13 +85,13 @@ stored_messages.register(
         ),
         "unreachable-part": gettext_noop("%(who)s cannot be reached%(quoted)s. Check whether it is running."),
         "not-proxmox": gettext_noop(
-            "The answer is not one of Proxmox VE: %(what)s. Check host and port, and what stands "
-            "between the portal and the cluster."
+            "The response is not from Proxmox VE: %(what)s. Check host and port, and any proxy between the portal "
+            "and the cluster."
         ),
         "perhaps-carried-out": gettext_noop(
-            "%(why)s The request may have been carried out: look before you repeat it."
+            "%(why)s The request may have been carried out. Check before you repeat it."
         ),
-        "task-failed": gettext_noop("The cluster began it, and the task failed%(quoted)s."),
+        "task-failed": gettext_noop("The cluster started the task, but it failed%(quoted)s."),
     }
 )
 
@@ -97,7 +100,7 @@ stored_messages.register(
     {
         "of-credential": gettext_noop("credential"),
         "of-read-only-token": gettext_noop("read-only token"),
-        "one-of-pins": gettext_noop("one of %(count)s pinned ones"),
+        "one-of-pins": gettext_noop("one of %(count)s fingerprints"),
         "lacks-privilege": gettext_noop(" lacks %(privilege)s on %(path)s"),
         "is-not-allowed": gettext_noop(" is not allowed to do this%(quoted)s"),
         "of-node": gettext_noop("Node %(node)s of the cluster"),
@@ -110,22 +113,22 @@ stored_messages.register(
 # What an answer is instead of one of Proxmox VE.
 stored_messages.register(
     {
-        "no-data": gettext_noop("no data in it"),
+        "no-data": gettext_noop("no data"),
         "too-many-values": gettext_noop("too many values"),
-        "no-json": gettext_noop("no readable JSON"),
+        "no-json": gettext_noop("not valid JSON"),
         "json-too-deep": gettext_noop("JSON nested deeper than %(most)s levels"),
         "no-ticket": gettext_noop("a login without a ticket"),
-        "strange-ticket": gettext_noop("a login with a strange ticket"),
+        "strange-ticket": gettext_noop("a login with an invalid ticket"),
         "a-redirect": gettext_noop("a redirect"),
-        "no-http": gettext_noop("it breaks the rules of HTTP"),
-        "no-http-head": gettext_noop("its head is not HTTP"),
-        "broken-compression": gettext_noop("its compression is broken"),
+        "no-http": gettext_noop("not valid HTTP"),
+        "no-http-head": gettext_noop("HTTP headers that are not valid"),
+        "broken-compression": gettext_noop("compression that is not valid"),
         "http-status": gettext_noop("HTTP status %(status)s"),
         "web-page": gettext_noop("a web page, with HTTP status %(status)s"),
         "too-large": gettext_noop("more than %(most)s MiB"),
-        "no-version": gettext_noop("no version in it"),
+        "no-version": gettext_noop("no version"),
         "no-nodes": gettext_noop("a cluster without nodes"),
-        "node-without-name": gettext_noop("a node without a proper name"),
+        "node-without-name": gettext_noop("a node without a valid name"),
         "number-expected": gettext_noop("a number was expected"),
         "time-expected": gettext_noop("a time was expected"),
         "list-expected": gettext_noop("a list was expected"),
@@ -133,9 +136,9 @@ stored_messages.register(
         "object-expected": gettext_noop("an object was expected"),
         "console-without-ticket": gettext_noop("a console without a ticket"),
         "console-without-port": gettext_noop("a console without a port"),
-        "no-vmid": gettext_noop("no number from 100 to %(most)s"),
+        "no-vmid": gettext_noop("not a number from 100 to %(most)s"),
         "no-task-id": gettext_noop("no task identifier"),
-        "strange-task": gettext_noop("a task that neither runs nor has ended"),
-        "no-tls": gettext_noop("it does not speak TLS as expected"),
+        "strange-task": gettext_noop("a task in an unknown state"),
+        "no-tls": gettext_noop("not TLS"),
     }
 )

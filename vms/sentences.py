@@ -16,7 +16,7 @@ stored_messages.register(
         "waited-too-long": gettext_noop("Cancelled: it waited too long for its turn. Try again."),
         "unsent-too-long": gettext_noop("Cancelled: the portal could not send it in time. Try again."),
         "held-up": gettext_noop("The portal was delayed and sent nothing. Try again."),
-        "cut-short": gettext_noop("It took too long and was cut short by a forced stop."),
+        "cut-short": gettext_noop("A force stop replaced it."),
         "cluster-switched-off": gettext_noop("The cluster was deactivated in the meantime."),
         "another-machine": gettext_noop("This VMID now belongs to another machine. Ask your teacher."),
         "look-first": gettext_noop("%(why)s Check the machine before you try again."),
@@ -199,35 +199,35 @@ stored_messages.register(
 # Why consoles end, as parts of sentences.
 stored_messages.register(
     {
-        "end-another-machine": gettext_noop("another machine has this number now"),
-        "end-closed-by-person": gettext_noop("closed by the person"),
-        "end-no-greeting": gettext_noop("no greeting in time"),
-        "end-not-logged-in": gettext_noop("nobody is logged in"),
-        "end-browser-gone": gettext_noop("the browser is gone"),
+        "end-another-machine": gettext_noop("this VMID now belongs to another machine"),
+        "end-closed-by-person": gettext_noop("closed by the user"),
+        "end-no-greeting": gettext_noop("the browser did not respond in time"),
+        "end-not-logged-in": gettext_noop("not logged in"),
+        "end-browser-gone": gettext_noop("the browser disconnected"),
         "end-display-not-opened": gettext_noop("the cluster did not open the display"),
         "end-cluster-off": gettext_noop("the cluster is deactivated"),
         "end-cluster-switched-off": gettext_noop("the cluster was deactivated"),
         "end-display-ended": gettext_noop("the display ended"),
-        "end-machine-off": gettext_noop("the machine does not run"),
+        "end-machine-off": gettext_noop("the machine is not running"),
         "end-machine-gone": gettext_noop("the machine is gone"),
         "end-machine-switched-off": gettext_noop("the machine was turned off"),
         "end-portal-interrupted": gettext_noop("the portal was interrupted"),
         "end-portal-stopped": gettext_noop("the portal was stopped"),
-        "end-right-withdrawn": gettext_noop("the right to this machine was withdrawn"),
+        "end-right-withdrawn": gettext_noop("access to this machine was removed"),
     }
 )
 
 # What a lock means, to be said after “the machine is”.
 LOCKS = {
     "backup": gettext_noop("being backed up"),
-    "snapshot": gettext_noop("being saved as a snapshot"),
+    "snapshot": gettext_noop("saving a snapshot"),
     "snapshot-delete": gettext_noop("deleting a snapshot"),
     "rollback": gettext_noop("being reverted"),
     "clone": gettext_noop("being copied"),
     "migrate": gettext_noop("being moved to another node"),
     "create": gettext_noop("being created"),
     "suspending": gettext_noop("being suspended"),
-    "disk": gettext_noop("being changed in its disks"),
+    "disk": gettext_noop("having its disks changed"),
     "fstrim": gettext_noop("freeing unused space"),
     "mounted": gettext_noop("mounted on its node for repairs"),
     "destroyed": gettext_noop("being deleted"),

@@ -14,9 +14,10 @@ from accounts.plans.page import Facts
 
 class ImportForm(TableForm):
     text_help = gettext_lazy(
-        "Lines of username,first name,last name,email and, if you like, a group. Commas, semicolons or tabs. With a "
-        "header row, the columns may be in any order. At most 5,000 lines. Every new person gets a first password: you "
-        "see it once, and they change it at the first login. At most 200 new people at a time."
+        "One person per line: username,first name,last name,email and, optionally, a group. Separate the columns "
+        "with commas, semicolons or tabs. With a header row, the columns can be in any order. A list can have at "
+        "most 5,000 lines and 200 new people. You see the first password of each new person once, and they change it "
+        "at their first login."
     )
 
     update = forms.BooleanField(

@@ -65,7 +65,7 @@ class PersonAdmin(ReadableDeletion[User], UserAdmin[User]):
             {
                 "fields": ("user_permissions",),
                 "classes": ("collapse",),
-                "description": gettext_lazy("Besides those of the groups. Groups are easier to keep track of."),
+                "description": gettext_lazy("In addition to those of the groups. Groups are easier to manage."),
             },
         ),
     )

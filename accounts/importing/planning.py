@@ -123,7 +123,7 @@ def plan(text: str, options: Options) -> AccountPlan:
     known = Known(people_named(lines), with_rights, _groups())
     made = AccountPlan(rows=tuple(_rows(lines, known, options)), notices=table.notices, options=options)
     if len(made.of(AccountReason.NEW)) > MOST_PASSWORDS:
-        raise Unreadable(_("These are more than %(most)s new people. Split the list.") % {"most": MOST_PASSWORDS})
+        raise Unreadable(_("The list has more than %(most)s new people. Split it.") % {"most": MOST_PASSWORDS})
     return made
 
 
@@ -133,7 +133,7 @@ def _rows(lines: list[Line], known: Known, options: Options) -> Iterator[Account
         username = User.normalize_username(line.cell(0))
         at = first.setdefault(username.lower(), line.number)
         if at != line.number:
-            note = Note.of(gettext_noop("line %(line)s is about this person too"), line=at)
+            note = Note.of(gettext_noop("this person is also on line %(line)s"), line=at)
             yield AccountRow(line.number, AccountReason.DUPLICATE, (note,), username)
         else:
             yield _row(line, username, known, options)
@@ -147,7 +147,9 @@ def _row(line: Line, username: str, known: Known, options: Options) -> AccountRo
         group=line.cell(4), user=person.pk if person else 0,
     )  # fmt: skip
     if any(line.cells[len(COLUMNS) + 1 :]):
-        return _with(row, AccountReason.INVALID, Note(gettext_noop("write username,first name,last name,email,group")))
+        return _with(
+            row, AccountReason.INVALID, Note(gettext_noop("expected: username,first name,last name,email,group"))
+        )
     try:
         User(username=row.username, **values).clean_fields(exclude=["password"])
     except ValidationError as error:
@@ -156,7 +158,11 @@ def _row(line: Line, username: str, known: Known, options: Options) -> AccountRo
     if row.reason is not AccountReason.NEW or person is None:
         return row
     if options.update and person.pk in known.with_rights and not options.by_superuser:
-        return _with(row, AccountReason.STAFF, Note(gettext_noop("this is an account of staff or with rights")))
+        return _with(
+            row,
+            AccountReason.STAFF,
+            Note(gettext_noop("this account is a staff account or has permissions of its own")),
+        )
     return _changed(row, person, options)
 
 
@@ -172,7 +178,7 @@ def _with_group(row: AccountRow, known: Known, options: Options) -> AccountRow:
         return _with(row, AccountReason.NO_GROUP)
     name, gives_rights = found
     if gives_rights and not options.by_superuser:
-        return _with(row, AccountReason.STAFF, Note.of(gettext_noop("%(name)s is a group with rights"), name=name))
+        return _with(row, AccountReason.STAFF, Note.of(gettext_noop("the group %(name)s gives permissions"), name=name))
     return replace(row, group=name, makes_staff=gives_rights, notes=(BECOMES_STAFF,) * gives_rights)
 
 

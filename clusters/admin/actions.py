@@ -14,7 +14,7 @@ from clusters import connection_test
 from clusters.models import Cluster, NotActive
 
 PROTECTED = gettext_lazy(
-    "Somebody was given one of its machines at the same moment. Nothing was deleted: end the assignments first."
+    "One of its machines was assigned at the same moment. Nothing was deleted. End the assignments first."
 )
 
 
@@ -70,7 +70,7 @@ class ClusterActions(admin.ModelAdmin[Cluster]):
     @admin.action(description=gettext_lazy("Make default"), permissions=["change"])
     def make_default(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
         if len(chosen := list(queryset[:2])) != 1:
-            messages.error(request, _("Choose exactly one cluster: there is one default."))
+            messages.error(request, _("Choose exactly one cluster. Only one can be the default."))
             return
         try:
             with transaction.atomic():

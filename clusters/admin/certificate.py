@@ -53,7 +53,7 @@ class ReplacesForm(forms.Form):
 
     def __init__(self, pinned: tuple[str, ...], data: Any = None) -> None:
         super().__init__(data)
-        none = (NOT_REPLACED, _("none of them: it belongs to another node"))
+        none = (NOT_REPLACED, _("none of them: the certificate is from another node"))
         self.fields["replaces"].choices = [*zip(pinned, pinned, strict=True), none]  # type: ignore[attr-defined]
 
 
@@ -94,7 +94,10 @@ def accept(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     except proxmox.ProxmoxError as error:
         return _render(model_admin, request, stored, {"problem": stored_messages.render(error.plain)})
     if there.fingerprint != shown["fingerprint"]:
-        note = _("Another certificate is shown now than the one you decided about. Nothing was saved. Look again.")
+        note = _(
+            "The node now shows a different certificate from the one that you accepted. Nothing was saved. "
+            "Check it again."
+        )
         return _page(model_admin, request, stored, target, note=note, there=there)
     return _pin(model_admin, request, pk, there, seen=shown["seen"])
 

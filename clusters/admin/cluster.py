@@ -62,8 +62,8 @@ class ClusterAdmin(ClusterColumns, ClusterActions):
             {
                 "fields": ("read_token_in_words", "new_read_token", "remove_read_token"),
                 "description": gettext_lazy(
-                    "Optional. With it the portal looks at the cluster, and uses the credential above only "
-                    "to change something. The lines on the page “Add cluster” make one."
+                    "Optional. The portal then reads the cluster with this token and uses the credential above only "
+                    "for changes. The commands on the page “Add cluster” create one."
                 ),
             },
         ),

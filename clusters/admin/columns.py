@@ -30,7 +30,7 @@ class ClusterColumns:
     def health_in_short(self, cluster: Cluster) -> str:
         health: ClusterHealth | None = getattr(cluster, "health", None)
         if health is None:
-            return _("not asked yet")
+            return _("not checked yet")
         if health.ok:
             return _("reachable")
         if problem := health.certificate_problem:
@@ -41,8 +41,8 @@ class ClusterColumns:
     def health_in_words(self, cluster: Cluster) -> str:
         health = getattr(cluster, "health", None)
         if health is None:
-            return _("not asked yet")
-        asked = _("Asked %(age)s ago.") % {"age": age(health.checked_at)}
+            return _("not checked yet")
+        asked = _("Checked %(age)s ago.") % {"age": age(health.checked_at)}
         return f"{self.health_in_short(cluster)}. {health.rendered_problem or asked}"
 
     @admin.display(description=gettext_lazy("certificate"))
@@ -69,10 +69,10 @@ class ClusterColumns:
     def learned_in_words(self, cluster: Cluster) -> str:
         """Of the page for a new cluster, too."""
         if cluster.trust is Trust.NONE:
-            return _("none: only a cluster whose certificate is verified is believed where its nodes are")
+            return _("none: the portal learns addresses only from clusters with a verified certificate")
         known = ", ".join(cluster.learned_addresses) or _("none yet")
         return _(
-            "%(known)s. The portal asks the cluster for its nodes' addresses; they are tried after those above."
+            "%(known)s. The cluster reported these addresses of its nodes. The portal tries them after the ones above."
         ) % {"known": known}
 
     @admin.display(description=gettext_lazy("API token"))

@@ -30,19 +30,20 @@ class ImportForm(forms.Form):
         label=gettext_lazy("File"),
         required=False,
         widget=Upload(most_bytes=MAX_BYTES),
-        help_text=gettext_lazy("Empty: the file on the server, named above."),
+        help_text=gettext_lazy("Leave this empty to import the file on the server, named above."),
     )
-    restore = forms.BooleanField(label=gettext_lazy("Bring back clusters that were deleted here"), required=False)
+    restore = forms.BooleanField(label=gettext_lazy("Restore clusters that were deleted here"), required=False)
     update = forms.BooleanField(label=gettext_lazy("Apply differences to existing clusters"), required=False)
     update_secrets = forms.BooleanField(
-        label=gettext_lazy("Also where addresses, user, trust or the credential differ"), required=False
+        label=gettext_lazy("Include differences in addresses, user, certificate settings and credential"),
+        required=False,
     )
     partial = forms.BooleanField(label=gettext_lazy("Import the valid entries if some are wrong"), required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("update_secrets") and not data.get("update"):
-            self.add_error("update_secrets", _("This goes with applying differences to existing clusters."))
+            self.add_error("update_secrets", _("Select “Apply differences to existing clusters” as well."))
         return data
 
 

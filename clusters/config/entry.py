@@ -141,7 +141,7 @@ def _unknown_keys(entry: dict[str, Any]) -> list[tuple[str, str]]:
         (shown(key), _("is not a key of a cluster%(hint)s") % {"hint": _hint(key)}) for key in unknown[:MAX_UNKNOWN]
     ]
     more = len(unknown) - len(told)
-    return [*told, ("", _("has %(more)s more keys that are none of a cluster's") % {"more": more})] if more else told
+    return [*told, ("", _("has %(more)s more unknown keys") % {"more": more})] if more else told
 
 
 def _hint(key: str) -> str:
@@ -170,7 +170,7 @@ def _expected_text(key: str, value: object) -> str:
     if len(value) > (most := _MAX_LENGTHS.get(key, 65536)):
         return _("should have at most %(most)s characters") % {"most": most}
     if key in SECRET_KEYS and _UNSTORABLE.search(value):
-        return _("should have no null character and no half of a surrogate pair")
+        return _("should not contain null characters or unpaired surrogates")
     if key == "id" and not _CLUSTER_ID.fullmatch(value):
         return _("should be 1 to 50 letters, digits, dots, dashes and underscores")
     try:

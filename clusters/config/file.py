@@ -138,13 +138,17 @@ def settle_default(configs: Iterable[ClusterConfig]) -> tuple[list[ClusterConfig
     wanted = [config.cluster_id for config in configs if config.is_default]
     if len(wanted) > 1:
         notices.append(
-            _("Several entries want to be the default (%(clusters)s): none is. Choose one in the admin.")
+            _(
+                "Several entries are marked as the default (%(clusters)s), so there is none. "
+                "Choose one in the administration."
+            )
             % {"clusters": ", ".join(wanted)}
         )
     inactive = [config.cluster_id for config in configs if config.is_default and not config.is_active]
     if len(wanted) == 1 and inactive:
         notices.append(
-            _("%(cluster)s wants to be the default but is not active, so it is not.") % {"cluster": wanted[0]}
+            _("%(cluster)s is marked as the default but is not active, so it is not the default.")
+            % {"cluster": wanted[0]}
         )
     keep = len(wanted) == 1 and not inactive
     return [replace(config, is_default=config.is_default and keep) for config in configs], notices

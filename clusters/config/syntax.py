@@ -133,7 +133,7 @@ def split_token(text: str) -> tuple[str, str]:
     found = _token_of_pveum(text) or _whole_token(tidy(text))
     if not found or len(found[0]) > 140:
         raise ValidationError(
-            _("Paste ID and secret as one, like portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef.")
+            _("Paste ID and secret together, like portal@pve!labs=01234567-89ab-cdef-0123-456789abcdef.")
         )
     return found
 
@@ -196,7 +196,7 @@ def validate_no_key(pem: str) -> None:
             )
         if (label and label[1] not in CERTIFICATES) or (not inside and _BARE_BASE64.fullmatch(line.strip())):
             raise ValidationError(
-                _("Line %(line)s: this is no certificate. Enter only the certificates (BEGIN CERTIFICATE).")
+                _("Line %(line)s: this is not a certificate. Enter only the certificates (BEGIN CERTIFICATE).")
                 % {"line": number}
             )
         inside = bool(label) or (inside and "-----END" not in line)

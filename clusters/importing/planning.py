@@ -127,7 +127,7 @@ def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[
         other = spelt.get(config.cluster_id.casefold(), config.cluster_id)
         if other != config.cluster_id and config.cluster_id not in stored:
             found.append(
-                Problem(config.cluster_id, "id", _("is in the portal already, spelt %(other)s") % {"other": other})
+                Problem(config.cluster_id, "id", _("is already in the portal as %(other)s") % {"other": other})
             )
         found += _out_of_reach(config)
         secrets = {name: getattr(config, name) for name in SECRETS}
@@ -153,7 +153,7 @@ def _without_surplus(rows: list[ClusterRow], stored: int) -> tuple[list[ClusterR
     """Those for which there is room, and what is said of the others."""
     room = max(0, MAX_CLUSTERS - stored)
     surplus = {row.cluster_id for row in [row for row in rows if row.reason is ClusterReason.NEW][room:]}
-    told = _("finds no room: the portal holds at most %(most)s clusters") % {"most": MAX_CLUSTERS}
+    told = _("is one too many: the portal can have at most %(most)s clusters") % {"most": MAX_CLUSTERS}
     return [row for row in rows if row.cluster_id not in surplus], [Problem(one, "id", told) for one in sorted(surplus)]
 
 
@@ -188,7 +188,7 @@ def _deletion(deleted: DeletedCluster) -> Note:
 def _yield_default(rows: list[ClusterRow], present: Cluster | None) -> tuple[list[ClusterRow], list[str]]:
     """The default of the database wins over the one of the file; an import never moves it."""
     if present and any(row.cluster_id == present.cluster_id and row.is_switched_off for row in rows):
-        notice = _("%(cluster_id)s is the default and is switched off: there is no default then.")
+        notice = _("%(cluster_id)s is the default and will be deactivated, so there will be no default.")
         return [_without_default(row) for row in rows], [notice % {"cluster_id": present.cluster_id}]
     wanted = next((row for row in rows if row.config and row.config.is_default), None)
     if not wanted or (present and present.cluster_id == wanted.cluster_id):
@@ -223,6 +223,6 @@ def _after(hint: str) -> str:
 def _hint(row: ClusterRow) -> str:
     """What the command says of a row besides its state: with the option that would change it."""
     if row.reason is ClusterReason.NEEDS_SECRETS:
-        return _("addresses, user, trust or credential differ: --update-secrets takes them over together")
+        return _("addresses, user, trust or credential differ: --update-secrets applies all of them")
     note = "; ".join(map(str, row.notes))
-    return _("%(note)s; --restore brings it back") % {"note": note} if row.reason is ClusterReason.DELETED else note
+    return _("%(note)s; --restore restores it") % {"note": note} if row.reason is ClusterReason.DELETED else note

@@ -33,7 +33,7 @@ class Adoption(models.Model):
     since = models.DateTimeField(gettext_lazy("since"), auto_now_add=True)
     canary = EncryptedSecretField(
         gettext_lazy("canary"),
-        help_text=gettext_lazy("A known word: shows whether the key is the one of this database."),
+        help_text=gettext_lazy("A known word that shows whether FIELD_ENCRYPTION_KEY belongs to this database."),
     )
 
     objects: ClassVar[AdoptionManager] = AdoptionManager()

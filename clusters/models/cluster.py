@@ -48,10 +48,10 @@ class Cluster(PrintableTexts, models.Model):
             )
         ],
         help_text=gettext_lazy(
-            "Short and permanent: it stands in addresses and in clusters.json. It cannot be changed later."
+            "Short and permanent: addresses and clusters.json contain it. It cannot be changed later."
         ),
     )
-    name = models.CharField(gettext_lazy("name"), max_length=120, help_text=gettext_lazy("What people see."))
+    name = models.CharField(gettext_lazy("name"), max_length=120, help_text=gettext_lazy("The name that people see."))
     host = models.CharField(
         gettext_lazy("host"),
         max_length=255,
@@ -66,8 +66,8 @@ class Cluster(PrintableTexts, models.Model):
         blank=True,
         validators=[validate_addresses],
         help_text=gettext_lazy(
-            "Of other nodes, one a line, like 10.0.0.12 or pve2.school.example:8006. They are asked "
-            "when the host does not answer."
+            "Addresses of other nodes, one per line, like 10.0.0.12 or pve2.school.example:8006. The portal uses "
+            "them when the host does not respond."
         ),
     )
     # What the cluster itself said, so nobody enters it, in a form or in a file.
@@ -84,7 +84,7 @@ class Cluster(PrintableTexts, models.Model):
         max_length=140,
         blank=True,
         validators=[validate_token_id],
-        help_text=gettext_lazy("Like portal@pve!labs. A token wins over the password."),
+        help_text=gettext_lazy("Like portal@pve!labs. A token takes precedence over the password."),
     )
     token_secret = EncryptedSecretField(gettext_lazy("API token secret"))
     read_token_id = models.CharField(
@@ -92,7 +92,7 @@ class Cluster(PrintableTexts, models.Model):
         max_length=140,
         blank=True,
         validators=[validate_token_id],
-        help_text=gettext_lazy("For looking only."),
+        help_text=gettext_lazy("For reading only."),
     )
     read_token_secret = EncryptedSecretField(gettext_lazy("read-only token secret"))
     verify_ssl = models.BooleanField(
@@ -105,7 +105,8 @@ class Cluster(PrintableTexts, models.Model):
         blank=True,
         validators=[validate_pem],
         help_text=gettext_lazy(
-            "PEM of the cluster's own authority (/etc/pve/pve-root-ca.pem). Wins over the system's authorities."
+            "The cluster's own CA certificate in PEM form (/etc/pve/pve-root-ca.pem). Overrides the system's "
+            "authorities."
         ),
     )
     fingerprint = models.TextField(
@@ -113,8 +114,8 @@ class Cluster(PrintableTexts, models.Model):
         blank=True,
         validators=[validate_pins],
         help_text=gettext_lazy(
-            "SHA-256 of this node's certificate, like AA:BB:…; of several nodes one each, with "
-            "commas between. Wins over both; a renewed certificate has to be entered anew."
+            "SHA-256 fingerprint of this node's certificate, like AA:BB:…. Separate the fingerprints of several "
+            "nodes with commas. Overrides both. Update it when the certificate is renewed."
         ),
     )
     is_default = models.BooleanField(gettext_lazy("default"), default=False)
@@ -145,7 +146,7 @@ class Cluster(PrintableTexts, models.Model):
                 Lower("cluster_id"),
                 name="cluster_id_unique_without_case",
                 violation_error_message=gettext_lazy(
-                    "There is a cluster with this ID already, perhaps in other capitals."
+                    "A cluster with this ID already exists, perhaps in other upper or lower case."
                 ),
             ),
             models.UniqueConstraint(
@@ -153,7 +154,7 @@ class Cluster(PrintableTexts, models.Model):
                 condition=Q(is_default=True),
                 name="one_default_cluster",
                 violation_error_message=gettext_lazy(
-                    "There is a default cluster already. Use the action “Make default”."
+                    "There is already a default cluster. Use the action “Make default”."
                 ),
             ),
             models.CheckConstraint(

@@ -43,7 +43,7 @@ class ClusterNotice(models.Model):
             models.CheckConstraint(
                 condition=Q(shown_from=None) | Q(shown_until=None) | Q(shown_until__gt=F("shown_from")),
                 name="notice_ends_after_it_begins",
-                violation_error_message=gettext_lazy("It has to end after it begins."),
+                violation_error_message=gettext_lazy("The end must be after the start."),
             )
         ]
 

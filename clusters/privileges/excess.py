@@ -11,15 +11,14 @@ from clusters.privileges.inheritance import Flags
 MOST_NAMED = 5
 
 MONITOR = gettext_lazy(
-    "Until Proxmox VE 8, VM.Monitor, which guest addresses need, also lets this token run "
-    "commands inside machines that have a guest agent. Leave it out of the line if you can "
-    "do without addresses."
+    "Up to Proxmox VE 8, VM.Monitor also lets this token run commands inside machines that have a guest agent. The "
+    "portal needs it only for guest addresses. Leave it out of the command if you can do without them."
 )
 POWERFUL = {
-    "Permissions.Modify": gettext_lazy("give rights to anybody"),
+    "Permissions.Modify": gettext_lazy("grant privileges to anybody"),
     "User.Modify": gettext_lazy("change users"),
-    "Realm.Allocate": gettext_lazy("change where users come from"),
-    "Sys.PowerMgmt": gettext_lazy("switch nodes off"),
+    "Realm.Allocate": gettext_lazy("change authentication realms"),
+    "Sys.PowerMgmt": gettext_lazy("shut down nodes"),
     "Sys.Modify": gettext_lazy("change the nodes' settings"),
     "Sys.Console": gettext_lazy("open a shell on nodes"),
     "VM.GuestAgent.Unrestricted": gettext_lazy("run commands inside machines"),
@@ -34,21 +33,21 @@ def warnings(who: Who, name: str, flags: Flags, wanted: tuple[Feature, ...]) -> 
     more = sorted(held - {need.privilege for feature in wanted for need in feature.needs})
     if name.partition("!")[0] == "root@pam":
         yield _(
-            "%(name)s is, or belongs to, root. Use a user of the portal's own, so that it can do only what it needs."
+            "%(name)s is root or belongs to root. Create a user for the portal that can do only what the portal needs."
         ) % {"name": name}
     elif powerful := [str(use) for privilege, use in POWERFUL.items() if privilege in held]:
         yield (
             _(
-                "%(name)s has far more rights than the portal uses: it can %(powers)s. The page “Add "
-                "cluster” names the rights that suffice; use an account with these."
+                "%(name)s has far more privileges than the portal uses: it can %(powers)s. Use an account with only "
+                "the privileges on the page “Add cluster”."
             )
             % {"name": name, "powers": ", ".join(powerful)}
         )
     elif who is Who.MAIN and more:
-        text = _("%(name)s has rights that the portal does not use (%(shown)s). Take them away from it.")
+        text = _("%(name)s has privileges that the portal does not use (%(shown)s). Remove them.")
         yield text % {"name": name, "shown": _listed(more)}
     if who is Who.READER and (changing := sorted(right for right in held if not right.endswith(".Audit"))):
-        text = _("%(name)s is for looking only, and can do more (%(shown)s). Take that away from it.")
+        text = _("%(name)s is for reading only, but has more privileges (%(shown)s). Remove them.")
         yield text % {"name": name, "shown": _listed(changing)}
         if "VM.Monitor" in held:
             yield _("With VM.Monitor, %(name)s can run commands inside machines that have a guest agent.") % {

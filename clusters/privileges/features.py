@@ -70,7 +70,9 @@ def features(major: int, who: Who = Who.MAIN, *, has_reader: bool = False) -> tu
             (Who.READER,),
         ),
         # An account may not even look at itself without it.
-        Feature(_("Warn before a credential ends"), (Need("Sys.Audit", GROUPS, "LabPortalAccounts"),), (Who.READER,)),
+        Feature(
+            _("Warn before a credential expires"), (Need("Sys.Audit", GROUPS, "LabPortalAccounts"),), (Who.READER,)
+        ),
         Feature(_("Pools"), (Need("Pool.Audit", POOLS, "LabPortalPools"),), (Who.READER,)),
     )
     return tuple(feature for feature in known if not has_reader or who in feature.is_asked_by)

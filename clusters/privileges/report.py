@@ -128,7 +128,7 @@ def _text(missing: tuple[Need, ...], reach: Mapping[str, Reach]) -> str:
     if only:
         return _("Works only on %(paths)s.") % {"paths": _listed(only)}
     if except_on:
-        return _("Works everywhere but on %(paths)s, where an entry of its own replaces what is inherited.") % {
+        return _("Works everywhere except on %(paths)s, where a separate permission replaces the inherited ones.") % {
             "paths": _listed(except_on)
         }
     return _("Works everywhere.")

@@ -103,7 +103,7 @@ def _machines() -> Iterator[Item]:
     doubted, missing = Q(doubted_since__isnull=False), Q(missing_since__isnull=False)
     found = there.aggregate(doubted=Count("pk", filter=doubted), missing=Count("pk", filter=missing))
     if n := found["doubted"]:
-        text = ngettext("%(n)d whose identity is in doubt", "%(n)d whose identity is in doubt", n) % {"n": n}
+        text = ngettext("%(n)d with an uncertain identity", "%(n)d with an uncertain identity", n) % {"n": n}
         yield Item(text, _list("vms.virtualmachine", presence="doubted"))
     if n := found["missing"]:
         text = ngettext("%(n)d missing on its cluster", "%(n)d missing on their clusters", n) % {"n": n}

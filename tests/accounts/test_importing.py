@@ -91,7 +91,7 @@ def test_a_preview_writes_nothing(lena: Client):
         ("dora,D,D,no-mail", "invalid Enter a valid email"),
         (f"{'x' * 151},A,B", "invalid Ensure this value has at most 150"),
         ("dora,D,D,,Nobodies", "dora D D Nobodies unknown group"),
-        ("dora,D,D,,Lab administrator", "for superusers only Lab administrator is a group with rights"),
+        ("dora,D,D,,Lab administrator", "for superusers only the group Lab administrator gives permissions"),
         ("dora,D,D,,auditor", "for superusers only Auditor is"),
         ("dora,D,D,,,extra", "invalid write username"),
         (",A,B", "invalid"),
@@ -102,7 +102,7 @@ def test_a_preview_tells_what_is_not_done(lena: Client, ana: User, line: str, to
 
 
 def test_a_second_line_about_a_person_is_left_out(lena: Client):
-    assert rows(preview(lena, f"{LINE}\nDORA,x,y"))[1] == "2 DORA duplicate line 1 is about this person too"
+    assert rows(preview(lena, f"{LINE}\nDORA,x,y"))[1] == "2 DORA duplicate this person is also on line 1"
 
 
 def test_a_first_person_who_is_called_user_is_no_heading(lena: Client):

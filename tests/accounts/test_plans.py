@@ -48,7 +48,7 @@ class GroupPlan(Plan[GroupRow]):
         return self.strict and bool(self.of(GroupReason.WRONG))
 
 
-NOTE = Note.of(gettext_noop("line %(line)s is about this person too"), line=3)
+NOTE = Note.of(gettext_noop("this person is also on line %(line)s"), line=3)
 
 
 def plan(*names: str, strict: bool = False) -> GroupPlan:
@@ -95,14 +95,14 @@ def test_a_plan_counts_every_outcome():
 
 def test_a_row_tells_its_reason_and_its_notes():
     assert GroupRow(1, GroupReason.WRONG, (NOTE, NOTE)).words == (
-        "is wrong: line 3 is about this person too; line 3 is about this person too"
+        "is wrong: this person is also on line 3; this person is also on line 3"
     )
 
 
 def test_a_note_is_told_in_the_readers_language():
     row = GroupRow(1, GroupReason.WRONG, (NOTE,))
     with translation.override("es"):
-        assert row.details != ["line 3 is about this person too"]
+        assert row.details != ["this person is also on line 3"]
 
 
 def test_a_note_tells_choices_by_their_label():
@@ -115,7 +115,7 @@ def test_a_plan_as_json_has_outcome_reason_and_facts_of_each_row():
     assert told["rows"] == [
         {
             "line": 2, "name": "x", "outcome": "refused", "reason": "wrong",
-            "words": "is wrong: line 3 is about this person too", "facts": {"line": "3"},
+            "words": "is wrong: this person is also on line 3", "facts": {"line": "3"},
         }
     ]  # fmt: skip
     assert (told["may_be_carried_out"], told["counts"]["refused"], told["digest"]) == (False, 1, made.digest)

@@ -67,7 +67,7 @@ def test_each_number_leads_to_what_it_counts(root: Client, building_a: Lab, netw
     assert counted == expected
     assert set(expected) == {
         "2 locked", "2 must change their password", "2 not responding", "2 certificates not verified", "2 open",
-        "2 with a notice", "2 offline", "2 whose identity is in doubt", "2 missing on their clusters",
+        "2 with a notice", "2 offline", "2 with an uncertain identity", "2 missing on their clusters",
         "2 failed in 24 hours", "2 machines could not be prepared", "1 with people waiting for a machine",
         "2 tasks failed",
     }  # fmt: skip

@@ -89,7 +89,7 @@ def _open_the_screen(room: Room, name: str) -> Page:
         if start.count():
             start.click()
         page.wait_for_timeout(500)
-    raise AssertionError("the machine does not run")
+    raise AssertionError("the machine is not running")
 
 
 def _leave_something(room: Room, name: str, screen: Page) -> None:

@@ -57,7 +57,7 @@ NOT_ALLOWED = "The portal may not connect to this address. CLUSTER_ALLOWED_NETWO
 NO_TOKEN = "entry 1 (new): token_id: and token_secret belong together"
 NO_CERTIFICATE = "entry 1 (new): ca_certificate: This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----)."
 NO_FINGERPRINT = "entry 1 (new): fingerprint: Write SHA-256 as 32 pairs, like AA:BB:…"
-TOGETHER = "addresses, user, trust or credential differ: --update-secrets takes them over together"
+TOGETHER = "addresses, user, trust or credential differ: --update-secrets applies all of them"
 NEW = "new new"
 READER = {"read_token_id": "portal@pve!look", "read_token_secret": TOKEN_MARKER}
 OTHER_PRINT = ":".join(["CD"] * 32)
@@ -208,7 +208,7 @@ WRONG = [
          f"entry 1 (new): {'k' * 40}…: is not a key of a cluster"),
     case("5,000 unknown keys", [entry("new", **{f"k{n}": n for n in range(5000)})],
          *[f"entry 1 (new): k{n}: is not a key of a cluster" for n in range(20)],
-         "entry 1 (new): has 4980 more keys that are none of a cluster's"),
+         "entry 1 (new): has 4980 more unknown keys"),
     case("addresses a text", [entry("new", addresses="10.0.0.12")],
          "entry 1 (new): addresses: should be a list of texts"),
     case("addresses in an object", [entry("new", addresses={"pve2": "10.0.0.12"})],
@@ -223,7 +223,7 @@ WRONG = [
          "entry 1 (new): learned_addresses: is not a key of a cluster (did you mean “addresses”?)"),
     case("the same id twice", [ONE, ONE], "new: id: is there twice (as new)"),
     case("the same id in capitals", [ONE, entry("NEW")], "NEW: id: is there twice (as new)"),
-    case("an id of the portal in capitals", [entry("HERE")], "HERE: id: is in the portal already, spelt here"),
+    case("an id of the portal in capitals", [entry("HERE")], "HERE: id: is already in the portal as here"),
     case("three wrong things in two entries", [entry("a", port=0, host=""), entry("b", user="x")],
          "entry 1 (a): host: is missing",
          "entry 1 (a): port: should be a number from 1 to 65535",
@@ -296,11 +296,12 @@ PRESENT = [
          "Notice: here stays the default; the file's (new) does not replace it.",
          NEW),
     case("two defaults", [entry("a", is_default=True), entry("b", is_default=True)],
-         "Notice: Several entries want to be the default (a, b): none is. Choose one in the admin.",
+         "Notice: Several entries are marked as the default (a, b), so there is none. "
+         "Choose one in the administration.",
          "new a",
          "new b"),
     case("an inactive default", [entry("new", is_default=True, is_active=False)],
-         "Notice: new wants to be the default but is not active, so it is not.",
+         "Notice: new is marked as the default but is not active, so it is not the default.",
          NEW),
     case("inactive", [entry("new", is_active=False)], NEW),
     case("the same", [entry("here"), entry("moved")], "same here", "same moved"),
@@ -352,11 +353,11 @@ PRESENT = [
     case("a foreign sealed password for a present one", [entry("here", password=sealed(MARKER, OTHER_KEY))],
          "here: password: was not encrypted with a key of FIELD_ENCRYPTION_KEY", update=True, update_secrets=True),
     case("the default switched off", [entry("here", is_active=False)],
-         "Notice: here is the default and is switched off: there is no default then.",
+         "Notice: here is the default and will be deactivated, so there will be no default.",
          "differs here",
          "is_active: True → False", update=True),
     case("deleted", [entry("gone")],
-         "deleted gone deleted 2026-03-01 by lena; --restore brings it back"),
+         "deleted gone deleted 2026-03-01 by lena; --restore restores it"),
     case("deleted, brought back", [entry("gone")], "new gone", restore=True),
     case("one good, one bad", [ONE, entry("bad", port=0)], NEW,
          "entry 2 (bad): port: should be a number from 1 to 65535"),
@@ -368,7 +369,7 @@ PRESENT = [
          "same here",
          "differs moved (left alone)",
          "port: 8006 → 443",
-         "deleted gone deleted 2026-03-01 by lena; --restore brings it back",
+         "deleted gone deleted 2026-03-01 by lena; --restore restores it",
          "entry 5: id: is missing"),
 ]  # fmt: skip
 

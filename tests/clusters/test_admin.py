@@ -108,7 +108,7 @@ TARGETS = {
 def test_a_new_target_asks_for_the_credential_again(lena: Client, alpha: Cluster, field: str) -> None:
     answer = change(lena, alpha, **{field: TARGETS[field]})
     assert answer.status_code == 200
-    assert "Enter it again" in answer.content.decode()
+    assert "Enter the credential again" in answer.content.decode()
     assert Cluster.objects.get().host == "a.test"
 
 
@@ -358,13 +358,13 @@ def target(sim: Any) -> Iterator[Target]:
 
 def test_a_working_connection_is_described(lena: Client, target: Target) -> None:
     found = target.try_out(lena)
-    assert "It works." in found
+    assert "The connection works." in found
     assert "1 node (pve1)" in found
 
 
 def test_the_list_has_a_badge_for_the_health(lena: Client, target: Target) -> None:
     page = lena.get(reverse("admin:clusters_cluster_changelist")).content.decode()
-    assert '<span class="health unknown">not asked yet</span>' in page
+    assert '<span class="health unknown">not checked yet</span>' in page
     ClusterHealth.failed(Cluster.objects.get().cluster_id, "It is gone.")
     page = lena.get(reverse("admin:clusters_cluster_changelist")).content.decode()
     assert '<span class="health failing">not reachable for' in page
@@ -423,14 +423,14 @@ def test_a_mended_cluster_is_synced_now(lena: Client, target: Target, changes: d
 def test_a_new_cluster_is_tried_before_it_is_saved(lena: Client, target: Target) -> None:
     fields = form(target.row, cluster_id="fresh", new_password="unused")
     page = lena.post(reverse("admin:clusters_cluster_test_new"), fields).content.decode()
-    assert "It works." in page
+    assert "The connection works." in page
     assert not Cluster.objects.filter(cluster_id="fresh").exists()
 
 
 def test_a_stored_secret_is_not_sent_to_a_new_place(lena: Client, target: Target, sim: Any) -> None:
     evil = simulated(sim)
     found = target.try_out(lena, port=evil.port, ca_certificate=evil.ca_pem)
-    assert "Enter it again" in found
+    assert "Enter the credential again" in found
     assert evil.requests == []
     target.try_out(lena, port=evil.port, ca_certificate=evil.ca_pem, new_password="typed")
     assert evil.requests != []  # with a secret that was typed, it is asked
@@ -462,8 +462,8 @@ def no_privilege(target: Target) -> dict[str, Any]:
 FAILURES = {
     "rejected the portal&#x27;s credential": wrong_password,
     "refuses connections on its port": no_listener,
-    "host name is not known": unknown_name,
-    "The certificate changed: was AB:": other_certificate,
+    "host name was not found": unknown_name,
+    "The cluster's certificate has changed. Pinned: AB:": other_certificate,
     "The privilege VM.PowerMgmt is missing": no_privilege,
 }
 

@@ -288,7 +288,7 @@ def test_a_file_that_is_not_on_the_server_is_told(lena, server_file):
 
 
 def test_credentials_go_with_differences_only(lena):
-    assert "goes with applying differences" in upload(lena, [entry("new")], "update_secrets").content.decode()
+    assert "Select “Apply differences" in upload(lena, [entry("new")], "update_secrets").content.decode()
 
 
 def test_a_path_in_the_name_of_an_upload_is_cut_off(lena):

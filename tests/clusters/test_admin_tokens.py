@@ -144,7 +144,7 @@ MOVES = {"host": "b.test", "addresses": "b.test", "fingerprint": PIN, "user": "o
 def test_who_moves_a_cluster_enters_both_tokens_again(lena: Client, alpha: Cluster, field: str) -> None:
     answer = change(lena, **{field: MOVES[field]})
     assert answer.context["adminform"].form.errors.keys() == {"new_token", "new_read_token"}
-    assert "Enter it again" in page(answer)
+    assert "Enter the credential again" in page(answer)
 
 
 @pytest.mark.parametrize("field", MOVES)
@@ -199,7 +199,7 @@ def test_learned_addresses_are_not_entered(lena: Client, alpha: Cluster) -> None
 def test_without_trust_the_page_says_why_none_is_used(lena: Client, alpha: Cluster) -> None:
     Cluster.objects.update(learned_addresses=["10.9.9.9"], verify_ssl=False)
     shown = look(lena)
-    assert "only a cluster whose certificate is verified" in shown
+    assert "only from clusters with a verified certificate" in shown
     assert "10.9.9.9" not in shown
 
 

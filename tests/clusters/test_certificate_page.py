@@ -114,7 +114,7 @@ def test_an_expired_certificate_of_another_name_is_doubted(page: Page) -> None:
     node.present(node.authority.issue("pve1", names=["elsewhere.test"], is_over=True))
     shown = page.fetch()
     assert "It expired on" in shown
-    assert "It does not name this host, 127.0.0.1, but elsewhere.test." in shown
+    assert "It is issued for elsewhere.test, not for this host (127.0.0.1)." in shown
 
 
 @pytest.mark.parametrize("form", [{"host": "a b"}, {"port": "0"}, {"port": "66000"}, {"host": ""}, {"port": "x"}])
@@ -169,7 +169,7 @@ def test_accepting_stands_in_the_history_with_both(changed: Page) -> None:
 
 
 def test_accepting_asks_for_the_credential_again(changed: Page) -> None:
-    assert changed.refused(changed.fetch(), "Enter it again")
+    assert changed.refused(changed.fetch(), "Enter the credential again")
 
 
 def test_every_credential_that_will_be_sent_is_asked_for(changed: Page) -> None:
@@ -178,19 +178,19 @@ def test_every_credential_that_will_be_sent_is_asked_for(changed: Page) -> None:
     shown = changed.fetch()
     assert 'name="new_read_token"' in shown
     assert 'name="new_password"' not in shown  # a token wins over it
-    assert changed.refused(shown, "Enter it again", new_token=changed.token)
+    assert changed.refused(shown, "Enter the credential again", new_token=changed.token)
 
 
 def test_a_rejected_page_shows_no_secret(changed: Page) -> None:
     answer = changed.accept(changed.fetch(), new_token="portal@pve!labs", new_password="c4nary-typed")
-    assert "Paste ID and secret as one" in answer.content.decode()
+    assert "Paste ID and secret together" in answer.content.decode()
     assert "c4nary-typed" not in answer.content.decode()
 
 
 def test_a_certificate_that_changes_between_look_and_yes_is_not_pinned(changed: Page) -> None:
     shown = changed.fetch()
     changed.lab.pve.renew_certificate("pve1")
-    assert changed.refused(shown, "Another certificate is shown now", new_token=changed.token)
+    assert changed.refused(shown, "The node now shows a different certificate", new_token=changed.token)
 
 
 def test_a_look_that_was_not_made_here_is_not_taken(changed: Page) -> None:
@@ -247,7 +247,7 @@ def test_of_several_pins_all_stay_for_a_further_node(changed: Page) -> None:
 
 
 def test_nothing_is_sent_after_a_renewal_until_it_is_accepted(changed: Page) -> None:
-    assert changed.lab.sync().problem.startswith("The certificate changed: was ")
+    assert changed.lab.sync().problem.startswith("The cluster's certificate has changed. Pinned: ")
     assert changed.lab.pve.requests == []
     changed.accept(changed.fetch(), new_token=changed.token)
     assert changed.lab.pve.requests == []
@@ -259,7 +259,7 @@ def test_the_health_names_both_and_leads_to_the_decision(changed: Page) -> None:
     changed.lab.sync()
     problem = ClusterHealth.objects.get().problem
     assert f"was {changed.row.fingerprint}, now {changed.lab.pve.fingerprint()}." in problem
-    assert problem.endswith("Fetch the certificate in its settings and decide.")
+    assert problem.endswith("Fetch the certificate in the cluster's settings and decide")
     shown = changed.client.get(reverse("admin:clusters_cluster_change", args=[changed.row.pk])).content.decode()
     assert html.escape(problem) in shown
 

@@ -154,7 +154,7 @@ def test_both_kinds_of_secrets_are_not_wanted_at_once(alpha):
 
 def test_in_the_clear_an_unreadable_secret_is_an_error(alpha, monkeypatch):
     monkeypatch.setattr("encrypted_model_fields.fields.CRYPTER", Fernet(Fernet.generate_key()))
-    with pytest.raises(CommandError, match="cannot be read with FIELD_ENCRYPTION_KEY"):
+    with pytest.raises(CommandError, match="cannot be decrypted with FIELD_ENCRYPTION_KEY"):
         run("--plaintext", "--no-input")
 
 

@@ -160,7 +160,7 @@ def test_a_token_takes_no_turn_and_writes_nothing_while_all_is_well(pve: pvesim.
         mine.release(config)
     assert not seen
     mine.rejected(config, proxmox.LoginRejected("No."))
-    with pytest.raises(proxmox.LoginRejected, match="not tried again"):
+    with pytest.raises(proxmox.LoginRejected, match="does not try it again"):
         mine.acquire(config, patience=0.0)
     LoginState.objects.update(rejected_version=config.credential_version + 1)
     mine.acquire(config, patience=0.0)

@@ -180,7 +180,7 @@ GUARDED = [
 @pytest.mark.parametrize("fields", GUARDED, ids=lambda fields: next(iter(fields)))
 def test_where_a_credential_goes_is_not_updated_without_the_credential(here, write, fields):
     before = raw_rows()
-    assert "--update-secrets takes them over together" in run(write(entry("here", name="N", **fields)), "--update")
+    assert "--update-secrets applies all of them" in run(write(entry("here", name="N", **fields)), "--update")
     assert raw_rows() == before
 
 
@@ -217,7 +217,7 @@ def test_a_file_without_the_token_removes_none(here, write):
 
 
 def test_an_update_that_switches_the_default_off_says_that_there_is_none(here, write):
-    assert "there is no default then" in run(write(entry("here", name="Here", is_active=False)), "--update")
+    assert "there will be no default" in run(write(entry("here", name="Here", is_active=False)), "--update")
     assert (Cluster.objects.default(), Cluster.objects.get().is_active) == (None, False)
 
 
@@ -260,7 +260,7 @@ def test_a_restored_cluster_has_no_tombstone(here, write):
 
 
 def test_an_id_that_differs_in_capitals_from_a_present_one_is_refused(here, write):
-    assert "HERE: id: is in the portal already, spelt here" in run(write(entry("HERE")))
+    assert "HERE: id: is already in the portal as here" in run(write(entry("HERE")))
     assert Cluster.objects.count() == 1
 
 

@@ -77,7 +77,7 @@ def test_testing_all_connections_tells_which_one_is_unreadable(strange: Lab, cli
     data = {"action": "try_connection", "_selected_action": chosen}
     answer = client.post(reverse("admin:clusters_cluster_changelist"), data)
     said = {str(message).split(":")[0]: str(message) for message in get_messages(answer.wsgi_request)}
-    assert "cannot be read" in said["Building B"]
+    assert "cannot be decrypted" in said["Building B"]
     assert "Proxmox VE" in said["Building A"]
 
 

@@ -31,7 +31,7 @@ BY_MAIN: dict[str, Callable[[Client], object]] = {
 BY_READER: dict[str, Callable[[Reader], object]] = {
     "See machines": lambda pve: pve.resources().guests and pve.guest_config(*OFF) and pve.snapshots(*OFF),
     "Nodes and quorum": lambda pve: pve.cluster_status() and pve.node_status("pve1"),
-    "Warn before a credential ends": lambda pve: pve.account("portal@pve"),
+    "Warn before a credential expires": lambda pve: pve.account("portal@pve"),
     "Pools": lambda pve: pve.pools(),
 }
 

@@ -61,7 +61,7 @@ def test_an_import_names_those_without_room() -> None:
     plan = importing.plan(file_of("c1", "one", "two"), Options())
     assert plan.is_refused
     assert [(problem.entry, problem.expected) for problem in plan.problems] == [
-        ("two", "finds no room: the portal holds at most 200 clusters")
+        ("two", "is one too many: the portal can have at most 200 clusters")
     ]
 
 

@@ -34,7 +34,9 @@ def test_a_notice_is_shown_from_its_beginning_to_its_end(cluster: Cluster, begin
 def test_a_notice_that_ends_before_it_begins_is_refused(client: Client, cluster: Cluster, lab_admin: User):
     client.force_login(lab_admin)
     times = {"shown_from": "2027-01-02T10:00", "shown_until": "2027-01-01T10:00"}
-    assert b"end after it begins" in client.post(f"{LIST}add/", {"cluster": cluster.pk, "text": "x", **times}).content
+    assert (
+        b"must be after the start" in client.post(f"{LIST}add/", {"cluster": cluster.pk, "text": "x", **times}).content
+    )
 
 
 def test_the_times_of_a_notice_are_those_of_the_person(client: Client, cluster: Cluster, lab_admin: User):

@@ -48,7 +48,7 @@ def poorer(lab: Lab) -> None:
 def test_an_account_that_may_do_all_lacks_nothing(lena: Client, building_a: Lab) -> None:
     page = check(lena, building_a)
     assert "Nothing is missing." in page
-    assert "far more rights than the portal uses" in page
+    assert "far more privileges than the portal uses" in page
     assert '<pre id="lines"' not in page
 
 

@@ -20,7 +20,7 @@ __all__ = ["clock", "sim"]
 MAIN, READER = "portal@pve!portal", "portal@pve!inventory"
 RELEASES = ("7.4", "8.4", "9.2")
 ALL = ["See machines", "Start and stop", "Console", "Snapshots and revert", "Guest addresses", "Nodes and quorum",
-       "Warn before a credential ends",
+       "Warn before a credential expires",
        "Pools"]  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def test_a_deeper_entry_replaces_what_is_inherited_and_is_named(newest: Site) ->
 def test_lines_replace_nothing_that_comes_from_the_root(newest: Site) -> None:
     newest.pve.add_role("Most", newest.pve.access.roles["PVEAdmin"] - {"VM.Console", "Sys.Audit"})
     report = newest.alone(_="Most")
-    assert report.missing == ("Console", "Nodes and quorum", "Warn before a credential ends")
+    assert report.missing == ("Console", "Nodes and quorum", "Warn before a credential expires")
     before = newest.pve.access.privileges(newest.pve.token("one@pve!only").identity, "/vms/102").keys()
     newest.type(*report.lines)
     assert newest.check(main="one@pve!only", reader="").missing == ()
@@ -255,13 +255,13 @@ def test_rights_on_one_machine_work_there_only(newest: Site) -> None:
 
 
 def test_an_administrator_is_warned_about(newest: Site) -> None:
-    assert any("far more rights than the portal uses" in text for text in newest.alone(_="Administrator").warnings)
+    assert any("far more privileges than the portal uses" in text for text in newest.alone(_="Administrator").warnings)
 
 
 def test_root_is_warned_about(newest: Site) -> None:
     newest.pve.add_user("root@pam", password="none")
     newest.pve.add_token("root@pam", "portal", privsep=False)
-    assert "belongs to, root" in newest.check(main="root@pam!portal", reader="").warnings[0]
+    assert "belongs to root" in newest.check(main="root@pam!portal", reader="").warnings[0]
 
 
 def test_an_inventory_token_that_can_do_more_is_warned_about(newest: Site) -> None:

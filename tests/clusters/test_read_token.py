@@ -67,7 +67,7 @@ def test_a_rejected_read_only_token_is_named_and_replaced_by_nothing(pve: pvesim
     reject(pve, "look")
     with pytest.raises(proxmox.LoginRejected, match=GONE):
         look(row)
-    with pytest.raises(proxmox.LoginRejected, match=f"{GONE}, so it is not tried again"):
+    with pytest.raises(proxmox.LoginRejected, match=f"{GONE}, so the portal does not try it again"):
         look(row)
     assert pve.count("GET", "^/version$") == 1
 
@@ -85,7 +85,7 @@ def test_a_rejected_credential_leaves_the_read_only_token_usable(pve: pvesim.Clu
     with pytest.raises(proxmox.LoginRejected, match="rejected the portal's credential"):
         power(row)
     look(row)
-    with pytest.raises(proxmox.LoginRejected, match="not tried again"):
+    with pytest.raises(proxmox.LoginRejected, match="does not try it again"):
         power(row)
 
 

@@ -75,8 +75,8 @@ def test_two_ends_and_their_days_are_found():
         "10 December 2026. Make a new one on the cluster and enter it in the cluster's settings before that."
     )
     found = migration.parse(text, PATTERNS)
-    assert "9 December 2026 and read-only token portal@pve!look expires on 10 December" in told(found, "en")
-    assert "el 9 de diciembre de 2026 y " in told(found, "es")
+    assert "2026-12-09 and read-only token portal@pve!look expires on 2026-12-10" in told(found, "en")
+    assert "el 2026-12-09 y " in told(found, "es")
 
 
 @pytest.mark.parametrize("text", ["running", "command 'qm stop' failed: exit code 255", "a note by hand", " "])

@@ -208,5 +208,5 @@ def test_a_cluster_whose_machine_is_given_away_while_it_is_deleted_stays(
     action = {"action": "delete_selected", "_selected_action": [building_a.row.pk]} if from_the_list else {}
     name = "clusters_cluster_changelist" if from_the_list else "clusters_cluster_delete"
     url = reverse(f"admin:{name}", args=[] if from_the_list else [building_a.row.pk])
-    assert b"end the assignments first" in lena.post(url, {"post": "yes", **action}, follow=True).content
+    assert b"End the assignments first" in lena.post(url, {"post": "yes", **action}, follow=True).content
     assert Cluster.objects.exists()

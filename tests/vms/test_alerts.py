@@ -50,7 +50,7 @@ def watch() -> Watch:
 
 
 def fall_silent(cluster_id: str = "building-a", *, failures: int = 2) -> None:
-    ClusterHealth.failed(cluster_id, "The cluster did not answer in time.", kind="TimedOut", at=ago(minutes=2))
+    ClusterHealth.failed(cluster_id, "The cluster did not respond in time.", kind="TimedOut", at=ago(minutes=2))
     ClusterSync.objects.filter(cluster_id=cluster_id).update(failures=failures)
 
 
@@ -81,7 +81,7 @@ def test_the_mail_says_what_since_when_and_where(building_a: Lab, watch: Watch):
     watch.after()
     letter = mail.outbox[0]
     assert letter.to == TO["ALERT_MAIL_TO"]
-    for part in ("did not answer in time", "Since: ", "UTC", "https://portal.school.test/clusters/"):
+    for part in ("did not respond in time", "Since: ", "UTC", "https://portal.school.test/clusters/"):
         assert part in letter.body
 
 

@@ -64,7 +64,7 @@ def test_an_end_is_recorded(portal: Portal, running: VirtualMachine, of_ana: Cli
     assert ConsoleSession.objects.get().user_name == "ana"
     viewer.close()
     assert eventually(lambda: not ConsoleSession.objects.exists())
-    assert Operation.objects.get().outcome == "Control. Ended: closed by the person."
+    assert Operation.objects.get().outcome == "Control. Ended: closed by the user."
 
 
 def test_who_may_only_look_types_nothing(portal: Portal, running: VirtualMachine, of_ana: Client, building_a: Lab):
@@ -191,4 +191,4 @@ def test_a_browser_that_takes_no_pictures_is_gone(
         sock.sendall(frame(bench_displays.ask(64 * 1024, 1000)))
         assert eventually(ConsoleSession.objects.exists)
         assert eventually(lambda: not ConsoleSession.objects.exists())
-    assert "the browser is gone" in Operation.objects.get().outcome
+    assert "the browser disconnected" in Operation.objects.get().outcome

@@ -120,7 +120,7 @@ def test_what_is_off_or_out_of_reach_takes_no_place(building_a: Lab, ana: User, 
     assert code_of(enter) == close_codes.UNREACHABLE
     assert not ConsoleSession.objects.exists()
     assert {one.outcome for one in Operation.objects.all()} == {
-        "View only. Not opened: the machine does not run.",
+        "View only. Not opened: the machine is not running.",
         "View only. Not opened: the cluster did not open the display.",
     }
 

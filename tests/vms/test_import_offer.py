@@ -110,7 +110,7 @@ def test_a_cluster_that_hangs_does_not_hold_up_the_page(
 ):
     monkeypatch.setattr(import_offer, "DEADLINE", 0.3)
     pve.faults.hang("^/cluster/resources$")
-    assert "did not answer in time" in text(log_in(client, admin))
+    assert "did not respond in time" in text(log_in(client, admin))
 
 
 def test_a_file_that_cannot_be_read_is_told(client: Client, admin: User, file: Path):

@@ -70,7 +70,7 @@ def test_its_console_is_not_opened(building_a: Lab, hers: VirtualMachine, ana: U
     reuse(building_a)
     with pytest.raises(close_codes.Ended) as ended:
         enter(hers, ana)
-    assert (ended.value.code, ended.value.reason) == (close_codes.REPLACED, "another machine has this number now")
+    assert (ended.value.code, ended.value.reason) == (close_codes.REPLACED, "this VMID now belongs to another machine")
     assert building_a.pve.count("POST") == 0
     assert row_of(hers).gone_at
 

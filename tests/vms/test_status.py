@@ -90,7 +90,7 @@ def test_a_cluster_that_answers(staff: Client, building_a: Lab, worker: WorkerBe
     assert fact(page, "Version") == "Proxmox VE 9.2.11"
     assert (fact(page, "Quorum"), fact(page, "Latency")) == ("yes", "42 ms")
     assert fact(page, "Machines") == "1 running, 3 stopped"
-    assert fact(page, "Last success") == "under a minute ago"
+    assert fact(page, "Last sync") == "under a minute ago"
     assert (fact(page, "Circuit breaker"), fact(page, "Next try")) == ("closed", "every 15 s")
 
 
@@ -122,7 +122,7 @@ def test_a_cluster_that_was_never_asked(staff: Client, building_a: Lab, worker: 
     ClusterSync.objects.all().delete()
     page = read(staff)
     assert "Not synced yet" in page
-    assert (fact(page, "Last success"), fact(page, "Latency")) == ("never", "unknown")
+    assert (fact(page, "Last sync"), fact(page, "Latency")) == ("never", "unknown")
 
 
 def test_nodes_by_name(staff: Client, building_a: Lab, worker: WorkerBeat):

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 
 from clusters.models import SECRETS, Cluster, ClusterHealth, LoginState
 from vms.models import Alert, ClusterSync, CredentialEnd
@@ -158,4 +157,4 @@ def _ends(cluster: Cluster, end: CredentialEnd) -> Iterable[tuple[datetime, str]
 
 
 def day(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), _("j F Y"))
+    return date_format(timezone.localtime(moment), "Y-m-d")

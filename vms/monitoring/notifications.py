@@ -149,7 +149,7 @@ def _body(message: AlertMessage) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), _("j F Y, H:i e"))
+    return date_format(timezone.localtime(moment), "Y-m-d H:i e")
 
 
 # Webhook

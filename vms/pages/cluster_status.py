@@ -143,7 +143,7 @@ def _row(
         else _("unknown"),
         _("Machines"): _machine_words(machines) + then,
         _("Operations"): _operation_words(*operations),
-        _("Last success"): _("%(age)s ago") % {"age": age(facts.synced_at)} if facts.synced_at else _("never"),
+        _("Last sync"): _("%(age)s ago") % {"age": age(facts.synced_at)} if facts.synced_at else _("never"),
         _("Circuit breaker"): _breaker(sync),
         _("Next try"): _next_try(facts, now),
         _("Credential"): _credential(facts),

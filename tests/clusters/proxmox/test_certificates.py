@@ -129,11 +129,11 @@ def test_a_rejected_certificate_is_named(config: ClusterConfig, lab: Cluster, tr
 
 @pytest.mark.parametrize(
     ("pinned", "was"),
-    [([OTHER], OTHER), ([OTHER, "CD"], "one of 2 pinned ones"), (["1", "2", "3"], "one of 3 pinned ones")],
+    [([OTHER], OTHER), ([OTHER, "CD"], "one of 2 fingerprints"), (["1", "2", "3"], "one of 3 fingerprints")],
 )
 def test_a_change_names_the_pin_where_there_is_one(pinned: list[str], was: str) -> None:
     failure = certificates.changed(pinned, "EF")
-    assert failure.reason == f"The certificate changed: was {was}, now EF."
+    assert failure.reason == f"The cluster's certificate has changed. Pinned: {was}, shown now: EF."
     assert failure.presented == "EF"
 
 
@@ -161,6 +161,6 @@ def test_names_of_any_length_are_cut_to_what_a_page_bears() -> None:
 
 
 def test_a_fingerprint_that_is_none_is_told(config: ClusterConfig) -> None:
-    with pytest.raises(proxmox.CertificateRejected, match="not one of SHA-256"):
+    with pytest.raises(proxmox.CertificateRejected, match="not a SHA-256 fingerprint"):
         certificates.pins(replace(config, fingerprint="AB:CD"))
     assert certificates.pins(replace(config, fingerprint=OTHER)) == {OTHER}

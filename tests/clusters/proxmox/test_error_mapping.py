@@ -42,7 +42,7 @@ def test_forbidden_in_other_words(pve: proxmox.Client, lab: Cluster, reason: str
 
 
 def test_a_guest_that_is_not_there(pve: proxmox.Client) -> None:
-    with pytest.raises(proxmox.GuestGone, match="does not know") as caught:
+    with pytest.raises(proxmox.GuestGone, match="not on this node") as caught:
         pve.guest_status("pve1", "qemu", 999)
     assert caught.value.status == 500
 

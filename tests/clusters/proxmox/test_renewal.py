@@ -30,7 +30,7 @@ def ask(config: ClusterConfig, *, deadline: float = TIMEOUT) -> proxmox.Version:
 
 
 def test_a_ticket_renews_itself(due: ClusterConfig, lab: Cluster) -> None:
-    lab.user("portal@pve").password = "changed meanwhile"
+    lab.user("portal@pve").password = "changed in the meantime"
     assert ask(due)
     assert [(request.path, request.status) for request in lab.requests] == [("/access/ticket", 200), ("/version", 200)]
 
@@ -43,7 +43,7 @@ def test_a_ticket_that_is_not_renewed_gives_way_to_the_password(due: ClusterConf
 
 def test_a_ticket_too_old_is_not_shown_again(due: ClusterConfig, lab: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clusters.proxmox.credentials.TICKET_END", -1.0)
-    lab.user("portal@pve").password = "changed meanwhile"
+    lab.user("portal@pve").password = "changed in the meantime"
     with pytest.raises(proxmox.LoginRejected):
         ask(due)
     assert lab.count() == 1

@@ -47,7 +47,7 @@ def test_a_change_that_times_out_may_have_happened(config: ClusterConfig, lab: C
     assert isinstance(error, proxmox.OutcomeUnknown)
     assert isinstance(error.why, proxmox.TimedOut)
     assert error.sent
-    assert "look before you repeat it" in error.plain
+    assert "Check before you repeat it" in error.plain
     assert lab.count(path_regex=STOP) == 1
 
 
@@ -60,7 +60,7 @@ def test_a_change_that_is_answered_with_nonsense_may_have_happened(
     assert isinstance(error, proxmox.OutcomeUnknown)
     assert isinstance(error.why, proxmox.ProtocolError)
     assert error.sent
-    assert error.plain.count("look before you repeat it") == 1
+    assert error.plain.count("Check before you repeat it") == 1
     assert lab.count(path_regex=STOP) == 1
 
 

@@ -130,10 +130,10 @@ def unverified(why: str) -> ssl.SSLCertVerificationError:
         (unverified(""), proxmox.CertificateRejected, "not trusted (verification failed)"),
         (SSLError("pinned"), proxmox.CertificateRejected, "is not trusted."),
         (TimeoutError(), proxmox.TimedOut, "in time"),
-        (ssl.SSLEOFError(), proxmox.Unreachable, "before it was secured"),
-        (ssl.SSLZeroReturnError(), proxmox.Unreachable, "before it was secured"),
-        (ConnectionResetError(), proxmox.Unreachable, "before it was secured"),
-        (ssl.SSLError("wrong version number"), proxmox.ProtocolError, "does not speak TLS"),
+        (ssl.SSLEOFError(), proxmox.Unreachable, "before it was encrypted"),
+        (ssl.SSLZeroReturnError(), proxmox.Unreachable, "before it was encrypted"),
+        (ConnectionResetError(), proxmox.Unreachable, "before it was encrypted"),
+        (ssl.SSLError("wrong version number"), proxmox.ProtocolError, "not TLS"),
     ],
 )
 def test_why_a_connection_cannot_be_trusted(error: Exception, kind: type[proxmox.ProxmoxError], words: str) -> None:
