@@ -25,7 +25,7 @@ Apps = Sequence[AppConfig] | None
 def keys_differ(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     if settings.SECRET_KEY not in settings.FIELD_ENCRYPTION_KEY:
         return []
-    hint = "Make a key of its own: bin/serve writes both into .env when there is none."
+    hint = "Use two different keys: bin/serve writes both to .env when there is no such file."
     return [checks.Error("FIELD_ENCRYPTION_KEY is the same as SECRET_KEY.", hint=hint, id="clusters.E001")]
 
 
@@ -35,7 +35,7 @@ def key_is_the_right_one(
 ) -> list[CheckMessage]:
     if not _can_ask(databases, Adoption) or keys.canary_is_readable() is not False:
         return []
-    hint = "Use the key that this database was written with; after a restored backup, the key of that time."
+    hint = "Use the key that encrypted this database. After restoring a backup, use the key of that time."
     return [
         checks.Error("FIELD_ENCRYPTION_KEY is not the key of this database.", hint=hint, id="clusters.E002")
     ]  # fmt: skip
@@ -51,8 +51,11 @@ def secrets_are_readable(
     for secret in keys.stored():
         what = f"{secret.name} of cluster {secret.cluster_id}"
         if secret.is_plaintext:
-            hint = "Somebody wrote it past the portal. Enter it again in the admin, and change it on the cluster."
-            found.append(checks.Error(f"The {what} stands in the table in the clear.", hint=hint, id="clusters.E003"))
+            hint = (
+                "It was written to the database directly. Enter it again in the administration, and change it on "
+                "the cluster."
+            )
+            found.append(checks.Error(f"The {what} is stored unencrypted.", hint=hint, id="clusters.E003"))
         elif secret.key == keys.UNREADABLE:
             hint = "That cluster alone cannot be used. Enter the credential again in the admin, or add the old key."
             found.append(checks.Warning(f"The {what} cannot be read with any key.", hint=hint, id="clusters.W002"))
@@ -70,7 +73,7 @@ def clusters_are_safe(app_configs: Apps, databases: Sequence[str] | None = None,
         text = f"The certificate of these clusters is not verified: {', '.join(blind)}."
         found.append(checks.Warning(text, hint=hint, id="clusters.W001"))
     if root := [cluster.name for cluster in active if _acts_as_root(cluster)]:
-        hint = "Make a user or token for the portal with the rights that it needs and no more."
+        hint = "Create a user or token for the portal with only the privileges that it needs."
         text = f"These clusters are used as root@pam: {', '.join(root)}."
         found.append(checks.Warning(text, hint=hint, id="clusters.W003"))
     return found
@@ -95,7 +98,7 @@ def no_plaintext_file(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     if not has_plaintext:
         return []
     hint = f"After the import: bin/manage export_clusters --sealed --output {path}"
-    return [checks.Warning(f"{path} holds passwords in the clear.", hint=hint, id="clusters.W005")]
+    return [checks.Warning(f"{path} contains unencrypted passwords.", hint=hint, id="clusters.W005")]
 
 
 def private_files() -> list[Path]:

@@ -6,18 +6,18 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, connection
 
-ANOTHER = "Move it away and restore a backup (bin/manage restore FILE), or make an empty one: bin/manage migrate"
+ANOTHER = "Move it away and restore a backup (bin/manage restore FILE), or create an empty one: bin/manage migrate"
 RUN = "Run: bin/manage migrate"
 BY_CODE = {
     sqlite3.SQLITE_NOTADB: f"{{where}} is not a database. {ANOTHER}",
     sqlite3.SQLITE_CORRUPT: f"{{where}} is damaged. {ANOTHER}",
-    sqlite3.SQLITE_CANTOPEN: "{where} cannot be opened. Look whether its folder exists and belongs to this user.",
-    sqlite3.SQLITE_READONLY: "{where} cannot be written. Look whether it and its folder belong to this user.",
+    sqlite3.SQLITE_CANTOPEN: "{where} cannot be opened. Check whether its folder exists and belongs to this user.",
+    sqlite3.SQLITE_READONLY: "{where} cannot be written. Check whether it and its folder belong to this user.",
     sqlite3.SQLITE_BUSY: "{where} is in use by another program. Try again in a moment.",
     sqlite3.SQLITE_ERROR: f"{{where}} lacks tables or columns. {RUN}",
 }
 # PostgreSQL's classes of errors: a table or column that is missing, or is there already.
-BY_STATE = {"42": f"The database's tables are not those of this version. {RUN}"}
+BY_STATE = {"42": f"The database's tables do not match this version. {RUN}"}
 
 
 def code(error: BaseException) -> int | None:
@@ -31,7 +31,9 @@ def explain(error: BaseException) -> str:
         found = BY_CODE.get(code(error) or -1, f"{{where}} cannot be used ({type(error).__name__}).")
         return found.format(where=f"The database {connection.settings_dict['NAME']}")
     state = str(getattr(error.__cause__, "sqlstate", None) or "")
-    unknown = f"The database does not answer ({type(error).__name__}). Check DATABASE_URL and whether the server runs."
+    unknown = (
+        f"The database is not responding ({type(error).__name__}). Check DATABASE_URL and whether the server runs."
+    )
     return BY_STATE.get(state[:2], unknown)
 
 

@@ -51,14 +51,12 @@ stored_messages.register(
             "rules block the portal."
         ),
         "certificate-rejected": gettext_noop(
-            "%(why)s Nothing was sent. Fetch the certificate in the cluster's settings and decide whether to trust it."
+            "%(why)s Nothing was sent. Check the certificate in the cluster's settings."
         ),
         "certificate-unreadable": gettext_noop("The cluster's certificate cannot be read."),
         "certificate-not-trusted": gettext_noop("The cluster's certificate is not trusted."),
         "certificate-not-trusted-because": gettext_noop("The cluster's certificate is not trusted (%(why)s)."),
-        "certificate-changed": gettext_noop(
-            "The cluster's certificate has changed. Pinned: %(was)s, shown now: %(shown)s."
-        ),
+        "certificate-changed": gettext_noop("The certificate changed from %(was)s to %(shown)s."),
         "pin-malformed": gettext_noop("The pinned fingerprint is not a SHA-256 fingerprint."),
         "ca-unreadable": gettext_noop("The CA certificate in the cluster's settings cannot be read."),
         "permission-missing": gettext_noop(

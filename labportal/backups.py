@@ -69,7 +69,7 @@ class Manifest:
 def make(target: Path, *, version: str) -> Manifest:
     """Write a backup to a new file, which only its owner can read. Raises `BackupError`."""
     if target.exists():
-        raise BackupError(f"{target} exists already. Choose another name; a backup is never overwritten.")
+        raise BackupError(f"{target} already exists. Choose another name: a backup is never overwritten.")
     with _folder(target.parent) as folder:
         dump = folder / DUMP
         _dump_sqlite(dump) if connection.vendor == "sqlite" else _dump_postgresql(dump)
@@ -106,19 +106,19 @@ def put_back(source: Path, *, replace: bool = False, unverified: bool = False) -
     if manifest.format != FORMAT:
         raise BackupError(f"{source} was made by a newer version of Lab Portal ({manifest.version}).")
     if manifest.database != connection.vendor:
-        raise BackupError(f"This is a backup of {manifest.database}; DATABASE_URL leads to {connection.vendor}.")
+        raise BackupError(f"This is a backup of {manifest.database}; DATABASE_URL names {connection.vendor}.")
     if not unverified and not manifest.is_genuine:
         raise BackupError(
-            f"{source} was made with another key, or was changed since. Put the key of that time into "
-            "FIELD_ENCRYPTION_KEY. If the key is lost and you are sure of the file: --unverified"
+            f"{source} was made with another key, or was changed since. Set FIELD_ENCRYPTION_KEY to the key "
+            "of that time. If the key is lost and you trust the file, add --unverified."
         )
     if not replace and connection.introspection.table_names():
-        raise BackupError("The database is not empty. To lose what is in it: --replace")
+        raise BackupError("The database is not empty. To delete its content, add --replace.")
     with _folder(_room()) as folder:
         dump = folder / DUMP
         _unpack(source, dump)
         if not dump.stat().st_size or _digest(dump) != manifest.sha256:
-            raise BackupError(f"{source} is damaged: its content is not what was written.")
+            raise BackupError(f"{source} is damaged: its content has changed.")
         connection.close()
         _restore_sqlite(dump) if connection.vendor == "sqlite" else _restore_postgresql(dump)
     return manifest

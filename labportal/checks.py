@@ -35,7 +35,7 @@ def hosts_are_names(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     right = [host for entry in settings.ALLOWED_HOSTS if (host := host_in(entry))]
     better = ",".join(dict.fromkeys(right)) or "labs.example.org"
     hint = f"Write ALLOWED_HOSTS={better}: names without https://, port and path."
-    text = f"ALLOWED_HOSTS holds what is not the name of a host: {', '.join(wrong)}."
+    text = f"ALLOWED_HOSTS contains entries that are not host names: {', '.join(wrong)}."
     return [checks.Error(text, hint=hint, id="portal.E001")]
 
 
@@ -69,7 +69,7 @@ def mail_has_addresses(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     given = {"ALERT_MAIL_TO": settings.ALERT_MAIL_TO, "ALERT_MAIL_FROM": [settings.DEFAULT_FROM_EMAIL]}
     hint = 'Write addresses like it@school.example or "Gil, Ana" <ana@school.example>, separated by commas.'
     return [
-        checks.Error(f"{name} holds what is no address of mail: {', '.join(wrong)}.", hint=hint, id="portal.E003")
+        checks.Error(f"{name} contains invalid mail addresses: {', '.join(wrong)}.", hint=hint, id="portal.E003")
         for name, written in given.items()
         if (wrong := [one for one in written if not environment.recipient(one)])
     ]
@@ -80,11 +80,11 @@ def comments_are_apart(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     hint = "Put comments on lines of their own."
     found: list[CheckMessage] = []
     if environment.cut:
-        text = f"What stands behind “ #” was taken for a comment in: {', '.join(sorted(environment.cut))}."
+        text = f"Text after “ #” was ignored as a comment in: {', '.join(sorted(environment.cut))}."
         found.append(checks.Warning(text, hint=hint, id="portal.W001"))
     if environment.kept:
         names = ", ".join(sorted(environment.kept))
-        text = f"What stands behind “ #” belongs to the value, because it may be a secret: {names}."
+        text = f"Text after “ #” was kept as part of the value, because it may be a secret: {names}."
         found.append(checks.Warning(text, hint=hint, id="portal.W002"))
     return found
 

@@ -37,7 +37,7 @@ def read(path: Path) -> None:
         raise ImproperlyConfigured(f"{path} cannot be read ({error.strerror}).") from None
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.lstrip().startswith("#") and not ASSIGNMENT.match(line.lstrip()):
-            raise ImproperlyConfigured(f"{path}, line {number}: write NAME=value, without blanks around “=”.")
+            raise ImproperlyConfigured(f"{path}, line {number}: write NAME=value, without spaces around “=”.")
     environ.Env.read_env(_Lines("\n".join(QUOTED_WITH_COMMENT.sub(r"\1", line.strip()) for line in lines)))
 
 
@@ -148,7 +148,7 @@ def _server(name: str, value: str, schemes: Any, *, like: str) -> SplitResult:
         raise ImproperlyConfigured(f"{name} must be an address like {like}; its value is not shown here.")
     # What stands behind an unencoded / or ? of a password is not where it belongs.
     if parts.scheme != "sqlite" and parts.netloc and "@" in parts.path + ("" if "@" in parts.netloc else parts.query):
-        raise ImproperlyConfigured(f"{name} cannot be taken apart: {ENCODE}.")
+        raise ImproperlyConfigured(f"{name} cannot be parsed: {ENCODE}.")
     return parts
 
 
@@ -156,7 +156,7 @@ def _taken_apart(name: str, parse: Callable[[str], Any], value: str) -> Any:
     try:
         return parse(value.replace("#", "%23"))
     except ValueError:  # it quotes the value
-        raise ImproperlyConfigured(f"{name} cannot be taken apart: {ENCODE}.") from None
+        raise ImproperlyConfigured(f"{name} cannot be parsed: {ENCODE}.") from None
 
 
 # People

@@ -11,11 +11,11 @@ from django.urls import reverse
 
 TIMEOUT = 5.0  # seconds
 MOST = 256 * 1024
-DOCUMENTS = "docs/deployment/README.md says what a proxy has to pass on."
+DOCUMENTS = "docs/deployment/README.md describes what a proxy must pass on."
 
 
 class NotReached(Exception):
-    """Nobody answered there, which may be so from this machine alone."""
+    """The address did not respond. Perhaps only this machine cannot reach it."""
 
 
 def faults(address: str) -> Iterator[str]:
@@ -23,7 +23,7 @@ def faults(address: str) -> Iterator[str]:
     status, headers, page = _ask(address)
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
     if status in {301, 302, 308} and headers.get("Location", "").startswith(address):
-        yield f"{address} leads to itself for ever: the proxy does not say that people come by https. {DOCUMENTS}"
+        yield f"{address} redirects to itself for ever: the proxy does not report that people use https. {DOCUMENTS}"
     elif status == 400:
         yield f"{address} is refused: check ALLOWED_HOSTS, and Host and X-Forwarded-Proto of the proxy. {DOCUMENTS}"
     elif status != 200 or not token:

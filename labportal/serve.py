@@ -89,7 +89,7 @@ class Server:
             if program.fails_too_often():
                 logger.error("The %s ended %d times within a minute. Its last lines say why.", program.name, FAILURES)
                 return 1
-            logger.error("The %s ended unexpectedly; it is started again.", program.name)
+            logger.error("The %s ended unexpectedly and is restarted.", program.name)
             program.signal(signal.SIGKILL)
             program.start()
         return 0
@@ -114,7 +114,12 @@ def main() -> None:
         prog="bin/serve",
         description="Lab Portal for real use. Other arguments go to uvicorn, for instance --port 8080.",
     )
-    parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1), help="of the web server")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=min(4, os.cpu_count() or 1),
+        help="processes of the web server (default: %(default)s)",
+    )
     parser.add_argument("--no-worker", action="store_true", help="the worker runs elsewhere: bin/manage worker")
     options, others = parser.parse_known_args()
     if any(word.startswith("--root-path") for word in others) or os.environ.get("UVICORN_ROOT_PATH"):

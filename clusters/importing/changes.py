@@ -21,7 +21,7 @@ MOVES = {*TARGET} - {*TOKENS}
 
 NONE = Note(gettext_noop("none"))
 A_CERTIFICATE = Note(gettext_noop("a certificate"))
-ANOTHER = Note(gettext_noop("another certificate"))
+ANOTHER = Note(gettext_noop("another one"))
 REMOVED = Note(gettext_noop("removed, because the file changes the cluster's address and does not contain it"))
 
 

@@ -114,8 +114,8 @@ class Cluster(PrintableTexts, models.Model):
         blank=True,
         validators=[validate_pins],
         help_text=gettext_lazy(
-            "SHA-256 fingerprint of this node's certificate, like AA:BB:…. Separate the fingerprints of several "
-            "nodes with commas. Overrides both. Update it when the certificate is renewed."
+            "SHA-256 fingerprint of this node's certificate (AA:BB:…). Separate the fingerprints of several nodes "
+            "with commas. Overrides “verify TLS” and the CA certificate. Update it when the certificate is renewed."
         ),
     )
     is_default = models.BooleanField(gettext_lazy("default"), default=False)

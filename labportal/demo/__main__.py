@@ -30,8 +30,10 @@ UNSET = (
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bin/demo", description="Lab Portal on three simulated Proxmox VE clusters.")
     parser.add_argument("--port", type=int, default=8000, help="the first port to try (default: 8000)")
-    parser.add_argument("--check", action="store_true", help="walk through it once, without a browser, and exit")
-    parser.add_argument("--check-outage", action="store_true", help="the same, with a cluster that goes and comes back")
+    parser.add_argument("--check", action="store_true", help="test the demo once without a browser, and exit")
+    parser.add_argument(
+        "--check-outage", action="store_true", help="the same, with a cluster that stops and starts again"
+    )
     options = parser.parse_args()
     os.umask(0o077)
     signal.signal(signal.SIGINT, _stop)  # also where a shell started it in the background
@@ -41,7 +43,7 @@ def main() -> None:
         with listen(options.port) as listener, folder.temporary() as place:
             run(place, listener, check=options.check, outage=options.check_outage)
     except KeyboardInterrupt:
-        print("\nStopped. Nothing is left behind.", flush=True)
+        print("\nStopped. The demo has left no files behind.", flush=True)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -119,7 +121,7 @@ def listen(first: int) -> socket.socket:
             return socket.create_server(("127.0.0.1", port), backlog=2048)
         except OSError:
             continue
-    sys.exit(f"No free port between {first} and {first + 99}. Name another: bin/demo --port N")
+    sys.exit(f"No free port between {first} and {first + 99}. Choose another port: bin/demo --port N")
 
 
 def wait_for(address: str, programs: Supervisor) -> None:
@@ -146,21 +148,23 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
 {logins}
 
   Look at
-    ana    opens on the default cluster. Choose "All my clusters": three machines on three
-           clusters. Two of them are VM 101: start one, and the other stays off.
-           The Annex does not answer; its machine shows its last status with its age.
-    chen   has one machine: one button starts it and opens its screen, on which one can type.
-    tess   teaches, and runs the class "Web servers 201" with cora: six machines are granted to
-           both, two are in the class, and ana, ben and chen are on its list. Make an invite.
-    admin  everything: {address}clusters/ shows how the clusters are,
-           {address}admin/clusters/ is where they are kept.
+    ana    A student. Choose "All my clusters": three machines on three clusters. Two of them
+           are VM 101: start one, and the other stays stopped. The cluster Annex is not
+           responding; its machine shows its last status and how old it is.
+    chen   A student with one machine. One button starts it and opens its console.
+    tess   A teacher who shares the class "Web servers 201" with cora. Both have a grant for six
+           machines. Two are in the class, and ana, ben and chen are on its list. Create an invite.
+    admin  An administrator. {address}clusters/ shows the state of the clusters,
+           {address}admin/clusters/ their settings.
 
-  Type here, and watch badges, ages and buttons follow; the mail to administrators appears here:
-    down building-b      a cluster is gone           up building-b, up annex      it is back
-    drop building-a      its consoles break off, and their pages connect again by themselves
-    slow building-a      it answers too slowly       renew building-b             another certificate
+  Type one of these lines here and watch the pages follow. Mail to administrators appears here, too:
+    down building-b      the cluster stops responding
+    up building-b        the cluster responds again (also: up annex)
+    drop building-a      the consoles disconnect, and their pages reconnect
+    slow building-a      the cluster responds too slowly
+    renew building-b     the cluster presents another certificate
   Log file: {log}
-  Ctrl-C stops everything and throws the folder away.
+  Ctrl-C stops everything and deletes the demo's folder.
 """
 
 

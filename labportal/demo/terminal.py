@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labportal.demo.world import World
 
-KNOWN = "Type: down, up, slow, renew or drop, and one of building-a, building-b and annex."
+KNOWN = "Type down, up, slow, renew or drop, then building-a, building-b or annex."
 
 # Seconds that every answer of a slow cluster takes: more than it may.
 SLOW = 15.0
@@ -26,20 +26,20 @@ def obey(world: World, words: list[str]) -> str:
     match words:
         case ["down", name] if name in clusters:
             clusters[name].stop()
-            return f"{name} does not answer any more."
+            return f"{name} is no longer responding."
         case ["up", name] if name in clusters:
             clusters[name].faults.clear()
             clusters[name].start()
-            return f"{name} answers again."
+            return f"{name} is responding again."
         case ["drop", name] if name in clusters:
             clusters[name].drop_consoles()
-            return f"The consoles of {name} that were open broke off."
+            return f"The open consoles of {name} were disconnected."
         case ["slow", name] if name in clusters:
             clusters[name].faults.delay(".", SLOW)
-            return f"{name} takes {SLOW:.0f} seconds for every answer."
+            return f"{name} takes {SLOW:.0f} seconds for every response."
         case ["renew", name] if name in clusters:
             world.change_certificates(clusters[name])
-            return f"{name} shows another certificate."
+            return f"{name} presents another certificate."
     return KNOWN
 
 

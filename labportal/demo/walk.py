@@ -51,7 +51,7 @@ def through(address: str, world: World, passwords: dict[str, str]) -> None:
     mine = next(pk for pk, card in cards.items() if "net101-01" in card)
     other = next(pk for pk, card in cards.items() if "db-01" in card)
     ana.post(f"/vms/{mine}/start/")
-    expect(wait_until(ana, mine, "Running"), "net101-01 ends at running")
+    expect(wait_until(ana, mine, "Running"), "net101-01 is running")
     expect("Stopped" in machines(ana.get("/vms/?cluster=").text)[other], "db-01, the other VM 101, stays stopped")
     starts = world.starts()
     expect(starts == {"building-a": 1, "building-b": 0, "annex": 0}, f"the clusters counted these starts: {starts}")
@@ -74,16 +74,16 @@ def through_an_outage(address: str, world: World, passwords: dict[str, str], mai
     admin.log_in("admin", passwords["admin"])
     machine = next(pk for pk, card in machines(ana.get("/vms/?cluster=").text).items() if "db-01" in card)
     ours = partial(state_of, admin, "Building B")
-    expect(until(lambda: "Responding" in ours()), "the clusters' page calls Building B reachable")
+    expect(until(lambda: "Responding" in ours()), "the page Clusters shows Building B as responding")
     world.b.stop()
-    expect(until(lambda: "Not responding" in ours()), "switched off, it is called not reachable")
+    expect(until(lambda: "Not responding" in ours()), "once stopped, Building B is shown as not responding")
     card = machines(ana.get("/vms/?cluster=").text)[machine]
     expect("as of" in card and "Stopped" in card, "ana's machine there shows its last status with its age")
     expect("Start" not in re.sub("Started", "", card), "and has no button")
     expect(until(lambda: "Building B is not responding" in "".join(mails.subjects())), "administrators get a mail")
     expect("open" in ours(), "its breaker is open")
     world.b.start()
-    expect(until(lambda: "Responding" in ours()), "switched on, it is called reachable again")
+    expect(until(lambda: "Responding" in ours()), "once started, Building B is shown as responding again")
     card = machines(ana.get("/vms/?cluster=").text)[machine]
     expect("Start" in card and "as of" not in card, "the button is back, and the status is fresh")
     expect(

@@ -92,8 +92,8 @@ def test_a_preview_writes_nothing(lena: Client):
         (f"{'x' * 151},A,B", "invalid Ensure this value has at most 150"),
         ("dora,D,D,,Nobodies", "dora D D Nobodies unknown group"),
         ("dora,D,D,,Lab administrator", "for superusers only the group Lab administrator gives permissions"),
-        ("dora,D,D,,auditor", "for superusers only Auditor is"),
-        ("dora,D,D,,,extra", "invalid write username"),
+        ("dora,D,D,,auditor", "for superusers only the group Auditor gives"),
+        ("dora,D,D,,,extra", "invalid expected: username"),
         (",A,B", "invalid"),
     ],
 )

@@ -463,7 +463,7 @@ FAILURES = {
     "rejected the portal&#x27;s credential": wrong_password,
     "refuses connections on its port": no_listener,
     "host name was not found": unknown_name,
-    "The cluster's certificate has changed. Pinned: AB:": other_certificate,
+    "certificate changed from AB:": other_certificate,
     "The privilege VM.PowerMgmt is missing": no_privilege,
 }
 

@@ -104,8 +104,8 @@ def test_a_preview_changes_nothing(lena, everything):
 
 def test_a_preview_shows_notices(lena):
     page = upload(lena, [entry("a", is_default=True, priority=1), entry("b", is_default=True)]).content.decode()
-    assert "Several entries want to be the default (a, b)" in page
-    assert "are passed over: priority." in page
+    assert "Several entries are marked as the default (a, b)" in page
+    assert "unknown and ignored: priority." in page
 
 
 def test_a_wrong_entry_can_be_seen_and_not_confirmed(lena):

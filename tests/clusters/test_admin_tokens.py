@@ -188,7 +188,7 @@ def test_another_spelling_is_no_other_fingerprint(lena: Client, alpha: Cluster) 
 
 def test_learned_addresses_are_shown(lena: Client, alpha: Cluster) -> None:
     Cluster.objects.update(learned_addresses=["10.9.9.9"])
-    assert "10.9.9.9. The portal asks the cluster" in look(lena)
+    assert "10.9.9.9. The cluster reported" in look(lena)
 
 
 def test_learned_addresses_are_not_entered(lena: Client, alpha: Cluster) -> None:

@@ -247,7 +247,7 @@ def test_of_several_pins_all_stay_for_a_further_node(changed: Page) -> None:
 
 
 def test_nothing_is_sent_after_a_renewal_until_it_is_accepted(changed: Page) -> None:
-    assert changed.lab.sync().problem.startswith("The cluster's certificate has changed. Pinned: ")
+    assert changed.lab.sync().problem.startswith("The certificate changed from ")
     assert changed.lab.pve.requests == []
     changed.accept(changed.fetch(), new_token=changed.token)
     assert changed.lab.pve.requests == []
@@ -258,8 +258,8 @@ def test_nothing_is_sent_after_a_renewal_until_it_is_accepted(changed: Page) -> 
 def test_the_health_names_both_and_leads_to_the_decision(changed: Page) -> None:
     changed.lab.sync()
     problem = ClusterHealth.objects.get().problem
-    assert f"was {changed.row.fingerprint}, now {changed.lab.pve.fingerprint()}." in problem
-    assert problem.endswith("Fetch the certificate in the cluster's settings and decide")
+    assert f"changed from {changed.row.fingerprint} to {changed.lab.pve.fingerprint()}." in problem
+    assert problem.endswith("Check the certificate in the cluster's settings.")
     shown = changed.client.get(reverse("admin:clusters_cluster_change", args=[changed.row.pk])).content.decode()
     assert html.escape(problem) in shown
 

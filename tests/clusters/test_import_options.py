@@ -111,7 +111,7 @@ def test_a_dry_run_counts_what_would_be(everything):
 
 def test_without_migrations_there_is_nothing_to_compare_with(write, monkeypatch):
     monkeypatch.setattr("django.db.migrations.executor.MigrationExecutor.migration_plan", lambda *args: ["one"])
-    assert "Run: migrate" in run(write(entry("new")), "--dry-run")
+    assert "Run: bin/manage migrate" in run(write(entry("new")), "--dry-run")
 
 
 # --partial
@@ -201,7 +201,7 @@ def test_in_part_an_update_leaves_out_what_needs_its_credential(here, write):
 
 
 def test_credentials_are_updated_with_an_update_only(here, write):
-    assert "refused 2: --update-secrets goes with --update." in run(write(entry("here")), "--update-secrets")
+    assert "refused 2: --update-secrets needs --update." in run(write(entry("here")), "--update-secrets")
 
 
 def test_an_updated_credential_is_a_new_version(here, write):

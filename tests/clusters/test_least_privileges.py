@@ -125,7 +125,7 @@ def test_a_token_that_has_more_is_told_so_until_it_is_taken_away(sim: pvesim.Sim
         for holder in ("portal@pve", MAIN):
             place.pve.grant("/vms", holder, "LabPortalClone")
         (told,), lines = place.check().warnings, place.check().removals
-        assert "portal@pve!portal has rights that the portal does not use (VM.Allocate, VM.Clone)" in told
+        assert "portal@pve!portal has privileges that the portal does not use (VM.Allocate, VM.Clone)" in told
         assert lines == ("pveum role delete LabPortalClone",)
         place.type(*lines)
         assert (place.check().warnings, place.check().removals, dead(place)) == ((), (), set())

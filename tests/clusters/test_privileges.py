@@ -199,7 +199,7 @@ def test_a_deeper_entry_replaces_what_is_inherited_and_is_named(newest: Site) ->
     newest.type(*privileges.setup_commands(9))
     newest.pve.grant("/vms/102", MAIN, "PVEAuditor")
     report = newest.check()
-    assert said(report, "Console").startswith("Works everywhere but on /vms/102,")
+    assert said(report, "Console").startswith("Works everywhere except on /vms/102,")
     assert said(report, "See machines") == "Works everywhere."
     assert report.lines == ()
 
@@ -267,7 +267,7 @@ def test_root_is_warned_about(newest: Site) -> None:
 def test_an_inventory_token_that_can_do_more_is_warned_about(newest: Site) -> None:
     newest.type(*privileges.setup_commands(9))
     newest.pve.grant("/vms", READER, "LabPortalOperate")
-    assert any("looking only, and can do more (VM.Console" in text for text in newest.check().warnings)
+    assert any("reading only, but has more privileges (VM.Console" in text for text in newest.check().warnings)
 
 
 def test_an_inventory_token_that_may_run_commands_is_warned_about(sim: pvesim.Simulator) -> None:

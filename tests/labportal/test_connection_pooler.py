@@ -144,7 +144,7 @@ def test_thirty_people_log_in_and_see_what_is_theirs(school: list[User], pooler:
     seen: dict[str, str] = {}
     through = {"DATABASE_URL": pooler.url(str(connection.settings_dict["NAME"]))}
     with begun("manage.py", "worker", **through) as worker, server(tmp_path / "log", **through) as portal:
-        read_line_with(worker, "The worker runs")
+        read_line_with(worker, "The worker is running")
 
         def some(first: int) -> None:
             for person in school[first::AT_ONCE]:

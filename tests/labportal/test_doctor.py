@@ -74,7 +74,7 @@ def test_a_worker_that_stopped_is_told(alpha: Cluster, capsys: pytest.CaptureFix
 
 
 def test_a_worker_that_never_ran_is_told(alpha: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nothing was ever read" in lines(capsys)["worker"]
+    assert "no cluster was ever synced" in lines(capsys)["worker"]
 
 
 def use(monkeypatch: pytest.MonkeyPatch, settings: Any, *keys: str) -> None:
@@ -104,7 +104,7 @@ def test_an_old_key_that_is_not_needed_is_told(
     use(monkeypatch, settings, *settings.FIELD_ENCRYPTION_KEY, Fernet.generate_key().decode())
     found = lines(capsys)["keys"]
     assert found.startswith("ok")
-    assert "not needed any more" in found
+    assert "no longer needed" in found
 
 
 @pytest.mark.usefixtures("db")
@@ -137,7 +137,7 @@ def test_passwords_in_the_clear_come_with_the_command(
 def test_clusters_from_elsewhere_are_told(db: None, capsys: Any) -> None:
     capsys.readouterr()
     call_command("doctor")
-    assert "come from defaults: no cluster was ever saved" in capsys.readouterr().out
+    assert "read from defaults: no cluster was ever saved" in capsys.readouterr().out
 
 
 def test_a_setting_that_cannot_work_comes_with_the_value_to_write(alpha: Cluster, settings: Any, capsys: Any) -> None:

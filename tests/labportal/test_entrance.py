@@ -81,7 +81,7 @@ def test_an_address_that_leads_to_itself_is_told(monkeypatch: pytest.MonkeyPatch
     headers = {"Location": "https://labs.example.org/accounts/login/"}
     monkeypatch.setattr(public_address, "_ask", lambda *args: (301, headers, ""))
     (fault,) = public_address.faults("https://labs.example.org")
-    assert "leads to itself" in fault
+    assert "redirects to itself" in fault
 
 
 def doctor(capsys: pytest.CaptureFixture[str]) -> str:
@@ -92,7 +92,7 @@ def doctor(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_the_doctor_says_it(settings: Any, capsys: pytest.CaptureFixture[str]):
-    assert doctor(capsys).startswith("ok    entrance    not looked at")
+    assert doctor(capsys).startswith("ok    entrance    not checked")
     with proxy() as settings.PORTAL_URL:
         assert doctor(capsys).startswith(f"ok    entrance    {settings.PORTAL_URL} shows the login form")
     assert doctor(capsys).startswith("WARN  entrance")

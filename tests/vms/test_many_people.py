@@ -80,7 +80,7 @@ def test_the_limits_hold_and_are_used(school: pvesim.Cluster, admin: User, capsy
     began = time.monotonic()
     with ExitStack() as running:
         for _ in range(WORKERS):
-            read_line_with(running.enter_context(begun("manage.py", "worker")), "The worker runs")
+            read_line_with(running.enter_context(begun("manage.py", "worker")), "The worker is running")
         while left.total() or Operation.objects.open().exists():
             assert time.monotonic() - began < MOST
             if most_at_once(school) == {"pve1": LIMIT, "pve2": LIMIT}:

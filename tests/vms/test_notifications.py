@@ -254,7 +254,7 @@ def test_only_a_mail_that_certainly_did_not_arrive_waits(
 
 
 UNSENDABLE: list[tuple[dict[str, Exception], str]] = [
-    ({"on_send": ValueError("hunter2")}, "ALERT_MAIL_TO or ALERT_MAIL_FROM holds what is no address of mail"),
+    ({"on_send": ValueError("hunter2")}, "ALERT_MAIL_TO or ALERT_MAIL_FROM contains an invalid mail address"),
     ({"on_send": LookupError("hunter2")}, "LookupError"),
     ({"on_open": ValueError("hunter2")}, "ValueError"),
 ]

@@ -19,7 +19,7 @@ from vms.models import ClusterSync, Operation, VirtualMachine, WorkerBeat
 pytestmark = pytest.mark.usefixtures("own_database")
 
 State = Operation.State
-READY = "The worker runs"
+READY = "The worker is running"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from accounts.models import User
 from clusters.models import Cluster, ClusterHealth, LoginState
 from tests.labs import Lab, ago, queries, writes
 from vms import operations
-from vms.models import Alert, ClusterSync, Node, WorkerBeat
+from vms.models import Alert, AlertMessage, ClusterSync, Node, WorkerBeat
 from vms.monitoring import credential_expiry
 
 pytestmark = pytest.mark.django_db
@@ -149,12 +149,24 @@ def test_until_when_the_token_is_good(staff: Client, building_a: Lab, worker: Wo
     assert fact(read(staff), "Credential") == "does not expire"
 
 
-def test_a_trouble_that_was_told(staff: Client, building_a: Lab, worker: WorkerBeat):
-    Alert.objects.create(
+def test_the_title_says_how_many_clusters_respond(staff: Client, building_a: Lab, building_b: Lab):
+    ClusterHealth.objects.filter(cluster=building_a.row).update(ok=False, failing_since=ago(minutes=3))
+    page = read(staff)
+    assert '<h1 id="clusters-title">1 of 2 clusters responding</h1>' in page
+    ClusterHealth.objects.update(ok=True, failing_since=None)
+    assert "2 of 2 clusters responding" in read(staff, poll(page), **HTMX)
+
+
+def test_an_alert_says_whether_it_was_sent(staff: Client, building_a: Lab, worker: WorkerBeat):
+    alert = Alert.objects.create(
         cluster=building_a.row, kind="sync_stale", text="x", since=ago(hours=1), seen_at=ago(hours=1),
         opened_at=ago(minutes=30),
     )  # fmt: skip
     assert "Machines out of date. Alert raised 30 minutes ago" in words(read(staff)).replace("\xa0", " ")
+    message = AlertMessage.objects.create(alert=alert, event="open", channel="mail", state="failed")
+    assert "Alert raised 30" in words(read(staff)).replace("\xa0", " ")
+    AlertMessage.objects.filter(pk=message.pk).update(state="sent")
+    assert "Machines out of date. Alert sent 30 minutes ago" in words(read(staff)).replace("\xa0", " ")
 
 
 def test_without_a_worker_the_page_says_what_to_start(staff: Client, building_a: Lab):

@@ -128,7 +128,7 @@ def _send_mail(message: AlertMessage) -> None:
     except (OSError, smtplib.SMTPException) as failure:
         raise DeliveryUnknown(type(failure).__name__) from None
     except ValueError:  # before anything is sent; it quotes the address
-        raise Undeliverable("ALERT_MAIL_TO or ALERT_MAIL_FROM holds what is no address of mail") from None
+        raise Undeliverable("ALERT_MAIL_TO or ALERT_MAIL_FROM contains an invalid mail address") from None
     finally:
         server.close()
 

@@ -23,7 +23,7 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
 from clusters.templatetags.ages import age
 from vms import registry
-from vms.models import Alert, ClusterSync, CredentialEnd, Node, Operation, VirtualMachine, WorkerBeat
+from vms.models import Alert, AlertMessage, ClusterSync, CredentialEnd, Node, Operation, VirtualMachine, WorkerBeat
 from vms.monitoring import health_checks
 from vms.monitoring.health_checks import Facts
 
@@ -55,6 +55,7 @@ class ClusterRow:
     facts: tuple[tuple[str, str], ...]
     alerts: tuple[str, ...]
     asked: str = ""
+    responds: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ class StatusPage:
     rows: tuple[ClusterRow, ...]
     worker: str
     busy: bool = field(default=False)
+
+    @property
+    def title(self) -> str:
+        """How many clusters respond."""
+        if not self.rows:
+            return _("Clusters")
+        text = ngettext(
+            "%(responding)s of %(all)s cluster responding",
+            "%(responding)s of %(all)s clusters responding",
+            len(self.rows),
+        )
+        return text % {"responding": sum(row.responds for row in self.rows), "all": len(self.rows)}
 
     @property
     def fingerprint(self) -> str:
@@ -119,7 +132,7 @@ def status_page(now: datetime, *, asked: str = "", asked_at: datetime | None = N
     for facts in everything:
         known = facts.cluster.cluster_id
         row = _row(facts, nodes.get(known, []), machines.get(known, {}), operations.get(known, (0, 0)), now)
-        row = replace(row, alerts=tuple(alerts.get(known, ())))
+        row = replace(row, alerts=tuple(alerts.get(known, ())), responds=facts.answers)
         rows.append(replace(row, asked=_asked(facts, asked_at)) if asked_at and known == asked else row)
     return StatusPage(tuple(rows), _worker(now), busy=any(row.asked.endswith("…") for row in rows))
 
@@ -283,9 +296,16 @@ def _operations() -> dict[str, tuple[int, int]]:
 
 def _alerts() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
+    sent = set(
+        AlertMessage.objects.filter(event=AlertMessage.Event.OPEN, state=AlertMessage.State.SENT)
+        .filter(alert__in=Alert.objects.open())
+        .values_list("alert_id", flat=True)
+    )
     for alert in Alert.objects.open():
-        told = age(alert.opened_at or alert.seen_at)
-        found.setdefault(alert.cluster_id, []).append(
-            _("%(trouble)s. Alert raised %(age)s ago") % {"trouble": alert.get_kind_display(), "age": told}
+        # Without mail and webhook, and while neither can be delivered, nobody was sent anything.
+        text = (
+            _("%(trouble)s. Alert sent %(age)s ago") if alert.pk in sent else _("%(trouble)s. Alert raised %(age)s ago")
         )
+        told = age(alert.opened_at or alert.seen_at)
+        found.setdefault(alert.cluster_id, []).append(text % {"trouble": alert.get_kind_display(), "age": told})
     return found

@@ -19,10 +19,10 @@ class Command(PlainCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         how = parser.add_mutually_exclusive_group()
-        how.add_argument("--sealed", action="store_true", help="with secrets, encrypted with the instance's key")
-        how.add_argument("--plaintext", action="store_true", help="with secrets in the clear; asks for confirmation")
+        how.add_argument("--sealed", action="store_true", help="with secrets, encrypted with FIELD_ENCRYPTION_KEY")
+        how.add_argument("--plaintext", action="store_true", help="with unencrypted secrets; asks for confirmation")
         parser.add_argument("--output", type=Path, help="write to this file (mode 0600) instead of the terminal")
-        parser.add_argument("--no-input", action="store_true", help="do not ask; what was asked for is meant")
+        parser.add_argument("--no-input", action="store_true", help="do not ask for confirmation")
 
     def handle(self, *, sealed: bool, plaintext: bool, output: Path | None, no_input: bool, **options: Any) -> None:
         secrecy = Secrecy.SEALED if sealed else Secrecy.PLAINTEXT if plaintext else Secrecy.LEFT_OUT
@@ -49,6 +49,6 @@ class Command(PlainCommand):
         self.stdout.write(f"{len(clusters)} clusters written to {output}, secrets {secrecy}.")
 
     def _confirm(self) -> None:
-        self.stderr.write("The passwords of all clusters will be readable by whoever reads the output.")
-        if input("Type “plaintext” to go on: ").strip() != "plaintext":
+        self.stderr.write("The output will contain the passwords of all clusters, readable by anybody.")
+        if input("Type “plaintext” to continue: ").strip() != "plaintext":
             raise CommandError("Nothing was written.")

@@ -23,7 +23,7 @@ PARTLY = 3
 class Command(PlainCommand):
     help = (
         "Import clusters.json into the database. Existing and deleted clusters stay as they are, the file is kept, "
-        "and the command may be run as often as one likes. Missing migrations are applied first. Exit codes: 0 done "
+        "and the command can be run repeatedly. Missing migrations are applied first. Exit codes: 0 done "
         "(also when there was nothing to do), 1 refused and nothing changed, 2 wrong usage, 3 with --partial some "
         "entries were left out."
     )
@@ -48,7 +48,7 @@ class Command(PlainCommand):
         path = file or importing.find_file()
         wanted = Options(**{name: options[name] for name in ("partial", "restore", "update", "update_secrets")})
         if wanted.update_secrets and not wanted.update:
-            raise CommandError("--update-secrets goes with --update.", returncode=2)
+            raise CommandError("--update-secrets needs --update.", returncode=2)
         try:
             content = read_bytes(path)
             read = inspect(content, source=str(path))
@@ -74,7 +74,7 @@ class Command(PlainCommand):
         if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return
         if dry_run:
-            raise CommandError("The database lacks migrations, so there is nothing to compare with yet. Run: migrate")
+            raise CommandError("The database lacks migrations, so nothing can be compared yet. Run: bin/manage migrate")
         self.stdout.write("Applying missing migrations.")
         call_command("migrate", interactive=False, verbosity=0)
 
@@ -103,7 +103,7 @@ def _next_step(path: Path) -> str:
         f"  bin/manage export_clusters --sealed --output {shlex.quote(str(path))}",
     ]
     if path != importing.find_file():
-        lines.append(f"To have it read while the database is away, put CLUSTER_CONFIG_FILE={path} into .env.")
+        lines.append(f"To use the file while the database is unavailable, put CLUSTER_CONFIG_FILE={path} into .env.")
     return "\n".join(lines)
 
 

@@ -10,8 +10,8 @@ from labportal import backups
 
 class Command(BaseCommand):
     help = (
-        "Write the whole database into one file, while everything runs. FIELD_ENCRYPTION_KEY and SECRET_KEY are not in "
-        "it: keep a copy of them elsewhere."
+        "Write the whole database to one file while the portal keeps running. The file does not contain "
+        "FIELD_ENCRYPTION_KEY and SECRET_KEY: keep a copy of them elsewhere."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,5 +24,5 @@ class Command(BaseCommand):
         except backups.BackupError as error:
             raise CommandError(str(error)) from None
         size = file.stat().st_size / 1024
-        self.stdout.write(f"{file}: {manifest.database}, {size:,.0f} KiB. Without FIELD_ENCRYPTION_KEY its credentials")
-        self.stdout.write("cannot be read, with it they can: keep the key apart from the backups, and keep it.")
+        self.stdout.write(f"{file}: {manifest.database}, {size:,.0f} KiB. Its credentials can be read only with")
+        self.stdout.write("FIELD_ENCRYPTION_KEY. Keep a copy of the key, apart from the backups.")

@@ -23,7 +23,7 @@ OK, WARN, FAIL = "ok", "WARN", "FAIL"
 
 
 class Command(BaseCommand):
-    help = "Look at keys, database, files, clusters, worker and the way to the portal: a line each, with the next step."
+    help = "Check keys, database, files, clusters, worker and public address: one line each, with the next step."
     requires_system_checks = []
 
     def handle(self, **options: Any) -> None:
@@ -49,14 +49,14 @@ class Command(BaseCommand):
 
 
 def _safely(part: Callable[[], Iterator[Line]], told: set[str]) -> list[Line]:
-    """What is wrong with the database is told once."""
+    """A problem of the database is reported once."""
     try:
         return list(part())
     except (DatabaseError, InterfaceError) as error:
         reason = database_errors.explain(error)
         again = reason in told
         told.add(reason)
-        return [(FAIL, "not looked at, for the same reason" if again else f"not looked at. {reason}")]
+        return [(FAIL, "not checked, for the same reason" if again else f"not checked. {reason}")]
 
 
 def _database() -> Iterator[Line]:
@@ -86,13 +86,13 @@ def _migrations() -> Iterator[Line]:
 def _keys() -> Iterator[Line]:
     readable, counts = keys.canary_is_readable(), keys.count()
     if readable is False:
-        yield FAIL, "FIELD_ENCRYPTION_KEY is not the key of this database. Use the one that it was written with."
+        yield FAIL, "FIELD_ENCRYPTION_KEY is not the key of this database. Use the key that encrypted it."
     elif counts[keys.UNREADABLE]:
         yield FAIL, f"{counts[keys.UNREADABLE]} credentials cannot be read. Enter them again in the admin."
     elif sum(counts.values()) != counts[0]:
         yield WARN, "older keys are still needed. Run: bin/manage rotate_encryption_key"
     else:
-        more = f", {len(settings.FIELD_ENCRYPTION_KEY) - 1} older keys are not needed any more"
+        more = f", {len(settings.FIELD_ENCRYPTION_KEY) - 1} older keys are no longer needed"
         yield OK, f"{counts[0]} credentials" + (more if len(settings.FIELD_ENCRYPTION_KEY) > 1 else "")
 
 
@@ -108,14 +108,14 @@ def _clusters() -> Iterator[Line]:
     with registry.resolved_once():
         state, configs = registry.state(), registry.clusters()
     if state.is_fallback:
-        yield WARN, f"come from {state.source}: {state.reason}"
+        yield WARN, f"read from {state.source}: {state.reason}"
     if not configs:
         yield WARN, "none is active. Add or activate one under /admin/clusters/."
     health = {row.cluster.cluster_id: row for row in ClusterHealth.objects.select_related("cluster")}
     for config in configs:
         row = health.get(config.cluster_id)
         if row is None:
-            yield WARN, f"{config.cluster_id}: never asked. Run: bin/manage clusters test {config.cluster_id}"
+            yield WARN, f"{config.cluster_id}: never checked. Run: bin/manage clusters test {config.cluster_id}"
         else:
             yield (OK, f"{config.cluster_id}: reachable") if row.ok else (WARN, f"{config.cluster_id}: {row.problem}")
 
@@ -124,27 +124,27 @@ def _worker() -> Iterator[Line]:
     overdue = timezone.now() - timedelta(minutes=2)
     active = ClusterSync.objects.filter(cluster__is_active=True)
     if active.exists() and not active.filter(due_at__gt=overdue).exists():
-        yield FAIL, "no cluster was read for two minutes. Run: bin/manage worker"
+        yield FAIL, "no cluster was synced for two minutes. Run: bin/manage worker"
     elif active.exists():
-        yield OK, "reads the clusters"
+        yield OK, "syncs the clusters"
     else:
-        yield WARN, "nothing was ever read. Run: bin/manage worker"
+        yield WARN, "no cluster was ever synced. Run: bin/manage worker"
 
 
 def _rights() -> Iterator[Line]:
     unfit = list(lookups.unfit_managers())
     for row in unfit:
         name, where = row.user.get_username(), row.machineset.title
-        told = f"{name} controls the machines of “{where}” and may not make classes"
-        yield WARN, f"{told}. Take {name} out there, or put {name} into the group Teacher."
+        told = f"{name} manages the machines of “{where}” but is not allowed to create classes"
+        yield WARN, f"{told}. Remove {name} from the managers there, or add {name} to the group Teacher."
     if not unfit:
-        yield OK, "only staff and people who may make classes control others' machines"
+        yield OK, "only staff and people who can create classes manage other people's machines"
 
 
 def _entrance() -> Iterator[Line]:
-    """The way that people take to the portal."""
+    """The public address of the portal."""
     if not settings.PORTAL_URL:
-        yield OK, "not looked at, because PORTAL_URL is empty"
+        yield OK, "not checked, because PORTAL_URL is empty"
         return
     try:
         faults = list(public_address.faults(settings.PORTAL_URL))
@@ -153,14 +153,14 @@ def _entrance() -> Iterator[Line]:
         return
     yield from ((FAIL, fault) for fault in faults)
     if not faults:
-        yield OK, f"{settings.PORTAL_URL} shows the login form and takes it"
+        yield OK, f"{settings.PORTAL_URL} shows the login form and accepts it"
 
 
 def _checks() -> Iterator[Line]:
-    told = {"clusters.E002", "clusters.W002", "clusters.W004", "vms.W005"}  # the lines above say these
+    told = {"clusters.E002", "clusters.W002", "clusters.W004", "vms.W005"}  # the lines above report these
     messages = [m for m in run_checks(include_deployment_checks=True, databases=["default"]) if m.id not in told]
     shown = [m for m in messages if m.level >= WARNING and not m.is_silenced()]
     for message in shown:
         yield FAIL if message.level >= ERROR else WARN, f"{message.msg} {message.hint or ''} ({message.id})"
     if not shown:
-        yield OK, "nothing to say"
+        yield OK, "no issues"

@@ -9,14 +9,14 @@ from labportal import backups
 
 
 class Command(BaseCommand):
-    help = "Put a backup back. Stop the web server and the workers first. Everybody has to log in again."
+    help = "Restore a backup. Stop the web server and the workers first. Everybody must log in again afterwards."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--replace", action="store_true", help="lose what is in the database now")
+        parser.add_argument("--replace", action="store_true", help="delete the current content of the database")
         parser.add_argument(
-            "--unverified", action="store_true", help="also if another key made it, or somebody changed it"
+            "--unverified", action="store_true", help="even if the backup was made with another key or changed since"
         )
 
     def handle(self, *, file: Path, replace: bool, unverified: bool, **options: Any) -> None:
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         self.stdout.write("The database is up to date. Next: bin/serve")
 
     def _tell_what_is_wrong(self) -> None:
-        """Above all whether the key is the one of this database, and whether a newer version wrote it."""
+        """Above all a wrong key, and a database of a newer version."""
         found = [message for message in checks.run_checks(databases=["default"]) if message.level >= checks.ERROR]
         if found:
             told = "\n".join(f"{message.msg} {message.hint or ''}".strip() for message in found)

@@ -133,7 +133,7 @@ def test_a_rejected_certificate_is_named(config: ClusterConfig, lab: Cluster, tr
 )
 def test_a_change_names_the_pin_where_there_is_one(pinned: list[str], was: str) -> None:
     failure = certificates.changed(pinned, "EF")
-    assert failure.reason == f"The cluster's certificate has changed. Pinned: {was}, shown now: EF."
+    assert failure.reason == f"The certificate changed from {was} to EF."
     assert failure.presented == "EF"
 
 

@@ -16,7 +16,7 @@ class Command(PlainCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
-        commands.add_parser("list", help="which clusters there are, and their source")
+        commands.add_parser("list", help="list the clusters and their source")
         commands.add_parser("test", help="ask a cluster for its version").add_argument("cluster_id", nargs="?")
 
     def handle(self, *, command: str, cluster_id: str | None = None, **options: Any) -> None:

@@ -23,7 +23,8 @@ class Command(BaseCommand):
             default=THREADS["clusters"],
             choices=range(1, 101),
             metavar="N",
-            help="how many clusters are read at once (default: %(default)s); operations get a third of that on top",
+            help="how many clusters are synced at the same time (default: %(default)s); a third as many threads more "
+            "carry out operations",
         )
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(
                 "The database is not up to date. Run: bin/manage migrate "
-                "(of one in use, first a backup: bin/manage backup)"
+                "(first back up a database in use: bin/manage backup)"
             )
         worker = Worker(threads={"operations": max(1, threads // 3), "clusters": threads})
 
@@ -50,7 +51,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        self.stdout.write("The worker runs. Ctrl-C finishes what is under way and stops.")
+        self.stdout.write("The worker is running. Ctrl-C finishes the work in progress and stops it.")
         if not worker.run():
-            self.stderr.write("Some work did not end in time. Another worker takes it up.")
+            self.stderr.write("Some work did not finish in time. Another worker will continue it.")
             os._exit(0)  # the threads would be waited for
