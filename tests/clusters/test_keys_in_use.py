@@ -124,7 +124,7 @@ def test_serve_does_not_start_with_another_key(sealed_with_old: None):
     done = manage(*checks_of_serve(), keys=NEW)
     assert done.returncode != 0
     assert "FIELD_ENCRYPTION_KEY is not the key of this database" in done.stderr
-    assert "after a restored backup" in done.stderr
+    assert "After restoring a backup" in done.stderr
 
 
 @pytest.mark.parametrize("command", [["check", "--database", "default"], ["worker"], ["doctor"]], ids=" ".join)
