@@ -52,7 +52,7 @@ class Guest:
     `ha` is the state in which high availability keeps it, and None when that does not care. `vnc_backend` is the
     address of a real VNC server to which its consoles lead, and `vnc_password` the password of that one, if any.
     `inner_cards` are network cards that it made itself, like Docker's: name, MAC and addresses, told before its own.
-    `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone.
+    `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone. `can_snapshot`: unlike raw files on a share, its disks can be saved.
     """
 
     timeline: Timeline = field(repr=False)
@@ -82,6 +82,7 @@ class Guest:
     ha: str | None = None
     pending: dict[str, object] = field(default_factory=dict, repr=False)
     newest_only: bool = False
+    can_snapshot: bool = True
     resolution: Size = (640, 400)
     screen: Screen = field(default_factory=Screen, repr=False)
     vnc_backend: tuple[str, int] | None = None

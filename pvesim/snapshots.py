@@ -84,6 +84,8 @@ class Snapshots:
     def _refuse_new(self, name: str) -> None:
         if self.guest.template:
             raise TaskError("you can't take a snapshot if it's a template")
+        if not self.guest.can_snapshot:
+            raise TaskError("snapshot feature is not available")
         if name in self.guest.snapshots:
             raise TaskError(f"snapshot name '{name}' already used")
 

@@ -26,7 +26,30 @@ stored_messages.register(
         "reception-unknown": gettext_noop("It is unknown whether the cluster received the request."),
         "done-but": gettext_noop("The cluster reports the task as done, but the machine is %(status)s."),
         "done-with-warnings": gettext_noop("Done with warnings. See the task's log on the cluster."),
+        "explained": gettext_noop("%(why)s The cluster said%(quoted)s."),
         "spice-file": gettext_noop("SPICE file downloaded."),
+    }
+)
+
+# Why a cluster did not do it, for everyone.
+stored_messages.register(
+    {
+        "newer-snapshots": gettext_noop(
+            "There are newer snapshots, and this machine's storage can only revert to the newest one."
+        ),
+        "no-snapshots-possible": gettext_noop("Snapshots of this machine's disks are not possible."),
+        "snapshot-incomplete": gettext_noop("This snapshot is incomplete. Ask an administrator to delete it."),
+        "snapshot-gone": gettext_noop("The machine no longer has this snapshot."),
+        "snapshot-name-taken": gettext_noop("The machine already has a snapshot of this name."),
+        "disk-missing": gettext_noop("A disk of the machine is missing. Ask your teacher."),
+        "storage-full": gettext_noop("The storage is full. Ask your teacher."),
+        "node-memory-full": gettext_noop("The node has too little free memory at the moment. Try again later."),
+        "did-not-shut-down": gettext_noop(
+            "The machine did not shut down in time. Look at its screen, or choose Force stop."
+        ),
+        "ha-error": gettext_noop(
+            "High availability has given up on this machine. Ask an administrator to clear its error state."
+        ),
     }
 )
 

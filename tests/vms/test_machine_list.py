@@ -226,7 +226,8 @@ def one(building_a: Lab, ana: User) -> VirtualMachine:
         ("running", "Running", ["shutdown", "reboot", "stop", "suspend", "reset"]),
         ("paused", "Paused", ["resume", "stop"]),
         ("unknown", "Unknown", []),
-        ("prelaunch", "prelaunch", ["stop"]),
+        ("prelaunch", "Paused", ["resume", "stop"]),
+        ("guest-panicked", "Crashed", ["reset", "stop"]),
     ],
 )
 def test_a_status_is_told_in_words_with_its_buttons(

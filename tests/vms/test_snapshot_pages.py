@@ -110,7 +110,7 @@ def test_a_new_one_that_fails_leaves_the_old_one_and_the_page_says_so(
     assert replaced(as_ana, saved, building_a) == [("snapshot", SECOND, "failed")]
     assert there(building_a) == {FIRST}
     page = as_ana.get(url(saved, "machine")).content.decode()
-    assert "failed. Try again, or ask your teacher. Your old restore point was kept." in page
+    assert "failed. The storage is full. Ask your teacher. Your old restore point was kept." in page
     assert f'id="revert-{FIRST}"' in page
 
 

@@ -10,7 +10,7 @@ from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import sentences
 from vms.models import Operation, Preparation, Snapshot, VirtualMachine
-from vms.operations import enqueue, requesting
+from vms.operations import enqueue, failures, requesting
 from vms.operations.kinds import KINDS, Kind
 from vms.sentences import say
 
@@ -62,7 +62,9 @@ def _failure(task: proxmox.TaskStatus) -> str:
     try:
         task.raise_if_failed()
     except proxmox.TaskFailed as failure:
-        return proxmox.Locked(reason=task.exit_status).plain if failure.locked else failure.plain
+        if failure.locked:
+            return proxmox.Locked(reason=task.exit_status).plain
+        return failures.explain(failure.plain, task.exit_status)
     return ""
 
 

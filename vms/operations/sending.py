@@ -13,7 +13,7 @@ from vms.access import rules
 from vms.access.context import context_for
 from vms.inventory import identity
 from vms.models import ClusterSync, Operation, VirtualMachine
-from vms.operations import kinds
+from vms.operations import failures, kinds
 from vms.sentences import say
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def _record_error(operation: Operation, error: proxmox.ProxmoxError) -> None:
     if error.sent and operation.state == State.SENT:
         logger.warning("%s: %s", operation, error)  # it may have arrived: the next step finds out
         return
-    operation.finish(State.FAILED, error.plain, expected=operation.state)
+    operation.finish(State.FAILED, failures.explain(error.plain, error.reason), expected=operation.state)
     if isinstance(error, proxmox.NotFound):
         ClusterSync.request_sync(operation.cluster_id)  # it was moved or deleted: the sync finds out
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from vms.models import Batch, BatchItem, ClusterSync, Operation
+from vms.pages import outcomes
 
 State = Operation.State
 
@@ -134,7 +135,7 @@ def _problem(operation: Operation | None, *, for_staff: bool) -> str:
     if operation is None:
         return _("The result is no longer stored.")
     if operation.state == State.FAILED and not for_staff:
-        return _("Failed. Try again. If it fails again, tell an administrator.")
+        return outcomes.advice(operation)
     return operation.rendered_outcome if not operation.is_open else ""
 
 

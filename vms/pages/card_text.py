@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from vms import machine_states, sentences
 from vms.access import machine_rules, restore_points
 from vms.models import Operation, VirtualMachine
+from vms.pages import outcomes
 
 Action = Operation.Action
 
@@ -56,7 +57,7 @@ def trouble_text(last: Operation | None, now: datetime) -> str:
         return ""
     label = last.get_action_display()
     if last.state == Operation.State.FAILED:
-        said = _("“%(action)s” failed. Try again, or ask your teacher.") % {"action": label}
+        said = _("“%(action)s” failed. %(advice)s") % {"action": label, "advice": outcomes.advice(last)}
     elif last.state in {Operation.State.UNKNOWN, Operation.State.CANCELLED}:
         said = _("“%(action)s”: %(outcome)s") % {"action": label, "outcome": last.rendered_outcome}
     else:

@@ -14,7 +14,7 @@ from accounts.models import User
 from vms.access import lookups, restore_points, rules
 from vms.access.context import context_for
 from vms.models import Assignment, HelpRequest, Operation, Snapshot, VirtualMachine
-from vms.pages import cards, remote_desktop
+from vms.pages import cards, outcomes, remote_desktop
 
 Action, State = Operation.Action, Operation.State
 
@@ -181,7 +181,7 @@ def history_row(operation: Operation, *, for_staff: bool) -> HistoryRow:
         at=operation.requested_at,
         state=operation.state,
         result=operation.get_state_display(),
-        outcome=operation.rendered_outcome if told else "",
+        outcome=operation.rendered_outcome if told else outcomes.public_reason(operation),
         duration=duration(ended - operation.requested_at) if ended else "",
     )
 
