@@ -36,10 +36,12 @@ class Snapshot:
     vmstate: bool
     config: dict[str, str | int] = field(repr=False)
     settings: dict[str, object] = field(repr=False)
+    state: str = ""  # `prepare` or `delete`: what was begun and not finished
 
     def config_row(self) -> dict[str, object]:
         own: dict[str, object] = {"snaptime": int(self.taken), "description": self.description}
-        return {**self.config, **own, **({"parent": self.parent} if self.parent else {})}
+        state = {"snapstate": self.state} if self.state else {}
+        return {**self.config, **own, **state, **({"parent": self.parent} if self.parent else {})}
 
 
 RESTORED = ("name", "tags", "agent", "maxcpu", "maxmem", "maxdisk", "options", "files")
@@ -52,7 +54,8 @@ class Guest:
     `ha` is the state in which high availability keeps it, and None when that does not care. `vnc_backend` is the
     address of a real VNC server to which its consoles lead, and `vnc_password` the password of that one, if any.
     `inner_cards` are network cards that it made itself, like Docker's: name, MAC and addresses, told before its own.
-    `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone. `can_snapshot`: unlike raw files on a share, its disks can be saved.
+    `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone. `can_snapshot`: unlike raw files on a
+    share, its disks can be saved.
     """
 
     timeline: Timeline = field(repr=False)

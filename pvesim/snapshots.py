@@ -39,6 +39,8 @@ class Snapshots:
             yield from wait_for_lock(self.guest)
             with held(self.guest, task), self._marked("rollback"):
                 snapshot = self._existing(name)
+                if snapshot.state:
+                    raise TaskError(f"unable to rollback to incomplete snapshot (snapstate = {snapshot.state})")
                 self._refuse_an_older(name)
                 yield self.durations.rollback
                 self.guest.status = "stopped"
@@ -50,12 +52,16 @@ class Snapshots:
 
         return work
 
-    def delete(self, name: str) -> Work:
+    def delete(self, name: str, *, force: bool = False) -> Work:
+        """Of one that is half there, the storage has nothing to delete: that needs force."""
+
         def work(task: Task) -> Steps:
             yield from wait_for_lock(self.guest)
             with held(self.guest, task), self._marked("snapshot-delete"):
                 snapshot = self._existing(name)
                 yield self.durations.snapshot
+                if snapshot.state and not force:
+                    raise TaskError("zfs error: could not find any snapshots to destroy; check snapshot names.")
                 self._remove(snapshot)
 
         return work

@@ -31,6 +31,7 @@ def listed(kind: Kind) -> Handler:
                 "description": snapshot.description,
                 "snaptime": int(snapshot.taken),
                 **({"vmstate": int(snapshot.vmstate)} if kind == "qemu" else {}),
+                **({"snapstate": snapshot.state} if snapshot.state else {}),
                 **_parent(snapshot.parent),
             }
             for snapshot in guest.snapshots.values()
@@ -66,7 +67,7 @@ def roll_back(call: Call, work: Snapshots) -> Work:
 
 
 def delete(call: Call, work: Snapshots) -> Work:
-    return work.delete(call.values["snapname"])
+    return work.delete(call.values["snapname"], force=call.values.get("force", False))
 
 
 WORKS = {"snapshot": create, "rollback": roll_back, "delsnapshot": delete}

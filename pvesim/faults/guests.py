@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pvesim.faults.base import ClusterFaults
@@ -42,6 +43,13 @@ class GuestFaults(ClusterFaults):
 
         self._now_or_after(after, reuse)
         self._undo.append(restore)
+
+    def snapshot_half_done(self, vmid: int, name: str, state: str = "delete") -> None:
+        """Its deletion, or with `prepare` its saving, was begun and not finished. Nobody can go back to it."""
+        saved = self._cluster.guest(vmid).snapshots
+        former = saved[name]
+        saved[name] = replace(former, state=state)
+        self._undo.append(lambda: saved.update({name: former}))
 
     def list_lags(self, vmid: int, seconds: float = 10.0) -> None:
         """The cluster's list goes on with its present name and state, also of the next guest with its number."""

@@ -307,6 +307,15 @@ def test_a_revert_that_fails_gives_the_machine_to_nobody_and_tells_the_teacher(r
     )
 
 
+def test_an_incomplete_baseline_is_not_reverted_to(room: Room):
+    room.lab.pve.faults.snapshot_half_done(102, "baseline", "prepare")
+    unassigned(room, Way.REVERT)
+    room.prepare()
+    failure = Preparation.objects.get()
+    assert (failure.state, room.lab.pve.count("POST", "/rollback$")) == (State.FAILED, 0)
+    assert "is incomplete" in failure.rendered_outcome
+
+
 def test_the_teacher_tries_again_or_gives_it_as_it_is(room: Room):
     failed(room)
     room.post(f"machines/{room.vm.pk}/unassign/", way=Way.SHUT_DOWN)

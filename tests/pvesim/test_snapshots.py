@@ -28,6 +28,19 @@ def test_a_guest_without_snapshots_has_only_the_present(boss: Api) -> None:
     assert (row["name"], row["running"]) == ("current", 1)
 
 
+@pytest.mark.parametrize("state", ["prepare", "delete"])
+def test_one_that_is_half_there_is_deleted_only_by_force(
+    lab: Cluster, boss: Api, clock: ManualClock, state: str
+) -> None:
+    take(boss, clock, "half")
+    lab.faults.snapshot_half_done(102, "half", state)
+    assert boss.data(f"{DB}/snapshot")[0]["snapstate"] == state
+    assert roll_back(boss, clock, "half") == f"unable to rollback to incomplete snapshot (snapstate = {state})"
+    assert "could not find" in finish(boss, clock, boss.call("DELETE", f"{DB}/snapshot/half").json()["data"])
+    assert finish(boss, clock, boss.call("DELETE", f"{DB}/snapshot/half?force=1").json()["data"]) == "OK"
+    assert names(boss) == ["current"]
+
+
 def test_snapshots_form_a_chain(boss: Api, clock: ManualClock) -> None:
     assert take(boss, clock, "first", description="clean") == "OK"
     take(boss, clock, "second")

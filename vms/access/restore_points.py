@@ -19,6 +19,17 @@ def restore_points(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return sorted(found, key=lambda one: (one.taken_at is not None, one.taken_at, one.pk))
 
 
+def complete(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+    """The restore points that a machine can be reverted to, the oldest first."""
+    return [snapshot for snapshot in restore_points(snapshots) if not snapshot.state]
+
+
+def free_name(snapshots: Iterable[Snapshot]) -> str:
+    """The first of both names that the machine has no snapshot of. Empty when it has both."""
+    taken = {snapshot.name for snapshot in snapshots}
+    return next((name for name in NAMES if name not in taken), "")
+
+
 def label(name: str) -> str:
     """The name of a snapshot as people see it."""
     return NAME if name in NAMES else name

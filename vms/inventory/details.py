@@ -49,7 +49,10 @@ MACHINE_ERRORS = (
 
 @dataclass(frozen=True)
 class Details:
-    """`addresses` is None when they are unknown. `is_settled` is False while an address is expected and missing."""
+    """`addresses` is None when they are unknown.
+
+    `is_settled` is False while an address is expected and missing, or a snapshot is incomplete.
+    """
 
     config: proxmox.GuestConfig
     addresses: list[str] | None
@@ -116,7 +119,8 @@ def _ask(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -
     addresses, is_settled = (
         _addresses(agents if machine.kind == "qemu" else pve, machine, config) if has_addresses else ([], True)
     )
-    return Details(config, addresses, snapshots, is_settled)
+    are_complete = not any(one.state for one in snapshots.all)
+    return Details(config, addresses, snapshots, is_settled and are_complete)
 
 
 def _addresses(

@@ -30,4 +30,5 @@ def _facts(found: proxmox.Snapshot) -> dict[str, Any]:
         "taken_at": datetime.fromtimestamp(min(found.taken, LAST_SECOND), UTC) if found.taken else None,
         "parent": found.parent,
         "with_memory": found.with_memory,
+        "state": found.state,
     }

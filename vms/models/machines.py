@@ -234,6 +234,12 @@ class VirtualMachine(models.Model):
         self.status, self.status_at = status, at
 
 
+class SnapshotQuerySet(models.QuerySet["Snapshot"]):
+    def complete(self) -> Self:
+        """Those that machines can be reverted to."""
+        return self.filter(state="")
+
+
 class Snapshot(models.Model):
     """A snapshot of a machine, as the cluster listed it last."""
 
@@ -243,6 +249,16 @@ class Snapshot(models.Model):
     taken_at = models.DateTimeField(gettext_lazy("taken at"), null=True)
     parent = models.CharField(gettext_lazy("parent"), max_length=40, blank=True)
     with_memory = models.BooleanField(gettext_lazy("with memory"), default=False)
+    state = models.CharField(
+        gettext_lazy("state"),
+        max_length=20,
+        blank=True,
+        db_default="",
+        default="",
+        help_text=gettext_lazy("Empty: complete. Otherwise “prepare” or “delete”, which has not finished."),
+    )
+
+    objects: ClassVar[Any] = SnapshotQuerySet.as_manager()
 
     class Meta:
         verbose_name = gettext_lazy("snapshot")

@@ -76,14 +76,15 @@ def _items_for(batch: Batch, machines: list[VirtualMachine], *, by: User, descri
     """An item for each machine, with a new operation, with the one in progress, or with a refusal."""
     action, name = batch.action, batch.snapshot
     found = contexts_for(machines, person=by, snapshot=name)
-    saved = set(Snapshot.objects.filter(vm__in=found, name=name).values_list("vm", flat=True)) if name else set()
+    rows = Snapshot.objects.filter(vm__in=found, name=name).values_list("vm", "state") if name else ()
+    saved: dict[int, str] = dict(rows)
     items = []
     for position, machine in enumerate(machines):
         item = BatchItem(batch=batch, position=position, machine=machine, machine_name=machine.display_name)
         context = found[machine.pk]
         if _is_under_way(context, batch):
             item.operation = context.open_operation
-        elif reason := rules.refusal(context, action) or _snapshot_refusal(batch, is_there=machine.pk in saved):
+        elif reason := rules.refusal(context, action) or _snapshot_refusal(batch, saved.get(machine.pk)):
             item.refuse(reason)
         else:
             # Distinct times, so that they are admitted in the order in which they are listed.
@@ -99,10 +100,13 @@ def _is_under_way(context: ActionContext, batch: Batch) -> bool:
     return bool(context.may_operate and busy and (busy.action, busy.snapshot) == (batch.action, batch.snapshot))
 
 
-def _snapshot_refusal(batch: Batch, *, is_there: bool) -> str:
-    if batch.action == Action.ROLLBACK and not is_there:
+def _snapshot_refusal(batch: Batch, state: str | None) -> str:
+    """`state` is the snapshot's; None when the machine has none of this name."""
+    if batch.action == Action.ROLLBACK and state is None:
         return say("no-such-snapshot", name=batch.snapshot)
-    if batch.action == Action.SNAPSHOT and is_there:
+    if batch.action == Action.ROLLBACK and state:
+        return say("snapshot-incomplete")
+    if batch.action == Action.SNAPSHOT and state is not None:
         return say("snapshot-exists", name=batch.snapshot)
     return ""
 

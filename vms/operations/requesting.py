@@ -59,7 +59,7 @@ def request(
     busy = context.open_operation
     if busy and (busy.action, busy.snapshot) == (action, snapshot):
         return busy, False
-    if reason := rules.refusal(context, action):
+    if reason := rules.refusal(context, action) or incomplete_snapshot(machine, action, snapshot):
         raise Refused(reason)
     if not unlimited and _is_over_limit(by):
         raise Refused(_("You requested too much within a minute. Wait a moment."))
@@ -77,6 +77,13 @@ def request(
         return _existing(wanted, machine), False
 
 
+def incomplete_snapshot(machine: VirtualMachine, action: str, snapshot: str) -> str:
+    """Why the machine cannot be reverted to this snapshot, or an empty string."""
+    if action != Action.ROLLBACK or not machine.snapshots.filter(name=snapshot).exclude(state="").exists():
+        return ""
+    return say("snapshot-incomplete")
+
+
 def request_next(done: Operation) -> None:
     """Request the action that follows this one. A refusal is recorded as a cancelled operation, which the person sees.
 
@@ -88,7 +95,7 @@ def request_next(done: Operation) -> None:
         _request_resume(done, done.vm, done.requested_by)
         return
     other = restore_points.other_name(done.snapshot)
-    has_other = done.vm.snapshots.filter(name=other).exists()
+    has_other = done.vm.snapshots.complete().filter(name=other).exists()
     if done.then == Action.DELETE_SNAPSHOT and not has_other:
         return
     snapshot = other if done.then == Action.DELETE_SNAPSHOT else done.snapshot

@@ -97,5 +97,7 @@ def _confirm(request: AuthenticatedHttpRequest, wanted: BulkRequest, *, back: st
 
 def _snapshots(wanted: BulkRequest) -> list[tuple[str, int]]:
     """Names of snapshots, and how many of the machines have each, the most frequent first."""
-    found = Snapshot.objects.filter(vm__in=[machine.pk for machine in wanted.machines]).order_by().values("name")
+    found = (
+        Snapshot.objects.complete().filter(vm__in=[machine.pk for machine in wanted.machines]).order_by().values("name")
+    )
     return list(found.annotate(n=Count("pk")).order_by("-n", "name").values_list("name", "n")[:200])

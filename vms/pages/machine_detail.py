@@ -23,7 +23,10 @@ PER_PAGE = 10
 
 @dataclass(frozen=True)
 class SnapshotRow:
-    """A snapshot. `may_delete` is about the person; the rules say whether it is possible now."""
+    """A snapshot. `may_delete` is about the person; the rules say whether it is possible now.
+
+    `problem` says why nobody can revert to it; `remedy` is the command that clears it, for staff.
+    """
 
     name: str
     label: str
@@ -31,6 +34,8 @@ class SnapshotRow:
     taken_at: datetime | None
     with_memory: bool
     may_delete: bool
+    problem: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ def for_person(machine: VirtualMachine, person: User, *, history: Page[Operation
     rows = list(machine.snapshots.all())
     older = _older_restore_point(rows)
     snapshots = tuple(
-        _snapshot_row(snapshot, manages=rule_context.manages, is_older=snapshot == older) for snapshot in rows
+        _snapshot_row(machine, snapshot, person, manages=rule_context.manages, is_older=snapshot == older)
+        for snapshot in rows
     )
     wanted = (Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT)
     return MachineDetail(
@@ -99,7 +105,7 @@ def for_person(machine: VirtualMachine, person: User, *, history: Page[Operation
         facts=_facts(machine),
         addresses=remote_desktop.addresses_of(machine),
         snapshots=snapshots,
-        has_restore_point=any(snapshot.name in restore_points.NAMES for snapshot in snapshots),
+        has_restore_point=bool(restore_points.complete(rows)),
         may_operate=rule_context.may_operate,
         manages=rule_context.manages,
         refusals={action.name: refusal for action in wanted if (refusal := rules.refusal(rule_context, action))},
@@ -153,11 +159,13 @@ def _since(machine: VirtualMachine) -> str:
 
 def _older_restore_point(snapshots: list[Snapshot]) -> Snapshot | None:
     """The older of two: there are two while it is being replaced, and after it could not be deleted."""
-    both = restore_points.restore_points(snapshots)
+    both = restore_points.complete(snapshots)
     return both[0] if len(both) > 1 else None
 
 
-def _snapshot_row(snapshot: Snapshot, *, manages: bool, is_older: bool) -> SnapshotRow:
+def _snapshot_row(
+    machine: VirtualMachine, snapshot: Snapshot, person: User, *, manages: bool, is_older: bool
+) -> SnapshotRow:
     label = restore_points.label(snapshot.name)
     return SnapshotRow(
         name=snapshot.name,
@@ -166,7 +174,25 @@ def _snapshot_row(snapshot: Snapshot, *, manages: bool, is_older: bool) -> Snaps
         taken_at=snapshot.taken_at,
         with_memory=snapshot.with_memory,
         may_delete=manages or snapshot.name in restore_points.NAMES,
+        problem=_snapshot_problem(snapshot),
+        remedy=_remedy(machine, snapshot) if person.is_staff and snapshot.state and not machine.lock else "",
     )
+
+
+def _snapshot_problem(snapshot: Snapshot) -> str:
+    if not snapshot.state:
+        return ""
+    problems = {
+        "prepare": _("Incomplete: saving it has not finished. The machine can't be reverted to it."),
+        "delete": _("Incomplete: deleting it has not finished. The machine can't be reverted to it."),
+    }
+    return problems.get(snapshot.state, _("Incomplete. The machine can't be reverted to it."))
+
+
+def _remedy(machine: VirtualMachine, snapshot: Snapshot) -> str:
+    """The portal deletes nothing by force: somebody has to look first."""
+    tool = "pct" if machine.kind == VirtualMachine.Kind.LXC else "qm"
+    return f"{tool} delsnapshot {machine.vmid} {snapshot.name} --force 1"
 
 
 def history_row(operation: Operation, *, for_staff: bool) -> HistoryRow:

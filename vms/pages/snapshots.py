@@ -16,7 +16,7 @@ from vms import operations
 from vms.access import lookups, restore_points, rules
 from vms.access.context import context_for
 from vms.models import Operation, Snapshot, VirtualMachine
-from vms.operations.requesting import MAX_DESCRIPTION
+from vms.operations.requesting import MAX_DESCRIPTION, incomplete_snapshot
 
 Action = Operation.Action
 
@@ -41,16 +41,19 @@ class SnapshotForm(forms.Form):
 def restore_point(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Save the assignee's restore point. Replacing one needs a confirmation."""
     machine = lookups.operable_or_404(request.user, pk)
-    there = restore_points.restore_points(machine.snapshots.all())
+    rows = list(machine.snapshots.all())
+    there, free = restore_points.complete(rows), restore_points.free_name(rows)
     old = there[-1] if there else None
     if old is None and request.method == "POST":
-        return _ask(request, machine, Action.SNAPSHOT, snapshot=restore_points.NAME)
+        return _ask(request, machine, Action.SNAPSHOT, snapshot=free or restore_points.NAME)
     if old and _is_confirmed(request):
-        return _replace(request, machine, there)
+        return _replace(request, machine, there, free)
     return _confirm(request, machine, Action.SNAPSHOT, snapshot=old, name=old.name if old else restore_points.NAME)
 
 
-def _replace(request: AuthenticatedHttpRequest, machine: VirtualMachine, there: list[Snapshot]) -> HttpResponse:
+def _replace(
+    request: AuthenticatedHttpRequest, machine: VirtualMachine, there: list[Snapshot], free: str
+) -> HttpResponse:
     """Save the new restore point, then delete the old one. A second one, left by a failure, is deleted first.
 
     The person can choose to delete first where the storage has room for one only.
@@ -58,8 +61,10 @@ def _replace(request: AuthenticatedHttpRequest, machine: VirtualMachine, there: 
     oldest = there[0].name
     if len(there) > 1 or request.POST.get("first") == "yes":
         return _ask(request, machine, Action.DELETE_SNAPSHOT, snapshot=oldest, then=Action.SNAPSHOT)
-    new = restore_points.other_name(oldest)
-    return _ask(request, machine, Action.SNAPSHOT, snapshot=new, then=Action.DELETE_SNAPSHOT)
+    if not free:
+        messages.error(request, _("An incomplete restore point is in the way. Delete the old one first, with the box."))
+        return redirect("vms-save-point", machine.pk)
+    return _ask(request, machine, Action.SNAPSHOT, snapshot=free, then=Action.DELETE_SNAPSHOT)
 
 
 @require_http_methods(["GET", "POST"])
@@ -132,6 +137,7 @@ def _confirm(
 ) -> HttpResponse:
     """Status 409 when it is not possible now, 400 when the box was not ticked."""
     refusal = rules.refusal(context_for(machine, person=request.user, snapshot=name), action)
+    refusal = refusal or incomplete_snapshot(machine, action, name)
     unticked = request.method == "POST"
     context = {
         "machine": machine,

@@ -112,7 +112,7 @@ def _outlook(
     row: Assignment, wanted: ReleaseSettings | None, saved: list[Snapshot], latest: dict[int, Preparation]
 ) -> Outlook:
     name = wanted.baseline if wanted else ""
-    baseline = next((one for one in saved if name and one.name == name), None)
+    baseline = next((one for one in saved if name and one.name == name and not one.state), None)
     way = wanted.way if wanted else Way.REVERT
     return Outlook(row, row.vm, way, baseline, tuple(saved), latest.get(row.pk))
 

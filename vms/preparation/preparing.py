@@ -87,11 +87,10 @@ def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[st
         status = pve.guest_status(vm.node, vm.kind, vm.vmid)
     with transaction.atomic():
         write_snapshots(vm.pk, listed)
-    names = {one.name for one in listed.all}
     going = _points_to_delete(preparation, listed)
     not_shown = [name for name in going if name not in preparation.points and name not in restore_points.NAMES]
-    if preparation.way == Way.REVERT and preparation.baseline not in names:
-        preparation.finish(State.FAILED, say("no-baseline", name=preparation.baseline))
+    if reason := _baseline_problem(preparation, listed):
+        preparation.finish(State.FAILED, reason)
     elif not_shown:
         preparation.finish(State.FAILED, say("unshown-points", names=", ".join(not_shown)))
     elif status.lock == machine_rules.SUSPENDED_TO_DISK and preparation.way != Way.AS_IT_IS:
@@ -109,6 +108,16 @@ def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[st
         vm.observe(status.status, at=asked_at)
         return Action.SHUTDOWN, ""
     return None
+
+
+def _baseline_problem(preparation: Preparation, listed: proxmox.Snapshots) -> str:
+    """Why the machine cannot be reverted to its baseline; empty when it can, or is not to be."""
+    if preparation.way != Way.REVERT:
+        return ""
+    baseline = next((one for one in listed.all if one.name == preparation.baseline), None)
+    if baseline is None:
+        return say("no-baseline", name=preparation.baseline)
+    return say("snapshot-incomplete") if baseline.state else ""
 
 
 def _points_to_delete(preparation: Preparation, listed: proxmox.Snapshots) -> list[str]:

@@ -15,7 +15,10 @@ _NOW = "current"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`taken` is in seconds since 1970; `parent` is empty and `depth` 0 for a first one."""
+    """`taken` is in seconds since 1970; `parent` is empty and `depth` 0 for a first one.
+
+    `state` is empty for a complete one: otherwise its saving (`prepare`) or deletion (`delete`) has not finished.
+    """
 
     name: str
     parent: str
@@ -23,6 +26,7 @@ class Snapshot:
     description: str
     taken: int
     with_memory: bool
+    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,4 +92,5 @@ def _snapshot(entry: Row, parent: str, depth: int) -> Snapshot:
         description=lines(entry.get("description"), 1000),
         taken=whole(entry.get("snaptime")),
         with_memory=flag(entry.get("vmstate")),
+        state=text(entry.get("snapstate"), 20),
     )
