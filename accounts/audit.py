@@ -13,7 +13,7 @@ Changes = dict[str, tuple[object, object]]  # field: before and after
 
 
 def mask(value: str) -> str:
-    """What the log keeps of a secret: that there is one. `credential_version` says that it changed."""
+    """The log's mask for a secret: it says that there is one. `credential_version` says that it changed."""
     return "***" if value not in {"", "None"} else value
 
 
@@ -42,7 +42,7 @@ def record_many(rows: Iterable[tuple[models.Model, Changes]], *, action: int = L
 
 @contextmanager
 def acting_as(name: str) -> Iterator[None]:
-    """Who acts when nobody is logged in: a command."""
+    """Names the actor of changes when nobody is logged in: a command."""
     with set_extra_data({"actor": None, "actor_email": name}):
         yield
 

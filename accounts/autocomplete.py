@@ -24,7 +24,7 @@ class CheckedSelect(AutocompleteSelect):
 
 
 class CheckedSelectMultiple(AutocompleteSelectMultiple):
-    """The same; what is too long for a number of the database is shortened to something that is none."""
+    """Like `CheckedSelect`; an ID too long for a number of the database is shortened to one that does not exist."""
 
     def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> dict[str, Any]:
         """Each one is removed by itself: a cross for all of them is no item of their list."""

@@ -1,4 +1,4 @@
-"""The list of what is deleted along, on the admin's confirmation page: only objects with names."""
+"""Lists the objects that a deletion includes, on the admin's confirmation page: only those with names."""
 
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ class ReadableDeletion(admin.ModelAdmin[M]):
 
 
 def _without(lines: list[Any], begins: tuple[str, ...]) -> list[Any]:
-    """Of a list of lists, as `unordered_list` shows it."""
+    """Removes lines with these beginnings from a list of lists, as `unordered_list` shows it."""
     kept = [line for line in lines if not (isinstance(line, str) and line.startswith(begins))]
     kept = [_without(line, begins) if isinstance(line, list) else line for line in kept]
     return [line for line in kept if line != []]

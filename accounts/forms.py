@@ -110,5 +110,5 @@ class TableForm(forms.Form):
 
     @property
     def source_field(self) -> str:
-        """Where an error in the table is shown."""
+        """The field at which an error in the table is shown."""
         return "upload" if self.cleaned_data.get("upload") else "text"

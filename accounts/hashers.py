@@ -45,7 +45,7 @@ class CappedArgon2PasswordHasher(Argon2PasswordHasher):
 
 
 class CappedScryptPasswordHasher(ScryptPasswordHasher):
-    """What passwords were hashed with before. Each is hashed anew when its owner logs in."""
+    """The hasher of older passwords. Each is hashed anew when its owner logs in."""
 
     def encode(self, password: str, salt: str, n: int | None = None, r: int | None = None, p: int | None = None) -> str:
         with _turn():

@@ -19,7 +19,7 @@ View = Callable[..., HttpResponse]
 
 
 class AuthenticatedHttpRequest(HttpRequest):
-    """What a view gets behind `login_required`."""
+    """The request of a view behind `login_required`."""
 
     user: User
     htmx: Any

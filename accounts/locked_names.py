@@ -24,7 +24,7 @@ class Lock:
 
 
 def for_user(person: User) -> list[Lock]:
-    """Those in force, as django-axes counts."""
+    """The locks in force, as django-axes counts."""
     rows = _in_force().filter(username=person.username).order_by("at").values_list("ip_address", "at")
     return [Lock(address or "", at, at + settings.AXES_COOLOFF_TIME) for address, at in rows]
 
@@ -35,7 +35,7 @@ def current() -> set[str]:
 
 
 def is_locked() -> Exists:
-    """Of a row of users: whether its name is among those."""
+    """Annotates a row of users: whether its name is locked."""
     return Exists(_in_force().filter(username=OuterRef("username")))
 
 

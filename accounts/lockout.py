@@ -59,7 +59,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
 
 
 def _make_one(username: str) -> None:
-    """Of the rows without an address, one for each browser."""
+    """Merges the rows without an address: one is left for each browser."""
     with transaction.atomic():
         rows = AccessAttempt.objects.select_for_update().filter(username=username, ip_address=None)
         for agent in set(rows.values_list("user_agent", flat=True)):

@@ -31,7 +31,7 @@ def validate_language(code: str) -> None:
 
 
 def rights_of_staff(path: str = "") -> Q:
-    """Of permissions, or of rows that reach them by this path: all but those of the portal's own pages."""
+    """Filters permissions, or rows that reach them by this path: all but those of the portal's own pages."""
     wanted = Q()
     for label, codename in PORTAL_RIGHTS:
         wanted &= ~Q(**{f"{path}content_type__app_label": label, f"{path}codename": codename})
@@ -48,7 +48,7 @@ class CaseInsensitiveUserManager(UserManager["User"]):
         return self.get(username__iexact=username)
 
     def may_teach(self) -> models.QuerySet["User"]:
-        """Who may be given control over others' machines: staff, and who may make classes."""
+        """People who may get control over others' machines: staff, and those who may create classes."""
         wanted = Q()
         for label, codename in PORTAL_RIGHTS:
             wanted |= Q(content_type__app_label=label, codename=codename)

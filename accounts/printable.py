@@ -14,7 +14,7 @@ _IN_A_LINE = re.compile(f"[{_NEVER}\t\n\r\x85\u2028\u2029]")
 
 
 def first_unprintable(text: str, *, one_line: bool = False) -> int | None:
-    """Where the first character stands that no page can show. None where all can be shown."""
+    """The position of the first character that no page can show. None where all can be shown."""
     found = (_IN_A_LINE if one_line else _IN_A_TEXT).search(text)
     return found.start() if found else None
 

@@ -26,7 +26,7 @@ INSIDE = re.compile(rf"""([;\t\r\n])(?=(?:[^\S\t\r\n]|")*[{re.escape("".join(FOR
 
 
 class Unreadable(ValueError):
-    """What is wrong, and what to do about it. `field` is the form's, if it is not the one with the table."""
+    """The fault of a table, with its remedy. `field` is the form's, if it is not the one with the table."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)

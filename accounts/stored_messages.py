@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-# By code, what is said, marked for translation; each room adds its own.
+# By code, what is said, marked for translation; each app adds its own.
 _texts: dict[str, str] = {}
 
 
@@ -31,7 +31,7 @@ def codes() -> frozenset[str]:
 
 
 class Message(str):
-    """What `say` makes: a text in the language that is active then, which can be rendered in any other one later."""
+    """The result of `say`: a text in the active language, which can be rendered in any other one later."""
 
     code: str
     parameters: dict[str, object]
@@ -70,14 +70,14 @@ def english(text: str) -> str:
 
 
 def columns(name: str, text: str, *, most: int) -> dict[str, Any]:
-    """What a text column of so many characters, and the one beside it, are to hold."""
+    """The values of a text column of so many characters, and of the one beside it."""
     written = english(text)[:most]
     message = {**_stored(text), "of": zlib.crc32(written.encode())} if isinstance(text, Message) else None
     return {name: written, f"{name}_message": message}
 
 
 def of(row: models.Model, name: str) -> str:
-    """What these columns of a row hold: a message, or the text alone."""
+    """The content of these columns of a row: a message, or the text alone."""
     return read(getattr(row, name), getattr(row, f"{name}_message"))
 
 

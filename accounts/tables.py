@@ -106,7 +106,7 @@ def _header_at(lines: Sequence[Line], columns: Columns) -> int | None:
 
 
 def _places(header: Line, columns: Columns) -> dict[str, int]:
-    """Where each column stands; of several with the same meaning the first one."""
+    """The position of each column; of several with the same meaning the first one."""
     found: dict[str, int] = {}
     for place, cell in enumerate(header.cells):
         word = " ".join(re.split(r"[\s_-]+", cell.lower().strip(" *:")))

@@ -29,7 +29,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 class ChangePassword(PasswordChangeView):
-    """Whoever else is logged in as this person has to log in again."""
+    """Changes the password, and logs out all other sessions of the person."""
 
     template_name = "accounts/password.html"
     form_class = OwnPasswordForm

@@ -106,7 +106,7 @@ def own_grants(user: User) -> QuerySet[ClusterGrant]:
 
 
 class Navigation(NamedTuple):
-    """What the header of every page needs. `help_requests`: how many are open at machines that the user manages."""
+    """Data for the header of every page. `help_requests`: the number open at machines that the user manages."""
 
     shows_classes: bool = False
     manages_machines: bool = False

@@ -150,7 +150,7 @@ class LabClassAdmin(CheckedAutocomplete[LabClass], ReadableDeletion[LabClass]):
             invites.accept_legacy_link(form.instance, token, by=person)
 
     def delete_model(self, request: HttpRequest, obj: LabClass) -> None:
-        """Its machines are prepared as the class is set, which the page of confirmation says."""
+        """Prepares the machines as the class is set, which the page of confirmation says."""
         person: Any = request.user
         if not lifecycle.delete(obj, way="", by=person):
             messages.info(request, _("The class will be deleted when its machines are ready for the next person."))
@@ -160,6 +160,6 @@ class LabClassAdmin(CheckedAutocomplete[LabClass], ReadableDeletion[LabClass]):
             self.delete_model(request, lab_class)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What goes with a class needs no permission of its own."""
+        """Asks no permission of its own for the objects that are deleted with a class."""
         objects, counts, _perms, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected

@@ -48,7 +48,7 @@ class GrantChoice(forms.ModelMultipleChoiceField[ClusterGrant]):
 
 
 class GrantsForm(forms.Form):
-    """Which of their own grants somebody passes on to a class."""
+    """Asks which of their own grants a person passes on to a class."""
 
     grants = GrantChoice(
         ClusterGrant.objects.none(),

@@ -76,7 +76,7 @@ def run(config: ClusterConfig) -> ConnectionResult:
 
 
 def run_and_record(config: ClusterConfig) -> ConnectionResult:
-    """The same of a cluster as it is stored: the result becomes its health, and an accepted login is tried again.
+    """Tests a stored cluster: the result becomes its health, and an accepted login is tried again.
 
     After a success its sync is due at once.
     """
@@ -94,7 +94,7 @@ def run_and_record(config: ClusterConfig) -> ConnectionResult:
 
 
 def _presented(error: proxmox.ProxmoxError) -> tuple[str, ...]:
-    """What was shown instead of a certificate to trust, if the error's own text does not say it."""
+    """The certificate that was shown instead of a trusted one, if the error's own text does not say it."""
     if not isinstance(error, proxmox.CertificateRejected) or not error.presented or error.presented in error.plain:
         return ()
     return (_("Fingerprint of the cluster's certificate: %(fingerprint)s.") % {"fingerprint": error.presented},)

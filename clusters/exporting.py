@@ -17,7 +17,7 @@ FIELDS = (*PLAIN, "is_default")
 
 
 class Secrecy(StrEnum):
-    """What becomes of passwords and token secrets."""
+    """The treatment of passwords and token secrets in an export."""
 
     LEFT_OUT = "left out"
     SEALED = "sealed"

@@ -96,6 +96,6 @@ def connect(config: ClusterConfig) -> Iterator[proxmox.Client]:
 
 @contextmanager
 def read(config: ClusterConfig, *, deadline: float = proxmox.DEADLINE) -> Iterator[proxmox.Reader]:
-    """The same for looking only; each call may take so many seconds."""
+    """A connection that only reads; each call may take so many seconds."""
     with proxmox.read(config, deadline=deadline, throttle=DatabaseLoginThrottle()) as pve:
         yield pve

@@ -64,7 +64,7 @@ def canary_is_readable() -> bool | None:
 
 
 def count() -> Counter[int]:
-    """How many secrets each key reads; the canary is not counted."""
+    """The number of secrets that each key reads; the canary is not counted."""
     return Counter(secret.key for secret in stored())
 
 

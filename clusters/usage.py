@@ -11,7 +11,7 @@ from clusters.models import Cluster
 
 @dataclass(frozen=True)
 class Use:
-    """Who uses it, with the address of their page, and how much."""
+    """A user of the cluster, with the URL of their page, and the extent."""
 
     name: str
     url: str

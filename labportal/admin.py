@@ -12,7 +12,7 @@ admin.site.unregister(DBTaskResult)
 
 @admin.register(DBTaskResult)
 class BackgroundTaskAdmin(DBTaskResultAdmin):
-    """By what was done, not by an identifier; what the queue needs for itself is left out."""
+    """Background tasks by what was done, not by an identifier; the queue's own columns are left out."""
 
     list_display = ("task_name", "status", "enqueued_at", "started_at", "finished_at", "queue_name")  # type: ignore[assignment]
     list_filter = ("status", "queue_name")  # type: ignore[assignment]

@@ -38,7 +38,7 @@ BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error, KeyError, ValueError,
 
 
 class BackupError(Exception):
-    """What is wrong, and what to do."""
+    """The fault, and its remedy."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def _run(tool: str, *options: str) -> None:
 
 
 def _room() -> Path:
-    """Where files are renamed into the database's place without copying."""
+    """A folder from which files are renamed into the database's place without copying."""
     return _sqlite_file().parent if connection.vendor == "sqlite" else Path(tempfile.gettempdir())
 
 

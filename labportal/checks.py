@@ -65,7 +65,7 @@ def portal_has_a_host_of_its_own(app_configs: Apps, **kwargs: Any) -> list[Check
 
 @register()
 def mail_has_addresses(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """What cannot be sent to is noticed here, not when a cluster is down."""
+    """Reports malformed mail addresses at the start, not when a cluster is down."""
     given = {"ALERT_MAIL_TO": settings.ALERT_MAIL_TO, "ALERT_MAIL_FROM": [settings.DEFAULT_FROM_EMAIL]}
     hint = 'Write addresses like it@school.example or "Gil, Ana" <ana@school.example>, separated by commas.'
     return [

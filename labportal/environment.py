@@ -42,7 +42,7 @@ def read(path: Path) -> None:
 
 
 class _Lines:
-    """What `read_env` takes for an open file."""
+    """Stands in for the open file that `read_env` expects."""
 
     def __init__(self, content: str) -> None:
         self.read = lambda: content
@@ -64,7 +64,7 @@ def secret(name: str, default: str | None = None) -> str:
 
 
 def text(name: str, default: str | None = None) -> str:
-    """The same of what is no secret: a comment behind the value does not belong to it."""
+    """Reads a value that is no secret: a comment behind the value does not belong to it."""
     written = secret(name, default)
     if name not in kept:
         return written

@@ -41,7 +41,7 @@ class WithoutInvites(logging.Filter):
 
 
 class OneLine(logging.Filter):
-    """Of what anybody can cause from outside, as a wrong Host, a traceback says nothing more."""
+    """Cuts tracebacks of errors that anybody can cause from outside, as a wrong Host: they say nothing more."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = None

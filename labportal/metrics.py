@@ -60,7 +60,7 @@ class Portal(Collector):
 def _gauge(
     name: str, text: str, labels: list[str], values: Iterable[tuple[list[str], float | None]]
 ) -> GaugeMetricFamily:
-    """What is None is left out."""
+    """A gauge without the values that are None."""
     family = GaugeMetricFamily(f"labportal_{name}", text, labels=labels)
     for label_values, value in values:
         if value is not None:

@@ -23,7 +23,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def tls_is_seen(get_response: Handler) -> Handler:
-    """Who came by TLS is not sent to the same address once more: the proxy in front is what has to be mended."""
+    """Does not redirect requests that came by TLS to the same URL again: the proxy in front has to be mended."""
     security = SecurityMiddleware(get_response)
 
     def middleware(request: HttpRequest) -> HttpResponse:

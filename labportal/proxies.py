@@ -14,7 +14,7 @@ PROTOCOLS = re.compile(r"[a-zA-Z, ]{1,40}")
 
 
 def origins(request: HttpRequest) -> tuple[str, str]:
-    """Where the browser says that a form was, and where the portal was asked.
+    """The origin of the form according to the browser, and the origin at which the portal was asked.
 
     Empty: the browser says what is no address. Without a word from it, both are the same.
     """
@@ -35,6 +35,6 @@ def came_by_tls(request: HttpRequest) -> bool:
 
 
 def protocols(request: HttpRequest) -> str:
-    """What a proxy said, as far as it may be shown."""
+    """The protocols that a proxy claims, as far as they may be shown."""
     said = request.headers.get("X-Forwarded-Proto", "")
     return said if PROTOCOLS.fullmatch(said) else ""

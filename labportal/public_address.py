@@ -19,7 +19,7 @@ class NotReached(Exception):
 
 
 def faults(address: str) -> Iterator[str]:
-    """What keeps people from logging in at this address. Raises `NotReached`."""
+    """The faults that keep people from logging in at this address. Raises `NotReached`."""
     status, headers, page = _ask(address)
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
     if status in {301, 302, 308} and headers.get("Location", "").startswith(address):

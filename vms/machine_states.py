@@ -1,4 +1,4 @@
-"""What the state of a machine means. The lists of Proxmox VE carry QEMU's own states beside running and stopped."""
+"""The states of machines. The lists of Proxmox VE carry QEMU's own states beside running and stopped."""
 
 from typing import NamedTuple
 

@@ -53,7 +53,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Where the clusters come from. `reason` is empty for the database; `notices` describe faults of a file."""
+    """The source of clusters. `reason` is empty for the database; `notices` describe faults of a file."""
 
     source: Source
     reason: Reason = Reason.NONE

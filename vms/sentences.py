@@ -259,7 +259,7 @@ stored_messages.register({f"lock-{name}": text for name, text in LOCKS.items()})
 
 
 def lock(name: str) -> Message:
-    """What it means, or that it means something that the portal does not know."""
+    """The meaning of a lock, or that the portal does not know it."""
     return say(f"lock-{name}") if name in LOCKS else say("busy-with", lock=name)
 
 

@@ -48,5 +48,5 @@ class ImportPage(AdminPlanPage[AccountPlan]):
         return self.page({"created": self.created, "title": _("First passwords")}) if self.created else answer
 
     def _options(self, facts: Facts) -> Options:
-        """Who imports is asked now, not when the preview was made."""
+        """The options of the importing person, with the rights of now, not those at the preview."""
         return Options(update=facts["update"], by_superuser=bool(self.request.user.is_superuser))

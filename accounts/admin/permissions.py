@@ -23,7 +23,7 @@ OF_EACH_MODEL = r"^(add|change|delete|view)_"
 
 
 def offered() -> QuerySet[Permission]:
-    """Those that mean something: of models that have pages, those that are no model's four, and any that is held."""
+    """Permissions that mean something: of models with pages, custom ones, and any that is held."""
     pages = [kind.pk for kind in ContentType.objects.get_for_models(*admin.site._registry).values()]
     held = Q(group__isnull=False) | Q(user__isnull=False)
     wanted = Permission.objects.filter(Q(content_type__in=pages) | ~Q(codename__regex=OF_EACH_MODEL) | held)

@@ -79,7 +79,7 @@ def _join(members: list[tuple[AccountRow, int]]) -> None:
 
 
 def _recorded(row: AccountRow, before: User | None) -> audit.Changes:
-    """What the audit trail tells of a row."""
+    """The entry of the audit trail for a row."""
     if before is None:
         changes: audit.Changes = {name: (None, value) for name, value in row.values if value}
         changes["username"] = (None, row.username)

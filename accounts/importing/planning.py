@@ -108,7 +108,7 @@ class AccountPlan(Plan[AccountRow]):
 
 @dataclass(frozen=True)
 class Known:
-    """What the database says about the people and groups of a table."""
+    """The people and groups of a table that the database has."""
 
     people: dict[str, User]
     with_rights: frozenset[int]
@@ -203,7 +203,7 @@ def _changed(row: AccountRow, person: User, options: Options) -> AccountRow:
 
 
 def people_named(lines: list[Line]) -> dict[str, User]:
-    """Those whom the lines name, by name without case."""
+    """The people whom the lines name, by name without case."""
     names = sorted({User.normalize_username(line.cell(0)) for line in lines})
     found: dict[str, User] = {}
     for begin in range(0, len(names), 500):

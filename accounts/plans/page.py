@@ -42,7 +42,7 @@ class PlanPage(Generic[P]):
     # What each page has of its own.
 
     def facts(self, form: forms.Form) -> Facts:
-        """What `plan` needs, from a valid form. Raises `Unreadable` or Django's `ValidationError`."""
+        """The facts that `plan` needs, from a valid form. Raises `Unreadable` or Django's `ValidationError`."""
         raise NotImplementedError
 
     def plan(self, facts: Facts) -> P:
@@ -63,11 +63,11 @@ class PlanPage(Generic[P]):
         return redirect(self.back_url)
 
     def initial(self, facts: Facts) -> Facts:
-        """What the form shows when somebody goes back to it from the plan."""
+        """The form's values when somebody goes back to it from the plan."""
         return facts
 
     def keep(self, facts: Facts, plan: P) -> Facts:
-        """What the signed form holds, as plain JSON: the facts, or where facts are kept that no page may hold."""
+        """The content of the signed form, as plain JSON: the facts, or a reference to facts that no page may hold."""
         return facts
 
     def recall(self, kept: Facts) -> Facts | None:

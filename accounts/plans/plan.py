@@ -17,7 +17,7 @@ MARK = 8
 
 
 class PlanChanged(Exception):
-    """What the plan rests on changed after it was shown. Nothing was written."""
+    """The data behind the plan changed after it was shown. Nothing was written."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or _("Something changed after this preview, so nothing was saved. Check the new one."))
@@ -25,7 +25,7 @@ class PlanChanged(Exception):
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What becomes of a line of what was entered, from 1; 0 where there are no lines. Kinds of plans add own fields.
+    """The outcome of a line of the input, from 1; 0 where there are no lines. Kinds of plans add own fields.
 
     Two rows are the same when all fields are that take part in comparison: a field with `compare=False` neither counts
     in the digest nor is it told.
@@ -86,7 +86,7 @@ class Plan(Generic[R]):
 
     @property
     def said(self) -> list[str]:
-        """What is told when it was carried out, in sentences."""
+        """The messages after the plan was carried out."""
         return self._told(self.did)
 
     def _told(self, words: dict[Outcome, Any]) -> list[str]:
@@ -138,7 +138,7 @@ class Plan(Generic[R]):
         return [row for row in self.rows if row.digest[:MARK] not in known]
 
     def as_json(self) -> dict[str, Any]:
-        """What a page shows. `digest` is what an application of this plan expects."""
+        """The plan as a page shows it. `digest` is what an application of this plan expects."""
         return {
             "heading": self.heading,
             "in_words": self.in_words,
@@ -179,6 +179,6 @@ def carry_out(make: Callable[[], P], write: Callable[[P], object], *, expected: 
 
 
 def _digest(thing: Any, *parts: str) -> str:
-    """Of the fields that take part in comparison, and of the parts in place of a plan's rows."""
+    """A digest of the fields that take part in comparison, and of the parts in place of a plan's rows."""
     told = [getattr(thing, field.name) for field in fields(thing) if field.compare and field.name != "rows"]
     return hashlib.sha256(repr((told, parts)).encode()).hexdigest()

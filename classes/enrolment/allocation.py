@@ -35,7 +35,7 @@ class AllocationPlan(Plan[AllocationRow]):
 
 
 def plan(lab_class: LabClass) -> AllocationPlan:
-    """Who has no machine gets a free one: those who wait first, then by name. Writes nothing."""
+    """Plans a free machine for each person without one: those who wait first, then by name. Writes nothing."""
     people = Membership.objects.joined().filter(lab_class=lab_class, user__is_active=True).select_related("user")
     assigned = set(people.with_machine().values_list("pk", flat=True))
     without = [row for row in people.order_by("user__username") if row.pk not in assigned]
@@ -76,7 +76,7 @@ def _open(lab_class: LabClass) -> LabClass:
 
 
 def plan_table(lab_class: LabClass, text: str, *, end_first: bool, way: str = "") -> AssignmentPlan:
-    """What the lines of a table would do among the class's own people and machines. Raises `Unreadable`."""
+    """Plans the lines of a table among the class's own people and machines. Raises `Unreadable`."""
     people = Membership.objects.joined().filter(lab_class=lab_class).values_list("user", flat=True)
     machines = granted(lab_class).filter(class_machine__lab_class=lab_class).values_list("pk", flat=True)
     scope = Scope(frozenset(people), frozenset(machines))
@@ -86,7 +86,7 @@ def plan_table(lab_class: LabClass, text: str, *, end_first: bool, way: str = ""
 def apply_table(
     lab_class: LabClass, text: str, *, end_first: bool, expected: str, by: User, way: str = ""
 ) -> AssignmentPlan:
-    """Who gets a machine that has to be prepared first waits for that one, and for no other. Raises `PlanChanged`."""
+    """Applies a plan. People whose machine has to be prepared first wait for that one only. Raises `PlanChanged`."""
 
     def write(fresh: AssignmentPlan) -> None:
         bulk_assignment.write(fresh, by)

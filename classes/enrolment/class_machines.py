@@ -40,7 +40,7 @@ def granted(lab_class: LabClass) -> QuerySet[VirtualMachine]:
 
 
 def available(lab_class: LabClass) -> QuerySet[VirtualMachine]:
-    """Those of them that are in no class, assigned to nobody, and prepared.
+    """The granted machines that are in no class, assigned to nobody, and prepared.
 
     A machine that came back after it counted as gone has a new row; it is still as its last assignee left it.
     """

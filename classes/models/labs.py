@@ -205,7 +205,7 @@ class LabClass(PrintableTexts, models.Model):
 
 class ClassMachineQuerySet(models.QuerySet["ClassMachine"]):
     def free(self) -> Self:
-        """Those that can be assigned: present, no template, prepared, and in a granted pool."""
+        """Machines that can be assigned: present, no template, prepared, and in a granted pool."""
         held = Assignment.objects.unreleased().filter(vm=OuterRef("vm"))
         granted = ClusterGrant.objects.covering(OuterRef("vm__cluster_id"), OuterRef("vm__pool")).filter(
             machine_set=OuterRef("lab_class__machine_set")

@@ -18,7 +18,7 @@ from vms.pages import cards
 @require_GET
 @login_required
 def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """What everybody in the class sees: the lesson, and the machine that one has in it."""
+    """The page for everybody in the class: the lesson, and the person's machine in it."""
     lab_class = access.class_or_404(request.user, pk, Right.SEE)
     mine = Assignment.objects.live().filter(user=request.user, vm__class_machine__lab_class=lab_class).values("vm")
     shown = (

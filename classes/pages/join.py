@@ -22,7 +22,7 @@ MOST_BY_PERSON, MOST_FROM_ADDRESS = 10, 200
 
 
 def _keys(request: AuthenticatedHttpRequest) -> list[tuple[str, int]]:
-    """What tries are counted by. The address is kept as a digest; who has none shares no count with others."""
+    """The keys by which tries are counted. The address is kept as a digest; without one, no count is shared."""
     address = client_address(request)
     digest = salted_hmac("classes.join", address or "", algorithm="sha256").hexdigest()[:40]
     return [

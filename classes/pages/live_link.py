@@ -10,7 +10,7 @@ from vms.models import MachineSet
 
 
 def live_url(group: MachineSet, user: User) -> str | None:
-    """Its URL, for a person who runs the class of this group."""
+    """The URL of the tab *Live*, for a person who runs the class of this group."""
     if not group.is_managed:
         return None
     lab_class = LabClass.objects.filter(machine_set=group).first()

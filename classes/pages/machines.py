@@ -158,7 +158,7 @@ def unassign(request: AuthenticatedHttpRequest, pk: int, vm: int) -> HttpRespons
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def unassign_many(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The same for the selected machines."""
+    """Unassigns the selected machines."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     ticked = _numbers(request.POST.getlist("vm") or request.GET.getlist("vm"))
     own = ClassMachine.objects.filter(lab_class=lab_class, vm__in=ticked).values_list("vm", flat=True)

@@ -47,7 +47,7 @@ class TypedForm(forms.ModelForm[Cluster]):
 
 
 class ReplacesForm(forms.Form):
-    """Where several fingerprints are pinned, only a person knows which of them this one follows."""
+    """Asks which of several pinned fingerprints the new one replaces: only a person knows."""
 
     replaces = forms.ChoiceField(label=gettext_lazy("It replaces"), widget=forms.RadioSelect)
 
@@ -149,7 +149,7 @@ def _pin(model_admin: Admin, request: HttpRequest, pk: int, there: proxmox.Certi
 
 
 def _kept(pinned: tuple[str, ...], chosen: str) -> tuple[str, ...]:
-    """What stays pinned besides the new one."""
+    """The fingerprints that stay pinned besides the new one."""
     return tuple(pin for pin in pinned if pin != chosen) if len(pinned) > 1 else ()
 
 

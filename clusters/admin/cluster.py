@@ -168,5 +168,5 @@ class ClusterAdmin(ClusterColumns, ClusterActions):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def view_on_site(self, cluster: Cluster) -> str:
-        """Its state, in the portal."""
+        """The cluster's state, in the portal."""
         return f"{reverse('vms-clusters')}#cluster-{cluster.pk}"

@@ -13,7 +13,7 @@ from clusters.sentences import say
 
 
 class Trust(StrEnum):
-    """What vouches for a cluster's certificate, in English; a page says `label`."""
+    """The ways to verify a cluster's certificate, in English; a page says `label`."""
 
     FINGERPRINT = gettext_noop("pinned fingerprint")
     CA = gettext_noop("own CA certificate")
@@ -35,7 +35,7 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterConfig:
-    """Where a cluster is and how to speak to it. Its secrets stay encrypted until the gateway opens a session."""
+    """A cluster's address and credentials. Its secrets stay encrypted until the gateway opens a session."""
 
     cluster_id: str
     name: str
@@ -66,7 +66,7 @@ class ClusterConfig:
 
     @property
     def for_reading(self) -> Self:
-        """The same with the read-only token in the place of the other credential, if there is one."""
+        """This configuration with the read-only token in the place of the other credential, if there is one."""
         if not self.read_token_id or not self.read_token_secret:
             return self
         return replace(
@@ -85,7 +85,7 @@ class ClusterConfig:
 
     @property
     def credential_name(self) -> str:
-        """Of the one that is used, as people know it."""
+        """The name of the credential that is used, as people know it."""
         return say("of-read-only-token") if self.reads_only else say("of-credential")
 
     @property

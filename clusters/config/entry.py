@@ -98,7 +98,7 @@ def problems_of(number: int, entry: object) -> list[Problem]:
 
 
 def config_of(entry: dict[str, Any]) -> ClusterConfig:
-    """Of an entry without problems."""
+    """The configuration of an entry without problems."""
     texts = {key: entry.get(key) or "" for key in _TEXTS}
     return ClusterConfig(
         cluster_id=texts["id"],
@@ -125,7 +125,7 @@ def shown(key: str) -> str:
 
 
 def _depth(value: object) -> int:
-    """How deep lists and objects are nested, without recursion."""
+    """The depth of nested lists and objects, without recursion."""
     deepest, stack = 0, [(value, 1)]
     while stack:
         item, level = stack.pop()
@@ -150,7 +150,7 @@ def _hint(key: str) -> str:
 
 
 def _expected(key: str, value: object) -> str:
-    """What a value should be, or nothing when it is."""
+    """The expected form of a value, or nothing when it has it."""
     if key in _FLAGS:
         return "" if isinstance(value, bool) else _("should be true or false")
     if key == "port":

@@ -27,7 +27,7 @@ class ClusterFileError(Exception):
 
 @dataclass(frozen=True)
 class ClusterFile:
-    """What a file holds: its valid entries, what is wrong with the others, and what was passed over."""
+    """The content of a file: its valid entries, the faults of the others, and what was ignored."""
 
     source: str
     configs: tuple[ClusterConfig, ...]
@@ -68,7 +68,7 @@ def parse(content: bytes, *, source: str) -> list[ClusterConfig]:
 
 
 def parse_entries(document: object, *, source: str) -> list[ClusterConfig]:
-    """The same for entries that were decoded already."""
+    """Parses decoded entries. Raises `ClusterFileError` if any is wrong."""
     return _inspect_entries(document, source=source).strictly()
 
 

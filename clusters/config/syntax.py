@@ -185,7 +185,7 @@ def _may_vouch(certificate: x509.Certificate) -> bool:
 
 
 def validate_no_key(pem: str) -> None:
-    """What opens a server is stored nowhere: certificates are shown, exported and recorded in clear."""
+    """Refuses private keys: certificates are shown, exported and recorded in clear."""
     inside = False
     for number, line in enumerate(pem.splitlines(), start=1):
         label = _PEM_BEGIN.search(line)

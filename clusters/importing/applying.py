@@ -30,7 +30,7 @@ def import_file(path: Path, options: Options = NOTHING_ELSE) -> ClusterPlan:
 
 
 def import_content(content: bytes, *, source: str, options: Options, expected: str | None = None) -> ClusterPlan:
-    """The same for bytes. With `expected`, the digest of the plan that was shown, anything else is `PlanChanged`."""
+    """Imports bytes. With `expected`, the digest of the plan that was shown, anything else is `PlanChanged`."""
     file = inspect(content, source=source)
     try:
         return _carry_out(file, options, expected)

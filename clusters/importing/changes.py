@@ -54,7 +54,7 @@ def values_of(config: ClusterConfig) -> dict[str, Any]:
 
 
 def _plain_changes(config: ClusterConfig, stored: Cluster) -> list[Change]:
-    """What the file says otherwise. What it does not mention stays: old files know nothing of certificates."""
+    """The fields in which the file differs. Fields that it does not mention stay: old files lack certificates."""
     named = [name for name in PLAIN if name in config.given]
     names = [name for name in named if name not in TOKENS or getattr(config, TOKENS[name])]
     if "host" in names and config.host != stored.host and "addresses" not in names:

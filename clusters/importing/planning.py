@@ -44,7 +44,7 @@ LEFT_ALONE = {ClusterReason.DIFFERS, ClusterReason.NEEDS_SECRETS}
 
 @dataclass(frozen=True)
 class ClusterRow(PlanRow):
-    """What an entry means for the database. Entries have no line; `config` holds credentials and is never told."""
+    """The outcome of an entry. Entries have no line; `config` holds credentials and is never told."""
 
     cluster_id: str = ""
     changes: tuple[Change, ...] = ()
@@ -61,7 +61,7 @@ class ClusterRow(PlanRow):
 
 @dataclass(frozen=True)
 class Options:
-    """What an import may do besides creating clusters that are new."""
+    """The options of an import, besides creating clusters that are new."""
 
     partial: bool = False
     restore: bool = False
@@ -121,7 +121,7 @@ def plan(file: ClusterFile, options: Options) -> ClusterPlan:
 
 
 def _obstacles(configs: Iterable[ClusterConfig], stored: Iterable[str]) -> list[Problem]:
-    """What is wrong with an entry only here: beside these clusters, and with this key."""
+    """The faults of an entry that depend on the other clusters and on this key."""
     spelt, found = {cluster_id.casefold(): cluster_id for cluster_id in stored}, []
     for config in configs:
         other = spelt.get(config.cluster_id.casefold(), config.cluster_id)
@@ -150,7 +150,7 @@ def _out_of_reach(config: ClusterConfig) -> list[Problem]:
 
 
 def _without_surplus(rows: list[ClusterRow], stored: int) -> tuple[list[ClusterRow], list[Problem]]:
-    """Those for which there is room, and what is said of the others."""
+    """The rows for which there is room, and refusals of the others."""
     room = max(0, MAX_CLUSTERS - stored)
     surplus = {row.cluster_id for row in [row for row in rows if row.reason is ClusterReason.NEW][room:]}
     told = _("is one too many: the portal can have at most %(most)s clusters") % {"most": MAX_CLUSTERS}
@@ -221,7 +221,7 @@ def _after(hint: str) -> str:
 
 
 def _hint(row: ClusterRow) -> str:
-    """What the command says of a row besides its state: with the option that would change it."""
+    """The command's text about a row besides its state: the option that would change it."""
     if row.reason is ClusterReason.NEEDS_SECRETS:
         return _("addresses, user, trust or credential differ: --update-secrets applies all of them")
     note = "; ".join(map(str, row.notes))

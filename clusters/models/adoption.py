@@ -92,5 +92,5 @@ class PendingImport(models.Model):
 
     @classmethod
     def forget_old(cls) -> int:
-        """Those that nobody confirmed in time. Returns how many."""
+        """Deletes imports that nobody confirmed in time. Returns how many."""
         return cls.objects.filter(created_at__lt=timezone.now() - cls.KEPT).delete()[0]

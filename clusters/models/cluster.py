@@ -247,7 +247,7 @@ class Cluster(PrintableTexts, models.Model):
 
     @property
     def config(self) -> ClusterConfig:
-        """What the gateway needs, with the secrets still encrypted."""
+        """The configuration for the gateway, with the secrets still encrypted."""
         return ClusterConfig(
             cluster_id=self.cluster_id,
             name=self.name,

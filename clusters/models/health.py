@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ClusterHealth(models.Model):
-    """How the last conversation with a cluster went. A row is written by whoever talked to it."""
+    """The result of the last contact with a cluster. A row is written by whoever talked to it."""
 
     cluster = models.OneToOneField(
         "clusters.Cluster",

@@ -12,7 +12,7 @@ from clusters.models.cluster import Cluster
 
 class ClusterNoticeQuerySet(models.QuerySet["ClusterNotice"]):
     def now(self) -> Self:
-        """Those to be shown at this moment."""
+        """Notices to be shown at this moment."""
         now = timezone.now()
         return self.filter(Q(shown_from=None) | Q(shown_from__lte=now), Q(shown_until=None) | Q(shown_until__gt=now))
 

@@ -43,7 +43,7 @@ def setup_commands(
 def repair_commands(
     lacking: Sequence[tuple[Holder, tuple[Need, ...]]], known: Mapping[str, frozenset[str]]
 ) -> tuple[str, ...]:
-    """What gives these credentials what they lack. `known` are the roles that are there."""
+    """The commands that grant these credentials the missing privileges. `known` are the existing roles."""
     return (*_role_commands(lacking, known), *_grant_commands(lacking))
 
 
@@ -83,7 +83,7 @@ def _grant_commands(lacking: Iterable[tuple[Holder, tuple[Need, ...]]]) -> Itera
 
 
 def _known_of(user: str, holders: Iterable[Holder]) -> Flags:
-    """What a user holds at least: everything that each token of the user holds."""
+    """The privileges that a user has at least: those of all tokens of the user."""
     found: dict[str, dict[str, bool]] = defaultdict(dict)
     for holder in holders:
         for path, held in holder.flags.items() if holder.user == user else ():

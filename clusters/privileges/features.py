@@ -50,7 +50,7 @@ class Feature:
 
 
 def features(major: int, who: Who = Who.MAIN, *, has_reader: bool = False) -> tuple[Feature, ...]:
-    """What this credential has to be able to do for what the portal offers with its present settings, and no more.
+    """The privileges that this credential needs for the features that are on at present, and no more.
 
     Naming a privilege that a version lacks is an error there.
     """

@@ -22,7 +22,7 @@ class Reach:
 
 
 def reach_of(flags: Flags, base: str, privileges: Iterable[str]) -> Reach:
-    """How far these privileges reach below this path. On the root alone, they only have to be there."""
+    """The reach of these privileges below this path. On the root alone, they only have to be there."""
     wanted = tuple(privileges)
     here = flags.get(base, {})
     if base == CLUSTER:
@@ -35,7 +35,7 @@ def reach_of(flags: Flags, base: str, privileges: Iterable[str]) -> Reach:
 
 
 def anchors(flags: Flags, base: str) -> dict[str, bool]:
-    """Where to add entries so that they add to what is held and replace nothing: paths, with their propagate flag."""
+    """The paths for new entries that add to what is held and replace nothing, with their propagate flag."""
     if base == CLUSTER:
         return {CLUSTER: False}
     inherited = {name for name, deeper in flags.get(CLUSTER, {}).items() if deeper and name.startswith(FAMILY[base])}

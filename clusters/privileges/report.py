@@ -75,7 +75,7 @@ def check(config: ClusterConfig, *, throttle: proxmox.LoginThrottle | None = Non
 
 
 def major_of(version: str) -> int:
-    """What is newer than known, or cannot be read, is taken for the newest that is."""
+    """The major version; a newer one than known, or an unreadable one, is taken for the newest known."""
     found = re.match(r"\d{1,3}", version)
     return min(int(found[0]), NEWEST) if found else NEWEST
 

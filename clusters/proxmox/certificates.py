@@ -24,7 +24,7 @@ MAX_NAMES = 100
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a server shows. `names` has the host names and addresses that it is for; times are aware, in UTC.
+    """A server's certificate. `names` has the host names and addresses that it is for; times are aware, in UTC.
 
     Everything in it is the server's own word, but `fingerprint` and, where the system knows the issuer,
     `trusted_by_system`.

@@ -62,7 +62,7 @@ class Client(Reader):
             raise errors.OutcomeUnknown(error) from None
 
     def console_endpoint(self, node: str, kind: str, vmid: int) -> vnc.ConsoleEndpoint:
-        """The same, as what `open_vnc` opens: at the endpoint that answered, as whom it was asked."""
+        """A guest's console for `open_vnc`: at the endpoint that answered, with the same credential."""
         console = self.vnc_proxy(node, kind, vmid)
         query = urlencode({"port": console.port, "vncticket": console.ticket})
         return vnc.ConsoleEndpoint(
@@ -113,7 +113,7 @@ def connect(
 def read(
     config: ClusterConfig, *, deadline: float = DEADLINE, throttle: LoginThrottle | None = None
 ) -> Iterator[Reader]:
-    """The same for looking only: by the read-only token, if there is one."""
+    """A connection that only reads: by the read-only token, if there is one."""
     with session_pool.session(config.for_reading, deadline=deadline, throttle=throttle) as session:
         reader = Reader(session)
         try:

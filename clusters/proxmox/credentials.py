@@ -83,7 +83,7 @@ class Login:
         self._not_before = time.monotonic() + RENEWAL_PAUSE
 
     def discard(self, ticket: Ticket) -> None:
-        """Whoever holds `lock` may be waiting for the cluster, so this does not wait for it."""
+        """Forgets the ticket without waiting for `lock`, whose holder may be waiting for the cluster."""
         with self._replacing:
             if self.ticket is ticket:
                 self.ticket = None
@@ -123,7 +123,7 @@ def reveal(secret: Secret) -> str:
 
 
 def readable(secrets: Iterable[Secret]) -> list[str]:
-    """What cannot be read has not been told to anybody lately, so it is passed over. Each is opened once."""
+    """The readable secrets, each decrypted once. Unreadable ones are left out: they were sent to nobody lately."""
     found = []
     for secret in secrets:
         with suppress(SecretUnreadable):

@@ -120,7 +120,7 @@ class Address:
 
 
 class EndpointHealth:
-    """Which endpoints failed lately, in this process: each failure in a row doubles the time that one is avoided."""
+    """Recent failures of endpoints, in this process: each one in a row doubles the time that one is avoided."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -202,7 +202,7 @@ class NodeDown(ProxmoxError):
 
 
 class ProtocolError(ProxmoxError):
-    """What came back is not the Proxmox VE API."""
+    """The response is not one of the Proxmox VE API."""
 
     def __init__(self, what: str, *, sent: bool = True, status: int | None = None, reason: str = "") -> None:
         super().__init__(

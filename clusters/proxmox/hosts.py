@@ -28,7 +28,7 @@ class Target:
 
 
 def resolve(host: str, port: int, *, patience: float) -> list[Target]:
-    """Where to connect to, all of it allowed. Raises `NameNotFound`, `HostNotAllowed` and `TimedOut`.
+    """The addresses to connect to, all of them allowed. Raises `NameNotFound`, `HostNotAllowed` and `TimedOut`.
 
     One address that is not allowed spoils the name: whoever mixes them wants to be let through by another one.
     """

@@ -48,7 +48,7 @@ class Reader:
         return results.resources(self._get("cluster", "resources"))
 
     def resources_since(self, known: results.Digest | None, *, again: Collection[int] = ()) -> results.Resources:
-        """The same without the guests that are as the digest knows them, whose number is `unchanged`.
+        """The resources without the guests that equal the digest, whose number is `unchanged`.
 
         Those with the VMIDs in `again` are there in any case. Without a digest, or when more differs than single
         guests, it is whole. Its `digest` is for the next time; one that is None leaves nothing to compare with.
@@ -65,7 +65,7 @@ class Reader:
         return results.ha_status(self._get("cluster", "ha", "status", "current"))
 
     def pools(self) -> tuple[results.Pool, ...]:
-        """Those that this account may see."""
+        """The pools that this account may see."""
         return results.pools(self._get("pools"))
 
     def pool(self, name: str) -> results.PoolMembers:
@@ -88,7 +88,7 @@ class Reader:
         return results.permissions(self._get("access", "permissions"))
 
     def permission_flags(self) -> dict[str, dict[str, bool]]:
-        """The same, each with whether deeper paths inherit it."""
+        """The permissions, each with whether deeper paths inherit it."""
         return results.permission_flags(self._get("access", "permissions"))
 
     def roles(self) -> dict[str, frozenset[str]]:
@@ -115,7 +115,7 @@ class Reader:
         return results.guest_config(self._get(*guest_path(node, kind, vmid), "config", node=node, **query))
 
     def pending(self, node: str, kind: str, vmid: int) -> tuple[results.PendingChange, ...]:
-        """What the next start will change."""
+        """The changes that the next start applies."""
         return results.pending(self._get(*guest_path(node, kind, vmid), "pending", node=node))
 
     def snapshots(self, node: str, kind: str, vmid: int) -> results.Snapshots:
@@ -131,7 +131,7 @@ class Reader:
         return results.interfaces(self._get(*guest_path(node, kind, vmid), *asked, node=node))
 
     def guest_tasks(self, node: str, vmid: int, *, start: int = 0, limit: int = 50) -> tuple[results.Task, ...]:
-        """What this node did with a guest, the newest first, as far as this account may see it."""
+        """The tasks of this node for a guest, the newest first, as far as this account may see them."""
         page = _page(start, limit)
         found = self._get("nodes", node_part(node), "tasks", node=node, vmid=int(vmid_part(vmid)), source="all", **page)
         return results.tasks(found)

@@ -18,7 +18,7 @@ logging.getLogger("proxmoxer.core").addFilter(lambda record: record.levelno >= l
 
 
 class LoginThrottle:
-    """Who may log in now, so that a rejected credential is not tried again and again by any number of processes.
+    """Limits logins, so that a rejected credential is not tried again and again by any number of processes.
 
     Asked before each login with a password, and before the first call of each connection by a token.
 

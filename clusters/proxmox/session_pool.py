@@ -117,7 +117,7 @@ class SessionPool:
         )
 
     def _digest(self, credential: credentials.Credential) -> bytes:
-        """Of the secret, which a file may change without counting versions. Of no use outside this process."""
+        """A digest of the secret, which a file may change without counting versions. Of no use outside this process."""
         (secret,) = credential.secrets
         return hashlib.blake2b(secret.encode("utf-8", "surrogatepass"), key=self._salt).digest()
 

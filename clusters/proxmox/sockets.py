@@ -131,7 +131,7 @@ def _not_connected(error: OSError) -> ProxmoxError:
 
 
 def tls_error(error: Exception) -> ProxmoxError:
-    """What kept a connection from becoming one that can be trusted."""
+    """The portal's error for a failed TLS connection."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message or say("verification-failed")
         return CertificateRejected(say("certificate-not-trusted-because", why=why))

@@ -83,7 +83,7 @@ class Transport(requests.Session):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown although the other side may repeat it."""
+        """The texts that must not be shown although the other side may repeat them."""
         return ()
 
     def send_request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
@@ -190,7 +190,7 @@ class Transport(requests.Session):
         return response
 
     def _redacted(self, text: str) -> str:
-        """What the other side says about an error is shown to people; it may repeat what it was told."""
+        """The other side's words about an error, without secrets that it repeats."""
         if text in EVERY_DAY:
             return text
         forms = {form for secret in self.secrets for form in _spellings(secret)}
@@ -206,7 +206,7 @@ class Transport(requests.Session):
 
 
 def _spellings(secret: str) -> set[str]:
-    """How a secret may come back: as it is, in a form, in JSON, in HTML, in base64."""
+    """The forms in which a secret may come back: plain, in a form, in JSON, in HTML, in base64."""
     raw = secret.encode("utf-8", "surrogatepass")
     forms = {
         secret,

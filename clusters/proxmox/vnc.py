@@ -51,7 +51,7 @@ _openers = ThreadPoolExecutor(32, thread_name_prefix="vnc")
 
 @dataclass(frozen=True)
 class ConsoleEndpoint:
-    """How a display is reached: once, within ten seconds, from this process. All of it is secret."""
+    """The way to a display: once, within ten seconds, from this process. All of it is secret."""
 
     config: ClusterConfig = field(repr=False)
     address: Address = field(repr=False)
@@ -71,7 +71,7 @@ class VncWebsocket:
         self._rest = b""
 
     async def receive(self) -> bytes:
-        """What came next, at least one byte."""
+        """The next bytes, at least one."""
         while not self._rest:
             self._rest = await self._next()
         data, self._rest = self._rest, b""
@@ -165,7 +165,7 @@ async def _log_in(vnc: VncWebsocket, password: str) -> None:
 
 
 async def _authenticate(exactly: Exactly, send: Send, password: str) -> None:
-    """Up to where the client says whether it shares the display.
+    """Logs in to the display, up to where the client says whether it shares the display.
 
     `exactly(n)` returns n bytes. Raises `ProtocolError` for what is no display of Proxmox VE, and `Refused` when it
     does not take the password.

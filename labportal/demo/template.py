@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ROOMS = ("accounts", "clusters", "vms", "classes", "labportal")
+APPS = ("accounts", "clusters", "vms", "classes", "labportal")
 SHELF = Path(sys.prefix) / "labportal-demo"
 
 
@@ -36,8 +36,8 @@ def _keep(template: Path) -> None:
 
 
 def checksum() -> str:
-    """Of all that a migrated database may depend on."""
-    own = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    """A checksum of all that a migrated database may depend on."""
+    own = sorted(path for app in APPS for path in (ROOT / app).rglob("*.py"))
     found = hashlib.sha256(sys.version.encode())
     for path in (*own, ROOT / "requirements.txt", ROOT / "constraints.txt"):
         found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())

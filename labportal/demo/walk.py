@@ -94,7 +94,7 @@ def through_an_outage(address: str, world: World, passwords: dict[str, str], mai
 
 
 def state_of(admin: Browser, name: str) -> str:
-    """What the clusters' page says of one, as text."""
+    """The state of one cluster on the page *Clusters*, as text."""
     cards = re.findall(r'<section class="card cluster".*?</section>', admin.get("/clusters/").text, re.DOTALL)
     return next(re.sub(r"<[^>]+>", " ", card) for card in cards if name in card)
 

@@ -75,12 +75,12 @@ class World:
         return {**where, "user": USER, "password": self.password, **more}
 
     def change_certificates(self, cluster: Cluster) -> None:
-        """Of all its nodes. Who trusts the authority goes on trusting; a pinned fingerprint does not fit any more."""
+        """Changes the certificates of all nodes. Trust in the authority still works; a pinned fingerprint does not."""
         cluster.stop()  # an open connection would go on
         for node in cluster.nodes:
             cluster.renew_certificate(node)
         cluster.start()
 
     def starts(self) -> dict[str, int]:
-        """How many starts each cluster was asked for."""
+        """The number of starts that each cluster was asked for."""
         return {cluster.name: cluster.count(method="POST", path_regex="/status/start$") for cluster in self.clusters}

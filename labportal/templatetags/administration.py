@@ -80,7 +80,7 @@ def portal_page(model: Any) -> str:
 
 @register.filter
 def named(thing: Any) -> str:
-    """What it calls itself; where Django would say “DBTaskResult object (1)”, its kind and number in words."""
+    """The object's own name; where Django would say “DBTaskResult object (1)”, its kind and number in words."""
     own: Any = type(thing).__str__
     if own is Model.__str__:
         return f"{capfirst(str(thing._meta.verbose_name))} {thing.pk}"

@@ -52,7 +52,7 @@ def context_for(machine: VirtualMachine, *, person: User | None = None, snapshot
 
 
 def contexts_for(machines: Iterable[VirtualMachine], *, person: User, snapshot: str = "") -> dict[int, ActionContext]:
-    """The same for many machines, by primary key, in six queries at most. They come with cluster and health."""
+    """Contexts of many machines, by primary key, in six queries at most. They come with cluster and health."""
     machines = list(machines)
     keys = {machine.pk for machine in machines}
     wanted = VirtualMachine.objects.filter(pk__in=keys)

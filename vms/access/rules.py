@@ -12,7 +12,7 @@ Rule = Callable[[ActionContext, str], str | None]
 
 
 class Decision(NamedTuple):
-    """What one rule says: its name, whether it allows the action, and the sentence for people if it does not."""
+    """The answer of one rule: its name, whether it allows the action, and the sentence for people if it does not."""
 
     rule: str
     is_allowed: bool
@@ -53,13 +53,13 @@ def register(rule: Rule, *, after: Rule | None = None) -> Rule:
 
 
 def decisions(context: ActionContext, action: str) -> list[Decision]:
-    """What each rule says, in order."""
+    """The decision of each rule, in order."""
     texts = [(rule.__name__.replace("_", " "), rule(context, action)) for rule in RULES]
     return [Decision(name, not text, text or "") for name, text in texts]
 
 
 def explain(person: User, machine: VirtualMachine, action: str, *, snapshot: str = "") -> list[Decision]:
-    """What each rule says, in order, when this person wants this done to this machine."""
+    """The decision of each rule, in order, when this person wants this done to this machine."""
     return decisions(context_for(machine, person=person, snapshot=snapshot), action)
 
 
@@ -69,5 +69,5 @@ def refusal(context: ActionContext, action: str) -> str | None:
 
 
 def refusal_when_sent(context: ActionContext, action: str) -> str | None:
-    """The same for an action that was requested before and is about to be sent: without the `TRANSIENT` rules."""
+    """Like `refusal`, for a requested action that is about to be sent: without the `TRANSIENT` rules."""
     return next((text for rule in RULES if rule not in TRANSIENT and (text := rule(context, action))), None)

@@ -22,7 +22,7 @@ from vms.models import Preparation, VirtualMachine
 
 
 class WayForm(forms.Form):
-    """What every way asks for."""
+    """The fields that every source of wishes has."""
 
     end_first = forms.BooleanField(
         label=gettext_lazy("End existing assignments of these machines first"),

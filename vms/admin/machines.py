@@ -115,7 +115,7 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
         return getattr(machine, "assignee_name", None) or ""
 
     def view_on_site(self, machine: VirtualMachine) -> str | None:
-        """Its page in the portal, which knows no machine that is gone."""
+        """The page of the machine in the portal, which knows no machine that is gone."""
         return None if machine.gone_at else reverse("vms-machine", args=[machine.pk])
 
     # Writing

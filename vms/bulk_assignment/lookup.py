@@ -80,7 +80,7 @@ class People:
 
 
 class Machines:
-    """Those that wishes name, also those that are gone."""
+    """The machines that wishes name, also those that are gone."""
 
     def __init__(self, wishes: Iterable[Wish], scope: Scope | None = None) -> None:
         wishes = list(wishes)
@@ -138,7 +138,7 @@ def shared(share: Share) -> list[Machine]:
 
 
 def current_assignments(machines: Iterable[int]) -> dict[int, CurrentAssignment]:
-    """Who holds these now, or had them last while they are not ready for others; by machine."""
+    """The live assignments of these machines, or the last ones while they are not ready for others; by machine."""
     found = {}
     prepared = Preparation.objects.filter(assignment=OuterRef("pk"))
     for some in _batches(set(machines)):

@@ -103,7 +103,7 @@ def _because(row: AssignmentRow, reason: AssignmentReason, *notes: Note) -> Assi
 
 
 def _outside(row: AssignmentRow) -> AssignmentRow:
-    """Who asks within a class is not told whether somebody outside of it has an account."""
+    """Gives one reason with and without an account: people within a class must not learn who else has one."""
     return replace(row, reason=AssignmentReason.NOT_IN_CLASS)
 
 
@@ -225,7 +225,7 @@ def _against(row: AssignmentRow, current: CurrentAssignment, *, end_first: bool)
 
 
 def _with_preparations(rows: list[AssignmentRow], way: str) -> Iterator[AssignmentRow]:
-    """What is taken from somebody is prepared first, and the line says how, and which restore points go."""
+    """Adds to lines that take a machine from somebody how it is prepared, and which restore points are deleted."""
     ends = [row.ends for row in rows if row.ends]
     taken = preparation.outlooks_for(Assignment.objects.filter(pk__in=ends)) if ends else []
     outlooks = {one.assignment.pk: one for one in taken}

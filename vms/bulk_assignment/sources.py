@@ -27,7 +27,7 @@ PATTERN = re.compile(r"([^{}]*)\{n(?::0([1-9]))?\}([^{}]*)")
 
 @dataclass(frozen=True)
 class Wish:
-    """What a line asks for. A machine is named by its number on a cluster, or by its name."""
+    """A line's request for a machine, named by its number on a cluster, or by its name."""
 
     line: int
     person: str
@@ -108,7 +108,7 @@ def source_from(way: str, facts: dict[str, Any]) -> Source:
 
 
 def facts_of(source: Source) -> dict[str, Any]:
-    """What `source_from` makes it from again."""
+    """The facts from which `source_from` makes the source again."""
     return asdict(source)
 
 

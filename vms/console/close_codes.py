@@ -33,7 +33,7 @@ class Ended(Exception):
 
 
 def refusal(context: ActionContext) -> tuple[str, str] | None:
-    """What keeps this person from the console of this machine: a state of `CODES`, and a sentence."""
+    """The refusal of this console to this person: a state of `CODES`, and a sentence."""
     for rule in rules.RULES:
         if text := rule(context, Operation.Action.CONSOLE):
             return _BY_RULE.get(rule) or _by_status(context, rule), text

@@ -82,7 +82,7 @@ def replace(machine: VirtualMachine, config: proxmox.GuestConfig, now: datetime)
 
 
 def identifiers(config: proxmox.GuestConfig) -> dict[str, str | Collection[str]]:
-    """What identifies the machine from now on. A hardware ID that is missing here is kept."""
+    """The values that identify the machine from now on. A hardware ID that is missing here is kept."""
     identity = hardware_id(config)
     return {"mac_addresses": list(config.macs[:MAX_MACS])} | ({"hardware_id": identity} if identity else {})
 

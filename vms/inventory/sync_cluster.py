@@ -160,7 +160,7 @@ def _compare_partial(state: ClusterSync, answer: proxmox.Resources, started: dat
 
 
 def _oddities(answer: proxmox.Resources) -> str:
-    """What the staff should know of an answer that was applied nevertheless."""
+    """Oddities of an answer that was applied nevertheless, for staff."""
     return say("odd-figures", vmids=shrink_guard.listed(answer.odd_vmids)) if answer.odd_vmids else ""
 
 

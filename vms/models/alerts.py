@@ -17,7 +17,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(closed_at=None)
 
     def open(self) -> Self:
-        """Those that administrators were notified of."""
+        """Alerts that administrators were notified of and that have not ended."""
         return self.unfinished().exclude(opened_at=None)
 
     def prune(self, *, before: datetime) -> int:
@@ -188,7 +188,7 @@ class AlertMessage(models.Model):
 
 
 class CredentialEnd(models.Model):
-    """When the portal's credentials for a cluster expire, as the cluster said."""
+    """The date when the portal's credentials for a cluster expire, as the cluster said."""
 
     CHECK_EVERY = timedelta(hours=6)
     WARN_BEFORE = timedelta(days=14)

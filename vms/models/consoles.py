@@ -96,7 +96,7 @@ class ConsoleStatus(NamedTuple):
 
 
 def _may_stay() -> Case:
-    """What `operable_by` says, for the person and the machine of each console."""
+    """The condition of `operable_by`, for the person and the machine of each console."""
     usable = Q(vm__in=usable_by_users_in('"vms_consolesession"."user_id"'))
     operators = User.objects.with_perm("vms.operate_virtualmachine", backend=RIGHTS).filter(is_staff=True)
     is_there = Q(user__is_active=True, vm__gone_at=None, vm__cluster__is_active=True)

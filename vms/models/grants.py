@@ -23,7 +23,7 @@ class ClusterGrantQuerySet(models.QuerySet["ClusterGrant"]):
         return self.filter(Q(user=person) | Q(machine_set__in=managed) | Q(machine_set__in=joined))
 
     def covering(self, cluster: Any, pool: Any) -> Self:
-        """Those that cover a pool of a cluster (by its ID); both may be references to an outer query."""
+        """Grants that cover a pool of a cluster (by its ID); both may be references to an outer query."""
         return self.filter(Q(pool="") | Q(pool=pool), cluster=cluster)
 
 
@@ -135,7 +135,7 @@ class ClusterGrant(models.Model):
 
 
 def people_without_grant(pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Of pairs of primary keys (machine, person): those where the cluster is restricted and the person has no grant."""
+    """Filters pairs of primary keys (machine, person): the cluster is restricted and the person has no grant."""
     machines = VirtualMachine.objects.filter(cluster__is_restricted=True).annotate(its_cluster=F("cluster_id"))
     restricted: dict[int, tuple[str, str]] = {}
     wanted = sorted({machine for machine, _person in pairs})

@@ -46,7 +46,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return failed.update(dismissed_at=timezone.now())
 
     def under_way(self) -> Self:
-        """Those that count towards the limits of a node and a cluster."""
+        """Operations that count towards the limits of a node and a cluster."""
         return self.open().exclude(admitted_at=None)
 
     def free(self, now: datetime) -> Self:

@@ -29,7 +29,7 @@ class PreparationQuerySet(models.QuerySet["Preparation"]):
 
 
 class Preparation(models.Model):
-    """What a person chose to happen to a machine before the next person gets it, and what came of it.
+    """The preparation of a machine for the next person: the way that a person chose, and its result.
 
     It requests one operation after the other. After a failure nobody gets the machine until somebody chooses again,
     which adds another row. `baseline` is the snapshot that stays in any case; `points` are the restore points that the

@@ -62,7 +62,7 @@ class MachineSet(PrintableTexts, models.Model):
 
     @property
     def title(self) -> str:
-        """Its name for people. The name of a class's group ends with a part that makes it unique."""
+        """The group's name for people. The name of a class's group ends with a part that makes it unique."""
         return self.name.rpartition(" · ")[0] if self.is_managed and " · " in self.name else self.name
 
     @classmethod

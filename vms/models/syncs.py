@@ -15,7 +15,7 @@ from clusters.models import Cluster
 
 
 class ClusterSync(models.Model):
-    """When a cluster is synced, and how many operations at a time it gets."""
+    """The sync schedule of a cluster, and its limits of operations at a time."""
 
     LEASE = timedelta(seconds=45)
     # So many failures in a row open the breaker: each further failure doubles the delay of the next sync, up to

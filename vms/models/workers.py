@@ -33,7 +33,7 @@ class WorkerBeat(models.Model):
 
 
 class Schedule(models.Model):
-    """When a periodic job runs next. Any number of workers may call `claim`; one of them gets each run."""
+    """The next run of a periodic job. Any number of workers may call `claim`; one of them gets each run."""
 
     name = models.CharField(gettext_lazy("name"), max_length=50, primary_key=True)
     next_at = models.DateTimeField(gettext_lazy("next at"))

@@ -35,7 +35,7 @@ def review(*, now: datetime | None = None) -> None:
 
 
 def debounce() -> timedelta:
-    """How long an issue, or its end, has to last before anybody is notified. A shorter one is noise."""
+    """The time that an issue, or its end, has to last before anybody is notified. A shorter one is noise."""
     return timedelta(seconds=settings.ALERT_HOLD)
 
 

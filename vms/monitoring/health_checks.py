@@ -61,7 +61,7 @@ class Facts:
 
     @property
     def known_expiry(self) -> CredentialEnd | None:
-        """When the current credentials expire, if that is known."""
+        """The expiry of the current credentials, if it is known."""
         is_of_these = self.end is not None and self.end.credential_version == self.cluster.credential_version
         return self.end if is_of_these else None
 

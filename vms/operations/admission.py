@@ -87,5 +87,5 @@ def queue_positions(operations: Iterable[Operation]) -> dict[uuid.UUID, int]:
 
 
 def queue_position(operation: Operation) -> int:
-    """How many operations wait for the same node before this one."""
+    """The number of operations that wait for the same node before this one."""
     return queue_positions([operation]).get(operation.pk, 0)

@@ -36,7 +36,7 @@ def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @login_required
 def download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The same as CSV; only the newest rows when there are too many."""
+    """The history as CSV; only the newest rows when there are too many."""
     found = group_or_404(request, pk)
     header = [_("When"), _("Machine"), _("Cluster"), "VMID", _("What"), _("Who"), _("Result"), _("Note"), _("Took")]
     rows = _cells(_operations(found, request.user)[: MOST_ROWS + 1], for_staff=request.user.is_staff)

@@ -140,7 +140,7 @@ def _problem(operation: Operation | None, *, for_staff: bool) -> str:
 
 
 def _limit(clusters: set[str]) -> str:
-    """How many operations run at once on a node; a span where clusters differ."""
+    """The number of operations that run at once on a node; a span where clusters differ."""
     set_for = dict(ClusterSync.objects.filter(cluster__cluster_id__in=clusters).values_list("cluster", "node_limit"))
     limits = sorted({set_for.get(cluster) or settings.OPERATIONS_PER_NODE for cluster in clusters})
     if not limits:

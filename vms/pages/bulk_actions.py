@@ -26,7 +26,7 @@ TICKED = {Action.STOP, Action.ROLLBACK}
 
 @dataclass(frozen=True)
 class BulkRequest:
-    """What a person requests. The machines were found through `operable`."""
+    """A person's request for many machines, which were found through `operable`."""
 
     action: str
     machines: list[VirtualMachine]
@@ -36,7 +36,7 @@ class BulkRequest:
 
 
 def operable(machines: QuerySet[VirtualMachine], user: User) -> QuerySet[VirtualMachine]:
-    """Those of the machines that are present and that the user may operate."""
+    """The present machines among these that the user may operate."""
     mine = VirtualMachine.objects.operable_by(user).on_active_clusters().present().filter(template=False)
     found: QuerySet[VirtualMachine] = mine.filter(pk__in=machines.order_by().values("pk"))
     return found.select_related("cluster__health").order_by("name", "cluster", "vmid")

@@ -44,7 +44,7 @@ def status_text(machine: VirtualMachine, busy: Operation | None, ahead: int) -> 
 
 
 def lock_text(machine: VirtualMachine) -> str:
-    """What the cluster is doing with a locked machine. Empty: it is not locked."""
+    """The cluster's own work on a locked machine, in words. Empty: it is not locked."""
     if machine.lock == machine_rules.SUSPENDED_TO_DISK:
         return _("Asleep")
     doing = sentences.lock(machine.lock) if machine.lock in sentences.LOCKS else machine.lock
@@ -66,7 +66,7 @@ def trouble_text(last: Operation | None, now: datetime) -> str:
 
 
 def _restore_point_text(last: Operation) -> str:
-    """What is left after a restore point could not be saved."""
+    """The restore point that remains after a failed attempt to save one, in words."""
     if last.action != Action.SNAPSHOT or last.snapshot not in restore_points.NAMES:
         return ""
     if last.then:

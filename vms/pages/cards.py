@@ -253,6 +253,6 @@ def _synced_at(cluster: Cluster) -> datetime | None:
 
 
 def _known_at(machine: VirtualMachine) -> datetime | None:
-    """When the status was read: with the cluster's last sync, or later for this machine alone."""
+    """The time when the status was read: with the cluster's last sync, or later for this machine alone."""
     listed = machine.missing_since or machine.gone_at or machine.silent_since or _synced_at(machine.cluster)
     return max((at for at in (listed, machine.status_at) if at), default=None)

@@ -117,7 +117,7 @@ def sync_now(request: HttpRequest, cluster_id: str) -> HttpResponse:
 
 
 def _moment(given: str, now: datetime) -> datetime | None:
-    """When somebody asked, given in milliseconds since 1970, if that was a moment ago."""
+    """The time of the person's click, given in milliseconds since 1970, if that was a moment ago."""
     if not (given.isascii() and given.isdigit() and len(given) <= 13):
         return None
     at = datetime.fromtimestamp(int(given) / 1000, tz=now.tzinfo)
@@ -258,7 +258,7 @@ def _asked(facts: Facts, asked_at: datetime) -> str:
 
 
 def _worker(now: datetime) -> str:
-    """How many work, or nothing."""
+    """The number of running workers in words, or nothing."""
     alive = WorkerBeat.objects.filter(seen_at__gt=now - WorkerBeat.DEAD_AFTER).count()
     return ngettext("%(alive)s worker running", "%(alive)s workers running", alive) % {"alive": alive} if alive else ""
 

@@ -64,7 +64,7 @@ class Dashboard:
 
     @property
     def helps(self) -> list[HelpCall]:
-        """Who waits longest comes first."""
+        """Help requests; the person who waits longest comes first."""
         return sorted((entry.help for entry in self.machines if entry.help), key=lambda one: one.since)
 
     @property

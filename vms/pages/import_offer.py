@@ -23,7 +23,7 @@ DEADLINE = 4.0
 
 @dataclass(frozen=True)
 class ClusterPreview:
-    """What a cluster of the file responds now."""
+    """The live answer of a cluster of the file."""
 
     name: str
     problem: str

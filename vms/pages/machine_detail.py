@@ -196,7 +196,7 @@ def _remedy(machine: VirtualMachine, snapshot: Snapshot) -> str:
 
 
 def history_row(operation: Operation, *, for_staff: bool) -> HistoryRow:
-    """What a cluster says of a failure is for staff."""
+    """A row of the history. Only staff read the cluster's own words about a failure."""
     told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
     label = restore_points.label(operation.snapshot)
     name = _(" “%(snapshot)s”") % {"snapshot": label} if label else ""

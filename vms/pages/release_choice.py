@@ -23,7 +23,7 @@ RECOMMENDED = gettext_lazy("Shut down: clears the screen, keeps the files (recom
 
 
 class WayForm(forms.Form):
-    """How machines are prepared for the next person. Without a machine there is nothing to choose."""
+    """Asks how machines are prepared for the next person. Without a machine there is nothing to choose."""
 
     way = forms.ChoiceField(label=gettext_lazy("How to prepare it for the next person"), widget=forms.RadioSelect)
 
@@ -49,7 +49,7 @@ def _proposed(outlooks: list[Outlook]) -> str:
 
 
 class ReleaseChoice:
-    """What is shown of the machines of these assignments, and what was chosen for them.
+    """The machines of these assignments as the page shows them, and the way that was chosen for them.
 
     `more` are ways of the page's own. Those that are being prepared already are not asked about. A request that only
     leads to the page, though by POST, is no answer yet: `is_asked` is false.

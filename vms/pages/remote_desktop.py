@@ -25,7 +25,7 @@ redirectprinters:i:0
 
 
 def addresses_of(machine: VirtualMachine) -> tuple[str, ...]:
-    """Those of a running machine, the likeliest first. What a guest says of itself counts only if it is an address.
+    """Addresses of a running machine, the likeliest first. Guests may report anything: only real addresses count.
 
     None while it is in doubt whether the machine is still this one.
     """
@@ -40,7 +40,7 @@ def address_of(machine: VirtualMachine) -> str:
 
 
 def why_no_address(machine: VirtualMachine, now: datetime) -> str:
-    """What to say in the place of a running machine's address. Empty when it has one, or does not run."""
+    """The text in place of a running machine's address. Empty when it has one, or does not run."""
     if machine.status != "running" or machine.missing_since or machine.gone_at or address_of(machine):
         return ""
     if machine.booted_at and machine.booted_at < now - EXPECTED_WITHIN:

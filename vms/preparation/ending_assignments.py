@@ -19,7 +19,7 @@ Way, State = Preparation.Way, Preparation.State
 
 
 class Changed(Exception):
-    """What the person was shown has changed. Nothing was written."""
+    """The facts that the person was shown have changed. Nothing was written."""
 
 
 def free(

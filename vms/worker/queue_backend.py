@@ -11,7 +11,7 @@ KEPT = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker runs, and the queue that it came from."""
+    """The function that a worker runs, and the queue that it came from."""
 
     queue: str
     run: Callable[[], object]

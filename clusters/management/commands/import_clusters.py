@@ -118,7 +118,7 @@ def _summary(plan: ClusterPlan, *, dry_run: bool) -> str:
 
 
 def system_user() -> str:
-    """Who runs the command, for the audit trail."""
+    """The user who runs the command, for the audit trail."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

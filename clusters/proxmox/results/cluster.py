@@ -28,7 +28,7 @@ class NodeState:
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """Of a standalone node, `name` is the node's."""
+    """The status of a cluster. For a standalone node, `name` is the node's."""
 
     name: str
     quorate: bool
@@ -67,7 +67,7 @@ class HaStatus:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a test of the connection found. `quorate` and `status` are None when the account may not know."""
+    """The result of a connection test. `quorate` and `status` are None when the account may not know."""
 
     version: str
     nodes: tuple[str, ...]
@@ -84,13 +84,13 @@ class Account:
     tokens: Mapping[str, datetime | None]
 
     def end_of(self, token: str) -> datetime | None:
-        """Of the user, or with a token whatever comes first: a token ends with its user."""
+        """The expiry of the user, or of user or token, whichever comes first: a token ends with its user."""
         ends = [self.expires_at, self.tokens.get(token) if token else None]
         return min((end for end in ends if end), default=None)
 
 
 def learned_addresses(status: ClusterStatus) -> tuple[str, ...]:
-    """Where the cluster says its nodes are, the one that answered first, for `ClusterConfig.addresses`."""
+    """The nodes' addresses, the one that answered first, for `ClusterConfig.addresses`."""
     nodes = sorted(status.nodes, key=lambda node: not node.local)
     return tuple(dict.fromkeys(node.address for node in nodes if node.address))
 

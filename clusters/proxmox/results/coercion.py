@@ -43,7 +43,7 @@ def text(value: object, limit: int = 255) -> str:
 
 
 def lines(value: object, limit: int) -> str:
-    """The same of text that may have several lines."""
+    """Like `text`, for several lines."""
     return _UNPRINTABLE_IN_LINES.sub(" ", _storable(value, limit).replace("\r\n", "\n")).strip()[:limit]
 
 
@@ -75,7 +75,7 @@ def real(value: object) -> float:
 
 
 def whole(value: object) -> int:
-    """The same without a fraction, and exact."""
+    """Like `real`, without a fraction, and exact."""
     if type(value) is int and 0 <= value <= MAX_NUMBER:
         return value
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value):

@@ -23,7 +23,7 @@ _SPICE_FORMS = {
 
 @dataclass(frozen=True)
 class Console:
-    """How to reach the display, once and at once, through `endpoint` alone. `password` is for the display itself."""
+    """The way to the display, once and at once, through `endpoint` alone. `password` is for the display itself."""
 
     endpoint: str
     port: int

@@ -82,7 +82,7 @@ def compare(entries: list[Any], known: Digest, *, again: Collection[int], clock:
 
 
 def _begin(found: float | None, before: float | None) -> float | None:
-    """What was known, if it is nearly the same: many small steps would be a restart that nobody sees."""
+    """The known digest, if it is nearly the same: many small steps would be a restart that nobody sees."""
     if found is None or before is None:
         return found
     return before if abs(found - before) <= BOOT_JITTER else found

@@ -35,7 +35,7 @@ _SECRET_OPTIONS = frozenset({"cipassword", "sshkeys"})
 
 @dataclass(frozen=True)
 class GuestStatus:
-    """Of a paused machine, `status` is running and `qmp_status` paused. Containers have no `qmp_status`."""
+    """The status of a guest. Paused: `status` is running, `qmp_status` paused; containers have no `qmp_status`."""
 
     status: str
     qmp_status: str
@@ -79,7 +79,7 @@ class PendingChange:
 
 @dataclass(frozen=True)
 class Interface:
-    """What the guest says of one of its network interfaces: nobody else vouches for it."""
+    """A network interface as the guest reports it: nobody else vouches for it."""
 
     name: str
     mac: str
@@ -163,7 +163,7 @@ def next_id(data: object) -> int:
 
 
 def interfaces(data: object) -> tuple[Interface, ...]:
-    """Of the agent of a machine, or of a container; of a stopped container, nothing.
+    """The interfaces of a machine (from its agent) or of a container; of a stopped container, none.
 
     Raises `Refused` when the agent answered with an error of its own.
     """

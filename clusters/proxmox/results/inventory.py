@@ -134,7 +134,7 @@ def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools
 
 
 def _readable_vmid(entry: object) -> int:
-    """Of a row that was rejected; 0 when it has none."""
+    """The VMID of a row that was rejected; 0 when it has none."""
     try:
         vmid = whole(entry.get("vmid")) if isinstance(entry, dict) else 0
     except ValueError:
@@ -180,7 +180,7 @@ def pools(data: object) -> tuple[Pool, ...]:
 
 
 def pool_members(data: object, name: str) -> PoolMembers:
-    """Of either form of the call: a list of one pool, or the pool itself, which does not repeat its name."""
+    """The members, from either form of the call: a list of one pool, or the pool without its name."""
     found = row(rows(data)[0] if isinstance(data, list) and data else data)
     members = rows(found.get("members", []))
     content = resources([entry for entry in members if not _is(entry, "storage")])

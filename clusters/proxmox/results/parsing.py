@@ -36,7 +36,7 @@ class Serializer:
     """In the place of proxmoxer's own, which returns what it cannot read as if it were the answer."""
 
     def loads(self, response: requests.Response) -> Any:
-        """What is under `data`. Raises `ProtocolError`."""
+        """The value under `data`. Raises `ProtocolError`."""
         document = parse(response.content)
         if not isinstance(document, dict) or "data" not in document:
             raise ProtocolError(say("no-data"))

@@ -33,7 +33,7 @@ class Power(StrEnum):
 
 @dataclass(frozen=True)
 class Upid:
-    """What the identifier of a task says about it. Of a clone, `guest_id` is the guest that is copied."""
+    """The parts of a task's identifier. For a clone, `guest_id` is the guest that is copied."""
 
     node: str
     type: str
