@@ -547,7 +547,7 @@ def test_two_ports_are_refused_where_they_are_written(lena: Client, alpha: Clust
 def test_a_port_behind_the_same_host_is_another_place_for_the_password(lena: Client, alpha: Cluster):
     page = change(lena, alpha, host="a.test:443")
     assert page.status_code == 200
-    assert "Enter it again" in page.content.decode()
+    assert "Enter the credential again" in page.content.decode()
     alpha.refresh_from_db()
     assert alpha.port == 8006
 

@@ -189,7 +189,7 @@ def test_an_assignment_that_the_database_refuses_is_told(
     building_a.assign(101, ana)
     monkeypatch.setattr(Assignment, "validate_constraints", lambda *_, **__: None)
     data = {"vm": building_a.machine(101).pk, "user": ben.pk}
-    assert b"Somebody gave this machine away" in lena.post(page("assignment_add"), data, follow=True).content
+    assert b"somebody assigned or deleted this machine" in lena.post(page("assignment_add"), data, follow=True).content
     assert Assignment.objects.get().user == ana
 
 

@@ -125,7 +125,7 @@ def _worker() -> Iterator[Line]:
     active = ClusterSync.objects.filter(cluster__is_active=True)
     if active.exists() and not active.filter(due_at__gt=overdue).exists():
         yield FAIL, "no cluster was synced for two minutes. Run: bin/manage worker"
-    elif active.exists():
+    elif active.filter(synced_at__isnull=False).exists():
         yield OK, "syncs the clusters"
     else:
         yield WARN, "no cluster was ever synced. Run: bin/manage worker"
