@@ -1,6 +1,6 @@
 """Tests the connection to a cluster, and gives the result in plain words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -38,7 +38,15 @@ class ConnectionResult:
 
 
 def run(config: ClusterConfig) -> ConnectionResult:
-    """Log in and read, with each credential. Everything that can go wrong with a cluster becomes a sentence."""
+    """Log in and read, with each credential, and connect to each address that was entered.
+
+    Everything that can go wrong with a cluster becomes a sentence.
+    """
+    result = _logged_in(config)
+    return replace(result, warnings=(*result.warnings, *_of_addresses(config)))
+
+
+def _logged_in(config: ClusterConfig) -> ConnectionResult:
     accepted: tuple[ClusterConfig, ...] = ()
     try:
         found = proxmox.diagnose(config)
@@ -91,6 +99,21 @@ def run_and_record(config: ClusterConfig) -> ConnectionResult:
     if result.status:
         addresses.learn(config, result.status)
     return result
+
+
+def _of_addresses(config: ClusterConfig) -> list[str]:
+    """What is wrong at each address, where there are several. Those that the cluster told itself are not tried."""
+    entered = config.addresses[: len(config.addresses) - config.learned]
+    if not entered:
+        return []
+    try:
+        found = proxmox.try_each(replace(config, addresses=entered))
+    except proxmox.ProxmoxError:  # about the settings, and said already
+        return []
+    return [
+        _("Address %(address)s: %(problem)s") % {"address": address, "problem": stored_messages.render(problem.plain)}
+        for address, problem in found.items()
+    ]
 
 
 def _presented(error: proxmox.ProxmoxError) -> tuple[str, ...]:

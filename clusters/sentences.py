@@ -53,6 +53,9 @@ stored_messages.register(
         "certificate-rejected": gettext_noop(
             "%(why)s Nothing was sent. Check the certificate in the cluster's settings."
         ),
+        "other-address-rejected": gettext_noop(
+            "%(why)s %(address)s responds, but its certificate is not trusted. Test the connection for details."
+        ),
         "certificate-unreadable": gettext_noop("The cluster's certificate cannot be read."),
         "certificate-not-trusted": gettext_noop("The cluster's certificate is not trusted."),
         "certificate-not-trusted-because": gettext_noop("The cluster's certificate is not trusted (%(why)s)."),

@@ -61,6 +61,8 @@ class ClusterConfig:
     reads_only: bool = False
     # What the cluster may know although this does not speak by it.
     put_aside: tuple[Secret, ...] = field(default=(), compare=False)
+    # So many of `addresses`, the last ones, the cluster told itself.
+    learned: int = field(default=0, compare=False)
     # The keys that a file really had: the others are defaults, which an update does not take for a wish.
     given: frozenset[str] = field(default=frozenset(), compare=False)
 

@@ -260,6 +260,7 @@ class Cluster(PrintableTexts, models.Model):
             read_token_id=self.read_token_id,
             read_token_secret=self.read_token_secret,
             addresses=(*address_lines(self.addresses), *self.usable_learned_addresses),
+            learned=len(self.usable_learned_addresses),
             verify_ssl=self.verify_ssl,
             ca_certificate=self.ca_certificate,
             fingerprint=self.fingerprint,

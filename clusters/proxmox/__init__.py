@@ -6,6 +6,7 @@ with proxmox.connect(config, deadline=10.0) as pve:
 
 from clusters.proxmox.certificates import Certificate, fetch_certificate
 from clusters.proxmox.client import DEADLINE, Client, connect, diagnose, forget, read
+from clusters.proxmox.endpoints import try_each
 from clusters.proxmox.errors import (
     BadParameter,
     CertificateRejected,
@@ -128,4 +129,5 @@ __all__ = [
     "open_vnc",
     "parse_upid",
     "read",
+    "try_each",
 ]

@@ -20,9 +20,18 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.response import HTTPResponse
 
+from accounts import concurrency
 from clusters.config import ClusterConfig, split_address, validate_host
 from clusters.proxmox import certificates, sockets
-from clusters.proxmox.errors import CertificateRejected, Dropped, NameNotFound, ProtocolError, TimedOut
+from clusters.proxmox.errors import (
+    CertificateRejected,
+    Dropped,
+    NameNotFound,
+    ProtocolError,
+    ProxmoxError,
+    TimedOut,
+    without_traceback,
+)
 from clusters.proxmox.hosts import Target
 from clusters.sentences import say
 
@@ -188,6 +197,11 @@ class Endpoints:
             self.current = endpoint
             yield endpoint, len(order) - number
 
+    def once_each(self) -> Iterator[tuple[Endpoint, int]]:
+        """Each endpoint with how many come after it."""
+        for number, endpoint in enumerate(self._all, start=1):
+            yield endpoint, len(self._all) - number
+
     def close(self) -> None:
         for endpoint in self._all:
             endpoint.pool.close()
@@ -195,6 +209,35 @@ class Endpoints:
     def drop_idle(self) -> None:
         for endpoint in self._all:
             endpoint.pool.drop_idle()
+
+
+def try_each(config: ClusterConfig, *, deadline: float = 10.0) -> dict[Address, ProxmoxError]:
+    """Connect to each address and look at its certificate; nothing is sent. What is wrong, by address.
+
+    All addresses share the deadline, in seconds. Raises `NameNotFound` and `CertificateRejected` as `Endpoints` does.
+    """
+    end = sockets.Deadline(deadline)
+    endpoints = Endpoints(config, end)
+    end.restart()
+    found = {}
+    for endpoint, others in endpoints.once_each():
+        end.connect_part = 1 / (others + 1)
+        if problem := _problem_at(endpoint):
+            found[endpoint.address] = problem
+    return found
+
+
+def _problem_at(endpoint: Endpoint) -> ProxmoxError | None:
+    conn = endpoint.pool._get_conn()
+    try:
+        with concurrency.release_slot():
+            conn.connect()
+    except ProxmoxError as error:
+        return without_traceback(error)
+    finally:
+        conn.close()
+        endpoint.pool.close()
+    return None
 
 
 def addresses(config: ClusterConfig) -> tuple[Address, ...]:

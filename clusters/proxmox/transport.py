@@ -90,6 +90,7 @@ class Transport(requests.Session):
         """Send to the first address that can be connected to; a question whose answer is late, once to one more."""
         self._leave_the_parents_connections()
         failure: errors.ProxmoxError | None = None
+        rejected = ""
         may_repeat = method == "GET"
         for endpoint, others in self.endpoints.in_order():
             if self.deadline.is_over:
@@ -97,11 +98,16 @@ class Transport(requests.Session):
             try:
                 return self._ask(endpoint, others, method, url, is_final=not (may_repeat and others), **kwargs)
             except (errors.Unreachable, errors.CertificateRejected, errors.ProtocolError) as error:
+                if isinstance(error, errors.CertificateRejected) and not endpoint.is_first:
+                    rejected = rejected or str(endpoint.address)
                 if not others or not self._is_for_the_next(endpoint, error, may_repeat=may_repeat):
+                    _name_the_rejected(error, rejected)
                     raise
                 may_repeat = may_repeat and not error.sent
                 failure = failure if failure and not endpoint.is_first else error
-        raise failure or errors.TimedOut(sent=False)
+        failure = failure or errors.TimedOut(sent=False)
+        _name_the_rejected(failure, rejected)
+        raise failure
 
     def _is_for_the_next(self, endpoint: Endpoint, error: errors.ProxmoxError, *, may_repeat: bool) -> bool:
         """Whether another address may do better. That the configured one is somebody else is for a person to see."""
@@ -203,6 +209,12 @@ class Transport(requests.Session):
         if self._process != os.getpid():
             self.endpoints.drop_idle()
             self._process = os.getpid()
+
+
+def _name_the_rejected(error: errors.ProxmoxError, address: str) -> None:
+    """That one address is silent is half of the problem where another one answers and is not trusted."""
+    if address and isinstance(error, errors.Unreachable):
+        error.plain = say("other-address-rejected", why=error.plain, address=address)
 
 
 def _spellings(secret: str) -> set[str]:

@@ -191,6 +191,25 @@ def test_an_address_of_another_certificate_is_not_used(two: ClusterConfig, lab: 
     assert lab.count() == 0
 
 
+def test_the_problem_names_the_address_that_only_its_certificate_keeps_out(two: ClusterConfig, lab: Cluster) -> None:
+    lab.stop_node("pve1")
+    with pytest.raises(proxmox.ConnectionRefused) as refused:
+        asked(replace(two, fingerprint=lab.fingerprint("pve1")))
+    assert f"{second(two)} responds, but its certificate is not trusted" in str(refused.value)
+    assert "refuses connections" in str(refused.value)
+
+
+def test_each_address_is_tried_and_nothing_is_sent(two: ClusterConfig, lab: Cluster) -> None:
+    assert proxmox.try_each(two) == {}
+    lab.stop_node("pve1")
+    found = proxmox.try_each(replace(two, fingerprint=lab.fingerprint("pve1")))
+    assert {str(address): type(problem) for address, problem in found.items()} == {
+        first(two): proxmox.ConnectionRefused,
+        second(two): proxmox.CertificateRejected,
+    }
+    assert lab.count() == 0
+
+
 def test_another_certificate_at_the_configured_address_is_for_a_person_to_see(two: ClusterConfig, lab: Cluster) -> None:
     with pytest.raises(proxmox.CertificateRejected):
         asked(replace(two, fingerprint=lab.fingerprint("pve2")))
