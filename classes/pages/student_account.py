@@ -24,7 +24,7 @@ PURPOSE = "class-new-password"
 @require_GET
 @login_required
 def page(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpResponse:
-    """What the teacher can do about the login of this person. How it is says nothing where that is nothing."""
+    """The teacher's actions on the login of this person. Without any, the page does not tell its state."""
     lab_class, row = _found(request, pk, member)
     held = [] if student_accounts.refusal(row.user, by=request.user) else locked_names.for_user(row.user)
     return _page(request, lab_class, row, "state", locks=held)

@@ -67,7 +67,7 @@ class ClusterColumns:
 
     @admin.display(description=gettext_lazy("learned addresses"))
     def learned_in_words(self, cluster: Cluster) -> str:
-        """Of the page for a new cluster, too."""
+        """The learned addresses in words. The page for a new cluster shows it, too."""
         if cluster.trust is Trust.NONE:
             return _("none: the portal learns addresses only from clusters with a verified certificate")
         known = ", ".join(cluster.learned_addresses) or _("none yet")
@@ -87,7 +87,7 @@ class ClusterColumns:
 
     @admin.display(description=gettext_lazy("before you save"))
     def try_out(self, cluster: Cluster) -> SafeString:
-        """Of the page for a new cluster, too."""
+        """The buttons *Test connection* and *Certificate*. The page for a new cluster shows them, too."""
         end, where = ("", [cluster.pk]) if cluster.pk else ("_new", [])
         urls = {
             "test_url": reverse(f"admin:clusters_cluster_test{end}", args=where),

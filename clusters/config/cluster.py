@@ -110,7 +110,7 @@ class ClusterConfig:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The same and the password in the clear, as old scripts expect. Nothing of the portal calls it."""
+        """The configuration with the password in the clear, as old scripts expect. Nothing of the portal calls it."""
         safe = self.to_safe_dict()
         password = self.password.reveal() if self.password else ""
         return {**dict(list(safe.items())[:5]), "password": password, **dict(list(safe.items())[5:])}

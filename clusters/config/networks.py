@@ -1,4 +1,4 @@
-"""Which addresses the portal may connect to, by `settings.CLUSTER_ALLOWED_NETWORKS`."""
+"""The networks in which clusters may be, by `settings.CLUSTER_ALLOWED_NETWORKS`."""
 
 import ipaddress
 from collections.abc import Iterable, Sequence
@@ -53,7 +53,7 @@ def validate_allowed(host: str) -> None:
 
 
 def validate_endpoints(host: str, addresses: Sequence[str]) -> None:
-    """The same of a host and of further addresses, by field. Raises `ValidationError`."""
+    """Checks a host and further addresses, by field. Raises `ValidationError`."""
     problems: dict[str, Any] = {}
     for name, hosts in {
         "host": [host],

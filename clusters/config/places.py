@@ -1,4 +1,4 @@
-"""Where something stands in a clusters.json: the standard library tells no place of what it decodes."""
+"""Finds the entry and line of faults in a clusters.json: the standard library does not tell them."""
 
 import json
 import re

@@ -37,7 +37,7 @@ CERTIFICATES = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 
 
 def tidy(text: str) -> str:
-    """What people mean by what they paste: without invisible characters, and without blanks and quotes around it."""
+    """Cleans pasted text: removes invisible characters, and blanks and quotes around it."""
     text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf").strip()
     quoted = _QUOTED.fullmatch(text)
     return (quoted["inside"] or quoted["curly"] or "").strip() if quoted else text

@@ -195,7 +195,7 @@ class Cluster(PrintableTexts, models.Model):
             secret.is_stored = True
 
     def clean(self) -> None:
-        """What can never be connected to is not stored."""
+        """Refuses values with which no connection is possible."""
         super().clean()
         validate_endpoints(self.host, address_lines(self.addresses))
         if self._state.adding:
@@ -285,7 +285,7 @@ class Cluster(PrintableTexts, models.Model):
         return self.config.to_safe_dict()
 
     def to_dict(self) -> dict[str, Any]:
-        """The same with the password in the clear. Kept for old scripts; nothing of the portal calls it."""
+        """The row with the password in the clear. Kept for old scripts; nothing of the portal calls it."""
         return self.config.to_dict()
 
 

@@ -236,7 +236,7 @@ class VirtualMachine(models.Model):
 
 class SnapshotQuerySet(models.QuerySet["Snapshot"]):
     def complete(self) -> Self:
-        """Those that machines can be reverted to."""
+        """Snapshots that machines can be reverted to."""
         return self.filter(state="")
 
 

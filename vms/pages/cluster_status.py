@@ -66,7 +66,7 @@ class StatusPage:
 
     @property
     def title(self) -> str:
-        """How many clusters respond."""
+        """The number of clusters that respond, in words."""
         if not self.rows:
             return _("Clusters")
         text = ngettext(

@@ -1,4 +1,4 @@
-"""What people who are not staff are told of an operation that failed."""
+"""The words about a failed operation for people who are not staff."""
 
 from django.utils.translation import gettext as _
 
@@ -18,7 +18,7 @@ HOPELESS = {
 
 
 def public_reason(operation: Operation) -> str:
-    """Why it failed, in a sentence for everyone; empty when the reason is unknown or for staff alone."""
+    """The reason of a failure in a sentence for everyone; empty when the reason is unknown or for staff alone."""
     outcome = stored_messages.of(operation, "outcome")
     if not isinstance(outcome, stored_messages.Message):
         return ""
@@ -28,7 +28,7 @@ def public_reason(operation: Operation) -> str:
 
 
 def advice(operation: Operation) -> str:
-    """What to do about a failure: its reason, or whether trying again can help."""
+    """The advice after a failure: its reason, or whether trying again can help."""
     if reason := public_reason(operation):
         return reason
     outcome = stored_messages.of(operation, "outcome")
