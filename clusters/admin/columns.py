@@ -87,7 +87,7 @@ class ClusterColumns:
 
     @admin.display(description=gettext_lazy("before you save"))
     def try_out(self, cluster: Cluster) -> SafeString:
-        """The buttons *Test connection* and *Certificate*. The page for a new cluster shows them, too."""
+        """The buttons *Test connection* and *Fetch certificate*. The page for a new cluster shows them, too."""
         end, where = ("", [cluster.pk]) if cluster.pk else ("_new", [])
         urls = {
             "test_url": reverse(f"admin:clusters_cluster_test{end}", args=where),
