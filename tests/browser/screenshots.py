@@ -133,7 +133,7 @@ def everything(chromium: Browser, demo: Demo, folder: Path) -> None:
         demo.type(line)
     admin = open_page(chromium, demo, "admin")
     admin.goto(f"{demo.address}clusters/")
-    admin.get_by_text("Not responding for").nth(2).wait_for(timeout=60_000)
+    admin.locator(".badge.failed").nth(2).wait_for(timeout=60_000)
     admin.context.close()
     every_look(chromium, demo, folder / "faults", CHANGED.__contains__)
     demo.type("up building-a")
