@@ -54,8 +54,9 @@ class Guest:
     `ha` is the state in which high availability keeps it, and None when that does not care. `vnc_backend` is the
     address of a real VNC server to which its consoles lead, and `vnc_password` the password of that one, if any.
     `inner_cards` are network cards that it made itself, like Docker's: name, MAC and addresses, told before its own.
-    `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone. `can_snapshot`: unlike raw files on a
-    share, its disks can be saved.
+    `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone.
+    `can_snapshot`: unlike raw files on a share, its disks can be saved. `ha_stuck`: high availability takes requests
+    and then does nothing, as where the node's local manager is off.
     """
 
     timeline: Timeline = field(repr=False)
@@ -86,6 +87,7 @@ class Guest:
     pending: dict[str, object] = field(default_factory=dict, repr=False)
     newest_only: bool = False
     can_snapshot: bool = True
+    ha_stuck: bool = False
     resolution: Size = (640, 400)
     screen: Screen = field(default_factory=Screen, repr=False)
     vnc_backend: tuple[str, int] | None = None

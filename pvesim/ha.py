@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pvesim.acl import ROOT, Identity
+from pvesim.errors import TaskError
 from pvesim.guests import Guest
 from pvesim.power import SHUTDOWN_TIMEOUT, Durations, Power
 from pvesim.tasks import Steps, Task, Tasks
@@ -26,16 +27,24 @@ class HighAvailability:
     def request_start(self, task: Task) -> Steps:
         task.log(f"Requesting HA start for {self._noun} {self.guest.vmid}")
         yield self.durations.ha_request
+        self._refuse_error()
         self.guest.ha = "request_start"
         self.tasks.timeline.after(self.durations.ha_follow, self._start)
 
     def request_stop(self, task: Task) -> Steps:
         task.log(f"Requesting HA stop for {self._noun} {self.guest.vmid}")
         yield self.durations.ha_request
+        self._refuse_error()
         self.guest.ha = "request_stop"
         self.tasks.timeline.after(self.durations.ha_follow, self._stop)
 
+    def _refuse_error(self) -> None:
+        if self.guest.ha == "error":
+            raise TaskError(f"service '{self.service}' in error state, must be disabled and fixed first")
+
     def _start(self) -> None:
+        if self.guest.ha == "request_start" and self.guest.ha_stuck:
+            self.guest.ha = "queued"
         if self.guest.ha == "request_start":
             self._as_root("start", self._power.start)
             self.guest.ha = "started"

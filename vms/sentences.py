@@ -16,6 +16,8 @@ stored_messages.register(
         "waited-too-long": gettext_noop("Cancelled: it waited too long for its turn. Try again."),
         "unsent-too-long": gettext_noop("Cancelled: the portal could not send it in time. Try again."),
         "held-up": gettext_noop("The portal was delayed and sent nothing. Try again."),
+        "ha-in-hand": gettext_noop("High availability has the request and carries it out when it can."),
+        "ha-let-go": gettext_noop("High availability did not carry it out before the machine was stopped."),
         "cut-short": gettext_noop("A force stop replaced it."),
         "cluster-switched-off": gettext_noop("The cluster was deactivated in the meantime."),
         "another-machine": gettext_noop("This VMID now belongs to another machine. Ask your teacher."),

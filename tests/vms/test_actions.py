@@ -157,23 +157,24 @@ def warned(upid: str) -> str:
     return f'{{"data":{{"upid":"{upid}","status":"stopped","exitstatus":"WARNINGS: 2"}}}}'
 
 
-def test_a_container_that_runs_already_fails_at_once(building_a: Lab, admin: User):
-    operation = ask(building_a, 103, "start", admin)
-    building_a.pve.guest(103).status = "running"
+def test_a_container_that_refuses_to_reboot_fails_at_once(building_a: Lab, admin: User):
+    put(building_a, 103, "running")
+    operation = ask(building_a, 103, "reboot", admin)
+    building_a.pve.guest(103).status = "stopped"
     run_operations()
     operation.refresh_from_db()
     assert (operation.state, operation.upid) == (State.FAILED, "")
-    assert "already running" in operation.outcome
+    assert "not running" in operation.outcome
 
 
-def test_a_machine_that_was_moved_fails_and_is_looked_for(building_a: Lab, admin: User):
+def test_a_machine_that_was_deleted_fails_and_is_looked_for(building_a: Lab, admin: User):
     ClusterSync.objects.update(due_at=timezone.now() + timedelta(minutes=1))
     operation = ask(building_a, 101, "start", admin)
-    building_a.pve.guest(101).node = "pve2"
+    building_a.pve.remove_guest(101)
     run_operations()
     operation.refresh_from_db()
     assert operation.state == State.FAILED
-    assert "moved to another node" in operation.outcome
+    assert "it was deleted" in operation.outcome
     assert ClusterSync.objects.get().due_at <= timezone.now()
 
 

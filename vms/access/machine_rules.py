@@ -80,10 +80,20 @@ def machine_is_no_template(context: ActionContext, action: str) -> str | None:
 
 
 def nothing_under_way(context: ActionContext, action: str) -> str | None:
-    overrules = action == Action.STOP and may_overrule_shutdown(context)
+    overrules = action == Action.STOP and (may_overrule_shutdown(context) or _is_in_hand_of_ha(context))
     if not context.open_operation or action == Action.CONSOLE or overrules:
         return None
     return say("under-way", action=say(f"action-{context.open_operation.action}"))
+
+
+def ha_has_not_given_up(context: ActionContext, action: str) -> str | None:
+    """Until somebody clears the error state, Proxmox VE refuses each of these requests."""
+    is_asked = action in {Action.START, Action.SHUTDOWN, Action.STOP}
+    return say("ha-error") if is_asked and context.machine.ha_state == "error" else None
+
+
+def _is_in_hand_of_ha(context: ActionContext) -> bool:
+    return bool(context.open_operation and context.open_operation.is_handed_over)
 
 
 def machine_is_not_locked(context: ActionContext, action: str) -> str | None:
@@ -113,7 +123,7 @@ def status_fits(context: ActionContext, action: str) -> str | None:
         return say("state-unknown")
     if needed := _needed(Action(action), status):
         return say("wrong-status", status=sentences.status(status), needed=sentences.status(needed))
-    if action == Action.STOP and status == "stopped":
+    if action == Action.STOP and status == "stopped" and not _is_in_hand_of_ha(context):
         return say("already-so", status=sentences.status(status))
     return None
 

@@ -13,6 +13,7 @@ RULES = [
     gettext_noop("node answers"),
     gettext_noop("machine is no template"),
     gettext_noop("kind fits"),
+    gettext_noop("ha has not given up"),
     gettext_noop("nothing under way"),
     gettext_noop("machine is not locked"),
     gettext_noop("status fits"),

@@ -28,6 +28,7 @@ RULES: list[Rule] = [
     machine_rules.node_answers,
     machine_rules.machine_is_no_template,
     machine_rules.kind_fits,
+    machine_rules.ha_has_not_given_up,
     machine_rules.nothing_under_way,
     machine_rules.machine_is_not_locked,
     machine_rules.consoles_are_offered,
@@ -40,6 +41,7 @@ RULES: list[Rule] = [
 TRANSIENT: set[Rule] = {
     machine_rules.cluster_answers,
     machine_rules.node_answers,
+    machine_rules.ha_has_not_given_up,
     machine_rules.nothing_under_way,
     machine_rules.machine_is_not_locked,
     machine_rules.status_fits,

@@ -39,6 +39,17 @@ def confirm(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
     return False
 
 
+def follow_move(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
+    """Look where a machine is that its node does not know. False when it is listed nowhere else."""
+    listed = pve.resources().guests
+    node = next((one.node for one in listed if (one.vmid, one.kind) == (machine.vmid, machine.kind)), machine.node)
+    if node == machine.node:
+        return False
+    VirtualMachine.objects.present().filter(pk=machine.pk).update(node=node)
+    machine.node = node
+    return True
+
+
 def hardware_id(config: proxmox.GuestConfig) -> str:
     """The SMBIOS UUID in lower case; empty when there is none, as for containers."""
     found = _UUID.search(config.options.get("smbios1", ""))

@@ -46,8 +46,12 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return failed.update(dismissed_at=timezone.now())
 
     def under_way(self) -> Self:
-        """Operations that count towards the limits of a node and a cluster."""
+        """Admitted and open."""
         return self.open().exclude(admitted_at=None)
+
+    def in_slots(self) -> Self:
+        """Operations that count towards the limits of a node and a cluster. High availability has the others."""
+        return self.under_way().filter(outcome="")
 
     def free(self, now: datetime) -> Self:
         """Admitted, open, and leased by no worker."""
@@ -185,6 +189,11 @@ class Operation(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether its task has ended, and high availability carries it out when it can."""
+        return self.state == self.State.RUNNING and bool(self.outcome)
 
     def claim(self, now: datetime) -> bool:
         """Take the lease if it is free. The attempt's number fences off the worker that had it before.

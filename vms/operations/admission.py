@@ -50,7 +50,7 @@ def _cancel_stale(cluster_id: str, now: datetime) -> None:
 
 def _next_admissible(limits: ClusterSync) -> list[Operation]:
     of_cluster = Operation.objects.filter(cluster_id=limits.cluster_id)
-    busy = Counter(of_cluster.under_way().values_list("node", flat=True))
+    busy = Counter(of_cluster.in_slots().values_list("node", flat=True))
     room = (limits.cluster_limit or settings.OPERATIONS_PER_CLUSTER) - busy.total()
     found: list[Operation] = []
     if room <= 0:

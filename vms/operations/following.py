@@ -1,5 +1,6 @@
 """Follows what was sent until it ends: by its task, or by the state of the machine."""
 
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -10,11 +11,16 @@ from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import sentences
 from vms.models import Operation, Preparation, Snapshot, VirtualMachine
+from vms.models.operations import ended
 from vms.operations import enqueue, failures, requesting
 from vms.operations.kinds import KINDS, Kind
 from vms.sentences import say
 
 State = Operation.State
+
+# What a cluster answers when the machine is already as somebody wants it.
+ALREADY = re.compile(r"\b(?:VM|CT) \d+ (?:already|not) running")
+SNAPSHOT_GONE = re.compile(r"snapshot '[^']*' does not exist")
 
 # How long an action that may have been received can still take effect.
 SETTLE_WITHIN = timedelta(minutes=1)
@@ -34,8 +40,7 @@ def follow(operation: Operation, config: ClusterConfig) -> None:
             finish_if_overdue(operation, say("task-still-runs"))
         elif task.succeeded:
             _settle_done(operation, pve, task)
-        else:
-            _observe(operation, pve)
+        elif not finish_if_fulfilled(operation, pve, task.exit_status):
             _finish(operation, State.FAILED, _failure(task))
 
 
@@ -52,6 +57,16 @@ def finish_if_overdue(operation: Operation, why: str) -> None:
     since = operation.sent_at or operation.admitted_at
     if operation.is_open and since and since < timezone.now() - _kind(operation).timeout:
         _finish(operation, State.UNKNOWN, say("look-first", why=why))
+
+
+def finish_if_fulfilled(operation: Operation, pve: proxmox.Client, reason: str) -> bool:
+    """Finish what the cluster refused because it is so already. Observes the machine in any case."""
+    status = _observe(operation, pve)
+    if operation.action == Operation.Action.DELETE_SNAPSHOT and SNAPSHOT_GONE.search(reason):
+        _finish(operation, State.DONE, say("snapshot-gone"))
+    elif ALREADY.search(reason) and status and status == _kind(operation).status:
+        _finish(operation, State.DONE, say("already-so", status=sentences.status(status)))
+    return not operation.is_open
 
 
 def _kind(operation: Operation) -> Kind:
@@ -71,8 +86,10 @@ def _failure(task: proxmox.TaskStatus) -> str:
 def _settle_done(operation: Operation, pve: proxmox.Client, task: proxmox.TaskStatus) -> None:
     """Finish it when the machine has its status: tasks of reboots and of HA end before that."""
     kind, status = _kind(operation), _observe(operation, pve)
-    later = kind.status_follows_task or proxmox.parse_upid(operation.upid).type.startswith("ha")
-    if later and status != kind.status:
+    is_of_ha = proxmox.parse_upid(operation.upid).type.startswith("ha")
+    if (kind.status_follows_task or is_of_ha) and status != kind.status:
+        if is_of_ha and not operation.is_handed_over:
+            operation.advance(State.RUNNING, expected=State.RUNNING, **ended(say("ha-in-hand")))
         finish_if_overdue(
             operation,
             say("done-but", status=sentences.status(status) if status else say("not-there")),
@@ -141,13 +158,13 @@ def _observe(operation: Operation, pve: proxmox.Client) -> str:
 def _finish(operation: Operation, state: str, outcome: str) -> None:
     """Finish it, and have the details that it may have changed read soon: addresses, snapshots."""
     with transaction.atomic():  # a worker may die in between
-        ended = operation.finish(state, outcome, expected=operation.state)
-        if ended and _kind(operation).refreshes_details and operation.vm_id:
+        is_over = operation.finish(state, outcome, expected=operation.state)
+        if is_over and _kind(operation).refreshes_details and operation.vm_id:
             VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
-        if ended and state == State.DONE:
+        if is_over and state == State.DONE:
             _record_snapshot(operation)
             requesting.request_next(operation)
-        if ended and (freed := Preparation.objects.open().filter(operation=operation).first()):
+        if is_over and (freed := Preparation.objects.open().filter(operation=operation).first()):
             transaction.on_commit(partial(enqueue.preparation, freed.pk), robust=True)
 
 

@@ -69,7 +69,8 @@ def request(
     try:
         with transaction.atomic():
             if busy:
-                busy.finish(State.CANCELLED, say("cut-short"), expected=State.RUNNING)
+                why = say("ha-let-go") if busy.is_handed_over else say("cut-short")
+                busy.finish(State.CANCELLED, why, expected=State.RUNNING)
             wanted.save(force_insert=True)
             transaction.on_commit(partial(enqueue.operation, wanted), robust=True)
             return wanted, True

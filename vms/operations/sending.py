@@ -13,7 +13,7 @@ from vms.access import rules
 from vms.access.context import context_for
 from vms.inventory import identity
 from vms.models import ClusterSync, Operation, VirtualMachine
-from vms.operations import failures, kinds
+from vms.operations import failures, following, kinds
 from vms.sentences import say
 
 logger = logging.getLogger(__name__)
@@ -33,22 +33,36 @@ def send(operation: Operation, config: ClusterConfig) -> None:
         return
     try:
         with gateway.connect(config) as pve:
-            if not identity.confirm(pve, vm):
-                operation.finish(State.FAILED, say("another-machine"), expected=State.REQUESTED)
-            elif _is_still_allowed(operation):
-                _send_now(pve, operation, vm)
+            try:
+                _confirm_and_send(pve, operation, vm)
+            except proxmox.GuestGone:  # nothing was carried out
+                if not identity.follow_move(pve, vm):
+                    raise
+                _confirm_and_send(pve, operation, vm)
     except proxmox.ProxmoxError as error:
         _record_error(operation, error)
 
 
+def _confirm_and_send(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> None:
+    if not identity.confirm(pve, vm):
+        operation.finish(State.FAILED, say("another-machine"), expected=operation.state)
+    elif _is_still_allowed(operation):
+        _send_now(pve, operation, vm)
+
+
 def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> None:
-    if not operation.advance(State.SENT, expected=State.REQUESTED, sent_at=timezone.now()):
+    if not operation.advance(State.SENT, expected=operation.state, sent_at=timezone.now()):
         return
     # A process may be stopped for minutes between two lines; another worker took over then, and found no task.
     if not operation.is_leased_for(LEASE_NEEDED):
         operation.finish(State.FAILED, say("held-up"), expected=State.SENT)
         return
-    upid = kinds.start_task(pve, operation, vm)
+    try:
+        upid = kinds.start_task(pve, operation, vm)
+    except proxmox.Refused as refusal:
+        if following.finish_if_fulfilled(operation, pve, refusal.reason):
+            return
+        raise
     operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
 
 
@@ -65,7 +79,7 @@ def _is_still_allowed(operation: Operation) -> bool:
     """Ask the rules again, because much may have changed since the click, and cancel the operation if they refuse."""
     reason = _refusal(operation)
     if reason:
-        operation.finish(State.CANCELLED, reason, expected=State.REQUESTED)
+        operation.finish(State.CANCELLED, reason, expected=operation.state)
     return not reason
 
 

@@ -15,6 +15,9 @@ Action = Operation.Action
 # A card shows for so long that an operation failed.
 FAILURE_SHOWN_FOR = timedelta(minutes=30)
 
+# High availability usually acts within ten seconds.
+HA_WAITS = timedelta(minutes=1)
+
 # A request that is not sent after this long is shown as waiting.
 QUEUED = timedelta(seconds=3)
 
@@ -25,6 +28,8 @@ def status_text(machine: VirtualMachine, busy: Operation | None, ahead: int) -> 
         if not ahead:
             return _("Waiting for its turn")
         return _("Waiting: %(n)d ahead of it on %(node)s") % {"n": ahead, "node": machine.node}
+    if busy and busy.is_handed_over and busy.sent_at and timezone.now() - busy.sent_at > HA_WAITS:
+        return _("Waiting for high availability")
     if busy:
         return {
             Action.START: _("Starting"),

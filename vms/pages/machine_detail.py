@@ -145,6 +145,7 @@ def _facts(machine: VirtualMachine) -> tuple[tuple[str, str], ...]:
         (_("Memory"), filesizeformat(machine.memory)),
         (_("Disk"), filesizeformat(machine.disk)),
         (_("Running since"), _since(machine)),
+        (_("High availability"), machine.ha_state),
         (_("Tags"), ", ".join(tag for tag in machine.tags.split(";") if tag)),
     )
     return tuple(fact for fact in facts if fact[1])
