@@ -27,7 +27,7 @@ def pass_on_grants(lab_class: LabClass, grants: Iterable[ClusterGrant], *, by: U
                 machine_set=lab_class.machine_set,
                 cluster=grant.cluster,
                 pool=grant.pool,
-                defaults={"handed_on_from": grant},
+                defaults={"handed_on_from": grant, "with_nested_pools": grant.with_nested_pools},
             )
         waiting_list.assign_free_machines(waiting_list.lock(lab_class))
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from accounts.models import User
-from classes import access
+from classes import access, lifecycle
 from classes.enrolment import class_machines, joining, membership
 from classes.models import LabClass
 from classes.rules import class_is_granted_the_pool
@@ -19,6 +19,7 @@ from vms.access import machine_rules, rules
 from vms.access.context import context_for, contexts_for
 from vms.bulk_assignment import Table
 from vms.models import Assignment, ClusterGrant, MachineSet, VirtualMachine
+from vms.models.grants import people_without_grant
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +65,33 @@ def test_a_grant_of_a_pool_is_none_of_its_neighbour(restricted: Lab, ana: User):
         restricted.assign(vmid, ana)
     grant(ana, restricted, "net")
     assert seen(ana) == {101}
+
+
+@pytest.mark.parametrize(("nested", "there"), [(False, {101}), (True, {101, 102})])
+def test_a_grant_may_cover_nested_pools(restricted: Lab, ana: User, nested: bool, there: set[int]):
+    for vmid, pool in (101, "labs"), (102, "labs/net101"), (103, "labs2/net101"):
+        pooled(restricted, vmid, pool)
+        restricted.assign(vmid, ana)
+    ClusterGrant.objects.create(user=ana, cluster=restricted.row, pool="labs", with_nested_pools=nested)
+    assert seen(ana) == there
+    machines = [restricted.machine(vmid) for vmid in (101, 102, 103)]
+    refused = people_without_grant([(machine.pk, ana.pk) for machine in machines])
+    assert {machine.vmid for machine in machines if (machine.pk, ana.pk) not in refused} == there
+
+
+def test_capitals_tell_nested_pools_apart(restricted: Lab, ana: User):
+    pooled(restricted, 101, "Labs/net101")
+    restricted.assign(101, ana)
+    ClusterGrant.objects.create(user=ana, cluster=restricted.row, pool="labs", with_nested_pools=True)
+    assert seen(ana) == set()
+
+
+def test_a_class_gets_nested_pools_with_the_grant_of_its_teacher(restricted: Lab, tess: User):
+    pooled(restricted, 101, "labs/net101")
+    given = ClusterGrant.objects.create(user=tess, cluster=restricted.row, pool="labs", with_nested_pools=True)
+    made = lifecycle.create(LabClass(name="Networks"), owner=tess, grants=[given])
+    assert [machine.vmid for machine in class_machines.available(made)] == [101]
+    assert given.where == f"{restricted.row.name}, labs and nested pools"
 
 
 def test_a_grant_on_one_cluster_is_none_on_another(restricted: Lab, building_b: Lab, ana: User):

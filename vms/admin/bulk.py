@@ -91,7 +91,12 @@ class PatternForm(PeopleForm):
 
 
 class ShareForm(PeopleForm):
-    pool = forms.CharField(max_length=100, required=False, validators=[validate_printable_line])
+    pool = forms.CharField(
+        max_length=100,
+        required=False,
+        validators=[validate_printable_line],
+        help_text=gettext_lazy("Machines of nested pools are not included: enter a nested pool like labs/net101."),
+    )
     tag = forms.CharField(
         max_length=100,
         validators=[validate_printable_line],

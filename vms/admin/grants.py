@@ -14,12 +14,12 @@ from vms.models import ClusterGrant, Pool
 
 @admin.register(ClusterGrant)
 class ClusterGrantAdmin(CheckedAutocomplete[ClusterGrant]):
-    list_display = ("cluster", "pool", "user", "machine_set", "is_handed_on", "created_at")
+    list_display = ("cluster", "pool", "with_nested_pools", "user", "machine_set", "is_handed_on", "created_at")
     list_filter = (ClusterFilter,)
     list_select_related = ("cluster", "user", "machine_set")
     search_fields = ("user__username", "machine_set__name", "pool")
     autocomplete_fields = ("user", "machine_set")
-    fields = ("user", "machine_set", "cluster", "pool")
+    fields = ("user", "machine_set", "cluster", "pool", "with_nested_pools")
     list_per_page = 50
 
     @admin.display(description=gettext_lazy("handed on by its teacher"), boolean=True)

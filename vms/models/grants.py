@@ -5,7 +5,9 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Concat, Length, Substr
+from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,6 +15,9 @@ from django.utils.translation import gettext_lazy
 from clusters.models import Cluster
 from vms.models.machines import VirtualMachine
 from vms.models.sets import MachineSet
+
+# ID of a cluster, pool, and whether pools inside it are covered.
+Granted = tuple[str, str, bool]
 
 
 class ClusterGrantQuerySet(models.QuerySet["ClusterGrant"]):
@@ -23,8 +28,13 @@ class ClusterGrantQuerySet(models.QuerySet["ClusterGrant"]):
         return self.filter(Q(user=person) | Q(machine_set__in=managed) | Q(machine_set__in=joined))
 
     def covering(self, cluster: Any, pool: Any) -> Self:
-        """Grants that cover a pool of a cluster (by its ID); both may be references to an outer query."""
-        return self.filter(Q(pool="") | Q(pool=pool), cluster=cluster)
+        """Grants that cover a pool of a cluster (by its ID); both may be references to an outer query.
+
+        `_covers` says the same of values.
+        """
+        begin = Substr(Value(pool) if isinstance(pool, str) else pool, 1, Length("pool") + 1)
+        nested = Q(with_nested_pools=True) & Q(Exact(begin, Concat("pool", Value("/"))))
+        return self.filter(Q(pool="") | Q(pool=pool) | nested, cluster=cluster)
 
 
 class ClusterGrant(models.Model):
@@ -65,6 +75,14 @@ class ClusterGrant(models.Model):
         max_length=100,
         blank=True,
         help_text=gettext_lazy("Name of the pool on the cluster. Empty: the whole cluster."),
+    )
+    with_nested_pools = models.BooleanField(
+        gettext_lazy("with nested pools"),
+        default=False,
+        help_text=gettext_lazy(
+            "Also covers the pools inside this one, such as labs/net101 inside labs. Otherwise machines in nested "
+            "pools are not covered, although permissions on Proxmox VE reach them."
+        ),
     )
     handed_on_from = models.ForeignKey(
         "self",
@@ -108,7 +126,10 @@ class ClusterGrant(models.Model):
 
     @property
     def where(self) -> str:
-        return f"{self.cluster.name}, {self.pool}" if self.pool else self.cluster.name
+        if not self.pool:
+            return self.cluster.name
+        told = _("%(cluster)s, %(pool)s and nested pools") if self.with_nested_pools else "%(cluster)s, %(pool)s"
+        return told % {"cluster": self.cluster.name, "pool": self.pool}
 
     def clean(self) -> None:
         """Refuse a pool that the portal has never seen: it is a typing error."""
@@ -154,18 +175,22 @@ def people_without_grant(pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
     }
 
 
-def _covers(grants: set[tuple[str, str]], cluster: str, pool: str) -> bool:
-    return (cluster, "") in grants or (bool(pool) and (cluster, pool) in grants)
+def _covers(grants: set[Granted], cluster: str, pool: str) -> bool:
+    """What `ClusterGrantQuerySet.covering` asks of rows."""
+    return any(
+        cluster == granted and (place in {"", pool} or (nested and pool.startswith(f"{place}/")))
+        for granted, place, nested in grants
+    )
 
 
-def _covered(people: set[int]) -> dict[int, set[tuple[str, str]]]:
-    """(cluster ID, pool) of all grants, by person."""
-    found: dict[int, set[tuple[str, str]]] = {}
+def _covered(people: set[int]) -> dict[int, set[Granted]]:
+    """All grants, by person."""
+    found: dict[int, set[Granted]] = {}
     wanted = sorted(people)
     for begin in range(0, len(wanted), 500):
         some = wanted[begin : begin + 500]
         for path in ("user", "machine_set__stewards", "machine_set__members"):
             rows = ClusterGrant.objects.filter(**{f"{path}__in": some}).order_by()
-            for person, cluster, pool in rows.values_list(path, "cluster", "pool"):
-                found.setdefault(person, set()).add((cluster, pool))
+            for person, cluster, pool, nested in rows.values_list(path, "cluster", "pool", "with_nested_pools"):
+                found.setdefault(person, set()).add((cluster, pool, nested))
     return found
