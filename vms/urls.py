@@ -30,6 +30,7 @@ machines = [
     path("<int:pk>/help/", help_requests.ask, name="vms-help"),
     path("<int:pk>/help/back/", help_requests.cancel, name="vms-help-back"),
     path("<int:pk>/dismiss/<uuid:operation>/", retry.dismiss, name="vms-dismiss"),
+    path("<int:pk>/read-again/", retry.read_again, name="vms-read-again"),
     path("<int:pk>/why/", explain.explain, name="vms-why"),
     path("<int:pk>/save-point/", snapshots.restore_point, name="vms-save-point"),
     path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),

@@ -33,6 +33,7 @@ vms/import-clusters/                                | 405                       
 vms/<int:pk>/                                       |  in 200 404 200 200 404 200 200 200 | 405
 vms/<int:pk>/rdp                                    |  in 409 404 409 409 404 409 409 409 | 405
 vms/<int:pk>/note/                                  | 405                                 |  in 404 404 302 302 404 404 302 302
+vms/<int:pk>/read-again/                            | 405                                 |  in 302 404 302 302 404 404 302 302
 vms/<int:pk>/dismiss/<uuid:operation>/              | 405                                 |  in 302 404 302 302 404 404 302 302
 vms/<int:pk>/why/                                   |  in 404 404 404 404 404 200 200 200 | 405
 vms/<int:pk>/save-point/                            |  in 200 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302

@@ -215,7 +215,7 @@ def test_a_machine_that_was_missing_has_its_details_due(building_a: Lab):
     assert is_due(after(building_a, 104))
 
 
-def test_a_move_or_a_lock_makes_no_details_due(building_a: Lab):
+def test_a_lock_that_begins_makes_no_details_due(building_a: Lab):
     settled(building_a, 101)
-    building_a.pve.guest(101).node, building_a.pve.guest(101).lock = "pve2", "migrate"
+    building_a.pve.guest(101).lock = "backup"
     assert not is_due(after(building_a, 101))

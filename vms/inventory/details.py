@@ -3,12 +3,14 @@
 import ipaddress
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.dispatch import Signal
 from django.utils import timezone
 
 from clusters import gateway, proxmox
@@ -19,11 +21,17 @@ from vms.models import VirtualMachine
 
 logger = logging.getLogger(__name__)
 
+# Details of machines of a cluster are due, and somebody looks. cluster_id: str
+details_waits = Signal()
+
 # Machines per run.
 MAX_MACHINES = 5
 
 # How often the details of a machine without changes are read.
 REFRESH_EVERY = timedelta(hours=6)
+
+# How often the details of a machine are read while somebody looks at its page.
+LOOKED_AT_EVERY = timedelta(seconds=30)
 
 # The delays of successive retries, after a failure or while a running machine has no address. The last one repeats.
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 300, 1800))
@@ -74,6 +82,30 @@ def read_details(config: ClusterConfig) -> int:
     except proxmox.ProxmoxError as error:
         logger.info("%s: %s", config.cluster_id, error.plain)
     return asked
+
+
+def look_again(machines: Iterable[VirtualMachine], *, every: timedelta = LOOKED_AT_EVERY) -> int:
+    """Have the details of machines that somebody looks at read now, if the last try is older than `every`.
+
+    Returns of how many machines.
+    """
+    now = timezone.now()
+    old = [machine for machine in machines if _last_try(machine, now) < now - every]
+    if not old:
+        return 0
+    there = VirtualMachine.objects.present().filter(missing_since=None, silent_since=None, details_due_at__gt=now)
+    count = int(there.filter(pk__in=[machine.pk for machine in old]).update(details_due_at=now))
+    for cluster_id in sorted({machine.cluster_id for machine in old}) if count else ():
+        details_waits.send(None, cluster_id=cluster_id)
+    return count
+
+
+def _last_try(machine: VirtualMachine, now: datetime) -> datetime:
+    """When the details were read last, or could not be. The present for a machine whose details are due anyway."""
+    due, failures = machine.details_due_at, machine.details_failures
+    if due is None or due <= now:
+        return now
+    return due - _retry_delay(failures) if failures else machine.details_at or due - REFRESH_EVERY
 
 
 def clusters_with_details_due() -> set[str]:

@@ -181,7 +181,7 @@ def _change(row: MachineRow, guest: proxmox.Guest, started: datetime, *, is_sile
     if is_as_before and not is_back and not is_new_start:
         return None
     silent_since = (_utc(row.silent_since) or started) if is_silent else None
-    asks_details = is_back or is_new_start or _facts_of_details(facts) != _facts_of_details(before)
+    asks_details = is_back or is_new_start or _asks_details(before, facts)
     return Change(facts, status, booted_at, silent_since, started if asks_details else None, listed_name)
 
 
@@ -218,9 +218,14 @@ def _is_status_newer(row: MachineRow, started: datetime) -> bool:
     return asked is not None and asked > started - LIST_LAG
 
 
+def _asks_details(before: tuple[Any, ...], facts: tuple[Any, ...]) -> bool:
+    """Whether the details may have changed, too: with a name, node, template or size, or with the end of a lock."""
+    has_been_unlocked = before[3] and before[3] != facts[3]
+    return bool(has_been_unlocked or _facts_of_details(facts) != _facts_of_details(before))
+
+
 def _facts_of_details(facts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Name, template and sizes: when these change, details may have changed, too."""
-    return (facts[1], facts[5], *facts[8:])
+    return (*facts[1:3], facts[5], *facts[8:])
 
 
 def _with_known_facts(facts: tuple[Any, ...], before: tuple[Any, ...], *, is_silent: bool) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.http import AuthenticatedHttpRequest
 from accounts.models import User
-from vms import operations
+from vms import inventory, operations
 from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
 from vms.operations.requesting import MAX_DESCRIPTION
 
@@ -77,6 +77,8 @@ def _is_confirmed(request: AuthenticatedHttpRequest, action: str) -> bool:
 def _confirm(request: AuthenticatedHttpRequest, wanted: BulkRequest, *, back: str, refusal: str = "") -> HttpResponse:
     """Status 400 when the form was sent incompletely."""
     asked = request.POST.get("asked") == "yes"
+    if wanted.action == Action.ROLLBACK:
+        inventory.look_again(wanted.machines)
     context = {
         "wanted": wanted,
         "action": Action(wanted.action),

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters import gateway, proxmox
-from vms import registry
+from vms import inventory, registry
 from vms.access import lookups, restore_points
 from vms.inventory import identity
 from vms.models import VirtualMachine
@@ -34,6 +34,7 @@ class NoteForm(forms.ModelForm[VirtualMachine]):
 def machine(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The whole page; to htmx only the part that changes, or 204 when nothing changed."""
     found = lookups.visible_or_404(request.user, pk)
+    inventory.look_again([found])
     return _page(request, found)
 
 

@@ -20,6 +20,9 @@ Action, State = Operation.Action, Operation.State
 
 PER_PAGE = 10
 
+# Older addresses and snapshots are marked as being read again. While somebody looks they are read more often.
+OLD_DETAILS = timedelta(minutes=2)
+
 
 @dataclass(frozen=True)
 class SnapshotRow:
@@ -78,6 +81,7 @@ class MachineDetail:
     note: str
     guest_login: str
     help: HelpState | None
+    is_reading: bool = False
 
     @property
     def card(self) -> cards.Card:
@@ -113,7 +117,16 @@ def for_person(machine: VirtualMachine, person: User, *, history: Page[Operation
         note=machine.note,
         guest_login=machine.guest_login,
         help=_help(machine, person),
+        is_reading=_is_reading(machine),
     )
+
+
+def _is_reading(machine: VirtualMachine) -> bool:
+    """Whether addresses and snapshots are old, and a worker reads them now, because somebody looks."""
+    if not machine.details_at or machine.missing_since or machine.silent_since or machine.gone_at:
+        return False
+    health = getattr(machine.cluster, "health", None)
+    return bool(health and health.ok and machine.details_at < timezone.now() - OLD_DETAILS)
 
 
 def _help(machine: VirtualMachine, person: User) -> HelpState | None:

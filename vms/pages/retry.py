@@ -1,5 +1,6 @@
 """Buttons beside failures in the list: sync a cluster that does not respond, and dismiss a failed operation."""
 
+from datetime import timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -13,9 +14,13 @@ from django.views.decorators.http import require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
+from vms import inventory
 from vms.access import lookups
 from vms.models import ClusterSync, Operation
 from vms.pages.machine_action import origin_url
+
+# How often the button reads the details of a machine.
+READ_AGAIN_EVERY = timedelta(seconds=5)
 
 
 @require_POST
@@ -30,6 +35,17 @@ def request_sync(request: AuthenticatedHttpRequest, cluster_id: str) -> HttpResp
         text = _("The portal tried %(name)s a moment ago. This page updates when it responds.")
     messages.info(request, text % {"name": cluster.name})
     return redirect(f"{reverse('vms-list')}?{urlencode({'cluster': request.POST.get('cluster', '')})}")
+
+
+@require_POST
+@login_required
+def read_again(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """Let a worker read the machine's addresses and snapshots, and its cluster, now."""
+    machine = lookups.operable_or_404(request.user, pk)
+    inventory.look_again([machine], every=READ_AGAIN_EVERY)
+    ClusterSync.request_sync_throttled(machine.cluster_id)
+    messages.info(request, _("Addresses and snapshots are being read again. This page updates by itself."))
+    return redirect("vms-machine", pk)
 
 
 @require_POST

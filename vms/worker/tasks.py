@@ -109,6 +109,11 @@ def look_closer(cluster_id: str) -> None:
         inventory.read_details(config)
 
 
+@receiver(inventory.details_waits)
+def _details_wait(cluster_id: str, **_kwargs: object) -> None:
+    look_closer.enqueue(cluster_id)
+
+
 @job(queue="clusters")
 def ask_facts(cluster_id: str) -> None:
     """Ask a cluster for what changes seldom."""
