@@ -43,7 +43,7 @@ def plan(lab_class: LabClass) -> AllocationPlan:
     free = [row.vm for row in ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")]
     rows = [_row(n, member, free[n - 1] if n <= len(free) else None) for n, member in enumerate(without, 1)]
     left = len(free) - len(without)
-    notice = Note.of(gettext_noop("Machines that stay free: %(count)s"), count=left)
+    notice = Note.of(gettext_noop("Available machines left: %(count)s"), count=left)
     return AllocationPlan(rows=tuple(rows), notices=(notice,) if left > 0 else ())
 
 

@@ -32,10 +32,10 @@ class ClusterColumns:
         if health is None:
             return _("not checked yet")
         if health.ok:
-            return _("reachable")
+            return _("responding")
         if problem := health.certificate_problem:
             return problem
-        return _("not reachable for %(age)s") % {"age": age(health.failing_since or health.checked_at)}
+        return _("not responding for %(age)s") % {"age": age(health.failing_since or health.checked_at)}
 
     @admin.display(description=gettext_lazy("health"))
     def health_in_words(self, cluster: Cluster) -> str:
@@ -54,7 +54,7 @@ class ClusterColumns:
     @admin.display(description=gettext_lazy("use"), ordering="is_active")
     def use(self, cluster: Cluster) -> str:
         if not cluster.is_active:
-            return _("switched off")
+            return _("inactive")
         return _("active, default") if cluster.is_default else _("active")
 
     @admin.display(description=gettext_lazy("used by"))

@@ -30,7 +30,7 @@ class HealthFilter(admin.SimpleListFilter):
     parameter_name = "health"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("ok", _("reachable")), ("failing", _("not reachable")), ("unasked", _("not checked yet"))]
+        return [("ok", _("responding")), ("failing", _("not responding")), ("unasked", _("not checked yet"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
         wanted: dict[str, dict[str, Any]] = {

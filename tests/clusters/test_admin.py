@@ -367,7 +367,7 @@ def test_the_list_has_a_badge_for_the_health(lena: Client, target: Target) -> No
     assert '<span class="health unknown">not checked yet</span>' in page
     ClusterHealth.failed(Cluster.objects.get().cluster_id, "It is gone.")
     page = lena.get(reverse("admin:clusters_cluster_changelist")).content.decode()
-    assert '<span class="health failing">not reachable for' in page
+    assert '<span class="health failing">not responding for' in page
 
 
 def test_trying_saves_nothing_but_the_health_of_what_is_stored(lena: Client, target: Target) -> None:

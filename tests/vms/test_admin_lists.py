@@ -221,3 +221,10 @@ def test_no_cell_of_a_download_is_a_formula(lena: Client, building_a: Lab):
     _, found = table(lena.get(f"{MACHINES}download/", {"q": "101"}))
     assert [cell for cell in found if cell[:1] in {"=", "@"}] == []
     assert "'=cmd|' /C calc'!A0" in found
+
+
+def test_deleting_a_person_with_a_machine_says_what_to_do_first(admin_client: Client, building_a: Lab, ana: User):
+    building_a.assign(101, ana)
+    shown = admin_client.get(f"/admin/accounts/user/{ana.pk}/delete/").text
+    assert "End or hand over the items below" in shown
+    assert "net-01 (building-a/101)" in shown

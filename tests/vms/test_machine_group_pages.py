@@ -282,6 +282,7 @@ def test_a_steward_sees_what_somebody_with_a_machine_of_the_set_sees(
     assert ("net-02" in text(answer), "db-01" in text(answer)) == (True, False)
     assert "The machine is running, not stopped." in text(answer)
     assert 'action="/vms/' not in text(answer)
+    assert "Open, Shut down" in text(answer)
 
 
 def test_nobody_else_is_looked_at(tess: Client, networks: MachineSet, building_a: Lab, building_b: Lab, ben: User):

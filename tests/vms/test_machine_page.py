@@ -79,7 +79,14 @@ def test_a_machine_of_an_inactive_cluster_has_no_page(as_ana: Client, hers: Virt
 def test_a_steward_sees_the_page(client: Client, hers: VirtualMachine, ben: User):
     in_set(hers, ben)
     client.force_login(ben)
-    assert "net-02" in text(client, hers)
+    shown = text(client, hers)
+    assert "net-02" in shown
+    assert f'href="{reverse("vms-set", args=[hers.sets.get().pk])}">net</a>' in shown
+
+
+def test_an_assignee_is_not_led_to_the_group(as_ana: Client, hers: VirtualMachine, ben: User):
+    in_set(hers, ben)
+    assert "/sets/" not in text(as_ana, hers)
 
 
 def in_set(machine: VirtualMachine, manager: User) -> None:
@@ -372,7 +379,7 @@ def test_staff_see_the_rules_as_anybody_meets_them(client: Client, hers: Virtual
     client.force_login(auditor)
     shown = why(client, hers, person="ben")
     assert "see the machine." in shown
-    assert "<dt>Reboot</dt><dd>This machine is not assigned to this account" in shown
+    assert "<dt>Reboot</dt><dd>You don&#x27;t have access to this machine." in shown
 
 
 @pytest.mark.parametrize("name", ["nobody", "<script>", "x" * 4000, "a\0b"])

@@ -15,7 +15,7 @@ from vms import inventory, registry
 from vms.access import lookups, restore_points
 from vms.inventory import identity
 from vms.models import VirtualMachine
-from vms.pages import machine_detail, remote_desktop
+from vms.pages import group_links, machine_detail, remote_desktop
 from vms.sentences import say
 
 IDENTITY_TIMEOUT = 3.0  # seconds
@@ -56,10 +56,17 @@ def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteFo
         "form": form or (NoteForm(instance=found) if detail.manages else None),
         "may_ask_for_help": bool(detail.help and not detail.help.asked_at),
         "offers_spice": settings.SPICE_FILES,
+        "group_links": _group_links(found, request) if detail.manages and not request.htmx else [],
         "may_explain": lookups.sees_all(request.user),
     }
     template = "vms/_machine_detail.html" if request.htmx else "vms/machine.html"
     return render(request, template, context, status=400 if form else 200)
+
+
+def _group_links(found: VirtualMachine, request: AuthenticatedHttpRequest) -> list[tuple[str, str]]:
+    """Title and URL of each group of the machine that the person manages: the way back to the class."""
+    groups = lookups.groups_for(request.user).filter(machines=found).order_by("name")
+    return [(group.title, group_links.url_for(group, request.user)) for group in groups]
 
 
 @require_POST

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.http import AuthenticatedHttpRequest, login_required
@@ -54,6 +55,7 @@ def view_as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) 
 
 
 def _student_view(card: cards.Card, rule_context: ActionContext) -> StudentView:
-    offered = tuple(str(button.label) for button in (*card.buttons, *card.more))
+    buttons = tuple(str(button.label) for button in (*card.buttons, *card.more))
+    offered = (_("Open"), *buttons) if card.may_open else buttons
     said = [(str(action.label), rules.refusal(rule_context, action)) for action in Operation.Action]
     return StudentView(card, offered, tuple((label, refusal) for label, refusal in said if refusal))
