@@ -158,6 +158,10 @@ stored_messages.register(
             "The cluster is not responding at the moment. The portal keeps trying, and the administrators see the "
             "problem too. The buttons return when the cluster responds."
         ),
+        "cluster-rejects-credential": gettext_noop(
+            "The cluster rejects the portal's credential. The administrators see the problem too. The buttons return "
+            "when they have entered a valid one."
+        ),
         "cluster-untrusted": gettext_noop(
             "The cluster's certificate is not trusted, so the portal sends nothing to it. An administrator has to "
             "check it. The buttons return after that."

@@ -57,6 +57,11 @@ class ClusterHealth(models.Model):
         return self.kind == "CertificateRejected"
 
     @property
+    def rejects_credential(self) -> bool:
+        """Whether the cluster responds, and rejects the portal's credential."""
+        return self.kind == "LoginRejected"
+
+    @property
     def has_changed_certificate(self) -> bool:
         """Whether it shows another certificate than the pinned one."""
         return self.has_bad_certificate and stored_messages.mentions(self.problem_message, "certificate-changed")

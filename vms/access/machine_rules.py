@@ -57,8 +57,11 @@ def cluster_is_active(context: ActionContext, action: str) -> str | None:
 def cluster_answers(context: ActionContext, action: str) -> str | None:
     if context.health and context.health.ok:
         return None
-    is_untrusted = context.health and context.health.has_bad_certificate
-    return say("cluster-untrusted") if is_untrusted else say("cluster-silent")
+    if context.health and context.health.has_bad_certificate:
+        return say("cluster-untrusted")
+    if context.health and context.health.rejects_credential:
+        return say("cluster-rejects-credential")
+    return say("cluster-silent")
 
 
 def machine_is_there(context: ActionContext, action: str) -> str | None:

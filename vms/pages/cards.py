@@ -86,6 +86,7 @@ class Group:
     notices: tuple[str, ...]
     cards: tuple[Card, ...]
     has_bad_certificate: bool = False
+    rejects_credential: bool = False
 
 
 def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_staff: bool) -> list[Group]:
@@ -168,6 +169,7 @@ def _group(cluster: Cluster, cards: list[Card], notices: tuple[str, ...], *, for
         notices=notices,
         cards=tuple(cards),
         has_bad_certificate=bool(health and failing and health.has_bad_certificate),
+        rejects_credential=bool(health and failing and health.rejects_credential),
     )
 
 

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
 from clusters.templatetags.ages import age
-from vms import registry
+from vms import registry, sentences
 from vms.models import Alert, AlertMessage, ClusterSync, CredentialEnd, Node, Operation, VirtualMachine, WorkerBeat
 from vms.monitoring import health_checks
 from vms.monitoring.health_checks import Facts
@@ -177,6 +177,8 @@ def _badge(facts: Facts, now: datetime) -> Badge:
     if health.has_bad_certificate:
         changed = health.has_changed_certificate
         return Badge("failed", _("Certificate changed") if changed else _("Certificate not trusted"))
+    if health.rejects_credential:
+        return Badge("failed", _("Credential rejected"))
     return Badge("failed", _("Not responding for %(age)s") % {"age": age(health.failing_since or health.checked_at)})
 
 
@@ -215,7 +217,7 @@ def _state_of(count: int, status: str) -> str:
         "paused": npgettext("machines", "paused", "paused", count),
         "unknown": npgettext("machines", "unknown", "unknown", count),
     }
-    return words.get(status, status)
+    return words.get(status) or str(sentences.status(status))
 
 
 def _breaker(sync: ClusterSync | None) -> str:
@@ -230,6 +232,8 @@ def _next_try(facts: Facts, now: datetime) -> str:
         return _("as soon as a worker is free")
     if facts.answers:
         return _("every %(seconds)s s") % {"seconds": f"{facts.every.total_seconds():.0f}"}
+    if facts.rejected:
+        return _("when a valid credential has been entered, or the connection has been tested")
     if sync.is_syncing or sync.due_at <= now:
         return _("now")
     return _("at %(time)s") % {"time": f"{timezone.localtime(sync.due_at):%H:%M:%S}"}

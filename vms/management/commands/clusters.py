@@ -48,7 +48,7 @@ class Command(PlainCommand):
         except proxmox.ProxmoxError as error:
             raise CommandError(f"{config.name}: {error.plain}") from error
         self.stdout.write(
-            f"{config.name}: Proxmox VE {found.version}, {len(found.nodes)} nodes, {found.seconds * 1000:.0f} ms, "
+            f"{config.name}: Proxmox VE {found.version}, {len(found.nodes)} node{'s' * (len(found.nodes) != 1)}, {found.seconds * 1000:.0f} ms, "
             f"certificate: {config.trust}"
         )
 
