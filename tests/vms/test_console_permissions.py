@@ -125,6 +125,21 @@ def test_what_is_off_or_out_of_reach_takes_no_place(building_a: Lab, ana: User, 
     }
 
 
+def test_a_machine_that_has_just_moved_is_followed(building_a: Lab, ana: User, of_ana: Client):
+    machine, key = building_a.assign(102, ana), of_ana.session.session_key
+    building_a.pve.guest(102).node = "pve1"
+    opened = permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="control"), key)
+    assert (opened.machine.node, building_a.machine(102).node) == ("pve1", "pve1")
+
+
+@pytest.mark.parametrize("state", ["paused", "io-error", "guest-panicked"])
+def test_what_has_a_process_can_be_looked_at(building_a: Lab, ana: User, of_ana: Client, state: Any):
+    building_a.pve.guest(102).status = state
+    building_a.sync()
+    machine, key = building_a.assign(102, ana), of_ana.session.session_key
+    assert permissions.open_console(ConsoleGrant.issue(machine, user=ana, session_key=key, mode="view"), key)
+
+
 def scope(*headers: tuple[bytes, bytes], scheme: str = "wss") -> dict[str, object]:
     return {"scheme": scheme, "headers": headers}
 

@@ -103,19 +103,28 @@ def reason_for_end(viewer: Viewer) -> Ended:
 
 def _open_endpoint(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
     """Have the cluster open a port for the display. It does so for stopped machines, too, so ask the status first."""
-    guest = (machine.node, machine.kind, machine.vmid)
     try:
         with registry.resolved_once(), gateway.connect(registry.get(machine.cluster_id)) as pve:
-            if not identity.confirm(pve, machine):
-                raise Ended(close_codes.REPLACED, say("end-another-machine"))
-            if pve.guest_status(*guest).status != "running":
-                raise Ended(close_codes.OFF, say("end-machine-off"))
-            return pve.console_endpoint(*guest)
+            try:
+                return _endpoint(pve, machine)
+            except proxmox.GuestGone:
+                if not identity.follow_move(pve, machine):
+                    raise
+                return _endpoint(pve, machine)
     except registry.UnknownCluster:
         raise Ended(close_codes.UNREACHABLE, say("end-cluster-off")) from None
     except proxmox.ProxmoxError as failure:
         logger.warning("The console of %s/%s: %s", machine.cluster_id, machine.vmid, failure)
     raise Ended(close_codes.UNREACHABLE, say("end-display-not-opened"))
+
+
+def _endpoint(pve: proxmox.Client, machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
+    guest = (machine.node, machine.kind, machine.vmid)
+    if not identity.confirm(pve, machine):
+        raise Ended(close_codes.REPLACED, say("end-another-machine"))
+    if pve.guest_status(*guest).status != "running":
+        raise Ended(close_codes.OFF, say("end-machine-off"))
+    return pve.console_endpoint(*guest)
 
 
 def _logged_in_user(key: str) -> User:

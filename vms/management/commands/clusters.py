@@ -47,8 +47,9 @@ class Command(PlainCommand):
             found = proxmox.diagnose(config)
         except proxmox.ProxmoxError as error:
             raise CommandError(f"{config.name}: {error.plain}") from error
+        nodes = "1 node" if len(found.nodes) == 1 else f"{len(found.nodes)} nodes"
         self.stdout.write(
-            f"{config.name}: Proxmox VE {found.version}, {len(found.nodes)} node{'s' * (len(found.nodes) != 1)}, {found.seconds * 1000:.0f} ms, "
+            f"{config.name}: Proxmox VE {found.version}, {nodes}, {found.seconds * 1000:.0f} ms, "
             f"certificate: {config.trust}"
         )
 
