@@ -315,9 +315,11 @@ def test_the_file_for_a_remote_desktop_names_the_address_and_no_secret(as_ana: C
     assert not any(word in answer.content for word in (b"password", b"hunter2", b"username"))
 
 
-def test_an_address_of_ipv6_stands_in_brackets(as_ana: Client, hers: VirtualMachine):
+def test_for_an_address_of_ipv6_there_is_a_command_and_no_file(as_ana: Client, hers: VirtualMachine):
     describe(hers, addresses=["2001:db8::7"])
-    assert as_ana.get(url(hers, "vms-rdp")).content.startswith(b"full address:s:[2001:db8::7]\r\n")
+    answer = as_ana.get(url(hers, "vms-rdp"))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert b"<code>mstsc /v:[2001:db8::7]</code>" in answer.content
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from clusters.models import ClusterHealth
 from tests.labs import Lab, admit, ago, run_operations
-from vms import operations
+from vms import inventory, operations
 from vms.models import Assignment, Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
@@ -486,3 +486,26 @@ def test_a_cluster_that_fails_refuses_new_requests(machine: VirtualMachine, ana:
     ClusterHealth.failed("building-a", "down")
     with pytest.raises(operations.Refused, match="is not responding"):
         ask(machine, "start", ana)
+
+
+def test_the_lock_of_a_revert_goes_with_the_end_of_its_task(building_a: Lab, lab_admin: User):
+    machine = building_a.machine(101)
+    for action in ("snapshot", "rollback"):
+        operations.request(machine, action, by=lab_admin, snapshot="base")
+        run_operations()
+        VirtualMachine.objects.filter(pk=machine.pk).update(lock="rollback")  # as the list said meanwhile
+        building_a.clock.advance(30)
+        while Operation.objects.open().exists():
+            run_operations()
+        machine = building_a.machine(101)
+        assert machine.lock == ""
+
+
+def test_an_old_list_does_not_bring_the_lock_back(building_a: Lab):
+    building_a.machine(101).observe("stopped", at=timezone.now(), lock="")
+    building_a.pve.guest(101).lock = "rollback"
+    building_a.sync()
+    assert building_a.machine(101).lock == ""
+    building_a.machine(101).observe("stopped", at=timezone.now() - 2 * inventory.LIST_LAG)
+    building_a.sync()
+    assert building_a.machine(101).lock == "rollback"

@@ -85,8 +85,7 @@ def read(cluster_id: str, *, vmids: Collection[int] = ()) -> dict[int, MachineRo
     """
     names = ", ".join(map(connection.ops.quote_name, COLUMNS))
     query = f"SELECT {names} FROM {TABLE} WHERE cluster_id = %s AND gone_at IS NULL"  # noqa: S608 - constants
-    some = tuple(vmids) if len(vmids) <= MAX_VMIDS else ()
-    if some:
+    if some := tuple(vmids) if len(vmids) <= MAX_VMIDS else ():
         query += f" AND vmid IN ({', '.join(['%s'] * len(some))})"
     with connection.cursor() as cursor:
         cursor.execute(query, [cluster_id, *some])
@@ -171,13 +170,14 @@ def _change(row: MachineRow, guest: proxmox.Guest, started: datetime, *, is_sile
     if is_silent or not guest.name:
         facts = _with_known_facts(facts, before, is_silent=is_silent)
     status, booted_at = row.status, _utc(row.booted_at)
-    if not is_silent and not _is_status_newer(row, started):
+    if _is_status_newer(row, started):
+        facts = (*facts[:3], row.lock, *facts[4:])  # asked for with the status
+    elif not is_silent:
         status, booted_at = guest.status, _booted_at(guest, booted_at, started)
     is_back, is_new_start = row.missing_since is not None, booted_at != _utc(row.booted_at)
-    is_as_silent = is_silent == (row.silent_since is not None)
     listed_name = row.listed_name if _is_listed_by_another_name(row, guest) else ""
     is_as_named = (row.listed_name, row.doubted_since) == (listed_name, None)
-    is_as_before = facts == before and status == row.status and is_as_silent and is_as_named
+    is_as_before = facts == before and status == row.status and is_as_named and is_silent == bool(row.silent_since)
     if is_as_before and not is_back and not is_new_start:
         return None
     silent_since = (_utc(row.silent_since) or started) if is_silent else None
@@ -221,11 +221,8 @@ def _is_status_newer(row: MachineRow, started: datetime) -> bool:
 def _asks_details(before: tuple[Any, ...], facts: tuple[Any, ...]) -> bool:
     """Whether the details may have changed, too: with a name, node, template or size, or with the end of a lock."""
     has_been_unlocked = before[3] and before[3] != facts[3]
-    return bool(has_been_unlocked or _facts_of_details(facts) != _facts_of_details(before))
-
-
-def _facts_of_details(facts: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (*facts[1:3], facts[5], *facts[8:])
+    then, now = ((*facts[1:3], facts[5], *facts[8:]) for facts in (before, facts))
+    return bool(has_been_unlocked or then != now)
 
 
 def _with_known_facts(facts: tuple[Any, ...], before: tuple[Any, ...], *, is_silent: bool) -> tuple[Any, ...]:
@@ -274,12 +271,13 @@ def _create(cluster_id: str, guests: Collection[proxmox.Guest], offline: Collect
 def _update(changes: list[tuple[MachineRow, Change]], started: datetime) -> None:
     """One statement, repeated by the driver: `bulk_update` takes ten times as long.
 
-    The status stays when it was asked for directly since the rows were read.
+    Status and lock stay when they were asked for directly since the rows were read.
     """
     if not changes:
         return
     time, quote = connection.ops.adapt_datetimefield_value, connection.ops.quote_name
-    assignments = ", ".join(f"{quote(name)} = %s" for name in WRITTEN)
+    lock = f"CASE WHEN status_at > %s THEN {quote('lock')} ELSE %s END"
+    assignments = ", ".join(f"{quote(name)} = {lock if name == 'lock' else '%s'}" for name in WRITTEN)
     statement = (
         f"UPDATE {TABLE} SET {assignments}, status = CASE WHEN status_at > %s THEN status ELSE %s END, "  # noqa: S608
         "booted_at = %s, silent_since = %s, missing_since = NULL, missed = 0, "
@@ -289,14 +287,14 @@ def _update(changes: list[tuple[MachineRow, Change]], started: datetime) -> None
     horizon = time(started - LIST_LAG)
     rows = [
         (
-            *change.facts[1:], horizon, change.status, time(change.booted_at), time(change.silent_since),
-            time(change.details_due_at), change.listed_name, time(change.doubted_since), row.pk,
+            *change.facts[1:3], horizon, *change.facts[3:], horizon, change.status, time(change.booted_at),
+            time(change.silent_since), time(change.details_due_at), change.listed_name, time(change.doubted_since),
+            row.pk,
         )
         for row, change in changes
     ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
     # A machine that is off has no addresses.
-    off = [row.pk for row, change in changes if row.booted_at and not change.booted_at]
-    if off:
+    if off := [row.pk for row, change in changes if row.booted_at and not change.booted_at]:
         VirtualMachine.objects.filter(pk__in=off).update(addresses=[])

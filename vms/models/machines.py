@@ -228,10 +228,12 @@ class VirtualMachine(models.Model):
         self.note, self.guest_login = note, guest_login
         return bool(changes)
 
-    def observe(self, status: str, *, at: datetime) -> None:
-        """Save a status that was asked for directly, at this time."""
-        VirtualMachine.objects.present().filter(pk=self.pk).update(status=status, status_at=at)
-        self.status, self.status_at = status, at
+    def observe(self, status: str, *, at: datetime, lock: str | None = None) -> None:
+        """Save a status that was asked for directly, at this time, and the lock where it is known."""
+        seen = {"status": status, "status_at": at} | ({} if lock is None else {"lock": lock[:20]})
+        VirtualMachine.objects.present().filter(pk=self.pk).update(**seen)
+        for name, value in seen.items():
+            setattr(self, name, value)
 
 
 class SnapshotQuerySet(models.QuerySet["Snapshot"]):

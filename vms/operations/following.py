@@ -151,7 +151,7 @@ def _observe(operation: Operation, pve: proxmox.Client) -> str:
         found = pve.guest_status(operation.vm.node, operation.vm.kind, operation.vmid)
     except proxmox.NotFound:
         return ""
-    operation.vm.observe(found.state, at=asked_at)
+    operation.vm.observe(found.state, at=asked_at, lock=found.lock)
     return found.state
 
 

@@ -98,12 +98,17 @@ def _is_still_this(machine: VirtualMachine) -> bool:
 @require_GET
 @login_required
 def rdp(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """An RDP file for the machine's desktop, or a page that says why there is none."""
+    """An RDP file for the machine's desktop, or a page that says why there is none.
+
+    For an address of IPv6 a page with the command: RDP files cannot hold one.
+    """
     found = lookups.visible_or_404(request.user, pk)
     address = remote_desktop.address_of(found)
     why = "" if _is_still_this(found) else say("another-machine")
     if why or not address:
         return render(request, "vms/no_address.html", {"machine": found, "why": why}, status=409)
+    if ":" in address:
+        return render(request, "vms/rdp_by_command.html", {"machine": found, "address": address})
     return HttpResponse(
         remote_desktop.rdp_file(address),
         content_type="application/x-rdp",

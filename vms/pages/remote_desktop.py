@@ -49,9 +49,11 @@ def why_no_address(machine: VirtualMachine, now: datetime) -> str:
 
 
 def rdp_file(address: str) -> bytes:
-    """Lines as Windows ends them. No name and no password: the person types both."""
-    host = f"[{address}]" if ":" in address else address
-    return RDP.format(address=host).replace("\n", "\r\n").encode("ascii")
+    """Lines as Windows ends them, for a name or an address of IPv4: no client reads one of IPv6 in a file.
+
+    No user and no password: the person types both.
+    """
+    return RDP.format(address=address).replace("\n", "\r\n").encode("ascii")
 
 
 def file_name(machine: VirtualMachine) -> str:

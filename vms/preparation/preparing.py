@@ -100,12 +100,12 @@ def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[st
     elif preparation.way == Way.REVERT:
         return Action.ROLLBACK, preparation.baseline
     elif preparation.way == Way.AS_IT_IS or status.status == "stopped":
-        vm.observe(status.state, at=asked_at)
+        vm.observe(status.state, at=asked_at, lock=status.lock)
         succeed(preparation)
     elif status.state != "running":
         preparation.finish(State.FAILED, say("cannot-shut-down", status=sentences.status(status.state)))
     else:
-        vm.observe(status.status, at=asked_at)
+        vm.observe(status.status, at=asked_at, lock=status.lock)
         return Action.SHUTDOWN, ""
     return None
 
