@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from tests.access import school
@@ -19,10 +20,5 @@ def world(request: Any, sim: Any, django_db_setup: None, django_db_blocker: Any)
     now = timezone.now()
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), school.rolled_back():
         patch.setattr(timezone, "now", lambda: now)
+        patch.setattr(settings, "SPICE_FILES", True)  # else their address is nothing to anybody
         yield school.build(sim, clusters=getattr(request.module, "CLUSTERS", 1))
-
-
-@pytest.fixture(autouse=True)
-def spice_files(settings: Any) -> None:
-    """Where they are not offered, their address is nothing to anybody."""
-    settings.SPICE_FILES = True

@@ -23,6 +23,8 @@ ASKED = ("q", "person", "from", "cluster", "status", "asked")
 
 # What pages say more of when what was typed is wrong. No payload consists of these alone.
 COMPLAINTS = {"<ul>", "<li>", "<p>", "<div>", "<strong>", "<form>", "<input>"}
+# A text of several words is several rows of a plan.
+ROWS = {"<tr>", "<td>"}
 
 Pages = dict[str, Counter[str]]
 
@@ -83,7 +85,8 @@ def changed(usual: Pages, shown: Pages) -> list[str]:
 
 def added(usual: Pages, shown: Pages) -> list[str]:
     """Answers with parts that are new. One that refuses what was harmless before is compared with its empty form."""
-    new = {name: set(parts - (usual.get(name) or _empty(usual, name))) - COMPLAINTS for name, parts in shown.items()}
+    known = {name: usual.get(name) or _empty(usual, name) for name in shown}
+    new = {name: set(parts - known[name]) - COMPLAINTS - (ROWS & known[name].keys()) for name, parts in shown.items()}
     return [f"{name}: {parts}" for name, parts in new.items() if parts]
 
 
