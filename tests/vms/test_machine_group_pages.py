@@ -218,6 +218,13 @@ def test_the_page_tells_how_many_have_the_snapshot(tess: Client, networks: Machi
     assert "on 1 of 4 machines" in text(ask(tess, networks, "rollback", whose="all"))
 
 
+def test_no_group_is_reverted_to_what_each_student_saved(networks: MachineSet, building_a: Lab, tess: Client):
+    for name in ("baseline", "my-save-point", "my-save-point-2"):
+        Snapshot.objects.create(vm=building_a.machine(101), name=name)
+    shown = text(ask(tess, networks, "rollback", whose="all"))
+    assert ("on 1 of 4 machines" in shown, "save-point" in shown) == (True, False)
+
+
 def test_a_name_that_cannot_be_is_told_and_nothing_is_lost(tess: Client, networks: MachineSet):
     words = {"snapshot": "1 bad", "description": "Before the exam", "asked": "yes"}
     answer = ask(tess, networks, "snapshot", whose="all", **words)

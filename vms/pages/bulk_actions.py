@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.http import AuthenticatedHttpRequest
 from accounts.models import User
 from vms import inventory, operations
+from vms.access import restore_points
 from vms.models import MachineSet, Operation, Snapshot, VirtualMachine
 from vms.operations.requesting import MAX_DESCRIPTION
 
@@ -98,8 +99,10 @@ def _confirm(request: AuthenticatedHttpRequest, wanted: BulkRequest, *, back: st
 
 
 def _snapshots(wanted: BulkRequest) -> list[tuple[str, int]]:
-    """Names of snapshots, and how many of the machines have each, the most frequent first."""
-    found = (
-        Snapshot.objects.complete().filter(vm__in=[machine.pk for machine in wanted.machines]).order_by().values("name")
-    )
+    """Names of snapshots, and how many of the machines have each, the most frequent first.
+
+    Without restore points: each is its own student's, so that one name means something else on every machine.
+    """
+    everywhere = Snapshot.objects.complete().filter(vm__in=[machine.pk for machine in wanted.machines]).order_by()
+    found = everywhere.exclude(name__in=restore_points.NAMES).values("name")
     return list(found.annotate(n=Count("pk")).order_by("-n", "name").values_list("name", "n")[:200])
