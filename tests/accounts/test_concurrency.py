@@ -60,7 +60,7 @@ def test_a_page_that_waits_for_somebody_else_lets_others_go_on() -> None:
     assert [answer.content for answer in ask_together(view, 3)] == [b"True"] * 3
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("own_database")
 def test_within_a_transaction_a_page_keeps_its_place(settings: Any) -> None:
     settings.PAGES_PER_PROCESS = 1
     two = met(2, 0.2)

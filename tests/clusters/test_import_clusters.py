@@ -181,13 +181,13 @@ def test_the_default_of_the_database_wins_and_it_is_said(write):
 
 def test_two_defaults_are_none_and_it_is_said(write):
     write(entry("alpha", is_default=True), entry("beta", is_default=True))
-    assert "Several entries want to be the default (alpha, beta)" in run()
+    assert "Several entries are marked as the default (alpha, beta)" in run()
     assert Cluster.objects.default() is None
 
 
 def test_an_inactive_default_is_none_and_it_is_said(write):
     write(entry("alpha", is_default=True, is_active=False))
-    assert "alpha wants to be the default but is not active" in run()
+    assert "alpha is marked as the default but is not active" in run()
     assert Cluster.objects.default() is None
 
 

@@ -64,7 +64,7 @@ def nowhere(alpha: Cluster) -> bool:
 
 @pytest.mark.parametrize("pem", OTHERS.values(), ids=OTHERS)
 def test_only_certificates_are_certificates(pem: str):
-    with pytest.raises(ValidationError, match=r"Line \d+: this (looks like a private key|is no certificate)"):
+    with pytest.raises(ValidationError, match=r"Line \d+: this (looks like a private key|is not a certificate)"):
         validate_pem(pem)
 
 

@@ -50,7 +50,7 @@ def worker() -> WorkerBeat:
     return WorkerBeat.objects.create(name="w1")
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("own_database")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_of_the_probe_itself_is_an_answer(client: Client, monkeypatch: pytest.MonkeyPatch):
     def fail() -> None:

@@ -209,7 +209,7 @@ def test_what_is_in_the_database_is_replaced_when_one_says_so(old: Machine, back
 def test_a_backup_is_its_owners_alone_and_never_overwritten(old: Machine, backup: Path):
     assert backup.stat().st_mode & 0o777 == 0o600
     before = backup.read_bytes()
-    assert "exists already" in old.manage("backup", "backup.tar.gz").stderr
+    assert "already exists" in old.manage("backup", "backup.tar.gz").stderr
     assert backup.read_bytes() == before
 
 
