@@ -6,6 +6,7 @@ from xdist.scheduler import LoadFileScheduling
 # From the one that takes longest on. Begun last, each would leave the other processes without work.
 LONG = (
     "tests/browser/",
+    "tests/administration/test_look.py",
     "tests/vms/test_killed_processes.py",
     "tests/access/test_strings.py",
     "tests/clusters/test_leaks.py",

@@ -106,4 +106,4 @@ def test_it_can_be_carried_to_another_process():
 def test_every_action_and_state_has_its_word():
     assert {f"action-{action}" for action in Operation.Action.values} <= stored_messages.codes()
     assert status("running") == "running"
-    assert status("prelaunch") == "prelaunch"
+    assert status("prelaunch") == "paused"

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.labportal.portal_process import get, portal, silence, within
 from tests.labs import Lab, ago
 from tests.own_database import default_connection, postgres_only, run_in_threads, second_connection, sqlite_only
 from tests.vms.database_states import NOWHERE, no_table, not_initialised
-from tests.waits import TIMEOUT
+from tests.waits import TIMEOUT, wait_until
 from vms import registry
 from vms.models import ClusterSync, WorkerBeat
 
@@ -60,6 +61,7 @@ def test_an_error_of_the_probe_itself_is_an_answer(client: Client, monkeypatch: 
     status, told = ask(client)
     assert (status, told["ok"]) == (503, False)
     assert "log" in told["reason"]
+    wait_until(lambda: not [thread for thread in threading.enumerate() if "_fulfil" in thread.name])
 
 
 @pytest.mark.django_db

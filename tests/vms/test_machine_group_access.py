@@ -100,7 +100,7 @@ def test_the_page_of_a_steward_costs_no_more_queries_than_that_of_a_holder(
 def test_a_machine_that_is_gone_stays_in_its_set_and_is_marked(lena: Client, networks: MachineSet):
     VirtualMachine.objects.filter(vmid=101).update(gone_at=timezone.now())
     assert networks.machines.count() == 2
-    assert b"net-01 (building-a/101). The list" in lena.get(f"{LIST}{networks.pk}/change/").content
+    assert b"net-01 (building-a/101). The action in the list" in lena.get(f"{LIST}{networks.pk}/change/").content
 
 
 def test_what_is_gone_is_taken_out_by_an_action(lena: Client, networks: MachineSet):
@@ -140,12 +140,12 @@ def test_an_auditor_looks_at_sets_alone(client: Client, networks: MachineSet, au
     assert client.post(f"{LIST}{networks.pk}/change/", {"name": "Mine"}).status_code == 403
 
 
-def test_the_trail_tells_who_became_steward_of_what(lena: Client, building_a: Lab, ana: User, lab_admin: User):
+def test_the_trail_tells_who_became_manager_of_what(lena: Client, building_a: Lab, ana: User, lab_admin: User):
     lena.post(f"{LIST}add/", databases(building_a, ana))
     entries = LogEntry.objects.get_for_object(MachineSet.objects.get())
     assert {entry.actor for entry in entries} == {lab_admin}
     text = lena.get("/admin/auditlog/logentry/").content.decode()
-    assert "stewards: added ana" in text
+    assert "managers: added ana" in text
     assert "machines: added net-03 (building-a/103)" in text
 
 

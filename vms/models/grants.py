@@ -79,6 +79,7 @@ class ClusterGrant(models.Model):
     with_nested_pools = models.BooleanField(
         gettext_lazy("with nested pools"),
         default=False,
+        db_default=False,  # a worker of the earlier version writes rows without it
         help_text=gettext_lazy(
             "Also covers the pools inside this one, such as labs/net101 inside labs. Otherwise machines in nested "
             "pools are not covered, although permissions on Proxmox VE reach them."
