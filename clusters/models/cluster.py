@@ -300,6 +300,5 @@ def require_room(*, wait: bool = False) -> None:
 
 class NotActive(Exception):
     def __init__(self, cluster: Cluster) -> None:
-        super().__init__(
-            _("%(name)s is not active, so it cannot be the default. Activate it first.") % {"name": cluster.name}
-        )
+        text = _("%(name)s is not active, so it cannot be the default. Activate it first.")
+        super().__init__(text % {"name": cluster.name})

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from clusters.models import ClusterHealth
-from vms import machine_states, sentences
-from vms.access import restore_points
+from vms import sentences
+from vms.access import machine_states, restore_points
 from vms.access.context import ActionContext
 from vms.models import Operation, VirtualMachine
 from vms.sentences import say

@@ -10,8 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from vms import machine_states
-from vms.access import restore_points, rules
+from vms.access import machine_states, restore_points, rules
 from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
 from vms.models.operations import ended

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from vms import machine_states, sentences
-from vms.access import machine_rules, restore_points
+from vms import sentences
+from vms.access import machine_rules, machine_states, restore_points
 from vms.models import Operation, VirtualMachine
 from vms.pages import outcomes
 

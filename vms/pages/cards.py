@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import npgettext
 
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
-from vms import machine_states, operations
-from vms.access import machine_rules, rules
+from vms import operations
+from vms.access import machine_rules, machine_states, rules
 from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.pages import card_text, remote_desktop

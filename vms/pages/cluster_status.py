@@ -16,16 +16,17 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, npgettext, pgettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
 from clusters.templatetags.ages import age
-from vms import registry, sentences
+from vms import registry
 from vms.models import Alert, AlertMessage, ClusterSync, CredentialEnd, Node, Operation, VirtualMachine, WorkerBeat
 from vms.monitoring import health_checks
 from vms.monitoring.health_checks import Facts
+from vms.pages import cluster_words
 
 # How long the page says that somebody asked.
 ASKED_FOR = timedelta(seconds=60)
@@ -147,15 +148,15 @@ def _row(
         _("Version"): _("Proxmox VE %(version)s") % {"version": health.version}
         if health and health.version
         else _("unknown"),
-        _("Nodes"): _node_words(nodes) + (then if nodes else ""),
+        _("Nodes"): cluster_words.node_words(nodes) + (then if nodes else ""),
         _("Quorum"): {True: _("yes"), False: _("no: machines can't be started"), None: _("unknown")}[
             sync.quorate if sync else None
         ],
         _("Latency"): _("%(milliseconds)s ms") % {"milliseconds": sync.milliseconds}
         if sync and sync.milliseconds is not None
         else _("unknown"),
-        _("Machines"): _machine_words(machines) + then,
-        _("Operations"): _operation_words(*operations),
+        _("Machines"): cluster_words.machine_words(machines) + then,
+        _("Operations"): cluster_words.operation_words(*operations),
         _("Last sync"): _("%(age)s ago") % {"age": age(facts.synced_at)} if facts.synced_at else _("never"),
         _("Circuit breaker"): _breaker(sync),
         _("Next try"): _next_try(facts, now),
@@ -180,44 +181,6 @@ def _badge(facts: Facts, now: datetime) -> Badge:
     if health.rejects_credential:
         return Badge("failed", _("Credential rejected"))
     return Badge("failed", _("Not responding for %(age)s") % {"age": age(health.failing_since or health.checked_at)})
-
-
-def _node_words(nodes: list[Node]) -> str:
-    if not nodes:
-        return _("unknown")
-    online = sum(node.online for node in nodes)
-    names = ", ".join(
-        node.name if node.online else _("%(name)s (offline for %(age)s)") % {"name": node.name, "age": age(node.since)}
-        for node in nodes
-    )
-    return _("%(online)s of %(all)s online: %(names)s") % {
-        "online": online,
-        "all": len(nodes),
-        "names": names,
-    }
-
-
-def _operation_words(under_way: int, waiting: int) -> str:
-    return (
-        _("%(under_way)s in progress, %(waiting)s waiting") % {"under_way": under_way, "waiting": waiting}
-        if under_way or waiting
-        else pgettext("operations", "none")
-    )
-
-
-def _machine_words(machines: dict[str, int]) -> str:
-    told = (f"{count} {_state_of(count, status)}" for status, count in sorted(machines.items()))
-    return ", ".join(told) or pgettext("machines", "none")
-
-
-def _state_of(count: int, status: str) -> str:
-    words = {
-        "running": npgettext("machines", "running", "running", count),
-        "stopped": npgettext("machines", "stopped", "stopped", count),
-        "paused": npgettext("machines", "paused", "paused", count),
-        "unknown": npgettext("machines", "unknown", "unknown", count),
-    }
-    return words.get(status) or str(sentences.status(status))
 
 
 def _breaker(sync: ClusterSync | None) -> str:

@@ -16,8 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
-from vms import machine_states
-from vms.access import lookups, rules
+from vms.access import lookups, machine_states, rules
 from vms.access.context import context_for
 from vms.console import close_codes, websocket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Mode, Operation, VirtualMachine
