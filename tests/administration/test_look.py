@@ -16,6 +16,7 @@ from classes.models import LabClass
 from tests.administration import pages, troubles
 from tests.browser import chromium
 from tests.labs import Lab
+from tests.samples import SEED, TURNS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db, pytest.mark.timeout(900)]
 
@@ -23,6 +24,8 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 SITE = "http://portal.test"
 # The width of what scrolls for itself, and of the page: what they hold more than they show.
 TOO_WIDE = "(parts => [...document.querySelectorAll(parts)].map(e => e.scrollWidth - e.clientWidth))('html, .results')"
+# A minute and more each: one a day, and both with `bin/test --long`.
+COLOURS = ["light", "dark"] if TURNS >= 10 else [["light", "dark"][SEED % 2]]
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_a_page_on_a_phone_scrolls_in_its_tables_alone(made: dict[str, bytes]) -
     assert {address: extra for address, extra in wide.items() if extra} == {}
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("colours", COLOURS)
 def test_axe_finds_nothing(made: dict[str, bytes], colours: str) -> None:
     found = {}
     alike = ("/history/", "/delete/")  # one of each is enough: it takes a second a page
