@@ -281,7 +281,7 @@ STATIC_ROOT = BASE_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "labportal" / "assets"]
 # Browsers keep for good what has a hash in its name, and other people's code, which has its version in the folder's
 # name: its modules import one another by name, so a hash in the names would have to be written into unmodified files.
-WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/vendor/[a-z]+-[0-9.]+/|^.+\.[0-9a-f]{12}\.[^/]+$"
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/vendor/[a-z]+-[0-9.]+(-[0-9]+)?/|^.+\.[0-9a-f]{12}\.[^/]+$"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -1,15 +1,18 @@
-"""Other people's browser code: unmodified, whole, and kept by browsers."""
+"""Other people's browser code: whole, changed only where that is marked, and kept by browsers."""
 
 import hashlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NOVNC = ROOT / "labportal/assets/vendor/novnc-1.7.0"
+NOVNC = ROOT / "labportal/assets/vendor/novnc-1.7.0-1"
 OURS = ROOT / "labportal/assets/portal"
+# core/rfb.js in the package, before bin/_novnc.patch.
+OF_UPSTREAM = "c46dfefbf869eda0c6d06c5dd86c42e96fc8a77c125e91599a2cdf3841261564"
 
 
 def differences(folder: Path) -> list[str]:
@@ -24,8 +27,17 @@ def differences(folder: Path) -> list[str]:
     return sorted(path for path in expected.keys() | found.keys() if expected.get(path) != found.get(path))
 
 
-def test_novnc_is_unmodified_and_whole() -> None:
+def test_novnc_is_what_was_fetched_and_whole() -> None:
     assert differences(NOVNC) == []
+
+
+def test_without_the_patch_the_changed_file_is_novncs_own(tmp_path: Path) -> None:
+    changed = tmp_path / "core/rfb.js"
+    changed.parent.mkdir()
+    changed.write_bytes((NOVNC / "core/rfb.js").read_bytes())
+    assert changed.read_text().count("Lab Portal") == 1
+    subprocess.run(["git", "apply", "--reverse", ROOT / "bin/_novnc.patch"], cwd=tmp_path, check=True)
+    assert hashlib.sha256(changed.read_bytes()).hexdigest() == OF_UPSTREAM
 
 
 def test_a_changed_a_lost_and_an_added_file_are_found(tmp_path: Path) -> None:
@@ -40,9 +52,11 @@ def test_a_changed_a_lost_and_an_added_file_are_found(tmp_path: Path) -> None:
 def test_the_script_the_readme_and_the_console_mean_the_same_version() -> None:
     script, readme = (ROOT / "bin/vendor").read_text(), (NOVNC / "README.md").read_text()
     version, integrity = re.search(r"version=(\S+)", script), re.search(r"integrity='(\S+)'", script)
+    revision = re.search(r"revision=(\S+)", script)
     assert version
     assert integrity
-    assert NOVNC.name == f"novnc-{version[1]}"
+    assert revision
+    assert NOVNC.name == f"novnc-{version[1]}-{revision[1]}"
     assert integrity[1] in readme
 
 
@@ -56,7 +70,7 @@ def test_every_module_that_is_imported_is_there() -> None:
 @pytest.mark.parametrize(
     ("url", "kept"),
     [
-        ("/static/vendor/novnc-1.7.0/core/rfb.js", True),
+        ("/static/vendor/novnc-1.7.0-1/core/rfb.js", True),
         ("/static/portal/console.0123456789ab.js", True),
         ("/static/portal/console.js", False),
         ("/static/vendor/README.md", False),

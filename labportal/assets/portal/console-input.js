@@ -1,5 +1,5 @@
 // Keys that do not come from a keyboard: pasted text, a phone's keyboard, keys on the screen. And the way out.
-import keysyms from "../vendor/novnc-1.7.0/core/input/keysymdef.js";
+import keysyms from "../vendor/novnc-1.7.0-1/core/input/keysymdef.js";
 
 const KEYS = {
   Enter: 0xff0d, Tab: 0xff09, Backspace: 0xff08, Escape: 0xff1b, ArrowLeft: 0xff51, ArrowUp: 0xff52,

@@ -1,5 +1,5 @@
 // The console: one connection by noVNC, and in words how it is. Sentences come from the page, so they are translated.
-import RFB from "../vendor/novnc-1.7.0/core/rfb.js";
+import RFB from "../vendor/novnc-1.7.0-1/core/rfb.js";
 import * as clock from "./console-clock.js";
 import * as input from "./console-input.js";
 import * as talk from "./console-talk.js";

@@ -1018,7 +1018,9 @@ export default class RFB extends EventTargetMixin {
         }
     }
 
-    _handleKeyEvent(keysym, code, down, numlock, capslock) {
+    // Lab Portal: the defaults are added. Gestures give no lights, and undefined is not false: the first pinch pressed
+    // Caps Lock and Num Lock.
+    _handleKeyEvent(keysym, code, down, numlock = null, capslock = null) {
         // If remote state of capslock is known, and it doesn't match the local led state of
         // the keyboard, we send a capslock keypress first to bring it into sync.
         // If we just pressed CapsLock, or we toggled it remotely due to it being out of sync
