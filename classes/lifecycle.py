@@ -1,7 +1,7 @@
 """A class from its creation to its deletion: settings, its end, the archive, and what the worker does about it."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 from django.db.models import Q
@@ -11,8 +11,11 @@ from accounts.models import User
 from classes import co_owners
 from classes.enrolment import class_machines, invites, releasing, waiting_list
 from classes.models import ClassMachine, Invite, LabClass, Membership
+from classes.timetable import occurrences
 from vms import preparation
 from vms.models import ClusterGrant, MachineSet, Preparation
+
+DAYS_AND_ZONE = {"starts_on", "ends_on", "time_zone"}
 
 
 def create(lab_class: LabClass, *, owner: User, grants: Iterable[ClusterGrant]) -> LabClass:
@@ -26,14 +29,20 @@ def create(lab_class: LabClass, *, owner: User, grants: Iterable[ClusterGrant]) 
     return lab_class
 
 
-def save(lab_class: LabClass, *, changed: Iterable[str]) -> None:
-    """Save the changed fields only, so that nothing is overwritten that others changed. The group follows the name."""
+def save(lab_class: LabClass, *, changed: Collection[str]) -> None:
+    """Save the changed fields only, so that nothing is overwritten that others changed.
+
+    The group follows the name, and the timetable the days and the time zone.
+    """
     with transaction.atomic():
         lab_class.save(update_fields={field.name for field in LabClass._meta.concrete_fields}.intersection(changed))
         kept = lab_class.machine_set
         ending = kept.name.rpartition(" · ")[2]
         kept.name = f"{lab_class.name[:80]} · {ending}"
         kept.save(update_fields=["name"])
+        if not DAYS_AND_ZONE.isdisjoint(changed):
+            occurrences.lock(lab_class)
+            occurrences.rebuild_class(lab_class)
 
 
 def _group_name(lab_class: LabClass) -> str:
@@ -96,6 +105,7 @@ def reopen(lab_class: LabClass) -> int:
         if locked.is_past_its_last_day:
             locked.ends_on = None
         locked.save(update_fields=["ended_at", "is_being_deleted", "ends_on"])
+        occurrences.rebuild_class(locked)
         people = Membership.objects.joined().filter(lab_class=locked).values("user")
         return preparation.restore(releasing.unreleased(locked).filter(user__in=people))
 

@@ -8,6 +8,7 @@ from classes import cluster_usage, lifecycle, rules
 from classes.enrolment import releasing
 from classes.models import Invite, JoinTries, LabClass, Membership
 from classes.pages import live_link
+from classes.timetable import occurrences
 from vms import preparation
 from vms.pages import group_links
 from vms.worker import schedule
@@ -19,6 +20,7 @@ schedule.register(
     schedule.PeriodicJob("close classes that are over", timedelta(minutes=1), lifecycle.close_past_classes)
 )
 schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1), JoinTries.prune))
+schedule.register(schedule.PeriodicJob("check timetables", timedelta(days=1), occurrences.rebuild_all))
 auditlog.register(
     LabClass,
     include_fields=["name", "owner", "starts_on", "ends_on", "ended_at", "baseline", "freed_machines"],

@@ -1,7 +1,27 @@
-"""Classes, their machines, memberships and invites."""
+"""Classes, their machines, memberships, invites and timetables."""
 
 from classes.models.invites import Invite, JoinTries
 from classes.models.labs import ClassMachine, LabClass
 from classes.models.people import Membership
+from classes.models.timetable import (
+    CalendarFeed,
+    Holiday,
+    Lesson,
+    LessonException,
+    LessonMode,
+    Occurrence,
+)
 
-__all__ = ["ClassMachine", "Invite", "JoinTries", "LabClass", "Membership"]
+__all__ = [
+    "CalendarFeed",
+    "ClassMachine",
+    "Holiday",
+    "Invite",
+    "JoinTries",
+    "LabClass",
+    "Lesson",
+    "LessonException",
+    "LessonMode",
+    "Membership",
+    "Occurrence",
+]

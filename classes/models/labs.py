@@ -179,9 +179,13 @@ class LabClass(PrintableTexts, models.Model):
         return self.name
 
     @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone or settings.TIME_ZONE)
+
+    @property
     def today(self) -> date:
         """In the class's own time zone."""
-        return timezone.localdate(timezone=zoneinfo.ZoneInfo(self.time_zone or settings.TIME_ZONE))
+        return timezone.localdate(timezone=self.zone)
 
     @property
     def is_over(self) -> bool:
