@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.waits import TIMEOUT
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOVNC = ROOT / "labportal/assets/vendor/novnc-1.7.0-1"
 OURS = ROOT / "labportal/assets/portal"
@@ -36,7 +38,7 @@ def test_without_the_patch_the_changed_file_is_novncs_own(tmp_path: Path) -> Non
     changed.parent.mkdir()
     changed.write_bytes((NOVNC / "core/rfb.js").read_bytes())
     assert changed.read_text().count("Lab Portal") == 1
-    subprocess.run(["git", "apply", "--reverse", ROOT / "bin/_novnc.patch"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "apply", "--reverse", ROOT / "bin/_novnc.patch"], cwd=tmp_path, check=True, timeout=TIMEOUT)
     assert hashlib.sha256(changed.read_bytes()).hexdigest() == OF_UPSTREAM
 
 
