@@ -222,6 +222,8 @@ stored_messages.register(
         "action-rollback": gettext_noop("Revert to a snapshot"),
         "action-delete-snapshot": gettext_noop("Delete a snapshot"),
         "action-console": gettext_noop("Console"),
+        "action-clone": gettext_noop("Make"),
+        "action-destroy": gettext_noop("Remove"),
     }
 )
 

@@ -2,10 +2,31 @@
 
 from auditlog.registry import auditlog
 
-from vms.models import Assignment, ClusterGrant, MachineSet, Preparation
+from vms.models import (
+    Assignment,
+    ClusterGrant,
+    LeasableNetwork,
+    MachineSet,
+    MachineTemplate,
+    Preparation,
+    ProvisioningRun,
+    Quota,
+    TemplateCopy,
+)
 from vms.worker import tasks  # noqa: F401 - it listens to what operations say
 
 auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])
 auditlog.register(Preparation, include_fields=["assignment", "way", "baseline", "asked_by"])
 auditlog.register(MachineSet, include_fields=["name"], m2m_fields={"machines", "stewards"})
 auditlog.register(ClusterGrant, include_fields=["user", "machine_set", "cluster", "pool"])
+auditlog.register(
+    MachineTemplate,
+    exclude_fields=["check_report", "checked_at"],
+    m2m_fields={"networks", "users", "machine_sets"},
+)
+auditlog.register(TemplateCopy, include_fields=["template", "node", "vmid", "storage", "is_shared"])
+auditlog.register(LeasableNetwork, include_fields=["cluster", "name", "bridge", "vlan"])
+auditlog.register(
+    Quota, include_fields=["cluster", "machine_set", "user", "machines", "running", "cores", "memory_mib", "disk_gib"]
+)
+auditlog.register(ProvisioningRun, include_fields=["kind", "template", "machine_set", "requested_by_name"])

@@ -16,7 +16,15 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import validate_time_zone
 from accounts.printable import PrintableTexts
-from vms.models import Assignment, ClusterGrant, MachineSet, Preparation, VirtualMachine
+from vms.models import (
+    Assignment,
+    ClusterGrant,
+    MachineSet,
+    MachineTemplate,
+    Preparation,
+    ProvisioningRun,
+    VirtualMachine,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -146,6 +154,27 @@ class LabClass(PrintableTexts, models.Model):
     )
     machine_set = models.OneToOneField(
         MachineSet, models.PROTECT, related_name="lab_class", editable=False, verbose_name=gettext_lazy("machine group")
+    )
+    # A machine is made for everybody who joins and finds no machine, while the class has fewer than the limit.
+    joining_template = models.ForeignKey(
+        MachineTemplate,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=gettext_lazy("template for those who join"),
+    )
+    joining_limit = models.PositiveSmallIntegerField(
+        gettext_lazy("most machines of the class"), null=True, blank=True, editable=False
+    )
+    joining_networks = models.CharField(
+        gettext_lazy("networks for those who join"),
+        max_length=8,
+        choices=ProvisioningRun.Networks,
+        default=ProvisioningRun.Networks.TEMPLATE,
+        db_default=ProvisioningRun.Networks.TEMPLATE,
+        editable=False,
     )
     created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
     ended_at = models.DateTimeField(

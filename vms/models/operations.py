@@ -83,6 +83,8 @@ class Operation(models.Model):
         ROLLBACK = "rollback", gettext_lazy("Revert to a snapshot")
         DELETE_SNAPSHOT = "delete-snapshot", gettext_lazy("Delete a snapshot")
         CONSOLE = "console", gettext_lazy("Console")
+        CLONE = "clone", gettext_lazy("Make")
+        DESTROY = "destroy", gettext_lazy("Remove")
 
     class State(models.TextChoices):
         REQUESTED = "requested", gettext_lazy("waiting")
@@ -94,6 +96,9 @@ class Operation(models.Model):
         UNKNOWN = "unknown", gettext_lazy("outcome unknown")
 
     OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
+    # What runs of provisioning do to a machine, recorded when it is done; nobody requests it for one machine.
+    OF_PROVISIONING = (Action.CLONE, Action.DESTROY)
+    REQUESTABLE = tuple(action for action in Action if action.value not in {"clone", "destroy"})
     id = models.UUIDField(gettext_lazy("id"), primary_key=True, default=uuid.uuid4, editable=False)
     vm = models.ForeignKey(
         VirtualMachine, models.SET_NULL, null=True, related_name="operations", verbose_name=gettext_lazy("machine")

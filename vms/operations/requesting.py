@@ -151,8 +151,8 @@ def _existing(wanted: Operation, machine: VirtualMachine) -> Operation:
 
 def snapshot_error(action: str, snapshot: str, description: str) -> str:
     """Why this name or description of a snapshot is refused, or an empty string."""
-    if action == Action.CONSOLE:
-        return _("Consoles can only be opened from a console page.")
+    if elsewhere := _requested_elsewhere(action):
+        return elsewhere
     if action not in SNAPSHOT_ACTIONS:
         return _("This action takes no snapshot name.") if snapshot or description else ""
     if not SNAPSHOT_NAME.fullmatch(snapshot):
@@ -161,6 +161,14 @@ def snapshot_error(action: str, snapshot: str, description: str) -> str:
         return _("The name “%(snapshot)s” is reserved. Choose another name.") % {"snapshot": snapshot}
     if len(description) > MAX_DESCRIPTION:
         return _("The description is longer than %(most)s characters. Shorten it.") % {"most": MAX_DESCRIPTION}
+    return ""
+
+
+def _requested_elsewhere(action: str) -> str:
+    if action == Action.CONSOLE:
+        return _("Consoles can only be opened from a console page.")
+    if action in Operation.OF_PROVISIONING:
+        return _("Machines are made and removed on the pages of their class.")
     return ""
 
 

@@ -42,6 +42,8 @@ def status_text(machine: VirtualMachine, busy: Operation | None, ahead: int) -> 
             Action.SNAPSHOT: _("Saving a snapshot"),
             Action.ROLLBACK: _("Reverting to a snapshot"),
             Action.DELETE_SNAPSHOT: _("Deleting a snapshot"),
+            Action.CLONE: _("Being made"),
+            Action.DESTROY: _("Being removed"),
         }[Action(busy.action)]
     if machine.missing_since or machine.gone_at:
         return _("Not found on the cluster")

@@ -41,7 +41,7 @@ def explain(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 def _table(machine: VirtualMachine, person: User) -> dict[str, object]:
     rule_context = context_for(machine, person=person)
-    by_action = {action: rules.decisions(rule_context, action) for action in Operation.Action}
+    by_action = {action: rules.decisions(rule_context, action) for action in Operation.REQUESTABLE}
     columns = [
         ActionColumn(str(action.label), next((one.text for one in decisions if not one.is_allowed), ""))
         for action, decisions in by_action.items()

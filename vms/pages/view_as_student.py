@@ -57,5 +57,5 @@ def view_as_student(request: AuthenticatedHttpRequest, pk: int, person_pk: int) 
 def _student_view(card: cards.Card, rule_context: ActionContext) -> StudentView:
     buttons = tuple(str(button.label) for button in (*card.buttons, *card.more))
     offered = (_("Open"), *buttons) if card.may_open else buttons
-    said = [(str(action.label), rules.refusal(rule_context, action)) for action in Operation.Action]
+    said = [(str(action.label), rules.refusal(rule_context, action)) for action in Operation.REQUESTABLE]
     return StudentView(card, offered, tuple((label, refusal) for label, refusal in said if refusal))
