@@ -67,7 +67,7 @@ def explain(person: User, machine: VirtualMachine, action: str, *, snapshot: str
 
 def refusal(context: ActionContext, action: str) -> str | None:
     """The first refusal in a sentence for people, or None when the action may be requested."""
-    return next((decision.text for decision in decisions(context, action) if not decision.is_allowed), None)
+    return next((text for rule in RULES if (text := rule(context, action))), None)
 
 
 def refusal_when_sent(context: ActionContext, action: str) -> str | None:
