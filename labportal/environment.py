@@ -95,6 +95,15 @@ def number(name: str, default: int, *, least: int, most: int) -> int:
     return int(value)
 
 
+def limits(name: str, default: str, *, of: tuple[str, ...]) -> dict[str, int]:
+    """Numbers from 1 to 100, one for each of these, in this order; a single one is for all of them."""
+    written = words(name, default)
+    values = written * len(of) if len(written) == 1 else written
+    if len(values) != len(of) or not all(re.fullmatch(r"[1-9][0-9]?|100", value) for value in values):
+        raise ImproperlyConfigured(f"{name} must be {len(of)} numbers from 1 to 100, like {default}: {', '.join(of)}.")
+    return {place: int(value) for place, value in zip(of, values, strict=True)}
+
+
 def web_address(name: str, *, loopback_only: bool = False) -> str:
     """An https:// address, or an http:// one. The value may hold a secret, so no message repeats it."""
     value = text(name, "")

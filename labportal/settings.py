@@ -62,6 +62,10 @@ SYNC_DEADLINE = number("SYNC_DEADLINE", 10, least=2, most=30)
 OPERATIONS_PER_NODE = number("OPERATIONS_PER_NODE", 4, least=1, most=100)
 OPERATIONS_PER_CLUSTER = number("OPERATIONS_PER_CLUSTER", 16, least=1, most=1000)
 
+# How many clones are made at once, on a storage, on a node and on a cluster.
+FULL_CLONES = environment.limits("FULL_CLONES", "2,2,2", of=("storage", "node", "cluster"))
+LINKED_CLONES = environment.limits("LINKED_CLONES", "8,8,8", of=("storage", "node", "cluster"))
+
 # What carries the jobs: the database, or Redis. Rows are the truth either way; the carrier may lose everything.
 REDIS_URL = environment.redis("REDIS_URL")
 if REDIS_URL and not find_spec("django_tasks_rq"):
@@ -87,8 +91,9 @@ OPERATION_LEASE = number("OPERATION_LEASE", 45, least=15, most=300)
 PAGES_PER_PROCESS = number("PAGES_PER_PROCESS", 6, least=1, most=100)
 # How many consoles one web process serves at once.
 CONSOLES_PER_PROCESS = number("CONSOLES_PER_PROCESS", 100, least=0, most=1000)
-# For how many days a machine is kept as it is when its person lost it by no person's choice.
+# For how many days a machine is kept when its person lost it by no person's choice, or somebody re-imaged it.
 KEEP_MACHINES_DAYS = number("KEEP_MACHINES_DAYS", 14, least=1, most=365)
+KEEP_EARLIER_MACHINES_DAYS = number("KEEP_EARLIER_MACHINES_DAYS", 14, least=4, most=365)
 # Whether people may download files that open SPICE in virt-viewer; these name the cluster. See SECURITY.md.
 SPICE_FILES = truth("SPICE_FILES", default=False)
 

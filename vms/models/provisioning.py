@@ -194,6 +194,9 @@ class MadeMachine(models.Model):
         help_text=gettext_lazy("The call in flight, committed before it is sent."),
     )
     sent_at = models.DateTimeField(gettext_lazy("sent at"), null=True)
+    tries = models.PositiveSmallIntegerField(
+        gettext_lazy("tries"), default=0, db_default=0, help_text=gettext_lazy("Of the current step, in a row.")
+    )
     ids_tried = models.PositiveSmallIntegerField(gettext_lazy("VMIDs tried"), default=0)
     leased_until = models.DateTimeField(gettext_lazy("leased until"), null=True)
     next_look_at = models.DateTimeField(gettext_lazy("next look at"), null=True)

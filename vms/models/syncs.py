@@ -98,6 +98,11 @@ class ClusterSync(models.Model):
         help_text=gettext_lazy("Until then somebody looks at its operations, or died over it."),
     )
 
+    provisioned_by = models.CharField(
+        gettext_lazy("worker that makes machines"), max_length=40, blank=True, db_default="", default="", editable=False
+    )
+    provisioned_until = models.DateTimeField(gettext_lazy("lease of this worker"), null=True, editable=False)
+
     class Meta:
         verbose_name = gettext_lazy("cluster sync")
         verbose_name_plural = gettext_lazy("cluster syncs")
