@@ -252,6 +252,14 @@ class Migration(migrations.Migration):
             name="NetworkLease",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "is_shared",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Otherwise one machine has the network for itself.",
+                        verbose_name="for the whole group",
+                    ),
+                ),
                 ("taken_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="taken at")),
                 ("returned_at", models.DateTimeField(blank=True, null=True, verbose_name="returned at")),
                 (
@@ -276,7 +284,6 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Empty: the whole group.",
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",

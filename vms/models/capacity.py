@@ -95,7 +95,7 @@ class NetworkLeaseQuerySet(models.QuerySet["NetworkLease"]):
 
 
 class NetworkLease(models.Model):
-    """A network belongs to a machine group, or to one person of it, until the last of its machines is removed."""
+    """A network belongs to a machine group, or to one machine of it, until the last of its machines is removed."""
 
     network = models.ForeignKey(
         LeasableNetwork, models.PROTECT, verbose_name=gettext_lazy("network"), related_name="leases"
@@ -110,7 +110,11 @@ class NetworkLease(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text=gettext_lazy("Empty: the whole group."),
+    )
+    is_shared = models.BooleanField(
+        gettext_lazy("for the whole group"),
+        default=False,
+        help_text=gettext_lazy("Otherwise one machine has the network for itself."),
     )
     taken_at = models.DateTimeField(gettext_lazy("taken at"), default=timezone.now)
     returned_at = models.DateTimeField(gettext_lazy("returned at"), null=True, blank=True)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from accounts.printable import PrintableTexts
 from clusters.models import Cluster
 from vms.models.capacity import LeasableNetwork
+from vms.models.grants import ClusterGrant
 from vms.models.sets import MachineSet
 
 # Of Proxmox VE itself.
@@ -27,6 +28,31 @@ LONGEST_NAME = {"linux": 63, "windows": 15}  # a DNS label; a NetBIOS name
 class MachineTemplateQuerySet(models.QuerySet["MachineTemplate"]):
     def active(self) -> Self:
         return self.filter(is_active=True, cluster__is_active=True)
+
+    def usable_by(self, person: int, group: int) -> Self:
+        """Active templates out of which a person may make machines for a group: `person` is a primary key, too.
+
+        The group has a grant for the pool. Where the template names teachers or groups, this person or group is among
+        them; otherwise the person may use the cluster and the pool.
+        """
+        named = Q(Exists(_listed("users", user=person))) | Q(Exists(_listed("machine_sets", machineset=group)))
+        own = ClusterGrant.objects.for_person(person).covering(OuterRef("cluster_id"), OuterRef("pool"))
+        everybody = ~_is_listed() & (Q(cluster__is_restricted=False) | Q(Exists(own)))
+        return self._granted_to(group).filter(named | everybody)
+
+    def _granted_to(self, group: int) -> Self:
+        grants = ClusterGrant.objects.covering(OuterRef("cluster_id"), OuterRef("pool")).filter(machine_set=group)
+        return self.active().filter(Exists(grants))
+
+
+def _listed(name: str, **wanted: int) -> Any:
+    rows = getattr(MachineTemplate, name).through.objects
+    return rows.filter(machinetemplate=OuterRef("pk"), **wanted)
+
+
+def _is_listed() -> Q:
+    """The template names who may use it."""
+    return Q(Exists(_listed("users"))) | Q(Exists(_listed("machine_sets")))
 
 
 class MachineTemplate(PrintableTexts, models.Model):
