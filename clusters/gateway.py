@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import concurrency
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.models import Cluster, LoginState
+from clusters.models import Cluster, LoginState, ProvisioningAccess
 from clusters.sentences import say
 
 # Longer than a login takes until the gateway gives it up: a process that died in an attempt is not waited for.
@@ -62,6 +62,21 @@ class DatabaseLoginThrottle(proxmox.LoginThrottle):
         _write(config)
 
 
+class ProvisioningThrottle(proxmox.LoginThrottle):
+    """Remembers that a cluster refused the token for making machines. A token does not log in: nobody waits."""
+
+    def acquire(self, config: ClusterConfig, *, patience: float) -> None:
+        if _access(config).filter(rejected_version=config.credential_version).exists():
+            raise proxmox.LoginRejected(say("credential-rejected-before", credential=config.credential_name))
+
+    def rejected(self, config: ClusterConfig, error: proxmox.LoginRejected) -> None:
+        _access(config).update(rejected_version=config.credential_version)
+
+
+def _access(config: ClusterConfig) -> QuerySet[ProvisioningAccess]:
+    return ProvisioningAccess.objects.filter(cluster__cluster_id=config.cluster_id)
+
+
 def _is_by_token(config: ClusterConfig) -> bool:
     return bool(config.token_id and config.token_secret)
 
@@ -98,4 +113,18 @@ def connect(config: ClusterConfig) -> Iterator[proxmox.Client]:
 def read(config: ClusterConfig, *, deadline: float = proxmox.DEADLINE) -> Iterator[proxmox.Reader]:
     """A connection that only reads; each call may take so many seconds."""
     with proxmox.read(config, deadline=deadline, throttle=DatabaseLoginThrottle()) as pve:
+        yield pve
+
+
+@contextmanager
+def make(config: ClusterConfig, *, deadline: float = proxmox.DEADLINE) -> Iterator[proxmox.Maker]:
+    """A connection that makes and removes machines, by the token for that; each call may take so many seconds.
+
+    Raises `MakingIsOff`, which is a `NoCredential`, while the cluster has no such token or its switch is off.
+    """
+    access = _access(config).select_related("cluster").first()
+    making = access.config if access and access.cluster.is_active else None
+    if making is None:
+        raise proxmox.MakingIsOff
+    with proxmox.make(making, deadline=deadline, throttle=ProvisioningThrottle()) as pve:
         yield pve

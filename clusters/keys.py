@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts import audit
 from clusters.fields import Secret, SecretUnreadable
-from clusters.models import SECRETS, Adoption, Cluster
+from clusters.models import SECRETS, Adoption, Cluster, ProvisioningAccess
 
 UNREADABLE = -1
 
@@ -49,6 +49,10 @@ def stored() -> list[StoredSecret]:
         for cluster in Cluster.objects.order_by("cluster_id")
         for name in SECRETS
         if (secret := getattr(cluster, name))
+    ] + [
+        StoredSecret(access.cluster.cluster_id, "making_token_secret", access.token_secret.encrypted())
+        for access in ProvisioningAccess.objects.select_related("cluster").order_by("cluster__cluster_id")
+        if access.token_secret
     ]
 
 
@@ -83,7 +87,8 @@ def rotate() -> int:
         for adoption in Adoption.objects.select_for_update():
             adoption.canary = Secret(Adoption.CANARY)  # type: ignore[assignment]
             adoption.save(update_fields=["canary"])
-        return sum(_rotate_cluster(cluster) for cluster in Cluster.objects.locked())
+        changed = sum(_rotate_cluster(cluster) for cluster in Cluster.objects.locked())
+        return changed + sum(map(_rotate_access, ProvisioningAccess.objects.order_by("pk").select_for_update()))
 
 
 def _rotate_cluster(cluster: Cluster) -> int:
@@ -97,6 +102,16 @@ def _rotate_cluster(cluster: Cluster) -> int:
         Cluster.objects.filter(pk=cluster.pk).update(**fields, credential_version=cluster.credential_version)
         audit.record(cluster, encryption_key=("an older one", "the newest one"))
     return len(fields)
+
+
+def _rotate_access(access: ProvisioningAccess) -> int:
+    secret = access.token_secret
+    if not secret or _reads(settings.FIELD_ENCRYPTION_KEY[0], secret.encrypted()):
+        return 0
+    fresh = _re_encrypted(access.cluster, "the token for making machines", secret)
+    ProvisioningAccess.objects.filter(pk=access.pk).update(token_secret=fresh)
+    audit.record(access, encryption_key=("an older one", "the newest one"))
+    return 1
 
 
 def _re_encrypted(cluster: Cluster, name: str, secret: Secret) -> Secret:

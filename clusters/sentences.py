@@ -13,6 +13,10 @@ stored_messages.register(
         "no-credential": gettext_noop(
             "This cluster has no credential. Enter an API token, or a password, in its settings."
         ),
+        "making-is-off": gettext_noop(
+            "Making machines is switched off on this cluster. An administrator can switch it on and enter a token for "
+            "it."
+        ),
         "credential-unreadable": gettext_noop(
             "A stored credential cannot be decrypted with FIELD_ENCRYPTION_KEY. Add the key that encrypted it after "
             "the current one, or enter the credential again."
@@ -84,6 +88,14 @@ stored_messages.register(
         "locked": gettext_noop(
             "The machine is locked by an operation in progress%(quoted)s. Try again in half a minute."
         ),
+        "id-taken": gettext_noop("Another machine, or a disk that one left behind, has this VMID%(quoted)s."),
+        "still-running": gettext_noop("The machine is running%(quoted)s. Stop it first."),
+        "protected": gettext_noop(
+            "The machine's protection is on%(quoted)s. Switch it off on the cluster if you want to delete it."
+        ),
+        "checksum-mismatch": gettext_noop(
+            "Somebody else changed the machine's configuration at the same moment%(quoted)s. Try again."
+        ),
         "unreachable-part": gettext_noop("%(who)s cannot be reached%(quoted)s. Check whether it is running."),
         "not-proxmox": gettext_noop(
             "The response is not from Proxmox VE: %(what)s. Check host and port, and any proxy between the portal "
@@ -101,6 +113,7 @@ stored_messages.register(
     {
         "of-credential": gettext_noop("credential"),
         "of-read-only-token": gettext_noop("read-only token"),
+        "of-making-token": gettext_noop("token for making machines"),
         "one-of-pins": gettext_noop("one of %(count)s fingerprints"),
         "lacks-privilege": gettext_noop(" lacks %(privilege)s on %(path)s"),
         "is-not-allowed": gettext_noop(" is not allowed to do this%(quoted)s"),

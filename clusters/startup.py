@@ -3,7 +3,7 @@
 from auditlog.registry import auditlog
 
 from clusters import checks  # noqa: F401
-from clusters.models import SECRETS, Cluster, ClusterNotice
+from clusters.models import SECRETS, Cluster, ClusterNotice, ProvisioningAccess
 
 auditlog.register(
     Cluster,
@@ -14,3 +14,9 @@ auditlog.register(
     mask_callable="accounts.audit.mask",
 )
 auditlog.register(ClusterNotice, include_fields=["cluster", "text", "shown_from", "shown_until"])
+auditlog.register(
+    ProvisioningAccess,
+    include_fields=["cluster", "is_enabled", "token_id", "token_secret", "credential_version"],
+    mask_fields=["token_secret"],
+    mask_callable="accounts.audit.mask",
+)

@@ -4,5 +4,6 @@ from clusters.admin.audit import AuditLogAdmin
 from clusters.admin.cluster import ClusterAdmin
 from clusters.admin.deleted import DeletedClusterAdmin
 from clusters.admin.notices import ClusterNoticeAdmin
+from clusters.admin.provisioning import ProvisioningAccessAdmin
 
-__all__ = ["AuditLogAdmin", "ClusterAdmin", "ClusterNoticeAdmin", "DeletedClusterAdmin"]
+__all__ = ["AuditLogAdmin", "ClusterAdmin", "ClusterNoticeAdmin", "DeletedClusterAdmin", "ProvisioningAccessAdmin"]

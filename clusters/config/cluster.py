@@ -59,6 +59,8 @@ class ClusterConfig:
     updated_at: datetime | None = field(default=None, compare=False)
     # Whether the token is the one for reading only, which is accepted and rejected by itself.
     reads_only: bool = False
+    # Whether it is the one for making machines.
+    makes: bool = False
     # What the cluster may know although this does not speak by it.
     put_aside: tuple[Secret, ...] = field(default=(), compare=False)
     # So many of `addresses`, the last ones, the cluster told itself.
@@ -79,6 +81,20 @@ class ClusterConfig:
             put_aside=self.secrets,
         )
 
+    def for_making(self, *, token_id: str, token_secret: Secret, version: int) -> Self:
+        """This configuration with the token that makes machines in the place of every other credential."""
+        return replace(
+            self,
+            password=None,
+            token_id=token_id,
+            token_secret=token_secret,
+            read_token_id="",
+            read_token_secret=None,
+            credential_version=version,
+            makes=True,
+            put_aside=self.secrets,
+        )
+
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """All of them, still encrypted: a cluster may repeat one that it was sent at another time."""
@@ -88,6 +104,8 @@ class ClusterConfig:
     @property
     def credential_name(self) -> str:
         """The name of the credential that is used, as people know it."""
+        if self.makes:
+            return say("of-making-token")
         return say("of-read-only-token") if self.reads_only else say("of-credential")
 
     @property

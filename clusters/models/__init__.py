@@ -5,6 +5,7 @@ from clusters.models.cluster import Cluster, NotActive
 from clusters.models.cluster_queryset import SECRETS, TARGET
 from clusters.models.health import ClusterHealth, LoginState
 from clusters.models.notices import ClusterNotice
+from clusters.models.provisioning import ProvisioningAccess
 
 __all__ = [
     "SECRETS",
@@ -17,4 +18,5 @@ __all__ = [
     "LoginState",
     "NotActive",
     "PendingImport",
+    "ProvisioningAccess",
 ]

@@ -29,8 +29,9 @@ from clusters.config import (
 from clusters.fields import EncryptedSecretField
 from clusters.models.adoption import Adoption, DeletedCluster
 from clusters.models.certificates import CertificatesField
-from clusters.models.cluster_queryset import SECRETS, TARGET, ClusterQuerySet
+from clusters.models.cluster_queryset import PLACE, SECRETS, TARGET, ClusterQuerySet
 from clusters.models.health import ClusterHealth, LoginState
+from clusters.models.provisioning import ProvisioningAccess
 from clusters.signals import cluster_mended
 
 
@@ -189,6 +190,8 @@ class Cluster(PrintableTexts, models.Model):
                 require_room(wait=True)
             super().save(**kwargs)
             self._settle(added=adding, moved=moved)
+            if {*PLACE} & {*(kwargs.get("update_fields") or ())} and ProvisioningAccess.forget_token(self):
+                audit.record(self, token_for_making_machines=("***", ""))
             if moved or new_secrets:
                 cluster_mended.send(None, cluster_id=self.cluster_id)
         for secret in new_secrets:

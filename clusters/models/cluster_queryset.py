@@ -17,6 +17,9 @@ TARGET = (
     "host", "port", "addresses", "user", "token_id", "read_token_id", "verify_ssl", "ca_certificate", "fingerprint",
 )  # fmt: skip
 
+# Of these, what is the place, and not the account.
+PLACE = ("host", "port", "addresses", "verify_ssl", "ca_certificate", "fingerprint")
+
 
 class ClusterQuerySet(models.QuerySet["Cluster"]):
     def active(self) -> Self:

@@ -5,18 +5,22 @@ with proxmox.connect(config, deadline=10.0) as pve:
 """
 
 from clusters.proxmox.certificates import Certificate, fetch_certificate
-from clusters.proxmox.client import DEADLINE, Client, connect, diagnose, forget, read
+from clusters.proxmox.client import DEADLINE, Client, connect, diagnose, forget, make, read
 from clusters.proxmox.endpoints import try_each
+from clusters.proxmox.error_mapping import from_task as task_error
 from clusters.proxmox.errors import (
     BadParameter,
     CertificateRejected,
+    ChecksumMismatch,
     ConnectionRefused,
     CredentialUnreadable,
     Dropped,
     GuestGone,
     HostNotAllowed,
+    IdTaken,
     Locked,
     LoginRejected,
+    MakingIsOff,
     NameNotFound,
     NoCredential,
     NodeDown,
@@ -24,13 +28,17 @@ from clusters.proxmox.errors import (
     NotFound,
     OutcomeUnknown,
     PermissionMissing,
+    Protected,
     ProtocolError,
     ProxmoxError,
     Refused,
+    StillRunning,
+    StorageBusy,
     TaskFailed,
     TimedOut,
     Unreachable,
 )
+from clusters.proxmox.maker import Maker
 from clusters.proxmox.reader import Reader
 from clusters.proxmox.results import (
     Account,
@@ -38,6 +46,7 @@ from clusters.proxmox.results import (
     Console,
     Diagnosis,
     Digest,
+    Feature,
     Guest,
     GuestConfig,
     GuestStatus,
@@ -55,6 +64,7 @@ from clusters.proxmox.results import (
     Snapshot,
     Snapshots,
     Spice,
+    StorageStatus,
     Task,
     TaskStatus,
     Upid,
@@ -71,6 +81,7 @@ __all__ = [
     "BadParameter",
     "Certificate",
     "CertificateRejected",
+    "ChecksumMismatch",
     "Client",
     "ClusterStatus",
     "ConnectionRefused",
@@ -80,6 +91,7 @@ __all__ = [
     "Diagnosis",
     "Digest",
     "Dropped",
+    "Feature",
     "Guest",
     "GuestConfig",
     "GuestGone",
@@ -87,11 +99,14 @@ __all__ = [
     "HaService",
     "HaStatus",
     "HostNotAllowed",
+    "IdTaken",
     "Interface",
     "Locked",
     "LogPage",
     "LoginRejected",
     "LoginThrottle",
+    "Maker",
+    "MakingIsOff",
     "NameNotFound",
     "NoCredential",
     "NoQuorum",
@@ -105,6 +120,7 @@ __all__ = [
     "Pool",
     "PoolMembers",
     "Power",
+    "Protected",
     "ProtocolError",
     "ProxmoxError",
     "Reader",
@@ -113,6 +129,9 @@ __all__ = [
     "Snapshot",
     "Snapshots",
     "Spice",
+    "StillRunning",
+    "StorageBusy",
+    "StorageStatus",
     "Task",
     "TaskFailed",
     "TaskStatus",
@@ -126,8 +145,10 @@ __all__ = [
     "fetch_certificate",
     "forget",
     "learned_addresses",
+    "make",
     "open_vnc",
     "parse_upid",
     "read",
+    "task_error",
     "try_each",
 ]

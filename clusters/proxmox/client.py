@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 
 from clusters.config import ClusterConfig
 from clusters.proxmox import errors, results, vnc
-from clusters.proxmox.reader import Reader, guest_path
-from clusters.proxmox.results import Power, parse_upid
+from clusters.proxmox.calls import guest_path
+from clusters.proxmox.maker import Maker
+from clusters.proxmox.reader import Reader
+from clusters.proxmox.results import Power
 from clusters.proxmox.results.coercion import snapshot_part
 from clusters.proxmox.session import LoginThrottle
 from clusters.proxmox.session_pool import session_pool
@@ -83,14 +85,6 @@ class Client(Reader):
         except errors.ProtocolError as error:
             raise errors.OutcomeUnknown(error) from None
 
-    def _begin(self, verb: str, *path: str, node: str, **values: str | int) -> str:
-        upid = self._call(verb, *path, node=node, **values)
-        try:
-            parse_upid(upid, sent=True)
-        except errors.ProtocolError as error:
-            raise errors.OutcomeUnknown(error) from None
-        return str(upid)
-
 
 @contextmanager
 def connect(
@@ -120,6 +114,19 @@ def read(
             yield reader
         finally:
             reader.close()
+
+
+@contextmanager
+def make(
+    config: ClusterConfig, *, deadline: float = DEADLINE, throttle: LoginThrottle | None = None
+) -> Iterator[Maker]:
+    """A connection that makes and removes machines. The configuration has the token for that in its credential."""
+    with session_pool.session(config, deadline=deadline, throttle=throttle) as session:
+        maker = Maker(session)
+        try:
+            yield maker
+        finally:
+            maker.close()
 
 
 def forget(cluster_id: str) -> None:

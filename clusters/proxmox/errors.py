@@ -40,8 +40,15 @@ def without_traceback(failure: _Failure) -> _Failure:
 class NoCredential(ProxmoxError):
     """The configuration has neither token nor password."""
 
+    def __init__(self, plain: str = "") -> None:
+        super().__init__(plain or say("no-credential"))
+
+
+class MakingIsOff(NoCredential):
+    """Machines are not made on this cluster: it has no token for that, or its switch is off."""
+
     def __init__(self) -> None:
-        super().__init__(say("no-credential"))
+        super().__init__(say("making-is-off"))
 
 
 class CredentialUnreadable(ProxmoxError):
@@ -184,6 +191,26 @@ class Locked(Refused):
             reason=reason,
         )
         self.lock = lock
+
+
+class StorageBusy(Locked):
+    """A lock was held by somebody else for too long: of a storage, of a configuration. Nothing was begun or left."""
+
+
+class IdTaken(Refused):
+    """Another guest, or a disk that one left behind, has the VMID."""
+
+
+class StillRunning(Refused):
+    """A guest is destroyed only when it is stopped."""
+
+
+class Protected(Refused):
+    """The guest's protection is on: it is neither destroyed nor are its disks removed."""
+
+
+class ChecksumMismatch(Refused):
+    """Somebody changed the configuration since it was read."""
 
 
 class NodeDown(ProxmoxError):

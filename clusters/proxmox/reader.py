@@ -2,37 +2,19 @@
 
 import time
 from collections.abc import Collection
-from typing import Any
 from urllib.parse import quote
 
-from proxmoxer.core import ProxmoxResource, ResourceException
-
-from clusters.proxmox import error_mapping, errors, results
+from clusters.proxmox import errors, results
+from clusters.proxmox.calls import MAX_PAGE, Calls, guest_path, page, task_path
 from clusters.proxmox.results import parse_upid
-from clusters.proxmox.results.coercion import kind_part, node_part, pool_part, vmid_part
-from clusters.proxmox.results.parsing import Serializer
-from clusters.proxmox.session import Session
+from clusters.proxmox.results.coercion import node_part, pool_part, vmid_part
 from clusters.sentences import say
 
-MAX_PAGE = 1000
+__all__ = ["MAX_PAGE", "Reader", "guest_path"]
 
 
-class Reader:
+class Reader(Calls):
     """Every verb is one request, if it does not say otherwise, and raises a `ProxmoxError` of whatever kind fits."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._api = ProxmoxResource(base_url=session.base_url, session=session, serializer=Serializer())
-        self._is_over = False
-
-    def close(self) -> None:
-        """The session belongs to somebody else from now on."""
-        self._is_over = True
-
-    @property
-    def endpoint(self) -> str:
-        """The address that answered last, as host:port."""
-        return str(self._session.endpoints.current.address)
 
     # The cluster
 
@@ -132,15 +114,17 @@ class Reader:
 
     def guest_tasks(self, node: str, vmid: int, *, start: int = 0, limit: int = 50) -> tuple[results.Task, ...]:
         """The tasks of this node for a guest, the newest first, as far as this account may see them."""
-        page = _page(start, limit)
-        found = self._get("nodes", node_part(node), "tasks", node=node, vmid=int(vmid_part(vmid)), source="all", **page)
+        lines = page(start, limit)
+        found = self._get(
+            "nodes", node_part(node), "tasks", node=node, vmid=int(vmid_part(vmid)), source="all", **lines
+        )
         return results.tasks(found)
 
     # A task
 
     def task_status(self, upid: str) -> results.TaskStatus:
         """To be asked by the token that began the task: another one of the same user may not."""
-        return results.task_status(self._get(*_task_path(upid), "status", node=parse_upid(upid).node))
+        return results.task_status(self._get(*task_path(upid), "status", node=parse_upid(upid).node))
 
     def task_log(self, upid: str, *, limit: int = 50) -> tuple[str, ...]:
         """The first lines of what the task wrote, at most 1000."""
@@ -148,35 +132,6 @@ class Reader:
 
     def task_log_page(self, upid: str, *, start: int = 0, limit: int = 50) -> results.LogPage:
         """At most 1000 lines from this one on, counted from 0."""
-        page = _page(start, limit)
-        found = self._get(*_task_path(upid), "log", node=parse_upid(upid).node, **page)
-        return results.log_page(found, **page)
-
-    def _get(self, *path: str, node: str = "", **query: str | int) -> Any:
-        return self._call("get", *path, node=node, **query)
-
-    def _call(self, verb: str, *path: str, node: str = "", **values: str | int) -> Any:
-        """`node` is the one that the cluster passes the call on to."""
-        if self._is_over:
-            raise RuntimeError("This connection was given back.")
-        try:
-            return getattr(self._api(path), verb)(**values)
-        except ResourceException as refusal:
-            error = error_mapping.from_status(
-                refusal.status_code, reason=refusal.content, errors_by_name=refusal.errors or {}, node=node
-            )
-        except errors.ProxmoxError as failure:
-            error = errors.without_traceback(failure)
-        raise error if verb == "get" or not error.sent else errors.OutcomeUnknown(error)
-
-
-def guest_path(node: str, kind: str, vmid: int) -> tuple[str, ...]:
-    return ("nodes", node_part(node), kind_part(kind), vmid_part(vmid))
-
-
-def _task_path(upid: str) -> tuple[str, ...]:
-    return ("nodes", parse_upid(upid).node, "tasks", quote(upid, safe=""))
-
-
-def _page(start: int, limit: int) -> dict[str, int]:
-    return {"start": max(0, start), "limit": max(1, min(limit, MAX_PAGE))}
+        lines = page(start, limit)
+        found = self._get(*task_path(upid), "log", node=parse_upid(upid).node, **lines)
+        return results.log_page(found, **lines)

@@ -22,7 +22,7 @@ SECTIONS = (
         gettext_lazy("Clusters"),
         (
             "clusters.cluster", "vms.alert", "vms.clustergrant", "vms.clustersync", "vms.syncrun", "vms.node",
-            "clusters.clusternotice", "clusters.deletedcluster",
+            "clusters.clusternotice", "clusters.provisioningaccess", "clusters.deletedcluster",
         ),
     ),
     Section(

@@ -137,6 +137,7 @@ accounts.user                           .als  ..ls  ..ls  ...s
 clusters.cluster                        .als  ..ls  ..ls  ..ls
 clusters.deletedcluster                 .als  ....  ....  ..ls
 clusters.clusternotice                  .als  ..ls  ..ls  ..ls
+clusters.provisioningaccess             .als  ..ls  ..ls  ..ls
 auditlog.logentry                       .als  ....  ....  ....
 vms.alert                               .als  ....  ....  ....
 vms.assignment                          .als  ..ls  ..ls  ..ls

@@ -23,7 +23,7 @@ from django_tasks_db.models import DBTaskResult
 import pvesim
 from accounts.models import User
 from classes.models import LabClass
-from clusters.models import Cluster, ClusterNotice, DeletedCluster
+from clusters.models import Cluster, ClusterNotice, DeletedCluster, ProvisioningAccess
 from tests.access import two_classes
 from tests.conftest import join
 from tests.labs import add_cluster, simulated
@@ -142,6 +142,7 @@ def _rows(people: dict[str, User], machine: VirtualMachine) -> dict[str, Any]:
         cluster, people["assignee"], machine, Group.objects.get(name="Auditor"),
         Assignment.objects.get(vm=machine), MachineSet.objects.get(name="Monday"), cluster.sync,
         ClusterNotice.objects.create(cluster=cluster, text="Serviced on Friday"),
+        ProvisioningAccess.objects.create(cluster=cluster),
         DeletedCluster.objects.create(cluster_id="old", deleted_by="superuser", deleted_at=now),
         Alert.objects.create(cluster=cluster, kind="cluster_down", text="It is silent.", opened_at=now, **since),
         Operation.objects.create(action="start", snapshot="lesson-1", **told, **asked, **done),

@@ -118,7 +118,10 @@ def had(group: str) -> set[str]:
 
 @pytest.mark.parametrize("name", [row["name"] for row in ROWS["auth.group"]])
 def test_every_group_has_the_rights_that_it_had(name: str):
-    assert set(Group.objects.get(name=name).permissions.values_list("codename", flat=True)) == had(name)
+    """Besides those over what that version did not have."""
+    known = {row["codename"] for row in ROWS["auth.permission"]}
+    held = set(Group.objects.get(name=name).permissions.values_list("codename", flat=True))
+    assert held & known == had(name)
 
 
 def test_some_groups_are_the_schools_own():

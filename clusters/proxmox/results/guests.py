@@ -32,6 +32,11 @@ MAX_ADDRESSES = 64
 # Masked by the cluster or not, nobody needs to see these.
 _SECRET_OPTIONS = frozenset({"cipassword", "sshkeys"})
 
+_MARK = re.compile(r"lab-portal: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s*(?:\n|$)")
+_UUID = re.compile(r"(?:^|,)uuid=([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:,|$)")
+_NET = re.compile(r"net[0-9]{1,2}")
+_DRIVE = re.compile(r"(?:ide|sata|scsi|virtio)[0-9]{1,2}|efidisk0|tpmstate0")
+
 
 @dataclass(frozen=True)
 class GuestStatus:
@@ -65,6 +70,48 @@ class GuestConfig:
     lock: str
     digest: str
     options: Mapping[str, str] = field(hash=False)
+    # Which of the secret options there are.
+    secrets: frozenset[str] = frozenset()
+
+    @property
+    def mark(self) -> str:
+        """The UUID by which the portal knows a machine that it made; empty for others."""
+        found = _MARK.match(self.description)
+        return found[1] if found else ""
+
+    @property
+    def smbios_uuid(self) -> str:
+        """In lower case; empty for a machine without one."""
+        found = _UUID.search(self.options.get("smbios1", ""))
+        return found[1].lower() if found else ""
+
+    @property
+    def protection(self) -> bool:
+        return self.options.get("protection") == "1"
+
+    @property
+    def net(self) -> dict[str, str]:
+        """The network cards by name, as the configuration has them: `virtio=BC:…,bridge=vmbr0,tag=5`."""
+        return {name: value for name, value in self.options.items() if _NET.fullmatch(name)}
+
+    @property
+    def drives(self) -> dict[str, str]:
+        """The drives by name, CDs and the one of cloud-init included."""
+        return {name: value for name, value in self.options.items() if _DRIVE.fullmatch(name)}
+
+    @property
+    def disks(self) -> dict[str, str]:
+        """The hard disks by name, with their state for EFI and TPM."""
+        return {name: value for name, value in self.drives.items() if "media=cdrom" not in value.split(",")}
+
+    @property
+    def cloudinit_drive(self) -> str:
+        """The name of the drive that cloud-init reads, like ide2; empty without one."""
+        return next((name for name, value in self.drives.items() if "cloudinit" in value.partition(",")[0]), "")
+
+    @property
+    def is_windows(self) -> bool:
+        return self.options.get("ostype", "").startswith("w")
 
 
 @dataclass(frozen=True)
@@ -105,8 +152,7 @@ def guest_status(data: object) -> GuestStatus:
 def guest_config(data: object) -> GuestConfig:
     found = row(data)
     options = {text(name, 60): lines(value, MAX_VALUE) for name, value in list(found.items())[:MAX_OPTIONS]}
-    for name in _SECRET_OPTIONS:
-        options.pop(name, None)
+    secrets = frozenset(name for name in _SECRET_OPTIONS if options.pop(name, ""))
     return GuestConfig(
         name=text(found.get("name") or found.get("hostname")),
         cores=int(figure(found.get("cores"))) or 1,
@@ -119,6 +165,7 @@ def guest_config(data: object) -> GuestConfig:
         lock=text(found.get("lock"), 20),
         digest=text(found.get("digest"), 64),
         options=MappingProxyType(options),
+        secrets=secrets,
     )
 
 
