@@ -18,7 +18,7 @@ from django.test.utils import setup_test_environment
 
 from tests.bench import report
 
-OPTIONS = ("rounds", "seed", "students")
+OPTIONS = ("rounds", "seed", "students", "days")
 NAMES = tuple(
     path.stem
     for path in sorted(Path(__file__).parent.glob("*.py"))
@@ -30,8 +30,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; without one, all of them")
     parser.add_argument("--rounds", help="how many processes `kill` kills (50)")
-    parser.add_argument("--seed", help="of the random moments of `kill` (the time of day) and of `bell` (1)")
+    parser.add_argument(
+        "--seed", help="of the random moments of `kill` (the time of day) and of `bell` and `timetable` (1)"
+    )
     parser.add_argument("--students", help="how many log in at the `bell` (300); fewer come as close together")
+    parser.add_argument("--days", help="how many random days `timetable` plays (1000)")
     options = parser.parse_args()
     os.environ |= {f"BENCH_{name.upper()}": value for name in OPTIONS if (value := getattr(options, name))}
     names = options.names or NAMES

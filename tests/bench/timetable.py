@@ -1,0 +1,55 @@
+"""The timetable: what one decision costs, and a thousand random mornings before the bell."""
+
+import os
+import statistics
+import time
+from datetime import timedelta
+
+from classes.timetable.decision import Facts, decide
+from tests.bench import report, school_days
+from tests.classes.timetable_facts import ago, full_notice, lesson, quiet, running, stopped
+
+DAYS = int(os.environ.get("BENCH_DAYS", "1000"))
+ROUNDS, MACHINES = 9, 3_000
+
+
+def run() -> None:
+    decisions()
+    bells()
+
+
+def decisions() -> None:
+    lessons = (lesson(-200, -160), lesson(-60, -15), lesson(30, 75), lesson(200, 245))
+    cases = [
+        running(lessons=lessons),
+        running(lessons=lessons, running_since=ago(10), activity=quiet()),
+        running(lessons=lessons, notice=full_notice(), activity=quiet()),
+        running(hours_left=timedelta(), notice=full_notice()),
+        stopped(lessons=lessons),
+    ]
+    found = [_microseconds(cases) for _ in range(ROUNDS)]
+    report.goal("a decision", statistics.median(found), 20, unit=" µs", best=min(found))
+
+
+def _microseconds(cases: list[Facts]) -> float:
+    begun = time.process_time()
+    for _ in range(MACHINES // len(cases)):
+        for facts in cases:
+            decide(facts)
+    return (time.process_time() - begun) / MACHINES * 1e6
+
+
+def bells() -> None:
+    days = school_days.mornings(DAYS, seed=int(os.environ.get("BENCH_SEED", "1")))
+    late = sorted(day.late for day in days)
+    missed = sum(one > timedelta() for one in late)
+    report.goal(f"of {DAYS} bells late, %", 100 * missed / DAYS, 1)
+    report.goal(
+        "minutes before the bell / least possible",
+        sum(day.waited for day in days) / sum(day.least for day in days),
+        1.15,
+    )
+    report.tell(
+        "the last machine, seconds after the bell",
+        f"median {late[DAYS // 2].total_seconds():.0f}, worst {late[-1].total_seconds():.0f}",
+    )
