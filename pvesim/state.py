@@ -92,6 +92,7 @@ class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
         self.tasks = Tasks(timeline, self.rng)
         self.statd = Statd(timeline, statd_interval)
         self.resolver_error = NAME_UNKNOWN
+        self.keyboard = ""  # of its options; empty: not set
         self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
         self.consoles = Consoles(name, self, self.tasks)
         self.request_log = RequestLog()

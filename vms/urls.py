@@ -39,6 +39,7 @@ machines = [
     path("<int:pk>/console/", console.console, name="vms-console"),
     path("<int:pk>/console/grant/", console.grant, name="vms-console-grant"),
     path("<int:pk>/console/state/", console.state, name="vms-console-state"),
+    path("<int:pk>/console/keyboard/", console.keyboard, name="vms-console-keyboard"),
     path("<int:pk>/spice/", spice.spice, name="vms-spice"),
     path("<int:pk>/<slug:action>/", machine_action.act, name="vms-act"),
 ]

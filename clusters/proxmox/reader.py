@@ -25,6 +25,10 @@ class Reader(Calls):
         """Needs Sys.Audit on /."""
         return results.cluster_status(self._get("cluster", "status"))
 
+    def cluster_options(self) -> results.ClusterOptions:
+        """The options of the whole cluster. Without Sys.Audit on /, it tells few of them, and not its keyboard."""
+        return results.cluster_options(self._get("cluster", "options"))
+
     def resources(self) -> results.Resources:
         """All guests that this account may see, and all nodes; up to ten seconds old."""
         return results.resources(self._get("cluster", "resources"))

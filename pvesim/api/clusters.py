@@ -61,7 +61,10 @@ def options(call: Call) -> Json:
     """Who may not audit is told only what the tags look like."""
     tags = sorted({tag for guest in call.cluster.guests for tag in guest.tags})
     public: Json = {"allowed-tags": tags} if call.cluster.release.is_since((7, 3)) else {}
-    return {**public, "mac_prefix": "BC:24:11"} if call.may("/", "Sys.Audit") else public
+    if not call.may("/", "Sys.Audit"):
+        return public
+    keyboard: Json = {"keyboard": call.cluster.keyboard} if call.cluster.keyboard else {}
+    return {**public, **keyboard, "mac_prefix": "BC:24:11"}
 
 
 @ROUTES.add("GET", "/cluster/tasks")

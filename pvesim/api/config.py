@@ -35,6 +35,7 @@ class Option:
     area: str
 
 
+KEYBOARDS = ("da de de-ch en-gb en-us es fi fr fr-be fr-ca fr-ch hu is it ja lt mk nl no pl pt pt-br sl sv tr").split()
 LOCKS = "backup clone create migrate rollback snapshot snapshot-delete suspending suspended".split()
 MODELS = (
     "e1000 e1000-82540em e1000-82544gc e1000-82545em e1000e i82551 i82557b i82559er ne2k_isa ne2k_pci pcnet rtl8139"
@@ -52,7 +53,7 @@ def _card(name: str) -> Option:
     return Option(Param(pattern=pattern, complaint=complaint, inner_name=f"{name}.model"), "Network")
 
 
-WAITING = frozenset("agent boot cores cpu kvm memory net0 net1 ostype sockets vga".split())
+WAITING = frozenset("agent boot cores cpu keyboard kvm memory net0 net1 ostype sockets tablet vga".split())
 COMMON = {
     "cores": Option(POSITIVE, "CPU"),
     "description": Option(TEXT, "Options"),
@@ -73,10 +74,12 @@ OPTIONS: Mapping[Kind, Mapping[str, Option]] = {
         "ciuser": Option(TEXT, "Cloudinit"),
         "cpu": Option(TEXT, "CPU"),
         "ipconfig0": Option(TEXT, "Cloudinit"),
+        "keyboard": Option(Param(choices=tuple(KEYBOARDS)), "Options"),
         "kvm": Option(FLAG, "HWType"),
         "name": Option(HOST_NAME, "Options"),
         "sockets": Option(POSITIVE, "CPU"),
         "sshkeys": Option(TEXT, "Cloudinit"),
+        "tablet": Option(FLAG, "Options"),
         "vga": Option(TEXT, "HWType"),
     },
     "lxc": {

@@ -20,6 +20,8 @@ VERSION = b"RFB 003.008\n"
 VNC_AUTHENTICATION, VENCRYPT = 2, 19
 FAILED = b"Authentication failed\0"
 RAW, DESKTOP_SIZE = 0, -223
+# Of QEMU: keys with their codes, and the lights of the keyboard.
+KEY_CODES, LIGHTS = -258, -261
 LONGEST_PASTE = 1 << 20
 # How often, in real seconds, a client which waits for news is told what the clock has changed.
 POLL_INTERVAL = 0.1
@@ -53,11 +55,15 @@ async def authenticate(reader: asyncio.StreamReader, send: Send, password: str |
 
 @dataclass(frozen=True)
 class Source:
-    """Where a display takes its picture from: `look` tells what is to be seen at this moment."""
+    """Where a display takes its picture from: `look` tells what is to be seen at this moment.
+
+    `is_qemu`: unlike the terminal of a container, it takes the codes of keys, and has lights.
+    """
 
     title: str
     screen: Screen
     look: Callable[[], View]
+    is_qemu: bool = True
 
 
 class Display:
@@ -67,6 +73,9 @@ class Display:
         self._reader, self._send, self._source = reader, send, source
         self._format = PixelFormat()
         self._can_resize = False
+        self._offers: list[int] = []
+        self._has_lights = False
+        self._lights: int | None = None
         self._size: Size = source.look().size
         self._shown: bytes | None = None
         self._asked: Rectangle | None = None
@@ -112,6 +121,11 @@ class Display:
                     self._source.screen.point(Pointer(x, y, buttons))
                 case 6:
                     await self._take_paste()
+                case 255:
+                    kind, down, keysym, _code = await self._fields(">BHII")
+                    if kind != 0:
+                        raise ProtocolError(f"message 255 of kind {kind}")
+                    self._source.screen.press(keysym, bool(down))
                 case _:
                     raise ProtocolError(f"message {kind}")
 
@@ -120,7 +134,11 @@ class Display:
 
     async def _take_encodings(self) -> None:
         [count] = await self._fields(">xH")
-        self._can_resize = DESKTOP_SIZE in await self._fields(f">{count}i")
+        encodings = await self._fields(f">{count}i")
+        self._can_resize = DESKTOP_SIZE in encodings
+        self._offers = [KEY_CODES] if self._source.is_qemu and KEY_CODES in encodings else []
+        self._has_lights = self._source.is_qemu and LIGHTS in encodings
+        self._news.set()
 
     async def _take_paste(self) -> None:
         [length] = await self._fields(">3xI")
@@ -143,8 +161,18 @@ class Display:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), POLL_INTERVAL if self._asked else None)
             self._news.clear()
+            await self._tell_of_keyboard()
             if self._asked:
                 await self._update(self._asked)
+
+    async def _tell_of_keyboard(self) -> None:
+        """At once, as QEMU does: that keys may have codes, and which lights are on when that has changed."""
+        while self._offers:
+            await self._send(struct.pack(">BxHHHHHi", 0, 1, 0, 0, *self._size, self._offers.pop()))
+        lights = self._source.screen.lights
+        if self._has_lights and lights != self._lights:
+            self._lights = lights
+            await self._send(struct.pack(">BxHHHHHiB", 0, 1, 0, 0, 1, 1, LIGHTS, lights))
 
     async def _update(self, entry_node: Rectangle) -> None:
         view = self._source.look()

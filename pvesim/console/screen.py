@@ -21,6 +21,8 @@ RADIUS = 3
 BLOCK_SIZE = 16
 KEPT = 2000
 RETURN, BACKSPACE, TAB = 0xFF0D, 0xFF08, 0xFF09
+# The lights that keys switch, as a mask.
+LIGHT_OF = {0xFF14: 1, 0xFF7F: 2, 0xFFE5: 4}
 NAMED_KEYS = {
     0xFF1B: "Esc",
     0xFF50: "Home",
@@ -64,6 +66,8 @@ class View:
 class Screen:
     """Shared by everybody who looks at the same guest. `keys` are keysyms and whether they went down.
 
+    `lights` of its keyboard: 1 Scroll Lock, 2 Num Lock, 4 Caps Lock, which switches only the light.
+
     What is typed up to Return is written to the guest's disk, as `files`: it shows them when it starts.
     """
 
@@ -72,6 +76,7 @@ class Screen:
     typed: str = ""
     pasted: str = ""
     pointer: Pointer | None = None
+    lights: int = 0
     keys: list[tuple[int, bool]] = field(default_factory=list, repr=False)
     watchers: list[Callable[[], None]] = field(default_factory=list, repr=False)
     _view: View | None = field(default=None, repr=False)
@@ -84,6 +89,7 @@ class Screen:
     def press(self, keysym: int, down: bool) -> None:
         self.keys.append((keysym, down))
         if down:
+            self.lights ^= LIGHT_OF.get(keysym, 0)
             sign = sign_of(keysym)
             self.typed += sign
             if sign == "\n" and (line := self.text.rpartition("\n")[2]):

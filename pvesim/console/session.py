@@ -67,8 +67,9 @@ class Session:
         if guest.vnc_backend is not None:
             await backend.relay(self._said, self._send, guest.vnc_backend, guest.vnc_password)
         else:
-            title = f"QEMU ({guest.name})" if guest.kind == "qemu" else f"CT {guest.vmid}"
-            source = rfb.Source(title, guest.screen, lambda: self._consoles.view(self.listener))
+            is_qemu = guest.kind == "qemu"
+            title = f"QEMU ({guest.name})" if is_qemu else f"CT {guest.vmid}"
+            source = rfb.Source(title, guest.screen, lambda: self._consoles.view(self.listener), is_qemu=is_qemu)
             await rfb.Display(self._said, self._send, source).run()
 
     async def _watch(self) -> None:

@@ -45,6 +45,7 @@ vms/<int:pk>/help/back/                             | 405                       
 vms/<int:pk>/console/                               |  in 200 404 200 200 404 200 200 200 | 405
 vms/<int:pk>/console/grant/                         | 405                                 | 401 409 404 409 409 404 403 409 409
 vms/<int:pk>/console/state/                         | 401 200 404 200 200 404 404 200 200 | 405
+vms/<int:pk>/console/keyboard/                      | 405                                 | 401 200 404 200 200 404 404 200 200
 vms/<int:pk>/spice/                                 | 405                                 |  in 409 404 409 409 404 403 409 409
 vms/<int:pk>/<slug:action>/                         |  in 200 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302
 sets/                                               |  in 200 200 200 200 200 200 200 200 | 405
@@ -165,6 +166,7 @@ BODIES: dict[str, Any] = {
     "vms/<int:pk>/snapshots/<slug:name>/revert/": {"sure": "yes"},
     "vms/<int:pk>/snapshots/<slug:name>/delete/": {"sure": "yes"},
     "vms/<int:pk>/console/grant/": {"mode": "view"},
+    "vms/<int:pk>/console/keyboard/": {"layout": "es"},
     "sets/<int:pk>/ask/": {"action": "start", "whose": "all"},
     "classes/new/": {"name": "Databases", "grants": "<grant>", "freed_machines": "revert"},
     "classes/<int:pk>/settings/": {"name": "Networks 2", "freed_machines": "revert"},

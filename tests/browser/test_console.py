@@ -43,6 +43,11 @@ def opened(window: Browser, the_demo: Demo) -> Iterator[Page]:
     portal.context.close()
 
 
+def choose(page: Page, layout: str) -> None:
+    page.get_by_label("Keyboard layout of the machine").select_option(layout)
+    expect(page.get_by_text("Saved for everyone")).to_be_visible()
+
+
 @pytest.fixture
 def console(opened: Page) -> Page:
     opened.set_viewport_size({"width": 1280, "height": 720})
@@ -64,7 +69,10 @@ def test_the_picture_is_painted_and_follows_the_keys(console: Page) -> None:
     console.get_by_role("button", name="Paste text").click()
     console.get_by_label("Text to type").fill("x" * 2001)
     console.get_by_role("button", name="Type text").click()
-    expect(console.get_by_role("alert")).to_contain_text("Nothing was typed")
+    expect(console.locator("#layout-error")).to_contain_text("Choose the keyboard layout of the machine first")
+    choose(console, "German")
+    console.get_by_role("button", name="Type text").click()
+    expect(console.locator("#text-error")).to_contain_text("Nothing was typed: the text has 2001 characters")
     console.get_by_label("Text to type").fill("Hello!\nWorld")
     console.get_by_role("button", name="Type text").click()
     expect(console.get_by_text("12 characters were typed.")).to_be_visible()

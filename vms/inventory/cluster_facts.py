@@ -1,4 +1,4 @@
-"""The slow-changing facts of a cluster: its version, its quorum, and the addresses of its nodes."""
+"""The slow-changing facts of a cluster: version, quorum, keyboard option, and the addresses of its nodes."""
 
 import logging
 
@@ -11,16 +11,19 @@ logger = logging.getLogger(__name__)
 
 
 def read_facts(config: ClusterConfig) -> None:
-    """Two calls. A failure changes nothing: the sync records that the cluster does not answer."""
+    """Three calls. A failure changes nothing: the sync records that the cluster does not answer."""
     try:
         with gateway.read(config) as pve:
             version = pve.version().version
             status = cluster_status(pve)
+            keyboard = pve.cluster_options().keyboard
     except proxmox.ProxmoxError as error:
         logger.info("%s: %s", config.cluster_id, error.plain)
         return
     ClusterHealth.succeeded(config.cluster_id, version=version)
-    ClusterSync.objects.filter(cluster_id=config.cluster_id).update(quorate=status.quorate if status else None)
+    ClusterSync.objects.filter(cluster_id=config.cluster_id).update(
+        quorate=status.quorate if status else None, keyboard=keyboard
+    )
     if status:
         addresses.learn(config, status)
 

@@ -192,6 +192,7 @@ def _write(machine: VirtualMachine, found: Details, now: datetime) -> None:
     row = VirtualMachine.objects.present().filter(pk=machine.pk)
     failures = 0 if found.is_settled else machine.details_failures + 1
     values: dict[str, Any] = {"details_at": now, "details_failures": failures, **identity.identifiers(found.config)}
+    values |= _console_options(found.config)
     if machine.doubted_since:  # an old list may have given it another name
         values |= {"doubted_since": None, "name": found.config.name or machine.listed_name}
     with transaction.atomic():
@@ -202,6 +203,15 @@ def _write(machine: VirtualMachine, found: Details, now: datetime) -> None:
             (row.exclude(status="stopped") if found.addresses else row).update(addresses=found.addresses)
         write_snapshots(machine.pk, found.snapshots)
     _postpone(machine, to=now + (REFRESH_EVERY if found.is_settled else _retry_delay(failures)))
+
+
+def _console_options(config: proxmox.GuestConfig) -> dict[str, Any]:
+    """What decides how keys and the pointer reach the guest. Proxmox VE adds a tablet where the option is not set."""
+    return {
+        "os_type": config.options.get("ostype", "")[:20],
+        "keyboard_option": config.options.get("keyboard", "")[:20],
+        "has_tablet": config.options.get("tablet", "1") != "0",
+    }
 
 
 def _write_failure(machine: VirtualMachine, now: datetime) -> None:

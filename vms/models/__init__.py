@@ -7,11 +7,12 @@ from vms.models.capacity import LeasableNetwork, NetworkLease, Quota
 from vms.models.consoles import ConsoleGrant, ConsoleSession, Mode
 from vms.models.grants import ClusterGrant, people_without_grant
 from vms.models.help import HelpRequest
-from vms.models.machines import Snapshot, VirtualMachine
+from vms.models.machines import VirtualMachine
 from vms.models.operations import Operation
 from vms.models.preparations import Preparation
 from vms.models.provisioning import MadeMachine, ProvisioningRun
 from vms.models.sets import MachineSet
+from vms.models.snapshots import Snapshot
 from vms.models.syncs import ClusterSync, Node, Pool, SyncRun
 from vms.models.templates import MachineTemplate, TemplateCopy
 from vms.models.workers import Schedule, WorkerBeat

@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.compiled_queries import CompiledQuery
 from accounts.models import User
 from clusters.models import Cluster
+from vms.models.keyboards import KeyboardLayout
 
 
 class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
@@ -166,6 +167,21 @@ class VirtualMachine(models.Model):
         gettext_lazy("addresses"), default=list, help_text=gettext_lazy("IP addresses, by the guest's own account.")
     )
     mac_addresses = models.JSONField(gettext_lazy("mac addresses"), default=list)
+    os_type = models.CharField(gettext_lazy("OS type"), max_length=20, blank=True, db_default="", default="")
+    keyboard_option = models.CharField(
+        gettext_lazy("keyboard option"),
+        max_length=20,
+        blank=True,
+        db_default="",
+        default="",
+        help_text=gettext_lazy("The option “keyboard” in Proxmox VE. With it, QEMU ignores key codes."),
+    )
+    has_tablet = models.BooleanField(
+        gettext_lazy("tablet for pointer"),
+        db_default=True,
+        default=True,
+        help_text=gettext_lazy("Without it, the pointer in the console may be in another place."),
+    )
     details_due_at = models.DateTimeField(
         gettext_lazy("details due at"),
         null=True,
@@ -191,6 +207,16 @@ class VirtualMachine(models.Model):
             "How to log in on the machine, like “student, the password is on the board”. Visible to everyone who "
             "sees the machine."
         ),
+    )
+
+    keyboard_layout = models.CharField(
+        gettext_lazy("keyboard layout"),
+        max_length=10,
+        blank=True,
+        choices=KeyboardLayout,
+        db_default="",
+        default="",
+        help_text=gettext_lazy("Of the system on the machine, for text pasted into its console. Empty: not chosen."),
     )
 
     objects: ClassVar[Any] = VirtualMachineQuerySet.as_manager()
@@ -228,45 +254,18 @@ class VirtualMachine(models.Model):
         self.note, self.guest_login = note, guest_login
         return bool(changes)
 
+    def choose_keyboard_layout(self, layout: str) -> None:
+        """Save a value of `KeyboardLayout`, and nothing else."""
+        with transaction.atomic():
+            row = VirtualMachine.objects.select_for_update(of=("self",)).get(pk=self.pk)
+            if row.keyboard_layout != layout:
+                VirtualMachine.objects.filter(pk=self.pk).update(keyboard_layout=layout)
+                audit.record(row, keyboard_layout=(row.keyboard_layout, layout))
+        self.keyboard_layout = layout
+
     def observe(self, status: str, *, at: datetime, lock: str | None = None) -> None:
         """Save a status that was asked for directly, at this time, and the lock where it is known."""
         seen = {"status": status, "status_at": at} | ({} if lock is None else {"lock": lock[:20]})
         VirtualMachine.objects.present().filter(pk=self.pk).update(**seen)
         for name, value in seen.items():
             setattr(self, name, value)
-
-
-class SnapshotQuerySet(models.QuerySet["Snapshot"]):
-    def complete(self) -> Self:
-        """Snapshots that machines can be reverted to."""
-        return self.filter(state="")
-
-
-class Snapshot(models.Model):
-    """A snapshot of a machine, as the cluster listed it last."""
-
-    vm = models.ForeignKey(VirtualMachine, models.CASCADE, verbose_name=gettext_lazy("vm"), related_name="snapshots")
-    name = models.CharField(gettext_lazy("name"), max_length=40)
-    description = models.CharField(gettext_lazy("description"), max_length=500, blank=True)
-    taken_at = models.DateTimeField(gettext_lazy("taken at"), null=True)
-    parent = models.CharField(gettext_lazy("parent"), max_length=40, blank=True)
-    with_memory = models.BooleanField(gettext_lazy("with memory"), default=False)
-    state = models.CharField(
-        gettext_lazy("state"),
-        max_length=20,
-        blank=True,
-        db_default="",
-        default="",
-        help_text=gettext_lazy("Empty: complete. Otherwise “prepare” or “delete”, which has not finished."),
-    )
-
-    objects: ClassVar[Any] = SnapshotQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = gettext_lazy("snapshot")
-        verbose_name_plural = gettext_lazy("snapshots")
-        ordering = ["taken_at", "name"]
-        constraints = [models.UniqueConstraint(fields=["vm", "name"], name="one_snapshot_per_machine_and_name")]
-
-    def __str__(self) -> str:
-        return self.name

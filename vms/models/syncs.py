@@ -80,6 +80,15 @@ class ClusterSync(models.Model):
         editable=False,
         help_text=gettext_lazy("Time that the last answer took."),
     )
+    keyboard = models.CharField(
+        gettext_lazy("keyboard option"),
+        max_length=20,
+        blank=True,
+        db_default="",
+        default="",
+        editable=False,
+        help_text=gettext_lazy("The option “keyboard” of the whole cluster in Proxmox VE."),
+    )
     quorate = models.BooleanField(
         gettext_lazy("has quorum"), null=True, editable=False, help_text=gettext_lazy("Empty: not known.")
     )

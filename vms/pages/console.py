@@ -18,8 +18,9 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups, machine_states, rules
 from vms.access.context import context_for
-from vms.console import close_codes, websocket
+from vms.console import close_codes, keyboards, websocket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Mode, Operation, VirtualMachine
+from vms.models.keyboards import KeyboardLayout
 from vms.pages import cards
 
 Action = Operation.Action
@@ -59,6 +60,9 @@ def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "may_start": initial.state == "off" and not rules.refusal(rule_context, Action.START),
         "may_watch": rule_context.manages and rule_context.may_operate,
         "mode": _mode(machine, request.user, manages=rule_context.manages),
+        "keyboard": keyboards.for_machine(machine),
+        "layouts": KeyboardLayout.choices,
+        **_standstill(machine, card),
     }
     return render(request, "vms/console.html", context)
 
@@ -75,6 +79,19 @@ def _initial_state(card: cards.Card, machine: VirtualMachine, kind: str, refusal
         why = card.trouble or card.reason or _("Start the machine to open its console.")
         return InitialState("off", card.status, why)
     return InitialState("refused", _("Not connected"), refusal)
+
+
+def _standstill(machine: VirtualMachine, card: cards.Card) -> dict[str, Any]:
+    """What a picture that does not move means, as a sentence, and whether *Resume* helps."""
+    found = machine_states.state(machine.status)
+    if not found.has_process or machine.status in {"running", "suspended"}:  # a key may wake one that is asleep
+        return {"standstill": "", "may_resume": False}
+    words = _("%(state)s: the picture stands still, and keys do nothing.") % {"state": card.status}
+    return {"standstill": words, "may_resume": _offers(card, Action.RESUME)}
+
+
+def _offers(card: cards.Card, action: Operation.Action) -> bool:
+    return any(button.action == action for button in card.buttons)
 
 
 def _mode(machine: VirtualMachine, person: User, *, manages: bool) -> str:
@@ -130,10 +147,23 @@ def state(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
             "words": card.status,
             "busy": card.busy,
             "text": card.trouble or card.reason,
-            "may_start": any(button.action == Operation.Action.START for button in card.buttons),
+            "may_start": _offers(card, Action.START),
+            **_standstill(machine, card),
             "others": [{"name": row.user_name, "mode": row.mode} for row in others],
         }
     )
+
+
+@require_POST
+@login_required_json
+def keyboard(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
+    """Remembers the layout of the machine's keyboard, for everybody who uses its console."""
+    machine = lookups.operable_or_404(request.user, pk)
+    layout = request.POST.get("layout", "")
+    if layout not in KeyboardLayout.values:
+        return JsonResponse({"text": _("This is not one of the keyboard layouts.")}, status=400)
+    machine.choose_keyboard_layout(layout)
+    return JsonResponse({"layout": layout})
 
 
 def _too_many(user: User) -> tuple[str, str] | None:

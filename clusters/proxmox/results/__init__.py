@@ -2,6 +2,7 @@
 
 from clusters.proxmox.results.cluster import (
     Account,
+    ClusterOptions,
     ClusterStatus,
     Diagnosis,
     HaService,
@@ -10,6 +11,7 @@ from clusters.proxmox.results.cluster import (
     NodeStatus,
     Version,
     account,
+    cluster_options,
     cluster_status,
     ha_status,
     learned_addresses,
@@ -66,6 +68,7 @@ from clusters.proxmox.results.tasks import (
 
 __all__ = [
     "Account",
+    "ClusterOptions",
     "ClusterStatus",
     "Console",
     "Diagnosis",
@@ -95,6 +98,7 @@ __all__ = [
     "Version",
     "account",
     "cloudinit_pending",
+    "cluster_options",
     "cluster_status",
     "console",
     "feature",

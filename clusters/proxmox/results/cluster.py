@@ -36,6 +36,13 @@ class ClusterStatus:
 
 
 @dataclass(frozen=True)
+class ClusterOptions:
+    """`keyboard` is the layout that QEMU takes keys to be of; empty when it is not set, or may not be known."""
+
+    keyboard: str
+
+
+@dataclass(frozen=True)
 class NodeStatus:
     """Memory and the disk of the system are in bytes; `cpu` is the part of all its processors that is busy."""
 
@@ -125,6 +132,10 @@ def _member(entry: Row) -> NodeState:
         local=flag(entry.get("local")),
         address=ip_address(entry.get("ip")),
     )
+
+
+def cluster_options(data: object) -> ClusterOptions:
+    return ClusterOptions(keyboard=text(row(data).get("keyboard"), 20))
 
 
 def node_status(data: object) -> NodeStatus:

@@ -1,45 +1,19 @@
-// Keys that do not come from a keyboard: pasted text, a phone's keyboard, keys on the screen. And the way out.
-import keysyms from "../vendor/novnc-1.7.0-1/core/input/keysymdef.js";
-
+// Keys that do not come from a keyboard: a phone's keyboard, keys on the screen. And the way out.
 const KEYS = {
   Enter: 0xff0d, Tab: 0xff09, Backspace: 0xff08, Escape: 0xff1b, ArrowLeft: 0xff51, ArrowUp: 0xff52,
   ArrowRight: 0xff53, ArrowDown: 0xff54, ShiftLeft: 0xffe1, ControlLeft: 0xffe3, AltLeft: 0xffe9,
 };
-const NAMED = { "\n": "Enter", "\r": "Enter", "\t": "Tab", "\b": "Backspace" };
-
-// The machine has a keyboard and not letters: these need Shift on a US one.
-const SHIFTED = /^[A-Z~!@#$%^&*()_+{}|:"<>?]$/;
-
-const PACE = 20; // milliseconds between two keys: an emulated keyboard forgets what comes faster
 
 export function press(link, name, down) {
   link.sendKey(KEYS[name], name, down);
 }
 
-function type(link, sign) {
-  if (sign in NAMED) return press(link, NAMED[sign]);
-  const shift = SHIFTED.test(sign);
-  if (shift) press(link, "ShiftLeft", true);
-  link.sendKey(keysyms.lookup(sign.codePointAt(0)), null);
-  if (shift) press(link, "ShiftLeft", false);
-}
-
-/** Type a text key by key. `go` is asked before each sign and told how many are typed; gives that number at the end. */
-export async function typeText(link, signs, go) {
-  let count = 0;
-  while (count < signs.length && go(count)) {
-    type(link, signs[count]);
-    count += 1;
-    await new Promise((resolve) => { setTimeout(resolve, PACE); });
-  }
-  return count;
-}
-
 /**
  * A field whose changes are keys: a phone's keyboard tells no keys, only what became of the text. It is never empty, so
- * that there is always something to delete. `link` gives the connection, `typed` is called after every key.
+ * that there is always something to delete. `link` gives the connection, `write` gets signs, `typed` is called after every
+ * key that is no sign.
  */
-export function mirror(field, link, typed) {
+export function mirror(field, { link, write, typed }) {
   const filling = "_".repeat(60);
   let last = "";
   const reset = () => { field.value = last = filling; field.setSelectionRange(filling.length, filling.length); };
@@ -56,10 +30,8 @@ export function mirror(field, link, typed) {
     const value = field.value;
     let same = 0;
     while (same < last.length && last[same] === value[same]) same += 1;
-    for (let gone = same; gone < last.length; gone += 1) type(link(), "\b");
-    for (const sign of value.slice(same)) type(link(), sign);
+    write([..."\b".repeat(last.length - same), ...value.slice(same)]);
     last = value;
-    typed();
     if (!event.isComposing && (value.length < 20 || value.length > 300)) reset();
   });
 }

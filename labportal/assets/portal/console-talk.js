@@ -1,15 +1,23 @@
 // What the page asks the portal: whether the screen may be opened, and how the machine is.
 
 /** Ask for a connection. Gives {socket, mode}, or {state, text}: the reason why there is none. */
-export async function grant(address, mode) {
-  const form = new FormData(document.getElementById("start")); // its token against forged requests
-  form.delete("from");
-  form.set("mode", mode);
-  const body = new URLSearchParams(form);
-  return answerOf(address, { method: "POST", body });
+export function grant(address, mode) {
+  return send(address, "mode", mode);
 }
 
-/** How the machine is: {status, words, may_start, others}, or {state} when nobody knows. */
+/** Remember the layout of the machine's keyboard. Gives {layout}, or something else when it was not remembered. */
+export function chooseLayout(address, layout) {
+  return send(address, "layout", layout);
+}
+
+function send(address, name, value) {
+  const form = new FormData(document.getElementById("start")); // its token against forged requests
+  form.delete("from");
+  form.set(name, value);
+  return answerOf(address, { method: "POST", body: new URLSearchParams(form) });
+}
+
+/** How the machine is: {status, words, may_start, standstill, may_resume, others}, or {state} when nobody knows. */
 export function stateOf(address) {
   return answerOf(address, {});
 }

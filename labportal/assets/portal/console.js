@@ -2,6 +2,7 @@
 import RFB from "../vendor/novnc-1.7.0-1/core/rfb.js";
 import * as clock from "./console-clock.js";
 import * as input from "./console-input.js";
+import * as pasting from "./console-paste.js";
 import * as talk from "./console-talk.js";
 
 const PAUSES = [1000, 3000, 8000]; // milliseconds before each try to connect again
@@ -27,7 +28,6 @@ let tries = 0;
 let retry = 0;
 let overdue = false; // a slow try whose time came while nobody looked
 let attempt = 0; // counts clicks and tries: what answers an earlier one is for nobody
-let typing = false;
 let running = page.state === "connecting";
 let mode = page.mode;
 
@@ -51,6 +51,8 @@ function show(state, sentence = "", word = "") {
     tool.disabled = !connected || (tool.dataset.needs === "control" && mode !== "control");
   }
   if (connected) return;
+  put("standstill-words", "");
+  at("standstill").hidden = true;
   for (const id of ["paste", "board"]) open(id, false);
   for (const button of document.querySelectorAll("[data-hold]")) button.setAttribute("aria-pressed", "false");
   if (document.activeElement !== document.body) return;
@@ -81,6 +83,10 @@ function dial({ socket, mode: granted }) {
   const mine = (link = new RFB(at("picture"), channel, { shared: true }));
   mine.background = "#0b0e13";
   mine.viewOnly = mode === "view";
+  pasting.connected(mine, {
+    alive: () => mine === link && page.state === "connected",
+    standstill: () => at("standstill-words").textContent,
+  });
   mine.addEventListener("connect", () => { if (mine === link) connected(); });
   mine.addEventListener("disconnect", () => {
     if (mine !== link) return;
@@ -176,6 +182,11 @@ async function look() {
 function take(now) {
   const told = { view: say.watches, control: say.controls };
   put("others", now.others.map((one) => told[one.mode].replace("{name}", one.name)).join(" · "));
+  if (page.state === "connected") {
+    put("standstill-words", now.standstill);
+    at("standstill").hidden = !now.standstill;
+    at("resume").hidden = !now.may_resume;
+  }
   if (!["off", "waiting"].includes(page.state)) return;
   const ready = now.status === "running" && !now.busy;
   if (ready && !running) return again();
@@ -203,6 +214,7 @@ async function keepLooking() {
 function open(id, wanted) {
   at(id).hidden = !wanted;
   at(`${id}-open`).setAttribute("aria-expanded", String(wanted));
+  at("layout-box").hidden = at("paste").hidden && at("board").hidden;
 }
 
 function toggle(id, field) {
@@ -220,30 +232,7 @@ function scale() {
 
 async function paste(event) {
   event.preventDefault();
-  const signs = [...at("text").value.replace(/\r\n?/g, "\n")];
-  const most = Number(at("text").dataset.most);
-  const error = at("text-error");
-  error.textContent = !signs.length ? error.dataset.empty : "";
-  if (signs.length > most) error.textContent = error.dataset.long.replace("{n}", signs.length).replace("{most}", most);
-  at("text").toggleAttribute("aria-invalid", Boolean(error.textContent));
-  if (error.textContent) return at("text").focus();
-  const mine = link;
-  showTyping(true, signs.length);
-  const count = await input.typeText(mine, signs, (typed) => {
-    at("typed").value = typed;
-    return typing && mine === link && page.state === "connected";
-  });
-  showTyping(false);
-  const words = at("typed-words").dataset;
-  at("typed-words").textContent = (count < signs.length ? words.stopped : words.done).replace("{n}", count).replace("{all}", signs.length);
-}
-
-function showTyping(busy, all = 1) {
-  typing = busy;
-  at("type").disabled = busy;
-  at("type-stop").hidden = at("typed").hidden = !busy;
-  at("typed").max = all;
-  if (busy) at("typed-words").textContent = "";
+  await pasting.paste(letGo);
 }
 
 function letGo() {
@@ -260,7 +249,7 @@ const CLICKS = {
   secure: () => { link.sendCtrlAltDel(); link.focus(); },
   "paste-open": () => toggle("paste", "text"),
   "paste-close": () => { open("paste", false); at("paste-open").focus(); },
-  "type-stop": () => { typing = false; },
+  "type-stop": pasting.stop,
   "board-open": () => toggle("board", "keys"),
   fit: () => {
     at("fit").setAttribute("aria-pressed", String(at("fit").getAttribute("aria-pressed") !== "true"));
@@ -280,7 +269,7 @@ document.addEventListener("click", (event) => {
   } else CLICKS[button?.id]?.();
 });
 at("paste").addEventListener("submit", paste);
-input.mirror(at("keys"), () => link, letGo);
+input.mirror(at("keys"), { link: () => link, write: (signs) => pasting.write(signs, letGo), typed: letGo });
 input.wayOut(at("picture"), () => {
   at("left").textContent = say.left;
   setTimeout(() => { at("left").textContent = ""; }, 2000);
