@@ -4,15 +4,24 @@ Compiling the nested subqueries of visibility takes longer than asking the datab
 two machines takes 10 ms of CPU with this, and 23 ms without (2.3 times; a poll that changes nothing 1.7 times).
 """
 
+import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.expressions import RawSQL
+from django.db.models.sql.compiler import SQLCompiler
+
+Row = TypeVar("Row", bound=Model)
 
 # Stands for the person while the SQL is compiled. No primary key is negative.
 SENTINEL_PK = -2_000_000_011
+
+# Stand for the moment and the text of `CompiledRows`.
+SENTINEL_MOMENT = datetime(1971, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
+SENTINEL_TEXT = "\x02the text of a compiled query\x03"
 
 
 class CompiledQuery:
@@ -47,6 +56,60 @@ class CompiledQuery:
         if SENTINEL_PK not in parameters:
             raise ValueError("A compiled query without the person in it would answer everybody alike.")
         return sql, parameters
+
+
+class _Prepared(NamedTuple):
+    queryset: QuerySet[Any, Any]
+    compiler: SQLCompiler
+    sql: str
+    parameters: tuple[Any, ...]
+
+
+class CompiledRows(Generic[Row]):
+    """A queryset of objects, with related ones and annotations, whose SQL Django makes once in a process.
+
+    `build` gets a person's primary key, a moment and a text, and may use each of them, the moment also plus or minus a
+    span. Measured in one run: 50 machines with cluster, health, sync and three annotations take 4.0 ms of CPU with
+    this, and 8.0 ms without.
+    """
+
+    def __init__(self, build: Callable[[int, datetime, str], QuerySet[Row, Row]]) -> None:
+        self._build = build
+        self._by_vendor: dict[str, _Prepared] = {}
+
+    def rows(self, person: int, now: datetime, text: str = "") -> list[Row]:
+        """In one query. Raises `ValueError` when the person is not part of it."""
+        prepared = self._by_vendor.get(connection.vendor) or self._compiled()
+        filled = tuple(_filled(one, person, now, text) for one in prepared.parameters)
+        compiler = copy.copy(prepared.compiler)
+        compiler.connection = connection  # of this thread
+        compiler.as_sql = lambda **_: (prepared.sql, filled)  # type: ignore[method-assign]
+        queryset = prepared.queryset.all()
+        queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
+        return list(queryset)
+
+    def _compiled(self) -> _Prepared:
+        queryset = self._build(SENTINEL_PK, SENTINEL_MOMENT, SENTINEL_TEXT)
+        compiler = queryset.query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        if SENTINEL_PK not in parameters:
+            raise ValueError("A compiled query without the person in it would answer everybody alike.")
+        prepared = _Prepared(queryset, compiler, sql, tuple(_named(one) for one in parameters))
+        return self._by_vendor.setdefault(connection.vendor, prepared)
+
+
+def _named(parameter: Any) -> Any:
+    """A moment as this database writes it becomes the span between it and the sentinel."""
+    if isinstance(parameter, str) and parameter.startswith("1971-"):
+        parameter = datetime.fromisoformat(parameter).replace(tzinfo=UTC)
+    near = isinstance(parameter, datetime) and parameter.year == SENTINEL_MOMENT.year
+    return parameter - SENTINEL_MOMENT if near else parameter
+
+
+def _filled(parameter: Any, person: int, now: datetime, text: str) -> Any:
+    if isinstance(parameter, timedelta):
+        return connection.ops.adapt_datetimefield_value(now + parameter)
+    return {SENTINEL_PK: person, SENTINEL_TEXT: text}.get(parameter, parameter)
 
 
 def exist_and_count(person: int, *, exist: Sequence[CompiledQuery], counted: CompiledQuery) -> tuple[list[bool], int]:

@@ -1,5 +1,6 @@
 """Notices of administrators to the people of a cluster."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -11,9 +12,9 @@ from clusters.models.cluster import Cluster
 
 
 class ClusterNoticeQuerySet(models.QuerySet["ClusterNotice"]):
-    def now(self) -> Self:
+    def now(self, now: datetime | None = None) -> Self:
         """Notices to be shown at this moment."""
-        now = timezone.now()
+        now = now or timezone.now()
         return self.filter(Q(shown_from=None) | Q(shown_from__lte=now), Q(shown_until=None) | Q(shown_until__gt=now))
 
 

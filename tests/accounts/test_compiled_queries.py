@@ -1,8 +1,12 @@
 """A query that is compiled once still asks for the person who is meant."""
 
-import pytest
+from datetime import datetime, timedelta
 
-from accounts.compiled_queries import CompiledQuery, exist_and_count
+import pytest
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.compiled_queries import CompiledQuery, CompiledRows, exist_and_count
 from accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -30,3 +34,35 @@ def test_it_is_compiled_once(ana: User, ben: User) -> None:
 def test_one_that_is_the_same_for_everybody_is_refused() -> None:
     with pytest.raises(ValueError, match="without the person"):
         CompiledQuery(lambda person: User.objects.values("pk")).sql(1)
+
+
+def _lately(person: int, now: datetime, name: str) -> QuerySet[User]:
+    return User.objects.filter(pk=person, date_joined__gt=now - timedelta(hours=1)).exclude(username=name)
+
+
+def test_rows_are_of_the_person_the_moment_and_the_text_that_are_asked_for(ana: User, ben: User) -> None:
+    lately = CompiledRows(_lately)
+    for now in (timezone.now(), timezone.now() + timedelta(minutes=70)):
+        for one in (ana, ben):
+            for name in (ana.username, ben.username, "nobody"):
+                assert lately.rows(one.pk, now, name) == list(_lately(one.pk, now, name))
+    assert lately.rows(ana.pk, timezone.now(), "nobody") == [ana]
+    assert lately.rows(ana.pk, timezone.now() + timedelta(minutes=70)) == []
+
+
+def test_rows_are_objects_with_their_annotations_and_are_compiled_once(ana: User) -> None:
+    made: list[int] = []
+
+    def build(person: int, now: datetime, _name: str) -> QuerySet[User]:
+        made.append(person)
+        return User.objects.filter(pk=person).annotate(is_new=Q(date_joined__gt=now))
+
+    rows = CompiledRows(build)
+    found = [rows.rows(ana.pk, timezone.now() + timedelta(hours=hours))[0] for hours in (-1, 1)]
+    assert [(one, getattr(one, "is_new")) for one in found] == [(ana, True), (ana, False)]  # noqa: B009 - an annotation
+    assert len(made) == 1
+
+
+def test_rows_without_a_person_are_refused() -> None:
+    with pytest.raises(ValueError, match="without the person"):
+        CompiledRows(lambda _person, now, _name: User.objects.filter(date_joined__gt=now)).rows(1, timezone.now())

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
-from django.utils.translation import npgettext
+from django.utils.translation import get_language, npgettext
 
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
 from vms import operations
@@ -218,6 +219,12 @@ def _card(
 
 
 def _buttons(actions: Iterable[Operation.Action]) -> tuple[Button, ...]:
+    return _buttons_in(get_language(), *actions)
+
+
+@lru_cache(maxsize=500)
+def _buttons_in(_language: str | None, *actions: Operation.Action) -> tuple[Button, ...]:
+    """Most machines offer the same. The labels are in the reader's language."""
     return tuple(Button(action, str(action.label), action in CONFIRMED) for action in actions)
 
 

@@ -3,7 +3,7 @@
 Fifty machines of a page have few *shapes*: a shape is a card whose name, address and other values of its own are
 replaced by marks. Its HTML is kept in the process, and the values, escaped, take the places of the marks. Everything
 else that the template looks at is part of the key, so that a kept page says no stale word and nobody gets somebody
-else's buttons. Measured in one run, the list of 50 machines takes 10 to 11.5 times the CPU of an empty page (12 to 13
+else's buttons. Measured in one run, the list of 50 machines takes 7 to 9 times the CPU of an empty page (9 to 10
 times with nothing kept), and 36 times without this module.
 """
 

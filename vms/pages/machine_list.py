@@ -31,7 +31,7 @@ def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
         return import_offer.import_offer(request)
     query = list_query.ListQuery.from_url(request.GET)
     if request.htmx and query.seen:
-        rows = list(query.rows(request.user))
+        rows = query.rows(request.user)
         _look_again(request.user, rows)
         if query.seen == cards.fingerprint(_groups(request.user, rows)):
             return HttpResponse(status=204)
