@@ -1,5 +1,6 @@
 """The table of rights (docs/classes.md) and who has which in a class. Pages answer 404 for other people's classes."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -42,21 +43,33 @@ def is_administrator(user: User) -> bool:
     return user.is_active and user.is_staff and user.has_perm("classes.change_labclass")
 
 
+def _is_owner(user: User, lab_class: LabClass) -> bool:
+    return lab_class.owner_id == user.pk
+
+
+def _is_co_owner(user: User, lab_class: LabClass) -> bool:
+    return not _is_owner(user, lab_class) and lab_class.co_owners.filter(pk=user.pk).exists()
+
+
+def _is_member(user: User, lab_class: LabClass) -> bool:
+    return bool(Membership.objects.joined().filter(lab_class=lab_class, user=user).exists())
+
+
+# In the order of their cost: a right is found with the first role that gives it.
+ROLES: dict[Role, Callable[[User, LabClass], bool]] = {
+    Role.OWNER: _is_owner,
+    Role.ADMINISTRATOR: lambda user, _lab_class: is_administrator(user),
+    Role.CO_OWNER: _is_co_owner,
+    Role.MEMBER: _is_member,
+}
+
+
 def roles(user: User, lab_class: LabClass) -> set[Role]:
-    mine = set()
-    if is_administrator(user):
-        mine.add(Role.ADMINISTRATOR)
-    if lab_class.owner_id == user.pk:
-        mine.add(Role.OWNER)
-    elif lab_class.co_owners.filter(pk=user.pk).exists():
-        mine.add(Role.CO_OWNER)
-    if Membership.objects.joined().filter(lab_class=lab_class, user=user).exists():
-        mine.add(Role.MEMBER)
-    return mine
+    return {role for role, holds in ROLES.items() if holds(user, lab_class)}
 
 
 def may(user: User, lab_class: LabClass, right: Right) -> bool:
-    return bool(user.is_active and roles(user, lab_class) & TABLE[right])
+    return user.is_active and any(role in TABLE[right] and holds(user, lab_class) for role, holds in ROLES.items())
 
 
 def visible_to(user: User) -> QuerySet[LabClass]:
@@ -71,10 +84,9 @@ def class_or_404(user: User, pk: int, right: Right) -> LabClass:
     """A class in which the user has this right. 404 for somebody else's class, and for a student on a teacher's page;
     403 for somebody who runs the class but lacks this right."""
     lab_class = get_object_or_404(visible_to(user), pk=pk)
-    mine = roles(user, lab_class)
-    if mine & TABLE[right]:
+    if may(user, lab_class, right):
         return lab_class
-    if mine & TABLE[Right.RUN]:
+    if may(user, lab_class, Right.RUN):
         raise PermissionDenied
     get_object_or_404(LabClass.objects.none(), pk=pk)
     raise AssertionError

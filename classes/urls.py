@@ -1,6 +1,8 @@
 """The URLs of classes, and of joining one."""
 
-from django.urls import path
+from datetime import date
+
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from classes.pages import (
     allocation,
@@ -10,14 +12,41 @@ from classes.pages import (
     co_owners,
     invites,
     join,
+    lessons,
     lifecycle,
     live,
     machines,
     people,
     student_account,
+    timetable,
 )
 
-classes = [
+
+class DayConverter:
+    regex = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:
+        return str(value)
+
+
+register_converter(DayConverter, "day")
+
+lesson_urls = [
+    path("", timetable.tab, name="classes-timetable"),
+    path("add/", lessons.add, name="classes-lesson-add"),
+    path("<int:lesson>/", lessons.change, name="classes-lesson-change"),
+    path("<int:lesson>/delete/", lessons.delete, name="classes-lesson-delete"),
+    path("<int:lesson>/extra/", lessons.add_extra, name="classes-lesson-extra"),
+    path("<int:lesson>/extra/<int:exception>/remove/", lessons.remove_extra, name="classes-lesson-remove-extra"),
+    path("<int:lesson>/<day:day>/", lessons.change_day, name="classes-lesson-day"),
+    path("<int:lesson>/<day:day>/leave-out/", lessons.leave_out, name="classes-lesson-leave-out"),
+    path("<int:lesson>/<day:day>/restore/", lessons.restore, name="classes-lesson-restore"),
+]
+
+classes: list[URLPattern | URLResolver] = [
     path("", class_list.class_list, name="classes-list"),
     path("new/", class_settings.create, name="classes-create"),
     path("<int:pk>/", class_page.page, name="classes-page"),
@@ -36,6 +65,7 @@ classes = [
     path("<int:pk>/machines/<int:vm>/keep/", machines.keep_longer, name="classes-keep-longer"),
     path("<int:pk>/machines/<int:vm>/unassign/", machines.unassign, name="classes-unassign"),
     path("<int:pk>/machines/<int:vm>/drop/", machines.remove, name="classes-drop"),
+    path("<int:pk>/timetable/", include(lesson_urls)),
     path("<int:pk>/live/", live.tab, name="classes-live"),
     path("<int:pk>/people/", people.tab, name="classes-people"),
     path("<int:pk>/people/add/", people.add, name="classes-add-people"),

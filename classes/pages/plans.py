@@ -19,6 +19,7 @@ class ClassPlanPage(PlanPage[P]):
     title: Any = ""
     tab = "machines"
     back = "classes-machines"
+    template = "classes/plan.html"
 
     def __init__(self, request: AuthenticatedHttpRequest, lab_class: LabClass) -> None:
         super().__init__(request, back_url=reverse(self.back, args=[lab_class.pk]))
@@ -29,5 +30,5 @@ class ClassPlanPage(PlanPage[P]):
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         more = {"title": self.title, "back": self.back_url} | context
         return render(
-            self.request, "classes/plan.html", tab_context(self.asked, self.lab_class, self.tab, **more), status=status
+            self.request, self.template, tab_context(self.asked, self.lab_class, self.tab, **more), status=status
         )

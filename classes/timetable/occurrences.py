@@ -40,8 +40,8 @@ def rebuild_days(first: date, last: date) -> None:
 
 def rebuild_all() -> None:
     """What the worker does once a day: the rules of time zones and the portal's own zone may have changed."""
-    yesterday = timezone.now().date() - timedelta(days=2)  # wherever on earth
-    for lab_class in LabClass.objects.filter(ended_at=None, lessons__last_day__gte=yesterday).distinct():
+    lately = timezone.now().date() - timedelta(days=2)  # wherever on earth, and also over midnight
+    for lab_class in LabClass.objects.filter(ended_at=None, lessons__last_day__gte=lately).distinct():
         with transaction.atomic():
             lock(lab_class)
             rebuild_class(lab_class)
@@ -73,11 +73,11 @@ def _wanted(lessons: list[Lesson], days: tuple[date, date] | None) -> Iterator[t
             lesson, lesson.exceptions.all(), holidays, lesson.lab_class.zone, first=first, last=last
         )
         for slot in slots:
-            if _is_in_class(lesson.lab_class, slot.day):
+            if is_in_class(lesson.lab_class, slot.day):
                 yield lesson, _key(lesson.pk, slot.rule_day, slot.exception), slot
 
 
-def _is_in_class(lab_class: LabClass, day: date) -> bool:
+def is_in_class(lab_class: LabClass, day: date) -> bool:
     return (lab_class.starts_on or date.min) <= day <= (lab_class.ends_on or date.max)
 
 

@@ -79,6 +79,15 @@ classes/<int:pk>/machines/unassign/                 |  in 404 404 302 302 404 40
 classes/<int:pk>/machines/<int:vm>/keep/            | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/<int:vm>/unassign/        |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/<int:vm>/drop/            |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/timetable/                         |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/timetable/add/                     |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/timetable/<int:lesson>/            |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/timetable/<int:lesson>/delete/     | 405                                 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/timetable/<int:lesson>/extra/      |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/timetable/<int:lesson>/extra/<int:exception>/remove/ | 405                 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/timetable/<int:lesson>/<day:day>/  |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/timetable/<int:lesson>/<day:day>/leave-out/ | 405                          |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/timetable/<int:lesson>/<day:day>/restore/ | 405                            |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/live/                              |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/                            |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/add/                        |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
@@ -154,6 +163,11 @@ classes.labclass                        .als  ..ls  ..ls  ..ls
 django_tasks_database.dbtaskresult      ...s  ....  ....  ....
 """
 
+LESSON = {
+    "first_day": "2090-01-02", "last_day": "2090-02-06", "weekdays": "1", "every_weeks": "1", "begins": "10:00",
+    "ends": "11:00", "mode": "both",
+}  # fmt: skip
+DAY = {"new_day": "2090-01-03", "begins": "10:00", "ends": "11:00"}
 EXTRA: dict[str, "Row"] = {}
 QUERIES: dict[str, dict[str, str]] = {
     "admin/autocomplete/": {"app_label": "vms", "model_name": "assignment", "field_name": "vm", "term": ""},
@@ -170,6 +184,10 @@ BODIES: dict[str, Any] = {
     "sets/<int:pk>/ask/": {"action": "start", "whose": "all"},
     "classes/new/": {"name": "Databases", "grants": "<grant>", "freed_machines": "revert"},
     "classes/<int:pk>/settings/": {"name": "Networks 2", "freed_machines": "revert"},
+    "classes/<int:pk>/timetable/add/": LESSON,
+    "classes/<int:pk>/timetable/<int:lesson>/": LESSON,
+    "classes/<int:pk>/timetable/<int:lesson>/extra/": DAY,
+    "classes/<int:pk>/timetable/<int:lesson>/<day:day>/": DAY,
     "classes/<int:pk>/end/": {"way": "as-it-is"},
     "classes/<int:pk>/delete/": {"way": "as-it-is"},
     "classes/<int:pk>/machines/unassign/": {"vm": "<vm>", "way": "as-it-is"},

@@ -13,7 +13,7 @@ from django.urls import get_resolver
 
 from accounts.models import User
 from tests.access.school import World
-from tests.access.two_classes import LINK
+from tests.access.two_classes import FIRST_DAY, LINK
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 REGEX = re.compile(r"\^?\(\?P<(\w+)>.*?\)(/?)\$")
@@ -95,6 +95,9 @@ def of_class(rows: dict[str, Any]) -> dict[str, Any]:
         "person_pk": rows["classes.member"],
         "help_pk": rows["vms.helprequest"],
         "free": rows["classes.free"],
+        "lesson": rows["classes.lesson"],
+        "exception": rows["classes.lessonexception"],
+        "day": FIRST_DAY,
         "grant": rows["vms.clustergrant"],
     }
 

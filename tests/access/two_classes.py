@@ -1,17 +1,20 @@
 """Two classes: the manager's, and one of a stranger on another cluster with the same VMIDs."""
 
+from datetime import date, time, timedelta
 from typing import Any
 
 from accounts.models import User
 from classes import co_owners, lifecycle
 from classes.enrolment import class_machines, membership
-from classes.models import Invite, LabClass, Membership
+from classes.models import Invite, LabClass, Lesson, LessonException, Membership
 from classes.models.invites import code_hash, token_hash
+from classes.timetable import occurrences
 from vms import operations
 from vms.models import Assignment, Batch, ClusterGrant, HelpRequest, Operation, VirtualMachine
 
 # A class's primary key is nobody else's.
 OURS, THEIRS = 900_001, 900_002
+FIRST_DAY = date(2090, 1, 2)  # of a lesson that each class has
 LINK, CODE = "kF3-way-in-to-networks", "ABCDE-FGHJK"  # of the invite to the manager's class
 
 
@@ -41,7 +44,14 @@ def _lab_class(pk: int, owner: User, member: User, cluster: int, vmids: tuple[in
 
 
 def _in_use(made: LabClass) -> None:
-    """Somebody asks for help, there is a way in, and a batch was taken back."""
+    """There are lessons, somebody asks for help, there is a way in, and a batch was taken back."""
+    lesson = Lesson.objects.create(
+        lab_class=made, first_day=FIRST_DAY, last_day=FIRST_DAY + timedelta(days=30), weekdays=127, begins=time(10),
+        ends=time(11), note="Room 12",
+    )  # fmt: skip
+    added = {"new_day": FIRST_DAY - timedelta(days=1), "begins": time(10), "ends": time(11), "note": "Room 13"}
+    LessonException.objects.create(lesson=lesson, **added)
+    occurrences.rebuild_class(made)
     held = Assignment.objects.get(vm__class_machine__lab_class=made, ended_at=None)
     HelpRequest.objects.create(assignment=held, text="Lost.")
     Invite.objects.create(
@@ -69,5 +79,7 @@ def rows(made: LabClass) -> dict[str, Any]:
         "vms.batch": Batch.objects.filter(machine_set=made.machine_set).earliest("requested_at").pk,
         "vms.helprequest": HelpRequest.objects.get(assignment__vm__class_machine__lab_class=made).pk,
         "vms.clustergrant": ClusterGrant.objects.get(user=made.owner).pk,
+        "classes.lesson": made.lessons.get().pk,
+        "classes.lessonexception": LessonException.objects.get(lesson__lab_class=made).pk,
         "classes.free": made.class_machines.free().get().vm_id,
     }
