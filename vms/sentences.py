@@ -82,6 +82,31 @@ stored_messages.register(
     }
 )
 
+# How the making of machines goes and ends.
+stored_messages.register(
+    {
+        "made-held": gettext_noop("Something else held a lock on the cluster for too long. The portal tries again."),
+        "made-template-gone": gettext_noop(
+            "The template (VMID %(vmid)s) is no longer on node %(node)s. Ask an administrator."
+        ),
+        "made-no-free-id": gettext_noop("No VMID of the template's range is free. Ask an administrator."),
+        "made-stuck": gettext_noop(
+            "The clone was interrupted on the cluster and is locked. Ask an administrator to run “qm unlock %(vmid)s” "
+            "on node %(node)s as root, and then to destroy the machine with its unreferenced disks."
+        ),
+        "made-node-away": gettext_noop(
+            "Node %(node)s did not respond for too long. Retry when it is back: the portal first looks what is there."
+        ),
+        "made-not-ours": gettext_noop("VMID %(vmid)s belongs to another machine now. Nothing was changed there."),
+        "made-not-there": gettext_noop("The machine (VMID %(vmid)s) is no longer on the cluster."),
+        "made-no-agent": gettext_noop("Its template has no guest agent, so the portal can't read an IP address."),
+        "made-no-address": gettext_noop("No IP address within 5 minutes. Check network and guest agent."),
+        "made-no-baseline": gettext_noop("No baseline: this storage can't save snapshots."),
+        "made-old-runs": gettext_noop("The earlier machine can't be stopped."),
+        "made-cancelled-by": gettext_noop("Cancelled by %(name)s before it was begun."),
+    }
+)
+
 # How reads of a cluster end.
 stored_messages.register(
     {

@@ -8,13 +8,14 @@ from django.utils import timezone
 
 from vms import operations, registry
 from vms.models import ClusterSync, WorkerBeat
+from vms.provisioning import running
 from vms.worker import schedule, tasks
 
 # Seconds between two ticks, while an operation is open and while none is.
 BUSY, IDLE = 0.25, 0.5
 
 # Seconds between two checks of each.
-CLUSTERS, ADMISSION, SCHEDULE = 1.0, 2.0, 5.0
+CLUSTERS, MAKING, ADMISSION, SCHEDULE = 1.0, 1.0, 2.0, 5.0
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Heartbeat:
             if registry.state().is_fallback:
                 return IDLE  # clusters that are in no database are shown, never operated
             busy = operations.reconcile_open(admitting=self._is_due("admission", ADMISSION))
+            if self._is_due("making", MAKING):
+                running.reconcile()
             if self._is_due("clusters", CLUSTERS):
                 enqueue_due_clusters()
         if self._is_due("schedule", SCHEDULE):

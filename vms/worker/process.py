@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from django.db import Error as DatabaseError
 from django.db import connections
 
+from vms.provisioning import running
 from vms.worker import backends
 from vms.worker.heartbeat import Heartbeat
 
@@ -65,9 +66,11 @@ class Worker:
 
     def run(self) -> bool:
         """Work until `stopping` is set, then finish running jobs. False when some take too long."""
+        running.stopping.clear()
         heartbeat = threading.Thread(target=self._loop, args=(self.heartbeat.tick,), name="heartbeat")
         heartbeat.start()
         self._loop(self._start_next)
+        running.stopping.set()
         heartbeat.join()
         drained = self.finish(timeout=DRAIN)
         for pool in self._pools.values():

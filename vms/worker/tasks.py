@@ -16,6 +16,7 @@ from vms import inventory, operations, registry
 from vms import preparation as preparing
 from vms.models import ClusterSync, Operation, Preparation
 from vms.operations import enqueue
+from vms.provisioning import running
 
 State = Operation.State
 
@@ -67,6 +68,17 @@ def prepare(preparation_id: int) -> None:
     wanted = Preparation.objects.open().select_related("assignment__vm__cluster", "asked_by", "operation")
     if preparation := wanted.filter(pk=preparation_id).first():
         preparing.take_step(preparation)
+
+
+@job(queue="clusters")
+def make_machines(cluster_id: str) -> None:
+    """Make machines of a cluster, as long as there are some."""
+    running.drive(cluster_id)
+
+
+@receiver(running.making_waits)
+def _making_waits(cluster_id: str, **_kwargs: object) -> None:
+    make_machines.enqueue(cluster_id)
 
 
 @receiver(enqueue.operation_waits)

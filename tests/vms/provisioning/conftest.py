@@ -1,0 +1,14 @@
+import pytest
+
+import pvesim
+from tests.labs import clock, sim
+from tests.workshop import make_workshop
+
+__all__ = ["clock", "sim"]
+
+
+@pytest.fixture
+def workshop(db: None, sim: pvesim.Simulator, clock: pvesim.ManualClock):
+    found = make_workshop(sim, clock)
+    yield found
+    sim.remove_cluster(found.pve.name)

@@ -1,0 +1,60 @@
+"""A run makes exactly its machines, step by step, and asks the cluster no more than it has to."""
+
+import itertools
+import re
+
+from tests.labs import queries
+from tests.workshop import POOL, Workshop
+from vms.models import Assignment, MadeMachine, Operation, Snapshot
+
+State, Step = MadeMachine.State, MadeMachine.Step
+
+POLLS = re.compile(r"/tasks$|/agent/")
+
+
+def states() -> list[str]:
+    return list(MadeMachine.objects.order_by("position").values_list("state", flat=True))
+
+
+def test_a_run_makes_its_machines_and_gives_them_to_their_group_and_people(workshop: Workshop, ana):
+    run = workshop.run(3, for_user=ana)
+    workshop.work()
+    assert states() == [State.READY] * 3
+    assert {guest.name for guest in workshop.pve.guests if guest.vmid < 9000} == {"web-1", "web-2", "web-3"}
+    assert workshop.group.machines.count() == 3
+    assert Assignment.objects.filter(user=ana, ended_at=None).count() == 3
+    made = workshop.machine(1)
+    assert made.vm.hardware_id == made.uuid != ""
+    assert (made.vm.status, made.vm.pool, made.step) == ("stopped", POOL, Step.HANDED_OVER)
+    assert Snapshot.objects.get(vm=made.vm).name == "baseline"
+    done = Operation.objects.filter(vm=made.vm, requested_by=run.requested_by).order_by("finished_at")
+    assert [one.action for one in done] == ["clone", "start", "snapshot"]
+
+
+def test_it_makes_six_calls_a_machine_besides_looking(workshop: Workshop):
+    workshop.run(4)
+    workshop.work()
+    calls = [request for request in workshop.pve.requests if not POLLS.search(request.path)]
+    assert len(calls) == 4 * 6
+    asked = [request.at for request in workshop.pve.requests if request.path == "/nodes/pve1/tasks"]
+    assert min(later - before for before, later in itertools.pairwise(asked)) >= 1.0
+
+
+def test_no_more_clones_run_at_once_than_the_limits_allow(workshop: Workshop, settings):
+    settings.LINKED_CLONES = {"storage": 8, "node": 2, "cluster": 3}
+    workshop.run(8)
+    with workshop.engine() as engine:
+        engine.turn()
+        assert workshop.pve.count("POST", "/clone$") == 3
+        workshop.go_on(engine)
+    assert states() == [State.READY] * 8
+
+
+def test_a_turn_costs_no_query_while_nothing_is_due(workshop: Workshop):
+    workshop.run(4)
+    with workshop.engine() as engine:
+        while engine.turn() == 0.0 or engine.has_answers:
+            pass
+        with queries() as asked:
+            engine.turn()
+        assert len(asked) == 0

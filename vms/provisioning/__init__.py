@@ -1,0 +1,1 @@
+"""Provisioning: makes and removes machines for a machine group, out of a published template."""

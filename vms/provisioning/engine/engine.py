@@ -1,0 +1,278 @@
+"""The engine of one cluster: takes machines in hand, carries their steps out, and follows many tasks by few questions.
+
+A turn reads what has come, decides in one transaction, and makes the calls after its commit: whatever was sent is
+written down before. Only this thread writes; the calls have threads of their own.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from clusters import proxmox
+from clusters.config import ClusterConfig
+from vms.models import MadeMachine
+from vms.provisioning.engine.calling import Answer, Calls
+from vms.provisioning.engine.hand import NEVER, Call, Dropped, Hand, Step
+from vms.provisioning.engine.leases import RENEW_EVERY, Leases
+from vms.provisioning.engine.pacing import Duration, Pace, Task
+from vms.provisioning.engine.slots import Limits, Slots
+from vms.sentences import say
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks for machines that were added, and the longest time that nothing is due.
+TAKE_EVERY = 1.0
+LONGEST_PAUSE = 0.5
+
+# Seconds for which a node that does not answer is waited for. Its machines then say so, and may be retried.
+NODE_PATIENCE = 600.0
+
+# How far the clocks of the portal and of a node may differ.
+CLOCK_SKEW = timedelta(minutes=2)
+
+Then = Callable[[Hand, Any], None]
+Refused = Callable[[Hand, proxmox.ProxmoxError], None]
+
+
+class HeldUp(Exception):
+    """This worker was stopped for so long that another one may have its machines. It sends nothing any more."""
+
+
+class Engine:
+    """One worker's, for one cluster."""
+
+    def __init__(
+        self,
+        config: ClusterConfig,
+        calls: Calls,
+        *,
+        steps: Mapping[str, Step],
+        limits: Limits,
+        durations: dict[str, Duration] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config, self.clock, self.slots = config, clock, Slots(limits)
+        self.hands: dict[int, Hand] = {}
+        self._calls, self._steps = calls, steps
+        self._leases = Leases(config.cluster_id)
+        self._durations = {} if durations is None else durations
+        self._paces: dict[str, Pace] = {}
+        self._wanted: list[tuple[object, Call]] = []
+        self._take_at = self._renew_at = 0.0
+        self.have_slots_changed = True
+
+    # For the worker
+
+    def turn(self, *, within: float = 0.0, beginning: bool = True) -> float:
+        """One turn; waits so many seconds for an answer. Returns the seconds until something is due."""
+        answers = self._calls.answers(within=within)
+        if answers or self._has_due():
+            with transaction.atomic():
+                self._keep()
+                if beginning and self.clock() >= self._take_at:
+                    self._take()
+                for answer in answers:
+                    self._settle(answer)
+                if beginning:
+                    self._act()
+        self._ask_for_tasks()
+        wanted, self._wanted = self._wanted, []
+        for key, call in wanted:
+            self._calls.begin(key, call)
+        return self._pause()
+
+    def finish(self) -> None:
+        """Wait for the calls that were made, and note what came of them."""
+        while self._calls.under_way:
+            self.turn(within=1.0, beginning=False)
+
+    def leave(self) -> None:
+        """Leave the machines to others."""
+        self._leases.release()
+        self.hands.clear()
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether calls are under way, or have ended and not been looked at."""
+        return bool(self._calls.under_way)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in hand that is due soon or waits for a cluster."""
+        soon = self.clock() + 3.0
+        waits = any(hand.task or hand.is_calling or hand.due < soon for hand in self.hands.values())
+        return not waits and not self._calls.under_way
+
+    # For the steps
+
+    def call(self, hand: Hand, call: Call, *, then: Then, refused: Refused) -> None:
+        self._wanted.append(((hand, then, refused), partial(self._guarded, call)))
+
+    def _guarded(self, call: Call, maker: proxmox.Maker) -> object:
+        if not self._leases.lasts_for_a_call:
+            raise HeldUp
+        return call(maker)
+
+    def drop(self, hand: Hand) -> None:
+        self.have_slots_changed = True
+        self.hands.pop(hand.made.pk, None)
+
+    def pace(self, node: str) -> Pace:
+        return self._paces.setdefault(node, Pace(self._durations))
+
+    # A turn
+
+    def _keep(self) -> None:
+        if self.clock() < self._renew_at:
+            return
+        self._renew_at = self.clock() + RENEW_EVERY
+        mine = self._leases.renew()
+        for pk in self.hands.keys() - mine:
+            del self.hands[pk]
+
+    def _take(self) -> None:
+        self._take_at = self.clock() + TAKE_EVERY
+        now = timezone.now()
+        for made in self._leases.take():
+            hand = self.hands[made.pk] = Hand(made, self)
+            if made.next_look_at and made.next_look_at > now:
+                hand.wait((made.next_look_at - now).total_seconds())
+
+    def _settle(self, answer: Answer) -> None:
+        key: Any = answer.key
+        if isinstance(key, str):
+            self._tasks_answered(key, answer)
+            return
+        hand: Hand
+        hand, then, refused = key
+        if self.hands.get(hand.made.pk) is not hand:
+            return
+        hand.is_calling, hand.due = False, 0.0
+        self._do(hand, partial(refused, hand, answer.error) if answer.error else partial(then, hand, answer.value))
+
+    def _has_due(self) -> bool:
+        now = self.clock()
+        if now >= min(self._take_at, self._renew_at) or self.have_slots_changed:
+            return True
+        return any(hand.due <= now for hand in self.hands.values())
+
+    def _act(self) -> None:
+        """What is due, those that are furthest first: a machine that is nearly ready is worth more than a new clone."""
+        if self.have_slots_changed:
+            self._count()
+        now = self.clock()
+        due = [hand for hand in self.hands.values() if hand.due <= now and not hand.is_calling]
+        for hand in sorted(due, key=lambda hand: hand.made.state == MadeMachine.State.WAITING):
+            self._carry_on(hand)
+
+    def _carry_on(self, hand: Hand) -> None:
+        """Until it waits for something: a step that needs no call is followed by the next one."""
+        step = None
+        while self.hands.get(hand.made.pk) is hand and hand.due <= self.clock() and step != hand.made.step:
+            step = hand.made.step
+            self._do(hand, partial(self._steps[step].act, hand))
+
+    def _do(self, hand: Hand, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Dropped:
+            self.drop(hand)
+
+    def _count(self) -> None:
+        """Count what is under way, and let those try that wait for a slot."""
+        self.have_slots_changed = False
+        sent = [hand for hand in self.hands.values() if hand.made.sent_what in TASKS]
+        clones = [hand.place for hand in sent if hand.made.sent_what == "clone"]
+        self.slots.recount(clones, [hand.made.node for hand in sent if hand.made.sent_what != "clone"])
+        for hand in self.hands.values():
+            if hand.is_blocked:
+                hand.is_blocked, hand.due = False, 0.0
+
+    def _pause(self) -> float:
+        now = self.clock()
+        moments = [hand.due for hand in self.hands.values() if not hand.is_calling and hand.due > now]
+        moments += [self.pace(node).next_question(tasks) for node, tasks in self._tasks().items()]
+        return max(0.0, min(min(moments, default=NEVER) - now, LONGEST_PAUSE))
+
+    # Tasks
+
+    def _tasks(self) -> dict[str, list[Task]]:
+        """The tasks that are waited for, by the node that knows of them."""
+        found = defaultdict(list)
+        for hand in self.hands.values():
+            if hand.task and not hand.is_calling:
+                found[hand.task.node].append(hand.task)
+        return found
+
+    def _ask_for_tasks(self) -> None:
+        for node, tasks in self._tasks().items():
+            pace, now = self.pace(node), self.clock()
+            if not pace.is_asking and now >= pace.next_question(tasks):
+                pace.is_asking = True
+                oldest = timezone.now() - timedelta(seconds=now - min(task.begun for task in tasks)) - CLOCK_SKEW
+                self._wanted.append((node, partial(_node_tasks, node=node, since=int(oldest.timestamp()))))
+
+    def _tasks_answered(self, node: str, answer: Answer) -> None:
+        pace, now = self.pace(node), self.clock()
+        pace.is_asking = False
+        waiting = [hand for hand in self.hands.values() if hand.task and hand.task.node == node]
+        if answer.error:
+            self._node_failed(node, waiting, answer.error)
+            return
+        found: Any = answer.value
+        rows: dict[str, proxmox.TaskStatus] = {task.upid: task.status for task in found}
+        known = [(hand, hand.task, rows[hand.task.upid]) for hand in waiting if hand.task and hand.task.upid in rows]
+        running = [task for _, task, status in known if status.running]
+        pace.answered(now, running, [task for _, task, status in known if not status.running])
+        for hand, _, status in known:
+            if not status.running:
+                hand.task, hand.due = None, 0.0
+                self._do(hand, partial(self._steps[hand.made.step].ended, hand, status))
+        for hand in waiting:
+            if hand.task and hand.task.upid not in rows:
+                self._ask_alone(hand, hand.task.upid)
+
+    def _ask_alone(self, hand: Hand, upid: str) -> None:
+        """The list has no such task, as after a while, or with the restart of a node: ask for it alone."""
+        hand.task = None
+        step = self._steps[hand.made.step]
+        hand.call(lambda maker: maker.task(upid), then=_alone(step), refused=_unknown_task)
+
+    def _node_failed(self, node: str, waiting: list[Hand], error: proxmox.ProxmoxError) -> None:
+        pace = self.pace(node)
+        pace.failed(self.clock())
+        logger.warning("%s: %s", self.config.cluster_id, error)
+        if self.clock() - (pace.failing_since or 0.0) > NODE_PATIENCE:
+            for hand in waiting:
+                self._do(hand, partial(hand.fail, say("made-node-away", node=node)))
+
+
+TASKS = ("clone", "start", "stop", "snapshot")
+
+
+def _alone(step: Step) -> Then:
+    def then(hand: Hand, status: proxmox.TaskStatus) -> None:
+        if status.running:
+            hand.follow(hand.made.sent_what, hand.made.upid)
+        else:
+            step.ended(hand, status)
+
+    return then
+
+
+def _unknown_task(hand: Hand, error: proxmox.ProxmoxError) -> None:
+    """Nobody knows this task any more: the step looks what became of it. Otherwise it is asked for again."""
+    if isinstance(error, proxmox.NotFound):
+        hand.write(upid="")
+    hand.wait(1.0)
+
+
+def _node_tasks(maker: proxmox.Maker, *, node: str, since: int) -> object:
+    return maker.node_tasks(node, since=since)

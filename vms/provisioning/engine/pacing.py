@@ -1,0 +1,104 @@
+"""When a node is asked: for its tasks at most once a second, for addresses at most four times a second.
+
+A question at the right moment costs no more than one at any other. The duration of each kind of task is learned from
+the answers, so that a task is asked for when it should have ended.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+# Seconds between two questions to one node.
+TASKS_EVERY = 1.0
+ADDRESSES_EVERY = 0.25
+
+# Seconds that a node without an answer is left alone at most.
+LONGEST_BACKOFF = 15.0
+
+# The bounds of a duration are close enough together, in seconds.
+PRECISION = 0.15
+
+
+@dataclass
+class Duration:
+    """Of a kind of task, in seconds: it still ran after `least`, and had ended after `most`. None: not known yet."""
+
+    least: float = 0.0
+    most: float | None = None
+
+    @property
+    def expected(self) -> float | None:
+        if self.most is None or self.most - self.least <= PRECISION:
+            return self.most
+        return (self.least + self.most) / 2
+
+    def ran(self, after: float) -> None:
+        """A task was still running so long after it was begun."""
+        self.least = max(self.least, after)
+        if self.most is not None and self.most <= after:
+            self.most = None
+
+    def ended(self, after: float) -> None:
+        """A task was seen to have ended so long after it was begun."""
+        self.most = after if self.most is None else min(self.most, after)
+        if self.least >= self.most:  # tasks differ, or the node is faster now
+            self.least = self.most / 2
+
+
+@dataclass(frozen=True)
+class Task:
+    """One that is under way on a node: its kind, and when it was begun, by a clock that only counts seconds."""
+
+    upid: str
+    node: str
+    kind: str
+    begun: float
+
+
+@dataclass
+class Pace:
+    """Of one node. Times are of the same clock as those of the tasks."""
+
+    durations: dict[str, Duration]
+    asked: float = float("-inf")
+    is_asking: bool = False
+    failing_since: float | None = None
+    _addresses_at: float = field(default=float("-inf"))
+
+    def next_question(self, tasks: Iterable[Task]) -> float:
+        """When to ask for these tasks; infinite without tasks.
+
+        Others wait for clones: these fill the limits, so whatever is late for a clone delays all that follow.
+        """
+        urgent: list[float] = []
+        others: list[float] = []
+        for task in tasks:
+            (urgent if task.kind.startswith("clone") else others).append(self._moment(task))
+        first = min(urgent + others, default=float("inf"))
+        key = min(urgent, default=float("inf"))
+        return key if first < key < first + TASKS_EVERY else first
+
+    def answered(self, now: float, running: Iterable[Task], ended: Iterable[Task]) -> None:
+        self.asked, self.failing_since = now, None
+        for task in ended:
+            self._duration(task).ended(now - task.begun)
+        for task in running:
+            self._duration(task).ran(now - task.begun)
+
+    def failed(self, now: float) -> None:
+        """The node did not answer. It is asked more and more seldom: whoever asks waits for seconds."""
+        self.failing_since = now if self.failing_since is None else self.failing_since
+        self.asked = now + min(now - self.failing_since, LONGEST_BACKOFF)
+
+    def may_ask_address(self, now: float) -> bool:
+        """Whether an address may be asked for now. Counts as asked."""
+        if now < self._addresses_at:
+            return False
+        self._addresses_at = now + ADDRESSES_EVERY
+        return True
+
+    def _moment(self, task: Task) -> float:
+        expected, earliest = self._duration(task).expected, self.asked + TASKS_EVERY
+        return max(earliest, task.begun + (TASKS_EVERY if expected is None else expected))
+
+    def _duration(self, task: Task) -> Duration:
+        return self.durations.setdefault(task.kind, Duration())

@@ -1,0 +1,46 @@
+"""The inventory's row of a new machine, before the next sync would make it: steps and people need it at once."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from clusters import proxmox
+from clusters.models import Cluster
+from vms.models import MadeMachine, VirtualMachine
+
+MIB = 2**20
+
+
+def create(made: MadeMachine, config: proxmox.GuestConfig) -> VirtualMachine:
+    """The row of the machine that this configuration is of. One of a dead machine with its VMID ends."""
+    now = timezone.now()
+    with transaction.atomic():
+        # Against a sync, which writes these rows under the same lock.
+        Cluster.objects.select_for_update().get(cluster_id=made.cluster_id)
+        known = VirtualMachine.objects.present().filter(cluster_id=made.cluster_id, vmid=made.vmid).first()
+        if known and known.hardware_id in ("", config.smbios_uuid) and known.created_at >= made.created_at:
+            _identify(known, made, config)
+            return known
+        if known:
+            VirtualMachine.objects.filter(pk=known.pk).update(gone_at=now)
+        return VirtualMachine.objects.create(
+            cluster_id=made.cluster_id,
+            vmid=made.vmid,
+            name=made.name,
+            node=made.node,
+            status="stopped",
+            status_at=now,
+            pool=made.run.template.pool,
+            cpus=made.cores,
+            memory=made.memory_mib * MIB,
+            hardware_id=config.smbios_uuid,
+            mac_addresses=list(config.macs),
+            details_due_at=now,
+            details_at=now,
+        )
+
+
+def _identify(known: VirtualMachine, made: MadeMachine, config: proxmox.GuestConfig) -> None:
+    values = {"hardware_id": config.smbios_uuid, "mac_addresses": list(config.macs), "name": made.name}
+    VirtualMachine.objects.filter(pk=known.pk).update(**values)
+    for name, value in values.items():
+        setattr(known, name, value)

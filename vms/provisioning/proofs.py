@@ -1,0 +1,36 @@
+"""The record of what was done to a machine by a run: an operation that has ended, like those of people."""
+
+from datetime import UTC, datetime
+
+from vms.models import MadeMachine, Operation
+
+State = Operation.State
+
+
+def record(made: MadeMachine, action: str, upid: str, *, finished_at: datetime, snapshot: str = "") -> None:
+    """Save that this was done, in the name of the person who requested the run."""
+    run = made.run
+    sent_at = _begun(upid) or finished_at
+    Operation.objects.create(
+        vm=made.vm,
+        cluster_id=made.cluster_id,
+        vmid=made.vmid,
+        vm_name=made.name,
+        node=made.node,
+        action=action,
+        snapshot=snapshot,
+        state=State.DONE,
+        requested_by=run.requested_by,
+        requested_by_name=run.requested_by_name,
+        requested_at=run.requested_at,
+        admitted_at=sent_at,
+        sent_at=sent_at,
+        finished_at=finished_at,
+        upid=upid,
+    )
+
+
+def _begun(upid: str) -> datetime | None:
+    """The time in a UPID: its fifth part, seconds since 1970 as a hexadecimal number. None without a UPID."""
+    parts = upid.split(":")
+    return datetime.fromtimestamp(int(parts[4], 16), UTC) if len(parts) > 5 else None

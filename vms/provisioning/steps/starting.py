@@ -1,0 +1,84 @@
+"""Configured → started: cloud-init runs, which sets the name, the user and the password."""
+
+import re
+from functools import partial
+
+from django.utils import timezone
+
+from clusters import proxmox
+from vms.models import MadeMachine, Operation
+from vms.provisioning import proofs
+from vms.provisioning.engine.hand import Hand
+from vms.provisioning.steps import lookup, verdicts
+from vms.provisioning.steps.verdicts import Then
+
+Call, Step = MadeMachine.Call, MadeMachine.Step
+
+ALREADY = re.compile(r"already running")
+
+
+def act(hand: Hand) -> None:
+    made = hand.made
+    if made.sent_what != Call.START:
+        if hand.engine.slots.take_task(made.node):
+            hand.send(Call.START, partial(_start, node=made.node, vmid=made.vmid), then=_began, refused=_refused)
+        else:
+            hand.wait_for_slot()
+    elif made.upid:
+        hand.follow(Call.START, made.upid)
+    else:
+        hand.call(lookup.task(made, "qmstart"), then=_looked, refused=_look_again)
+
+
+def ended(hand: Hand, status: proxmox.TaskStatus) -> None:
+    if status.succeeded or ALREADY.search(status.exit_status):
+        _started(hand)
+    else:
+        _again(hand, verdicts.of_task(status.exit_status))
+
+
+def _start(maker: proxmox.Maker, *, node: str, vmid: int) -> str:
+    return maker.start(node, vmid)
+
+
+def _began(hand: Hand, upid: str) -> None:
+    hand.began(Call.START, upid)
+
+
+def _started(hand: Hand) -> None:
+    made, now = hand.made, timezone.now()
+    proofs.record(made, Operation.Action.START, made.upid, finished_at=now)
+    if made.vm:
+        made.vm.observe("running", at=now, lock="")
+    hand.reached(Step.STARTED)
+
+
+def _looked(hand: Hand, upid: str) -> None:
+    """Without a task the cluster never received it; a machine that runs refuses another start."""
+    if upid:
+        hand.began(Call.START, upid)
+    elif hand.is_settled:
+        hand.write(sent_what="")
+        hand.due = 0.0
+    else:
+        hand.wait(2.0)
+
+
+def _look_again(hand: Hand, error: proxmox.ProxmoxError) -> None:
+    hand.retry(error.plain)
+
+
+def _refused(hand: Hand, error: proxmox.ProxmoxError) -> None:
+    if ALREADY.search(error.reason):
+        _started(hand)
+    else:
+        _again(hand, verdicts.of_error(error))
+
+
+def _again(hand: Hand, verdict: verdicts.Verdict) -> None:
+    if verdict.then == Then.LOOK and not hand.made.upid:
+        hand.wait(1.0)
+    elif verdict.then in (Then.RETRY, Then.LOOK):
+        hand.retry(verdict.words, sent_what="", upid="")
+    else:
+        hand.fail(verdict.words, sent_what="", upid="")
