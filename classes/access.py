@@ -22,6 +22,7 @@ class Role(StrEnum):
     CO_OWNER = "co-owner"
     OWNER = "owner"
     ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
 
 
 class Right(StrEnum):
@@ -32,7 +33,7 @@ class Right(StrEnum):
 
 
 TABLE: dict[Right, frozenset[Role]] = {
-    Right.SEE: frozenset({Role.MEMBER, Role.CO_OWNER, Role.OWNER, Role.ADMINISTRATOR}),
+    Right.SEE: frozenset(Role),
     Right.RUN: frozenset({Role.CO_OWNER, Role.OWNER, Role.ADMINISTRATOR}),
     Right.OWN: frozenset({Role.OWNER, Role.ADMINISTRATOR}),
     Right.GRANT: frozenset({Role.OWNER}),
@@ -41,6 +42,11 @@ TABLE: dict[Right, frozenset[Role]] = {
 
 def is_administrator(user: User) -> bool:
     return user.is_active and user.is_staff and user.has_perm("classes.change_labclass")
+
+
+def sees_all(user: User) -> bool:
+    """Staff who may look at every class, whether or not they may change one."""
+    return user.is_active and user.is_staff and user.has_perm("classes.view_labclass")
 
 
 def _is_owner(user: User, lab_class: LabClass) -> bool:
@@ -59,6 +65,7 @@ def _is_member(user: User, lab_class: LabClass) -> bool:
 ROLES: dict[Role, Callable[[User, LabClass], bool]] = {
     Role.OWNER: _is_owner,
     Role.ADMINISTRATOR: lambda user, _lab_class: is_administrator(user),
+    Role.AUDITOR: lambda user, _lab_class: sees_all(user),
     Role.CO_OWNER: _is_co_owner,
     Role.MEMBER: _is_member,
 }
@@ -74,7 +81,7 @@ def may(user: User, lab_class: LabClass, right: Right) -> bool:
 
 def visible_to(user: User) -> QuerySet[LabClass]:
     classes: QuerySet[LabClass] = LabClass.objects.select_related("owner", "machine_set")
-    if is_administrator(user):
+    if is_administrator(user) or sees_all(user):
         return classes
     mine = LabClass.objects.taught_by(user).values("pk"), LabClass.objects.joined_by(user).values("pk")
     return classes.filter(Q(pk__in=mine[0]) | Q(pk__in=mine[1]))
@@ -131,7 +138,7 @@ def navigation(user: User) -> Navigation:
         return Navigation()
     wanted = (_class_query, _group_query)
     (has_classes, manages_machines), help_requests = exist_and_count(user.pk, exist=wanted, counted=_help_query)
-    return Navigation(has_classes or user.is_superuser, manages_machines, help_requests)
+    return Navigation(has_classes or sees_all(user), manages_machines, help_requests)
 
 
 def _reasons_to_show_classes(person: int) -> QuerySet[Any, Any]:

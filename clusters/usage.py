@@ -27,6 +27,27 @@ def register(source: Callable[[Cluster], Iterable[Use]]) -> None:
         SOURCES.append(source)
 
 
+# Each tells what people lose with the cluster; each ends what keeps it from being deleted, and returns how much.
+_losses: list[Callable[[Cluster], Iterable[str]]] = []
+_endings: list[Callable[[Cluster], int]] = []
+
+
+def register_end(*, losses: Callable[[Cluster], Iterable[str]], end: Callable[[Cluster], int]) -> None:
+    if losses not in _losses:
+        _losses.append(losses)
+        _endings.append(end)
+
+
+def losses(cluster: Cluster) -> str:
+    """Sentences about the people who can't use the cluster any more; empty when it hits nobody."""
+    return " ".join(text for source in _losses for text in source(cluster))
+
+
+def end(cluster: Cluster) -> int:
+    """End all use of the cluster, in the transaction that deletes it. Returns how many assignments ended."""
+    return sum(ending(cluster) for ending in _endings)
+
+
 def in_words(cluster: Cluster) -> str:
     found = [use for source in SOURCES for use in source(cluster)]
     lines = ((use.url, use.name, use.how_much) for use in found)

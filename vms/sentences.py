@@ -172,6 +172,7 @@ stored_messages.register(
 stored_messages.register(
     {
         "not-yours": gettext_noop("You don't have access to this machine. Ask your teacher."),
+        "view-only": gettext_noop("You can look at this machine, but your permissions don't include operating it."),
         "cluster-not-granted": gettext_noop(
             "This cluster is only for people with a grant. Ask your teacher or an administrator."
         ),

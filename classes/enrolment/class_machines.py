@@ -52,7 +52,7 @@ def available(lab_class: LabClass) -> QuerySet[VirtualMachine]:
     number = gone.filter(vm__cluster=OuterRef("cluster_id"), vm__vmid=OuterRef("vmid"))
     not_identified_yet = Q(Exists(number), details_at=None)
     found = found.exclude(not_identified_yet).exclude(hardware_id__in=gone.values("vm__hardware_id"))
-    return found.select_related("cluster").order_by("cluster__name", "name", "vmid")
+    return found.select_related("cluster").order_by("-cluster__is_default", "cluster__name", "name", "vmid")
 
 
 def add(lab_class: LabClass, pks: Iterable[int], *, by: User) -> int:

@@ -1,6 +1,6 @@
 """Puts people on a class's roster by their user names: a preview, then exactly that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
@@ -10,8 +10,9 @@ from accounts.models import User
 from accounts.plans import Note, Outcome, Plan, PlanChanged, PlanRow, Reason, carry_out, reasons
 from accounts.spreadsheet import Line
 from classes.enrolment import membership, waiting_list
-from classes.models import LabClass, Membership
+from classes.models import ClassMachine, LabClass, Membership
 from vms.bulk_assignment.lookup import People
+from vms.models import Assignment
 
 
 class RosterReason(Reason):
@@ -40,7 +41,9 @@ class RosterReason(Reason):
     DISABLED = reasons.DISABLED
 
 
-AT_ONCE = Note(gettext_noop("They are enrolled immediately and wait for a machine."))
+EACH = Note(gettext_noop("They are enrolled immediately, and each gets a machine."))
+NONE = Note(gettext_noop("They are enrolled immediately and wait: no machine is available for them."))
+SOME = gettext_noop("They are enrolled immediately. %(get)s of them get a machine, and the others wait for one.")
 LATER = Note(gettext_noop("They join the class with the invite."))
 ASK = Note(gettext_noop("ask an administrator to create one"))
 
@@ -49,6 +52,7 @@ ASK = Note(gettext_noop("ask an administrator to create one"))
 class RosterRow(PlanRow):
     username: str = ""
     user: int = 0
+    machine: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,11 @@ class RosterPlan(Plan[RosterRow]):
 
     at_once: bool
 
-    columns: ClassVar = (("line", gettext_lazy("Line")), ("username", gettext_lazy("User name")))
+    columns: ClassVar = (
+        ("line", gettext_lazy("Line")),
+        ("username", gettext_lazy("User name")),
+        ("machine", gettext_lazy("Gets")),
+    )
 
     nothing: ClassVar = gettext_lazy("Nobody will be added")
     button: ClassVar = ngettext_lazy("Add %(n)d person", "Add %(n)d people", "n")
@@ -85,8 +93,30 @@ def plan(lab_class: LabClass, text: str, *, at_once: bool) -> RosterPlan:
     seen: dict[int, int] = {}
     rows = [_row(line, people, joined, teachers, seen) for line in lines]
     if at_once:
-        rows = [_enrolled(row) for row in rows]
-    return RosterPlan(rows=tuple(rows), notices=(AT_ONCE if at_once else LATER, *table.notices), at_once=at_once)
+        rows = _with_machines(lab_class, [_enrolled(row) for row in rows])
+    note = _machines_told(rows) if at_once else LATER
+    return RosterPlan(rows=tuple(rows), notices=(note, *table.notices), at_once=at_once)
+
+
+def _with_machines(lab_class: LabClass, rows: list[RosterRow]) -> list[RosterRow]:
+    """Each row with the machine that the person gets: free ones in order, after those who wait already."""
+    if lab_class.is_over:
+        return rows
+    assigned = Assignment.objects.live().filter(vm__class_machine__lab_class=lab_class)
+    has_one = set(assigned.values_list("user", flat=True))
+    waiting = Membership.objects.waiting().filter(lab_class=lab_class).exclude(user__in=has_one).count()
+    free = ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")
+    machines = iter([one.vm.display_name for one in free[waiting : waiting_list.AT_ONCE]])
+    gets = (row.outcome.writes and row.user not in has_one for row in rows)
+    return [replace(row, machine=next(machines, "")) if due else row for row, due in zip(rows, gets, strict=True)]
+
+
+def _machines_told(rows: list[RosterRow]) -> Note:
+    written = [row for row in rows if row.outcome.writes]
+    get = sum(bool(row.machine) for row in written)
+    if not get:
+        return NONE
+    return EACH if get == len(written) else Note.of(SOME, get=get)
 
 
 def _enrolled(row: RosterRow) -> RosterRow:

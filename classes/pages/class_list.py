@@ -35,7 +35,7 @@ def archive(request: AuthenticatedHttpRequest) -> HttpResponse:
 def _listed(user: User, classes: QuerySet[LabClass]) -> dict[str, Any]:
     taught = classes & LabClass.objects.taught_by(user)
     taken = classes & LabClass.objects.joined_by(user)
-    others = classes.exclude(pk__in=taught.values("pk")) if access.is_administrator(user) else classes.none()
+    others = classes.exclude(pk__in=taught.values("pk")) if access.sees_all(user) else classes.none()
     return {
         "taught": taught.select_related("owner"),
         "taken": taken.select_related("owner"),

@@ -1,5 +1,7 @@
 """The tab *Invite*. A new link and code are shown once, on the page after the form."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.core import signing
 from django.http import HttpResponse
@@ -16,11 +18,14 @@ from classes import access
 from classes.access import Right
 from classes.enrolment import invites as inviting
 from classes.forms import InviteForm
-from classes.models import ClassMachine, Invite, LabClass
+from classes.models import ClassMachine, Invite, LabClass, Membership
 from classes.pages.tabs import tab_context
 
 # How a browser brings a new invite from the request that made it to the page that shows it, and keeps it no longer.
 COOKIE, SALT, CARRIED = "new-invite", "classes.new-invite", 120
+
+
+DEFAULT_SIZE = 30  # people, of a class without machines and list
 
 
 @never_cache
@@ -30,8 +35,7 @@ COOKIE, SALT, CARRIED = "new-invite", "classes.new-invite", 120
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """GET: the invites and the form. POST: create an invite, which revokes older ones."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
-    size = ClassMachine.objects.filter(lab_class=lab_class).count()
-    form = InviteForm(request.POST or None, initial={"max_uses": size or 30})
+    form = InviteForm(request.POST or None, initial=_proposed(lab_class))
     if request.method != "POST":
         return _page(request, lab_class, form)
     if lab_class.is_over:
@@ -43,6 +47,13 @@ def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         token, code = inviting.create(lab_class, invite, by=request.user)
         return _carry(request, redirect("classes-invite", pk), invite, token, code)
     return redirect("classes-invite", pk)
+
+
+def _proposed(lab_class: LabClass) -> dict[str, Any]:
+    """As many uses as there are machines or people on the list, and only for these where there is a list."""
+    listed = Membership.objects.live().filter(lab_class=lab_class).count()
+    size = max(listed, ClassMachine.objects.filter(lab_class=lab_class).count())
+    return {"max_uses": size or DEFAULT_SIZE, "restricted_to_roster": bool(listed)}
 
 
 @sensitive_variables("token", "code", "carried")

@@ -10,12 +10,21 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from clusters import connection_test
+from clusters import connection_test, usage
 from clusters.models import Cluster, NotActive
 
 PROTECTED = gettext_lazy(
     "One of its machines was assigned at the same moment. Nothing was deleted. End the assignments first."
 )
+
+
+def show_end(request: HttpRequest, cluster: Cluster, *, was_default: bool) -> None:
+    """Messages about what deactivating a cluster means for people."""
+    if hit := usage.losses(cluster):
+        messages.warning(request, hit)
+    if was_default:
+        text = _("%(name)s was the default. There is no default cluster now.")
+        messages.warning(request, text % {"name": cluster.name})
 
 
 class ClusterActions(admin.ModelAdmin[Cluster]):
@@ -53,10 +62,7 @@ class ClusterActions(admin.ModelAdmin[Cluster]):
             messages.success(
                 request, _("%(name)s is now deactivated. Nobody can use its machines.") % {"name": cluster.name}
             )
-            if was_default:
-                messages.warning(
-                    request, _("%(name)s was the default. There is no default cluster now.") % {"name": cluster.name}
-                )
+            show_end(request, cluster, was_default=was_default)
 
     @admin.action(description=gettext_lazy("Delete selected %(verbose_name_plural)s"), permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: Any) -> Any:

@@ -4,16 +4,18 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import IntegrityError, connection
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
+from clusters import usage
 from clusters.admin import certificate, connection_test_page, privileges
-from clusters.admin.actions import PROTECTED, ClusterActions
+from clusters.admin.actions import PROTECTED, ClusterActions, show_end
 from clusters.admin.columns import ClusterColumns
 from clusters.admin.filters import HealthFilter, TrustFilter
 from clusters.admin.importing import ImportPage
@@ -111,10 +113,7 @@ class ClusterAdmin(ClusterColumns, ClusterActions):
             return
         fields = {column for name in form.changed_data for column in STORED_AS.get(name, (name,))}
         if "is_active" in fields and not obj.is_active:
-            if obj.is_default:
-                messages.warning(
-                    request, _("%(name)s was the default. There is no default cluster now.") % {"name": obj.name}
-                )
+            show_end(request, obj, was_default=obj.is_default)
             obj.is_default = False
             fields.add("is_default")
         if fields:
@@ -132,12 +131,33 @@ class ClusterAdmin(ClusterColumns, ClusterActions):
         return super().log_change(request, obj, message) if message else None
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        """The page looks for what protects the cluster; somebody may be given one of its machines after that."""
+        """The page looks for what protects the cluster; somebody may be given one of its machines after that.
+
+        With `end` it ends all assignments first, in the same transaction.
+        """
         try:
+            if request.method == "POST" and request.POST.get("end") == "yes":
+                return self._end_and_delete(request, object_id)
             return super().delete_view(request, object_id, extra_context)
         except (ProtectedError, IntegrityError):
             messages.error(request, PROTECTED)
             return redirect("admin:clusters_cluster_changelist")
+
+    @transaction.atomic
+    def _end_and_delete(self, request: HttpRequest, object_id: str) -> Any:
+        cluster = self.get_object(request, object_id)
+        may_end = request.user.has_perm("vms.change_assignment") and self.has_delete_permission(request, cluster)
+        if cluster is None or not may_end:
+            raise PermissionDenied
+        ended = usage.end(cluster)
+        response = super().delete_view(request, object_id)
+        if Cluster.objects.filter(pk=cluster.pk).exists():  # something else keeps it
+            transaction.set_rollback(True)
+        else:
+            messages.info(
+                request, ngettext("%(n)d assignment ended.", "%(n)d assignments ended.", ended) % {"n": ended}
+            )
+        return response
 
     def delete_model(self, request: HttpRequest, obj: Cluster) -> None:
         obj.delete()
@@ -149,6 +169,13 @@ class ClusterAdmin(ClusterColumns, ClusterActions):
         DeletedCluster.objects.remember(gone, by=request.user.get_username())
 
     # Pages
+
+    def response_add(self, request: HttpRequest, obj: Cluster, post_url_continue: Any = None) -> HttpResponse:
+        """Without the values in the URL by which *Use this certificate* filled the form."""
+        response = super().response_add(request, obj, post_url_continue)
+        if "_continue" in request.POST:
+            return redirect("admin:clusters_cluster_change", obj.pk)
+        return redirect("admin:clusters_cluster_add") if "_addanother" in request.POST else response
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from clusters import usage
 from clusters.config import Trust
 from clusters.models import Cluster, ClusterHealth
-from clusters.templatetags.ages import age
+from clusters.templatetags.ages import age, ago
 
 
 class ClusterColumns:
@@ -35,6 +35,8 @@ class ClusterColumns:
             return _("responding")
         if problem := health.certificate_problem:
             return problem
+        if health.rejects_credential:
+            return _("credential rejected")
         return _("not responding for %(age)s") % {"age": age(health.failing_since or health.checked_at)}
 
     @admin.display(description=gettext_lazy("health"))
@@ -42,7 +44,7 @@ class ClusterColumns:
         health = getattr(cluster, "health", None)
         if health is None:
             return _("not checked yet")
-        asked = _("Checked %(age)s ago.") % {"age": age(health.checked_at)}
+        asked = _("Checked %(ago)s.") % {"ago": ago(health.checked_at)}
         return f"{self.health_in_short(cluster)}. {health.rendered_problem or asked}"
 
     @admin.display(description=gettext_lazy("certificate"))
@@ -63,7 +65,11 @@ class ClusterColumns:
 
     @admin.display(description=gettext_lazy("default"))
     def default_in_words(self, cluster: Cluster) -> str:
-        return _("yes") if cluster.is_default else _("no; the list's action “Make default” changes it")
+        return (
+            _("yes, until you deactivate it or make another one the default")
+            if cluster.is_default
+            else _("no; the list's action “Make default” changes it")
+        )
 
     @admin.display(description=gettext_lazy("learned addresses"))
     def learned_in_words(self, cluster: Cluster) -> str:

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clusters.models import Cluster
+from clusters.models.health import BY_HEALTH
 
 
 class TrustFilter(admin.SimpleListFilter):
@@ -30,12 +31,13 @@ class HealthFilter(admin.SimpleListFilter):
     parameter_name = "health"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("ok", _("responding")), ("failing", _("not responding")), ("unasked", _("not checked yet"))]
+        return [
+            ("ok", _("responding")),
+            ("failing", _("not responding")),
+            ("distrusted", _("certificate not trusted")),
+            ("rejecting", _("credential rejected")),
+            ("unasked", _("not checked yet")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> QuerySet[Cluster]:
-        wanted: dict[str, dict[str, Any]] = {
-            "ok": {"health__ok": True},
-            "failing": {"health__ok": False},
-            "unasked": {"health": None},
-        }
-        return queryset.filter(**wanted.get(self.value() or "", {}))
+        return queryset.filter(BY_HEALTH.get(self.value() or "", Q()))

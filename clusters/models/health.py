@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,6 +14,18 @@ from accounts import stored_messages
 
 if TYPE_CHECKING:
     from clusters.models.cluster import Cluster
+
+# Kinds of problems of clusters that do respond.
+BAD_CERTIFICATE, REJECTED_CREDENTIAL = "CertificateRejected", "LoginRejected"
+
+# Conditions for clusters. Those with a bad certificate or a rejected credential do respond.
+BY_HEALTH = {
+    "ok": Q(health__ok=True),
+    "failing": Q(health__ok=False) & ~Q(health__kind__in=[BAD_CERTIFICATE, REJECTED_CREDENTIAL]),
+    "distrusted": Q(health__ok=False, health__kind=BAD_CERTIFICATE),
+    "rejecting": Q(health__ok=False, health__kind=REJECTED_CREDENTIAL),
+    "unasked": Q(health=None),
+}
 
 
 class ClusterHealth(models.Model):
@@ -54,12 +67,12 @@ class ClusterHealth(models.Model):
     @property
     def has_bad_certificate(self) -> bool:
         """Whether the cluster was refused because of its certificate: it responds, and nothing was sent to it."""
-        return self.kind == "CertificateRejected"
+        return self.kind == BAD_CERTIFICATE
 
     @property
     def rejects_credential(self) -> bool:
         """Whether the cluster responds, and rejects the portal's credential."""
-        return self.kind == "LoginRejected"
+        return self.kind == REJECTED_CREDENTIAL
 
     @property
     def has_changed_certificate(self) -> bool:

@@ -107,6 +107,11 @@ class Reader(Calls):
     def snapshots(self, node: str, kind: str, vmid: int) -> results.Snapshots:
         return results.snapshots(self._get(*guest_path(node, kind, vmid), "snapshot", node=node))
 
+    def can_snapshot(self, node: str, kind: str, vmid: int) -> bool:
+        """Whether the guest's disks can have snapshots, asked of its node."""
+        path = (*guest_path(node, kind, vmid), "feature")
+        return results.has_feature(self._get(*path, node=node, feature="snapshot"))
+
     def interfaces(self, node: str, kind: str, vmid: int) -> tuple[results.Interface, ...]:
         """The addresses of a running guest, by its own account.
 

@@ -16,3 +16,11 @@ def age(moment: datetime) -> str:
     if (timezone.now() - moment).total_seconds() < 60:
         return _("under a minute")
     return timesince(moment, depth=1)
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """How long ago, in one unit: `just now`, `12 minutes ago`."""
+    if (timezone.now() - moment).total_seconds() < 60:
+        return _("just now")
+    return _("%(age)s ago") % {"age": age(moment)}

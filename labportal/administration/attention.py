@@ -22,6 +22,7 @@ from accounts import locked_names
 from accounts.models import User
 from classes.models import Membership
 from clusters.models import Cluster
+from clusters.models.health import BY_HEALTH
 from vms.models import (
     Alert,
     Assignment,
@@ -72,10 +73,17 @@ def _people() -> Iterator[Item]:
 def _clusters() -> Iterator[Item]:
     blind = Q(verify_ssl=False, ca_certificate="", fingerprint="")
     active = Cluster.objects.filter(is_active=True)
-    found = active.aggregate(silent=Count("pk", filter=Q(health__ok=False)), blind=Count("pk", filter=blind))
-    if n := found["silent"]:
+    counts = {name: Count("pk", filter=condition) for name, condition in BY_HEALTH.items()}
+    found = active.aggregate(**counts, blind=Count("pk", filter=blind))
+    if n := found["failing"]:
         text = ngettext("%(n)d not responding", "%(n)d not responding", n) % {"n": n}
         yield Item(text, _list("clusters.cluster", health="failing", is_active__exact="1"))
+    if n := found["distrusted"]:
+        text = ngettext("%(n)d certificate not trusted", "%(n)d certificates not trusted", n) % {"n": n}
+        yield Item(text, _list("clusters.cluster", health="distrusted", is_active__exact="1"))
+    if n := found["rejecting"]:
+        text = ngettext("%(n)d credential rejected", "%(n)d credentials rejected", n) % {"n": n}
+        yield Item(text, _list("clusters.cluster", health="rejecting", is_active__exact="1"))
     if n := found["blind"]:
         text = ngettext("%(n)d certificate not verified", "%(n)d certificates not verified", n) % {"n": n}
         yield Item(text, _list("clusters.cluster", trust="none", is_active__exact="1"))

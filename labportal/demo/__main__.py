@@ -148,7 +148,7 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
 {logins}
 
   Look at
-    ana    A student. Choose "All my clusters": three machines on three clusters. Two of them
+    ana    A student with three machines on three clusters. Two of them
            are VM 101: start one, and the other stays stopped. The cluster Annex is not
            responding; its machine shows its last status and how old it is.
     chen   A student with one machine. One button starts it and opens its console.

@@ -122,7 +122,9 @@ def _pending_row(key: str, now: object, then: object) -> Json:
 
 def feature(kind: Kind) -> Handler:
     def handler(call: Call) -> Json:
-        return {"hasFeature": 1, "nodes": [call.guest(kind).node]}
+        guest = call.guest(kind)
+        is_there = guest.can_snapshot or call.values["feature"] != "snapshot"
+        return {"hasFeature": int(is_there), **({"nodes": [guest.node]} if kind == "qemu" else {})}
 
     return handler
 

@@ -63,7 +63,7 @@ batches/<uuid:pk>/retry/                            | 405                       
 batches/<uuid:pk>/resume/                           | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/                                            |  in 200 200 200 200 200 200 200 200 | 405
 classes/new/                                        |  in 403 403 200 200 403 403 200 200 |  in 403 403 302 400 403 403 400 400
-classes/<int:pk>/                                   |  in 200 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/                                   |  in 200 404 200 200 404 200 200 200 | 405
 classes/<int:pk>/settings/                          |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/settings/places/                   | 405                                 |  in 404 404 302 403 404 404 403 403
 classes/ended/                                      |  in 200 200 200 200 200 200 200 200 | 405

@@ -38,12 +38,12 @@ def test_everybody_gets_what_the_table_says(world: World, route: str):
 # Rules that requests of a page never meet, because who may not is not let in: they are asked by themselves.
 
 REFUSED_BY = {
-    "assignee": {"snapshot may be changed"},
-    "other": {"person may operate", "snapshot may be changed"},
+    "assignee": {"The person may change this snapshot"},
+    "other": {"The person may use this machine", "The person may change this snapshot"},
     "manager": set(),
     "co_owner": set(),
-    "staff": {"person may operate", "snapshot may be changed"},
-    "auditor": {"person may operate", "snapshot may be changed"},
+    "staff": {"The person may use this machine", "The person may change this snapshot"},
+    "auditor": {"The person may use this machine", "The person may change this snapshot"},
     "lab_admin": set(),
     "superuser": set(),
 }

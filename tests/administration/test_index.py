@@ -10,6 +10,7 @@ from django.test import Client
 
 from accounts.models import User
 from classes.models import LabClass
+from clusters.models import ClusterHealth
 from labportal.administration.sections import SECTIONS
 from tests.administration import troubles
 from tests.labs import Lab, queries
@@ -71,6 +72,17 @@ def test_each_number_leads_to_what_it_counts(root: Client, building_a: Lab, netw
         "2 failed in 24 hours", "2 machines could not be prepared", "1 with people waiting for a machine",
         "2 tasks failed",
     }  # fmt: skip
+
+
+def test_a_cluster_that_responds_is_not_called_silent(root: Client, building_a: Lab):
+    for kind, text in (
+        ("CertificateRejected", "1 certificate not trusted"),
+        ("LoginRejected", "1 credential rejected"),
+    ):
+        ClusterHealth.failed("building-a", "x", kind=kind)
+        found = {item.text: item.url for item in numbers(root)["clusters.cluster"]}
+        assert set(found) == {text}
+        assert len(root.get(found[text]).context["cl"].result_list) == 1
 
 
 def test_the_page_says_how_many_things_need_attention(root: Client, building_a: Lab, networks: LabClass):

@@ -1,5 +1,6 @@
 """A new invite: made by a request that redirects, shown once, and by no class that has ended."""
 
+import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +13,7 @@ from django.views.debug import ExceptionReporter
 
 from accounts.models import User
 from classes import co_owners, lifecycle
-from classes.enrolment import invites
+from classes.enrolment import invites, membership
 from classes.models import Invite, LabClass
 from classes.models.invites import token_hash
 from classes.pages.invites import COOKIE
@@ -43,6 +44,22 @@ def test_reloading_the_page_neither_revokes_it_nor_makes_another(client: Client,
     assert Invite.objects.get().revoked_at is None
     assert "no-store" in page["Cache-Control"]
     assert logged_in(ana).post(link.removeprefix("http://testserver")).status_code == 302
+
+
+def test_the_code_is_shown_large_with_the_full_address(client: Client, invite_url: str):
+    page = client.post(invite_url, DATA, follow=True).content.decode()
+    poster = page.partition('class="poster"')[2].partition("</div>")[0]
+    assert "http://testserver/join/" in poster
+    assert re.search(r"<code>[A-Z0-9]{5}-[A-Z0-9]{5}</code>", poster)
+
+
+def test_it_is_proposed_for_everyone_on_the_list(client: Client, invite_url: str, networks: LabClass, ana: User):
+    """The class has two machines."""
+    proposed = client.get(invite_url).context["form"].initial
+    assert (proposed["max_uses"], proposed["restricted_to_roster"]) == (2, False)
+    membership.add_people(networks, [ana, teacher("cora"), teacher("carl")], at_once=False)
+    proposed = client.get(invite_url).context["form"].initial
+    assert (proposed["max_uses"], proposed["restricted_to_roster"]) == (3, True)
 
 
 def test_the_cookie_is_for_that_page_alone(client: Client, invite_url: str):

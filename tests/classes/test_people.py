@@ -51,6 +51,21 @@ def test_somebody_who_stands_twice_in_a_line_is_added_once(client: Client, netwo
     assert reasons(client.post(url(networks, "add/"), {"text": "ana, ANA"})) == ["new", "duplicate"]
 
 
+def test_the_preview_says_who_gets_which_machine(client: Client, networks: LabClass, building_a: Lab):
+    """Two machines are free, and nobody waits."""
+    for name in ("una", "ugo", "uli"):
+        User.objects.create_user(name)
+    page = client.post(url(networks, "add/"), {"text": "una, ugo, uli", "at_once": "on"})
+    assert [row.machine for row in page.context["plan"].rows] == ["net-01", "net-02", ""]
+    assert "2 of them get a machine, and the others wait for one." in page.content.decode()
+    client.post(url(networks, "add/"), {"shown": page.context["shown"]})
+    got = Assignment.objects.live().values_list("user__username", "vm__name")
+    assert sorted(got) == [("ugo", "net-02"), ("una", "net-01")]
+    User.objects.create_user("tomas")
+    page = client.post(url(networks, "add/"), {"text": "tomas", "at_once": "on"})
+    assert "no machine is available for them" in page.content.decode()
+
+
 def test_people_may_be_put_on_the_list_alone(client: Client, networks: LabClass, ana: User):
     page = client.post(url(networks, "add/"), {"text": "ana"})
     client.post(url(networks, "add/"), {"shown": page.context["shown"]})

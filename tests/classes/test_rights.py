@@ -15,11 +15,12 @@ from vms.models import VirtualMachine
 
 
 @pytest.fixture
-def people(networks: LabClass, tess: User, lab_admin: User, ana: User) -> dict[Role, User]:
+def people(networks: LabClass, tess: User, lab_admin: User, auditor: User, ana: User) -> dict[Role, User]:
     cora = teacher("cora")
     co_owners.add(networks, cora, by=networks.owner)
     joining.join(invite(networks)[0], ana)
-    return {Role.OWNER: tess, Role.CO_OWNER: cora, Role.ADMINISTRATOR: lab_admin, Role.MEMBER: ana}
+    running = {Role.OWNER: tess, Role.CO_OWNER: cora, Role.ADMINISTRATOR: lab_admin}
+    return {**running, Role.MEMBER: ana, Role.AUDITOR: auditor}
 
 
 @pytest.mark.django_db
@@ -49,7 +50,7 @@ PAGES: dict[str, tuple[str, Right]] = {
 @pytest.mark.parametrize("role", Role)
 def test_a_page_opens_by_the_table(people: dict[Role, User], networks: LabClass, role: Role, page: str):
     end, right = PAGES[page]
-    refused = 404 if role is Role.MEMBER else 403
+    refused = 404 if role in {Role.MEMBER, Role.AUDITOR} else 403
     answer = logged_in(people[role]).get(f"/classes/{networks.pk}/{end}")
     assert answer.status_code == (200 if role in TABLE[right] else refused)
 
@@ -116,6 +117,7 @@ def test_the_top_of_the_page_offers_a_stranger_nothing_and_everybody_what_is_his
         Role.CO_OWNER: (True, True),
         Role.ADMINISTRATOR: (True, False),
         Role.MEMBER: (True, False),
+        Role.AUDITOR: (True, False),
     }
     assert access.navigation(ben) == (False, False, 0)
     assert access.navigation(User.objects.create_superuser("root")).shows_classes

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from auditlog.models import LogEntry
 from django.contrib.admin.models import LogEntry as History
+from django.contrib.auth.models import Permission
 from django.contrib.messages import get_messages
 from django.db import connection
 from django.http import HttpResponse
@@ -21,6 +22,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth, DeletedCluster
+from tests.admin_pages import said
 from tests.labs import Lab, building_a, clock, sim, simulated
 from vms.models import Assignment, ClusterSync
 
@@ -289,6 +291,43 @@ def test_a_cluster_is_deleted_when_its_machines_are_ready_for_others(lena: Clien
     Assignment.objects.update(released_at=timezone.now())
     lena.post(url, {"post": "yes"})
     assert not Cluster.objects.exists()
+
+
+def test_a_used_cluster_is_retired_on_one_page(lena: Client, building_a: Lab, ana: User) -> None:
+    building_a.assign(101, ana)
+    building_a.assign(102, ana)
+    Assignment.objects.filter(vm__vmid=102).end()  # and kept for her
+    url = reverse("admin:clusters_cluster_delete", args=[building_a.row.pk])
+    assert "End assignments and delete cluster" in lena.get(url).content.decode()
+    lena.post(url, {"post": "yes"})
+    assert Cluster.objects.exists()
+    assert "2 assignments ended." in said(lena.post(url, {"post": "yes", "end": "yes"}, follow=True))
+    assert (Cluster.objects.exists(), Assignment.objects.exists()) == (False, False)
+    assert building_a.commands() == 0
+
+
+def test_who_may_end_no_assignments_retires_no_cluster(
+    client: Client, building_a: Lab, ana: User, auditor: User
+) -> None:
+    building_a.assign(101, ana)
+    auditor.user_permissions.add(Permission.objects.get(codename="delete_cluster"))
+    client.force_login(auditor)
+    url = reverse("admin:clusters_cluster_delete", args=[building_a.row.pk])
+    assert client.post(url, {"post": "yes", "end": "yes"}).status_code == 403
+    assert Assignment.objects.live().exists()
+
+
+def test_deactivating_says_whom_it_hits(lena: Client, building_a: Lab, ana: User) -> None:
+    building_a.assign(101, ana)
+    building_a.assign(102, ana)
+    assert "1 person can't use their machines there." in act(lena, "deactivate", building_a.row)
+
+
+def test_saving_a_new_cluster_leaves_no_values_in_the_url(lena: Client, target: "Target") -> None:
+    fields = form(target.row, cluster_id="fresh", new_password="unused", _continue="1")
+    answer = lena.post(reverse("admin:clusters_cluster_add") + "?cluster_id=fresh&fingerprint=AA", fields)
+    made = Cluster.objects.get(cluster_id="fresh")
+    assert answer["Location"] == reverse("admin:clusters_cluster_change", args=[made.pk])
 
 
 # Lists

@@ -16,7 +16,7 @@ from django.utils.translation import trans_real
 from tests.labportal import catalogs
 from tests.labportal.catalogs import Entry
 from tests.waits import TIMEOUT
-from vms.access import rules
+from vms.access import rule_names, rules
 
 ROOMS = ("accounts", "classes", "clusters", "labportal", "vms")
 
@@ -77,14 +77,14 @@ def test_a_translation_keeps_the_white_space_around_its_text(path: Path):
 
 @every_language
 def test_labels_of_models_fields_and_rules_are_translated(path: Path):
-    """Those of fields and models, and of rules, which `vms.access.rule_names` lists."""
+    """Those of fields and models, and the labels of rules."""
     rooms = [config for config in apps.get_app_configs() if config.name in ROOMS]
     known = [model._meta for config in rooms for model in config.get_models()]
     with translation.override(None):
         names = {str(name) for meta in known for name in (meta.verbose_name, meta.verbose_name_plural)}
         fields = [one for meta in known for one in (*meta.local_fields, *meta.local_many_to_many)]
         names |= {str(one.verbose_name) for one in fields if not one.auto_created}  # ID is the same everywhere
-    names |= {rule.__name__.replace("_", " ") for rule in rules.RULES if rule.__module__.split(".")[0] in ROOMS}
+    names |= {rule_names.label(rule) for rule in rules.RULES if rule.__module__.split(".")[0] in ROOMS}
     language = trans_real.translation(translation.to_language(path.parts[-3]))
     assert {name for name in names if language._catalog.get(name) is None} == set()
 

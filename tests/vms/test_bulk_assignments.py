@@ -159,6 +159,12 @@ def test_a_person_who_is_listed_twice_gets_one(lena: Client, building_a: Lab, an
 # From a pool or a tag
 
 
+@pytest.mark.parametrize("way", ["share", "pattern"])
+def test_the_default_cluster_is_proposed(lena: Client, building_a: Lab, building_b: Lab, way: str):
+    page = lena.get(url(way)).content.decode()
+    assert '<option value="building-a" selected>' in page
+
+
 def share(client: Client, people: str, **more: Any) -> Any:
     return client.post(url("share"), {"cluster": "building-a", "people": people, **more})
 

@@ -10,9 +10,15 @@ from clusters import proxmox
 from clusters.proxmox import results
 from tests.labs import Lab
 from tests.vms.console_client import browser_of
-from vms.models import Operation
+from vms import inventory
+from vms.models import Operation, VirtualMachine
 
 pytestmark = pytest.mark.django_db
+
+
+def read_details(lab: Lab) -> None:
+    VirtualMachine.objects.update(details_due_at=None)
+    inventory.read_details(lab.config)
 
 
 def ask(user: User, pk: int) -> Any:
@@ -57,3 +63,23 @@ def test_a_line_of_somebody_elses_gets_into_no_file(name: str):
     assert results.spice(good).settings["tls-port"] == "61000"
     with pytest.raises(proxmox.ProtocolError):
         results.spice(good | {name: f"{good[name]}\n[ovirt]\nhost=evil"})
+
+
+def test_it_is_offered_for_such_a_display_only(building_a: Lab, ana: User, settings: Any):
+    settings.SPICE_FILES = True
+    machine = building_a.assign(102, ana)
+    page, button = reverse("vms-machine", args=[machine.pk]), b'id="spice"'
+    assert button not in browser_of(ana).get(page).content
+    building_a.pve.guest(102).options["vga"] = "type=qxl2,memory=64"
+    read_details(building_a)
+    assert button in browser_of(ana).get(page).content
+    assert building_a.machine(102).vga == "type=qxl2,memory=64"
+
+
+def test_the_file_follows_a_machine_that_moved(building_a: Lab, ana: User, settings: Any):
+    settings.SPICE_FILES = True
+    machine, guest = building_a.assign(102, ana), building_a.pve.guest(102)
+    guest.options["vga"] = "qxl"
+    guest.node = "pve1"
+    answer = ask(ana, machine.pk)
+    assert (answer.status_code, building_a.machine(102).node) == (200, "pve1")

@@ -123,3 +123,18 @@ def test_they_are_read_again_until_they_are_cleared(building_a: Lab, hers: Virtu
     building_a.pve.faults.undo()
     read(building_a, hers)
     assert list(Snapshot.objects.filter(vm=hers).values_list("state", flat=True)) == ["", ""]
+
+
+def test_where_disks_can_have_no_snapshots_nothing_is_offered(client: Client, building_a: Lab, ana: User):
+    machine = building_a.assign(104, ana)
+    client.force_login(ana)
+    page = reverse("vms-machine", args=[machine.pk])
+    building_a.pve.guest(104).can_snapshot = False
+    inventory.read_details(building_a.config)
+    found = client.get(page).content.decode()
+    assert "Snapshots of this machine&#x27;s disks are not possible." in found
+    assert 'id="save-point"' not in found
+    building_a.pve.guest(104).can_snapshot = True
+    VirtualMachine.objects.update(details_due_at=None)
+    inventory.read_details(building_a.config)
+    assert 'id="save-point"' in client.get(page).content.decode()

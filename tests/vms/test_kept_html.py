@@ -10,7 +10,7 @@ from django.template import Context, Template, loader
 from django.test import override_settings
 from django.utils import timezone, translation
 
-from clusters.templatetags.ages import age
+from clusters.templatetags.ages import ago
 from vms.pages import kept_html
 from vms.pages.batch_progress import ItemRow
 from vms.pages.cards import Button, Card
@@ -51,7 +51,7 @@ def page(luck: random.Random) -> dict[str, object]:
 
 
 def afresh(shown: Card, around: dict[str, object]) -> str:
-    since = age(shown.age_at) if shown.age_at else ""
+    since = ago(shown.age_at) if shown.age_at else ""
     return str(loader.render_to_string("vms/_card.html", {"card": shown, "since": since, **around}))
 
 
@@ -105,8 +105,8 @@ def test_what_is_missing_in_the_key_is_found(monkeypatch: pytest.MonkeyPatch, lo
 
 def test_an_age_goes_on(monkeypatch: pytest.MonkeyPatch):
     old = replace(card(random.Random(5)), busy=False, elapsed="", age_at=timezone.now() - timedelta(minutes=5))  # noqa: S311
-    for words in ("5 minutes", "6 minutes"):
-        monkeypatch.setattr("vms.templatetags.kept.age", lambda _at, words=words: words)
+    for words in ("5 minutes ago", "6 minutes ago"):
+        monkeypatch.setattr("vms.templatetags.kept.ago", lambda _at, words=words: words)
         assert words in TAG.render(Context({"card": old, "csrf_token": "t"}))
 
 
@@ -154,8 +154,8 @@ def test_tiles_of_a_group_say_what_they_say_afresh():
         entry = GroupMachine(card(luck), who, luck.choice((None, asked)))
         around = {"may_ask": luck.random() < 0.5, "all_chosen": luck.random() < 0.5}
         fresh = {
-            "entry": entry, "since": age(entry.card.age_at) if entry.card.age_at else "", "group_pk": 12,
-            "asked_since": age(asked.since), **around,
+            "entry": entry, "since": ago(entry.card.age_at) if entry.card.age_at else "", "group_pk": 12,
+            "asked_since": ago(asked.since), **around,
         }  # fmt: skip
         html = TILE.render(Context({"entry": entry, "machine_group": group, **around}))
         assert html == loader.render_to_string("vms/_tile.html", fresh)

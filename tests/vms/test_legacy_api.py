@@ -42,6 +42,13 @@ def remembered(client: Client) -> Any:
 # /api/clusters
 
 
+def test_before_the_first_import_staff_get_the_clusters_of_the_file(client: Client, admin: User, settings: Any):
+    settings.CLUSTERS = [{"id": "old", "name": "Old Lab", "host": "pve.test", "user": "u@pve", "password": SECRET}]
+    client.force_login(admin)
+    assert [one["id"] for one in clusters(client)] == ["old"]
+    assert switch(client, {"cluster_id": "old"}).status_code == 200
+
+
 def test_who_is_not_logged_in_gets_401_in_json(client: Client, building_a: Lab):
     answer = client.get(CLUSTERS)
     assert (answer.status_code, answer.json()) == (401, {"ok": False, "error": "Log in first."})

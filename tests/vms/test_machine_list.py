@@ -13,6 +13,7 @@ from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab, ago, queries, run_operations, writes
 from vms import operations
 from vms.models import Assignment, ClusterSync, Operation, VirtualMachine
+from vms.pages import machine_list
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +143,18 @@ def test_staff_can_switch_to_every_active_cluster(client: Client, lab_admin: Use
     assert get(log_in(client, lab_admin)).places == ["", "building-a", "building-b", "empty"]
 
 
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two machines are already more than a few."""
+    monkeypatch.setattr(machine_list, "FEW", 1)
+
+
+def test_who_has_few_machines_sees_all_of_them(as_ana: Client, both: Any):
+    page = get(as_ana)
+    assert (page.names, page.chosen) == (["net-01", "db-01"], [""])
+
+
+@pytest.mark.usefixtures("many")
 def test_the_list_opens_on_the_default_cluster(as_ana: Client, both: Any):
     page = get(as_ana)
     assert (page.names, page.chosen) == (["net-01"], ["building-a"])
@@ -176,11 +189,13 @@ def test_the_choice_of_all_clusters_is_remembered(as_ana: Client, both: Any):
     assert get(as_ana).names == ["net-01", "db-01"]
 
 
+@pytest.mark.usefixtures("many")
 def test_looking_at_a_cluster_does_not_change_the_choice(as_ana: Client, both: Any):
     get(as_ana, cluster="building-b")
     assert get(as_ana).names == ["net-01"]
 
 
+@pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("unknown", ["nowhere", "BUILDING-B", "building-b ", "'", "../", "<b>", "\0", "x" * 4000])
 def test_an_unknown_cluster_in_the_address_is_as_none(as_ana: Client, both: Any, unknown: str):
     assert get(as_ana, cluster=unknown).names == ["net-01"]
@@ -191,6 +206,7 @@ def test_a_cluster_on_which_one_has_nothing_is_as_none(client: Client, both: Any
     assert get(log_in(client, ben), cluster="building-b").names == ["net-02"]
 
 
+@pytest.mark.usefixtures("many")
 def test_a_remembered_cluster_that_went_away_is_forgotten(as_ana: Client, both: Any, building_b: Lab):
     switch(as_ana, "building-b")
     building_b.row.deactivate()

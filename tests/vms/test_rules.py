@@ -12,7 +12,7 @@ from accounts.models import User
 from clusters.models import Cluster, ClusterHealth
 from tests.labs import Lab
 from vms import operations
-from vms.access import machine_rules, restore_points, rules
+from vms.access import machine_rules, restore_points, rule_names, rules
 from vms.access.context import ActionContext, context_for, contexts_for
 from vms.models import Operation, Snapshot, VirtualMachine
 
@@ -105,8 +105,13 @@ def test_a_rule_can_be_registered(monkeypatch: pytest.MonkeyPatch):
 
 def test_every_rule_tells_its_result_in_order():
     said = rules.decisions(context_of(status="stopped", lock="backup"), "start")
-    assert [decision.rule for decision in said] == [rule.__name__.replace("_", " ") for rule in rules.RULES]
-    assert [decision.rule for decision in said if not decision.is_allowed] == ["machine is not locked"]
+    assert [decision.rule for decision in said] == [rule_names.label(rule) for rule in rules.RULES]
+    assert [one.rule for one in said if not one.is_allowed] == ["Nothing on the cluster locks the machine"]
+
+
+def test_no_rule_is_named_by_its_function():
+    """What people read is a sentence: it begins with a capital letter."""
+    assert [rule.__name__ for rule in rules.RULES if not rule_names.label(rule)[0].isupper()] == []
 
 
 @pytest.mark.parametrize("action", sorted(ALL))
@@ -291,7 +296,7 @@ PEOPLE = [("ana", True), ("ben", False), ("auditor", False), ("lab_admin", True)
 def test_it_is_explained_for_a_person(building_a: Lab, request: pytest.FixtureRequest, ana: User, who: str, ok: bool):
     machine = building_a.assign(101, ana)
     said = rules.explain(request.getfixturevalue(who), machine, "start")
-    assert said[0][:2] == ("person may operate", ok)
+    assert said[0][:2] == ("The person may use this machine", ok)
     assert all(decision.is_allowed for decision in said[1:])
 
 

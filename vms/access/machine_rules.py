@@ -1,6 +1,6 @@
 """The rules themselves, one function each: it returns the sentence of its refusal, or None.
 
-The name of a rule, in words, is what it asks for: staff see it on the page *Why can't I?*.
+Their labels, which staff see on the page *Why can't I?*, are in `rule_names`.
 """
 
 import re
@@ -41,7 +41,7 @@ SUSPENDED_TO_DISK = "suspended"
 def person_may_operate(context: ActionContext, action: str) -> str | None:
     if context.may_operate:
         return None
-    return say("not-yours")
+    return say("view-only" if context.person and context.person.is_staff else "not-yours")
 
 
 def person_is_granted_the_cluster(context: ActionContext, action: str) -> str | None:
@@ -106,6 +106,12 @@ def machine_is_not_locked(context: ActionContext, action: str) -> str | None:
     if lock == SUSPENDED_TO_DISK:
         return None if action == Action.START else say("machine-sleeps")
     return say("machine-locked", doing=sentences.lock(lock))
+
+
+def disks_can_be_saved(context: ActionContext, action: str) -> str | None:
+    if action == Action.SNAPSHOT and context.machine.no_snapshots:
+        return say("no-snapshots-possible")
+    return None
 
 
 def kind_fits(context: ActionContext, action: str) -> str | None:

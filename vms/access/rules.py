@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from accounts.models import User
-from vms.access import machine_rules
+from vms.access import machine_rules, rule_names
 from vms.access.context import ActionContext, context_for
 from vms.models import VirtualMachine
 
@@ -12,7 +12,7 @@ Rule = Callable[[ActionContext, str], str | None]
 
 
 class Decision(NamedTuple):
-    """The answer of one rule: its name, whether it allows the action, and the sentence for people if it does not."""
+    """The answer of one rule: its label, whether it allows the action, and the sentence for people if it does not."""
 
     rule: str
     is_allowed: bool
@@ -33,6 +33,7 @@ RULES: list[Rule] = [
     machine_rules.machine_is_not_locked,
     machine_rules.consoles_are_offered,
     machine_rules.status_fits,
+    machine_rules.disks_can_be_saved,
     machine_rules.snapshot_may_be_changed,
 ]
 
@@ -45,18 +46,21 @@ TRANSIENT: set[Rule] = {
     machine_rules.nothing_under_way,
     machine_rules.machine_is_not_locked,
     machine_rules.status_fits,
+    machine_rules.disks_can_be_saved,
 }
 
 
-def register(rule: Rule, *, after: Rule | None = None) -> Rule:
-    """Add a rule after another one, or as the last. Its name in words is what it asks for, like `machine_is_there`."""
+def register(rule: Rule, *, after: Rule | None = None, label: str = "") -> Rule:
+    """Add a rule after another one, or as the last. The label is a statement that holds when it allows the action."""
+    if label:
+        rule_names.LABELS[rule.__name__] = label
     RULES.insert(RULES.index(after) + 1 if after else len(RULES), rule)
     return rule
 
 
 def decisions(context: ActionContext, action: str) -> list[Decision]:
     """The decision of each rule, in order."""
-    texts = [(rule.__name__.replace("_", " "), rule(context, action)) for rule in RULES]
+    texts = [(rule_names.label(rule), rule(context, action)) for rule in RULES]
     return [Decision(name, not text, text or "") for name, text in texts]
 
 

@@ -15,7 +15,7 @@ from accounts.plans.admin_page import AdminPlanPage
 from accounts.plans.page import Facts
 from accounts.printable import validate_printable_line
 from clusters.models import Cluster
-from vms import bulk_assignment
+from vms import bulk_assignment, registry
 from vms.bulk_assignment import AssignmentPlan, Pattern, Share, Source, Table
 from vms.bulk_assignment.sources import facts_of
 from vms.models import Preparation, VirtualMachine
@@ -65,6 +65,8 @@ class PeopleForm(WayForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["cluster"].queryset = Cluster.objects.order_by("name")  # type: ignore[attr-defined]
+        default = registry.default()
+        self.fields["cluster"].initial = default.cluster_id if default else None
 
 
 class PatternForm(PeopleForm):

@@ -1,6 +1,6 @@
 """Machines in the admin. Note and guest login are edited here; everything else is read-only."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -9,14 +9,13 @@ from django.db.models.functions import Concat
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.downloads import Downloadable
-from clusters.templatetags.ages import age
+from clusters.templatetags.ages import age, ago
 from vms.admin.common import GoesWithItsCluster
 from vms.admin.filters import AssignedFilter, ClusterFilter, PoolFilter, PresenceFilter, StatusFilter
 from vms.models import Assignment, VirtualMachine
@@ -61,9 +60,9 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[VirtualMachine], search_term: str
     ) -> tuple[QuerySet[VirtualMachine], bool]:
-        """Autocomplete offers no machine that is gone."""
+        """Autocomplete offers no machine that is gone, and those of the default cluster first."""
         if request.resolver_match and request.resolver_match.url_name == "autocomplete":
-            queryset = queryset.filter(gone_at=None)
+            queryset = queryset.filter(gone_at=None).order_by("-cluster__is_default", "cluster", "vmid")
         return super().get_search_results(request, queryset, search_term)
 
     # Columns
@@ -99,9 +98,7 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
         known_at = _known_at(machine)
         if known_at is None:
             return _("never")
-        return (
-            _("now") if timezone.now() - known_at < timedelta(minutes=1) else _("%(age)s ago") % {"age": age(known_at)}
-        )
+        return ago(known_at)
 
     @admin.display(description=gettext_lazy("assigned to"), ordering="assignee_name")
     def assignee(self, machine: VirtualMachine) -> SafeString | str:

@@ -105,12 +105,7 @@ def _open_endpoint(machine: VirtualMachine) -> proxmox.ConsoleEndpoint:
     """Have the cluster open a port for the display. It does so for stopped machines, too, so ask the status first."""
     try:
         with registry.resolved_once(), gateway.connect(registry.get(machine.cluster_id)) as pve:
-            try:
-                return _endpoint(pve, machine)
-            except proxmox.GuestGone:
-                if not identity.follow_move(pve, machine):
-                    raise
-                return _endpoint(pve, machine)
+            return identity.ask_where_it_is(pve, machine, lambda: _endpoint(pve, machine))
     except registry.UnknownCluster:
         raise Ended(close_codes.UNREACHABLE, say("end-cluster-off")) from None
     except proxmox.ProxmoxError as failure:

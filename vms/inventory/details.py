@@ -57,7 +57,7 @@ MACHINE_ERRORS = (
 
 @dataclass(frozen=True)
 class Details:
-    """`addresses` is None when they are unknown.
+    """`addresses` is None when they are unknown, as is `can_snapshot`: whether the disks can have snapshots.
 
     `is_settled` is False while an address is expected and missing, or a snapshot is incomplete.
     """
@@ -65,6 +65,7 @@ class Details:
     config: proxmox.GuestConfig
     addresses: list[str] | None
     snapshots: proxmox.Snapshots
+    can_snapshot: bool | None
     is_settled: bool
 
 
@@ -152,7 +153,15 @@ def _ask(pve: proxmox.Reader, agents: proxmox.Reader, machine: VirtualMachine) -
         _addresses(agents if machine.kind == "qemu" else pve, machine, config) if has_addresses else ([], True)
     )
     are_complete = not any(one.state for one in snapshots.all)
-    return Details(config, addresses, snapshots, is_settled and are_complete)
+    return Details(config, addresses, snapshots, _can_snapshot(pve, machine), is_settled and are_complete)
+
+
+def _can_snapshot(pve: proxmox.Reader, machine: VirtualMachine) -> bool | None:
+    try:
+        return pve.can_snapshot(machine.node, machine.kind, machine.vmid)
+    except MACHINE_ERRORS as error:  # a storage that does not respond says nothing about its disks
+        logger.info("%s: %s", machine, error.plain)
+        return None
 
 
 def _addresses(
@@ -193,6 +202,9 @@ def _write(machine: VirtualMachine, found: Details, now: datetime) -> None:
     failures = 0 if found.is_settled else machine.details_failures + 1
     values: dict[str, Any] = {"details_at": now, "details_failures": failures, **identity.identifiers(found.config)}
     values |= _console_options(found.config)
+    values["vga"] = identity.display(found.config)
+    if found.can_snapshot is not None:
+        values["no_snapshots"] = not found.can_snapshot
     if machine.doubted_since:  # an old list may have given it another name
         values |= {"doubted_since": None, "name": found.config.name or machine.listed_name}
     with transaction.atomic():

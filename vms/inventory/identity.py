@@ -5,8 +5,9 @@ A list cannot tell: for some seconds it keeps the name and state of a deleted ma
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import TypeVar
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,10 +19,16 @@ from vms.models import VirtualMachine
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 MAX_MACS = 32
 MIB = 2**20
 
 _UUID = re.compile(r"(?:^|,)uuid=([0-9A-Fa-f-]{36})(?:,|$)")
+
+
+class AnotherMachine(Exception):
+    """The VMID belongs to another machine now."""
 
 
 def confirm(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
@@ -54,6 +61,10 @@ def hardware_id(config: proxmox.GuestConfig) -> str:
     """The SMBIOS UUID in lower case; empty when there is none, as for containers."""
     found = _UUID.search(config.options.get("smbios1", ""))
     return found[1].lower() if found else ""
+
+
+def display(config: proxmox.GuestConfig) -> str:
+    return config.options.get("vga", "")[:60]
 
 
 def is_another(machine: VirtualMachine, config: proxmox.GuestConfig) -> bool:
@@ -98,12 +109,23 @@ def identifiers(config: proxmox.GuestConfig) -> dict[str, str | Collection[str]]
     return {"mac_addresses": list(config.macs[:MAX_MACS])} | ({"hardware_id": identity} if identity else {})
 
 
+def ask_where_it_is(pve: proxmox.Reader, machine: VirtualMachine, ask: Callable[[], T]) -> T:
+    """Ask the machine's node, and once more its new node when it has moved."""
+    try:
+        return ask()
+    except proxmox.GuestGone:
+        if not follow_move(pve, machine):
+            raise
+        return ask()
+
+
 def _facts(config: proxmox.GuestConfig) -> dict[str, object]:
     return {
         "name": config.name,
         "template": config.template,
         "lock": config.lock,
         "tags": ";".join(config.tags)[:500],
+        "vga": display(config),
         "cpus": config.cores,
         "memory": config.memory * MIB,
     }

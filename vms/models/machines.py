@@ -1,5 +1,6 @@
 """Machines: the guests of clusters, as the last complete answers described them."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, Self
@@ -16,6 +17,8 @@ from accounts.compiled_queries import CompiledQuery
 from accounts.models import User
 from clusters.models import Cluster
 from vms.models.keyboards import KeyboardLayout
+
+SPICE_DISPLAY = re.compile(r"(?:type=)?(?:qxl[234]?(?:,|$)|virtio)")
 
 
 class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
@@ -182,6 +185,20 @@ class VirtualMachine(models.Model):
         default=True,
         help_text=gettext_lazy("Without it, the pointer in the console may be in another place."),
     )
+    vga = models.CharField(
+        gettext_lazy("display"),
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=gettext_lazy("As its configuration says it; empty: Proxmox VE's default."),
+    )
+    no_snapshots = models.BooleanField(
+        gettext_lazy("no snapshots"),
+        default=False,
+        db_default=False,
+        help_text=gettext_lazy("The cluster says that its disks can't have snapshots."),
+    )
     details_due_at = models.DateTimeField(
         gettext_lazy("details due at"),
         null=True,
@@ -238,6 +255,11 @@ class VirtualMachine(models.Model):
     @property
     def display_name(self) -> str:
         return self.name or f"VM {self.vmid}"
+
+    @property
+    def has_spice(self) -> bool:
+        """Whether a SPICE viewer can show it: containers always, machines with such a display."""
+        return self.kind == self.Kind.LXC or SPICE_DISPLAY.match(self.vga) is not None
 
     def describe(self, *, note: str, guest_login: str) -> bool:
         """Save note and guest login, and nothing else. False when neither differs."""

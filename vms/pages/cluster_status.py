@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from clusters.models import Cluster
-from clusters.templatetags.ages import age
+from clusters.templatetags.ages import age, ago
 from vms import registry
 from vms.models import Alert, AlertMessage, ClusterSync, CredentialEnd, Node, Operation, VirtualMachine, WorkerBeat
 from vms.monitoring import health_checks
@@ -157,7 +157,7 @@ def _row(
         else _("unknown"),
         _("Machines"): cluster_words.machine_words(machines) + then,
         _("Operations"): cluster_words.operation_words(*operations),
-        _("Last sync"): _("%(age)s ago") % {"age": age(facts.synced_at)} if facts.synced_at else _("never"),
+        _("Last sync"): ago(facts.synced_at) if facts.synced_at else _("never"),
         _("Circuit breaker"): _breaker(sync),
         _("Next try"): _next_try(facts, now),
         _("Credential"): _credential(facts),
@@ -270,9 +270,7 @@ def _alerts() -> dict[str, list[str]]:
     )
     for alert in Alert.objects.open():
         # Without mail and webhook, and while neither can be delivered, nobody was sent anything.
-        text = (
-            _("%(trouble)s. Alert sent %(age)s ago") if alert.pk in sent else _("%(trouble)s. Alert raised %(age)s ago")
-        )
-        told = age(alert.opened_at or alert.seen_at)
-        found.setdefault(alert.cluster_id, []).append(text % {"trouble": alert.get_kind_display(), "age": told})
+        text = _("%(trouble)s. Alert sent %(ago)s") if alert.pk in sent else _("%(trouble)s. Alert raised %(ago)s")
+        told = ago(alert.opened_at or alert.seen_at)
+        found.setdefault(alert.cluster_id, []).append(text % {"trouble": alert.get_kind_display(), "ago": told})
     return found

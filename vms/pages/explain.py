@@ -13,6 +13,8 @@ from vms.access import lookups, rules
 from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
 
+OF_SNAPSHOTS = (Operation.Action.ROLLBACK, Operation.Action.DELETE_SNAPSHOT)
+
 
 @dataclass(frozen=True)
 class ActionColumn:
@@ -39,11 +41,16 @@ def explain(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     return render(request, "vms/explain.html", context)
 
 
+def _refusal(decisions: list[rules.Decision]) -> str:
+    return next((one.text for one in decisions if not one.is_allowed), "")
+
+
 def _table(machine: VirtualMachine, person: User) -> dict[str, object]:
     rule_context = context_for(machine, person=person)
     by_action = {action: rules.decisions(rule_context, action) for action in Operation.REQUESTABLE}
+    lacking = {} if machine.snapshots.exists() else dict.fromkeys(OF_SNAPSHOTS, _("The machine has no snapshot."))
     columns = [
-        ActionColumn(str(action.label), next((one.text for one in decisions if not one.is_allowed), ""))
+        ActionColumn(str(action.label), _refusal(decisions) or lacking.get(action, ""))
         for action, decisions in by_action.items()
     ]
     by_rule = zip(*by_action.values(), strict=True)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
+from clusters.config import ClusterConfig
 from clusters.models import Cluster
 from vms.pages.machine_list import SESSION_KEY, options_for
 
@@ -27,7 +28,7 @@ def clusters(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _shown(cluster: Cluster, user: User) -> dict[str, Any]:
+def _shown(cluster: Cluster | ClusterConfig, user: User) -> dict[str, Any]:
     keys = ("id", "name", "host") if user.is_staff and user.has_perm("clusters.view_cluster") else ("id", "name")
     safe = cluster.to_safe_dict()
     return {key: safe[key] for key in keys} | {"is_default": cluster.is_default}

@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.compiled_queries import CompiledRows
 from accounts.models import User
+from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterNotice
+from vms import registry
 from vms.access import lookups
 from vms.models import HelpRequest, VirtualMachine
 from vms.pages import cards
@@ -34,7 +36,7 @@ class ClusterOption:
     `has_groups`: whether the user may open pages of machine groups, on whatever cluster.
     """
 
-    cluster: Cluster
+    cluster: Cluster | ClusterConfig
     machine_count: int
     listed: int
     has_groups: bool = False
@@ -45,10 +47,17 @@ class ClusterOption:
 
 
 def cluster_options(user: User) -> list[ClusterOption]:
-    """All active clusters, the default one first. `listed` counts missing and gone machines, too."""
+    """All active clusters, the default one first. `listed` counts missing and gone machines, too.
+
+    A database that has some is the registry's source. Otherwise the registry tells: before the first import, staff
+    see the clusters of its file.
+    """
     counted = list(_counted(user)) if user.is_staff or not user.is_active else _COUNTED.rows(user.pk, timezone.now())
-    options: list[Any] = counted  # with the numbers as annotations
-    return [ClusterOption(cluster, cluster.there, cluster.listed, cluster.has_groups) for cluster in options]
+    rows: list[Any] = counted  # with the numbers as annotations
+    options = [ClusterOption(cluster, cluster.there, cluster.listed, cluster.has_groups) for cluster in rows]
+    if options or not lookups.sees_all(user):
+        return options
+    return [ClusterOption(config, 0, 0) for config in registry.clusters()]
 
 
 def _counted(user: User) -> QuerySet[Cluster]:

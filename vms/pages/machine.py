@@ -55,7 +55,7 @@ def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteFo
         "poll": f"{request.path}?page={history.number}&seen={detail.fingerprint}",
         "form": form or (NoteForm(instance=found) if detail.manages else None),
         "may_ask_for_help": bool(detail.help and not detail.help.asked_at),
-        "offers_spice": settings.SPICE_FILES,
+        "offers_spice": settings.SPICE_FILES and found.has_spice,
         "group_links": _group_links(found, request) if detail.manages and not request.htmx else [],
         "may_explain": lookups.sees_all(request.user),
     }

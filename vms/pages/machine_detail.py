@@ -183,7 +183,7 @@ def _snapshot_row(
     label = restore_points.label(snapshot.name)
     return SnapshotRow(
         name=snapshot.name,
-        label=_("%(name)s (older machine)") % {"name": label} if is_older else label,
+        label=_("%(name)s (the older one)") % {"name": label} if is_older else label,
         description=snapshot.description,
         taken_at=snapshot.taken_at,
         with_memory=snapshot.with_memory,

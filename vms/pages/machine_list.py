@@ -20,6 +20,8 @@ from vms.pages import cards, import_offer, list_query
 # How often the details of running machines are read while somebody looks at them in the list.
 LOOKED_AT_EVERY = timedelta(minutes=1)
 
+FEW = 12
+
 SESSION_KEY = "cluster_id"  # the legacy portal's name; empty: all clusters
 
 
@@ -83,11 +85,16 @@ def options_for(user: User) -> list[list_query.ClusterOption]:
 
 
 def chosen_cluster(request: AuthenticatedHttpRequest, options: list[list_query.ClusterOption]) -> str:
-    """By the URL, then by the last choice, then the default cluster. Empty: all clusters."""
+    """By the URL, then by the last choice, then the default cluster. Empty: all clusters.
+
+    Who has few machines sees all of them: nobody has to look for one.
+    """
     known = {option.cluster_id for option in options}
     for wanted in (request.GET.get("cluster"), request.session.get(SESSION_KEY)):
         if wanted is not None and (wanted == "" or wanted in known):
             return str(wanted)
+    if sum(option.machine_count for option in options) <= FEW:
+        return ""
     return next((option.cluster_id for option in options if option.cluster.is_default), "")
 
 

@@ -44,16 +44,18 @@ def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         return _no_file(request, machine, refused[1], status=close_codes.STATUSES[refused[0]])
     try:
         with gateway.connect(registry.get(machine.cluster_id)) as pve:
-            if not identity.confirm(pve, machine):
-                return _no_file(request, machine, say("another-machine"), status=409)
-            opened = pve.spice(machine.node, machine.kind, machine.vmid)
+            opened = identity.ask_where_it_is(pve, machine, lambda: _open(pve, machine))
+    except identity.AnotherMachine:
+        return _no_file(request, machine, say("another-machine"), status=409)
     except proxmox.Refused:
         return _no_file(
             request, machine, _("The machine's display does not support SPICE. Open the console instead."), status=409
         )
     except proxmox.ProxmoxError as failure:
         logger.warning("SPICE of %s/%s: %s", machine.cluster_id, machine.vmid, failure.plain)
-        return _no_file(request, machine, _("The cluster did not open the display. Try again in a minute."), status=503)
+        return _no_file(
+            request, machine, _("The cluster did not open the display. Open the console instead."), status=503
+        )
     _record(machine, request.user)
     name = remote_desktop.file_name(machine).removesuffix(".rdp")
     return HttpResponse(
@@ -61,6 +63,12 @@ def spice(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         content_type="application/x-virt-viewer",
         headers={"Content-Disposition": f'attachment; filename="{name}.vv"'},
     )
+
+
+def _open(pve: proxmox.Client, machine: VirtualMachine) -> proxmox.Spice:
+    if not identity.confirm(pve, machine):
+        raise identity.AnotherMachine
+    return pve.spice(machine.node, machine.kind, machine.vmid)
 
 
 def viewer_file(opened: proxmox.Spice, *, title: str) -> str:

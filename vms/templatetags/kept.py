@@ -8,7 +8,7 @@ from django import template
 from django.template import Context
 from django.template.base import FilterExpression, Node, Parser, Token
 
-from clusters.templatetags.ages import age
+from clusters.templatetags.ages import ago
 from vms.pages import kept_html
 from vms.pages.batch_progress import ItemRow
 from vms.pages.cards import Card
@@ -57,7 +57,7 @@ def machine_tile(context: Context, entry: GroupMachine) -> str:
     told = {
         "entry": replace(entry, card=card, assignee=Assignee(PERSON_PK, PERSON) if entry.assignee else None),
         "since": _since(entry.card),
-        "asked_since": age(entry.help.since) if entry.help else "",
+        "asked_since": ago(entry.help.since) if entry.help else "",
         "group_pk": GROUP_PK,
         **{name: context.get(name, "") for name in ("may_ask", "all_chosen")},
     }
@@ -87,4 +87,4 @@ def _shape(card: Card) -> tuple[Card, Values]:
 
 def _since(card: Card) -> str:
     """The age of the status in words, which goes on by itself."""
-    return age(card.age_at) if card.age_at else ""
+    return ago(card.age_at) if card.age_at else ""

@@ -112,6 +112,7 @@ def sync(cluster_id: str, attempt: int) -> None:
 @receiver(cluster_mended)
 def _cluster_mended(cluster_id: str, **_kwargs: object) -> None:
     ClusterSync.request_sync(cluster_id)
+    ask_facts.enqueue(cluster_id)
 
 
 @job(queue="clusters")

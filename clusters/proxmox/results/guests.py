@@ -209,6 +209,10 @@ def next_id(data: object) -> int:
     return vmid
 
 
+def has_feature(data: object) -> bool:
+    return flag(row(data).get("hasFeature"))
+
+
 def interfaces(data: object) -> tuple[Interface, ...]:
     """The interfaces of a machine (from its agent) or of a container; of a stopped container, none.
 
