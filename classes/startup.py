@@ -6,9 +6,10 @@ from auditlog.registry import auditlog
 
 from classes import cluster_usage, lifecycle, rules
 from classes.enrolment import releasing
-from classes.models import Invite, JoinTries, LabClass, Membership
+from classes.models import Invite, JoinTries, LabClass, Membership, RunningRules
 from classes.pages import live_link
-from classes.timetable import occurrences
+from classes.timetable import measuring, occurrences, starting
+from classes.timetable.bell import LOOK_EVERY
 from vms import preparation
 from vms.pages import group_links
 from vms.worker import schedule
@@ -21,12 +22,15 @@ schedule.register(
 )
 schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1), JoinTries.prune))
 schedule.register(schedule.PeriodicJob("check timetables", timedelta(days=1), occurrences.rebuild_all))
+schedule.register(schedule.PeriodicJob("start machines before lessons", LOOK_EVERY, starting.start_due))
+schedule.register(schedule.PeriodicJob("measure starts of machines", timedelta(seconds=15), measuring.measure_starts))
 auditlog.register(
     LabClass,
     include_fields=["name", "owner", "starts_on", "ends_on", "ended_at", "baseline", "freed_machines"],
     m2m_fields={"co_owners"},
 )
 auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
+auditlog.register(RunningRules)
 auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
 group_links.register(live_link.live_url)
 preparation.register(releasing.release_settings)

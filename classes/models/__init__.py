@@ -3,6 +3,7 @@
 from classes.models.invites import Invite, JoinTries
 from classes.models.labs import ClassMachine, LabClass
 from classes.models.people import Membership
+from classes.models.running import LessonStart, MachineHold, MeasuredStart, RunningRules, StopNotice
 from classes.models.timetable import (
     CalendarFeed,
     Holiday,
@@ -22,6 +23,11 @@ __all__ = [
     "Lesson",
     "LessonException",
     "LessonMode",
+    "LessonStart",
+    "MachineHold",
+    "MeasuredStart",
     "Membership",
     "Occurrence",
+    "RunningRules",
+    "StopNotice",
 ]

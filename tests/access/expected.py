@@ -88,6 +88,8 @@ classes/<int:pk>/timetable/<int:lesson>/extra/<int:exception>/remove/ | 405     
 classes/<int:pk>/timetable/<int:lesson>/<day:day>/  |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/timetable/<int:lesson>/<day:day>/leave-out/ | 405                          |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/timetable/<int:lesson>/<day:day>/restore/ | 405                            |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/bell/                              |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/hours/                             |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/live/                              |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/                            |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/add/                        |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
@@ -184,6 +186,7 @@ BODIES: dict[str, Any] = {
     "sets/<int:pk>/ask/": {"action": "start", "whose": "all"},
     "classes/new/": {"name": "Databases", "grants": "<grant>", "freed_machines": "revert"},
     "classes/<int:pk>/settings/": {"name": "Networks 2", "freed_machines": "revert"},
+    "classes/<int:pk>/hours/": {"starts": "on", "keeps": "1"},
     "classes/<int:pk>/timetable/add/": LESSON,
     "classes/<int:pk>/timetable/<int:lesson>/": LESSON,
     "classes/<int:pk>/timetable/<int:lesson>/extra/": DAY,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from classes.timetable.decision import Facts, decide
 from tests.bench import report, school_days
-from tests.classes.timetable_facts import ago, full_notice, lesson, quiet, running, stopped
+from tests.classes.timetable.facts import ago, full_notice, lesson, quiet, running, stopped
 
 DAYS = int(os.environ.get("BENCH_DAYS", "1000"))
 ROUNDS, MACHINES = 9, 3_000

@@ -50,7 +50,7 @@ def test_a_co_owner_starts_all_and_an_owner_sees_how_it_goes(networks: LabClass,
 
 def test_the_page_is_not_sent_again_when_it_would_say_the_same(networks: LabClass, tess: User):
     client = logged_in(tess)
-    poll = re.search(r'hx-get="(/classes/[^"]+)"', text(client.get(live(networks))))
+    poll = re.search(r'hx-get="(/classes/[0-9]+/live/[^"]+)"', text(client.get(live(networks))))
     assert poll
     assert client.get(poll[1], headers={"HX-Request": "true"}).status_code == 204
 

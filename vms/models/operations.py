@@ -95,6 +95,10 @@ class Operation(models.Model):
         CANCELLED = "cancelled", gettext_lazy("cancelled")
         UNKNOWN = "unknown", gettext_lazy("outcome unknown")
 
+    class Origin(models.TextChoices):
+        PERSON = "", gettext_lazy("a person")
+        TIMETABLE = "timetable", gettext_lazy("timetable")
+
     OPEN = (State.REQUESTED, State.SENT, State.RUNNING)
     # What runs of provisioning do to a machine, recorded when it is done; nobody requests it for one machine.
     OF_PROVISIONING = (Action.CLONE, Action.DESTROY)
@@ -131,6 +135,15 @@ class Operation(models.Model):
         related_name="+",
     )
     requested_by_name = models.CharField(gettext_lazy("requested by"), max_length=150)
+    origin = models.CharField(
+        gettext_lazy("origin"),
+        max_length=20,
+        choices=Origin,
+        blank=True,
+        default=Origin.PERSON,
+        db_default="",
+        help_text=gettext_lazy("Who or what requested it in this person's name."),
+    )
     requested_at = models.DateTimeField(gettext_lazy("requested at"), default=timezone.now)
     admitted_at = models.DateTimeField(
         gettext_lazy("admitted at"), null=True, help_text=gettext_lazy("When it was its turn.")
@@ -190,6 +203,11 @@ class Operation(models.Model):
     def rendered_outcome(self) -> str:
         """In the reader's language."""
         return stored_messages.of(self, "outcome")
+
+    @property
+    def asked_by(self) -> str:
+        """Who requested it, for people: a name, or the timetable."""
+        return self.requested_by_name if self.origin == self.Origin.PERSON else str(self.get_origin_display())
 
     @property
     def is_open(self) -> bool:

@@ -6,6 +6,7 @@ that takes over from a dead one asks the cluster, and does not repeat.
 
 from vms.models.batches import BATCH_ACTIONS
 from vms.operations.admission import MAX_WAIT, admit, queue_position, queue_positions
+from vms.operations.automatic import Requested, request_for
 from vms.operations.batches import MAX_MACHINES, request_many
 from vms.operations.following import SETTLE_WITHIN
 from vms.operations.kinds import KINDS, Kind
@@ -24,6 +25,7 @@ __all__ = [
     "STEPS",
     "Kind",
     "Refused",
+    "Requested",
     "admit",
     "cancel",
     "follow_cluster",
@@ -31,6 +33,7 @@ __all__ = [
     "queue_positions",
     "reconcile_open",
     "request",
+    "request_for",
     "request_many",
     "take_step",
 ]

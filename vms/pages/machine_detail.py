@@ -217,7 +217,7 @@ def history_row(operation: Operation, *, for_staff: bool) -> HistoryRow:
     ended = operation.finished_at
     return HistoryRow(
         what=f"{operation.get_action_display()}{name}",
-        who=operation.requested_by_name,
+        who=operation.asked_by,
         at=operation.requested_at,
         state=operation.state,
         result=operation.get_state_display(),

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from classes.timetable.decision import NOTICE, Notice, confirmed, decide
-from tests.classes.timetable_facts import NOW, running
+from tests.classes.timetable.facts import NOW, running
 
 LOOK = timedelta(seconds=15)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from classes.timetable.decision import Activity, Facts, Notice, Reason, Rules, Users, decide
-from tests.classes.timetable_facts import (
+from tests.classes.timetable.facts import (
     ALL_RULES,
     NOW,
     ago,
