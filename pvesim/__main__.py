@@ -16,7 +16,7 @@ from pvesim.cluster import Cluster
 from pvesim.control import Control, fault_list
 from pvesim.power import Durations
 from pvesim.releases import NEWEST, RELEASES
-from pvesim.seed import fill, seed
+from pvesim.seed import fill, seed, seed_provisioning
 from pvesim.simulator import Simulator
 
 DESCRIPTION = """
@@ -27,6 +27,8 @@ accounts   admin@pve (Administrator), with the token admin@pve!portal (privsep 0
            student@pve (PVEVMUser on /vms/101)
 guests     100-104 in the pool labs, 110 a template there, 105-107 in staff, 200-201 on the last node;
            with --guests more of them, from 1000 on
+           with --provisioning the templates 111 (on data) and 112 (on the storage shared), and the token
+           prov@pve!class, which makes machines out of 111 in the pool prov
 
 Passwords and secrets stay the same from start to start when the environment has PVESIM_PASSWORD,
 PVESIM_TOKEN_SECRET (a UUID) and PVESIM_CONTROL_TOKEN.
@@ -66,6 +68,8 @@ def main() -> int:
         shuffled=not options.keep_order,
     )
     seed(cluster, options.password, os.environ.get("PVESIM_TOKEN_SECRET"))
+    if options.provisioning:
+        seed_provisioning(cluster)
     fill(cluster, options.guests)
     with ExitStack() as running:
         running.enter_context(simulator)
@@ -98,6 +102,8 @@ def _introduction(cluster: Cluster, password: str, control: Control | None) -> I
     yield from (f"  {name:<8} {url}  {cluster.fingerprint(name)}" for name, url in cluster.urls.items())
     yield f"users    admin@pve, student@pve; password {password}"
     yield f"token    {token.full_id}={token.secret}"
+    if maker := cluster.accounts.tokens.get("prov@pve!class"):
+        yield f"maker    {maker.full_id}={maker.secret}"
     if control is not None:
         yield f"control  {control.url}/faults  Authorization: Bearer {control.token}"
     yield "stop     Ctrl-C"
@@ -115,6 +121,7 @@ def _arguments() -> argparse.Namespace:
     add("--name", default="lab-a", help="name of the cluster (default: %(default)s)")
     add("--nodes", default="pve1,pve2", help="names of the nodes, or their number (default: %(default)s)")
     add("--guests", type=int, default=0, metavar="COUNT", help="fill up to so many guests")
+    add("--provisioning", action="store_true", help="with templates, a pool and a token to make machines")
     add("--release", default=NEWEST, choices=tuple(RELEASES), help="what it passes for (default: %(default)s)")
     add("--standalone", action="store_true", help="a node without a cluster; needs --nodes with one name")
     add("--port", type=int, default=0, help="port of the first node, the others follow (default: free ones)")

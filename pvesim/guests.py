@@ -19,6 +19,9 @@ Status = Literal[
 ]  # fmt: skip
 Agent = Literal["off", "dead", "alive"]
 
+CLOUDINIT = ("cicustom", "cipassword", "citype", "ciuser", "nameserver", "searchdomain", "sshkeys")
+MASK = "*" * 10
+
 # For so many seconds the load of a guest stays as it is.
 STEADY = 10
 MIB = 1 << 20
@@ -55,6 +58,8 @@ class Guest:
     address of a real VNC server to which its consoles lead, and `vnc_password` the password of that one, if any.
     `inner_cards` are network cards that it made itself, like Docker's: name, MAC and addresses, told before its own.
     `newest_only`: its storage, like ZFS, goes back to the newest snapshot alone.
+    `storage` is where its disk is, and `allocated` what this takes there in bytes besides what was always there.
+    `is_incomplete`: it is being cloned, or that was never finished, and it has no disk yet.
     `can_snapshot`: unlike raw files on a share, its disks can be saved. `ha_stuck`: high availability takes requests
     and then does nothing, as where the node's local manager is off.
     """
@@ -77,6 +82,9 @@ class Guest:
     addresses: tuple[str, ...] = ()
     inner_cards: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     options: dict[str, str | int] = field(default_factory=dict, repr=False)
+    storage: str = "data"
+    allocated: int = field(default=0, repr=False)
+    is_incomplete: bool = field(default=False, repr=False)
     base: int | None = None
     parent: str | None = None
     snapshots: dict[str, Snapshot] = field(default_factory=dict, repr=False)
@@ -92,6 +100,7 @@ class Guest:
     screen: Screen = field(default_factory=Screen, repr=False)
     vnc_backend: tuple[str, int] | None = None
     vnc_password: str | None = field(default=None, repr=False)
+    cloudinit: dict[str, str | int] = field(default_factory=dict, repr=False)  # as of its last start
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -185,8 +194,11 @@ class Guest:
         config = self._qemu_config() if self.kind == "qemu" else self._lxc_config()
         config.update({key: value for key, value in self._common_config().items() if value})
         config.update(self.options)
+        if self.is_incomplete:
+            config.pop("scsi0", None)
         waiting = {f"pending {name}": _plain(value) for name, value in self.pending.items()}
-        return {**config, "digest": _digest({**config, **waiting})}
+        digest = _digest({**config, **waiting})
+        return {**config, **({"cipassword": MASK} if "cipassword" in config else {}), "digest": digest}
 
     def next_config(self) -> dict[str, str | int]:
         """As it will be after the next start."""
@@ -201,7 +213,8 @@ class Guest:
             case "description", _:
                 self.description = str(value or "")
             case "tags", _:
-                self.tags = tuple(filter(None, re.split(r"[;, ]+", str(value or ""))))
+                given = re.split(r"[;, ]+", str(value or "").lower())
+                self.tags = tuple(sorted(set(filter(None, given))))
             case "lock", _:
                 self.lock = None if value is None else str(value)
             case "cores", int():
@@ -213,7 +226,24 @@ class Guest:
             case _:
                 self.options[name] = _plain(value)
 
+    def cloudinit_config(self) -> dict[str, str | int]:
+        """What the drive for cloud-init is made of at a start."""
+        settings = {name: value for name, value in self.options.items() if is_for_cloudinit(name)}
+        return {**settings, "name": self.name}
+
+    @property
+    def cloudinit_drive(self) -> str:
+        """The name of that drive, like ide2; empty without one."""
+        return next((name for name, value in self.options.items() if is_drive(name) and "cloudinit" in str(value)), "")
+
+    @property
+    def bridges(self) -> tuple[str, ...]:
+        """Of its network cards."""
+        cards = (str(value) for name, value in self.config().items() if re.fullmatch(r"net\d+", name))
+        return tuple(found[1] for card in cards if (found := re.search(r"bridge=([^,]+)", card)))
+
     def _take_over(self) -> None:
+        self.cloudinit = self.cloudinit_config()
         waiting, self.pending = self.pending, {}
         for name, value in waiting.items():
             self.change(name, value)
@@ -264,12 +294,20 @@ class Guest:
     def volume(self) -> str:
         """The first disk; that of a linked clone stands on the disk of its template."""
         base = f"{self.base}/base-{self.base}-disk-0.qcow2/" if self.base else ""
-        return f"data:{base}{self.vmid}/{'base' if self.template else 'vm'}-{self.vmid}-disk-0.qcow2"
+        return f"{self.storage}:{base}{self.vmid}/{'base' if self.template else 'vm'}-{self.vmid}-disk-0.qcow2"
 
     @property
     def mac(self) -> str:
         tail = zlib.crc32(f"mac:{self._hardware_seed}".encode()) & 0xFFFFFF
         return f"BC:24:11:{tail >> 16:02X}:{tail >> 8 & 255:02X}:{tail & 255:02X}"
+
+
+def is_drive(name: str) -> bool:
+    return re.fullmatch(r"(ide|sata|scsi|virtio)\d+", name) is not None
+
+
+def is_for_cloudinit(name: str) -> bool:
+    return name in CLOUDINIT or name.startswith("ipconfig")
 
 
 def _plain(value: object) -> str | int:

@@ -127,6 +127,8 @@ class GuestMixin:
         maxdisk: int = 8 * GIB,
         addresses: Sequence[str] = (),
         ha: bool = False,
+        storage: str = "data",
+        options: Mapping[str, str | int] | None = None,
     ) -> Guest:
         with self.timeline.lock:
             node = node or next(iter(self.nodes))
@@ -151,23 +153,32 @@ class GuestMixin:
                 addresses=tuple(addresses),
                 ha=("stopped" if status == "stopped" else "started") if ha else None,
                 generation=self.statd.guests_per_vmid[vmid],
+                storage=storage,
+                options=dict(options or {}),
             )
-            self.statd.guests_per_vmid[vmid] += 1
             self.register(guest, pool)
             self.statd.publish([guest])
             return guest
 
     def register(self, guest: Guest, pool: str | None = None) -> None:
+        """Anew, or again: a guest that comes back is the one that it was."""
+        if guest.generation >= self.statd.guests_per_vmid[guest.vmid]:
+            self.statd.guests_per_vmid[guest.vmid] = guest.generation + 1
         self.statd.guests[guest.vmid] = guest
         self.timeline.touch()
         if pool:
             self.access.pools.put(guest.vmid, pool)
 
-    def remove_guest(self, vmid: int) -> None:
-        """A removed guest takes its permissions and its place in a pool with it."""
+    def remove_guest(self, vmid: int, *, is_listed: bool = False) -> None:
+        """A removed guest takes its permissions and its place in a pool with it.
+
+        What is `is_listed` is not forgotten by the list before the next tick: whoever gets the number until then
+        appears under its name.
+        """
         with self.timeline.lock:
             del self.statd.guests[vmid]
-            self.statd.forget(vmid)
+            if not is_listed:
+                self.statd.forget(vmid)
             self.access.forget_path(f"/vms/{vmid}")
             self.access.pools.put(vmid, None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -58,6 +58,7 @@ class Power:
     guest: Guest
     durations: Durations
     tasks: Tasks
+    bridges: Collection[str] = ("vmbr0",)
 
     def start(self, task: Task) -> Steps:
         yield from wait_for_lock(self.guest)
@@ -67,6 +68,9 @@ class Power:
                 refuse_locked(self.guest)
             if self.guest.is_up:
                 raise TaskError(self._text("already running"))
+            for bridge in self.guest.bridges:
+                if bridge not in self.bridges:
+                    raise TaskError(f"bridge '{bridge}' does not exist")
             too_soon = self._is_too_soon()
             yield self.durations.start
             self.guest.lock = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -94,6 +95,10 @@ class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
         self.resolver_error = NAME_UNKNOWN
         self.keyboard = ""  # of its options; empty: not set
         self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
+        self.bridges = {"vmbr0"}
+        self.options: dict[str, str] = {}
+        self._allocated: Counter[tuple[str, str]] = Counter()  # by storage and node, bytes
+        self._allocated_at = -1
         self.consoles = Consoles(name, self, self.tasks)
         self.request_log = RequestLog()
         self.response_cache = ResponseCache()
@@ -132,7 +137,22 @@ class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
         self.nodes[node].renew_certificate()
 
     def power(self, guest: Guest) -> Power:
-        return Power(guest, self.durations, self.tasks)
+        return Power(guest, self.durations, self.tasks, self.bridges)
+
+    def storage(self, name: str) -> Storage | None:
+        return next((storage for storage in self.storages if storage.name == name), None)
+
+    def used(self, storage: Storage, node: str) -> int:
+        """Bytes, as this node sees it."""
+        if self._allocated_at != self.timeline.generation:
+            self._allocated_at, self._allocated = self.timeline.generation, Counter()
+            for guest in self.statd.guests.values():
+                self._allocated[guest.storage, guest.node] += guest.allocated
+        return storage.used + sum(
+            size
+            for (name, where), size in self._allocated.items()
+            if name == storage.name and storage.is_reached_from(node, where)
+        )
 
     # --- what was asked ---
 

@@ -1,4 +1,4 @@
-"""The storages which every node offers."""
+"""The storages of a cluster: each node has one of this name, or all share it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ class Storage:
     plugin: str = "dir"
     total: int = 200 * GIB
     used: int = 40 * GIB
+    shared: bool = False
 
     @property
     def kinds(self) -> set[str]:
         return set(self.content.split(","))
+
+    def is_reached_from(self, node: str, other: str) -> bool:
+        """Whether what lies there on one node is there on the other one, too."""
+        return self.shared or node == other
 
     @property
     def path(self) -> str:

@@ -34,6 +34,7 @@ class Task:
     exitstatus: str | None = None
     lines: list[str] = field(default_factory=list)
     warnings: int = 0
+    is_killed: bool = False  # its worker had no time to tidy up
 
     @property
     def upid(self) -> str:
@@ -96,6 +97,7 @@ class Tasks:
         """Kill the worker: what it held is released, what it had begun stays as it is."""
         work = self._work.pop(task.upid, None)
         if work is not None:
+            task.is_killed = exitstatus == KILLED
             work.close()
             self._finish(task, exitstatus)
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 
 from pvesim.api.call import Call, Json, Permission, Routes
 from pvesim.api.rows import guest_row, network_row, node_row, pool_row, storage_row, task_row
-from pvesim.errors import bad_parameters
+from pvesim.api.users import listed
+from pvesim.errors import bad_parameters, failed
 from pvesim.http import json_bytes
-from pvesim.parameters import VMID, Param
+from pvesim.parameters import TEXT, VMID, Param
 
 ROUTES = Routes()
 RECENT_TASKS = 25
-LOWEST_VMID = 100
+LOWEST_VMID, HIGHEST_VMID = 100, 1_000_000
+OPTIONS = {"next-id": Param(pattern=r"(lower=\d+|upper=\d+)(,(lower=\d+|upper=\d+))?"), "delete": TEXT}
 
 
 @ROUTES.add("GET", "/cluster/status", protected=True, permission=Permission("/", ("Sys.Audit",)))
@@ -48,11 +50,17 @@ def _state(call: Call) -> object:
 
 @ROUTES.add("GET", "/cluster/nextid", {"vmid": VMID})
 def nextid(call: Call) -> str:
+    """The range is advice: it binds neither clones nor a question for one number."""
     used, vmid = call.cluster.statd.guests, call.values.get("vmid")
     if vmid in used:
         raise bad_parameters({"vmid": f"VM {vmid} already exists"})
     if vmid is None:
-        vmid = next(free for free in range(LOWEST_VMID, LOWEST_VMID + len(used) + 1) if free not in used)
+        wanted = dict(part.split("=") for part in call.cluster.options.get("next-id", "").split(",") if part)
+        lower, upper = int(wanted.get("lower", LOWEST_VMID)), int(wanted.get("upper", HIGHEST_VMID))
+        free = (number for number in range(lower, min(upper, lower + len(used) + 1)) if number not in used)
+        vmid = next(free, None)
+        if vmid is None:
+            raise failed(f"unable to get any free VMID in range [{lower}, {upper}]")
     return str(vmid)
 
 
@@ -64,7 +72,14 @@ def options(call: Call) -> Json:
     if not call.may("/", "Sys.Audit"):
         return public
     keyboard: Json = {"keyboard": call.cluster.keyboard} if call.cluster.keyboard else {}
-    return {**public, **keyboard, "mac_prefix": "BC:24:11"}
+    return {**public, **keyboard, "mac_prefix": "BC:24:11", **call.cluster.options}
+
+
+@ROUTES.add("PUT", "/cluster/options", OPTIONS, permission=Permission("/", ("Sys.Modify",)), protected=True)
+def change_options(call: Call) -> None:
+    for name in listed(call.values.get("delete")):
+        call.cluster.options.pop(name, None)
+    call.cluster.options.update({name: call.values[name] for name in ("next-id",) if name in call.values})
 
 
 @ROUTES.add("GET", "/cluster/tasks")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from pvesim.api.call import Call, Handler, Json, Permission, Routes, is_root, read_only
 from pvesim.errors import failed
-from pvesim.guests import Guest, Kind
+from pvesim.guests import Guest, Kind, is_drive
 from pvesim.parameters import FLAG, SKIPLOCK, TEXT, Param, required
 from pvesim.power import noun
 from pvesim.tasks import Steps, Task
@@ -21,8 +24,9 @@ FEATURES = Param(choices=("snapshot", "clone", "copy"))
 # The number of the daemon which writes what is changed without a task.
 WRITER_PID = 1033
 POSITIVE = Param("integer", minimum=1)
+LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
 HOST_NAME = Param(
-    pattern=r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?",
+    pattern=rf"{LABEL}(\.{LABEL})*",
     complaint="invalid format - value does not look like a valid DNS name\n",
 )
 
@@ -49,11 +53,23 @@ def _card(name: str) -> Option:
     """`virtio=MAC,bridge=…`, or `virtio,…`, or `model=virtio,…`."""
     models = "|".join(MODELS)
     complaint = f"value '{{}}' does not have a value in the enumeration '{', '.join(MODELS)}'"
-    pattern = rf"(model=)?({models})([=,].*)?|.*,model=({models}).*"
+    pattern = rf"(?!.*bridge=[^,]*[^\w.,-])((model=)?({models})([=,].*)?|.*,model=({models}).*)"
     return Option(Param(pattern=pattern, complaint=complaint, inner_name=f"{name}.model"), "Network")
 
 
 WAITING = frozenset("agent boot cores cpu keyboard kvm memory net0 net1 ostype sockets tablet vga".split())
+TAGS = Param(
+    pattern=r"\s*([a-zA-Z0-9_][a-zA-Z0-9_+.-]*[;,\s]*)*",
+    complaint="invalid format - invalid characters in tag\n",
+)
+SSH_KEYS = Param(pattern=r"[-%a-zA-Z0-9_.!~*'()]*", complaint="invalid format - invalid urlencoded string: {}\n")
+OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
+IPV4 = rf"{OCTET}(\.{OCTET}){{3}}"
+IPV6 = r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
+IP_CONFIG = Param(
+    pattern=rf"(ip=(dhcp|{IPV4}/\d{{1,2}})(,gw={IPV4})?|,?ip6=(dhcp|auto|{IPV6}/\d{{1,3}})(,gw6={IPV6})?)+|",
+    complaint="invalid format - format error\n",
+)
 COMMON = {
     "cores": Option(POSITIVE, "CPU"),
     "description": Option(TEXT, "Options"),
@@ -61,7 +77,7 @@ COMMON = {
     "onboot": Option(FLAG, "Options"),
     "ostype": Option(TEXT, "Options"),
     "protection": Option(FLAG, "Options"),
-    "tags": Option(TEXT, "Options"),
+    "tags": Option(TAGS, "Options"),
 }
 OPTIONS: Mapping[Kind, Mapping[str, Option]] = {
     "qemu": {
@@ -71,14 +87,18 @@ OPTIONS: Mapping[Kind, Mapping[str, Option]] = {
         "net1": _card("net1"),
         "agent": Option(TEXT, "Options"),
         "boot": Option(TEXT, "Options"),
+        "cipassword": Option(TEXT, "Cloudinit"),
         "ciuser": Option(TEXT, "Cloudinit"),
         "cpu": Option(TEXT, "CPU"),
-        "ipconfig0": Option(TEXT, "Cloudinit"),
+        "hookscript": Option(TEXT, ROOT_ONLY),
+        **{f"ide{number}": Option(TEXT, "CDROM") for number in range(4)},
+        "ipconfig0": Option(IP_CONFIG, "Cloudinit"),
+        "ipconfig1": Option(IP_CONFIG, "Cloudinit"),
         "keyboard": Option(Param(choices=tuple(KEYBOARDS)), "Options"),
         "kvm": Option(FLAG, "HWType"),
         "name": Option(HOST_NAME, "Options"),
         "sockets": Option(POSITIVE, "CPU"),
-        "sshkeys": Option(TEXT, "Cloudinit"),
+        "sshkeys": Option(SSH_KEYS, "Cloudinit"),
         "tablet": Option(FLAG, "Options"),
         "vga": Option(TEXT, "HWType"),
     },
@@ -123,10 +143,19 @@ def _pending_row(key: str, now: object, then: object) -> Json:
 def feature(kind: Kind) -> Handler:
     def handler(call: Call) -> Json:
         guest = call.guest(kind)
-        is_there = guest.can_snapshot or call.values["feature"] != "snapshot"
-        return {"hasFeature": int(is_there), **({"nodes": [guest.node]} if kind == "qemu" else {})}
+        storage = call.cluster.storage(guest.storage)
+        nodes = list(call.cluster.nodes) if storage and storage.shared else [guest.node]
+        found = int(_has(guest, call.values["feature"]))
+        return {"hasFeature": found, **({"nodes": nodes} if kind == "qemu" else {})}
 
     return handler
+
+
+def _has(guest: Guest, name: str) -> bool:
+    """A linked clone needs a template; what is one is not saved, and not every storage can save."""
+    if name == "clone":
+        return guest.template
+    return name == "copy" or (guest.can_snapshot and not guest.template)
 
 
 def change(kind: Kind) -> Handler:
@@ -137,7 +166,7 @@ def change(kind: Kind) -> Handler:
             raise failed(read_only(guest, WRITER_PID))
         reverted = _names(call.values.get("revert"))
         guest.pending = {name: value for name, value in guest.pending.items() if name not in reverted}
-        apply(guest, changes)
+        apply(call, guest, changes)
 
     return handler
 
@@ -148,10 +177,11 @@ def change_in_task(kind: Kind) -> Handler:
         changes = checked_changes(call, guest)
 
         def work(task: Task) -> Steps:
-            text = " ".join(f"-{key} {value}" for key, value in changes.items())
+            told = {key: "<hidden>" if key == "cipassword" else value for key, value in changes.items()}
+            text = " ".join(f"-{key} {value}" for key, value in told.items())
             task.log(f"update {'VM' if kind == 'qemu' else 'CT'} {guest.vmid}: {text}")
             yield call.cluster.durations.config
-            apply(guest, changes)
+            apply(call, guest, changes)
 
         return call.start_task("qmconfig", str(guest.vmid), call.writing(guest, work))
 
@@ -169,26 +199,69 @@ def checked_changes(call: Call, guest: Guest) -> Json:
             if not is_root(call.identity):
                 raise failed(f"only root can set '{name}' config")
         elif name in options:
-            call.require(guest.path, f"VM.Config.{options[name].area}")
+            areas = ("Cloudinit", "Network") if options[name].area == "Cloudinit" else (options[name].area,)
+            call.require(guest.path, *(f"VM.Config.{area}" for area in areas))
     if guest.lock and not call.values.get("skiplock"):
         raise failed(f"{noun(guest)} is locked ({guest.lock})")
+    _refuse_values(call, guest, changes)
     if call.values.get("digest") not in (None, guest.config()["digest"]):
         raise failed("checksum mismatch (file change by other user?)")
     return changes
+
+
+def _refuse_values(call: Call, guest: Guest, changes: Json) -> None:
+    if guest.kind == "lxc":
+        return
+    for name, value in changes.items():
+        if re.fullmatch(r"net\d+", name) and call.cluster.release.major >= 8:
+            for bridge in (*_bridges(str(guest.config().get(name, ""))), *_bridges(str(value))):
+                call.require(f"/sdn/zones/localnetwork/{bridge}", "SDN.Use")
+        if is_drive(name) and _asks_for_cloudinit(value) and guest.cloudinit_drive not in ("", name):
+            raise failed(f"{name} - cloud-init drive is already attached at '{guest.cloudinit_drive}'")
+    keys = unquote(str(changes.get("sshkeys") or ""))
+    if any(line and not re.match(r"(ssh|ecdsa|sk)-\S+ \S+", line) for line in keys.splitlines()):
+        raise failed("SSH public key validation error")
+
+
+def _bridges(card: str) -> list[str]:
+    return re.findall(r"bridge=([^,]+)", card)
+
+
+def _asks_for_cloudinit(value: object) -> bool:
+    return re.fullmatch(r"[^:]+:cloudinit(,.*)?", str(value)) is not None
+
+
+def new_mac(call: Call) -> str:
+    return "BC:24:11:" + ":".join(f"{call.cluster.rng.randrange(256):02X}" for _ in range(3))
 
 
 def _names(text: str | None) -> list[str]:
     return [name for name in (text or "").replace(";", ",").split(",") if name]
 
 
-def apply(guest: Guest, changes: Json) -> None:
+def apply(call: Call, guest: Guest, changes: Json) -> None:
     """What a running machine cannot take over waits for its next start."""
-    for name, value in changes.items():
+    for name, given in changes.items():
+        value = _stored(call, guest, name, given) if guest.kind == "qemu" else given
         if guest.is_up and guest.kind == "qemu" and name in WAITING and value is not None:
             guest.pending = {**guest.pending, name: value}
         else:
             guest.pending = {key: one for key, one in guest.pending.items() if key != name}
             guest.change(name, value)
+
+
+def _stored(call: Call, guest: Guest, name: str, value: object) -> object:
+    """A card gets a MAC, a drive for cloud-init its volume, and a password is hashed; in Windows it cannot be."""
+    text = str(value)
+    if value is None:
+        return None
+    if re.fullmatch(r"net\d+", name) and not re.search(r"([0-9A-Fa-f]{2}:){5}", text):
+        return re.sub(r"^(?:model=)?([\w-]+)", lambda model: f"{model[1]}={new_mac(call)}", text, count=1)
+    if is_drive(name) and _asks_for_cloudinit(value):
+        return f"{text.partition(':')[0]}:{guest.vmid}/vm-{guest.vmid}-cloudinit.qcow2,media=cdrom"
+    if name == "cipassword" and not str(guest.options.get("ostype", "")).startswith("w"):
+        return f"$5${hashlib.sha256(text.encode()).hexdigest()}"
+    return value
 
 
 def _register(kind: Kind) -> None:

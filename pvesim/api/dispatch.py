@@ -11,6 +11,8 @@ from pvesim.acl import Identity
 from pvesim.api import (
     access,
     agent,
+    clone,
+    cloudinit,
     clusters,
     config,
     consoles,
@@ -46,7 +48,7 @@ from pvesim.state import ClusterState
 ROUTES = Routes()
 MODULES = (
     *(access, users, tokens, clusters, datacenter, ha, nodes, storages, pools, tasks),
-    *(guests, config, provision, migrate, snapshots, agent, metrics, consoles),
+    *(guests, config, cloudinit, clone, provision, migrate, snapshots, agent, metrics, consoles),
 )
 ROUTES.include(module.ROUTES for module in MODULES)
 

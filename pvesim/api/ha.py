@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pvesim.api.call import Call, Json, Permission, Routes
 from pvesim.errors import failed
 from pvesim.guests import Guest
-from pvesim.parameters import Param
+from pvesim.parameters import FLAG, Param, required
 
 ROUTES = Routes()
 AUDITS = Permission("/", ("Sys.Audit",))
+MODIFIES = Permission("/", ("Sys.Console",))
+SID = required(Param(pattern=r"((vm|ct):)?\d+", complaint="invalid format - value is not a valid HA resource ID\n"))
+NEW = {"sid": SID, "state": Param(choices=("started", "stopped", "enabled", "disabled", "ignored"))}
 KINDS = {"vm": "qemu", "ct": "lxc"}
 NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -55,6 +58,22 @@ def resources(call: Call) -> list[Json]:
     ]
 
 
+@ROUTES.add("POST", "/cluster/ha/resources", NEW, permission=MODIFIES, protected=True)
+def add_resource(call: Call) -> None:
+    guest = _guest(call)
+    if guest.ha is not None:
+        raise failed(f"create ha resource failed: resource ID '{sid(guest)}' already defined")
+    guest.ha = "started" if call.values.get("state", "started") == "started" else "stopped"
+
+
+@ROUTES.add("DELETE", "/cluster/ha/resources/{sid}", {"purge": FLAG}, permission=MODIFIES, protected=True)
+def remove_resource(call: Call) -> None:
+    guest = _guest(call)
+    if guest.ha is None:
+        raise failed(f"delete ha resource failed: cannot delete service '{sid(guest)}', not HA managed!")
+    guest.ha = None
+
+
 @ROUTES.add("GET", "/cluster/ha/rules", permission=AUDITS, since=(9, 0))
 def ha_rules(_: Call) -> list[Json]:
     return []
@@ -69,6 +88,14 @@ def ha_groups(call: Call) -> list[Json]:
 
 def sid(guest: Guest) -> str:
     return f"{NAMES[guest.kind]}:{guest.vmid}"
+
+
+def _guest(call: Call) -> Guest:
+    vmid = int(call.values["sid"].rpartition(":")[2])
+    guest = call.cluster.statd.guests.get(vmid)
+    if guest is None:
+        raise failed(f"unable to find VM {vmid}")
+    return guest
 
 
 def _managed(call: Call) -> list[Guest]:

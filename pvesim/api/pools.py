@@ -96,8 +96,6 @@ def _refuse_member(call: Call, name: str, vmid: int) -> None:
     former = call.cluster.access.pools.pool_of(vmid)
     if not call.may(f"/vms/{vmid}", "Permissions.Modify", "VM.Allocate"):
         raise ApiError(403, f"Permission check failed (/vms/{vmid}, Permissions.Modify)\n")
-    if vmid not in call.cluster.statd.guests:
-        raise failed(f"update pools failed: VM {vmid} does not exist")
     if call.values.get("delete"):
         if former != name:
             raise failed(f"update pools failed: VM {vmid} is not a pool member")

@@ -111,11 +111,11 @@ def storage_row(call: Call, storage: Storage, node: Node) -> Json:
         "node": node.name,
         "plugintype": storage.plugin,
         "content": storage.content,
-        "shared": 0,
+        "shared": int(storage.shared),
     }
     if not call.cluster.sees(call.entry_node, node):
         return {**row, "status": "unknown"}
-    return {**row, "status": "available", "disk": storage.used, "maxdisk": storage.total}
+    return {**row, "status": "available", "disk": call.cluster.used(storage, node.name), "maxdisk": storage.total}
 
 
 def network_row(call: Call, node: Node) -> Json:

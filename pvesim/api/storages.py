@@ -36,8 +36,8 @@ def storages(call: Call) -> list[Json]:
     return [
         {
             "storage": storage.name,
-            **_status(storage),
-            "used_fraction": storage.used / storage.total,
+            **_status(call, storage),
+            "used_fraction": call.cluster.used(storage, call.node.name) / storage.total,
         }
         for storage in _visible(call)
         if name in (None, storage.name) and (not wanted or wanted & storage.kinds)
@@ -52,7 +52,7 @@ def index(call: Call) -> list[Json]:
 
 @ROUTES.add("GET", "/nodes/{node}/storage/{storage}/status", permission=USES, protected=True)
 def status(call: Call) -> Json:
-    return _status(_named(call))
+    return _status(call, _named(call))
 
 
 @ROUTES.add(
@@ -61,12 +61,21 @@ def status(call: Call) -> Json:
 def content(call: Call) -> list[Json]:
     """The disks of the guests of this node which one may see."""
     storage, kind = _named(call), call.values.get("content")
+    if any(_is_written(call, storage, guest) for guest in call.cluster.guests):
+        raise failed('Failed to get shared "write" lock')
     return [row for row in _volumes(call, storage) if kind in (None, row["content"])]
+
+
+def _is_written(call: Call, storage: Storage, guest: Guest) -> bool:
+    """A full clone copies a disk into it: what reads the disks then is locked out."""
+    is_copied = guest.is_incomplete and guest.lock_holder is not None and guest.base is None
+    return is_copied and guest.storage == storage.name and storage.is_reached_from(call.node.name, guest.node)
 
 
 def _volumes(call: Call, storage: Storage) -> Iterator[Json]:
     for guest in call.cluster.guests:
-        is_wanted = call.values.get("vmid") in (None, guest.vmid) and guest.node == call.node.name
+        is_here = storage.is_reached_from(call.node.name, guest.node)
+        is_wanted = call.values.get("vmid") in (None, guest.vmid) and is_here
         if is_wanted and guest.volume.startswith(f"{storage.name}:") and _may_see(call, storage, guest):
             yield _volume(call, guest)
 
@@ -102,16 +111,17 @@ def _named(call: Call) -> Storage:
     return found
 
 
-def _status(storage: Storage) -> Json:
+def _status(call: Call, storage: Storage) -> Json:
+    used = min(storage.total, call.cluster.used(storage, call.node.name))
     return {
         "type": storage.plugin,
         "content": storage.content,
         "active": 1,
         "enabled": 1,
-        "shared": 0,
+        "shared": int(storage.shared),
         "total": storage.total,
-        "used": storage.used,
-        "avail": storage.total - storage.used,
+        "used": used,
+        "avail": storage.total - used,
     }
 
 
@@ -122,5 +132,6 @@ def _config(call: Call, storage: Storage) -> Json:
         "type": storage.plugin,
         "content": storage.content,
         "path": storage.path,
+        **({"shared": 1} if storage.shared else {}),
         "digest": hashlib.sha1(everything, usedforsecurity=False).hexdigest(),
     }

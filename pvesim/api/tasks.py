@@ -6,10 +6,12 @@ from pvesim.api.call import Call, Json, Result, Routes
 from pvesim.api.rows import task_row
 from pvesim.errors import bad_parameters
 from pvesim.parameters import COUNT, FLAG, NUMBER, TEXT, VMID, Param
-from pvesim.tasks import UPID, Task
+from pvesim.tasks import KILLED, UPID, Task
 
 ROUTES = Routes()
 PAGE = 50
+# A clone tidies up when it is told to stop; other work does not.
+INTERRUPTED = "clone failed: command '/usr/bin/qemu-img convert -p -n -f qcow2 -O qcow2' failed: interrupted by signal"
 LOG_PARAMS = {"start": COUNT, "limit": COUNT, "download": FLAG}
 
 
@@ -66,7 +68,7 @@ def stop_task(call: Call) -> Result:
     if not task.belongs_to(call.identity):
         call.require(f"/nodes/{call.node.name}", "Sys.Modify")
     delay = call.cluster.durations.abort if task.is_running else 0.0
-    call.cluster.tasks.abort(task)
+    call.cluster.tasks.abort(task, INTERRUPTED if task.type == "qmclone" else KILLED)
     return Result(None, delay=delay)
 
 

@@ -10,6 +10,8 @@ from pvesim.parameters import COUNT, FLAG, TEXT, Param, required
 
 ROUTES = Routes()
 USERID = required(Param(longest=64, pattern=r"[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+"))
+ROLEID = required(Param(pattern=r"[A-Za-z0-9._-]+"))
+WRITES_ROLES = Permission("/access", ("Sys.Modify",))
 WRITES_USERS = Permission("/access/groups", ("User.Modify",))
 NEW_USER = {"userid": USERID, "password": TEXT, "comment": TEXT, "email": TEXT, "enable": FLAG, "expire": COUNT}
 OLD_USER = {"userid": USERID, "comment": TEXT, "email": TEXT, "enable": FLAG, "expire": COUNT, "append": FLAG}
@@ -135,6 +137,46 @@ def roles(call: Call) -> list[Json]:
         {"roleid": name, "privs": ",".join(sorted(held)), "special": int(name in access.catalogue.roles)}
         for name, held in access.roles.items()
     ]
+
+
+@ROUTES.add("POST", "/access/roles", {"roleid": ROLEID, "privs": TEXT}, permission=WRITES_ROLES, protected=True)
+def add_role(call: Call) -> None:
+    name = call.values["roleid"]
+    if name in call.cluster.access.roles:
+        raise failed(f"create role failed: role '{name}' already exists")
+    writing(call, "create role", lambda: call.cluster.access.add_role(name, _privileges(call)))
+
+
+@ROUTES.add(
+    "PUT", "/access/roles/{roleid}", {"roleid": ROLEID, "privs": TEXT, "append": FLAG}, permission=WRITES_ROLES,
+    protected=True,
+)  # fmt: skip
+def change_role(call: Call) -> None:
+    access, name = call.cluster.access, _own_role(call)
+    kept = access.roles[name] if call.values.get("append") else frozenset[str]()
+    writing(call, "modify role", lambda: access.add_role(name, kept | _privileges(call)))
+
+
+@ROUTES.add("DELETE", "/access/roles/{roleid}", permission=WRITES_ROLES, protected=True)
+def remove_role(call: Call) -> None:
+    name = _own_role(call)
+    writing(call, "delete role", lambda: call.cluster.access.remove_role(name))
+
+
+def _own_role(call: Call) -> str:
+    name, access = str(call.values["roleid"]), call.cluster.access
+    if name not in access.roles:
+        raise failed(f"role '{name}' does not exist")
+    if name in access.catalogue.roles:
+        raise failed(f"auto-generated role '{name}' cannot be modified")
+    return name
+
+
+def _privileges(call: Call) -> frozenset[str]:
+    found = frozenset(listed(call.values.get("privs")))
+    if unknown := sorted(found - call.cluster.access.catalogue.privileges):
+        raise bad_parameters({"privs": f"invalid privilege '{unknown[0]}'\n"})
+    return found
 
 
 @ROUTES.add("GET", "/access/roles/{roleid}")

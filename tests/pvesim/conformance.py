@@ -18,6 +18,7 @@ from tests.waits import read_until, stop_process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The simulator's arguments and the suite's. Before release 9 a user without VM.Monitor hears nothing of an agent.
+PROVISIONING = "--class-template 111 --class-pool prov --other-storage data2 --shared-template 112".split()
 RUNS = {
     "9.2": ([], ["--release", "9"]),
     "9.2 standalone": (["--standalone", "--nodes", "1"], ["--release", "9"]),
@@ -40,17 +41,21 @@ def simulator(release: str, options: list[str]) -> Iterator[list[str]]:
 def _described(said: str) -> list[str]:
     first, *others = re.findall(r"https://\S+", said)
     token = re.findall(r"^token\s+(\S+)", said, re.MULTILINE)[0]
+    maker = re.findall(r"^maker\s+(\S+)", said, re.MULTILINE)
     people = ["--admin", "admin@pve:pw", "--student", "student@pve:pw", "--token", token]
-    return ["--url", first, *people, *(["--second-node-url", others[0]] if others else [])]
+    found = ["--url", first, *people, *(["--second-node-url", others[0]] if others else [])]
+    return [*found, *(["--class-token", maker[0], *PROVISIONING] if maker else [])]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.pvesim.conformance", description=__doc__)
     parser.add_argument("suite", type=Path)
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--provisioning", action="store_true", help="the suite makes machines: release 9.2 only")
     options, more = parser.parse_known_args()
     failed = False
-    for name, (simulated, told) in RUNS.items():
+    runs = {"9.2": (["--provisioning"], RUNS["9.2"][1])} if options.provisioning else RUNS
+    for name, (simulated, told) in runs.items():
         with simulator(name.split()[0], simulated) as where:
             command = [options.python, str(options.suite.resolve()), *where, *told, "--settle", "0", *more]
             done = subprocess.run(

@@ -1,5 +1,5 @@
 from pvesim import Cluster, ManualClock
-from tests.pvesim.conftest import Api, Clients
+from tests.pvesim.conftest import Api
 
 GOLDEN, DB = "/nodes/pve1/qemu/110", "/nodes/pve1/qemu/102"
 
@@ -24,9 +24,9 @@ def test_a_clone_without_a_name_is_called_a_copy(lab: Cluster, boss: Api) -> Non
     assert lab.guest(300).name == "Copy-of-VM-golden"
 
 
-def test_a_clone_of_a_template_stands_on_its_disk_unless_it_is_full(boss: Api) -> None:
-    boss.start(f"{GOLDEN}/clone", newid=300)
-    boss.start(f"{GOLDEN}/clone", newid=301, full=1)
+def test_a_clone_of_a_template_stands_on_its_disk_unless_it_is_full(boss: Api, clock: ManualClock) -> None:
+    for newid, full in ((300, 0), (301, 1)):
+        finish(boss, clock, boss.start(f"{GOLDEN}/clone", newid=newid, full=full))
     assert "base-110" in boss.data("/nodes/pve1/qemu/300/config")["scsi0"]
     assert "base-110" not in boss.data("/nodes/pve1/qemu/301/config")["scsi0"]
 
@@ -39,11 +39,17 @@ def test_a_used_id_is_refused(boss: Api) -> None:
     )
 
 
-def test_a_clone_needs_both_privileges(lab: Cluster, clients: Clients, pupil: Api) -> None:
+def test_a_clone_needs_privileges_on_template_pool_storage_and_bridge(lab: Cluster, pupil: Api) -> None:
     assert "VM.Clone" in pupil.post("/nodes/pve1/qemu/101/clone", newid=300).reason
     lab.grant(f"/vms/{110}", "pupil@pve", "PVETemplateUser")
     assert pupil.post(f"{GOLDEN}/clone", newid=300).reason == "Permission check failed"
     lab.grant("/pool/labs", "pupil@pve", "PVEVMAdmin")
+    refused = pupil.post(f"{GOLDEN}/clone", newid=300, pool="labs")
+    assert refused.reason == "Permission check failed (/storage/data, Datastore.AllocateSpace)"
+    lab.grant("/storage/data", "pupil@pve", "PVEDatastoreUser")
+    refused = pupil.post(f"{GOLDEN}/clone", newid=300, pool="labs")
+    assert refused.reason == "Permission check failed (/sdn/zones/localnetwork/vmbr0, SDN.Use)"
+    lab.grant("/sdn/zones/localnetwork", "pupil@pve", "PVESDNUser")
     assert pupil.post(f"{GOLDEN}/clone", newid=300, pool="labs").status_code == 200
 
 

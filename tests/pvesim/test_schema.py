@@ -35,9 +35,13 @@ SAMPLES = {
     "roles": "PVEAuditor",
     "port": "5900",
     "vmid": "901",
+    "sid": "vm:101",
+    "type": "user",
+    "disk": "scsi0",
+    "size": "+1G",
 }
 # What is made is not there yet, and what is deleted is empty.
-NAMES = {"POST": {"userid": "fresh@pve", "poolid": "fresh"}, "DELETE": {"poolid": "empty"}}
+NAMES = {"POST": {"userid": "fresh@pve", "poolid": "fresh", "roleid": "Fresh"}, "DELETE": {"poolid": "empty"}}
 # A stopped container has no addresses, not even an empty list of them; the descriptions do not say so.
 # Newer releases have this call, and refuse it.
 HA_GROUPS = "/cluster/ha/groups"
@@ -85,6 +89,8 @@ def put_back(lab: Cluster) -> None:
     lab.add_token("guest@pve", "first")
     lab.add_group("pupils", ["guest@pve"])
     lab.add_pool("empty")
+    lab.add_role("Own", ["VM.Audit"])
+    lab.access.roles.pop("Fresh", None)
     if "fresh" in lab.access.pools:
         lab.access.pools.remove("fresh")
     for first, kind, states in ((100, "qemu", "running stopped paused"), (200, "lxc", "running stopped running")):
@@ -92,7 +98,7 @@ def put_back(lab: Cluster) -> None:
             more: dict[str, Any] = {"pool": "labs", "tags": ["lab"], "agent": "alive", "ha": number == 2}
             guest = lab.add_guest(first + number, kind=kind, status=status, **more)  # type: ignore[arg-type]
             guest.options.update({"vga": "qxl"} if kind == "qemu" else {})
-            for name in ("first", "second"):
+            for name in ("first", "second") if (kind, number) != ("qemu", 1) else ():
                 guest.snapshots[name] = Snapshot(name, "", lab.timeline.now(), None, False, {}, guest.settings())
     lab.add_guest(110, template=True, lock="backup", node="pve2")
 
@@ -136,7 +142,8 @@ def _names(route: Route, vmid: int, upid: str) -> dict[str, object]:
         "userid": "guest@pve",
         "poolid": "empty" if route.method == "DELETE" else "labs",
         "tokenid": "fresh" if route.method == "POST" else "first",
-        "roleid": "PVEAuditor",
+        "roleid": "PVEAuditor" if route.method == "GET" else "Own",
+        "sid": "vm:102",
         "storage": "data",
     }
 
