@@ -37,11 +37,22 @@ def languages() -> list[Any]:
     return [("", _("Browser default")), *settings.LANGUAGES]
 
 
+# Time zones of other names, like US/Eastern, are aliases. Who has one keeps it.
+REGIONS = {
+    "Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
+}  # fmt: skip
+
+
 def time_zones() -> list[Any]:
     """The time zones that a person may choose, with what holds without a choice."""
     portals = _("Portal default (%(zone)s)") % {"zone": settings.TIME_ZONE}
-    zones = [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
-    return [("", portals), ("UTC", "UTC"), *zones]
+    places = [name for name in sorted(zoneinfo.available_timezones()) if name.partition("/")[0] in REGIONS]
+    return [("", portals), ("UTC", "UTC"), *((name, name.replace("_", " ")) for name in places)]
+
+
+def with_stored(choices: list[Any], stored: str | None) -> list[Any]:
+    """The choices and the stored value, which may be one that is no longer offered."""
+    return choices if not stored or stored in dict(choices) else [*choices, (stored, stored)]
 
 
 class ProfileForm(forms.ModelForm[User]):
@@ -62,7 +73,7 @@ class ProfileForm(forms.ModelForm[User]):
     def _choose_from(self, name: str, choices: list[Any]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
-        field.choices = choices
+        field.choices = with_stored(choices, self.initial.get(name))
 
 
 class Upload(forms.FileInput):

@@ -3,11 +3,11 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.forms import TableForm
+from accounts.forms import TableForm, time_zones, with_stored
 from accounts.models import MAX_NAME, User
 from classes import access
 from classes.models import Invite, LabClass
@@ -17,6 +17,8 @@ DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
 class LabClassForm(forms.ModelForm[LabClass]):
+    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), required=False)
+
     class Meta:
         model = LabClass
         fields = (
@@ -37,6 +39,11 @@ class LabClassForm(forms.ModelForm[LabClass]):
             "starts_on": DAY,
             "ends_on": DAY,
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = with_stored(time_zones(), self.instance.time_zone)
+        self.fields["time_zone"].choices = choices  # type: ignore[attr-defined]
 
 
 SAME_PLACE = {"cluster": OuterRef("cluster"), "pool": OuterRef("pool")}
@@ -66,6 +73,14 @@ class GrantsForm(forms.Form):
             self.offered = self.offered.filter(~Exists(granted))
             self.fields["grants"].label = _("Add clusters and pools")
         self.fields["grants"].queryset = self.offered  # type: ignore[attr-defined]
+        if lab_class is None:
+            self.fields["grants"].initial = _only(self.offered)
+
+
+def _only(grants: QuerySet[ClusterGrant]) -> list[ClusterGrant]:
+    """Who can choose one only gets it proposed."""
+    found = list(grants[:2])
+    return found if len(found) == 1 else []
 
 
 class PersonForm(forms.Form):

@@ -32,6 +32,26 @@ def pass_on_grants(lab_class: LabClass, grants: Iterable[ClusterGrant], *, by: U
         waiting_list.assign_free_machines(waiting_list.lock(lab_class))
 
 
+class GrantInUse(Exception):
+    """The class has machines that only this grant covers. Nothing was changed."""
+
+    def __init__(self, machines: int) -> None:
+        super().__init__()
+        self.machines = machines
+
+
+def take_back_grant(lab_class: LabClass, pk: int) -> bool:
+    """End a grant of the class. False when there is no such grant (any more). Raises `GrantInUse`."""
+    with transaction.atomic():
+        locked = waiting_list.lock(lab_class)
+        covered = granted(locked).filter(class_machine__lab_class=locked)
+        before = covered.count()
+        deleted, _rows = ClusterGrant.objects.filter(machine_set=locked.machine_set_id, pk=pk).delete()
+        if lost := before - covered.all().count():
+            raise GrantInUse(lost)
+    return bool(deleted)
+
+
 def granted(lab_class: LabClass) -> QuerySet[VirtualMachine]:
     """The machines in the pools that are granted to the class, assigned or not. It can have no others."""
     covering = ClusterGrant.objects.covering(OuterRef("cluster_id"), OuterRef("pool"))

@@ -5,6 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
@@ -12,6 +13,7 @@ from classes import access, lifecycle
 from classes.access import Right
 from classes.enrolment import class_machines
 from classes.forms import GrantsForm, LabClassForm
+from classes.models import LabClass
 from classes.pages.tabs import tab_context
 from vms.models import ClusterGrant
 
@@ -48,7 +50,7 @@ def settings(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     granted = ClusterGrant.objects.filter(machine_set=lab_class.machine_set_id).select_related("cluster")
     grants_form = GrantsForm(teacher=request.user, lab_class=lab_class) if may_pass_on else None
     offers = grants_form if grants_form and grants_form.offered.exists() else None
-    more = {"form": form, "granted": granted, "grants_form": offers}
+    more = {"form": form, "granted": granted, "grants_form": offers, "may_pass_on": may_pass_on}
     context = tab_context(request, lab_class, "settings", **more)
     return render(request, "classes/settings.html", context, status=400 if form.errors else 200)
 
@@ -56,8 +58,10 @@ def settings(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def pass_on_grants(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The owner gives the class grants of their own."""
+    """The owner gives the class grants of their own, or takes one back (`remove`)."""
     lab_class = access.class_or_404(request.user, pk, Right.GRANT)
+    if (grant := request.POST.get("remove", "")).isdecimal():
+        return _take_back(request, lab_class, int(grant[:18]))
     form = GrantsForm(request.POST, teacher=request.user)
     if form.is_valid():
         class_machines.pass_on_grants(lab_class, form.cleaned_data["grants"], by=request.user)
@@ -65,3 +69,17 @@ def pass_on_grants(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     else:
         messages.error(request, _("Choose at least one cluster or pool."))
     return redirect("classes-settings", pk)
+
+
+def _take_back(request: AuthenticatedHttpRequest, lab_class: LabClass, grant: int) -> HttpResponse:
+    try:
+        if class_machines.take_back_grant(lab_class, grant):
+            messages.success(request, _("The class can no longer use it."))
+    except class_machines.GrantInUse as used:
+        text = ngettext(
+            "The class has %(n)d machine there. Remove it from the class first.",
+            "The class has %(n)d machines there. Remove them from the class first.",
+            used.machines,
+        )
+        messages.error(request, text % {"n": used.machines})
+    return redirect("classes-settings", lab_class.pk)

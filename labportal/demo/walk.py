@@ -95,8 +95,13 @@ def through_an_outage(address: str, world: World, passwords: dict[str, str], mai
 
 def state_of(admin: Browser, name: str) -> str:
     """The state of one cluster on the page *Clusters*, as text."""
+    return re.sub(r"<[^>]+>", " ", card_of(admin, name))
+
+
+def card_of(admin: Browser, name: str) -> str:
+    """The same as HTML."""
     cards = re.findall(r'<section class="card cluster".*?</section>', admin.get("/clusters/").text, re.DOTALL)
-    return next(re.sub(r"<[^>]+>", " ", card) for card in cards if name in card)
+    return str(next(card for card in cards if name in card))
 
 
 def foreign(address: str, passwords: dict[str, str], world: World, machine: str) -> None:

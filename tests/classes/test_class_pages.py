@@ -208,7 +208,7 @@ def test_an_auditor_only_looks(networks: LabClass, auditor: User):
     client, where = logged_in(auditor), f"/admin/classes/labclass/{networks.pk}/change/"
     assert client.get(where).status_code == 200
     assert client.post(where, {"name": "x"}).status_code == 403
-    assert client.get(f"/classes/{networks.pk}/").status_code == 404
+    assert client.get(f"/classes/{networks.pk}/people/").status_code == 404
 
 
 def test_the_sweep_finds_what_an_administrator_freed(networks: LabClass, building_a: Lab, ana: User, ben: User):
@@ -227,3 +227,18 @@ def test_two_classes_are_told_apart(tess: User, ana: User, building_a: Lab):
     page = logged_in(ana).get(f"/classes/{second.pk}/").content.decode()
     assert f"machine-{building_a.machine(102).pk}" in page
     assert f"machine-{building_a.machine(101).pk}" not in page
+
+
+def test_links_in_the_lesson_are_links_and_nothing_else_is(networks: LabClass, tess: User):
+    LabClass.objects.update(lesson="See https://wiki.school.example/net <b>now</b>")
+    page = logged_in(tess).get(f"/classes/{networks.pk}/").content.decode()
+    assert '<a href="https://wiki.school.example/net" rel="nofollow">' in page
+    assert "&lt;b&gt;now" in page
+
+
+def test_time_zones_are_chosen_and_an_old_alias_is_kept(networks: LabClass, tess: User):
+    url = f"/classes/{networks.pk}/settings/"
+    zones = dict(logged_in(tess).get(url).context["form"].fields["time_zone"].choices)
+    assert ("Europe/Madrid" in zones, "US/Eastern" in zones, "Etc/GMT+1" in zones) == (True, False, False)
+    LabClass.objects.update(time_zone="US/Eastern")
+    assert 'value="US/Eastern" selected' in logged_in(tess).get(url).content.decode()

@@ -1,5 +1,6 @@
 """Clusters that need a grant: who sees, gets and operates machines there."""
 
+import re
 from typing import Any
 
 import pytest
@@ -236,3 +237,23 @@ def test_a_handed_on_grant_comes_only_from_ones_own(networks: LabClass, theo: Us
     own = grant(tess, building_b)
     logged_in(tess).post(f"/classes/{networks.pk}/settings/places/", {"grants": [own.pk]})
     assert networks.machine_set.cluster_grants.filter(cluster=building_b.row).exists()
+
+
+def test_an_owner_takes_a_grant_back_that_no_machine_needs(networks: LabClass, building_b: Lab, tess: User):
+    client, where = logged_in(tess), f"/classes/{networks.pk}/settings/places/"
+    own = grant(tess, building_b)
+    client.post(where, {"grants": [own.pk]})
+    unused = networks.machine_set.cluster_grants.get(cluster=building_b.row)
+    used = networks.machine_set.cluster_grants.exclude(pk=unused.pk).get()
+    client.post(where, {"remove": unused.pk})
+    told = client.post(where, {"remove": used.pk}, follow=True).content.decode()
+    assert "The class has 2 machines there. Remove them from the class first." in told
+    assert list(networks.machine_set.cluster_grants.all()) == [used]
+
+
+def test_the_only_grant_is_proposed(building_a: Lab, building_b: Lab, tess: User):
+    client = logged_in(tess)
+    grant(tess, building_a)
+    assert re.search(r'name="grants" value="\d+"[^>]* checked', client.get("/classes/new/").content.decode())
+    grant(tess, building_b)
+    assert not re.search(r'name="grants" value="\d+"[^>]* checked', client.get("/classes/new/").content.decode())

@@ -76,3 +76,10 @@ def test_a_host_that_is_not_ours_is_refused(visitor: Client):
 
 def test_an_address_is_not_repeated_in_the_page(visitor: Client):
     assert b"<script>alert" not in visitor.get("/<script>alert(1)</script>").content
+
+
+def test_a_page_that_is_not_there_leads_strangers_to_the_login(visitor: Client, ana: User):
+    page = visitor.get("/no/such/page").content.decode()
+    assert ("Log in" in page, "teacher" in page) == (True, False)
+    visitor.force_login(ana)
+    assert "Go to my machines" in visitor.get("/no/such/page").content.decode()

@@ -40,6 +40,7 @@ def card(luck: random.Random) -> Card:
         node_is_silent=luck.random() < 0.5, buttons=buttons(), more=buttons(), may_open=luck.random() < 0.5,
         no_console=maybe(), has_console=luck.random() < 0.5, reason=maybe(), trouble=maybe(), detail=maybe(),
         dismiss=luck.choice(("", "6f1c0f6e-7c7c-4a55-9d0e-0d4b3f2f8a11")), is_helped=luck.random() < 0.5, lock=maybe(),
+        assignee=maybe(),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """*My machines*: whose, of which cluster, in which words, and what a refresh costs."""
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -106,6 +107,14 @@ def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, building_a: L
 @pytest.mark.parametrize("staff", ["lab_admin", "auditor", "admin"])
 def test_staff_see_every_machine(client: Client, request: pytest.FixtureRequest, both: Any, staff: str):
     assert len(get(log_in(client, request.getfixturevalue(staff)), cluster="").names) == 6
+
+
+def test_whose_machine_it_is_is_told_to_others_alone(as_ana: Client, client: Client, both: Any, ana: User, admin: User):
+    assert "assigned to" not in get(as_ana).text
+    User.objects.filter(pk=ana.pk).update(first_name="Ana", last_name="Gil")
+    cards = get(log_in(client, admin), cluster="building-a").text.split('<li class="machine"')[1:]
+    assert {"net-01"} == {re.findall("<strong>(.*?)<", card)[0] for card in cards if "assigned to Ana Gil" in card}
+    assert sum("assigned to" in card for card in cards) == 1
 
 
 def test_what_was_taken_away_is_gone_at_once(as_ana: Client, both: Any):

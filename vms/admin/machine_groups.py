@@ -22,7 +22,7 @@ class MachineSetForm(ConfirmedPeopleForm):
 @admin.register(MachineSet)
 class MachineSetAdmin(CheckedAutocomplete[MachineSet], ReadableDeletion[MachineSet]):
     form = MachineSetForm
-    list_display = ("name", "machine_count", "gone_count", "managers")
+    list_display = ("titled", "machine_count", "gone_count", "managers")
     search_fields = ("name", "stewards__username", "machines__name")
     autocomplete_fields = ("machines", "stewards")
     fields = ("name", "stewards", "confirmed", "machines", "gone")
@@ -57,6 +57,10 @@ class MachineSetAdmin(CheckedAutocomplete[MachineSet], ReadableDeletion[MachineS
 
     def view_on_site(self, group: MachineSet) -> str:
         return reverse("vms-set", args=[group.pk])
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def titled(self, group: MachineSet) -> str:
+        return _("%(class)s (class)") % {"class": group.title} if group.is_managed else group.title
 
     @admin.display(description=gettext_lazy("machines"), ordering="machine_total")
     def machine_count(self, group: MachineSet) -> int:

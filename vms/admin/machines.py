@@ -104,7 +104,7 @@ class VirtualMachineAdmin(GoesWithItsCluster, Downloadable[VirtualMachine]):
     def assignee(self, machine: VirtualMachine) -> SafeString | str:
         pk, name = getattr(machine, "assignee_pk", None), getattr(machine, "assignee_name", None)
         if pk is None:
-            return _("nobody")
+            return _("not assigned")
         return format_html('<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[pk]), name)
 
     @admin.display(description=gettext_lazy("assigned to"))

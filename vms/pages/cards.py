@@ -73,6 +73,7 @@ class Card:
     dismiss: str = ""
     is_helped: bool = False
     lock: str = ""
+    assignee: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
     """Group machines by cluster, in their order. They come with cluster, health and sync selected.
 
     Machines that are not in `operable` get no buttons. Two queries are saved when the machines are annotated with
-    `is_active` (had operations lately) and `is_noticed` (its cluster has notices). `is_helped`, where annotated, is
-    shown on the cards.
+    `is_active` (had operations lately) and `is_noticed` (its cluster has notices). `is_helped` and
+    `assignee_name`, where annotated, are shown on the cards.
     """
     machines = list(machines)
     now = timezone.now()
@@ -214,6 +215,7 @@ def _card(
         detail=last.rendered_outcome if last and for_staff and trouble else "",
         dismiss=str(last.pk) if last and may_operate and trouble else "",
         is_helped=getattr(machine, "is_helped", False),
+        assignee=getattr(machine, "assignee_name", None) or "",
         lock="" if busy or machine.missing_since or machine.gone_at else card_text.lock_text(machine),
     )
 

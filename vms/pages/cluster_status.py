@@ -149,10 +149,12 @@ def _row(
         if health and health.version
         else _("unknown"),
         _("Nodes"): cluster_words.node_words(nodes) + (then if nodes else ""),
-        _("Quorum"): {True: _("yes"), False: _("no: machines can't be started"), None: _("unknown")}[
-            sync.quorate if sync else None
-        ],
-        _("Latency"): _("%(milliseconds)s ms") % {"milliseconds": sync.milliseconds}
+        _("Quorum"): {
+            True: _("yes: most nodes are connected"),
+            False: _("no: machines can't be started"),
+            None: _("unknown"),
+        }[sync.quorate if sync else None],
+        _("Latency"): _("%(milliseconds)s ms") % {"milliseconds": sync.milliseconds} + then
         if sync and sync.milliseconds is not None
         else _("unknown"),
         _("Machines"): cluster_words.machine_words(machines) + then,
@@ -186,7 +188,7 @@ def _badge(facts: Facts, now: datetime) -> Badge:
 def _breaker(sync: ClusterSync | None) -> str:
     if sync and sync.is_breaker_open:
         return _("open: %(failures)s failures in a row, so the portal tries less often") % {"failures": sync.failures}
-    return _("closed")
+    return _("closed: the portal syncs as often as it should")
 
 
 def _next_try(facts: Facts, now: datetime) -> str:

@@ -7,8 +7,8 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -18,7 +18,7 @@ from clusters.config import ClusterConfig
 from clusters.models import Cluster, ClusterNotice
 from vms import registry
 from vms.access import lookups
-from vms.models import HelpRequest, VirtualMachine
+from vms.models import Assignment, HelpRequest, VirtualMachine
 from vms.pages import cards
 
 PER_PAGE = 50
@@ -145,6 +145,7 @@ class ListQuery:
                 is_active=Exists(cards.recent_operations(now)),
                 is_noticed=Exists(notices.filter(cluster__cluster_id=OuterRef("cluster_id"))),
                 is_helped=HelpRequest.available_to(user),
+                assignee_name=_assignee_besides(user),
             )
             .select_related("cluster__health", "cluster__sync")
             .order_by("-cluster__is_default", "cluster__name", "cluster", "name", "vmid")
@@ -161,6 +162,13 @@ class ListQuery:
             is_number = self.text.isascii() and self.text.isdigit() and len(self.text) <= 9
             wanted &= words | Q(vmid=int(self.text)) if is_number else words
         return wanted
+
+
+def _assignee_besides(user: User) -> Subquery:
+    """The name of the person to whom the outer query's machine is assigned, if it is not this user."""
+    named = Assignment.objects.live().filter(vm=OuterRef("pk")).exclude(user=user.pk).order_by()
+    full_name = Trim(Concat("user__first_name", Value(" "), "user__last_name"))
+    return Subquery(named.values(shown=Coalesce(NullIf(full_name, Value("")), "user__username"))[:1])
 
 
 def _clean(cluster: str) -> str:

@@ -77,10 +77,18 @@ def batch_row(_context: Context, row: ItemRow) -> str:
 def _shape(card: Card) -> tuple[Card, Values]:
     """The card with marks in place of what is its own, and what the marks stand for."""
     shape = replace(
-        card, pk=PK, name=NAME, vmid=VMID, node=NODE, address=card.address and ADDRESS, elapsed=card.elapsed and ELAPSED
+        card,
+        pk=PK,
+        name=NAME,
+        vmid=VMID,
+        node=NODE,
+        address=card.address and ADDRESS,
+        elapsed=card.elapsed and ELAPSED,
+        assignee=card.assignee and PERSON,
     )
     own: Values = {
         PK: card.pk, NAME: card.name, VMID: card.vmid, NODE: card.node, ADDRESS: card.address, ELAPSED: card.elapsed,
+        PERSON: card.assignee,
     }  # fmt: skip
     return shape, own
 
