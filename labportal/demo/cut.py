@@ -31,6 +31,7 @@ class Watch:
         return time.monotonic() - self._began
 
     def say(self, words: str) -> None:
+        self.last_news = time.monotonic()
         self._print("cluster", words)
 
     def until(self, over: Callable[[], bool]) -> None:
