@@ -22,6 +22,7 @@ urlpatterns = [
     path("vms/", include(vms.machines)),
     path("sets/", include(vms.sets)),
     path("batches/", include(vms.batches)),
+    path("runs/", include(vms.runs)),
     path("classes/", include(classes.classes)),
     path("join/", include(classes.join_urls)),
     path("clusters/", include(vms.clusters)),

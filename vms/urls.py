@@ -15,6 +15,7 @@ from vms.pages import (
     machine_group,
     machine_list,
     retry,
+    run,
     snapshots,
     spice,
     view_as_student,
@@ -67,6 +68,12 @@ batches = [
     path("<uuid:pk>/cancel/", batch.cancel, name="vms-batch-cancel"),
     path("<uuid:pk>/retry/", batch.retry, name="vms-batch-retry"),
     path("<uuid:pk>/resume/", batch.resume, name="vms-batch-resume"),
+]
+
+runs = [
+    path("<uuid:pk>/", run.run, name="vms-run"),
+    path("<uuid:pk>/cancel/", run.cancel, name="vms-run-cancel"),
+    path("<uuid:pk>/retry/", run.retry, name="vms-run-retry"),
 ]
 
 legacy = [

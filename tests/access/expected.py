@@ -61,6 +61,9 @@ batches/<uuid:pk>/                                  |  in 404 404 200 200 404 20
 batches/<uuid:pk>/cancel/                           | 405                                 |  in 404 404 302 302 404 404 302 302
 batches/<uuid:pk>/retry/                            | 405                                 |  in 404 404 302 302 404 404 302 302
 batches/<uuid:pk>/resume/                           | 405                                 |  in 404 404 302 302 404 404 302 302
+runs/<uuid:pk>/                                     |  in 404 404 200 200 404 200 200 200 | 405
+runs/<uuid:pk>/cancel/                              | 405                                 |  in 404 404 302 302 404 404 302 302
+runs/<uuid:pk>/retry/                               | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/                                            |  in 200 200 200 200 200 200 200 200 | 405
 classes/new/                                        |  in 403 403 200 200 403 403 200 200 |  in 403 403 302 400 403 403 400 400
 classes/<int:pk>/                                   |  in 200 404 200 200 404 200 200 200 | 405

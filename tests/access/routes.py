@@ -22,6 +22,7 @@ PKS = {
     "admin/clusters/": "clusters.cluster",
     "sets/": "classes.set",
     "batches/": "vms.batch",
+    "runs/": "vms.provisioningrun",
     "classes/": "classes.labclass",
     "admin/accounts/user/": "accounts.user",
 }
@@ -93,6 +94,7 @@ def of_class(rows: dict[str, Any]) -> dict[str, Any]:
         "invite": rows["classes.invite"],
         "person": rows["classes.co_owner"],
         "person_pk": rows["classes.member"],
+        "made_pk": rows["vms.mademachine"],
         "help_pk": rows["vms.helprequest"],
         "free": rows["classes.free"],
         "lesson": rows["classes.lesson"],

@@ -15,7 +15,7 @@ from vms.models import Assignment, Batch, VirtualMachine
 pytestmark = pytest.mark.django_db
 
 CLUSTERS = 2
-OF_CLASSES = [route for route in routes.routes() if route.startswith(("sets/<", "batches/<", "classes/<"))]
+OF_CLASSES = [route for route in routes.routes() if route.startswith(("sets/<", "batches/<", "runs/<", "classes/<"))]
 INSIDE = [route for route in OF_CLASSES if route.count("<") > 1]
 PEOPLE = ("assignee", "manager", "co_owner")
 

@@ -9,6 +9,7 @@ from classes.enrolment import class_machines, membership
 from classes.models import Invite, LabClass, Lesson, LessonException, Membership
 from classes.models.invites import code_hash, token_hash
 from classes.timetable import occurrences
+from tests.access import made_machines
 from vms import operations
 from vms.models import Assignment, Batch, ClusterGrant, HelpRequest, Operation, VirtualMachine
 
@@ -28,6 +29,7 @@ def lab_classes(people: dict[str, User], clusters: int) -> tuple[LabClass, LabCl
     co_owners.add(theirs, friend, by=theirs.owner)
     for made in (ours, theirs):
         _in_use(made)
+        made_machines.add(made)
     Invite.objects.filter(lab_class=ours).update(token_hash=token_hash(LINK), code_hash=code_hash(CODE))
     return ours, theirs
 
@@ -81,5 +83,6 @@ def rows(made: LabClass) -> dict[str, Any]:
         "vms.clustergrant": ClusterGrant.objects.get(user=made.owner).pk,
         "classes.lesson": made.lessons.get().pk,
         "classes.lessonexception": LessonException.objects.get(lesson__lab_class=made).pk,
+        **made_machines.rows(made),
         "classes.free": made.class_machines.free().get().vm_id,
     }

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.deletion import CASCADE, ProtectedError
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -77,6 +78,9 @@ class ProvisioningRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.template}, {self.machine_set}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("vms-run", args=[self.pk])
 
 
 class MadeMachineQuerySet(models.QuerySet["MadeMachine"]):
