@@ -18,7 +18,7 @@ from django.test.utils import setup_test_environment
 
 from tests.bench import report
 
-OPTIONS = ("rounds", "seed", "students", "days")
+OPTIONS = ("rounds", "seed", "students", "days", "against")
 NAMES = tuple(
     path.stem
     for path in sorted(Path(__file__).parent.glob("*.py"))
@@ -35,6 +35,7 @@ def main() -> int:
     )
     parser.add_argument("--students", help="how many log in at the `bell` (300); fewer come as close together")
     parser.add_argument("--days", help="how many random days `timetable` plays (1000)")
+    parser.add_argument("--against", metavar="COMMIT", help="an earlier build that `beside` measures in the same run")
     options = parser.parse_args()
     os.environ |= {f"BENCH_{name.upper()}": value for name in OPTIONS if (value := getattr(options, name))}
     names = options.names or NAMES

@@ -1,0 +1,80 @@
+"""What pages cost beside an earlier build of the product, in one run: `bin/bench beside --against COMMIT`.
+
+The earlier build is checked out into a folder of its own. A process in each tree measures the same pages in turns.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench import report
+from tests.waits import TIMEOUT
+
+ROUNDS = 9
+PROBE = Path(__file__).with_name("beside_pages.py")
+ROOT = PROBE.parents[2]
+
+# At most so much of what the earlier build takes.
+GOALS = {
+    "list of 50": 0.25,
+    "unchanged poll, 50 machines": 0.35,
+    "dashboard of 100": 0.25,
+    "unchanged poll, dashboard of 100": 0.35,
+}
+
+
+def run() -> None:
+    commit = os.environ.get("BENCH_AGAINST")
+    if not commit:
+        report.tell("nothing measured", "say which earlier build: --against COMMIT")
+        return
+    with _checked_out(commit) as earlier, _probe(earlier) as old, _probe(ROOT) as new:
+        known = json.loads(_line(old))
+        for name in [name for name in json.loads(_line(new)) if name in known]:
+            _ask(new, name), _ask(old, name)  # the first time is another one
+            pairs = [(_ask(new, name), _ask(old, name)) for _ in range(ROUNDS)]
+            ratios = [mine / theirs for mine, theirs in pairs]
+            report.goal(name, statistics.median(ratios), GOALS[name], best=min(ratios))
+            report.tell("", f"{statistics.median(p[0] for p in pairs):.1f} ms, before {statistics.median(p[1] for p in pairs):.1f} ms")
+
+
+@contextmanager
+def _checked_out(commit: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="labportal-earlier-") as folder:
+        place = Path(folder) / "tree"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", place, commit], cwd=ROOT, check=True)
+        try:
+            yield place
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", place], cwd=ROOT, check=True)
+
+
+@contextmanager
+def _probe(tree: Path) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, PROBE], cwd=tree, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        process.communicate(timeout=TIMEOUT)
+
+
+def _ask(process: "subprocess.Popen[str]", name: str) -> float:
+    if process.stdin is None:
+        raise RuntimeError("The process has no input.")
+    print(name, file=process.stdin, flush=True)
+    return float(_line(process))
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise RuntimeError("The process ended.")
+    return line
