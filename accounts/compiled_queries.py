@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models.expressions import Col, RawSQL
 from django.db.models.sql.compiler import SQLCompiler
 
 Row = TypeVar("Row", bound=Model)
@@ -79,14 +79,36 @@ class CompiledRows(Generic[Row]):
 
     def rows(self, person: int, now: datetime, text: str = "") -> list[Row]:
         """In one query. Raises `ValueError` when the person is not part of it."""
-        prepared = self._by_vendor.get(connection.vendor) or self._compiled()
-        filled = tuple(_filled(one, person, now, text) for one in prepared.parameters)
+        prepared, filled = self._prepared(person, now, text)
         compiler = copy.copy(prepared.compiler)
         compiler.connection = connection  # of this thread
         compiler.as_sql = lambda **_: (prepared.sql, filled)  # type: ignore[method-assign]
         queryset = prepared.queryset.all()
         queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
         return list(queryset)
+
+    def raw_rows(self, person: int, now: datetime, text: str = "") -> list[tuple[Any, ...]]:
+        """The same rows as the database writes them, to be compared: a tenth of the work of making objects."""
+        prepared, filled = self._prepared(person, now, text)
+        with connection.cursor() as cursor:
+            cursor.execute(prepared.sql, filled)
+            return list(cursor.fetchall())
+
+    def columns(self) -> dict[str, int]:
+        """The places of the columns in `raw_rows`: `virtualmachine.name`, or the name of an annotation."""
+        prepared, _parameters = self._prepared(0, SENTINEL_MOMENT, "")
+        named = prepared.compiler.annotation_col_map or {}
+        columns = enumerate(one[0] for one in prepared.compiler.select)
+        fields = {
+            f"{col.target.model._meta.model_name}.{col.target.attname}": at
+            for at, col in columns
+            if isinstance(col, Col)
+        }
+        return {**fields, **named}
+
+    def _prepared(self, person: int, now: datetime, text: str) -> tuple[_Prepared, tuple[Any, ...]]:
+        prepared = self._by_vendor.get(connection.vendor) or self._compiled()
+        return prepared, tuple(_filled(one, person, now, text) for one in prepared.parameters)
 
     def _compiled(self) -> _Prepared:
         queryset = self._build(SENTINEL_PK, SENTINEL_MOMENT, SENTINEL_TEXT)
@@ -110,6 +132,12 @@ def _filled(parameter: Any, person: int, now: datetime, text: str) -> Any:
     if isinstance(parameter, timedelta):
         return connection.ops.adapt_datetimefield_value(now + parameter)
     return {SENTINEL_PK: person, SENTINEL_TEXT: text}.get(parameter, parameter)
+
+
+def moment(value: Any) -> datetime | None:
+    """A moment of `raw_rows`, which SQLite returns without its zone."""
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
 def exist_and_count(person: int, *, exist: Sequence[CompiledQuery], counted: CompiledQuery) -> tuple[list[bool], int]:

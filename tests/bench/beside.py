@@ -41,7 +41,8 @@ def run() -> None:
             pairs = [(_ask(new, name), _ask(old, name)) for _ in range(ROUNDS)]
             ratios = [mine / theirs for mine, theirs in pairs]
             report.goal(name, statistics.median(ratios), GOALS[name], best=min(ratios))
-            report.tell("", f"{statistics.median(p[0] for p in pairs):.1f} ms, before {statistics.median(p[1] for p in pairs):.1f} ms")
+            now, before = (statistics.median(times) for times in zip(*pairs, strict=True))
+            report.tell("", f"{now:.1f} ms, before {before:.1f} ms")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Sync: read a cluster by one call, compare the answer with the tables, and write what differs."""
 
 from vms.inventory.cluster_facts import read_facts
-from vms.inventory.details import clusters_with_details_due, details_waits, look_again, read_details
+from vms.inventory.details import clusters_with_details_due, details_waits, last_try, look_again, read_details
 from vms.inventory.machine_table import LIST_LAG
 from vms.inventory.shrink_guard import SUSPICIOUS_LOSS
 from vms.inventory.sync_cluster import sync
@@ -14,6 +14,7 @@ __all__ = [
     "SyncResult",
     "clusters_with_details_due",
     "details_waits",
+    "last_try",
     "look_again",
     "prune",
     "read_details",

@@ -91,7 +91,11 @@ def look_again(machines: Iterable[VirtualMachine], *, every: timedelta = LOOKED_
     Returns of how many machines.
     """
     now = timezone.now()
-    old = [machine for machine in machines if _last_try(machine, now) < now - every]
+    old = [
+        one
+        for one in machines
+        if last_try(one.details_due_at, one.details_failures, one.details_at, now=now) < now - every
+    ]
     if not old:
         return 0
     there = VirtualMachine.objects.present().filter(missing_since=None, silent_since=None, details_due_at__gt=now)
@@ -101,12 +105,11 @@ def look_again(machines: Iterable[VirtualMachine], *, every: timedelta = LOOKED_
     return count
 
 
-def _last_try(machine: VirtualMachine, now: datetime) -> datetime:
+def last_try(due: datetime | None, failures: int, read_at: datetime | None, *, now: datetime) -> datetime:
     """When the details were read last, or could not be. The present for a machine whose details are due anyway."""
-    due, failures = machine.details_due_at, machine.details_failures
     if due is None or due <= now:
         return now
-    return due - _retry_delay(failures) if failures else machine.details_at or due - REFRESH_EVERY
+    return due - _retry_delay(failures) if failures else read_at or due - REFRESH_EVERY
 
 
 def clusters_with_details_due() -> set[str]:

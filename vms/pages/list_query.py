@@ -90,7 +90,7 @@ class ListQuery:
     def from_url(cls, query: Mapping[str, str]) -> Self:
         status = query.get("status", "")
         return cls(
-            cluster=query.get("cluster", ""),
+            cluster=query.get("cluster", "").replace("\0", ""),
             text=query.get("q", "").replace("\0", "").strip()[:100],
             status=status if status in STATUSES else "",
             number=query.get("page", "1"),
@@ -127,17 +127,22 @@ class ListQuery:
     def _rows(self, user: User, number: int) -> list[VirtualMachine]:
         """Everybody but staff looks at the first page: its SQL is made once."""
         now = timezone.now()
-        if number == 1 and user.is_active and not user.is_staff and not self.is_filtered:
-            rows = _FIRST_PAGE_OF_ONE if self.cluster else _FIRST_PAGE_OF_ALL
-            return rows.rows(user.pk, now, _clean(self.cluster))
+        if number == 1 and (usual := self.first_page_for(user)):
+            return usual.rows(user.pk, now, self.cluster)
         first = (number - 1) * PER_PAGE
         return list(self.machines(user, now)[first : first + PER_PAGE])
+
+    def first_page_for(self, user: User) -> CompiledRows[VirtualMachine] | None:
+        """What everybody but staff looks at: by the person, the moment and the cluster. None for anything else."""
+        if self.is_filtered or user.is_staff or not user.is_active:
+            return None
+        return _FIRST_PAGE_OF_ONE if self.cluster else _FIRST_PAGE_OF_ALL
 
     def machines(self, user: User, now: datetime) -> QuerySet[VirtualMachine]:
         """All that are listed at this moment, with cluster, health and sync."""
         machines = lookups.visible_to(user)
         if self.cluster:
-            machines = machines.filter(cluster_id=_clean(self.cluster))
+            machines = machines.filter(cluster_id=self.cluster)
         notices: QuerySet[ClusterNotice] = ClusterNotice.objects.now(now)
         return (
             machines.filter(self._filter())
@@ -169,10 +174,6 @@ def _assignee_besides(user: User) -> Subquery:
     named = Assignment.objects.live().filter(vm=OuterRef("pk")).exclude(user=user.pk).order_by()
     full_name = Trim(Concat("user__first_name", Value(" "), "user__last_name"))
     return Subquery(named.values(shown=Coalesce(NullIf(full_name, Value("")), "user__username"))[:1])
-
-
-def _clean(cluster: str) -> str:
-    return cluster.replace("\0", "")
 
 
 def _first_page(person: int, now: datetime, cluster: str) -> QuerySet[VirtualMachine]:

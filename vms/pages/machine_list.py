@@ -15,7 +15,7 @@ from accounts.models import User
 from vms import inventory, registry
 from vms.access import lookups
 from vms.models import VirtualMachine
-from vms.pages import cards, import_offer, list_query
+from vms.pages import cards, import_offer, list_query, list_version
 
 # How often the details of running machines are read while somebody looks at them in the list.
 LOOKED_AT_EVERY = timedelta(minutes=1)
@@ -32,11 +32,8 @@ def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
     if lookups.sees_all(request.user) and registry.state().reason is registry.Reason.NOT_INITIALISED:
         return import_offer.import_offer(request)
     query = list_query.ListQuery.from_url(request.GET)
-    if request.htmx and query.seen:
-        rows = query.rows(request.user)
-        _look_again(request.user, rows)
-        if query.seen == cards.fingerprint(_groups(request.user, rows)):
-            return HttpResponse(status=204)
+    if request.htmx and query.seen and query.seen == _fingerprint(request.user, query):
+        return HttpResponse(status=204)
     everywhere = list_query.cluster_options(request.user)
     options = [option for option in everywhere if option.machine_count or lookups.sees_all(request.user)]
     chosen = chosen_cluster(request, options)
@@ -65,6 +62,20 @@ def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
         "poll": f"{request.path}?{query.urlencoded}&{where}",
     }
     return render(request, "vms/_machine_list.html" if request.htmx else "vms/machine_list.html", context)
+
+
+def _fingerprint(user: User, query: list_query.ListQuery) -> str:
+    """Of the page that a poll asks for."""
+    version = list_version.of(user, query, looked_at_every=LOOKED_AT_EVERY)
+    if known := list_version.known_fingerprint(user, query, version):
+        return known
+    rows = query.rows(user)
+    _look_again(user, rows)
+    fingerprint = cards.fingerprint(_groups(user, rows))
+    # Somebody may have written between the two queries.
+    if version and version == list_version.of(user, query, looked_at_every=LOOKED_AT_EVERY):
+        list_version.remember(user, query, version, fingerprint)
+    return fingerprint
 
 
 def _look_again(user: User, machines: Iterable[VirtualMachine]) -> None:

@@ -1,0 +1,198 @@
+"""A poll that is decided by the version of the rows says what one would say that makes cards."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone, translation
+
+from accounts.models import User
+from clusters.models import Cluster, ClusterHealth, ClusterNotice
+from tests.labs import queries
+from vms.models import Assignment, ClusterSync, MachineSet, Operation, VirtualMachine
+from vms.pages import cards, list_version, machine_list
+from vms.pages.list_query import ListQuery
+
+pytestmark = pytest.mark.django_db
+
+ALL = ListQuery.from_url({"page": "1"})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_version, "_fingerprints", type(list_version._fingerprints)())
+
+
+@pytest.fixture
+def student(db: None) -> User:
+    """With six machines on two clusters, of which nothing is new."""
+    person = User.objects.create(username="student")
+    now = timezone.now()
+    for letter in "ab":
+        cluster = Cluster.objects.create(
+            cluster_id=f"lab-{letter}", name=letter, host="192.0.2.1", user="u@pve", password="x"
+        )
+        ClusterHealth.succeeded(cluster.cluster_id)
+        ClusterSync.objects.update_or_create(cluster=cluster, defaults={"synced_at": now, "interval": 3600})
+        for vmid in (101, 102, 103):
+            machine = VirtualMachine.objects.create(
+                cluster=cluster, vmid=vmid, name=f"{letter}-{vmid}", node="pve1", addresses=["192.0.2.7"],
+                status="running" if vmid % 2 else "stopped", booted_at=now - timedelta(hours=1), details_at=now,
+                details_due_at=now + timedelta(hours=6),
+            )  # fmt: skip
+            Assignment.objects.create(vm=machine, user=person)
+    return person
+
+
+def version(person: User) -> str:
+    return list_version.of(person, ALL, looked_at_every=machine_list.LOOKED_AT_EVERY)
+
+
+def by_cards(person: User) -> str:
+    return cards.fingerprint(machine_list._groups(person, list(ALL.machines(person, timezone.now()))))
+
+
+def changes(luck: random.Random, person: User) -> list[Callable[[], object]]:
+    """What may happen to the page, each with its way back."""
+    machines = VirtualMachine.objects.filter(assignments__user=person)
+    machine = luck.choice(list(VirtualMachine.objects.order_by("pk")))
+    this, now = VirtualMachine.objects.filter(pk=machine.pk), timezone.now()
+    cluster, health = (
+        Cluster.objects.filter(pk=machine.cluster.pk),
+        ClusterHealth.objects.filter(cluster=machine.cluster),
+    )
+    sync = ClusterSync.objects.filter(cluster=machine.cluster)
+
+    def operation(**fields: object) -> Operation:
+        Operation.objects.filter(vm=machine).delete()
+        return Operation.objects.create(
+            vm=machine, cluster_id=machine.cluster_id, vmid=machine.vmid, action="start", admitted_at=now, **fields
+        )
+
+    def managed() -> None:
+        group = MachineSet.objects.create(name=f"Group {luck.random()}")
+        group.machines.add(machine)
+        group.stewards.add(User.objects.get_or_create(username="tess")[0])
+
+    def forget() -> None:
+        Operation.objects.all().delete()
+        ClusterNotice.objects.all().delete()
+        MachineSet.objects.all().delete()
+        machines.update(missing_since=None, silent_since=None, gone_at=None)
+        ClusterHealth.objects.update(ok=True, failing_since=None, kind="")
+        ClusterSync.objects.update(synced_at=now)
+
+    return [
+        lambda: this.update(name=luck.choice(("web", "db", "<b>")), node=luck.choice(("pve1", "pve2"))),
+        lambda: this.update(status=luck.choice(("running", "stopped", "paused", "io-error", "unknown"))),
+        lambda: this.update(lock=luck.choice(("", "backup", "suspended"))),
+        lambda: this.update(ha_state=luck.choice(("", "error", "started"))),
+        lambda: this.update(addresses=luck.choice(([], ["192.0.2.8"], ["no address"]))),
+        lambda: this.update(booted_at=luck.choice((None, now, now - timedelta(hours=2)))),
+        lambda: this.update(doubted_since=luck.choice((None, now))),
+        lambda: this.update(kind=luck.choice(("qemu", "lxc")), vmid=luck.randrange(200, 9000)),
+        lambda: this.update(**{luck.choice(("missing_since", "silent_since", "gone_at")): now - timedelta(minutes=3)}),
+        lambda: this.update(details_at=now, status_at=luck.choice((None, now))),
+        lambda: cluster.update(name=luck.choice("abc"), is_default=False),
+        lambda: cluster.update(is_restricted=luck.random() < 0.3),
+        lambda: health.update(ok=False, failing_since=now, kind="certificate"),
+        lambda: sync.update(synced_at=luck.choice((now, now - timedelta(days=1)))),
+        lambda: ClusterNotice.objects.create(cluster=machine.cluster, text="Serviced on Friday"),
+        lambda: operation(state="running", sent_at=now),
+        lambda: operation(state="failed", finished_at=now, outcome="no"),
+        lambda: operation(state="done", finished_at=now),
+        lambda: Operation.objects.update(dismissed_at=now),
+        lambda: Assignment.objects.filter(vm=machine, user=person).update(ended_at=now, released_at=now),
+        lambda: Assignment.objects.get_or_create(vm=machine, user=person, ended_at=None),
+        managed,
+        forget,
+    ]  # fmt: skip
+
+
+def differing(person: User, seed: int) -> tuple[int, int]:
+    """After how many of the changes a poll says otherwise than cards do, and how many polls the version decided."""
+    luck = random.Random(seed)  # noqa: S311 - the same changes again
+    count = len(changes(luck, person))
+    wrong = decided = 0
+    for number in range(count):
+        changes(luck, person)[number]()
+        with translation.override(luck.choice(("en", "es"))):
+            decided += bool(list_version.known_fingerprint(person, ALL, version(person)))
+            wrong += machine_list._fingerprint(person, ALL) != by_cards(person)
+        changes(luck, person)[-1]()  # back
+        machine_list._fingerprint(person, ALL)
+    return wrong, decided
+
+
+def test_polls_say_what_cards_say_whatever_happens(student: User) -> None:
+    wrong, decided = differing(student, 11)
+    assert wrong == 0
+    assert decided > 0
+
+
+def test_a_column_that_is_left_out_is_found(student: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A positive control."""
+    left_out = {f"virtualmachine.{name}" for name in ("name", "node", "lock", "vmid", "kind")}
+    monkeypatch.setattr(list_version, "VOLATILE", list_version.VOLATILE | left_out)
+    assert differing(student, 11)[0] > 0
+
+
+@pytest.mark.parametrize("name", sorted(list_version.VOLATILE))
+def test_what_is_left_out_of_the_version_is_not_on_the_cards(student: User, name: str) -> None:
+    model, column = name.split(".")
+    rows = {"virtualmachine": VirtualMachine, "clusterhealth": ClusterHealth}[model].objects.all()
+    value = 3 if column == "details_failures" else timezone.now() - timedelta(minutes=10)
+    before, known = by_cards(student), version(student)
+    rows.update(**{column: value})
+    assert by_cards(student) == before
+    assert version(student) in {known, ""}
+
+
+def test_an_unchanged_poll_asks_once_for_the_rows_and_makes_no_cards(
+    student: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = machine_list._fingerprint(student, ALL)
+    monkeypatch.setattr(cards, "groups", None)
+    with queries() as asked:
+        assert machine_list._fingerprint(student, ALL) == seen
+    assert len(asked) == 1
+
+
+def test_what_is_written_while_cards_are_made_is_not_taken_for_what_they_say(
+    student: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = machine_list._groups
+
+    def and_somebody_writes(*args: object) -> list[cards.Group]:
+        made = make(*args)  # type: ignore[arg-type]
+        VirtualMachine.objects.update(node="pve9")
+        return made
+
+    monkeypatch.setattr(machine_list, "_groups", and_somebody_writes)
+    machine_list._fingerprint(student, ALL)
+    monkeypatch.setattr(machine_list, "_groups", make)
+    assert machine_list._fingerprint(student, ALL) == by_cards(student)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: ClusterSync.objects.update(synced_at=timezone.now() - timedelta(days=1)),
+        lambda: VirtualMachine.objects.update(booted_at=timezone.now()),
+        lambda: VirtualMachine.objects.update(details_at=timezone.now() - timedelta(minutes=2)),
+        lambda: ClusterHealth.objects.update(ok=False, failing_since=timezone.now()),
+    ],
+    ids=["old", "just booted", "details not looked at", "failing"],
+)
+def test_what_goes_on_by_itself_has_no_version(student: User, change: Callable[[], object]) -> None:
+    assert version(student)
+    change()
+    assert not version(student)
+
+
+def test_what_is_remembered_has_a_bound(student: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_version, "MOST_KEPT", 3)
+    for number in range(9):
+        list_version.remember(student, ALL, str(number), "seen")
+    assert [bool(list_version.known_fingerprint(student, ALL, str(n))) for n in range(9)] == [False] * 6 + [True] * 3
