@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench import report
-from tests.waits import TIMEOUT
+from tests.waits import TIMEOUT, read_line_with
 
-ROUNDS = 9
+ROUNDS, PATIENCE = 9, 300
 PROBE = Path(__file__).with_name("beside_pages.py")
 ROOT = PROBE.parents[2]
 
@@ -49,11 +49,15 @@ def run() -> None:
 def _checked_out(commit: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="labportal-earlier-") as folder:
         place = Path(folder) / "tree"
-        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", place, commit], cwd=ROOT, check=True)
+        _git("worktree", "add", "--quiet", "--detach", place, commit)
         try:
             yield place
         finally:
-            subprocess.run(["git", "worktree", "remove", "--force", place], cwd=ROOT, check=True)
+            _git("worktree", "remove", "--force", place)
+
+
+def _git(*words: object) -> None:
+    subprocess.run(["git", *map(str, words)], cwd=ROOT, check=True, timeout=TIMEOUT)
 
 
 @contextmanager
@@ -75,7 +79,4 @@ def _ask(process: "subprocess.Popen[str]", name: str) -> float:
 
 
 def _line(process: "subprocess.Popen[str]") -> str:
-    line = process.stdout.readline() if process.stdout else ""
-    if not line:
-        raise RuntimeError("The process ended.")
-    return line
+    return read_line_with(process, "", PATIENCE)
