@@ -68,5 +68,5 @@ class ProvisioningAccess(models.Model):
     @classmethod
     def forget_token(cls, cluster: models.Model) -> bool:
         """The cluster is somewhere else now, and the token was not entered for that place. True if there was one."""
-        held = cls.objects.filter(cluster=cluster).exclude(token_secret=None)
+        held = cls.objects.filter(cluster=cluster, token_secret__isnull=False)
         return bool(held.update(token_id="", token_secret=None, is_enabled=False))
