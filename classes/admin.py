@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -19,7 +20,8 @@ from accounts.deletion import ReadableDeletion
 from accounts.models import User
 from classes import access, co_owners, lifecycle
 from classes.enrolment import invites
-from classes.models import Invite, LabClass, Membership
+from classes.models import Holiday, Invite, LabClass, Membership
+from classes.timetable import occurrences
 from vms.admin.common import ReadOnly
 from vms.models import ClusterGrant
 
@@ -163,3 +165,31 @@ class LabClassAdmin(CheckedAutocomplete[LabClass], ReadableDeletion[LabClass]):
         """Asks no permission of its own for the objects that are deleted with a class."""
         objects, counts, _perms, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
+
+
+@admin.register(Holiday)
+class HolidayAdmin(admin.ModelAdmin[Holiday]):
+    """The lessons of all classes follow in the same transaction."""
+
+    list_display = ("name", "first_day", "last_day")
+    search_fields = ("name",)
+    date_hierarchy = "first_day"
+
+    def save_model(self, request: HttpRequest, obj: Holiday, form: Any, change: bool) -> None:
+        with transaction.atomic():
+            occurrences.lock_all()
+            before = Holiday.objects.filter(pk=obj.pk).first()
+            super().save_model(request, obj, form, change)
+            for holiday in filter(None, (before, obj)):
+                occurrences.rebuild_days(holiday.first_day, holiday.last_day)
+
+    def delete_model(self, request: HttpRequest, obj: Holiday) -> None:
+        self.delete_queryset(request, Holiday.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Holiday]) -> None:
+        with transaction.atomic():
+            occurrences.lock_all()
+            gone = list(queryset)
+            queryset.delete()
+            for holiday in gone:
+                occurrences.rebuild_days(holiday.first_day, holiday.last_day)

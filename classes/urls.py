@@ -17,6 +17,7 @@ from classes.pages import (
     lifecycle,
     live,
     machines,
+    my_lessons,
     people,
     student_account,
     timetable,
@@ -53,6 +54,9 @@ classes: list[URLPattern | URLResolver] = [
     path("<int:pk>/", class_page.page, name="classes-page"),
     path("<int:pk>/settings/", class_settings.settings, name="classes-settings"),
     path("<int:pk>/settings/places/", class_settings.pass_on_grants, name="classes-places"),
+    path("lessons/", my_lessons.page, name="classes-lessons"),
+    path("lessons/feed/", my_lessons.renew, name="classes-calendar-renew"),
+    path("lessons/feed/stop/", my_lessons.stop, name="classes-calendar-stop"),
     path("ended/", class_list.archive, name="classes-archive"),
     path("<int:pk>/end/", lifecycle.end, name="classes-end"),
     path("<int:pk>/reopen/", lifecycle.reopen, name="classes-reopen"),
@@ -89,3 +93,5 @@ join_urls = [
     path("", join.by_code, name="classes-join-code"),
     path("<str:token>/", join.by_link, name="classes-join"),
 ]
+
+calendar_urls = [path("<str:token>/", my_lessons.calendar, name="calendar-feed")]

@@ -27,7 +27,7 @@ gc.freeze()
 
 # The server writes the paths of websockets into its log, and a console's path is a permit.
 logging.getLogger("uvicorn.error").addFilter(lambda record: "/ws/console/" not in record.getMessage())
-# And those of pages, of which an invite's is its secret.
+# And those of pages, of which an invite's and a calendar's is its secret.
 logging.getLogger("uvicorn.access").addFilter(WithoutInvites())
 
 

@@ -4,7 +4,7 @@ import logging
 import re
 from typing import Any
 
-TOKEN = re.compile(r"((?:/|%2F)join(?:/|%2F))[^/%\s?&\"']+", re.IGNORECASE)
+TOKEN = re.compile(r"((?:/|%2F)(?:join|calendar)(?:/|%2F))[^/%\s?&\"']+", re.IGNORECASE)
 
 
 # Proxmoxer prints request bodies at INFO and answers at DEBUG: these loggers never go below WARNING.
@@ -31,7 +31,7 @@ LOGGING: dict[str, Any] = {
 
 
 class WithoutInvites(logging.Filter):
-    """The address of an invite is its secret; the framework writes addresses down that answered with an error."""
+    """The address of an invite or a calendar is its secret; the framework logs addresses that led to an error."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):

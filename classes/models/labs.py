@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -78,6 +78,12 @@ class LabClassQuerySet(models.QuerySet["LabClass"]):
             return self.none()
         joined = apps.get_model("classes", "Membership").objects.joined()
         return self.filter(Exists(joined.filter(lab_class=OuterRef("pk"), user=user.pk)))
+
+    def with_next_lesson(self) -> Self:
+        """With `next_lesson`: the beginning of the lesson that runs or comes next. None: there is none."""
+        to_come = apps.get_model("classes", "Occurrence").objects.filter(ends_at__gt=timezone.now())
+        mine = to_come.filter(lab_class=OuterRef("pk")).order_by("starts_at")
+        return self.annotate(next_lesson=Subquery(mine.values("starts_at")[:1]))
 
 
 class LabClass(PrintableTexts, models.Model):

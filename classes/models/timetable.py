@@ -169,8 +169,18 @@ class Holiday(PrintableTexts, models.Model):
 
 
 class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
+    def of_person(self, user: Any) -> Self:
+        """The lessons that a person teaches or takes part in, of classes that have not ended."""
+        taught, taken = LabClass.objects.taught_by(user), LabClass.objects.joined_by(user)
+        mine = Q(lab_class__in=taught.order_by().values("pk")) | Q(lab_class__in=taken.order_by().values("pk"))
+        return self.of_open_classes().filter(mine)
+
     def of_open_classes(self) -> Self:
         return self.filter(lab_class__ended_at=None, lab_class__is_being_deleted=False)
+
+    def next_of(self, lab_class: LabClass) -> "Occurrence | None":
+        """The lesson that runs or comes next."""
+        return self.filter(lab_class=lab_class, ends_at__gt=timezone.now()).order_by("starts_at", "pk").first()
 
     def touching(self, first: datetime, last: datetime) -> Self:
         """Those that begin before `last` and end after `first`. Bound on both sides: past lessons cost nothing."""

@@ -33,11 +33,11 @@ def archive(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 def _listed(user: User, classes: QuerySet[LabClass]) -> dict[str, Any]:
-    taught = classes & LabClass.objects.taught_by(user)
-    taken = classes & LabClass.objects.joined_by(user)
+    taught: Any = classes & LabClass.objects.taught_by(user)
+    taken: Any = classes & LabClass.objects.joined_by(user)
     others = classes.exclude(pk__in=taught.values("pk")) if access.sees_all(user) else classes.none()
     return {
-        "taught": taught.select_related("owner"),
-        "taken": taken.select_related("owner"),
+        "taught": taught.with_next_lesson().select_related("owner"),
+        "taken": taken.with_next_lesson().select_related("owner"),
         "others": others.select_related("owner"),
     }

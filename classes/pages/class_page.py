@@ -8,7 +8,7 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from classes import access
 from classes.access import Right
 from classes.enrolment import waiting_list
-from classes.models import Membership
+from classes.models import Membership, Occurrence
 from vms.access.lookups import operable_among
 from vms.access.lookups import visible_to as machines_visible_to
 from vms.models import Assignment, HelpRequest
@@ -36,5 +36,6 @@ def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "before": waiting_list.people_ahead(member) if member and waits else 0,
         "runs": access.may(request.user, lab_class, Right.RUN),
         "origin": "all",
+        "next_lesson": None if lab_class.is_over else Occurrence.objects.next_of(lab_class),
     }
     return render(request, "classes/class_page.html", context)

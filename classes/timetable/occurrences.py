@@ -28,6 +28,11 @@ def lock(*classes: LabClass) -> None:
     list(LabClass.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=keys).order_by("pk"))
 
 
+def lock_all() -> None:
+    """Lock all classes with a timetable, for a holiday."""
+    lock(*LabClass.objects.filter(lessons__isnull=False).distinct())
+
+
 def rebuild_class(lab_class: LabClass) -> None:
     """In a transaction that has locked the class."""
     rebuild(Lesson.objects.filter(lab_class=lab_class))

@@ -30,7 +30,7 @@ SECTIONS = (
         gettext_lazy("Machines"),
         ("vms.virtualmachine", "vms.assignment", "vms.machineset", "vms.operation", "vms.consolesession"),
     ),
-    Section("classes", gettext_lazy("Classes"), ("classes.labclass",)),
+    Section("classes", gettext_lazy("Classes"), ("classes.labclass", "classes.holiday")),
     Section("system", gettext_lazy("System"), ("auditlog.logentry", "django_tasks_database.dbtaskresult")),
 )  # fmt: skip
 

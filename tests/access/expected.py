@@ -107,6 +107,10 @@ classes/<int:pk>/invite/<int:invite>/revoke/        | 405                       
 classes/<int:pk>/co-owners/                         |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 403 404 404 200 200
 classes/<int:pk>/co-owners/<int:person>/remove/     |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
 classes/<int:pk>/co-owners/<int:person>/transfer/   |  in 404 404 200 403 404 404 200 200 |  in 404 404 302 403 404 404 302 302
+classes/lessons/                                    |  in 200 200 200 200 200 200 200 200 | 405
+classes/lessons/feed/                               | 405                                 |  in 302 302 302 302 302 302 302 302
+classes/lessons/feed/stop/                          | 405                                 |  in 302 302 302 302 302 302 302 302
+calendar/<str:token>/                               | 404                                 | 405
 join/                                               |  in 200 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200 200
 join/<str:token>/                                   |  in 200 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302 302
 clusters/                                           |  in 403 403 403 403 403 200 200 200 | 405
@@ -165,6 +169,7 @@ vms.node                                .als  ....  ....  ....
 vms.machineset                          .als  ..ls  ..ls  ..ls
 vms.clustergrant                        .als  ..ls  ....  ..ls
 classes.labclass                        .als  ..ls  ..ls  ..ls
+classes.holiday                         .als  ..ls  ..ls  ..ls
 django_tasks_database.dbtaskresult      ...s  ....  ....  ....
 """
 

@@ -6,7 +6,7 @@ from typing import Any
 from accounts.models import User
 from classes import co_owners, lifecycle
 from classes.enrolment import class_machines, membership
-from classes.models import Invite, LabClass, Lesson, LessonException, Membership
+from classes.models import CalendarFeed, Holiday, Invite, LabClass, Lesson, LessonException, Membership
 from classes.models.invites import code_hash, token_hash
 from classes.timetable import occurrences
 from tests.access import made_machines
@@ -53,6 +53,8 @@ def _in_use(made: LabClass) -> None:
     )  # fmt: skip
     added = {"new_day": FIRST_DAY - timedelta(days=1), "begins": time(10), "ends": time(11), "note": "Room 13"}
     LessonException.objects.create(lesson=lesson, **added)
+    Holiday.objects.get_or_create(name="Local holiday", first_day=FIRST_DAY, last_day=FIRST_DAY)
+    CalendarFeed.objects.create(user=made.owner, token_hash=f"calendar {made.pk}")
     occurrences.rebuild_class(made)
     held = Assignment.objects.get(vm__class_machine__lab_class=made, ended_at=None)
     HelpRequest.objects.create(assignment=held, text="Lost.")
@@ -81,6 +83,7 @@ def rows(made: LabClass) -> dict[str, Any]:
         "vms.batch": Batch.objects.filter(machine_set=made.machine_set).earliest("requested_at").pk,
         "vms.helprequest": HelpRequest.objects.get(assignment__vm__class_machine__lab_class=made).pk,
         "vms.clustergrant": ClusterGrant.objects.get(user=made.owner).pk,
+        "classes.holiday": Holiday.objects.get().pk,
         "classes.lesson": made.lessons.get().pk,
         "classes.lessonexception": LessonException.objects.get(lesson__lab_class=made).pk,
         **made_machines.rows(made),

@@ -19,12 +19,13 @@ def line(message: str, *args: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", [f"/join/{SECRET}/", f"%2Fjoin%2F{SECRET}%2F", f"%2Fjoin/{SECRET}/", f"/JOIN/{SECRET}?x=1"]
+    "path",
+    [f"/join/{SECRET}/", f"%2Fjoin%2F{SECRET}%2F", f"%2Fjoin/{SECRET}/", f"/JOIN/{SECRET}?x=1", f"/calendar/{SECRET}/"],
 )
 @pytest.mark.parametrize("written", ["in the message", "as an argument"])
 def test_the_secret_is_masked(path: str, written: str):
     shown = line(f"Not Found: {path}") if written == "in the message" else line("%s: %s", "Not Found", path)
-    assert "join" in shown.lower()
+    assert "join" in shown.lower() or "calendar" in shown
     assert "***" in shown
     assert SECRET not in shown
 
