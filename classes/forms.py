@@ -11,7 +11,8 @@ from accounts.forms import TableForm, time_zones, with_stored
 from accounts.models import MAX_NAME, User
 from classes import access
 from classes.models import Invite, LabClass
-from vms.models import Assignment, ClusterGrant, Preparation, VirtualMachine
+from vms.models import Assignment, ClusterGrant, MachineTemplate, Preparation, ProvisioningRun, VirtualMachine
+from vms.provisioning.machines_plan import MOST as MOST_MACHINES
 
 DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
@@ -166,3 +167,51 @@ class AssignForm(forms.Form):
         joined = lab_class.memberships.filter(left_at=None, joined_at__isnull=False).values("user")
         self.fields["vm"].queryset = machines  # type: ignore[attr-defined]
         self.fields["person"].queryset = User.objects.filter(pk__in=joined, is_active=True).order_by("username")  # type: ignore[attr-defined]
+
+
+class TemplateChoice(forms.ModelChoiceField[MachineTemplate]):
+    def label_from_instance(self, template: MachineTemplate) -> str:
+        said = {"name": template.name, "cluster": template.cluster.name, "cores": template.cores}
+        memory = {"memory": template.memory_mib, "disk": template.disk_gib}
+        return _("%(name)s (%(cluster)s; %(cores)d cores, %(memory)d MiB, %(disk)d GiB)") % (said | memory)
+
+
+class TemplateForm(forms.Form):
+    """Asks out of which template machines are made, and on which networks."""
+
+    template = TemplateChoice(MachineTemplate.objects.none(), label=gettext_lazy("Template"))
+    networks = forms.ChoiceField(
+        label=gettext_lazy("Network"),
+        choices=ProvisioningRun.Networks.choices,
+        help_text=gettext_lazy("An administrator decides which networks a template may use."),
+    )
+
+    def __init__(self, *args: Any, templates: QuerySet[MachineTemplate], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["template"].queryset = templates.select_related("cluster")  # type: ignore[attr-defined]
+
+
+class MakeMachinesForm(TemplateForm):
+    field_order = ("template", "for_everybody", "spare", "networks")
+
+    for_everybody = forms.BooleanField(
+        label=gettext_lazy("One for everybody in the class who has none"), required=False, initial=True
+    )
+    spare = forms.IntegerField(
+        label=gettext_lazy("Further machines"),
+        min_value=0,
+        max_value=MOST_MACHINES,
+        initial=0,
+        help_text=gettext_lazy("For people who join later."),
+    )
+
+
+class JoiningForm(TemplateForm):
+    field_order = ("template", "limit", "networks")
+
+    limit = forms.IntegerField(
+        label=gettext_lazy("Most machines of the class"),
+        min_value=1,
+        max_value=MOST_MACHINES,
+        help_text=gettext_lazy("Made out of templates, all together. Who joins afterwards waits for a machine."),
+    )

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from classes import co_owners
-from classes.enrolment import class_machines, invites, releasing, waiting_list
+from classes.enrolment import class_machines, invites, made_machines, releasing, waiting_list
 from classes.models import ClassMachine, Invite, LabClass, Membership
 from classes.timetable import occurrences
 from vms import preparation
@@ -88,8 +88,10 @@ def delete(lab_class: LabClass, *, way: str, by: User, shown: str | None = None)
 
 
 def _delete_when_empty(locked: LabClass) -> bool:
-    """False while the class is not to be deleted, or still has machines."""
+    """False while the class is not to be deleted, or still has machines, or machines that were made for it exist."""
     if not locked.is_being_deleted or ClassMachine.objects.filter(lab_class=locked).exists():
+        return False
+    if made_machines.machines_of(locked):
         return False
     kept = locked.machine_set
     locked.delete()

@@ -5,13 +5,14 @@ from datetime import timedelta
 from auditlog.registry import auditlog
 
 from classes import cluster_usage, lifecycle, rules
-from classes.enrolment import releasing
+from classes.enrolment import made_machines, releasing
 from classes.models import Invite, JoinTries, LabClass, Membership, RunningRules
 from classes.pages import live_link
 from classes.timetable import measuring, occurrences, starting
 from classes.timetable.bell import LOOK_EVERY
 from vms import preparation
 from vms.pages import group_links
+from vms.provisioning import handing_over
 from vms.worker import schedule
 
 cluster_usage.register()
@@ -20,18 +21,26 @@ schedule.register(schedule.PeriodicJob("give free machines to who waits", timede
 schedule.register(
     schedule.PeriodicJob("close classes that are over", timedelta(minutes=1), lifecycle.close_past_classes)
 )
+schedule.register(
+    schedule.PeriodicJob("make machines for who joins", timedelta(seconds=30), made_machines.make_for_those_who_joined)
+)
 schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1), JoinTries.prune))
 schedule.register(schedule.PeriodicJob("check timetables", timedelta(days=1), occurrences.rebuild_all))
 schedule.register(schedule.PeriodicJob("start machines before lessons", LOOK_EVERY, starting.start_due))
 schedule.register(schedule.PeriodicJob("measure starts of machines", timedelta(seconds=15), measuring.measure_starts))
 auditlog.register(
     LabClass,
-    include_fields=["name", "owner", "starts_on", "ends_on", "ended_at", "baseline", "freed_machines"],
+    include_fields=[
+        "name", "owner", "starts_on", "ends_on", "ended_at", "baseline", "freed_machines",
+        "joining_template", "joining_limit", "joining_networks",
+    ],
     m2m_fields={"co_owners"},
-)
+)  # fmt: skip
 auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
 auditlog.register(RunningRules)
 auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
 group_links.register(live_link.live_url)
 preparation.register(releasing.release_settings)
 preparation.release_listeners.append(lifecycle.on_released)
+handing_over.receivers.append(made_machines.receive)
+handing_over.movers.append(made_machines.move)

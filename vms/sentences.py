@@ -179,6 +179,9 @@ stored_messages.register(
         "pool-not-granted": gettext_noop(
             "The class no longer has a grant for this machine's pool. Ask an administrator for a new grant."
         ),
+        "quota-running": gettext_noop(
+            "%(limit)s machines of %(of)s are running, and the quota allows no more. Shut one down first."
+        ),
         "cluster-inactive": gettext_noop("This cluster is deactivated. Ask an administrator."),
         "cluster-silent": gettext_noop(
             "The cluster is not responding at the moment. The portal keeps trying, and the administrators see the "

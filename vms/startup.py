@@ -13,10 +13,13 @@ from vms.models import (
     Quota,
     TemplateCopy,
 )
+from vms.operations import requesting
 from vms.preparation import retiring
+from vms.provisioning import quotas
 from vms.worker import tasks  # noqa: F401 - it listens to what operations say
 
 retiring.register()
+requesting.guards.append(quotas.start_refusals)
 auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])
 auditlog.register(Preparation, include_fields=["assignment", "way", "baseline", "asked_by"])
 auditlog.register(MachineSet, include_fields=["name"], m2m_fields={"machines", "stewards"})

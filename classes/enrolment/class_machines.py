@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import User
 from classes.enrolment import waiting_list
 from classes.models import ClassMachine, LabClass, Membership
-from vms.models import Assignment, ClusterGrant, VirtualMachine
+from vms.models import Assignment, ClusterGrant, MadeMachine, VirtualMachine
 
 
 class NotAvailable(Exception):
@@ -71,8 +71,16 @@ def available(lab_class: LabClass) -> QuerySet[VirtualMachine]:
     gone = unreleased.exclude(vm__gone_at=None).exclude(vm__hardware_id="").order_by()
     number = gone.filter(vm__cluster=OuterRef("cluster_id"), vm__vmid=OuterRef("vmid"))
     not_identified_yet = Q(Exists(number), details_at=None)
+    found = found.filter(~Exists(_made_for_others(lab_class)))
     found = found.exclude(not_identified_yet).exclude(hardware_id__in=gone.values("vm__hardware_id"))
     return found.select_related("cluster").order_by("-cluster__is_default", "cluster__name", "name", "vmid")
+
+
+def _made_for_others(lab_class: LabClass) -> QuerySet[MadeMachine]:
+    """For a machine: it is being made, or was made for another class."""
+    own = {"run__machine_set": lab_class.machine_set_id, "state": MadeMachine.State.READY}
+    made: QuerySet[MadeMachine] = MadeMachine.objects.unremoved().exclude(**own)
+    return made.filter(cluster_id=OuterRef("cluster_id"), vmid=OuterRef("vmid"))
 
 
 def add(lab_class: LabClass, pks: Iterable[int], *, by: User) -> int:

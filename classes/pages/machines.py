@@ -14,15 +14,16 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from classes import access
 from classes.access import Right
-from classes.enrolment import class_machines, releasing
+from classes.enrolment import class_machines, made_machines, releasing
 from classes.forms import AssignForm
 from classes.models import ClassMachine, LabClass, Membership
 from classes.pages import release_page
 from classes.pages.tabs import tab_context
 from vms import preparation
-from vms.models import VirtualMachine
+from vms.models import MadeMachine, ProvisioningRun, VirtualMachine
 from vms.pages import cards
 from vms.pages.release_choice import ReleaseChoice, changed_message
+from vms.provisioning import quotas
 
 # Boxes to tick on one page; more are found by name.
 SHOWN = 200
@@ -84,8 +85,20 @@ def _page(request: AuthenticatedHttpRequest, lab_class: LabClass, form: AssignFo
         "form": form or AssignForm(lab_class=lab_class),
         "waiting": Membership.objects.waiting().filter(lab_class=lab_class).count(),
     }
-    context = tab_context(request, lab_class, "machines", **more)
+    context = tab_context(request, lab_class, "machines", **more, **_making(request, lab_class))
     return render(request, "classes/machines.html", context, status=400 if form else 200)
+
+
+def _making(request: AuthenticatedHttpRequest, lab_class: LabClass) -> dict[str, Any]:
+    """What the page says about making machines, and the bars of quotas."""
+    clusters = set(made_machines.templates_for(lab_class, request.user).values_list("cluster_id", flat=True))
+    being_made = MadeMachine.objects.to_do().filter(run__machine_set=lab_class.machine_set_id)
+    return {
+        "may_make": bool(clusters),
+        "being_made": being_made.exclude(state=MadeMachine.State.REMOVING).count(),
+        "was_made": ProvisioningRun.objects.filter(machine_set=lab_class.machine_set_id).exists(),
+        "usages": quotas.usages(clusters, lab_class.machine_set_id),
+    }
 
 
 def _numbers(sent: list[str]) -> set[int]:

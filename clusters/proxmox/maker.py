@@ -7,7 +7,7 @@ from clusters.proxmox import results
 from clusters.proxmox.calls import MAX_PAGE, Calls, guest_path, page, task_path
 from clusters.proxmox.errors import BadParameter
 from clusters.proxmox.results import parse_upid
-from clusters.proxmox.results.coercion import node_part, pool_part, snapshot_part, vmid_part
+from clusters.proxmox.results.coercion import node_part, pool_part, snapshot_part, storage_part, vmid_part
 
 # What the API shows in the place of a password. Written back, it would become the password.
 MASKED = "**********"
@@ -138,6 +138,16 @@ class Maker(Calls):
     def storages(self, node: str) -> tuple[results.StorageStatus, ...]:
         """The storages of the node that this token may use, with their room in bytes."""
         return results.storages(self._get("nodes", node_part(node), "storage", node=node))
+
+    def disk_owners(self, node: str, storage: str) -> frozenset[int]:
+        """The VMIDs of the disks on a storage, also of those that no guest has any more.
+
+        Only disks that this token may see: without Datastore.Allocate, those of guests that it may change. `Refused`
+        while a full clone writes there.
+        """
+        listed = self._get("nodes", node_part(node), "storage", storage_part(storage), "content", node=node,
+                           content="images")  # fmt: skip
+        return results.disk_owners(listed)
 
     def node_status(self, node: str) -> results.NodeStatus:
         """Needs Sys.Audit on the node."""

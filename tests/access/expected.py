@@ -78,6 +78,11 @@ classes/<int:pk>/machines/adopt/                    | 405                       
 classes/<int:pk>/machines/assign/                   | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/share/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/machines/table/                    |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/machines/make/                     |  in 404 404 200 200 404 404 200 200 |  in 404 404 400 400 404 404 400 400
+classes/<int:pk>/machines/make/plan.json            |  in 404 404 400 400 404 404 400 400 | 405
+classes/<int:pk>/machines/make/one-more/            |  in 404 404 302 302 404 404 302 302 |  in 404 404 302 302 404 404 302 302
+classes/<int:pk>/machines/make/joining/             |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/machines/make/joining/stop/        | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/unassign/                 |  in 404 404 302 302 404 404 302 302 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/<int:vm>/keep/            | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/machines/<int:vm>/unassign/        |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302

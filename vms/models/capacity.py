@@ -203,4 +203,9 @@ class Quota(models.Model):
         ]
 
     def __str__(self) -> str:
-        return _("Quota of %(of)s") % {"of": self.cluster or self.machine_set or self.user}
+        return _("Quota of %(of)s") % {"of": self.of}
+
+    @property
+    def of(self) -> str:
+        """Whose it is, for people."""
+        return self.cluster.name if self.cluster else self.machine_set.title if self.machine_set else str(self.user)

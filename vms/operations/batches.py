@@ -114,6 +114,12 @@ def _snapshot_refusal(batch: Batch, state: str | None) -> str:
 def _record(items: list[BatchItem]) -> list[Operation]:
     """Save the new operations. The constraint drops those of machines that somebody else was faster with."""
     new = {item.operation.pk: item.operation for item in items if item.operation and item.operation._state.adding}
+    for refused, reason in requesting.guarded(list(new.values())).items():
+        del new[refused]
+        for item in items:
+            if item.operation_id == refused:
+                item.operation = None
+                item.refuse(reason)
     Operation.objects.bulk_create(new.values(), ignore_conflicts=True, batch_size=BATCH_SIZE)
     recorded = set(Operation.objects.filter(pk__in=new).values_list("pk", flat=True))
     for item in items:

@@ -1,6 +1,8 @@
 """Requests an operation, and cancels it while it waits."""
 
 import re
+import uuid
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -26,6 +28,12 @@ MAX_DESCRIPTION = 500
 
 # Operations of one person. Nobody clicks faster, and the requests of others wait behind them.
 MAX_PER_MINUTE = 30
+
+
+# What else decides on requested operations, in the transaction that records them, such as quotas: each returns refusals
+# by primary key. Registered by who is above.
+Guard = Callable[[list[Operation]], Mapping[uuid.UUID, str]]
+guards: list[Guard] = []
 
 
 class Refused(Exception):
@@ -70,11 +78,21 @@ def request(
             if busy:
                 why = say("ha-let-go") if busy.is_handed_over else say("cut-short")
                 busy.finish(State.CANCELLED, why, expected=State.RUNNING)
+            if over := guarded([wanted]).get(wanted.pk):
+                raise Refused(over)
             wanted.save(force_insert=True)
             transaction.on_commit(partial(enqueue.operation, wanted), robust=True)
             return wanted, True
     except IntegrityError:  # somebody else was faster
         return _existing(wanted, machine), False
+
+
+def guarded(operations: list[Operation]) -> dict[uuid.UUID, str]:
+    """The refusals of the guards, by primary key of the unsaved operations. In the transaction that records them."""
+    refused: dict[uuid.UUID, str] = {}
+    for guard in guards:
+        refused |= guard([one for one in operations if one.pk not in refused])
+    return refused
 
 
 def incomplete_snapshot(machine: VirtualMachine, action: str, snapshot: str) -> str:

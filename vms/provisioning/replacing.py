@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from vms.models import Assignment, MadeMachine, Operation, VirtualMachine
 from vms.operations import requesting
+from vms.provisioning import handing_over
 from vms.sentences import say
 
 State, Action = MadeMachine.State, Operation.Action
@@ -62,6 +63,8 @@ def take_place(new: MadeMachine, old: MadeMachine) -> None:
 
 def _move_assignment(source: VirtualMachine, target: VirtualMachine) -> None:
     """The person has the other machine from now on; nobody gets this one, which is in no group any more."""
+    for move in handing_over.movers:
+        move(source, target)
     held = Assignment.objects.unreleased().filter(vm=source)
     row = held.first()
     if row is None:

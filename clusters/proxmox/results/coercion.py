@@ -21,6 +21,7 @@ MAX_VMID = 999_999_999
 
 _SNAPSHOT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,39}")
 _POOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*){0,2}")
+_STORAGE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 # Control characters, separators of lines, what turns the direction of the text around it, and what has no width or
 # no ink: two names that look the same are to be the same.
@@ -167,6 +168,12 @@ def is_pool_name(value: object) -> TypeGuard[str]:
 def pool_part(name: str) -> str:
     if not is_pool_name(name):
         raise BadParameter({"poolid": gettext_noop("is not the name of a pool")})
+    return name
+
+
+def storage_part(name: str) -> str:
+    if not isinstance(name, str) or not _STORAGE.fullmatch(name):
+        raise BadParameter({"storage": gettext_noop("is not the name of a storage")})
     return name
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from clusters.proxmox.results.coercion import figure, flag, is_node_name, row, rows, text
+from clusters.proxmox.results.coercion import figure, flag, is_node_name, is_vmid, row, rows, text
 
 MAX_STORAGES = 1000
 # In the user data of cloud-init: a hash begins with a dollar, all else is the password itself.
@@ -61,6 +61,11 @@ def storages(data: object) -> tuple[StorageStatus, ...]:
         for entry in found
         if text(entry.get("storage"), 100)
     )
+
+
+def disk_owners(data: object) -> frozenset[int]:
+    found = (figure(row(entry).get("vmid")) for entry in rows(data))
+    return frozenset(int(vmid) for vmid in found if is_vmid(int(vmid)))
 
 
 def cloudinit_pending(data: object) -> tuple[str, ...]:

@@ -1,14 +1,10 @@
 """Baseline saved → handed over: the machine group gets the machine, and its person, where the plan names one."""
 
-from functools import partial
-
-from django.db import transaction
 from django.utils import timezone
 
 from clusters import proxmox
-from vms.models import Assignment, MadeMachine, VirtualMachine, people_without_grant
-from vms.preparation import preparing
-from vms.provisioning import replacing
+from vms.models import MadeMachine, VirtualMachine
+from vms.provisioning import handing_over, replacing
 from vms.provisioning.engine.hand import Hand
 from vms.sentences import say
 
@@ -39,19 +35,9 @@ def _may_hand_over(hand: Hand) -> bool:
 def _give(made: MadeMachine) -> None:
     if made.reimages:
         replacing.take_place(made, made.reimages)
-    elif made.vm:
-        made.run.machine_set.machines.add(made.vm)
-        _assign(made)
+    else:
+        handing_over.hand_over(made)
 
 
 def ended(hand: Hand, status: proxmox.TaskStatus) -> None:
     """It has no task."""
-
-
-def _assign(made: MadeMachine) -> None:
-    """To the person of the plan, who may have gone meanwhile; otherwise whoever waits for a machine gets it."""
-    person = made.for_user
-    if made.vm and person and person.is_active and not people_without_grant([(made.vm.pk, person.pk)]):
-        Assignment.objects.get_or_create(vm=made.vm, released_at=None, defaults={"user": person})
-    elif made.vm:
-        transaction.on_commit(partial(preparing.notify_released, [made.vm.pk]), robust=True)

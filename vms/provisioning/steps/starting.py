@@ -7,12 +7,16 @@ from django.utils import timezone
 
 from clusters import proxmox
 from vms.models import MadeMachine, Operation
-from vms.provisioning import proofs
+from vms.models.operations import ended as ended_with
+from vms.provisioning import proofs, quotas
 from vms.provisioning.engine.hand import Hand
 from vms.provisioning.steps import lookup, verdicts
 from vms.provisioning.steps.verdicts import Then
 
 Call, Step = MadeMachine.Call, MadeMachine.Step
+
+# Seconds between two looks whether another machine was shut down.
+QUOTA_PAUSE = 10.0
 
 ALREADY = re.compile(r"already running")
 
@@ -20,7 +24,10 @@ ALREADY = re.compile(r"already running")
 def act(hand: Hand) -> None:
     made = hand.made
     if made.sent_what != Call.START:
-        if hand.engine.slots.take_task(made.node):
+        if full := quotas.refusal_to_start(made.cluster_id, made.run.machine_set_id, made.for_user_id):
+            hand.write(**ended_with(full))
+            hand.wait(QUOTA_PAUSE)
+        elif hand.engine.slots.take_task(made.node):
             hand.send(Call.START, partial(_start, node=made.node, vmid=made.vmid), then=_began, refused=_refused)
         else:
             hand.wait_for_slot()

@@ -1,0 +1,66 @@
+"""Networks by lease: a machine group has one, or each of its machines has one, until the last machine is removed."""
+
+from collections.abc import Iterable
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from vms.models import LeasableNetwork, MachineSet, MachineTemplate, MadeMachine, NetworkLease
+
+BRIDGE = """auto vmbr{number}
+iface vmbr{number} inet manual
+    bridge-ports none
+    bridge-stp off
+    bridge-fd 0
+"""
+
+
+def free_for(template: MachineTemplate) -> list[LeasableNetwork]:
+    """Networks of the template that nobody leases, in the order in which they are leased."""
+    return list(LeasableNetwork.objects.free().filter(machine_templates=template, cluster_id=template.cluster_id))
+
+
+def of_group(template: MachineTemplate, group: int) -> LeasableNetwork | None:
+    """The network of the template that the whole group leases already."""
+    leases = NetworkLease.objects.live().filter(machine_set=group, is_shared=True, network__machine_templates=template)
+    held = leases.select_related("network").order_by("pk").first()
+    return held.network if held else None
+
+
+def lease(network: int, group: MachineSet, *, user: int | None, is_shared: bool) -> NetworkLease:
+    """Lease a network (by primary key), or use the group's own lease. The constraint lets nobody else have it."""
+    if is_shared:
+        held = NetworkLease.objects.live().filter(network=network, machine_set=group, is_shared=True).first()
+        if held:
+            return held
+    return NetworkLease.objects.create(network_id=network, machine_set=group, user_id=user, is_shared=is_shared)
+
+
+def return_unused(leases: Iterable[int] | None = None) -> int:
+    """Return leases (by primary key, or any) whose machines were all removed. Returns how many."""
+    users = MadeMachine.objects.unremoved().filter(lease=OuterRef("pk"))
+    unused = NetworkLease.objects.live().filter(~Exists(users))
+    if leases is not None:
+        unused = unused.filter(pk__in=list(leases))
+    returned: int = unused.order_by().update(returned_at=timezone.now())
+    return returned
+
+
+def lines_for_bridges(*, begin: int, count: int) -> str:
+    """For /etc/network/interfaces of each node: bridges without a port, each a network of its own on one node."""
+    return "\n".join(BRIDGE.format(number=number) for number in range(begin, begin + count))
+
+
+def lines_for_vnets(*, zone: str, prefix: str, begin: int, count: int, bridge: str) -> str:
+    """Commands for one node, as root: a VLAN zone on a bridge, and VNets in it, which reach all nodes."""
+    lines = [f"pvesh create /cluster/sdn/zones --zone {zone} --type vlan --bridge {bridge}"]
+    lines += [
+        f"pvesh create /cluster/sdn/vnets --vnet {prefix}{number} --zone {zone} --tag {number}"
+        for number in range(begin, begin + count)
+    ]
+    return "\n".join([*lines, "pvesh set /cluster/sdn"]) + "\n"
+
+
+def explanation() -> str:
+    return _("Run these lines yourself: the portal has no rights over the cluster's networks.")
