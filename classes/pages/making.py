@@ -41,6 +41,10 @@ class MakingPage(ClassPlanPage[MachinesPlan]):
     def keep(self, facts: Facts, plan: MachinesPlan) -> Facts:
         return facts | {"before": plan.choices}
 
+    def done(self, plan: MachinesPlan) -> HttpResponse:
+        run = ProvisioningRun.objects.filter(machine_set=plan.group, requested_by=self.asked.user).first()
+        return redirect("vms-run", run.pk) if run else super().done(plan)
+
     def page(self, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         templates = made_machines.templates_for(self.lab_class, self.asked.user)
         clusters = set(templates.values_list("cluster_id", flat=True))
