@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.autocomplete import CheckedAutocomplete
 from accounts.confirmation import ConfirmedPeopleForm
 from accounts.deletion import ReadableDeletion
+from accounts.forms import time_zones, with_stored
 from accounts.models import User
 from classes import access, co_owners, lifecycle
 from classes.enrolment import invites
@@ -39,12 +40,20 @@ class LabClassAdminForm(ConfirmedPeopleForm):
         ),
     )
 
+    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), required=False)
+
     class Meta:
         model = LabClass
         fields = (
             "name", "description", "lesson", "links", "starts_on", "ends_on", "time_zone", "baseline",
             "freed_machines", "owner", "co_owners", "confirmed",
         )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "time_zone" in self.fields:  # not for those who only look
+            choices = with_stored(time_zones(), self.instance.time_zone)
+            self.fields["time_zone"].choices = choices  # type: ignore[attr-defined]
 
     def introduce(self, person: User) -> str:
         known = super().introduce(person)

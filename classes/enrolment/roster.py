@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext, ngettext_lazy
 
 from accounts import tables
@@ -53,6 +54,12 @@ class RosterRow(PlanRow):
     username: str = ""
     user: int = 0
     machine: str = ""
+    waits: bool = False
+
+    @property
+    def gets(self) -> str:
+        """The machine, or that somebody who is enrolled waits for one."""
+        return self.machine or (_("waits for one") if self.waits else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +71,7 @@ class RosterPlan(Plan[RosterRow]):
     columns: ClassVar = (
         ("line", gettext_lazy("Line")),
         ("username", gettext_lazy("User name")),
-        ("machine", gettext_lazy("Gets")),
+        ("gets", gettext_lazy("Machine")),
     )
 
     nothing: ClassVar = gettext_lazy("Nobody will be added")
@@ -108,7 +115,11 @@ def _with_machines(lab_class: LabClass, rows: list[RosterRow]) -> list[RosterRow
     free = ClassMachine.objects.free().filter(lab_class=lab_class).select_related("vm")
     machines = iter([one.vm.display_name for one in free[waiting : waiting_list.AT_ONCE]])
     gets = (row.outcome.writes and row.user not in has_one for row in rows)
-    return [replace(row, machine=next(machines, "")) if due else row for row, due in zip(rows, gets, strict=True)]
+    return [_with_machine(row, next(machines, "")) if due else row for row, due in zip(rows, gets, strict=True)]
+
+
+def _with_machine(row: RosterRow, machine: str) -> RosterRow:
+    return replace(row, machine=machine, waits=not machine)
 
 
 def _machines_told(rows: list[RosterRow]) -> Note:

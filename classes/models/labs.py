@@ -104,7 +104,9 @@ class LabClass(PrintableTexts, models.Model):
         gettext_lazy("lesson"),
         max_length=20_000,
         blank=True,
-        help_text=gettext_lazy("Everyone in the class sees this text. Plain text only."),
+        help_text=gettext_lazy(
+            "Everyone in the class sees this text. Addresses that begin with https:// become links."
+        ),
     )
     links = models.TextField(
         gettext_lazy("links"),

@@ -50,6 +50,18 @@ PAGES: dict[str, dict[str, str]] = {
         "not-found": "nothing-here/",
     },
     "chen": {"list-single": "vms/?cluster="},
+    "tess": {
+        "teacher-list": "vms/?cluster=",
+        "classes": "classes/",
+        "class": "classes/1/",
+        "class-live": "classes/1/live/",
+        "class-machines": "classes/1/machines/",
+        "class-people": "classes/1/people/",
+        "class-add-people": "classes/1/people/add/",
+        "class-invite": "classes/1/invite/",
+        "class-settings": "classes/1/settings/",
+        "class-new": "classes/new/",
+    },
     "admin": {
         "staff-list": "vms/?cluster=",
         "staff-list-stopped": "vms/?cluster=building-a&status=stopped",

@@ -381,7 +381,7 @@ def test_staff_see_the_rules_as_anybody_meets_them(client: Client, hers: Virtual
     client.force_login(auditor)
     shown = why(client, hers, person="ben")
     assert "see the machine." in shown
-    assert "<dt>Reboot</dt><dd>You don&#x27;t have access to this machine." in shown
+    assert "No action is possible. The person reads: “You don&#x27;t have access to this machine." in shown
 
 
 @pytest.mark.parametrize("name", ["nobody", "<script>", "x" * 4000, "a\0b"])

@@ -19,7 +19,7 @@ TONES = {
     DONE: "running",
     FAILED: "failed",
     RUNNING: "busy",
-    WAITING: "stopped",
+    WAITING: "waiting",
     REFUSED: "failed",
     CANCELLED: "stopped",
 }

@@ -55,4 +55,11 @@ def _table(machine: VirtualMachine, person: User) -> dict[str, object]:
     ]
     by_rule = zip(*by_action.values(), strict=True)
     rows = [(_(decisions[0].rule), [one.is_allowed for one in decisions]) for decisions in by_rule]
-    return {"columns": columns, "rows": rows, "sees": lookups.visible_to(person).filter(pk=machine.pk).exists()}
+    refusals = {column.refusal for column in columns}
+    nothing = refusals.pop() if len(refusals) == 1 else ""
+    return {
+        "columns": columns,
+        "nothing": nothing,
+        "rows": rows,
+        "sees": lookups.visible_to(person).filter(pk=machine.pk).exists(),
+    }
