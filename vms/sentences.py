@@ -45,6 +45,7 @@ stored_messages.register(
         "snapshot-name-taken": gettext_noop("The machine already has a snapshot of this name."),
         "disk-missing": gettext_noop("A disk of the machine is missing. Ask your teacher."),
         "storage-full": gettext_noop("The storage is full. Ask your teacher."),
+        "copy-failed": gettext_noop("Copying the disk failed. Its storage may be full."),
         "node-memory-full": gettext_noop("The node has too little free memory at the moment. Try again later."),
         "did-not-shut-down": gettext_noop(
             "The machine did not shut down in time. Look at its screen, or choose Force stop."

@@ -2,6 +2,7 @@
 
 from auditlog.registry import auditlog
 
+from vms import preparation
 from vms.models import (
     Assignment,
     ClusterGrant,
@@ -15,11 +16,12 @@ from vms.models import (
 )
 from vms.operations import requesting
 from vms.preparation import retiring
-from vms.provisioning import quotas
+from vms.provisioning import passwords, quotas
 from vms.worker import tasks  # noqa: F401 - it listens to what operations say
 
 retiring.register()
 requesting.guards.append(quotas.start_refusals)
+preparation.last_steps.append(preparation.LastStep(is_due=passwords.has_one, do=passwords.renew))
 auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])
 auditlog.register(Preparation, include_fields=["assignment", "way", "baseline", "asked_by"])
 auditlog.register(MachineSet, include_fields=["name"], m2m_fields={"machines", "stewards"})

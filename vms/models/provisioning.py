@@ -214,6 +214,12 @@ class MadeMachine(models.Model):
         help_text=gettext_lazy("As soon as the inventory shows it."),
     )
     password = EncryptedSecretField(gettext_lazy("password"))
+    password_is_written = models.BooleanField(
+        gettext_lazy("password is written"),
+        default=True,
+        db_default=True,
+        help_text=gettext_lazy("Into the machine's configuration; a revert takes it back."),
+    )
     reimages = models.ForeignKey(
         "self",
         models.SET_NULL,

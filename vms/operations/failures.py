@@ -14,6 +14,7 @@ KNOWN = [
     (re.compile(r"snapshot name '[^']*' already used"), "snapshot-name-taken"),
     (re.compile(r"volume '[^']*' does not exist|no such logical volume|dataset does not exist"), "disk-missing"),
     (re.compile(r"out of space|No space left|not enough free space", re.IGNORECASE), "storage-full"),
+    (re.compile(r"copy failed: command '[^']*qemu-img"), "copy-failed"),
     (re.compile(r"[Cc]annot allocate memory"), "node-memory-full"),
     (re.compile(r"quit/powerdown failed|lxc-stop .*--nokill"), "did-not-shut-down"),
     (re.compile(r"service '[^']*' in error state"), "ha-error"),

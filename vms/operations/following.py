@@ -10,7 +10,7 @@ from django.utils import timezone
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import sentences
-from vms.models import Operation, Preparation, Snapshot, VirtualMachine
+from vms.models import MadeMachine, Operation, Preparation, Snapshot, VirtualMachine
 from vms.models.operations import ended
 from vms.operations import enqueue, failures, requesting
 from vms.operations.kinds import KINDS, Kind
@@ -163,9 +163,16 @@ def _finish(operation: Operation, state: str, outcome: str) -> None:
             VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
         if is_over and state == State.DONE:
             _record_snapshot(operation)
+            _note_revert(operation)
             requesting.request_next(operation)
         if is_over and (freed := Preparation.objects.open().filter(operation=operation).first()):
             transaction.on_commit(partial(enqueue.preparation, freed.pk), robust=True)
+
+
+def _note_revert(operation: Operation) -> None:
+    """The configuration is that of the snapshot again, with the password of its time."""
+    if operation.action == Operation.Action.ROLLBACK and operation.vm_id:
+        MadeMachine.objects.filter(vm=operation.vm_id).filter(password__isnull=False).update(password_is_written=False)
 
 
 def _record_snapshot(operation: Operation) -> None:

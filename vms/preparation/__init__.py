@@ -5,15 +5,17 @@ People take machines from others by `free` alone, and the portal by `keep` alone
 
 from vms.preparation.ending_assignments import Changed, free, keep, keep_longer, restore, unreserve
 from vms.preparation.outlook import Outlook, digest, outlooks_for, register
-from vms.preparation.preparing import reconcile, release_listeners, take_step
+from vms.preparation.preparing import LastStep, last_steps, reconcile, release_listeners, take_step
 
 __all__ = [
     "Changed",
+    "LastStep",
     "Outlook",
     "digest",
     "free",
     "keep",
     "keep_longer",
+    "last_steps",
     "outlooks_for",
     "reconcile",
     "register",

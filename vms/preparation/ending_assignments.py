@@ -79,7 +79,8 @@ def _needs_nothing(found: Outlook, wanted: Preparation, *, is_busy: bool) -> boo
     """Whether the machine is ready at once: it is gone, or stays as it is with nothing to delete."""
     if found.machine.gone_at:
         return True
-    return wanted.way == Way.AS_IT_IS and not (wanted.points or is_busy)
+    is_plain = wanted.way == Way.AS_IT_IS and not (wanted.points or is_busy)
+    return is_plain and not preparing.has_last_steps(found.machine.pk)
 
 
 def unreserve(assignments: AssignmentQuerySet, *, person: int | None = None) -> None:

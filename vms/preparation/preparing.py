@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -30,6 +31,20 @@ Action, State, Way = Operation.Action, Preparation.State, Preparation.Way
 MAX_WAIT = timedelta(minutes=15)
 RETRY_DELAY = timedelta(seconds=3)
 PICK_UP_WITHIN = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class LastStep:
+    """What else is done to some machines before the next person gets them. `is_due` takes a primary key.
+
+    `do` may ask the cluster, and raises `ProxmoxError` when it has to be tried again.
+    """
+
+    is_due: Callable[[int], bool]
+    do: Callable[[VirtualMachine], None]
+
+
+last_steps: list[LastStep] = []
 
 # Called with the primary keys of machines that were released.
 release_listeners: list[Callable[[list[int]], object]] = []
@@ -67,7 +82,7 @@ def _step(preparation: Preparation, config: ClusterConfig) -> None:
     if done and done.state != Operation.State.DONE:
         preparation.finish(State.FAILED, done.rendered_outcome)
     elif done and done.action in {Action.ROLLBACK, Action.SHUTDOWN}:
-        succeed(preparation)
+        _take_last_steps(preparation)
     elif wanted := _next_operation(preparation, config):
         _request(preparation, *wanted)
 
@@ -101,7 +116,7 @@ def _next_operation(preparation: Preparation, config: ClusterConfig) -> tuple[st
         return Action.ROLLBACK, preparation.baseline
     elif preparation.way == Way.AS_IT_IS or status.status == "stopped":
         vm.observe(status.state, at=asked_at, lock=status.lock)
-        succeed(preparation)
+        _take_last_steps(preparation)
     elif status.state != "running":
         preparation.finish(State.FAILED, say("cannot-shut-down", status=sentences.status(status.state)))
     else:
@@ -153,6 +168,19 @@ def _fail_if_overdue(preparation: Preparation, why: str) -> None:
     before = preparation.operation.finished_at if preparation.operation else None
     if (before or preparation.asked_at) < timezone.now() - MAX_WAIT:
         preparation.finish(State.FAILED, why)
+
+
+def _take_last_steps(preparation: Preparation) -> None:
+    vm = preparation.assignment.vm
+    for step in last_steps:
+        if step.is_due(vm.pk):
+            step.do(vm)
+    succeed(preparation)
+
+
+def has_last_steps(vm: int) -> bool:
+    """Whether the worker has something to do with this machine (by primary key) before it is released."""
+    return any(step.is_due(vm) for step in last_steps)
 
 
 def succeed(preparation: Preparation) -> None:

@@ -1,10 +1,13 @@
 """What clusters do to machines that are being made, and the right end of each."""
 
+import itertools
+
 import pytest
 
 from tests.labs import clock, sim
-from tests.workshop import FIRST, TEMPLATE, Workshop
+from tests.workshop import FIRST, TEMPLATE, Workshop, make_workshop
 from vms.models import MadeMachine
+from vms.provisioning import running
 from vms.provisioning.engine import hand
 
 __all__ = ["clock", "sim"]
@@ -63,6 +66,74 @@ def test_the_vmids_of_the_range_may_end(workshop: Workshop):
     workshop.run(1)
     workshop.pve.add_guest(FIRST, name="foreign", node="pve1")
     ends(workshop, State.FAILED, "No VMID of the template's range is free.")
+
+
+@pytest.mark.parametrize("lock", ["template", "new", "storage"])
+def test_a_lock_that_others_hold_is_waited_for(workshop: Workshop, lock: str):
+    workshop.run(1)
+    workshop.pve.faults.clones_meet_a_lock(lock, times=3)
+    made = ends(workshop, State.READY)
+    assert (made.vmid, made.outcome) == (FIRST, "")
+    sent = [request.at for request in workshop.pve.requests if request.path.endswith("/clone")]
+    pauses = [later - before for before, later in itertools.pairwise(sent)]
+    assert len(sent) == 4
+    assert pauses == sorted(pauses)
+
+
+def test_a_lock_that_never_ends_is_given_up(workshop: Workshop):
+    workshop.run(1)
+    workshop.pve.faults.clones_meet_a_lock("template", times=1000)
+    workshop.work(seconds=900, step=5)
+    made = workshop.machine()
+    assert (made.state, made.sent_what) == (State.FAILED, "")
+    assert 10 < workshop.pve.count("POST", CLONES) < 30
+
+
+def test_a_vmid_that_somebody_else_took_on_another_node(workshop: Workshop):
+    workshop.run(1)
+    workshop.pve.faults.ids_taken()
+    assert ends(workshop, State.READY).vmid == FIRST + 1
+
+
+def test_a_full_storage(workshop: Workshop):
+    workshop.run(1)
+    workshop.pve.faults.storage_full()
+    ends(workshop, State.FAILED, "Copying the disk failed. Its storage may be full.")
+    assert guests(workshop) == []
+
+
+def test_a_clone_whose_worker_died_needs_an_administrator(workshop: Workshop):
+    run = workshop.run(2)
+    workshop.pve.faults.clones_die()
+    made = ends(workshop, State.STUCK, f"qm unlock {FIRST}")
+    assert workshop.guest(FIRST).lock == "clone"
+    assert workshop.machine(2).state == State.READY
+    running.retry_failed(run)
+    workshop.work()
+    made.refresh_from_db()
+    assert made.state == State.STUCK
+    workshop.pve.remove_guest(FIRST)  # as the administrator does
+    running.retry_failed(run)
+    ends(workshop, State.READY)
+
+
+def test_a_node_that_dies_during_its_clones(sim, clock, db: None, monkeypatch: pytest.MonkeyPatch):
+    """The other node's machines are made meanwhile. What the dead one left is found afterwards."""
+    workshop = make_workshop(sim, clock, nodes=("pve1", "pve2", "pve3"))
+    workshop.template.copies.filter(node="pve1").delete()  # the portal's own way to the cluster
+    monkeypatch.setattr("vms.provisioning.engine.engine.NODE_PATIENCE", 60.0)
+    run = workshop.run(4)
+    workshop.pve.faults.node_dies_in_task("qmclone", seconds=0.5)
+    workshop.work(seconds=300, step=1)
+    on_pve2 = MadeMachine.objects.filter(node="pve2")
+    assert {made.state for made in MadeMachine.objects.filter(node="pve3")} == {State.READY}
+    assert {made.state for made in on_pve2} == {State.FAILED}
+    assert "Node pve2 did not respond" in on_pve2[0].rendered_outcome
+    workshop.pve.faults.undo()
+    running.retry_failed(run)
+    workshop.work(seconds=300)
+    assert {made.state for made in on_pve2.all()} == {State.STUCK}
+    sim.remove_cluster(workshop.pve.name)
 
 
 def test_a_machine_whose_identity_is_another_is_left_alone(workshop: Workshop):
