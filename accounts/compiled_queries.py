@@ -19,9 +19,10 @@ Row = TypeVar("Row", bound=Model)
 # Stands for the person while the SQL is compiled. No primary key is negative.
 SENTINEL_PK = -2_000_000_011
 
-# Stand for the moment and the text of `CompiledRows`.
+# Stand for the moment and the key of `CompiledRows`, which is a text or a number.
 SENTINEL_MOMENT = datetime(1971, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 SENTINEL_TEXT = "\x02the text of a compiled query\x03"
+SENTINEL_NUMBER = -2_000_000_012
 
 
 class CompiledQuery:
@@ -68,18 +69,20 @@ class _Prepared(NamedTuple):
 class CompiledRows(Generic[Row]):
     """A queryset of objects, with related ones and annotations, whose SQL Django makes once in a process.
 
-    `build` gets a person's primary key, a moment and a text, and may use each of them, the moment also plus or minus a
-    span. Measured in one run: 50 machines with cluster, health, sync and three annotations take 4.0 ms of CPU with
-    this, and 8.0 ms without.
+    `build` gets a person's primary key, a moment and a key (a text or a number), and may use each of them, the moment
+    also plus or minus a span. Measured in one run: 50 machines with cluster, health, sync and three annotations take
+    4.0 ms of CPU with this, and 8.0 ms without.
     """
 
-    def __init__(self, build: Callable[[int, datetime, str], QuerySet[Row, Row]]) -> None:
-        self._build = build
+    def __init__(
+        self, build: Callable[[int, datetime, Any], QuerySet[Row, Row]], *, key: str | int = SENTINEL_TEXT
+    ) -> None:
+        self._build, self._key = build, key
         self._by_vendor: dict[str, _Prepared] = {}
 
-    def rows(self, person: int, now: datetime, text: str = "") -> list[Row]:
+    def rows(self, person: int, now: datetime, key: str | int = "") -> list[Row]:
         """In one query. Raises `ValueError` when the person is not part of it."""
-        prepared, filled = self._prepared(person, now, text)
+        prepared, filled = self._prepared(person, now, key)
         compiler = copy.copy(prepared.compiler)
         compiler.connection = connection  # of this thread
         compiler.as_sql = lambda **_: (prepared.sql, filled)  # type: ignore[method-assign]
@@ -87,9 +90,9 @@ class CompiledRows(Generic[Row]):
         queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
         return list(queryset)
 
-    def raw_rows(self, person: int, now: datetime, text: str = "") -> list[tuple[Any, ...]]:
+    def raw_rows(self, person: int, now: datetime, key: str | int = "") -> list[tuple[Any, ...]]:
         """The same rows as the database writes them, to be compared: a tenth of the work of making objects."""
-        prepared, filled = self._prepared(person, now, text)
+        prepared, filled = self._prepared(person, now, key)
         with connection.cursor() as cursor:
             cursor.execute(prepared.sql, filled)
             return list(cursor.fetchall())
@@ -106,12 +109,12 @@ class CompiledRows(Generic[Row]):
         }
         return {**fields, **named}
 
-    def _prepared(self, person: int, now: datetime, text: str) -> tuple[_Prepared, tuple[Any, ...]]:
+    def _prepared(self, person: int, now: datetime, key: str | int) -> tuple[_Prepared, tuple[Any, ...]]:
         prepared = self._by_vendor.get(connection.vendor) or self._compiled()
-        return prepared, tuple(_filled(one, person, now, text) for one in prepared.parameters)
+        return prepared, tuple(_filled(one, person, now, key) for one in prepared.parameters)
 
     def _compiled(self) -> _Prepared:
-        queryset = self._build(SENTINEL_PK, SENTINEL_MOMENT, SENTINEL_TEXT)
+        queryset = self._build(SENTINEL_PK, SENTINEL_MOMENT, self._key)
         compiler = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         if SENTINEL_PK not in parameters:
@@ -128,10 +131,10 @@ def _named(parameter: Any) -> Any:
     return parameter - SENTINEL_MOMENT if near else parameter
 
 
-def _filled(parameter: Any, person: int, now: datetime, text: str) -> Any:
+def _filled(parameter: Any, person: int, now: datetime, key: str | int) -> Any:
     if isinstance(parameter, timedelta):
         return connection.ops.adapt_datetimefield_value(now + parameter)
-    return {SENTINEL_PK: person, SENTINEL_TEXT: text}.get(parameter, parameter)
+    return {SENTINEL_PK: person, SENTINEL_TEXT: key, SENTINEL_NUMBER: key}.get(parameter, parameter)
 
 
 def moment(value: Any) -> datetime | None:

@@ -4,13 +4,17 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
+from accounts.compiled_queries import SENTINEL_NUMBER, CompiledRows
 from accounts.models import User
+from clusters.models import ClusterNotice
 from vms.access import lookups
 from vms.models import Assignment, Batch, HelpRequest, MachineSet, Operation, VirtualMachine
-from vms.pages import cards
+from vms.pages import cards, row_version
 
 Action = Operation.Action
 
@@ -101,19 +105,60 @@ class Dashboard:
 
 def for_person(group: MachineSet, person: User) -> Dashboard:
     """As this person sees it, in a number of queries that does not depend on the machines'."""
-    machines = list(lookups.machines_in(group, person))
+    machines = _rows(group, person)
     operable = lookups.operable_among(person, machines)
     # One card after another as they are listed; what is wrong with a cluster is told by its group.
     groups = cards.groups(machines, operable=operable, for_staff=person.is_staff)
     by_machine = {card.pk: card for group in groups for card in group.cards}
-    assignees, helps = _assignees(machines), _helps(by_machine)
+    assignees = _assignees(machines)
+    helps = _helps(by_machine) if any(getattr(one, "is_calling", True) for one in machines) else {}
     shown = tuple(GroupMachine(by_machine[one.pk], assignees.get(one.pk), helps.get(one.pk)) for one in machines)
     return Dashboard(tuple(groups), shown, _batches(group))
 
 
-def _assignees(machines: Iterable[VirtualMachine]) -> dict[int, Assignee]:
-    live = Assignment.objects.live().filter(vm__in=[machine.pk for machine in machines]).select_related("user")
-    return {one.vm_id: Assignee(one.user.pk, one.user.get_full_name() or one.user.username) for one in live}
+def fingerprint(group: MachineSet, person: User) -> str:
+    """Of `for_person`, without making it where nothing changed."""
+
+    def version() -> str:
+        rows = "" if person.is_staff else row_version.of_rows(_ROWS, person.pk, group.pk)
+        batches = _batches(group) if rows else ()
+        return "" if any(batch.is_open for batch in batches) else f"{rows}{batches!r}" if rows else ""
+
+    return row_version.fingerprint(version, lambda: for_person(group, person).fingerprint, person.pk, "group", group.pk)
+
+
+def _rows(group: MachineSet, person: User) -> list[VirtualMachine]:
+    now = timezone.now()
+    if person.is_staff or not person.is_active:
+        return list(_machines(group.pk, person, now))
+    return _ROWS.rows(person.pk, now, group.pk)
+
+
+def _machines(group_pk: int, person: User, now: datetime) -> QuerySet[VirtualMachine]:
+    """With all that the page shows of them, or whether there is more to look up."""
+    live = Assignment.objects.live().filter(vm=OuterRef("pk")).order_by()
+    names = {
+        f"assignee_{name}": Subquery(live.values(f"user__{name}")[:1])
+        for name in ("pk", "first_name", "last_name", "username")
+    }
+    return lookups.machines_in(MachineSet(pk=group_pk), person).annotate(
+        is_active=Exists(cards.recent_operations(now)),
+        is_noticed=Exists(ClusterNotice.objects.now(now).filter(cluster__cluster_id=OuterRef("cluster_id"))),
+        is_calling=Exists(HelpRequest.objects.open().filter(assignment__vm=OuterRef("pk"))),
+        **names,
+    )
+
+
+_ROWS = CompiledRows(lambda person, now, group: _machines(group, User(pk=person), now), key=SENTINEL_NUMBER)
+
+
+def _assignees(machines: Iterable[Any]) -> dict[int, Assignee]:
+    """Of machines with their annotations."""
+    return {one.pk: Assignee(one.assignee_pk, _name(one)) for one in machines if one.assignee_pk}
+
+
+def _name(machine: Any) -> str:
+    return f"{machine.assignee_first_name} {machine.assignee_last_name}".strip() or machine.assignee_username
 
 
 def _helps(by_machine: dict[int, cards.Card]) -> dict[int, HelpCall]:

@@ -40,10 +40,9 @@ def group_page(
 
     The caller has checked that the user may see the group. `more` is for a template that extends the page.
     """
-    shown = dashboard.for_person(found, request.user)
-    seen = shown.fingerprint
-    if request.htmx and request.GET.get("seen") == seen:
+    if request.htmx and request.GET.get("seen") == dashboard.fingerprint(found, request.user):
         return HttpResponse(status=204)
+    shown = dashboard.for_person(found, request.user)
     context = {
         "machine_group": found,
         "dashboard": shown,
@@ -51,7 +50,7 @@ def group_page(
         "running": shown.running,
         "may_ask": lookups.operates_group(request.user, found),
         "all_chosen": request.GET.get("choose") == "all",
-        "poll": f"{request.path}?seen={seen}",
+        "poll": f"{request.path}?seen={shown.fingerprint}",
         **(more or {}),
     }
     return render(request, "vms/_machine_group.html" if request.htmx else template, context)

@@ -15,7 +15,7 @@ from accounts.models import User
 from vms import inventory, registry
 from vms.access import lookups
 from vms.models import VirtualMachine
-from vms.pages import cards, import_offer, list_query, list_version
+from vms.pages import cards, import_offer, list_query, row_version
 
 # How often the details of running machines are read while somebody looks at them in the list.
 LOOKED_AT_EVERY = timedelta(minutes=1)
@@ -66,16 +66,19 @@ def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 def _fingerprint(user: User, query: list_query.ListQuery) -> str:
     """Of the page that a poll asks for."""
-    version = list_version.of(user, query, looked_at_every=LOOKED_AT_EVERY)
-    if known := list_version.known_fingerprint(user, query, version):
-        return known
-    rows = query.rows(user)
-    _look_again(user, rows)
-    fingerprint = cards.fingerprint(_groups(user, rows))
-    # Somebody may have written between the two queries.
-    if version and version == list_version.of(user, query, looked_at_every=LOOKED_AT_EVERY):
-        list_version.remember(user, query, version, fingerprint)
-    return fingerprint
+
+    def version() -> str:
+        first_page = query.first_page_for(user) if query.number == "1" else None
+        if first_page is None:
+            return ""
+        return row_version.of_rows(first_page, user.pk, query.cluster, looked_at_every=LOOKED_AT_EVERY)
+
+    def make() -> str:
+        rows = query.rows(user)
+        _look_again(user, rows)
+        return cards.fingerprint(_groups(user, rows))
+
+    return row_version.fingerprint(version, make, user.pk, "list", query.cluster)
 
 
 def _look_again(user: User, machines: Iterable[VirtualMachine]) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.utils import timezone, translation
@@ -10,8 +11,8 @@ from django.utils import timezone, translation
 from accounts.models import User
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
 from tests.labs import queries
-from vms.models import Assignment, ClusterSync, MachineSet, Operation, VirtualMachine
-from vms.pages import cards, list_version, machine_list
+from vms.models import Assignment, Batch, ClusterSync, HelpRequest, MachineSet, Operation, VirtualMachine
+from vms.pages import cards, dashboard, machine_list, row_version
 from vms.pages.list_query import ListQuery
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +22,7 @@ ALL = ListQuery.from_url({"page": "1"})
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_version, "_fingerprints", type(list_version._fingerprints)())
+    monkeypatch.setattr(row_version, "_fingerprints", type(row_version._fingerprints)())
 
 
 @pytest.fixture
@@ -46,7 +47,9 @@ def student(db: None) -> User:
 
 
 def version(person: User) -> str:
-    return list_version.of(person, ALL, looked_at_every=machine_list.LOOKED_AT_EVERY)
+    rows = ALL.first_page_for(person)
+    assert rows
+    return row_version.of_rows(rows, person.pk, "", looked_at_every=machine_list.LOOKED_AT_EVERY)
 
 
 def by_cards(person: User) -> str:
@@ -113,13 +116,13 @@ def changes(luck: random.Random, person: User) -> list[Callable[[], object]]:
 def differing(person: User, seed: int) -> tuple[int, int]:
     """After how many of the changes a poll says otherwise than cards do, and how many polls the version decided."""
     luck = random.Random(seed)  # noqa: S311 - the same changes again
-    count = len(changes(luck, person))
     wrong = decided = 0
-    for number in range(count):
+    for number in range(len(changes(luck, person))):
         changes(luck, person)[number]()
-        with translation.override(luck.choice(("en", "es"))):
-            decided += bool(list_version.known_fingerprint(person, ALL, version(person)))
-            wrong += machine_list._fingerprint(person, ALL) != by_cards(person)
+        with translation.override(luck.choice(("en", "es"))), patch.object(cards, "groups", wraps=cards.groups) as made:
+            seen = machine_list._fingerprint(person, ALL)
+            decided += not made.called
+            wrong += seen != by_cards(person)
         changes(luck, person)[-1]()  # back
         machine_list._fingerprint(person, ALL)
     return wrong, decided
@@ -131,14 +134,50 @@ def test_polls_say_what_cards_say_whatever_happens(student: User) -> None:
     assert decided > 0
 
 
+def test_polls_of_a_group_say_what_its_page_says_whatever_happens(student: User) -> None:
+    """Managers see help requests, assignees and batches, too."""
+    tess = User.objects.create(username="tess")
+    group = MachineSet.objects.create(name="Group")
+    group.stewards.add(tess)
+    group.machines.add(*VirtualMachine.objects.all())
+    assignment = Assignment.objects.order_by("pk").first()
+    batch = {"action": "start", "requested_by_name": "tess", "machine_set": group}
+    more = [
+        lambda: HelpRequest.ask(assignment, text="It hangs"),
+        lambda: HelpRequest.objects.update(closed_at=timezone.now()),
+        lambda: User.objects.filter(pk=student.pk).update(first_name="Ana"),
+        lambda: Batch.objects.create(**batch),
+        lambda: group.machines.remove(assignment.vm),
+        lambda: Assignment.objects.filter(pk=assignment.pk).update(ended_at=timezone.now()),
+    ]
+    luck = random.Random(3)  # noqa: S311 - the same changes again
+    without = [change for change in changes(luck, student) if change.__name__ not in {"forget", "managed"}]
+    for change in (*more, *without):
+        dashboard.fingerprint(group, tess)
+        change()
+        seen = dashboard.fingerprint(group, tess)
+        assert seen == dashboard.for_person(group, tess).fingerprint
+
+
+def test_an_unchanged_poll_of_a_group_makes_no_cards(student: User) -> None:
+    tess = User.objects.create(username="tess")
+    group = MachineSet.objects.create(name="Group")
+    group.stewards.add(tess)
+    group.machines.add(*VirtualMachine.objects.all())
+    seen = dashboard.fingerprint(group, tess)
+    with patch.object(cards, "groups", side_effect=AssertionError), queries() as asked:
+        assert dashboard.fingerprint(group, tess) == seen
+    assert len(asked) == 2
+
+
 def test_a_column_that_is_left_out_is_found(student: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """A positive control."""
     left_out = {f"virtualmachine.{name}" for name in ("name", "node", "lock", "vmid", "kind")}
-    monkeypatch.setattr(list_version, "VOLATILE", list_version.VOLATILE | left_out)
+    monkeypatch.setattr(row_version, "VOLATILE", row_version.VOLATILE | left_out)
     assert differing(student, 11)[0] > 0
 
 
-@pytest.mark.parametrize("name", sorted(list_version.VOLATILE))
+@pytest.mark.parametrize("name", sorted(row_version.VOLATILE))
 def test_what_is_left_out_of_the_version_is_not_on_the_cards(student: User, name: str) -> None:
     model, column = name.split(".")
     rows = {"virtualmachine": VirtualMachine, "clusterhealth": ClusterHealth}[model].objects.all()
@@ -191,8 +230,10 @@ def test_what_goes_on_by_itself_has_no_version(student: User, change: Callable[[
     assert not version(student)
 
 
-def test_what_is_remembered_has_a_bound(student: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_version, "MOST_KEPT", 3)
-    for number in range(9):
-        list_version.remember(student, ALL, str(number), "seen")
-    assert [bool(list_version.known_fingerprint(student, ALL, str(n))) for n in range(9)] == [False] * 6 + [True] * 3
+def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_version, "MOST_KEPT", 3)
+    made: list[int] = []
+    ask = lambda number: row_version.fingerprint(lambda: str(number), lambda: made.append(number) or "seen")  # noqa: E731
+    for number in (*range(9), *range(8, -1, -1)):
+        ask(number)
+    assert made == [*range(9), *range(5, -1, -1)]
