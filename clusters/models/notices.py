@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts.printable import PrintableTexts
 from clusters.models.cluster import Cluster
 
 
@@ -18,7 +19,7 @@ class ClusterNoticeQuerySet(models.QuerySet["ClusterNotice"]):
         return self.filter(Q(shown_from=None) | Q(shown_from__lte=now), Q(shown_until=None) | Q(shown_until__gt=now))
 
 
-class ClusterNotice(models.Model):
+class ClusterNotice(PrintableTexts, models.Model):
     """For everybody who has a machine there, like “Serviced on Friday from 14 to 16”."""
 
     cluster = models.ForeignKey(Cluster, models.CASCADE, verbose_name=gettext_lazy("cluster"), related_name="notices")

@@ -10,8 +10,8 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.printable import validate_printable
 from classes.models import LabClass
-from clusters.models import Cluster
-from vms.models import MachineSet
+from clusters.models import Cluster, ClusterNotice
+from vms.models import MachineSet, VirtualMachine
 
 UNPRINTABLE = ["\0", "\x07", "\x1b[31m", "\x7f", "\x9b", "\ufffe", "\ud800"]
 
@@ -45,6 +45,9 @@ def test_a_line_is_one_line(text: str):
         (LabClass, "lesson"),
         (LabClass, "description"),
         (MachineSet, "name"),
+        (VirtualMachine, "note"),
+        (VirtualMachine, "guest_login"),
+        (ClusterNotice, "text"),
     ],
 )
 @pytest.mark.parametrize("text", UNPRINTABLE)

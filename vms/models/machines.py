@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from accounts import audit
 from accounts.compiled_queries import CompiledQuery
 from accounts.models import User
+from accounts.printable import PrintableTexts
 from clusters.models import Cluster
 from vms.models.keyboards import KeyboardLayout
 
@@ -84,7 +85,7 @@ _usable = CompiledQuery(_granted(_assigned_or_managed))
 _managed = CompiledQuery(_granted(_in_managed_groups))
 
 
-class VirtualMachine(models.Model):
+class VirtualMachine(PrintableTexts, models.Model):
     """A guest of a cluster. Figures that change with every read (load, memory in use) are not stored.
 
     (cluster, vmid) identifies it while it is present; a VMID alone does not. A guest that appears with the VMID of one
