@@ -28,7 +28,8 @@ SECTIONS = (
     Section(
         "machines",
         gettext_lazy("Machines"),
-        ("vms.virtualmachine", "vms.assignment", "vms.machineset", "vms.operation", "vms.consolesession"),
+        ("vms.virtualmachine", "vms.assignment", "vms.machineset", "vms.machinetemplate", "vms.mademachine",
+            "vms.leasablenetwork", "vms.quota", "vms.operation", "vms.consolesession"),
     ),
     Section("classes", gettext_lazy("Classes"), ("classes.labclass", "classes.holiday")),
     Section("system", gettext_lazy("System"), ("auditlog.logentry", "django_tasks_database.dbtaskresult")),

@@ -144,6 +144,7 @@ admin/clusters/cluster/<int:pk>/certificate/        |  in  in  in  in  in 405 40
 admin/clusters/cluster/<int:pk>/certificate/accept/ |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/<int:pk>/privileges/         |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/auditlog/logentry/download/                   |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
+admin/vms/leasablenetwork/many/                     |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 400 400
 admin/vms/assignment/bulk/                          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 400 400
 admin/vms/assignment/download/                      |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
 admin/vms/virtualmachine/download/                  |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
@@ -173,6 +174,10 @@ vms.syncrun                             .als  ....  ....  ....
 vms.node                                .als  ....  ....  ....
 vms.machineset                          .als  ..ls  ..ls  ..ls
 vms.clustergrant                        .als  ..ls  ....  ..ls
+vms.machinetemplate                     .als  ..ls  ..ls  ..ls
+vms.mademachine                         .als  ....  ....  ....
+vms.leasablenetwork                     .als  ..ls  ..ls  ..ls
+vms.quota                               .als  ..ls  ..ls  ..ls
 classes.labclass                        .als  ..ls  ..ls  ..ls
 classes.holiday                         .als  ..ls  ..ls  ..ls
 django_tasks_database.dbtaskresult      ...s  ....  ....  ....

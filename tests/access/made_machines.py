@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from classes.models import LabClass
-from vms.models import Assignment, MachineTemplate, MadeMachine, ProvisioningRun
+from vms.models import Assignment, LeasableNetwork, MachineTemplate, MadeMachine, ProvisioningRun, Quota
 
 State = MadeMachine.State
 FIRST = 5000  # and the ten after it, another ten for each class
@@ -22,6 +22,8 @@ def add(made: LabClass) -> None:
     run = ProvisioningRun.objects.create(
         template=template, machine_set=made.machine_set, requested_by=made.owner, requested_by_name="manager"
     )
+    template.networks.create(cluster_id=cluster_id, name=f"Lab {made.pk}", bridge=f"vmbr{first}")
+    Quota.objects.create(machine_set=made.machine_set, machines=9)
     until = timezone.now() + timedelta(days=7)
     rows: list[dict[str, Any]] = [
         {"vmid": held.vm.vmid, "vm": held.vm, "state": State.READY, "password": "only-for-its-student"},
@@ -41,4 +43,6 @@ def rows(made: LabClass) -> dict[str, Any]:
         "vms.provisioningrun": run.pk,
         "vms.mademachine": run.machines.get(state=State.EARLIER).pk,
         "vms.machinetemplate": run.template_id,
+        "vms.leasablenetwork": LeasableNetwork.objects.get(cluster=run.template.cluster).pk,
+        "vms.quota": Quota.objects.get(machine_set=made.machine_set).pk,
     }

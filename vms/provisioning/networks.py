@@ -4,16 +4,8 @@ from collections.abc import Iterable
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from vms.models import LeasableNetwork, MachineSet, MachineTemplate, MadeMachine, NetworkLease
-
-BRIDGE = """auto vmbr{number}
-iface vmbr{number} inet manual
-    bridge-ports none
-    bridge-stp off
-    bridge-fd 0
-"""
 
 
 def free_for(template: MachineTemplate) -> list[LeasableNetwork]:
@@ -45,22 +37,3 @@ def return_unused(leases: Iterable[int] | None = None) -> int:
         unused = unused.filter(pk__in=list(leases))
     returned: int = unused.order_by().update(returned_at=timezone.now())
     return returned
-
-
-def lines_for_bridges(*, begin: int, count: int) -> str:
-    """For /etc/network/interfaces of each node: bridges without a port, each a network of its own on one node."""
-    return "\n".join(BRIDGE.format(number=number) for number in range(begin, begin + count))
-
-
-def lines_for_vnets(*, zone: str, prefix: str, begin: int, count: int, bridge: str) -> str:
-    """Commands for one node, as root: a VLAN zone on a bridge, and VNets in it, which reach all nodes."""
-    lines = [f"pvesh create /cluster/sdn/zones --zone {zone} --type vlan --bridge {bridge}"]
-    lines += [
-        f"pvesh create /cluster/sdn/vnets --vnet {prefix}{number} --zone {zone} --tag {number}"
-        for number in range(begin, begin + count)
-    ]
-    return "\n".join([*lines, "pvesh set /cluster/sdn"]) + "\n"
-
-
-def explanation() -> str:
-    return _("Run these lines yourself: the portal has no rights over the cluster's networks.")

@@ -1,0 +1,129 @@
+"""Published templates, and the machines made out of them, in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from accounts.autocomplete import CheckedAutocomplete
+from accounts.deletion import ReadableDeletion
+from vms.admin.common import ReadOnly
+from vms.admin.filters import ClusterFilter, ClusterNameFilter
+from vms.models import MachineTemplate, MadeMachine, Pool, TemplateCopy
+
+
+class TemplateCopyInline(admin.TabularInline[TemplateCopy, MachineTemplate]):
+    model = TemplateCopy
+    fields = ("node", "vmid", "storage", "is_shared")
+    extra = 1
+
+
+@admin.register(MachineTemplate)
+class MachineTemplateAdmin(CheckedAutocomplete[MachineTemplate], ReadableDeletion[MachineTemplate]):
+    list_display = ("name", "cluster", "clone_kind", "pool", "copy_count", "made_count", "checked_at", "is_active")
+    list_filter = (ClusterFilter, "is_active")
+    list_select_related = ("cluster",)
+    search_fields = ("name", "description", "pool")
+    autocomplete_fields = ("users", "machine_sets", "networks")
+    inlines = (TemplateCopyInline,)
+    list_per_page = 50
+    fieldsets = (
+        (None, {"fields": ("name", "description", "cluster", "is_active")}),
+        (
+            gettext_lazy("Where machines are made"),
+            {"fields": ("clone_kind", "storage", "pool", "vmid_from", "vmid_to", "name_pattern")},
+        ),
+        (
+            gettext_lazy("What one machine needs"),
+            {"fields": ("guest_os", "cores", "memory_mib", "disk_gib")},
+        ),
+        (
+            gettext_lazy("Limits of all machines together"),
+            {"fields": ("most_machines", "most_cores", "most_memory_mib", "most_disk_gib")},
+        ),
+        (gettext_lazy("Who may use it, and on which networks"), {"fields": ("users", "machine_sets", "networks")}),
+        (
+            gettext_lazy("Configuration of new machines"),
+            {"fields": ("ci_user", "ssh_keys", "ip_config", "baseline_running")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MachineTemplate]:
+        copies = TemplateCopy.objects.filter(template=OuterRef("pk")).order_by().values("template")
+        made = MadeMachine.objects.unremoved().filter(run__template=OuterRef("pk")).order_by().values("run__template")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                copy_total=Coalesce(Subquery(copies.annotate(n=Count("pk")).values("n")), 0),
+                made_total=Coalesce(Subquery(made.annotate(n=Count("pk")).values("n")), 0),
+            )
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: MachineTemplate | None = None) -> Any:
+        """Its machines are on this cluster."""
+        return ("cluster",) if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """List the known pools in the help text."""
+        form = super().get_form(request, obj, change, **kwargs)
+        if "pool" in form.base_fields:
+            known = ", ".join(str(pool) for pool in Pool.objects.filter(missing_since=None)[:100])
+            text = _("Keep the template itself out of this pool. Known pools: %(pools)s.")
+            form.base_fields["pool"].help_text = text % {"pools": known or pgettext("pools", "none")}
+        return form
+
+    @admin.display(description=gettext_lazy("copies"), ordering="copy_total")
+    def copy_count(self, template: MachineTemplate) -> int:
+        return int(getattr(template, "copy_total", 0))
+
+    @admin.display(description=gettext_lazy("made machines"), ordering="made_total")
+    def made_count(self, template: MachineTemplate) -> int:
+        return int(getattr(template, "made_total", 0))
+
+
+@admin.register(MadeMachine)
+class MadeMachineAdmin(ReadOnly, admin.ModelAdmin[MadeMachine]):
+    list_display = ("name", "cluster_id", "vmid", "node", "template", "group", "for_user", "state", "step", "message")
+    list_filter = ("state", ClusterNameFilter)
+    list_select_related = ("run__template", "run__machine_set", "for_user")
+    search_fields = ("name", "vmid", "for_user__username", "run__machine_set__name")
+    list_per_page = 50
+    show_full_result_count = False
+    fields = (
+        "name", "cluster_id", "vmid", "node", "template", "group", "for_user", "network", "mark", "uuid", "state",
+        "step", "message", "upid", "cores", "memory_mib", "disk_gib", "created_at", "ready_at", "keep_until",
+        "removed_at",
+    )  # fmt: skip
+    readonly_fields = ("template", "group", "message", "mark")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Rows go with their cluster or template, whose confirmation page asks for this permission."""
+        name = str(request.resolver_match.url_name) if request.resolver_match else ""
+        goes_with = {
+            "clusters_cluster_": "clusters.delete_cluster",
+            "vms_machinetemplate_": "vms.delete_machinetemplate",
+        }
+        needed = next((right for begin, right in goes_with.items() if name.startswith(begin)), "")
+        return bool(needed) and request.user.has_perm(needed)
+
+    def view_on_site(self, made: MadeMachine) -> str:
+        """The page of its run."""
+        return reverse("vms-run", args=[made.run_id])
+
+    @admin.display(description=gettext_lazy("machine template"), ordering="run__template__name")
+    def template(self, made: MadeMachine) -> str:
+        return made.run.template.name
+
+    @admin.display(description=gettext_lazy("machine group"), ordering="run__machine_set__name")
+    def group(self, made: MadeMachine) -> str:
+        return made.run.machine_set.title
+
+    @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
+    def message(self, made: MadeMachine) -> str:
+        return made.rendered_outcome
