@@ -144,6 +144,10 @@ def test_a_first_password_is_shown_once_and_works(lena: Client, client: Client):
     assert not passwords(lena.get(url()))
 
 
+def test_in_print_each_person_has_a_slip_with_the_address(lena: Client):
+    assert '<td class="slip">http://testserver/</td>' in bring(lena, LINE).content.decode()
+
+
 def test_a_confirmation_counts_once(lena: Client):
     page = preview(lena, LINE)
     confirm(lena, url(), page)

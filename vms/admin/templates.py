@@ -16,7 +16,6 @@ from vms.admin.common import ReadOnly
 from vms.admin.filters import ClusterFilter, ClusterNameFilter
 from vms.models import MachineTemplate, MadeMachine, Pool, TemplateCopy
 
-
 # The pages that delete what machines belong to, by the beginning of the name of their address; and who may.
 GOES_WITH = {"clusters_cluster_": "clusters.delete_cluster", "vms_machinetemplate_": "vms.delete_machinetemplate"}
 
