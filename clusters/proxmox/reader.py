@@ -129,6 +129,10 @@ class Reader(Calls):
         )
         return results.tasks(found)
 
+    def active_tasks(self, node: str) -> tuple[results.Task, ...]:
+        """What runs on this node or ended a moment ago, as far as this account may see it: of 500 tasks at most."""
+        return results.tasks(self._get("nodes", node_part(node), "tasks", node=node, source="active", limit=500))
+
     # A task
 
     def task_status(self, upid: str) -> results.TaskStatus:

@@ -37,13 +37,18 @@ def confirm(pve: proxmox.Reader, machine: VirtualMachine) -> bool:
     False when it is another machine. The row then ends, with its assignment. Raises `ProxmoxError` when the cluster
     cannot tell.
     """
-    if not (machine.hardware_id or machine.mac_addresses):
+    if not is_asked_for(machine):
         return True
     config = pve.guest_config(machine.node, machine.kind, machine.vmid)
     if not is_another(machine, config):
         return True
     replace(machine, config, timezone.now())
     return False
+
+
+def is_asked_for(machine: VirtualMachine) -> bool:
+    """Whether there is anything to compare with."""
+    return bool(machine.hardware_id or machine.mac_addresses)
 
 
 def follow_move(pve: proxmox.Reader, machine: VirtualMachine) -> bool:

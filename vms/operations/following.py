@@ -44,6 +44,17 @@ def follow(operation: Operation, config: ClusterConfig) -> None:
             _finish(operation, State.FAILED, _failure(task))
 
 
+def is_overdue(operation: Operation) -> bool:
+    since = operation.sent_at or operation.admitted_at
+    return bool(since and since < timezone.now() - _kind(operation).timeout)
+
+
+def running_on(node: str, config: ClusterConfig) -> set[str]:
+    """The UPIDs that the node lists as running: one request, instead of one for each task."""
+    with gateway.connect(config) as pve:
+        return {task.upid for task in pve.active_tasks(node) if task.status.running}
+
+
 def resolve(operation: Operation, config: ClusterConfig) -> None:
     """Find out what became of an operation whose response or worker was lost while it was sent."""
     with gateway.connect(config) as pve:
@@ -54,8 +65,7 @@ def resolve(operation: Operation, config: ClusterConfig) -> None:
 
 
 def finish_if_overdue(operation: Operation, why: str) -> None:
-    since = operation.sent_at or operation.admitted_at
-    if operation.is_open and since and since < timezone.now() - _kind(operation).timeout:
+    if operation.is_open and is_overdue(operation):
         _finish(operation, State.UNKNOWN, say("look-first", why=why))
 
 

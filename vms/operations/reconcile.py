@@ -1,15 +1,21 @@
 """Enqueues open operations that no worker has, even when the queue has lost their jobs."""
 
+import logging
+from collections import Counter
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 
 from clusters import proxmox
+from vms import registry
 from vms.models import ClusterSync, Operation
 from vms.operations import enqueue
 from vms.operations.admission import PICK_UP_WITHIN, admit
-from vms.operations.steps import take_step
+from vms.operations.following import is_overdue, running_on
+from vms.operations.steps import pause_of, take_step
+
+logger = logging.getLogger(__name__)
 
 State = Operation.State
 
@@ -50,11 +56,33 @@ def _enqueue_following(cluster_id: str, now: datetime) -> None:
         enqueue.following(cluster_id)
 
 
+def _postpone_running(cluster_id: str, due: list[Operation]) -> set[str]:
+    """Where several tasks of a node are due, ask for its list. Those that it says run are due again later."""
+    now, tasks = timezone.now(), {one.upid: one for one in due if one.upid and not is_overdue(one)}
+    nodes = Counter(one.node for one in tasks.values())
+    running: set[str] = set()
+    for node in (node for node, count in nodes.items() if count > 1):
+        try:
+            running |= running_on(node, registry.get(cluster_id)) & tasks.keys()
+        except (registry.UnknownCluster, proxmox.ProxmoxError) as error:
+            logger.info("%s: %s", cluster_id, error)  # each task is asked for by itself, and that records it
+            break  # a second silent node would take as long again
+    if running:
+        soon = min(pause_of(tasks[upid]) for upid in running)
+        listed = Operation.objects.free(now).filter(cluster_id=cluster_id, state=State.RUNNING, upid__in=running)
+        listed.order_by().update(next_look_at=now + soon)
+    return running
+
+
 def follow_cluster(cluster_id: str) -> None:
     """Take a step with each operation of this cluster that was sent and is due."""
     down_nodes: set[str] = set()
     sent = Operation.objects.due(timezone.now()).filter(cluster_id=cluster_id).exclude(state=State.REQUESTED)
-    for operation in sent.select_related("vm", "requested_by"):
+    due = list(sent.select_related("vm", "requested_by"))
+    running = _postpone_running(cluster_id, due)
+    for operation in due:
+        if operation.upid in running:
+            continue
         if operation.node in down_nodes:
             continue
         error = take_step(operation)

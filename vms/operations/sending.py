@@ -46,7 +46,7 @@ def send(operation: Operation, config: ClusterConfig) -> None:
 def _confirm_and_send(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> None:
     if not identity.confirm(pve, vm):
         operation.finish(State.FAILED, say("another-machine"), expected=operation.state)
-    elif _is_still_allowed(operation):
+    elif not identity.is_asked_for(vm) or _is_still_allowed(operation):  # a cluster may take long to answer
         _send_now(pve, operation, vm)
 
 

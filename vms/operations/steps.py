@@ -46,10 +46,12 @@ def take_step(operation: Operation) -> proxmox.ProxmoxError | None:
         finish_if_overdue(operation, error.plain)
         return error
     finally:
-        operation.release_lease(look_again_in=_pause(operation))
+        if operation.is_open:
+            operation.release_lease(look_again_in=pause_of(operation))
     return None
 
 
-def _pause(operation: Operation) -> timedelta:
+def pause_of(operation: Operation) -> timedelta:
+    """How long until its task is asked for again."""
     since = operation.sent_at or operation.requested_at
     return max(MIN_PAUSE, min(MAX_PAUSE, (timezone.now() - since) / AGE_DIVISOR))
