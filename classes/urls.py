@@ -22,6 +22,7 @@ from classes.pages import (
     people,
     student_account,
     timetable,
+    timetable_import,
 )
 
 
@@ -40,6 +41,7 @@ register_converter(DayConverter, "day")
 lesson_urls = [
     path("", timetable.tab, name="classes-timetable"),
     path("add/", lessons.add, name="classes-lesson-add"),
+    path("import/", timetable_import.import_timetable, name="classes-timetable-import"),
     path("<int:lesson>/", lessons.change, name="classes-lesson-change"),
     path("<int:lesson>/delete/", lessons.delete, name="classes-lesson-delete"),
     path("<int:lesson>/extra/", lessons.add_extra, name="classes-lesson-extra"),

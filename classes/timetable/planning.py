@@ -49,7 +49,7 @@ class LessonReason(Reason):
 
 BEFORE = gettext_noop("before: %(before)s")
 SAME_MACHINES = gettext_noop("clashes with the lesson of this class at %(when)s, which needs the same machines")
-SAME_PEOPLE = gettext_noop("%(n)s people of this class have a lesson of %(name)s at %(when)s")
+SAME_PEOPLE = gettext_noop("people of this class who have a lesson of %(name)s at %(when)s: %(n)s")
 MOST_CLASHES = 3  # told of one lesson
 
 

@@ -7,7 +7,7 @@ twice, a lesson begins with the first of the two and ends with the second, so th
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from classes.models.timetable import Holiday, Lesson, LessonException
@@ -28,7 +28,7 @@ class Slot:
     exception: int | None = None  # primary key
 
 
-def instants(day: date, begins: time, ends: time, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def instants(day: date, begins: time, ends: time, zone: tzinfo) -> tuple[datetime, datetime]:
     """Beginning and end in UTC; the end is always later."""
     starts_at = _in_utc(day, begins, zone, fold=0)
     ends_at = _in_utc(day if ends > begins else day + DAY, ends, zone, fold=1)
@@ -40,7 +40,7 @@ def instants(day: date, begins: time, ends: time, zone: ZoneInfo) -> tuple[datet
     return starts_at, starts_at + (datetime.combine(day, ends) - datetime.combine(day, begins))
 
 
-def _in_utc(day: date, clock: time, zone: ZoneInfo, *, fold: int) -> datetime:
+def _in_utc(day: date, clock: time, zone: tzinfo, *, fold: int) -> datetime:
     local = datetime.combine(day, clock, zone)
     # Of a skipped time, fold 0 has the offset of before the change: later by the clock, as calendars do it.
     late, early = local.replace(fold=0), local.replace(fold=1)
@@ -48,7 +48,7 @@ def _in_utc(day: date, clock: time, zone: ZoneInfo, *, fold: int) -> datetime:
     return (late if is_skipped or fold == 0 else early).astimezone(UTC)
 
 
-def _change_before(instant: datetime, zone: ZoneInfo) -> datetime:
+def _change_before(instant: datetime, zone: tzinfo) -> datetime:
     """The last change of clocks at or before an instant, to the minute."""
     offset = instant.astimezone(zone).utcoffset()
     low, high = instant - DAY, instant

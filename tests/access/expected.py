@@ -89,6 +89,7 @@ classes/<int:pk>/machines/<int:vm>/unassign/        |  in 404 404 200 200 404 40
 classes/<int:pk>/machines/<int:vm>/drop/            |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/timetable/                         |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/timetable/add/                     |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/timetable/import/                  |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/timetable/<int:lesson>/            |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/timetable/<int:lesson>/delete/     | 405                                 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/timetable/<int:lesson>/extra/      |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
@@ -206,6 +207,7 @@ BODIES: dict[str, Any] = {
     "classes/<int:pk>/settings/": {"name": "Networks 2", "freed_machines": "revert"},
     "classes/<int:pk>/hours/": {"starts": "on", "keeps": "1"},
     "classes/<int:pk>/timetable/add/": LESSON,
+    "classes/<int:pk>/timetable/import/": {"text": "first day,from,to\n2090-03-01,10:00,11:00"},
     "classes/<int:pk>/timetable/<int:lesson>/": LESSON,
     "classes/<int:pk>/timetable/<int:lesson>/extra/": DAY,
     "classes/<int:pk>/timetable/<int:lesson>/<day:day>/": DAY,

@@ -162,7 +162,7 @@ def test_clashes_are_told(client: Client, networks: LabClass, lesson: Lesson, te
     (row,) = page.context["plan"].rows
     assert list(map(hyphened, row.details)) == [
         "clashes with the lesson of this class at 10:00-11:30, which needs the same machines",
-        "1 people of this class have a lesson of Databases at 10:00-11:30",
+        "people of this class who have a lesson of Databases at 10:00-11:30: 1",
     ]
     assert "Machines of the class: 0. Students: 1." in page.content.decode()
 

@@ -1,0 +1,291 @@
+"""Reads an iCalendar file, as Untis, Outlook and Google write it, into the times that it has.
+
+Every event is written anew with what matters before its dates are worked out, by the clock of its own zone: so neither
+the time zone of the calendar nor a change of clocks moves a lesson, and a rule that never ends has bounds.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import icalendar
+import recurring_ical_events
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from accounts.plans import Note
+from accounts.printable import first_unprintable
+from accounts.spreadsheet import Unreadable
+from classes.timetable import recurrence
+from classes.timetable.importing.series import FoundTime
+
+MOST_EVENTS = 1_000
+MOST_STEPS = 50_000  # dates that rules have from their beginning on, altogether
+MOST_TIMES = 2_000
+MOST_LETTERS = 200
+
+WEEKDAYS = {"MO", "TU", "WE", "TH", "FR", "SA", "SU"}
+PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
+
+# What icalendar raises for text that is no calendar.
+BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError)
+
+SKIPPED = {
+    "cancelled": gettext_noop("Cancelled, left out: %(n)s."),
+    "all-day": gettext_noop("All-day events, left out: %(n)s. Enter holidays in the administration."),
+    "endless": gettext_noop("Without an end, or longer than a day, left out: %(n)s."),
+    "rule": gettext_noop("Repeating in another way than daily or weekly, left out: %(n)s. Add them by hand."),
+    "outdated": gettext_noop("Earlier versions of other events, left out: %(n)s."),
+    "broken": gettext_noop("Unreadable, left out: %(n)s."),
+    "other": gettext_noop("With other titles, left out: %(n)s."),
+}
+READ = gettext_noop("Events in the file: %(n)s.")
+SAME_UID = gettext_noop("With the identifier of another event, taken as events of their own: %(n)s.")
+ZONES = gettext_noop("Time zones in the file: %(zones)s. Times are converted to that of the class.")
+UNKNOWN_ZONE = gettext_noop("Unknown time zones: %(zones)s. Their times are taken by the clock of the class.")
+BY_CLOCK = gettext_noop("Repeating in UTC: %(n)s. They keep their time of day when the clocks change.")
+NOT_BY_CLOCK = gettext_noop("Repeating in UTC: %(n)s. They move by an hour when the clocks change.")
+
+
+@dataclass
+class Reading:
+    """What was found on the way, to be told."""
+
+    skipped: Counter[str] = field(default_factory=Counter)
+    versions: dict[str, int] = field(default_factory=dict)  # the latest one of each identifier
+    zones: set[str] = field(default_factory=set)
+    unknown_zones: set[str] = field(default_factory=set)
+    in_utc: int = 0
+    same_uid: int = 0
+    steps: int = 0
+
+
+def read(
+    text: str, zone: ZoneInfo, *, first: date, last: date, title: str = "", by_clock: bool = True
+) -> tuple[list[FoundTime], list[Note]]:
+    """The times from `first` to `last`, and what to tell about the file. Raises `Unreadable`.
+
+    `title` is a part of the titles that are wanted. `by_clock`: events that repeat in UTC keep their time of day.
+    """
+    events = _events(text)
+    reading = Reading()
+    times = list(_times(events, reading, zone, first=first, last=last, title=title, by_clock=by_clock))
+    return times, [Note.of(READ, n=len(events)), *_notices(reading, by_clock=by_clock)]
+
+
+def _events(text: str) -> list[Any]:
+    try:
+        calendars = icalendar.Calendar.from_ical(text, multiple=True)
+        events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
+    except BROKEN:
+        raise Unreadable(
+            _("This is not a calendar file, or it is damaged. Export it again as iCalendar (.ics).")
+        ) from None
+    if len(events) > MOST_EVENTS:
+        raise Unreadable(_("The file has more than %(most)d events. Export one class only.") % {"most": MOST_EVENTS})
+    return events
+
+
+def _times(
+    events: list[Any], reading: Reading, zone: ZoneInfo, *, first: date, last: date, title: str, by_clock: bool
+) -> Iterator[FoundTime]:
+    calendar = icalendar.Calendar()
+    zones: dict[str, tzinfo] = {}
+    for event in _sorted_by_kind(events):
+        clean = _clean(event, reading, zones, zone, last=last, title=title, by_clock=by_clock)
+        if clean is not None:
+            calendar.add_component(clean)
+    if reading.steps > MOST_STEPS:
+        raise Unreadable(_("The events of the file repeat too often. Export a shorter time."))
+    found = recurring_ical_events.of(calendar).between(
+        datetime.combine(first - timedelta(days=2), time()), datetime.combine(last + timedelta(days=2), time())
+    )
+    if len(found) > MOST_TIMES:
+        text = _("The file has more than %(most)d lessons. Choose a part of it by the title, or export a shorter time.")
+        raise Unreadable(text % {"most": MOST_TIMES})
+    for one in found:
+        if str(one.get("STATUS", "")).upper() == "CANCELLED":
+            continue
+        local = _local(one, zones[str(one["UID"])], zone)
+        if first <= local.day <= last:
+            yield local
+
+
+def _sorted_by_kind(events: list[Any]) -> list[Any]:
+    """Changed dates of a series after it, because they are by its clock; of the same event the latest version first."""
+    return sorted(events, key=lambda event: ("RECURRENCE-ID" in event, -_number(event.get("SEQUENCE"))))
+
+
+def _number(value: Any) -> int:
+    return int(value) if isinstance(value, int) else 0
+
+
+def _clean(
+    event: Any, reading: Reading, zones: dict[str, tzinfo], zone: ZoneInfo, *, last: date, title: str, by_clock: bool
+) -> Any:
+    """The event with what matters, by the clock of its zone. None: it is no lesson, as `reading` tells."""
+    name, uid = str(event.get("SUMMARY", "")), str(event.get("UID", ""))
+    span, is_date = _span(event), "RECURRENCE-ID" in event
+    why = _why_not(event, name, span, title=title, is_date=is_date)
+    if not why and not is_date and _number(event.get("SEQUENCE")) < reading.versions.get(uid, 0):
+        why = "outdated"
+    if why or span is None:
+        reading.skipped[why] += 1
+        return None
+    is_date = is_date and uid in zones
+    own = zones[uid] if is_date else _zone(event, span[0], reading, zone, by_clock=by_clock)
+    if not is_date:
+        reading.versions.setdefault(uid, _number(event.get("SEQUENCE")))
+        uid = _unique(uid, zones, reading)
+        zones[uid] = own
+    clock = _by_clock_of(own)
+    clean = icalendar.Event()
+    clean.add("uid", uid)
+    clean.add("dtstart", clock(span[0]))
+    clean.add("dtend", clock(span[0]) + (span[1] - span[0]))
+    clean.add("summary", name)
+    clean.add("location", str(event.get("LOCATION", "")))
+    clean.add("status", str(event.get("STATUS", "CONFIRMED")))
+    if is_date:
+        clean.add("recurrence-id", clock(event["RECURRENCE-ID"].dt.replace(second=0, microsecond=0)))
+    else:
+        _add_dates(clean, event, clock, reading, last=last)
+    return clean
+
+
+def _why_not(event: Any, name: str, span: tuple[datetime, datetime] | None, *, title: str, is_date: bool) -> str:
+    if title.casefold() not in name.casefold():
+        return "other"
+    if str(event.get("STATUS", "")).upper() == "CANCELLED" and not is_date:
+        return "cancelled"
+    starts = _told(event.get("DTSTART"))
+    if not isinstance(starts, datetime):
+        return "all-day" if isinstance(starts, date) else "broken"
+    if is_date and _moment(event.get("RECURRENCE-ID")) is None:
+        return "broken"
+    if span is None or not timedelta() < span[1] - span[0] < timedelta(days=1):
+        return "endless"
+    return "" if _rule_is_plain(event.get("RRULE")) else "rule"
+
+
+def _span(event: Any) -> tuple[datetime, datetime] | None:
+    """Beginning and end, if it has both. The end of a duration is by the clock."""
+    starts, ends = _moment(event.get("DTSTART")), _moment(event.get("DTEND"))
+    if starts is None:
+        return None
+    if ends is None:
+        length = _told(event.get("DURATION"))
+        return (starts, starts + length) if isinstance(length, timedelta) else None
+    if ends.tzinfo is not None and starts.tzinfo is not None:
+        return starts, ends.astimezone(starts.tzinfo)
+    return starts, ends.replace(tzinfo=starts.tzinfo)
+
+
+def _told(value: Any, name: str = "dt") -> Any:
+    """What a property says. None: it is missing, or broken: such a one raises at its attributes."""
+    return None if isinstance(value, icalendar.vBroken) else getattr(value, name, None)
+
+
+def _moment(value: Any) -> datetime | None:
+    found = _told(value)
+    return found.replace(second=0, microsecond=0) if isinstance(found, datetime) else None
+
+
+def _rule_is_plain(rule: Any) -> bool:
+    """Whether it always has a next date soon: others can keep a computer busy for ever."""
+    if rule is None:
+        return True
+    if not isinstance(rule, dict) or not set(rule) <= PARTS:
+        return False
+    frequency, days = rule.get("FREQ"), {str(day) for day in rule.get("BYDAY", ())}
+    interval = rule.get("INTERVAL", [1])
+    if not days <= WEEKDAYS or len(interval) != 1 or not 1 <= interval[0] <= 52:
+        return False
+    return frequency == ["WEEKLY"] or (frequency == ["DAILY"] and (not days or interval == [1]))
+
+
+def _zone(event: Any, starts: datetime, reading: Reading, zone: ZoneInfo, *, by_clock: bool) -> tzinfo:
+    named = str(event["DTSTART"].params.get("TZID", ""))
+    if starts.tzinfo is None:
+        if named:
+            reading.unknown_zones.add(named[:40])
+        return zone
+    is_utc = not named and starts.utcoffset() == timedelta()
+    if not is_utc:
+        reading.zones.add((named or str(starts.tzinfo))[:40])
+    elif "RRULE" in event:
+        reading.in_utc += 1
+        return zone if by_clock else UTC
+    return starts.tzinfo
+
+
+def _unique(uid: str, zones: dict[str, tzinfo], reading: Reading) -> str:
+    if uid in zones:
+        reading.same_uid += 1
+        return f"{uid} {len(zones)}"
+    return uid
+
+
+def _by_clock_of(own: tzinfo) -> Callable[[datetime], datetime]:
+    """To a time without a zone, by the clock of this one."""
+    return lambda moment: (moment.astimezone(own) if moment.tzinfo else moment).replace(tzinfo=None, fold=0)
+
+
+def _add_dates(clean: Any, event: Any, clock: Callable[[datetime], datetime], reading: Reading, *, last: date) -> None:
+    for name in ("EXDATE", "RDATE"):
+        dates = event.get(name, [])
+        values = [one for group in (dates if isinstance(dates, list) else [dates]) for one in _told(group, "dts") or ()]
+        moments = [clock(moment) for moment in map(_moment, values) if moment is not None]
+        if moments:
+            clean.add(name.lower(), moments)
+            reading.steps += len(moments)
+    if rule := event.get("RRULE"):
+        clean.add("rrule", _bounded(rule, clean["DTSTART"].dt, clock, reading, last=last))
+
+
+def _bounded(
+    rule: Any, starts: datetime, clock: Callable[[datetime], datetime], reading: Reading, *, last: date
+) -> dict[str, Any]:
+    """The rule, which ends after `last` at the latest. Until then it has so many steps."""
+    end = datetime.combine(last + timedelta(days=2), time())
+    kept = {name: rule[name] for name in PARTS & set(rule)}
+    for until in kept.get("UNTIL", [])[:1]:
+        moment = clock(until) if isinstance(until, datetime) else datetime.combine(until, time.max)
+        end = min(end, moment)
+    if "COUNT" not in kept:
+        kept["UNTIL"] = [end]
+    weeks = 7 if kept["FREQ"] == ["WEEKLY"] else 1
+    steps = max((end - starts).days, 0) // (weeks * kept.get("INTERVAL", [1])[0]) * max(len(kept.get("BYDAY", ())), 1)
+    reading.steps += min([steps, *kept.get("COUNT", [])]) + 1
+    return kept
+
+
+def _local(one: Any, own: tzinfo, zone: ZoneInfo) -> FoundTime:
+    begins, ends = one["DTSTART"].dt, one["DTEND"].dt
+    instants = recurrence.instants(begins.date(), begins.time(), ends.time(), own)
+    begins, ends = (instant.astimezone(zone) for instant in instants)
+    parts = (str(one.get("SUMMARY", "")), str(one.get("LOCATION", "")))
+    note = " · ".join(filter(None, map(_one_line, parts)))[:MOST_LETTERS]
+    return FoundTime(note, begins.time().replace(fold=0), ends.time().replace(fold=0), begins.date())
+
+
+def _one_line(text: str) -> str:
+    text = " ".join(text.split())
+    return "".join(letter for letter in text if first_unprintable(letter, one_line=True) is None)
+
+
+def _notices(reading: Reading, *, by_clock: bool) -> Iterator[Note]:
+    for why, text in SKIPPED.items():
+        if n := reading.skipped[why]:
+            yield Note.of(text, n=n)
+    if reading.same_uid:
+        yield Note.of(SAME_UID, n=reading.same_uid)
+    if reading.zones:
+        yield Note.of(ZONES, zones=", ".join(sorted(reading.zones)))
+    if reading.unknown_zones:
+        yield Note.of(UNKNOWN_ZONE, zones=", ".join(sorted(reading.unknown_zones)))
+    if reading.in_utc:
+        yield Note.of(BY_CLOCK if by_clock else NOT_BY_CLOCK, n=reading.in_utc)
