@@ -35,4 +35,5 @@ def test_an_auditor_is_not_sent_to_a_teacher(auditor: User, building_a: Lab):
     assert ("10.0.0.7" in page, 'id="rdp"' in page) == (True, False)
     said = logged_in(auditor).get(f"/vms/{machine.pk}/console/").content.decode()
     assert "your permissions don&#x27;t include operating it" in said
+    assert 'data-barred="yes"' in said  # the script offers no other try
     assert "Ask your teacher" not in said.partition('id="panel"')[2]

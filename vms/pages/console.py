@@ -57,6 +57,7 @@ def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "word": initial.word,
         "sentence": initial.sentence,
         "rests": initial.state == "refused" and kind == "unreachable",
+        "is_barred": kind == "denied",
         "may_start": initial.state == "off" and not rules.refusal(rule_context, Action.START),
         "may_watch": rule_context.manages and rule_context.may_operate,
         "mode": _mode(machine, request.user, manages=rule_context.manages),

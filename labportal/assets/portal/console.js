@@ -34,7 +34,7 @@ let mode = page.mode;
 function show(state, sentence = "", word = "") {
   page.state = state;
   const connected = state === "connected";
-  const barred = [say.gone, say.withdrawn].includes(sentence); // connecting again would be refused
+  const barred = document.body.dataset.barred || [say.gone, say.withdrawn].includes(sentence); // connecting again would be refused
   put("word", word || say[`word${state[0].toUpperCase()}${state.slice(1)}`]);
   put("sentence", connected ? "" : sentence || say[state]);
   at("panel").hidden = connected;
