@@ -104,6 +104,25 @@ stored_messages.register(
         "made-no-address": gettext_noop("No IP address within 5 minutes. Check network and guest agent."),
         "made-no-baseline": gettext_noop("No baseline: this storage can't save snapshots."),
         "made-old-runs": gettext_noop("The earlier machine can't be stopped."),
+        "remove-unseen": gettext_noop(
+            "Something has VMID %(vmid)s, but the portal may not read it. Nothing was changed there. Ask an "
+            "administrator to look at it on the cluster."
+        ),
+        "remove-anothers": gettext_noop(
+            "The machine was already gone. VMID %(vmid)s belongs to another machine now, which was not changed."
+        ),
+        "remove-not-ours": gettext_noop(
+            "VMID %(vmid)s does not have both the mark and the SMBIOS UUID of the machine that was made here. Nothing "
+            "was changed there. Ask an administrator to look at it on the cluster."
+        ),
+        "remove-template": gettext_noop(
+            "VMID %(vmid)s is a template now. Nothing was changed there. Ask an administrator to remove it."
+        ),
+        "remove-protected": gettext_noop(
+            "VMID %(vmid)s is protected on the cluster. Switch its protection off there, then remove it again."
+        ),
+        "remove-runs": gettext_noop("Somebody started the machine at the same moment. The portal tries again."),
+        "remove-was-gone": gettext_noop("It was no longer on the cluster."),
         "made-cancelled-by": gettext_noop("Cancelled by %(name)s before it was begun."),
     }
 )

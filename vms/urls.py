@@ -14,6 +14,7 @@ from vms.pages import (
     machine_action,
     machine_group,
     machine_list,
+    removal,
     retry,
     run,
     snapshots,
@@ -57,6 +58,7 @@ sets = [
     path("help/badge/", help_requests.badge, name="vms-help-badge"),
     path("<int:pk>/", machine_group.machine_group, name="vms-set"),
     path("<int:pk>/ask/", machine_group.request_action, name="vms-set-ask"),
+    path("<int:pk>/remove-made/", removal.remove_made, name="vms-set-remove-made"),
     path("<int:pk>/activity/", activity.activity, name="vms-set-activity"),
     path("<int:pk>/activity.csv", activity.download, name="vms-set-activity-csv"),
     path("<int:pk>/as/<int:person_pk>/", view_as_student.view_as_student, name="vms-set-as"),
@@ -74,6 +76,7 @@ runs = [
     path("<uuid:pk>/", run.run, name="vms-run"),
     path("<uuid:pk>/cancel/", run.cancel, name="vms-run-cancel"),
     path("<uuid:pk>/retry/", run.retry, name="vms-run-retry"),
+    path("<uuid:pk>/undo/", removal.undo_run, name="vms-run-undo"),
 ]
 
 legacy = [

@@ -165,6 +165,24 @@ class Maker(Calls):
         """The privileges of this token by path, each with whether deeper paths inherit it."""
         return results.permission_flags(self._get("access", "permissions"))
 
+    def roles(self) -> Mapping[str, frozenset[str]]:
+        """The privileges of all roles, by name. Everybody may read them."""
+        return results.roles(self._get("access", "roles"))
+
+    @property
+    def token_id(self) -> str:
+        return self._session.config.token_id
+
+    def is_free(self, vmid: int) -> bool:
+        """Whether nothing on the cluster has this VMID, visible or not."""
+        try:
+            self._get("cluster", "nextid", vmid=vmid_part(vmid))
+        except BadParameter as error:
+            if "vmid" not in error.errors:
+                raise
+            return False
+        return True
+
     def version(self) -> results.Version:
         return results.version(self._get("version"))
 

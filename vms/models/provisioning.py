@@ -232,6 +232,17 @@ class MadeMachine(models.Model):
         gettext_lazy("keep until"), null=True, help_text=gettext_lazy("An earlier machine is removed afterwards.")
     )
     warned_at = models.DateTimeField(gettext_lazy("warned at"), null=True)
+    removal_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=gettext_lazy("removal requested by"),
+        null=True,
+        related_name="+",
+    )
+    removal_requested_by_name = models.CharField(
+        gettext_lazy("removal requested by name"), max_length=150, blank=True, db_default=""
+    )
+    removal_requested_at = models.DateTimeField(gettext_lazy("removal requested at"), null=True)
     created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now)
     ready_at = models.DateTimeField(gettext_lazy("ready at"), null=True)
     removed_at = models.DateTimeField(gettext_lazy("removed at"), null=True)

@@ -8,8 +8,19 @@ State = Operation.State
 
 
 def record(made: MadeMachine, action: str, upid: str, *, finished_at: datetime, snapshot: str = "") -> None:
-    """Save that this was done, in the name of the person who requested the run."""
+    """Save that this was done, in the name of the person who requested the run, or the removal."""
     run = made.run
+    asked: dict[str, object] = {
+        "requested_by": run.requested_by,
+        "requested_by_name": run.requested_by_name,
+        "requested_at": run.requested_at,
+    }
+    if action == Operation.Action.DESTROY:
+        asked = {
+            "requested_by_id": made.removal_requested_by_id,
+            "requested_by_name": made.removal_requested_by_name,
+            "requested_at": made.removal_requested_at or finished_at,
+        }
     sent_at = _begun(upid) or finished_at
     Operation.objects.create(
         vm=made.vm,
@@ -20,9 +31,7 @@ def record(made: MadeMachine, action: str, upid: str, *, finished_at: datetime, 
         action=action,
         snapshot=snapshot,
         state=State.DONE,
-        requested_by=run.requested_by,
-        requested_by_name=run.requested_by_name,
-        requested_at=run.requested_at,
+        **asked,
         admitted_at=sent_at,
         sent_at=sent_at,
         finished_at=finished_at,

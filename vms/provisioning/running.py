@@ -140,6 +140,7 @@ def _give_up(cluster_id: str, why: str) -> None:
     """Nothing can be sent. What was begun keeps its step, and goes on when somebody retries it."""
     now = timezone.now()
     free = MadeMachine.objects.filter(Q(leased_until=None) | Q(leased_until__lt=now), cluster_id=cluster_id)
+    free.filter(state=State.REMOVING).order_by().update(state=State.REFUSED, leased_until=None, **ended(why))
     free.filter(state__in=OPEN).order_by().update(state=State.FAILED, leased_until=None, **ended(why))
 
 

@@ -177,7 +177,12 @@ class Engine:
         step = None
         while self.hands.get(hand.made.pk) is hand and hand.due <= self.clock() and step != hand.made.step:
             step = hand.made.step
-            self._do(hand, partial(self._steps[step].act, hand))
+            self._do(hand, partial(self._step(hand).act, hand))
+
+    def _step(self, hand: Hand) -> Step:
+        """What is next: removing, or what follows the last step of making."""
+        is_removed = hand.made.state == MadeMachine.State.REMOVING
+        return self._steps["removing" if is_removed else hand.made.step]
 
     def _do(self, hand: Hand, work: Callable[[], None]) -> None:
         try:
@@ -234,7 +239,7 @@ class Engine:
         for hand, _, status in known:
             if not status.running:
                 hand.task, hand.due = None, 0.0
-                self._do(hand, partial(self._steps[hand.made.step].ended, hand, status))
+                self._do(hand, partial(self._step(hand).ended, hand, status))
         for hand in waiting:
             if hand.task and hand.task.upid not in rows:
                 self._ask_alone(hand, hand.task.upid)
@@ -242,7 +247,7 @@ class Engine:
     def _ask_alone(self, hand: Hand, upid: str) -> None:
         """The list has no such task, as after a while, or with the restart of a node: ask for it alone."""
         hand.task = None
-        step = self._steps[hand.made.step]
+        step = self._step(hand)
         hand.call(lambda maker: maker.task(upid), then=_alone(step), refused=_unknown_task)
 
     def _node_failed(self, node: str, waiting: list[Hand], error: proxmox.ProxmoxError) -> None:
@@ -254,7 +259,7 @@ class Engine:
                 self._do(hand, partial(hand.fail, say("made-node-away", node=node)))
 
 
-TASKS = ("clone", "start", "stop", "snapshot")
+TASKS = ("clone", "start", "stop", "snapshot", "destroy")
 
 
 def _alone(step: Step) -> Then:

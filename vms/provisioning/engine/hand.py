@@ -120,8 +120,10 @@ class Hand:
         self.write(tries=tries, next_look_at=later, **ended(words), **fields)
         self.wait(pause)
 
-    def fail(self, words: str, *, state: str = State.FAILED, **fields: Any) -> None:
-        self.finish(state, **ended(words), **fields)
+    def fail(self, words: str, *, state: str = "", **fields: Any) -> None:
+        """A machine that could not be removed is no failed one, which somebody might retry to make."""
+        usual = State.REFUSED if self.made.state == State.REMOVING else State.FAILED
+        self.finish(state or usual, **ended(words), **fields)
 
     def finish(self, state: str, **fields: Any) -> None:
         self.write(state=state, leased_until=None, **fields)

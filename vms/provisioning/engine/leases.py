@@ -22,7 +22,7 @@ RENEW_EVERY = 8.0  # seconds
 # Seconds that the lease has to last for a call: otherwise another worker looks for what is not there yet.
 NEEDED = DEADLINE + 2
 
-OPEN = (State.WAITING, State.WORKING)
+OPEN = (State.WAITING, State.WORKING, State.REMOVING)
 
 
 class Leases:

@@ -2,7 +2,7 @@
 
 from vms.models import MadeMachine
 from vms.provisioning.engine.hand import Step
-from vms.provisioning.steps import addresses, baseline, cloning, configuring, handing_over, starting
+from vms.provisioning.steps import addresses, baseline, cloning, configuring, handing_over, removing, starting
 
 Done = MadeMachine.Step
 
@@ -13,4 +13,5 @@ STEPS: dict[str, Step] = {
     Done.STARTED: addresses,
     Done.ADDRESS_SEEN: baseline,
     Done.BASELINE_SAVED: handing_over,
+    "removing": removing,  # whatever was done
 }
