@@ -43,6 +43,7 @@ def until_ink(page: Page, more_than: int) -> int:
 # Keys as a browser sends them: pressed or let go, and which.
 KEYS = re.compile(rb"(?:\x04([\0\x01])\0\0|\xff\0\0([\0\x01]))(....)", re.DOTALL)
 CTRL, ALT, SHIFT, DELETE, RETURN, ESCAPE = 0xFFE3, 0xFFE9, 0xFFE1, 0xFFFF, 0xFF0D, 0xFF1B
+CAPS_LOCK = 0xFFE5
 
 
 def pressed(frames: list[bytes | str]) -> list[int]:

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.demo import Demo
 from tests.browser.screens import (
     ALT,
+    CAPS_LOCK,
     CTRL,
     DELETE,
     ESCAPE,
@@ -19,6 +20,7 @@ from tests.browser.screens import (
     colours,
     expect_word,
     frames_of,
+    pressed,
     until,
     until_ink,
     until_pressed,
@@ -89,7 +91,8 @@ def test_the_tools_press_exactly_the_keys_that_they_say(console: Page) -> None:
     console.get_by_role("button", name="Paste text").click()
     console.get_by_label("Text to type").fill("Aa!\nä")
     console.get_by_role("button", name="Type text").click()
-    until_pressed(console, frames, [SHIFT, ord("A"), ord("a"), SHIFT, ord("!"), RETURN, 0xE4])
+    caps = [CAPS_LOCK, CAPS_LOCK]  # whether its light follows
+    until_pressed(console, frames, [*caps, SHIFT, ord("A"), ord("a"), SHIFT, ord("!"), RETURN, 0xE4])
     frames.clear()
     console.get_by_role("button", name="Keyboard").click()
     console.get_by_role("button", name="Esc").click()
@@ -98,6 +101,57 @@ def test_the_tools_press_exactly_the_keys_that_they_say(console: Page) -> None:
     console.keyboard.insert_text("c")
     until_pressed(console, frames, [ESCAPE, CTRL, ord("c")])
     expect(console.get_by_role("button", name="Ctrl", exact=True)).to_have_attribute("aria-pressed", "false")
+
+
+def test_caps_lock_is_switched_off_first_and_a_sign_without_a_key_stops_all(console: Page) -> None:
+    frames = frames_of(console)
+    console.reload()
+    expect_word(console, "Connected")
+    console.keyboard.press("CapsLock")
+    until_pressed(console, frames, [CAPS_LOCK])
+    console.get_by_role("button", name="Paste text").click()
+    console.get_by_label("Text to type").fill("añb\u00a0ñ")
+    console.get_by_role("button", name="Type text").click()
+    expect(console.locator("#text-error")).to_have_text(
+        "Nothing was typed. This keyboard layout has no keys for “ñ” (character 2), “U+00A0” (character 4)."
+    )
+    console.get_by_label("Text to type").fill("ab")
+    console.get_by_role("button", name="Type text").click()
+    until_pressed(console, frames, [CAPS_LOCK, CAPS_LOCK, ord("a"), ord("b")])
+
+
+def test_pinching_presses_neither_caps_lock_nor_num_lock(console: Page) -> None:
+    frames = frames_of(console)
+    console.reload()
+    expect_word(console, "Connected")
+    fingers = console.context.new_cdp_session(console)
+    fingers.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+
+    def touch(kind: str, *places: int) -> None:
+        points = [{"x": x, "y": 400, "id": number} for number, x in enumerate(places)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 600)
+    touch("touchStart", 600, 680)
+    for apart in range(100, 500, 50):
+        touch("touchMove", 640 - apart // 2, 640 + apart // 2)
+        console.wait_for_timeout(30)
+    touch("touchEnd")
+    fingers.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    until(console, lambda: CTRL in pressed(frames))  # with the wheel, as a mouse zooms
+    assert set(pressed(frames)) == {CTRL}
+
+
+def test_a_paused_machine_says_so_and_goes_on(console: Page, window: Browser, the_demo: Demo) -> None:
+    machine = open_page(window, the_demo, "chen")
+    machine.goto(console.url.replace("console/", "suspend/"))
+    machine.get_by_role("main").get_by_role("button", name="Pause").click()
+    standstill = console.get_by_text("Paused: the picture stands still, and keys do nothing.")
+    expect(standstill).to_be_visible(timeout=45_000)
+    console.get_by_role("button", name="Resume").click()
+    expect_word(console, "Connected")
+    expect(standstill).to_be_hidden(timeout=45_000)
+    machine.context.close()
 
 
 def test_the_picture_fits_is_of_its_own_size_or_fills_the_screen(console: Page) -> None:
@@ -110,10 +164,10 @@ def test_the_picture_fits_is_of_its_own_size_or_fills_the_screen(console: Page) 
         fit.click()
         until(console, lambda shown=shown: width_of(console)[1] == shown)
     full = console.get_by_role("button", name="Full screen")
-    for pressed in ("true", "false"):
+    for is_full in ("true", "false"):
         full.click()
-        expect(full).to_have_attribute("aria-pressed", pressed)
-        assert console.evaluate("String(Boolean(document.fullscreenElement))") == pressed
+        expect(full).to_have_attribute("aria-pressed", is_full)
+        assert console.evaluate("String(Boolean(document.fullscreenElement))") == is_full
 
 
 STORED = "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])"

@@ -2,6 +2,9 @@
 // keys. A layout has a row of signs for each level: alone, with Shift, with AltGr, with Shift and AltGr; rows that end
 // early write nothing more. "no" is a key that writes nothing, or not the same in all guests. Two signs, an asterisk and
 // an accent, are a dead key.
+// `pressed` has for each keyboard option of Proxmox VE the sign by which QEMU finds the key at each place, which it does
+// for whatever sign is on one key alone; four digits are a keysym. Two or three signs are on other keys too,
+// but find this one alone, with Shift, with AltGr.
 // Only what Linux (xkeyboard-config and its variants for one language) and Windows agree on. `notOnWindows` is what
 // Linux alone writes so. The tests compare this with xkeyboard-config, with QEMU and with a Linux guest.
 export default {
@@ -64,5 +67,14 @@ export default {
       ],
       "notOnWindows": "`~"
     }
+  },
+  "pressed": {
+    "en-us": "` 1 2 3 4 5 6 7 8 9 0 - = q w e r t y u i o p [ ] \\ a s d f g h j k l ; ' ¦ z x c v b n m , . /",
+    "en-gb": "` 1 2 3 4 5 6 7 8 9 0 - = q w e r t y u i o p fe57 fe53 # a s d f g h j k l ; ' ¦ z x c v b n m , . /",
+    "es": "ºªº 1 2 3 4 5 6 7 8 9 0 ' fe53 q w e r t y u i o p fe50 + ç a s d f g h j k l ñ fe51 ¦ z x c v b n m , . -",
+    "de": "^° 1 2 3 4 5 6 7 8 9 0 ß ´ q w e r t z u i o p ü + # a s d f g h j k l ö ä < y x c v b n m , . -",
+    "fr": "² 1 é \" ' ( - è _ ç à ) = a z e r t y u i o p ¨ ¤ * q s d f g h j k l m ù ¦ w x c v b n , ; : !",
+    "pt": "| 1 2 3 4 5 6 7 8 9 0 ' fe5b q w e r t y u i o p + fe54 fe55 a s d f g h j k l ç fe5a <> z x c v b n m , . -",
+    "it": "\\ 1 2 3 4 5 6 7 8 9 0 ' ì q w e r t y u i o p è + ù a s d f g h j k l ò à <> z x c v b n m , . -"
   }
 };

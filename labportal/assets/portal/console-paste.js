@@ -9,14 +9,14 @@ const at = (id) => document.getElementById(id);
 const layout = at("layout");
 const { option, isWindows } = at("layout-box").dataset;
 
-let connection = null; // {link, capsLock, alive, standstill}
+let connection = null; // {link, capsLock, alive, standstill}, of this moment
 let running = false;
 let last = Promise.resolve(); // keys of a phone go one after the other
 let strokes = null;
 
 /** Whose screen this is from now on. `alive` tells whether it still is; `standstill` why keys would do nothing. */
 export function connected(link, { alive, standstill }) {
-  connection = { link, alive, standstill, capsLock: typing.watchCapsLock(link) };
+  connection = { link, alive, standstill, capsLock: new typing.CapsLock(link) };
 }
 
 /** The strokes of each sign; null while the layout has to be chosen. */
@@ -64,6 +64,7 @@ function nameOf(sign) {
 
 /** Type what is in the field, or nothing. `go` is called before. */
 export async function paste(go) {
+  at("typed-words").textContent = at("text-error").textContent = "";
   if (!ready()) return;
   const { link, alive, capsLock } = connection;
   // With accents in their letters: a key or two write é, none an accent alone.
@@ -72,15 +73,18 @@ export async function paste(go) {
   go();
   const keys = keyboard();
   show(true, signs.length);
-  const isOff = await typing.capsLockOff(link, capsLock);
+  const lock = await capsLock.switchOff();
   let count = 0;
-  while (isOff && count < signs.length && running && alive()) {
+  while (lock === "off" && count < signs.length && running && alive()) {
     await typing.write(link, keys.get(signs[count]));
     count += 1;
     at("typed").value = count;
   }
   show(false);
-  if (!isOff) return complain("text-error", at("text-error").dataset.capsLock);
+  if (lock !== "off") {
+    capsLock.isConfirmed = lock === "unknown"; // whoever reads it, looks, and presses the button again
+    return complain("text-error", at("text-error").dataset[lock === "on" ? "capsLock" : "capsUnknown"]);
+  }
   const words = at("typed-words").dataset;
   at("typed-words").textContent = (count < signs.length ? words.stopped : words.done).replace("{n}", count).replace("{all}", signs.length);
 }
@@ -90,7 +94,6 @@ function show(busy, all = 1) {
   at("type").disabled = busy;
   at("type-stop").hidden = at("typed").hidden = !busy;
   at("typed").max = all;
-  if (busy) at("typed-words").textContent = "";
 }
 
 export function stop() {
@@ -107,12 +110,15 @@ export function write(signs, done) {
   if (bad.length) return;
   const each = signs.map((sign) => keyboard().get(sign));
   last = last.then(async () => {
-    await typing.capsLockOff(link, capsLock);
+    await capsLock.switchOff();
     for (const one of each) await typing.write(link, one);
     done();
   });
 }
 
+at("picture").addEventListener("keydown", ({ code }) => {
+  if (code === "CapsLock" && connection) connection.capsLock.isConfirmed = false;
+}, true);
 layout.addEventListener("change", async () => {
   strokes = null;
   if (!layout.value) return;

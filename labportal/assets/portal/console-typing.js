@@ -11,11 +11,14 @@ const WITH_SPACE = "`^~";
 
 // Milliseconds for a key that goes down or up. QEMU hands on one in 10, and forgets keys that are 1024 behind.
 const PACE = 12;
-const PATIENCE = 3000; // milliseconds for the machine to answer Caps Lock with its light
+const PATIENCE = 1500; // milliseconds for the machine to answer Caps Lock with its light
 
 const CODES = data.keys.split(" ");
 const LAYOUTS = {};
 for (const [name, { rows }] of Object.entries(data.layouts)) LAYOUTS[name] = rows.map((row) => row.split(" "));
+
+const PRESSED = {};
+for (const [name, row] of Object.entries(data.pressed)) PRESSED[name] = row.split(" ");
 
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 const named = (sign) => ({ code: NAMED[sign][0], keysym: NAMED[sign][1] });
@@ -32,19 +35,25 @@ export function strokesWith({ layout, option, isWindows }) {
   const strokes = new Map(Object.keys(NAMED).map((sign) => [sign, [named(sign)]]));
   const onWindows = isWindows ? data.layouts[layout].notOnWindows : "";
   LAYOUTS[layout].forEach((signs, level) => signs.forEach((sign, place) => {
-    const keysym = keysymAt(LAYOUTS[option || layout], place, level);
-    if (sign === "no" || strokes.has(sign) || onWindows.includes(sign) || !keysym) return;
+    if (sign === "no" || strokes.has(sign) || onWindows.includes(sign)) return;
+    const keysym = option ? keysymFor(option, place, level) : keysymOf(sign);
+    if (!keysym) return;
     strokes.set(sign, [{ code: CODES[place], keysym, shift: Boolean(level & 1), altGr: Boolean(level & 2) }]);
   }));
   for (const [accent, letters] of Object.entries(data.composed)) addComposed(strokes, accent, letters);
   return strokes;
 }
 
-/** What this key writes, for QEMU to find the key by it: at this level, so that it is the only one, or else alone. */
-function keysymAt(rows, place, level) {
-  const sign = [rows[level]?.[place], rows[0][place]].find((one) => one && one !== "no");
-  if (!sign) return 0;
+function keysymOf(sign) {
   return sign.length > 1 ? DEAD[sign[1]] : keysyms.lookup(sign.codePointAt(0));
+}
+
+/** By which QEMU finds this key with a keyboard option; nothing when it finds another at this level. */
+function keysymFor(option, place, level) {
+  const found = PRESSED[option][place];
+  if (found.length === 4) return parseInt(found, 16);
+  const sign = found.length === 1 ? found : found[level];
+  return sign && keysymOf(sign);
 }
 
 function addComposed(strokes, accent, letters) {
@@ -84,23 +93,48 @@ export async function write(link, strokes) {
 }
 
 /**
- * A function that tells what the machine's light of Caps Lock said last; null: nothing yet. noVNC forgets it whenever it
- * presses the key, and where the machine ignores the key, no light tells again.
+ * Caps Lock in the machine, as its light tells. Some machines leave the light dark: text consoles of Debian do, with all
+ * layouts but en-us. So before the dark is believed, the light has to follow the key once.
  */
-export function watchCapsLock(link) {
-  let [now, last] = [link._remoteCapsLock, null];
-  Object.defineProperty(link, "_remoteCapsLock", {
-    get: () => now,
-    set: (on) => { now = on; last = on ?? last; },
-  });
-  return () => last;
-}
+export class CapsLock {
+  #link;
+  #isLit = null; // as the machine said last; null: it said nothing
+  #follows = false;
+  #isTried = false;
+  isConfirmed = false; // a person says that it is off
 
-/** Switch Caps Lock off in the machine. Gives whether it is off; where no light tells, it is taken to be. */
-export async function capsLockOff(link, isOn) {
-  if (!isOn()) return true;
-  link.sendKey(...CAPS_LOCK);
-  const end = Date.now() + PATIENCE;
-  while (isOn() && Date.now() < end) await pause(20);
-  return !isOn();
+  constructor(link) {
+    this.#link = link;
+    // noVNC's own note of the light is empty from each key until the light changes, which it may never do.
+    let note = link._remoteCapsLock;
+    Object.defineProperty(link, "_remoteCapsLock", {
+      get: () => note,
+      set: (isLit) => { note = isLit; if (isLit !== null) this.#take(isLit); },
+    });
+  }
+
+  #take(isLit) {
+    this.#follows ||= this.#isLit !== null && this.#isLit !== isLit;
+    this.#isLit = isLit;
+  }
+
+  /** Switch it off. Gives "off", "on" when it stays on, or "unknown". */
+  async switchOff() {
+    if (!takesCodes(this.#link)) return "off"; // signs are not keys
+    if (this.#isLit) return (await this.#press(false)) ? "off" : "on";
+    if (!this.#follows && !this.#isTried) {
+      this.#isTried = true;
+      const isLit = await this.#press(true);
+      if (!(await this.#press(false)) && isLit) return "on";
+    }
+    return this.#follows || this.isConfirmed ? "off" : "unknown";
+  }
+
+  /** Whether the light then becomes so. */
+  async #press(wanted) {
+    this.#link.sendKey(...CAPS_LOCK);
+    const end = Date.now() + PATIENCE;
+    do await pause(PACE * 2); while (this.#isLit !== wanted && Date.now() < end);
+    return this.#isLit === wanted;
+  }
 }
