@@ -164,6 +164,8 @@ def test_a_file_for_another_viewer_is_offered_where_that_is_allowed(
     page, to_file = reverse("vms-machine", args=[hers.pk]), reverse("vms-spice", args=[hers.pk])
     assert to_file not in as_ana.get(page).content.decode()
     settings.SPICE_FILES = True
+    assert to_file not in as_ana.get(page).content.decode()
+    VirtualMachine.objects.update(vga="qxl")
     assert to_file in as_ana.get(page).content.decode()
 
 
@@ -209,7 +211,7 @@ def test_only_what_ends_by_itself_is_tried_again(as_ana: Client, hers: VirtualMa
     assert 'data-state="refused" data-rest="yes"' in page_of(as_ana, hers)
     ClusterHealth.objects.update(ok=True)
     settings.CONSOLES_PER_PROCESS = 0
-    assert 'data-state="refused">' in page_of(as_ana, hers)
+    assert 'data-state="refused" data-barred="yes">' in page_of(as_ana, hers)
 
 
 def test_who_has_one_machine_starts_and_opens_it_at_once(as_ana: Client, stopped: VirtualMachine) -> None:

@@ -34,12 +34,12 @@ let mode = page.mode;
 function show(state, sentence = "", word = "") {
   page.state = state;
   const connected = state === "connected";
-  const barred = document.body.dataset.barred || [say.gone, say.withdrawn].includes(sentence); // connecting again would be refused
+  const barred = [say.gone, say.withdrawn].includes(sentence); // connecting again would be refused
   put("word", word || say[`word${state[0].toUpperCase()}${state.slice(1)}`]);
   put("sentence", connected ? "" : sentence || say[state]);
   at("panel").hidden = connected;
   at("clock").hidden = state !== "waiting";
-  at("again").hidden = barred || !["lost", "refused", "closed"].includes(state);
+  at("again").hidden = barred || document.body.dataset.barred === "yes" || !["lost", "refused", "closed"].includes(state);
   at("login").hidden = state !== "ended";
   at("machine").hidden = barred;
   at("machines").hidden = !barred;
