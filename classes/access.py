@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from accounts.compiled_queries import CompiledQuery, exist_and_count
 from accounts.confirmation import may_not_teach
 from accounts.models import User
-from classes.models import LabClass, Membership
-from vms.models import ClusterGrant, HelpRequest, MachineSet
+from classes.models import LabClass, Membership, StopNotice
+from vms.models import Assignment, ClusterGrant, HelpRequest, MachineSet
 
 
 class Role(StrEnum):
@@ -125,20 +125,26 @@ def own_grants(user: User) -> QuerySet[ClusterGrant]:
 
 
 class Navigation(NamedTuple):
-    """Data for the header of every page. `help_requests`: the number open at machines that the user manages."""
+    """Data for the header of every page. `help_requests`: the number open at machines that the user manages.
+
+    `stop_notices`: whether a machine of the user is about to be shut down.
+    """
 
     shows_classes: bool = False
     manages_machines: bool = False
     help_requests: int = 0
+    stop_notices: bool = False
 
 
 def navigation(user: User) -> Navigation:
     """In one query: whether the user has a class or may create one, manages machines, and has help requests there."""
     if not user.is_authenticated:
         return Navigation()
-    wanted = (_class_query, _group_query)
-    (has_classes, manages_machines), help_requests = exist_and_count(user.pk, exist=wanted, counted=_help_query)
-    return Navigation(has_classes or sees_all(user), manages_machines, help_requests)
+    wanted = (_class_query, _group_query, _notice_query)
+    (has_classes, manages_machines, stop_notices), help_requests = exist_and_count(
+        user.pk, exist=wanted, counted=_help_query
+    )
+    return Navigation(has_classes or sees_all(user), manages_machines, help_requests, stop_notices)
 
 
 def _reasons_to_show_classes(person: int) -> QuerySet[Any, Any]:
@@ -163,6 +169,12 @@ def _open_help_requests(person: int) -> QuerySet[Any, Any]:
     return asking
 
 
+def _open_stop_notices(person: int) -> QuerySet[Any, Any]:
+    mine = Assignment.objects.live().filter(user=person).values("vm")
+    return StopNotice.objects.filter(ended_at=None, operation=None, vm__in=mine).order_by().values("pk")
+
+
+_notice_query = CompiledQuery(_open_stop_notices)
 _class_query = CompiledQuery(_reasons_to_show_classes)
 _group_query = CompiledQuery(_groups_managed_by)
 _help_query = CompiledQuery(_open_help_requests)

@@ -20,6 +20,7 @@ from classes.pages import (
     making,
     my_lessons,
     people,
+    stops,
     student_account,
     timetable,
     timetable_import,
@@ -103,3 +104,10 @@ join_urls = [
 ]
 
 calendar_urls = [path("<str:token>/", my_lessons.calendar, name="calendar-feed")]
+
+# Of a machine, by its primary key.
+stop_urls = [
+    path("", stops.stop_notices, name="classes-stop-notices"),
+    path("<int:pk>/keep/", stops.keep, name="classes-keep"),
+    path("<int:pk>/hold/", stops.hold, name="classes-hold"),
+]

@@ -25,6 +25,7 @@ urlpatterns = [
     path("runs/", include(vms.runs)),
     path("classes/", include(classes.classes)),
     path("join/", include(classes.join_urls)),
+    path("stops/", include(classes.stop_urls)),
     path("calendar/", include(classes.calendar_urls)),
     path("clusters/", include(vms.clusters)),
     path("api/", include(vms.legacy)),

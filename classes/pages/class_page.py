@@ -9,6 +9,7 @@ from classes import access
 from classes.access import Right
 from classes.enrolment import waiting_list
 from classes.models import Membership, Occurrence
+from classes.pages import stops
 from vms.access.lookups import operable_among
 from vms.access.lookups import visible_to as machines_visible_to
 from vms.models import Assignment, HelpRequest
@@ -37,5 +38,7 @@ def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "runs": access.may(request.user, lab_class, Right.RUN),
         "origin": "all",
         "next_lesson": None if lab_class.is_over else Occurrence.objects.next_of(lab_class),
+        "stops": stops.own_stops(machines) if machines and stops.stops_machines(lab_class) else (),
+        "holds": stops.HOLDS,
     }
     return render(request, "classes/class_page.html", context)

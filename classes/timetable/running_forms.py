@@ -8,4 +8,4 @@ from classes.models import RunningRules
 class RunningRulesForm(forms.ModelForm[RunningRules]):
     class Meta:
         model = RunningRules
-        fields = ("starts", "starts_without_person")
+        fields = ("starts", "starts_without_person", "stops", "allows_forced_stop", "keeps", "sends_mail")

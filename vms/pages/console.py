@@ -21,7 +21,7 @@ from vms.access.context import context_for
 from vms.console import close_codes, keyboards, websocket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Mode, Operation, VirtualMachine
 from vms.models.keyboards import KeyboardLayout
-from vms.pages import cards
+from vms.pages import cards, console_banners
 
 Action = Operation.Action
 
@@ -64,6 +64,7 @@ def console(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "keyboard": keyboards.for_machine(machine),
         "layouts": KeyboardLayout.choices,
         **_standstill(machine, card),
+        "banner": console_banners.banner(machine, request.user),
     }
     return render(request, "vms/console.html", context)
 
@@ -150,6 +151,7 @@ def state(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
             "text": card.trouble or card.reason,
             "may_start": _offers(card, Action.START),
             **_standstill(machine, card),
+            "banner": console_banners.banner(machine, request.user)._asdict(),
             "others": [{"name": row.user_name, "mode": row.mode} for row in others],
         }
     )

@@ -181,6 +181,7 @@ async function look() {
 
 function take(now) {
   const told = { view: say.watches, control: say.controls };
+  warn(now.banner);
   put("others", now.others.map((one) => told[one.mode].replace("{name}", one.name)).join(" · "));
   if (page.state === "connected") {
     put("standstill-words", now.standstill);
@@ -196,6 +197,15 @@ function take(now) {
     at("start").hidden = !now.may_start;
     show("off", now.text, now.words);
   }
+}
+
+/** For instance that the machine will be stopped, with a button against it. */
+function warn({ text, button, url }) {
+  if (at("banner-words").textContent !== text) put("banner-words", text);
+  at("banner").hidden = !text;
+  at("banner-form").hidden = !url;
+  at("banner-form").action = url;
+  put("banner-button", button);
 }
 
 function waiting(words) {

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from classes import lifecycle
 from classes.enrolment import class_machines
-from classes.models import LabClass
+from classes.models import LabClass, Membership
 from clusters.models import Cluster, ClusterHealth
 from tests.classes.timetable.conftest import MONDAY, NOW, make_lesson
 from vms.models import Assignment, ClusterGrant, ClusterSync, Operation, VirtualMachine
@@ -77,5 +77,6 @@ def networks(tess: User, ana: User, ben: User, room: Room) -> LabClass:
     class_machines.add(made, [room.machine(vmid).pk for vmid in (101, 102, 104)], by=tess)
     room.assign(101, ana)
     room.assign(104, ben)
+    Membership.objects.create(lab_class=made, user=ana, joined_at=NOW)
     make_lesson(made, MONDAY, MONDAY)
     return made

@@ -1,0 +1,313 @@
+"""Machines stop after a lesson, with consent: notices, *Keep 1 h*, *do not stop*, and what the stop leaves behind."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from classes.models import LabClass, LessonMode, MachineHold, RunningRules, StopNotice
+from classes.timetable import mailing, notices, stopping
+from tests.classes.conftest import logged_in
+from tests.classes.timetable.conftest import NOW
+from tests.classes.timetable.room import BELL, END, Go, Room, go, networks, room
+from tests.labs import queries
+from vms.models import ClusterSync, Operation
+
+__all__ = ["go", "networks", "room"]
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = 60.0
+
+
+@pytest.fixture(autouse=True)
+def rules(networks: LabClass, room: Room) -> RunningRules:
+    """ana's machine runs since the beginning of the lesson, the others are off."""
+    room.change(101, status="running", booted_at=BELL)
+    room.change(102, status="stopped")
+    return RunningRules.objects.create(lab_class=networks, stops=True)
+
+
+def looks(go: Go, first: float, last: float, *, every: float = 20) -> int:
+    """The worker looks in this time, in minutes after the lesson. Returns how many stops it requested."""
+    stops, at = 0, first * MINUTE
+    while at <= last * MINUTE:
+        go(at, after=END)
+        stops += stopping.look()
+        at += every
+    return stops
+
+
+def operations() -> list[str]:
+    return list(Operation.objects.order_by("requested_at").values_list("action", flat=True))
+
+
+def finish(state: str) -> None:
+    now = timezone.now()
+    for one in Operation.objects.open():
+        Operation.objects.filter(pk=one.pk).update(state=state, finished_at=now, admitted_at=now)
+
+
+def test_a_machine_is_shut_down_after_a_notice_of_ten_minutes(networks: LabClass, go: Go):
+    assert looks(go, 0, 9.9) == 0
+    assert looks(go, 10, 10.5) == 1
+    stop = Operation.objects.get()
+    assert (stop.action, stop.vmid, stop.origin, stop.requested_by) == (
+        "shutdown", 101, "timetable", networks.owner
+    )  # fmt: skip
+
+
+def test_the_stop_keeps_its_evidence(go: Go):
+    looks(go, 0, 10.5)
+    notice = StopNotice.objects.get()
+    assert notice.reason == "lesson-over"
+    assert notice.evidence["lesson_ended_at"] == END.isoformat(timespec="seconds")
+    assert notice.evidence["running_since"] == BELL.isoformat(timespec="seconds")
+    assert notice.evidence["notice_shown_seconds"] >= 600
+    finish("done")
+    looks(go, 11, 11)
+    assert StopNotice.objects.get().outcome == "stopped"
+
+
+def test_nothing_stops_by_default(rules: RunningRules, go: Go):
+    rules.delete()
+    assert looks(go, 0, 30, every=60) == 0
+    assert not StopNotice.objects.exists()
+
+
+def test_nothing_stops_in_the_lesson(go: Go):
+    looks(go, -80, -1, every=300)
+    assert not StopNotice.objects.exists()
+
+
+def test_a_lesson_that_only_starts_machines_stops_none(networks: LabClass, go: Go):
+    networks.occurrences.update(mode=LessonMode.START)
+    looks(go, 0, 2)
+    assert not StopNotice.objects.exists()
+
+
+def test_a_machine_that_was_started_after_the_lesson_is_left_on(room: Room, go: Go):
+    room.change(101, booted_at=END + timedelta(minutes=1))
+    looks(go, 2, 4)
+    assert not StopNotice.objects.exists()
+
+
+def test_after_an_outage_of_the_worker_the_full_notice_is_given_again(go: Go):
+    looks(go, 0, 8)
+    assert looks(go, 60, 69.5) == 0
+    assert looks(go, 70, 72) == 1
+    assert StopNotice.objects.get().given_at == END + timedelta(hours=1)
+
+
+def test_a_notice_from_a_restored_backup_does_not_count(go: Go):
+    looks(go, 0, 9.5)
+    StopNotice.objects.update(shown_seconds=600, reminded_seconds=300)
+    assert looks(go, 120, 129) == 0
+
+
+def test_a_notice_from_a_clock_that_was_ahead_does_not_count(go: Go):
+    looks(go, 30, 39.5)
+    StopNotice.objects.update(shown_seconds=600, reminded_seconds=300)
+    assert looks(go, 1, 10) == 0
+
+
+def test_while_the_state_is_unknown_nothing_is_stopped(go: Go):
+    looks(go, 0, 9.9)
+    go(10 * MINUTE, after=END)
+    ClusterSync.objects.update(synced_at=END)
+    assert stopping.look() == 0
+    assert looks(go, 20, 29) == 0  # the notice was not shown meanwhile
+
+
+def test_a_new_lesson_withdraws_the_notice(networks: LabClass, go: Go):
+    looks(go, 0, 2)
+    row = networks.occurrences.get()
+    row.pk, row.rule_day = None, None
+    row.starts_at, row.ends_at = END + timedelta(minutes=3), END + timedelta(minutes=90)
+    row.save()
+    looks(go, 3, 3)
+    assert StopNotice.objects.get().outcome == "withdrawn"
+
+
+def test_a_machine_that_leaves_the_class_gets_no_notice_any_more(networks: LabClass, go: Go):
+    looks(go, 0, 2)
+    networks.class_machines.all().delete()
+    looks(go, 3, 3)
+    assert StopNotice.objects.get().outcome == "withdrawn"
+
+
+def test_rules_that_are_turned_off_withdraw_notices(rules: RunningRules, go: Go):
+    looks(go, 0, 2)
+    rules.stops = False
+    rules.save()
+    looks(go, 3, 3)
+    assert StopNotice.objects.get().outcome == "withdrawn"
+
+
+def test_a_machine_with_the_tag_is_left_alone(room: Room, go: Go):
+    room.change(101, tags="lab;do-not-stop")
+    looks(go, 0, 2)
+    assert not StopNotice.objects.exists()
+
+
+def test_the_look_asks_the_same_number_of_queries_for_any_number_of_machines(room: Room, go: Go):
+    looks(go, 5, 5)
+    with queries() as few:
+        stopping.watch(timezone.now())
+    room.change(102, 104, status="running", booted_at=BELL)
+    with queries() as more:
+        stopping.watch(timezone.now())
+    assert len(few) == len(more) <= 7
+
+
+# A machine that does not shut down
+
+
+def test_a_failed_shutdown_is_not_forced_by_default(go: Go):
+    looks(go, 0, 10.5)
+    finish("failed")
+    looks(go, 14, 60, every=60)
+    assert operations() == ["shutdown"]
+    assert StopNotice.objects.get().outcome == "refused"
+    looks(go, 75, 76)
+    assert StopNotice.objects.count() == 2
+
+
+def test_it_is_forced_once_where_the_class_allows_it(rules: RunningRules, go: Go):
+    rules.allows_forced_stop = True
+    rules.save()
+    looks(go, 0, 10.5)
+    finish("failed")
+    assert looks(go, 14, 14) == 1
+    finish("failed")
+    looks(go, 18, 40, every=60)
+    assert operations() == ["shutdown", "stop"]
+    assert StopNotice.objects.get().was_forced
+
+
+def test_without_an_active_teacher_nothing_is_stopped(go: Go):
+    User.objects.filter(username="tess").update(is_active=False)
+    looks(go, 0, 11)
+    assert operations() == []
+
+
+# What people see and do
+
+
+def text(answer: Any) -> str:
+    return re.sub(r"\s+", " ", answer.content.decode())
+
+
+def keep_url() -> str:
+    return reverse("classes-keep", args=[StopNotice.objects.all()[0].vm_id])
+
+
+@pytest.fixture
+def student(ana: User) -> Client:
+    User.objects.filter(pk=ana.pk).update(time_zone="Europe/Madrid")
+    return logged_in(ana)
+
+
+@pytest.mark.parametrize("page", ["/vms/", "/classes/", "/stops/"])
+def test_the_person_sees_the_notice_on_every_page(student: Client, page: str, go: Go):
+    looks(go, 0, 1)
+    assert "net-101 will be shut down at 11:40, because the lesson is over." in text(student.get(page))
+
+
+def test_nobody_else_sees_it(ben: User, go: Go):
+    looks(go, 0, 1)
+    assert "will be shut down" not in text(logged_in(ben).get("/vms/"))
+
+
+def test_it_is_on_the_page_of_the_console(student: Client, room: Room, go: Go):
+    looks(go, 0, 1)
+    page = text(student.get(reverse("vms-console", args=[room.machine(101).pk])))
+    assert "net-101 will be shut down at 11:40" in page
+    told = student.get(reverse("vms-console-state", args=[room.machine(101).pk])).json()["banner"]
+    assert told["url"] == keep_url()
+
+
+def test_keep_leaves_it_on_for_an_hour(student: Client, go: Go):
+    looks(go, 0, 8)
+    go(8 * MINUTE, after=END)
+    page = student.post(keep_url(), {"next": "/classes/"})
+    assert page.url == "/classes/"
+    assert looks(go, 9, 67, every=60) == 0
+    assert StopNotice.objects.get().outcome == "kept"
+    assert looks(go, 68, 79) == 1
+
+
+@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "/\\evil.example"])
+def test_keep_leads_to_no_other_site(student: Client, address: str, go: Go):
+    looks(go, 0, 1)
+    page = student.post(keep_url(), {"next": address})
+    assert page.url == "/vms/"
+
+
+def test_the_class_says_how_often(student: Client, rules: RunningRules, go: Go):
+    rules.keeps = 1
+    rules.save()
+    for first in (0, 62):
+        looks(go, first, first + 1)
+        student.post(keep_url())
+    assert MachineHold.objects.count() == 1
+    assert "Keep 1 h" not in text(student.get("/vms/"))
+    assert looks(go, 63, 75) == 1
+
+
+def test_a_notice_that_is_over_keeps_nothing(student: Client, go: Go):
+    looks(go, 0, 10.5)
+    student.post(keep_url())
+    assert not MachineHold.objects.exists()
+
+
+def test_others_keep_nothing(ben: User, go: Go):
+    looks(go, 0, 1)
+    page = logged_in(ben).post(keep_url())
+    assert page.status_code == 404
+    assert not MachineHold.objects.exists()
+
+
+def test_a_person_has_their_machine_left_alone(student: Client, networks: LabClass, room: Room, go: Go):
+    url = reverse("classes-hold", args=[room.machine(101).pk])
+    go(0, after=END)
+    student.post(url, {"hours": "8"})
+    assert looks(go, 1, 470, every=600) == 0
+    assert not StopNotice.objects.exists()
+    assert "Not before 2026-09-07 19:30" in text(student.get(f"/classes/{networks.pk}/"))
+    student.post(url, {"hours": ["2", "0"]})
+    go(471 * MINUTE, after=END)
+    stopping.look()
+    assert StopNotice.objects.exists()
+
+
+def test_a_hold_has_an_end(student: Client, room: Room, go: Go):
+    student.post(reverse("classes-hold", args=[room.machine(101).pk]), {"hours": "100000"})
+    assert MachineHold.objects.get().until == NOW + timedelta(hours=2)
+
+
+def test_notice_and_reminder_go_by_mail_where_the_class_wants_it(
+    rules: RunningRules, ana: User, settings: Any, go: Go, monkeypatch: pytest.MonkeyPatch
+):
+    settings.EMAIL_URL = "smtp://mail.example"
+    monkeypatch.setattr(mailing.mail_stop_notice.__class__, "enqueue", lambda self, *args: self.func(*args))
+    User.objects.filter(pk=ana.pk).update(email="ana@school.example", time_zone="Europe/Madrid")
+    rules.sends_mail = True
+    rules.save()
+    looks(go, 0, 10.5)
+    assert [letter.to for letter in mail.outbox] == [["ana@school.example"]] * 2
+    assert "net-101 will be shut down at 11:40" in mail.outbox[0].body
+
+
+def test_old_notices_are_forgotten(go: Go):
+    looks(go, 0, 1)
+    StopNotice.objects.update(ended_at=END)
+    go(200 * 24 * 60 * MINUTE, after=END)
+    notices.forget_old()
+    assert not StopNotice.objects.exists()
