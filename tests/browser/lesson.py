@@ -130,8 +130,8 @@ async def invite(lesson: Lesson) -> str:
     await page.get_by_label("For how many people").fill("10")
     await page.get_by_role("button", name="Create invite").click()
     lesson.link = await page.locator("#link").inner_text()
-    lesson.code = await page.locator("dd code:not(#link)").inner_text()
-    hidden = "document.querySelectorAll('dd code').forEach(code => code.textContent = '(shown once)')"
+    lesson.code = await page.locator(".poster code").inner_text()
+    hidden = "document.querySelectorAll('dd code, .poster code').forEach(code => code.textContent = '(shown once)')"
     await page.evaluate(hidden)  # not in a picture
     await lesson.shoot("invite", "tess")
     return f"a link of {len(lesson.link.rstrip('/').rpartition('/')[2])} letters and a code of {len(lesson.code) - 1}"
