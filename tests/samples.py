@@ -14,6 +14,7 @@ def _number(name: str, everyday: int) -> int:
 SEED = _number("SEED", int(f"{datetime.now(UTC):%Y%m%d}"))
 FUZZ_FILES = _number("FUZZ_FILES", 500)  # broken files that are imported
 KILL_ROUNDS = _number("KILL_ROUNDS", 6)  # kills in each of the tests that kill processes
+MAKING_KILLS = _number("MAKING_KILLS", 50)  # of a worker that makes machines, within one process
 TRIES = _number("TRIES", 1300)  # requests for what is somebody else's: each page at least once
 HANDOVERS = _number("HANDOVERS", 2)  # of a machine from one student to the next, in browsers
 OPERATIONS = _number("OPERATIONS", 3)  # for each of twenty machines, by four workers
@@ -23,6 +24,6 @@ TURNS = _number("TURNS", 2)  # of ten, with five strings each
 
 def pytest_report_header() -> str:
     return (
-        f"samples: seed {SEED}, {FUZZ_FILES} broken files, {KILL_ROUNDS} kills, {TRIES} tries, {RACES} races, "
-        f"{TURNS} turns of strings"
+        f"samples: seed {SEED}, {FUZZ_FILES} broken files, {KILL_ROUNDS} and {MAKING_KILLS} kills, {TRIES} tries, "
+        f"{RACES} races, {TURNS} turns of strings"
     )

@@ -50,9 +50,12 @@ class Workshop:
     def engine(self) -> Iterator[Engine]:
         """An engine without threads, whose clock is the simulator's."""
         with Calls(self.row.config, threads=0) as calls:
-            engine = running.engine_for(self.row.config, calls, clock=self.clock.now, durations={})
+            engine = self.engine_with(calls)
             yield engine
             engine.leave()
+
+    def engine_with(self, calls: Calls) -> Engine:
+        return running.engine_for(self.row.config, calls, clock=self.clock.now, durations={})
 
     def work(self, *, seconds: float = 120.0, step: float = 0.5) -> None:
         """Make machines for so many simulated seconds, or until nothing is open."""
