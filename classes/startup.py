@@ -12,7 +12,7 @@ from classes.timetable import measuring, notices, occurrences, starting, stoppin
 from classes.timetable.bell import LOOK_EVERY
 from vms import preparation
 from vms.pages import console_banners, group_links
-from vms.provisioning import handing_over
+from vms.provisioning import handing_over, replacing
 from vms.worker import schedule
 
 cluster_usage.register()
@@ -46,4 +46,5 @@ group_links.register(live_link.live_url)
 preparation.register(releasing.release_settings)
 preparation.release_listeners.append(lifecycle.on_released)
 handing_over.receivers.append(made_machines.receive)
+replacing.listeners.append(made_machines.replace)
 handing_over.movers.append(made_machines.move)

@@ -14,6 +14,7 @@ from vms.pages import (
     machine_action,
     machine_group,
     machine_list,
+    reimage,
     removal,
     retry,
     run,
@@ -34,6 +35,7 @@ machines = [
     path("<int:pk>/dismiss/<uuid:operation>/", retry.dismiss, name="vms-dismiss"),
     path("<int:pk>/read-again/", retry.read_again, name="vms-read-again"),
     path("<int:pk>/why/", explain.explain, name="vms-why"),
+    path("<int:pk>/re-image/", reimage.reimage, name="vms-reimage"),
     path("<int:pk>/save-point/", snapshots.restore_point, name="vms-save-point"),
     path("<int:pk>/snapshots/", snapshots.create, name="vms-snapshot"),
     path("<int:pk>/snapshots/<slug:name>/revert/", snapshots.revert, name="vms-revert"),
@@ -62,6 +64,8 @@ sets = [
     path("<int:pk>/activity/", activity.activity, name="vms-set-activity"),
     path("<int:pk>/activity.csv", activity.download, name="vms-set-activity-csv"),
     path("<int:pk>/as/<int:person_pk>/", view_as_student.view_as_student, name="vms-set-as"),
+    path("<int:pk>/earlier/", reimage.earlier_machines, name="vms-set-earlier"),
+    path("<int:pk>/earlier/<int:made_pk>/back/", reimage.bring_back, name="vms-earlier-back"),
     path("<int:pk>/help/<int:help_pk>/done/", help_requests.mark_done, name="vms-help-done"),
 ]
 

@@ -139,6 +139,11 @@ def move(source: VirtualMachine, target: VirtualMachine) -> None:
     ClassMachine.objects.filter(vm=source).exclude(lab_class__class_machines__vm=target).update(vm=target)
 
 
+def replace(old: VirtualMachine, new: VirtualMachine) -> None:
+    """The class has the machine that took the place of another one."""
+    ClassMachine.objects.filter(vm=old).update(vm=new)
+
+
 def make_when_joining(
     lab_class: LabClass, *, template: MachineTemplate | None, limit: int | None, networks: str
 ) -> None:

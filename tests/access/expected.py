@@ -36,6 +36,7 @@ vms/<int:pk>/note/                                  | 405                       
 vms/<int:pk>/read-again/                            | 405                                 |  in 302 404 302 302 404 404 302 302
 vms/<int:pk>/dismiss/<uuid:operation>/              | 405                                 |  in 302 404 302 302 404 404 302 302
 vms/<int:pk>/why/                                   |  in 404 404 404 404 404 200 200 200 | 405
+vms/<int:pk>/re-image/                              |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 vms/<int:pk>/save-point/                            |  in 200 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302
 vms/<int:pk>/snapshots/                             |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 vms/<int:pk>/snapshots/<slug:name>/revert/          |  in 200 404 200 200 404 404 200 200 |  in 302 404 302 302 404 404 302 302
@@ -56,6 +57,8 @@ sets/<int:pk>/ask/                                  | 405                       
 sets/<int:pk>/activity/                             |  in 404 404 200 200 404 200 200 200 | 405
 sets/<int:pk>/activity.csv                          |  in 404 404 200 200 404 200 200 200 | 405
 sets/<int:pk>/as/<int:person_pk>/                   |  in 404 404 200 200 404 200 200 200 | 405
+sets/<int:pk>/earlier/                              |  in 404 404 200 200 404 200 200 200 | 405
+sets/<int:pk>/earlier/<int:made_pk>/back/           | 405                                 |  in 404 404 302 302 404 404 302 302
 sets/<int:pk>/help/<int:help_pk>/done/              | 405                                 |  in 404 404 302 302 404 404 302 302
 batches/<uuid:pk>/                                  |  in 404 404 200 200 404 200 200 200 | 405
 batches/<uuid:pk>/cancel/                           | 405                                 |  in 404 404 302 302 404 404 302 302

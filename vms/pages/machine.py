@@ -16,7 +16,7 @@ from vms.access import lookups, restore_points
 from vms.inventory import identity
 from vms.models import VirtualMachine
 from vms.pages import group_links, machine_detail, remote_desktop
-from vms.provisioning import passwords
+from vms.provisioning import passwords, reimaging
 from vms.sentences import say
 
 IDENTITY_TIMEOUT = 3.0  # seconds
@@ -58,6 +58,7 @@ def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteFo
         "may_ask_for_help": bool(detail.help and not detail.help.asked_at),
         "offers_spice": settings.SPICE_FILES and found.has_spice,
         "group_links": _group_links(found, request) if detail.manages and not request.htmx else [],
+        "made_row": reimaging.made_row(found.pk) if detail.manages and not request.htmx else None,
         "made_login": None if request.htmx else passwords.shown_to(request.user, found),
         "may_explain": lookups.sees_all(request.user),
     }

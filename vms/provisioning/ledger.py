@@ -26,7 +26,10 @@ def of_cluster(cluster_id: str) -> Amounts:
 def of_group(group: int) -> Amounts:
     """`group` is the primary key of a machine group."""
     own = MachineSet.machines.through.objects.filter(machineset=group).values("virtualmachine")
-    return _used(Q(pk__in=own), Q(run__machine_set=group))
+    # Of no group any more, but kept for this one after a re-image.
+    earlier = MadeMachine.objects.unremoved().filter(run__machine_set=group, state=MadeMachine.State.EARLIER)
+    kept = earlier.exclude(vm=None).order_by().values("vm")
+    return _used(Q(pk__in=own) | Q(pk__in=kept), Q(run__machine_set=group))
 
 
 def of_person(person: int) -> Amounts:

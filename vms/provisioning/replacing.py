@@ -1,5 +1,6 @@
 """A re-imaged machine: the new one takes the place of the old one, which is kept for some days and may come back."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -15,6 +16,9 @@ from vms.provisioning import handing_over
 from vms.sentences import say
 
 State, Action = MadeMachine.State, Operation.Action
+
+# Called with the machine that was replaced and the one that took its place, in the same transaction.
+listeners: list[Callable[[VirtualMachine, VirtualMachine], object]] = []
 
 
 class Obstacle(Exception):
@@ -59,6 +63,8 @@ def take_place(new: MadeMachine, old: MadeMachine) -> None:
         texts = {"note": old.vm.note, "guest_login": old.vm.guest_login}
         VirtualMachine.objects.filter(pk=new.vm.pk).update(**texts)
         _move_assignment(old.vm, new.vm)
+        for listener in listeners:
+            listener(old.vm, new.vm)
 
 
 def _move_assignment(source: VirtualMachine, target: VirtualMachine) -> None:

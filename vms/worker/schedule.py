@@ -10,7 +10,7 @@ from clusters.models import PendingImport
 from vms import inventory, preparation
 from vms.models import ConsoleGrant, ConsoleSession, Schedule, WorkerBeat
 from vms.monitoring import alerts, credential_expiry
-from vms.provisioning import passwords
+from vms.provisioning import earlier, passwords
 from vms.worker import backends, tasks
 from vms.worker.tasks import job
 
@@ -39,6 +39,7 @@ PERIODIC_JOBS = {
     for periodic in (
         PeriodicJob("look closer at machines", timedelta(seconds=15), tasks.enqueue_details),
         PeriodicJob("prepare freed machines", timedelta(seconds=5), preparation.reconcile),
+        PeriodicJob("tell about earlier machines", timedelta(minutes=10), earlier.tell_about_due),
         PeriodicJob("write passwords again", timedelta(seconds=5), passwords.reconcile),
         PeriodicJob("ask clusters for facts", timedelta(minutes=5), tasks.enqueue_facts),
         PeriodicJob("forget old readings", timedelta(hours=1), inventory.prune),
