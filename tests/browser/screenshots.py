@@ -85,12 +85,15 @@ PAGES: dict[str, dict[str, str]] = {
 CHANGED = {"list", "machine", "list-single", "staff-list", "staff-machine", "staff-clusters", "admin-clusters"}
 
 
-def open_page(chromium: Browser, demo: Demo, name: str = "", *, dark: bool = False, phone: bool = False) -> Page:
+def open_page(
+    chromium: Browser, demo: Demo, name: str = "", *, dark: bool = False, phone: bool = False, scripts: bool = True
+) -> Page:
     """A page of its own session, logged in as `name`."""
     page = chromium.new_page(
         viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]
         color_scheme="dark" if dark else "light",
         has_touch=phone,
+        java_script_enabled=scripts,
     )
     page.goto(demo.address)
     if name:
