@@ -104,9 +104,7 @@ def test_a_new_machine_that_fails_leaves_the_old_one_as_it_was(tess: Client, wor
     assert Assignment.objects.unreleased().get().vm == old.vm
 
 
-def test_people_are_told_three_days_before(
-    tess: Client, workshop: Workshop, old: MadeMachine, settings, mailoutbox
-):
+def test_people_are_told_three_days_before(tess: Client, workshop: Workshop, old: MadeMachine, settings, mailoutbox):
     settings.EMAIL_URL = "smtp://localhost"
     User.objects.update(email="")
     reimage(tess, workshop, old)
