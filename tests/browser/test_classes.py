@@ -13,8 +13,8 @@ TEACHERS = (
     "classes/", "classes/new/", "classes/1/", "classes/1/machines/", "classes/1/machines/share/",
     "classes/1/machines/table/", "classes/1/people/", "classes/1/people/add/", "classes/1/people/1/remove/",
     "classes/1/people/1/account/", "classes/1/people/1/account/password/", "sets/help/",
-    "classes/1/timetable/?day=2027-03-03", "classes/1/timetable/add/", "classes/1/timetable/import/", "classes/lessons/",
-    "classes/1/co-owners/", "classes/1/settings/", "classes/1/delete/", "classes/1/end/", "classes/ended/",
+    "classes/1/timetable/?day=2027-03-03", "classes/1/timetable/add/", "classes/1/timetable/import/",
+    "classes/lessons/", "classes/1/co-owners/", "classes/1/settings/", "classes/1/delete/", "classes/1/end/", "classes/ended/",
 )  # fmt: skip
 STUDENTS = ("classes/", "join/", "join/nothing/")
 
