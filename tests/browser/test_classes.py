@@ -14,7 +14,8 @@ TEACHERS = (
     "classes/1/machines/table/", "classes/1/people/", "classes/1/people/add/", "classes/1/people/1/remove/",
     "classes/1/people/1/account/", "classes/1/people/1/account/password/", "sets/help/",
     "classes/1/timetable/?day=2027-03-03", "classes/1/timetable/add/", "classes/1/timetable/import/",
-    "classes/lessons/", "classes/1/co-owners/", "classes/1/settings/", "classes/1/delete/", "classes/1/end/", "classes/ended/",
+    "classes/lessons/", "classes/1/co-owners/", "classes/1/settings/", "classes/1/delete/", "classes/1/end/",
+    "classes/ended/",
 )  # fmt: skip
 STUDENTS = ("classes/", "join/", "join/nothing/")
 
@@ -60,6 +61,7 @@ def test_a_teacher_adds_and_moves_a_lesson_on_a_phone_without_javascript(window:
     expect(page.get_by_text("Machines of the class")).to_be_visible()
     page.get_by_role("button", name="Save").press("Enter")
     expect(page.get_by_text("moved to 2027-03-03")).to_be_visible()
+    expect(page.get_by_role("link", name="Import a timetable")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.context.close()
 
