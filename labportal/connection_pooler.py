@@ -7,16 +7,18 @@ So nothing is prepared through a pooler, unless DATABASE_PREPARE says that it ca
 
 import os
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from django.conf import settings
 from django.db import connection as _connection
-from psycopg import Connection
+
+if TYPE_CHECKING:  # not loaded where the database is SQLite
+    from psycopg import Connection
 
 default: Any = _connection  # the attributes used here are PostgreSQL's own
 
-_looked_at: WeakSet[Connection[Any]] = WeakSet()
+_looked_at: "WeakSet[Connection[Any]]" = WeakSet()
 
 
 def when_connected(*, connection: Any, **kwargs: Any) -> None:
@@ -41,7 +43,7 @@ def is_used() -> bool:
         return stands_between(default.connection)
 
 
-def stands_between(connection: Connection[Any]) -> bool:
+def stands_between(connection: "Connection[Any]") -> bool:
     """Whether PostgreSQL sees another connection than this process.
 
     A pooler invents the process number, on a Unix socket, too, and connects from a port of its own.
@@ -50,7 +52,7 @@ def stands_between(connection: Connection[Any]) -> bool:
     return ends != (connection.info.backend_pid, _own_port(connection))
 
 
-def _own_port(connection: Connection[Any]) -> int | None:
+def _own_port(connection: "Connection[Any]") -> int | None:
     """None on a Unix socket, as PostgreSQL says it."""
     with socket.socket(fileno=os.dup(connection.fileno())) as ours:
         name = ours.getsockname()

@@ -8,12 +8,12 @@ from django.contrib.auth.models import Group
 from django.utils import translation
 
 from accounts.models import User
-from tests.own_database import django_db_modify_db_settings, migrated_template
+from tests.own_database import django_db_modify_db_settings, migrated_file, migrated_template
 from tests.samples import pytest_report_header  # noqa: F401 - the same
 from tests.skip_report import pytest_terminal_summary  # noqa: F401 - pytest calls it
 from tests.xdist_schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - the same
 
-__all__ = ["django_db_modify_db_settings", "migrated_template"]
+__all__ = ["django_db_modify_db_settings", "migrated_file", "migrated_template"]
 
 PASSWORD = "correct horse battery"
 

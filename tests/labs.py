@@ -17,6 +17,7 @@ from accounts.models import User
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster
+from tests import first_sync
 from vms import inventory, operations
 from vms import preparation as preparing
 from vms.models import Assignment, Operation, Preparation, VirtualMachine
@@ -39,6 +40,13 @@ class Lab:
 
     def sync(self) -> inventory.SyncResult:
         return inventory.sync(self.config)
+
+    def sync_first(self, kind: str) -> None:
+        """The same as `sync()`, which is done once for all labs of a kind. No request is counted."""
+        if not first_sync.write_again(self.row, kind):
+            self.sync()
+            first_sync.keep(self.row, kind)
+        self.pve.clear_requests()
 
     def machine(self, vmid: int) -> VirtualMachine:
         return VirtualMachine.objects.select_related("cluster").get(cluster=self.row, vmid=vmid)
@@ -101,8 +109,7 @@ def building_a(sim: pvesim.Simulator, clock: pvesim.ManualClock) -> Iterator[Lab
     pve.add_guest(103, name="net-03", node="pve1", kind="lxc")
     pve.add_guest(104, name="net-04", node="pve2")
     lab = Lab(pve, add_cluster(pve, "building-a", is_default=True), clock)
-    lab.sync()
-    pve.clear_requests()
+    lab.sync_first("building_a")
     yield lab
     sim.remove_cluster(pve.name)
 
@@ -114,8 +121,7 @@ def building_b(sim: pvesim.Simulator, clock: pvesim.ManualClock) -> Iterator[Lab
     pve.add_guest(101, name="db-01")
     pve.add_guest(102, name="db-02", status="running")
     lab = Lab(pve, add_cluster(pve, "building-b"), clock)
-    lab.sync()
-    pve.clear_requests()
+    lab.sync_first("building_b")
     yield lab
     sim.remove_cluster(pve.name)
 

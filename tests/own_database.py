@@ -11,6 +11,8 @@ import os
 import secrets
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -95,6 +97,27 @@ def migrated_template(
             del shared["name"]
             if ON_POSTGRES:
                 server(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def migrate_sqlite(file: Path) -> None:
+    """By a process: this one's connection is to PostgreSQL."""
+    command = [sys.executable, "-m", "django", "migrate", "--verbosity=0"]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": f"sqlite:///{file}"}
+    subprocess.run(command, env=environment, check=True, timeout=5 * TIMEOUT)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file of SQLite, to be copied for processes with a database of their own, also on PostgreSQL."""
+    if not ON_POSTGRES:
+        return Path(migrated_template)
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with held(folder / "file.json") as shared:
+        if "name" not in shared:
+            shared["name"] = str(folder / "migrated.db")
+            migrate_sqlite(Path(shared["name"]))
+    return Path(shared["name"])
 
 
 @pytest.fixture(scope="session")

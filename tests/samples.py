@@ -12,7 +12,7 @@ def _number(name: str, everyday: int) -> int:
 
 
 SEED = _number("SEED", int(f"{datetime.now(UTC):%Y%m%d}"))
-FUZZ_FILES = _number("FUZZ_FILES", 500)  # broken files that are imported
+FUZZ_FILES = _number("FUZZ_FILES", 300)  # broken files that are imported
 KILL_ROUNDS = _number("KILL_ROUNDS", 6)  # kills in each of the tests that kill processes
 MAKING_KILLS = _number("MAKING_KILLS", 50)  # of a worker that makes machines, within one process
 TRIES = _number("TRIES", 1300)  # requests for what is somebody else's: each page at least once

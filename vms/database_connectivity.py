@@ -11,8 +11,6 @@ from typing import Any
 from django.db import DatabaseError, OperationalError
 from django.db import connection as _connection
 from django.db.utils import InterfaceError
-from psycopg.conninfo import make_conninfo
-from psycopg.pq import PGconn, Ping
 
 from clusters import database_errors
 
@@ -97,6 +95,9 @@ def _server_answers() -> bool:
 
 
 def _ping() -> Callable[[], bool]:
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - not loaded where the database is SQLite
+    from psycopg.pq import PGconn, Ping  # noqa: PLC0415 - the same
+
     known = ("host", "hostaddr", "port", "dbname", "user", "connect_timeout", "sslmode", "service")
     parameters = connection.get_connection_params()
     conninfo = make_conninfo(**{name: parameters[name] for name in known if name in parameters}).encode()

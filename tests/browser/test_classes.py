@@ -5,7 +5,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.demo import Demo
 from tests.browser.screenshots import open_page
-from tests.browser.test_pages import violations
+from tests.browser.test_pages import faults
 
 pytestmark = pytest.mark.browser
 
@@ -18,15 +18,6 @@ TEACHERS = (
     "classes/ended/",
 )  # fmt: skip
 STUDENTS = ("classes/", "join/", "join/nothing/")
-
-
-def faults(page: Page) -> list[str]:
-    """All of them in light; in dark, those of what is other there."""
-    found = violations(page)
-    page.emulate_media(color_scheme="dark")
-    found += [f"dark {fault}" for fault in violations(page, options={"runOnly": ["color-contrast"]})]
-    page.emulate_media(color_scheme="light")
-    return [f"{page.url}: {fault}" for fault in found]
 
 
 def an_invite(page: Page, demo: Demo) -> str:

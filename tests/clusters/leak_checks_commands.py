@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +27,11 @@ def _(stage: Stage, planted: str) -> Parts:
     for command in (*commands, *extra):
         with begun(*command) as program:
             seen = 0
-            while program.poll() is None and seen < (20 if planted else 400):
+            while program.poll() is None and seen < (20 if planted else 200):
                 lines = [line for line in _command_lines() if b"manage.py" in line or b"time" in line]
                 yield from lines
                 seen += planted not in command or any(planted.encode() in line for line in lines)  # not yet
+                time.sleep(0.005)
             assert seen
 
 

@@ -49,7 +49,7 @@ def _patterns(found: Iterable[Any], prefix: str) -> Iterator[tuple[str, URLPatte
 def _keys(named: re.Match[str] | None, pattern: URLPattern) -> list[Any]:
     for model in admin.site._registry:
         if named and (model._meta.app_label, model._meta.model_name) == named.groups():
-            return list(model._default_manager.values_list("pk", flat=True)[:4])
+            return list(model._default_manager.values_list("pk", flat=True)[:2])
     return []
 
 

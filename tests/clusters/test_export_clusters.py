@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -224,7 +225,9 @@ def test_a_folder_that_is_not_there_is_named(alpha, tmp_path):
 
 
 @pytest.fixture
-def manage(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def manage(tmp_path: Path, migrated_file: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    shutil.copy(migrated_file, tmp_path / "other.db")
+
     def manage(*words: object, key: str = project.FIELD_ENCRYPTION_KEY[0], **more: str) -> Any:
         environment = {
             "PATH": "", "SECRET_KEY": project.SECRET_KEY, "FIELD_ENCRYPTION_KEY": key,

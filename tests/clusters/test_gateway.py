@@ -1,6 +1,7 @@
 """One try for each credential, by whichever process."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -180,7 +181,8 @@ for _ in range(50):
 """
 
 
-def test_a_hundred_syncs_by_two_processes_are_one_try(pve: pvesim.Cluster, tmp_path: Path) -> None:
+def test_a_hundred_syncs_by_two_processes_are_one_try(pve: pvesim.Cluster, tmp_path: Path, migrated_file: Path) -> None:
+    shutil.copy(migrated_file, tmp_path / "lab.db")
     environment = {
         **os.environ, "DJANGO_SETTINGS_MODULE": "labportal.settings", "DATABASE_URL": f"sqlite:///{tmp_path}/lab.db",
     }  # fmt: skip
@@ -190,7 +192,6 @@ def test_a_hundred_syncs_by_two_processes_are_one_try(pve: pvesim.Cluster, tmp_p
 
     fill = f"""
 import django; django.setup()
-from django.core.management import call_command; call_command("migrate", verbosity=0)
 from clusters.models import Cluster
 Cluster.objects.create(cluster_id="lab", name="Lab", host={pve.host!r}, port={pve.port}, user="portal@pve",
                        password="changed over there", ca_certificate={pve.ca_pem!r})

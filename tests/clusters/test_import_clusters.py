@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -311,18 +312,25 @@ def test_missing_migrations_are_applied_first(first_run, tmp_path):
     assert b"1 created" in done.stdout
 
 
-def test_an_import_leaves_no_password_in_files_output_or_dump(first_run, tmp_path):
+@pytest.fixture
+def next_run(first_run: Any, migrated_file: Path, tmp_path: Path) -> Any:
+    """The same once the database is migrated."""
+    shutil.copy(migrated_file, tmp_path / "lab_portal.db")
+    return first_run
+
+
+def test_an_import_leaves_no_password_in_files_output_or_dump(next_run, tmp_path):
     path = file_of(tmp_path, "alpha", "marker-that-is-found")
-    done = first_run("import_clusters", path)
-    dump = first_run("dumpdata", "--natural-foreign")
+    done = next_run("import_clusters", path)
+    dump = next_run("dumpdata", "--natural-foreign")
     for haystack in (all_bytes(tmp_path), done.stdout + done.stderr, dump.stdout + dump.stderr):
         assert b"marker-that-is-found" in haystack
         assert PASSWORD.encode() not in haystack
 
 
-def test_a_bad_file_says_so_without_a_traceback_and_without_a_password(first_run, tmp_path):
+def test_a_bad_file_says_so_without_a_traceback_and_without_a_password(next_run, tmp_path):
     (tmp_path / "bad.json").write_text(json.dumps([entry("alpha", host=PASSWORD + " x", pasword=PASSWORD)]))
-    done = first_run("import_clusters", tmp_path / "bad.json")
+    done = next_run("import_clusters", tmp_path / "bad.json")
     assert done.returncode == 1
     assert b"did you mean" in done.stderr
     assert b"Traceback" not in done.stderr

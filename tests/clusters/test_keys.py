@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -238,8 +239,9 @@ def test_the_command_says_what_is_unreadable_and_changes_nothing(
 class Installation:
     """A database file, and commands that run with keys of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, migrated_file: Path) -> None:
         self.folder = folder
+        shutil.copy(migrated_file, folder / "lab.db")
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.endswith("_KEY")},
             "DJANGO_SETTINGS_MODULE": "labportal.settings",
@@ -267,7 +269,6 @@ class Installation:
 
 FILL = f"""
 import django; django.setup()
-from django.core.management import call_command; call_command("migrate", verbosity=0)
 from clusters.models import Cluster
 for n in range(40):
     Cluster.objects.create(cluster_id=f"c{{n}}", name=f"C{{n}}", host="pve.test", user="p@pve", password={SECRET!r})
@@ -275,8 +276,8 @@ for n in range(40):
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    made = Installation(tmp_path_factory.mktemp("keys"))
+def installation(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Installation:
+    made = Installation(tmp_path_factory.mktemp("keys"), migrated_file)
     code, printed = made.run("-c", FILL, key=OLD)
     assert code == 0, printed
     return made
@@ -342,9 +343,9 @@ def _opened(text: str) -> str:
     return "gAAAA"
 
 
-def test_the_documented_order_keeps_every_process_working(tmp_path: Path) -> None:
+def test_the_documented_order_keeps_every_process_working(tmp_path: Path, migrated_file: Path) -> None:
     """New key in front, restart, rotate, drop the old one: at no moment does a restarted process fail."""
-    made = Installation(tmp_path)
+    made = Installation(tmp_path, migrated_file)
     made.run("-c", FILL.replace("range(40)", "range(2)"), key=OLD)
     check = COMMANDS["check"]
     assert made.run(*check, key=f"{NEW},{OLD}")[0] == 0  # restarted, before the rotation

@@ -235,32 +235,16 @@ def rotate() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_who_was_restarted_with_both_keys_reads_before_and_after(sealed_with_old: None, running: Any):
-    process = running(NEW, OLD)
-    before = process.look()
-    rotate()
-    assert (before, process.look()) == ("readable", "readable")
-
-
-def test_who_was_not_restarted_reads_until_the_change_and_spoils_nothing_after_it(sealed_with_old: None, running: Any):
-    process, restarted = running(OLD), running(NEW, OLD)
-    before = process.look()
-    rotate()
-    assert (before, process.look()) == ("readable", "unreadable")
-    assert restarted.look() == "readable"
-
-
-def test_who_has_the_new_key_alone_reads_from_the_change_on(sealed_with_old: None, running: Any):
-    process = running(NEW)
-    before = process.look()
-    rotate()
-    assert (before, process.look()) == ("unreadable", "readable")
-
-
-def test_the_command_tells_by_its_exit_code_whether_the_old_key_is_needed(sealed_with_old: None):
+def test_each_process_reads_as_its_keys_say_and_spoils_nothing(sealed_with_old: None, running: Any):
+    """Not restarted: until the change. With both keys: always. With the new one alone: from the change on."""
+    not_restarted, restarted, too_early = running(OLD), running(NEW, OLD), running(NEW)
+    assert [one.look() for one in (not_restarted, restarted, too_early)] == ["readable", "readable", "unreadable"]
     before = manage("rotate_encryption_key", "--check", keys=f"{NEW},{OLD}")
     rotate()
     after = manage("rotate_encryption_key", "--check", keys=f"{NEW},{OLD}")
+    assert not_restarted.look() == "unreadable"  # and saved the row again
+    assert [one.look() for one in (restarted, too_early)] == ["readable", "readable"]
+    # The exit code tells whether the old key is needed.
     assert (before.returncode, after.returncode) == (1, 0)
     assert "2 key 2" in before.stdout
     assert "2 key 1 (newest)" in after.stdout

@@ -53,13 +53,11 @@ def demo(busy: int, tmp_path: Path) -> Iterator[Demo]:
             process.kill()
 
 
-def test_next_to_a_busy_port_the_demo_runs_on_the_next_free_one(demo: Demo):
-    assert demo.wanted_port < demo.port < demo.wanted_port + 100
-    assert "Log in" in get(f"{demo.address}accounts/login/").text
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_demo_that_is_stopped_leaves_no_process_and_no_folder(demo: Demo, tmp_path: Path, number: int):
+    """It runs on the next port that is free, beside a busy one."""
+    assert demo.wanted_port < demo.port < demo.wanted_port + 100
+    assert "Log in" in get(f"{demo.address}accounts/login/").text
     programs = offspring(demo.process.pid)
     assert (len(programs) >= 2, len(list(tmp_path.iterdir()))) == (True, 1)
     demo.process.send_signal(number)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -71,15 +72,17 @@ class Machine:
 
 
 @contextmanager
-def empty_database(folder: Path, blocker: Any) -> Iterator[str]:
-    """The URL of a database of its own."""
+def a_database(folder: Path, blocker: Any, template: str = "") -> Iterator[str]:
+    """The URL of a database of its own: empty, or a copy of the template."""
     name = f"backup_{secrets.token_hex(4)}"
     if not ON_POSTGRES:
+        if template:
+            shutil.copy(template, folder / f"{name}.db")
         yield f"sqlite:///{folder}/{name}.db"
         return
     url = urlsplit(os.environ["DATABASE_URL"])
     with blocker.unblock():
-        server(f"CREATE DATABASE {name}")
+        server(f"CREATE DATABASE {name}" + f" TEMPLATE {template}" * bool(template))
     yield urlunsplit(url._replace(path=f"{url.path.rsplit('/', 1)[0]}/{name}"))
     with blocker.unblock():
         server(f"DROP DATABASE {name} WITH (FORCE)")
@@ -87,13 +90,12 @@ def empty_database(folder: Path, blocker: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def old(
-    tmp_path_factory: pytest.TempPathFactory, sim: pvesim.Simulator, django_db_blocker: Any, django_db_setup: None
+    tmp_path_factory: pytest.TempPathFactory, sim: pvesim.Simulator, django_db_blocker: Any, migrated_template: str
 ) -> Iterator[Machine]:
     """In use: a cluster, a person, a machine that she holds, a session."""
     pve, folder = simulated(sim), tmp_path_factory.mktemp("old")
-    with empty_database(folder, django_db_blocker) as url:
+    with a_database(folder, django_db_blocker, migrated_template) as url:
         machine = Machine(folder, url, Fernet.generate_key().decode())
-        assert machine.manage("migrate", "--verbosity=0").returncode == 0
         filled = FILL.format(host=pve.host, port=pve.port, password="unused", pin=pve.fingerprint())
         assert machine.manage("shell", text=filled).stderr == ""
         yield machine
@@ -110,7 +112,7 @@ def backup(old: Machine) -> Path:
 @pytest.fixture
 def new(old: Machine, tmp_path: Path, django_db_blocker: Any) -> Iterator[Machine]:
     """Another computer with the key of the old one."""
-    with django_db_blocker.unblock(), empty_database(tmp_path, django_db_blocker) as url:
+    with django_db_blocker.unblock(), a_database(tmp_path, django_db_blocker) as url:
         yield Machine(tmp_path, url, old.key)
 
 

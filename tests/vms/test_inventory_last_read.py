@@ -32,6 +32,13 @@ FACTS: dict[str, tuple[Callable[[Guest], None], Any]] = {
 FOUR = [row(101), row(102), row(103, type="lxc"), row(104)]
 
 
+@pytest.fixture(autouse=True)
+def _read_before(building_a: Lab) -> None:
+    """By this process, which keeps what it read."""
+    building_a.sync()
+    building_a.pve.clear_requests()
+
+
 def is_full_read(lab: Lab) -> bool:
     """Whether a read looks at everything, as at the nodes that it knows."""
     with queries() as seen:

@@ -230,7 +230,7 @@ def test_a_refresh_that_would_say_the_same_has_no_content(staff: Client, buildin
 CHANGES: dict[str, Any] = {
     "an outage": lambda: ClusterHealth.failed("building-a", "down"),
     "no worker": lambda: WorkerBeat.objects.all().delete(),
-    "another latency": lambda: ClusterSync.objects.update(milliseconds=77),
+    "another latency": lambda: ClusterSync.objects.update(milliseconds=777_000),
     "a new name": lambda: Cluster.objects.update(name="Renamed"),
 }
 
