@@ -115,7 +115,7 @@ class Display:
                     self._take_request(await self._fields(">?HHHH"))
                 case 4:
                     down, keysym = await self._fields(">?2xI")
-                    self._source.screen.press(keysym, bool(down))
+                    self._press(keysym, down)
                 case 5:
                     buttons, x, y = await self._fields(">BHH")
                     self._source.screen.point(Pointer(x, y, buttons))
@@ -125,9 +125,14 @@ class Display:
                     kind, down, keysym, _code = await self._fields(">BHII")
                     if kind != 0:
                         raise ProtocolError(f"message 255 of kind {kind}")
-                    self._source.screen.press(keysym, bool(down))
+                    self._press(keysym, down)
                 case _:
                     raise ProtocolError(f"message {kind}")
+
+    def _press(self, keysym: int, down: int) -> None:
+        """A guest that is paused misses it."""
+        if self._source.look().status != "paused":
+            self._source.screen.press(keysym, bool(down))
 
     async def _fields(self, layout: str) -> tuple[int, ...]:
         return struct.unpack(layout, await self._reader.readexactly(struct.calcsize(layout)))

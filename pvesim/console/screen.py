@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +39,9 @@ NAMED_KEYS = {
     **{0xFFBE + number: f"F{number + 1}" for number in range(12)},
 }
 UNICODE = 0x01000000
+EURO = 0x20AC
+# Dead keys, and the accents that they put on the next letter.
+ACCENTS = {0xFE50: "\u0300", 0xFE51: "\u0301", 0xFE52: "\u0302", 0xFE53: "\u0303", 0xFE57: "\u0308"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Screen:
     pasted: str = ""
     pointer: Pointer | None = None
     lights: int = 0
+    accent: str = field(default="", repr=False)
     keys: list[tuple[int, bool]] = field(default_factory=list, repr=False)
     watchers: list[Callable[[], None]] = field(default_factory=list, repr=False)
     _view: View | None = field(default=None, repr=False)
@@ -90,7 +95,8 @@ class Screen:
         self.keys.append((keysym, down))
         if down:
             self.lights ^= LIGHT_OF.get(keysym, 0)
-            sign = sign_of(keysym)
+            sign = self._accented(sign_of(keysym))
+            self.accent = ACCENTS.get(keysym, "" if sign else self.accent)
             self.typed += sign
             if sign == "\n" and (line := self.text.rpartition("\n")[2]):
                 self.files = (*self.files, line)
@@ -110,6 +116,9 @@ class Screen:
             self._view, self._picture = view, paint(view)
         return self._picture
 
+    def _accented(self, sign: str) -> str:
+        return unicodedata.normalize("NFC", sign + self.accent) if self.accent and sign.isalpha() else sign
+
     def _tell(self) -> None:
         for watcher in list(self.watchers):
             watcher()
@@ -121,6 +130,8 @@ def sign_of(keysym: int) -> str:
         return "\n" if keysym == RETURN else "\t"
     if 0x20 <= keysym <= 0x7E or 0xA0 <= keysym <= 0xFF:
         return chr(keysym)
+    if keysym == EURO:
+        return "€"
     if UNICODE < keysym <= UNICODE + 0x10FFFF:
         return chr(keysym - UNICODE)
     return f"[{NAMED_KEYS[keysym]}]" if keysym in NAMED_KEYS else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from tests.waits import TIMEOUT, wait_until
 from .conftest import Api
 from .console_helpers import BOX, WEB, ends, opened
 from .vnc_client import DELETE, RETURN, SHIFT, Viewer, proxy
+
+CAPS_LOCK, DEAD_ACUTE = 0xFFE5, 0xFE51
 
 # --- the display ---
 
@@ -54,6 +57,29 @@ def test_everybody_sees_what_anybody_types(boss: Api, pupil: Api, lab: Cluster) 
         assert lab.consoles_open(101) == lab.consoles_open() == 2
     wait_until(lambda: lab.consoles_open() == 0)
     assert (lab.consoles_opened(101), lab.consoles_opened(201)) == (2, 0)
+
+
+def test_keys_have_codes_caps_lock_a_light_and_accents_their_letter(boss: Api, lab: Cluster) -> None:
+    with opened(boss) as viewer:
+        viewer.send(">BxHii", 2, 2, -258, -261)
+        assert viewer.receive(16)[12:] == struct.pack(">i", -258)
+        assert viewer.receive(17)[12:] == struct.pack(">iB", -261, 0)
+        for keysym, code in ((CAPS_LOCK, 0x3A), (DEAD_ACUTE, 0x28), (ord("a"), 0x1E)):
+            for down in (True, False):
+                viewer.send(">BBHII", 255, 0, down, keysym, code)
+        assert viewer.receive(17)[16:] == b"\x04"
+        wait_until(lambda: lab.keys_typed(101) == "á")
+
+
+def test_a_paused_guest_misses_what_is_typed(boss: Api, lab: Cluster) -> None:
+    with opened(boss) as viewer:
+        lab.guest(101).status = "paused"
+        viewer.type("a")
+        viewer.ask(incremental=False)
+        viewer.update()
+        lab.guest(101).status = "running"
+        viewer.type("b")
+        wait_until(lambda: lab.keys_typed(101) == "b")
 
 
 def test_the_pointer_leaves_a_dot(boss: Api, lab: Cluster) -> None:
