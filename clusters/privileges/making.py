@@ -10,11 +10,13 @@ from shlex import quote
 
 from clusters.privileges.inheritance import Flags
 
-MACHINES, LOCAL_NETWORK = "/vms", "/sdn/zones/localnetwork"
+MACHINES, NODES, LOCAL_NETWORK = "/vms", "/nodes", "/sdn/zones/localnetwork"
 
-# Roles by name. The look: until a clone ends the machine is in no pool, and only this shows what became of it.
-LOOK, TEMPLATE, MACHINE, STORAGE, NETWORK = (
-    "LabPortalMakeLook", "LabPortalMakeFrom", "LabPortalMake", "LabPortalMakeOn", "LabPortalMakeNet",
+# Roles by name. The look: until a clone ends the machine is in no pool, and only this shows what became of it. The
+# room: how much memory each node has left, by which machines are spread.
+LOOK, ROOM, TEMPLATE, MACHINE, STORAGE, NETWORK = (
+    "LabPortalMakeLook", "LabPortalMakeRoom", "LabPortalMakeFrom", "LabPortalMake", "LabPortalMakeOn",
+    "LabPortalMakeNet",
 )  # fmt: skip
 LIFE = (
     "VM.Allocate", "VM.Audit", "VM.Config.Cloudinit", "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt",
@@ -55,6 +57,7 @@ def roles(major: int) -> dict[str, tuple[str, ...]]:
     agent = "VM.GuestAgent.Audit" if major >= 9 else "VM.Monitor"
     found = {
         LOOK: ("VM.Audit",),
+        ROOM: ("Sys.Audit",),
         TEMPLATE: ("VM.Audit", "VM.Clone"),
         MACHINE: (*LIFE, agent),
         STORAGE: ("Datastore.AllocateSpace",),
@@ -67,7 +70,7 @@ def roles(major: int) -> dict[str, tuple[str, ...]]:
 
 def entries(places: Places, major: int) -> dict[str, str]:
     """The role that the token has on each path."""
-    found = {MACHINES: LOOK}
+    found = {MACHINES: LOOK, NODES: ROOM}
     found |= {f"/vms/{vmid}": TEMPLATE for vmid in places.templates}
     found |= {f"/pool/{name}": MACHINE for name in places.pools}
     found |= {f"/storage/{name}": STORAGE for name in places.storages}
@@ -102,7 +105,7 @@ def check(token_id: str, flags: Flags, known: Mapping[str, frozenset[str]], plac
 def _lacking(flags: Flags, path: str, wanted: Iterable[str]) -> tuple[str, ...]:
     """What the path lacks, or has without passing it on to what lies below."""
     here = flags.get(path, {})
-    deeper = path == MACHINES or path.startswith("/pool/")
+    deeper = path in (MACHINES, NODES) or path.startswith("/pool/")
     return tuple(name for name in wanted if not (here.get(name) if deeper else name in here))
 
 
@@ -119,6 +122,8 @@ def _allowed(path: str, places: Places, major: int) -> set[str]:
     found = set(wanted[needed[path]]) if path in needed else set()
     if path.startswith("/pool/") and any(path.startswith(f"/pool/{name}/") for name in places.pools):
         found |= set(wanted[MACHINE])
+    if path.startswith(f"{NODES}/"):
+        found |= set(wanted[ROOM])
     if path.startswith(f"{MACHINES}/"):
         vmid = path.removeprefix(f"{MACHINES}/")
         found |= set(wanted[LOOK])

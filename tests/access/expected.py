@@ -152,6 +152,8 @@ admin/clusters/cluster/add/certificate/             |  in  in  in  in  in 405 40
 admin/clusters/cluster/<int:pk>/certificate/        |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/<int:pk>/certificate/accept/ |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
 admin/clusters/cluster/<int:pk>/privileges/         |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 200 200
+admin/vms/machinetemplate/<int:pk>/check/           |  in  in  in  in  in 405 405 405 405 |  in  in  in  in  in 403 403 302 302
+admin/vms/machinetemplate/<int:pk>/privileges/      |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 200 200
 admin/auditlog/logentry/download/                   |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 403 200 200 200
 admin/vms/leasablenetwork/many/                     |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 400 400
 admin/vms/assignment/bulk/                          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 400 400

@@ -20,6 +20,7 @@ REGEX = re.compile(r"\^?\(\?P<(\w+)>.*?\)(/?)\$")
 # Whose primary key `pk` is, by the beginning of the route; otherwise it is the machine's.
 PKS = {
     "admin/clusters/": "clusters.cluster",
+    "admin/vms/machinetemplate/": "vms.machinetemplate",
     "sets/": "classes.set",
     "batches/": "vms.batch",
     "runs/": "vms.provisioningrun",

@@ -6,15 +6,19 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import reverse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.autocomplete import CheckedAutocomplete
 from accounts.deletion import ReadableDeletion
+from vms.admin import making
 from vms.admin.common import ReadOnly
 from vms.admin.filters import ClusterFilter, ClusterNameFilter
 from vms.models import MachineTemplate, MadeMachine, Pool, TemplateCopy
+from vms.provisioning import template_check
 
 # The pages that delete what machines belong to, by the beginning of the name of their address; and who may.
 GOES_WITH = {"clusters_cluster_": "clusters.delete_cluster", "vms_machinetemplate_": "vms.delete_machinetemplate"}
@@ -70,7 +74,25 @@ class MachineTemplateAdmin(CheckedAutocomplete[MachineTemplate], ReadableDeletio
 
     def get_readonly_fields(self, request: HttpRequest, obj: MachineTemplate | None = None) -> Any:
         """Its machines are on this cluster."""
-        return ("cluster",) if obj else ()
+        return ("cluster", "check_in_words", "check_result") if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: MachineTemplate | None = None) -> Any:
+        """A template that is being added has no copies that could be checked."""
+        shown = "check_in_words" if self.has_change_permission(request, obj) else "check_result"
+        checked = ((gettext_lazy("Check"), {"fields": (shown,)}),)
+        return (*super().get_fieldsets(request, obj), *(checked if obj else ()))
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*making.urls(self), *super().get_urls()]
+
+    @admin.display(description=gettext_lazy("result"))
+    def check_in_words(self, template: MachineTemplate) -> SafeString:
+        """With the buttons."""
+        return _check_in_words(template, may_check=True)
+
+    @admin.display(description=gettext_lazy("result"))
+    def check_result(self, template: MachineTemplate) -> SafeString:
+        return _check_in_words(template, may_check=False)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """List the known pools in the help text."""
@@ -88,6 +110,11 @@ class MachineTemplateAdmin(CheckedAutocomplete[MachineTemplate], ReadableDeletio
     @admin.display(description=gettext_lazy("made machines"), ordering="made_total")
     def made_count(self, template: MachineTemplate) -> int:
         return int(getattr(template, "made_total", 0))
+
+
+def _check_in_words(template: MachineTemplate, *, may_check: bool) -> SafeString:
+    context = {"template": template, "copies": template_check.stored(template), "may_check": may_check}
+    return render_to_string("admin/vms/machinetemplate/_check.html", context)
 
 
 @admin.register(MadeMachine)

@@ -1,6 +1,6 @@
 """Whether a cluster's token for making machines may do what the published templates ask for, and no more."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -11,6 +11,7 @@ from clusters.privileges import making
 from vms.models import LeasableNetwork, MachineTemplate, MadeMachine, TemplateCopy
 
 MOST_NAMED = 5
+READ_WITHIN = 3.0  # seconds, for each call: somebody waits for the page
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,19 @@ def places_of(cluster_id: str, *, members: frozenset[int] = frozenset()) -> maki
     )
 
 
-def lines_for(cluster_id: str, major: int, *, bridges: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The commands that a new token takes."""
-    places = places_of(cluster_id)
-    named = tuple(dict.fromkeys((*places.bridges, *bridges)))
-    return making.setup_lines(making.Places(places.pools, places.templates, places.storages, named), major)
+def lines_for(config: ClusterConfig) -> dict[int, tuple[str, ...]]:
+    """The commands that a new token takes, by major version. The portal's other credential reads the templates."""
+    places = places_of(config.cluster_id)
+    try:
+        with gateway.read(config, deadline=READ_WITHIN) as reader:
+            nets = [
+                _net(lambda copy: reader.guest_config(copy.node, "qemu", copy.vmid), copy) for copy in _copies(config)
+            ]
+    except proxmox.ProxmoxError:
+        nets = []  # the check says later what is missing
+    bridges = tuple(dict.fromkeys((*places.bridges, *sorted(set().union(*nets)))))
+    found = making.Places(places.pools, places.templates, places.storages, bridges)
+    return {major: making.setup_lines(found, major) for major in privileges.MAJORS}
 
 
 def check(config: ClusterConfig) -> MakingCheck:
@@ -56,7 +65,8 @@ def check(config: ClusterConfig) -> MakingCheck:
             found = _members(maker, name)
             members |= found
             problems += _pool_problems(config.cluster_id, name, found, places)
-        bridges |= _bridges_of_templates(maker, config.cluster_id)
+        for copy in _copies(config):
+            bridges |= _net(lambda copy: maker.config(copy.node, copy.vmid), copy)
     places = making.Places(places.pools, places.templates, places.storages, tuple(sorted(bridges)), frozenset(members))
     report = making.check(token_id, flags, known, places, privileges.major_of(version))
     return MakingCheck(version, report, tuple(problems))
@@ -69,19 +79,18 @@ def _members(maker: proxmox.Maker, pool: str) -> set[int]:
         return set()  # without the pool, its privileges are missing too
 
 
-def _bridges_of_templates(maker: proxmox.Maker, cluster_id: str) -> set[str]:
-    """Machines are made on these before they get a network of their own. Only what the token may read."""
-    found: set[str] = set()
-    for copy in TemplateCopy.objects.filter(template__cluster_id=cluster_id, template__is_active=True):
-        try:
-            cards = maker.config(copy.node, copy.vmid).net
-        except proxmox.Unreachable:
-            raise
-        except proxmox.ProxmoxError:
-            continue
-        parts = (part for card in cards.values() for part in card.split(","))
-        found |= {part.removeprefix("bridge=") for part in parts if part.startswith("bridge=")}
-    return found
+def _copies(config: ClusterConfig) -> list[TemplateCopy]:
+    return list(TemplateCopy.objects.filter(template__cluster_id=config.cluster_id, template__is_active=True))
+
+
+def _net(read: Callable[[TemplateCopy], proxmox.GuestConfig], copy: TemplateCopy) -> set[str]:
+    """The bridges of a template: machines are made on these before they get a network of their own."""
+    try:
+        cards = read(copy).net
+    except (proxmox.NotFound, proxmox.PermissionMissing):
+        return set()
+    parts = (part for card in cards.values() for part in card.split(","))
+    return {part.removeprefix("bridge=") for part in parts if part.startswith("bridge=")}
 
 
 def _pool_problems(cluster_id: str, pool: str, members: set[int], places: making.Places) -> Iterator[str]:

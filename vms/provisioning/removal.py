@@ -87,12 +87,13 @@ def _loss(
     )
 
 
-def begin(machines: "QuerySet[MadeMachine]", *, by: User) -> int:
+def begin(machines: "QuerySet[MadeMachine]", *, by: User | None) -> int:
     """Remove them. Returns how many. Those that were never begun are cancelled; the worker removes the others.
 
-    People lose the machines at once, and what they requested and was not sent is cancelled.
+    Without a person, it is the portal that removes earlier machines whose time is over. People lose the machines at
+    once, and what they requested and was not sent is cancelled.
     """
-    now = timezone.now()
+    now, name = timezone.now(), by.get_username() if by else ""
     with transaction.atomic():
         rows = list(machines.select_related(None).select_for_update(of=("self",)))
         chosen = MadeMachine.objects.filter(pk__in=[row.pk for row in rows]).order_by()
@@ -101,14 +102,14 @@ def begin(machines: "QuerySet[MadeMachine]", *, by: User) -> int:
         Operation.objects.filter(vm__in=vms).cancel_unsent(say("taken"))
         fenced = {"leased_until": None, "next_look_at": None, "tries": 0, "attempt": F("attempt") + 1}
         unbegun = chosen.filter(state=State.WAITING, sent_what="", upid="")
-        why = ended(say("made-cancelled-by", name=by.get_username()))
+        why = ended(say("made-cancelled-by", name=name))
         unbegun.update(state=State.CANCELLED, removed_at=now, **fenced, **why)
         rest = chosen.filter(removed_at=None)
         # A clone that may be under way is followed to its end; all else is found out by looking.
         rest.exclude(sent_what=MadeMachine.Call.CLONE).update(sent_what="", upid="")
         asked = {
             "removal_requested_by": by,
-            "removal_requested_by_name": by.get_username(),
+            "removal_requested_by_name": name,
             "removal_requested_at": now,
         }
         rest.update(state=State.REMOVING, keep_until=None, **asked, **fenced, **ended(""))

@@ -11,9 +11,9 @@ from functools import partial
 from django.utils import timezone
 
 from clusters import proxmox
-from vms.models import Assignment, MadeMachine, NetworkLease, Operation, VirtualMachine
+from vms.models import Assignment, MadeMachine, Operation, VirtualMachine
 from vms.models.operations import ended as told
-from vms.provisioning import proofs
+from vms.provisioning import networks, proofs
 from vms.provisioning.engine.hand import MAX_TRIES, Hand
 from vms.provisioning.steps import lookup, verdicts
 from vms.provisioning.steps.verdicts import Then
@@ -277,5 +277,5 @@ def _gone(hand: Hand, words: str) -> None:
         Assignment.objects.unreleased().filter(vm=made.vm_id).update(released_at=now)
         VirtualMachine.objects.present().filter(pk=made.vm_id).update(gone_at=now)
     hand.finish(State.REMOVED, removed_at=now, password=None, sent_what="", **told(words))
-    unused = NetworkLease.objects.live().filter(pk=made.lease_id or 0).exclude(machines__removed_at=None)
-    unused.order_by().update(returned_at=now)
+    if made.lease_id:
+        networks.return_unused([made.lease_id])
