@@ -1,11 +1,14 @@
 """The keys that encrypt credentials: checking them, counting the secrets of each, and changing to a new one."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Model
 
 from accounts import audit
 from clusters.fields import Secret, SecretUnreadable
@@ -43,8 +46,17 @@ def _reads(key: str, ciphertext: str) -> bool:
     return True
 
 
+# What apps above this one encrypt: their rows, which name a `cluster_id`, and the column.
+_columns: list[tuple[Callable[[], Any], str]] = []
+
+
+def register(rows: Callable[[], Any], column: str) -> None:
+    """Add a column of an app above this one; `rows` gives a queryset of those that have a secret there."""
+    _columns.append((rows, column))
+
+
 def stored() -> list[StoredSecret]:
-    return [
+    own = [
         StoredSecret(cluster.cluster_id, name, secret.encrypted())
         for cluster in Cluster.objects.order_by("cluster_id")
         for name in SECRETS
@@ -54,6 +66,12 @@ def stored() -> list[StoredSecret]:
         for access in ProvisioningAccess.objects.select_related("cluster").order_by("cluster__cluster_id")
         if access.token_secret
     ]
+    others = [
+        StoredSecret(row.cluster_id, column, getattr(row, column).encrypted())
+        for rows, column in _columns
+        for row in rows().order_by("pk")
+    ]
+    return own + others
 
 
 def canary_is_readable() -> bool | None:
@@ -88,7 +106,8 @@ def rotate() -> int:
             adoption.canary = Secret(Adoption.CANARY)  # type: ignore[assignment]
             adoption.save(update_fields=["canary"])
         changed = sum(_rotate_cluster(cluster) for cluster in Cluster.objects.locked())
-        return changed + sum(map(_rotate_access, ProvisioningAccess.objects.order_by("pk").select_for_update()))
+        changed += sum(map(_rotate_access, ProvisioningAccess.objects.order_by("pk").select_for_update()))
+        return changed + sum(_rotate_column(rows(), column) for rows, column in _columns)
 
 
 def _rotate_cluster(cluster: Cluster) -> int:
@@ -114,13 +133,23 @@ def _rotate_access(access: ProvisioningAccess) -> int:
     return 1
 
 
-def _re_encrypted(cluster: Cluster, name: str, secret: Secret) -> Secret:
+def _rotate_column(rows: Any, column: str) -> int:
+    changed = 0
+    for row in rows.order_by("pk").select_for_update(of=("self",)):
+        secret = getattr(row, column)
+        if not _reads(settings.FIELD_ENCRYPTION_KEY[0], secret.encrypted()):
+            type(row).objects.filter(pk=row.pk).update(**{column: _re_encrypted(row, column, secret)})
+            changed += 1
+    return changed
+
+
+def _re_encrypted(whose: Model, name: str, secret: Secret) -> Secret:
     try:
         fresh = Secret(secret.reveal())
     except SecretUnreadable:
         raise RotationRefused(
-            f"{cluster.name}: {name} cannot be read with any key of FIELD_ENCRYPTION_KEY. Add the key that it was "
-            "written with, or enter the credential again in the admin; then rotate."
+            f"{getattr(whose, 'name', whose)}: {name} cannot be read with any key of FIELD_ENCRYPTION_KEY. Add the "
+            "key that it was written with, or enter the credential again in the admin; then rotate."
         ) from None
     if not _reads(settings.FIELD_ENCRYPTION_KEY[0], fresh.encrypted()):
         raise RotationRefused("The newest key does not read what it wrote. Restart with the key in front first.")

@@ -2,6 +2,7 @@
 
 from auditlog.registry import auditlog
 
+from clusters import keys
 from vms import preparation
 from vms.models import (
     Assignment,
@@ -9,6 +10,7 @@ from vms.models import (
     LeasableNetwork,
     MachineSet,
     MachineTemplate,
+    MadeMachine,
     Preparation,
     ProvisioningRun,
     Quota,
@@ -20,6 +22,7 @@ from vms.provisioning import passwords, quotas
 from vms.worker import tasks  # noqa: F401 - it listens to what operations say
 
 retiring.register()
+keys.register(lambda: MadeMachine.objects.unremoved().filter(password__isnull=False), "password")
 requesting.guards.append(quotas.start_refusals)
 preparation.last_steps.append(preparation.LastStep(is_due=passwords.has_one, do=passwords.renew))
 auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])

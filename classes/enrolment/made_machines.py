@@ -78,8 +78,6 @@ def apply(lab_class: LabClass, order: Order, *, by: User, expected: str | None) 
 
     def make() -> MachinesPlan:
         locked = waiting_list.lock(lab_class)
-        if locked.is_over:
-            raise PlanChanged
         try:
             _usable(locked, order, by)
         except Unreadable as error:
@@ -98,6 +96,8 @@ def read(template: MachineTemplate) -> Reading:
 
 
 def _usable(lab_class: LabClass, order: Order, by: User) -> MachineTemplate:
+    if lab_class.is_over:
+        raise Unreadable(_("This class has ended. Reopen it first."), field="template")
     template = templates_for(lab_class, by).select_related("cluster").filter(pk=order.template).first()
     if template is None:
         text = _("This template is not available to the class. Ask an administrator to grant its pool to the class.")

@@ -17,6 +17,7 @@ from tests.own_database import run_in_threads
 from tests.published import answers, class_of, cluster, machine, network, template
 from vms import operations
 from vms.models import Assignment, MadeMachine, NetworkLease, Operation, ProvisioningRun, Quota
+from vms.operations import automatic
 
 __all__ = ["answers"]
 
@@ -110,3 +111,5 @@ def test_a_batch_of_thirty_starts_keeps_the_quota_too():
     batch = operations.request_many(machines, "start", by=tess, machine_set=group)
     assert Operation.objects.filter(action="start").count() == 10
     assert batch.items.exclude(refusal="").count() == 20
+    again = automatic.request_for(machines, "start", by=tess, origin="timetable")
+    assert (again.operations, len(again.refusals)) == ({}, 30)

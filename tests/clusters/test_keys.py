@@ -24,8 +24,10 @@ from encrypted_model_fields import fields as encrypted
 from clusters import checks, keys
 from clusters.fields import SecretUnreadable
 from clusters.models import SECRETS, Cluster
+from tests import published
 from tests.samples import KILL_ROUNDS, SEED
 from tests.waits import TIMEOUT, read_line_with
+from vms.models import MachineSet, MadeMachine, ProvisioningRun
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECRET = "c4nary &<'\"%ü"
@@ -192,6 +194,21 @@ def test_rotation_seals_every_secret_of_a_cluster(alpha: Cluster, with_keys: Cal
     assert keys.rotate() == len(SECRETS) == 3
     with_keys(NEW)
     assert [getattr(Cluster.objects.get(), name).reveal() for name in SECRETS] == [SECRET] * 3
+
+
+def test_rotation_seals_the_passwords_of_made_machines(alpha: Cluster, with_keys: Callable[..., None]) -> None:
+    web = published.template(alpha)
+    run = ProvisioningRun.objects.create(template=web, machine_set=MachineSet.objects.create(name="Monday"))
+    size = {"cores": 1, "memory_mib": 1, "disk_gib": 1, "template_vmid": 900, "template_node": "pve1", "node": "pve1"}
+    for vmid, password in ((5000, SECRET), (5001, None)):
+        MadeMachine.objects.create(
+            run=run, position=1, cluster_id="alpha", vmid=vmid, name="web", password=password, **size
+        )
+    assert [one.name for one in keys.stored()] == ["password", "password"]
+    with_keys(NEW, OLD)
+    assert (keys.rotate(), keys.rotate()) == (2, 0)
+    with_keys(NEW)
+    assert MadeMachine.objects.get(vmid=5000).password.reveal() == SECRET
 
 
 def test_rotation_does_not_count_as_a_new_credential(alpha: Cluster, with_keys: Callable[..., None]) -> None:

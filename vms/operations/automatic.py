@@ -36,6 +36,9 @@ def request_for(machines: Iterable[VirtualMachine], action: str, *, by: User, or
     refusals = {one.pk: why for one in machines if (why := rules.refusal(contexts[one.pk], action))}
     wanted = [requesting.new_operation(one, action, by=by, origin=origin) for one in machines if one.pk not in refusals]
     with transaction.atomic():
+        over = requesting.guarded(wanted)
+        refusals |= {one.vm_id: over[one.pk] for one in wanted if one.pk in over and one.vm_id}
+        wanted = [one for one in wanted if one.pk not in over]
         Operation.objects.bulk_create(wanted, ignore_conflicts=True, batch_size=BATCH_SIZE)
         recorded = set(Operation.objects.filter(pk__in=[one.pk for one in wanted]).values_list("pk", flat=True))
         for cluster_id in {one.cluster_id for one in wanted if one.pk in recorded}:

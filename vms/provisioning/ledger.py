@@ -18,6 +18,9 @@ MIB, GIB = 2**20, 2**30
 # Statuses of machines that take no memory. What a cluster does not know counts as off, too: the row is older.
 OFF = ("stopped", "unknown")
 
+# Of those who use something, the pages list so many.
+MOST_LISTED = 50
+
 
 def of_cluster(cluster_id: str) -> Amounts:
     return _used(Q(cluster_id=cluster_id), Q(cluster_id=cluster_id))
@@ -25,11 +28,7 @@ def of_cluster(cluster_id: str) -> Amounts:
 
 def of_group(group: int) -> Amounts:
     """`group` is the primary key of a machine group."""
-    own = MachineSet.machines.through.objects.filter(machineset=group).values("virtualmachine")
-    # Of no group any more, but kept for this one after a re-image.
-    earlier = MadeMachine.objects.unremoved().filter(run__machine_set=group, state=MadeMachine.State.EARLIER)
-    kept = earlier.exclude(vm=None).order_by().values("vm")
-    return _used(Q(pk__in=own) | Q(pk__in=kept), Q(run__machine_set=group))
+    return _used(_in_group(group), Q(run__machine_set=group))
 
 
 def of_person(person: int) -> Amounts:
@@ -41,6 +40,42 @@ def out_of(template: MachineTemplate) -> Amounts:
     """All machines that were made out of a template and not removed."""
     made = MadeMachine.objects.unremoved().filter(run__template=template)
     return _reserved(made)
+
+
+def by_group(cluster_id: str) -> list[tuple[str, Amounts]]:
+    """What each machine group has on a cluster: its title with the amounts, the largest number of machines first."""
+    machines = MachineSet.machines.through.objects.filter(
+        machineset=OuterRef("pk"), virtualmachine__cluster_id=cluster_id, virtualmachine__gone_at=None
+    )
+    promised = not_in_inventory().filter(run__machine_set=OuterRef("pk"), cluster_id=cluster_id)
+    groups = MachineSet.objects.filter(Exists(machines) | Exists(promised))
+    here = Q(cluster_id=cluster_id)
+    found = [
+        (group.title, _used(_in_group(group.pk) & here, Q(run__machine_set=group.pk) & here))
+        for group in groups.order_by("pk")[:MOST_LISTED]
+    ]
+    return sorted(found, key=lambda one: -one[1].machines)
+
+
+def by_person(group: int) -> list[tuple[str, Amounts]]:
+    """What each person has of a machine group, the largest number of machines first."""
+    own = MachineSet.machines.through.objects.filter(machineset=group).values("virtualmachine")
+    held = Assignment.objects.live().filter(vm__in=own).order_by("user__username").select_related("user", "vm")
+    found: dict[str, Amounts] = defaultdict(Amounts)
+    for row in held:
+        vm, runs = row.vm, int(row.vm.status not in OFF)
+        sizes = math.ceil(vm.cpus), math.ceil(vm.memory / MIB), math.ceil(vm.disk / GIB)
+        found[row.user.username] += Amounts(1, runs, *sizes)
+    return sorted(found.items(), key=lambda one: -one[1].machines)[:MOST_LISTED]
+
+
+def _in_group(group: int) -> Q:
+    """A condition on machines."""
+    own = MachineSet.machines.through.objects.filter(machineset=group).values("virtualmachine")
+    # Of no group any more, but kept for this one after a re-image.
+    earlier = MadeMachine.objects.unremoved().filter(run__machine_set=group, state=MadeMachine.State.EARLIER)
+    kept = earlier.exclude(vm=None).order_by().values("vm")
+    return Q(pk__in=own) | Q(pk__in=kept)
 
 
 def reserved_on_nodes(cluster_id: str) -> dict[str, Amounts]:

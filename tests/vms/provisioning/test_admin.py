@@ -7,8 +7,17 @@ from django.test import Client
 
 from accounts.models import User
 from tests.admin_pages import signed
-from tests.published import class_of, cluster, network, template
-from vms.models import LeasableNetwork, MachineSet, MachineTemplate, MadeMachine, NetworkLease, ProvisioningRun, Quota
+from tests.published import class_of, cluster, machine, network, template
+from vms.models import (
+    Assignment,
+    LeasableNetwork,
+    MachineSet,
+    MachineTemplate,
+    MadeMachine,
+    NetworkLease,
+    ProvisioningRun,
+    Quota,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -114,3 +123,17 @@ def test_a_quota_is_of_one_thing_and_says_what_is_in_use(lena: Client):
     assert lena.post("/admin/vms/quota/add/", {"cluster": north.cluster_id, "machines": "3"}).status_code == 302
     page = lena.get(f"/admin/vms/quota/{Quota.objects.get().pk}/change/").content.decode()
     assert "machines: 0 / 3" in page
+
+
+def test_a_quota_says_who_uses_what(lena: Client, ana: User):
+    north = cluster()
+    group = class_of(User.objects.create_user("tess"), north).machine_set
+    vms = [machine(north, 7000), machine(north, 7001, status="running")]
+    group.machines.add(*vms)
+    Assignment.objects.create(vm=vms[1], user=ana)
+    of_cluster = Quota.objects.create(cluster=north, machines=9, memory_mib=9999)
+    of_group = Quota.objects.create(machine_set=group, running=9)
+    page = lena.get(f"/admin/vms/quota/{of_cluster.pk}/change/").content.decode()
+    assert "<li>Networks 101: machines: 2, MiB of memory: 4096</li>" in page
+    page = lena.get(f"/admin/vms/quota/{of_group.pk}/change/").content.decode()
+    assert "<li>ana: running machines: 1</li>" in page
