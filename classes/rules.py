@@ -2,8 +2,11 @@
 
 from django.utils.translation import gettext_noop
 
+from classes.models import LabClass
+from classes.timetable import hours
 from vms.access import machine_rules, rules
 from vms.access.context import ActionContext
+from vms.models import Operation
 from vms.sentences import say
 
 
@@ -13,6 +16,18 @@ def class_is_granted_the_pool(context: ActionContext, action: str) -> str | None
     return say("pool-not-granted")
 
 
+def hours_are_left(context: ActionContext, action: str) -> str | None:
+    """Teachers start machines whenever they want. Without a person, nobody's hours are asked for."""
+    person = context.person
+    if action != Operation.Action.START or person is None or context.manages:
+        return None
+    lab_class = LabClass.objects.filter(class_machines__vm=context.machine.pk).first()
+    if lab_class is None or hours.may_start(lab_class, person.pk):
+        return None
+    return say("hours-used-up")
+
+
 def register() -> None:
     label = gettext_noop("The machine's pool is granted to its class")
     rules.register(class_is_granted_the_pool, after=machine_rules.person_is_granted_the_cluster, label=label)
+    rules.register(hours_are_left, label=gettext_noop("Hours of own use are left, or a lesson is running"))

@@ -8,7 +8,7 @@ from classes import cluster_usage, lifecycle, rules
 from classes.enrolment import made_machines, releasing
 from classes.models import Invite, JoinTries, LabClass, Membership, RunningRules
 from classes.pages import live_link, stops
-from classes.timetable import measuring, notices, occurrences, starting, stopping
+from classes.timetable import hours, measuring, notices, occurrences, starting, stopping
 from classes.timetable.bell import LOOK_EVERY
 from vms import preparation
 from vms.pages import console_banners, group_links
@@ -28,6 +28,7 @@ schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1
 schedule.register(schedule.PeriodicJob("check timetables", timedelta(days=1), occurrences.rebuild_all))
 schedule.register(schedule.PeriodicJob("start machines before lessons", LOOK_EVERY, starting.start_due))
 schedule.register(schedule.PeriodicJob("stop machines after lessons", stopping.LOOK_EVERY, stopping.look))
+schedule.register(schedule.PeriodicJob("count hours of use", timedelta(minutes=1), hours.count_minute))
 schedule.register(schedule.PeriodicJob("forget old stop notices", timedelta(days=1), notices.forget_old))
 console_banners.register(stops.console_banner)
 schedule.register(schedule.PeriodicJob("measure starts of machines", timedelta(seconds=15), measuring.measure_starts))

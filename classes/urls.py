@@ -81,6 +81,7 @@ classes: list[URLPattern | URLResolver] = [
     path("<int:pk>/machines/<int:vm>/drop/", machines.remove, name="classes-drop"),
     path("<int:pk>/timetable/", include(lesson_urls)),
     path("<int:pk>/bell/", hours.bell, name="classes-bell"),
+    path("<int:pk>/hours/extra/", hours.extra, name="classes-extra-hours"),
     path("<int:pk>/hours/", hours.rules, name="classes-hours"),
     path("<int:pk>/live/", live.tab, name="classes-live"),
     path("<int:pk>/people/", people.tab, name="classes-people"),

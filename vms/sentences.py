@@ -231,6 +231,9 @@ stored_messages.register(
         "only-save-point": gettext_noop(
             "You can save and delete only your restore point “%(save_point)s”. Ask your teacher about other snapshots."
         ),
+        "hours-used-up": gettext_noop(
+            "Your hours of own use in this class are used up. The machine starts in lessons. Ask your teacher for more."
+        ),
         "just-changed": gettext_noop("The machine has just changed. Check it and try again."),
         "no-such-snapshot": gettext_noop("The machine has no snapshot “%(name)s”."),
         "snapshot-exists": gettext_noop("The machine already has a snapshot “%(name)s”. Choose another name."),

@@ -1,5 +1,6 @@
 """Classes, their machines, memberships, invites and timetables."""
 
+from classes.models.hours import ExtraHours, UsedTime
 from classes.models.invites import Invite, JoinTries
 from classes.models.labs import ClassMachine, LabClass
 from classes.models.people import Membership
@@ -16,6 +17,7 @@ from classes.models.timetable import (
 __all__ = [
     "CalendarFeed",
     "ClassMachine",
+    "ExtraHours",
     "Holiday",
     "Invite",
     "JoinTries",
@@ -30,4 +32,5 @@ __all__ = [
     "Occurrence",
     "RunningRules",
     "StopNotice",
+    "UsedTime",
 ]

@@ -15,10 +15,15 @@ from vms.models import Operation, VirtualMachine
 
 SHORTEST_IDLE, LONGEST_IDLE = 15, 24 * 60  # minutes
 MOST_KEEPS = 12
+MOST_HOURS = 2000
 
 
 class RunningRules(models.Model):
     """When the machines of a class start and stop by themselves. A class without a row: never."""
+
+    class Period(models.TextChoices):
+        WEEK = "week", gettext_lazy("a week")
+        TERM = "term", gettext_lazy("the whole term")
 
     lab_class = models.OneToOneField(
         LabClass, models.CASCADE, related_name="running_rules", verbose_name=gettext_lazy("class")
@@ -45,6 +50,16 @@ class RunningRules(models.Model):
         validators=[MinValueValidator(SHORTEST_IDLE), MaxValueValidator(LONGEST_IDLE)],
         help_text=gettext_lazy("Leave empty to leave idle machines on. Needs the guest agent in the machines."),
     )
+    hours = models.PositiveSmallIntegerField(
+        gettext_lazy("hours of own use for each person"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_HOURS)],
+        help_text=gettext_lazy(
+            "While their machine runs outside lessons. At zero it starts in lessons only. Leave empty for no limit."
+        ),
+    )
+    hours_per = models.CharField(gettext_lazy("these hours are for"), max_length=4, choices=Period, default=Period.WEEK)
     allows_forced_stop = models.BooleanField(
         gettext_lazy("force machines off that do not shut down"),
         default=False,

@@ -10,6 +10,7 @@ from classes.access import Right
 from classes.enrolment import waiting_list
 from classes.models import Membership, Occurrence
 from classes.pages import stops
+from classes.timetable import hours
 from vms.access.lookups import operable_among
 from vms.access.lookups import visible_to as machines_visible_to
 from vms.models import Assignment, HelpRequest
@@ -40,5 +41,6 @@ def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "next_lesson": None if lab_class.is_over else Occurrence.objects.next_of(lab_class),
         "stops": stops.own_stops(machines) if machines and stops.stops_machines(lab_class) else (),
         "holds": stops.HOLDS,
+        "meter": hours.meter_for(lab_class, request.user.pk) if member else None,
     }
     return render(request, "classes/class_page.html", context)

@@ -1,14 +1,15 @@
-"""Stops machines after lessons, with consent: what the worker does every quarter of a minute."""
+"""Stops machines after lessons or when hours are used up, with consent: what the worker does each quarter minute."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from classes.models import MachineHold, RunningRules, StopNotice
-from classes.timetable import decision, lookups, machines, mailing, notices
+from classes.timetable import decision, hours, lookups, machines, mailing, notices
 from classes.timetable.decision import Decision, Facts, Lesson, Reason
 from classes.timetable.lookups import Due
 from classes.timetable.machines import Row
@@ -39,11 +40,12 @@ class Watch:
     notices: Mapping[int, StopNotice] = field(default_factory=dict)
     kept: Mapping[int, datetime] = field(default_factory=dict)
     held: Mapping[int, datetime] = field(default_factory=dict)
+    meters: Mapping[hours.Person, hours.Meter] = field(default_factory=dict)
 
 
 def watch(now: datetime) -> Watch:
     """In a constant number of queries, whatever the number of classes and machines."""
-    stopping = RunningRules.objects.filter(stops=True, lab_class__ended_at=None)
+    stopping = RunningRules.objects.filter(Q(stops=True) | Q(hours__isnull=False), lab_class__ended_at=None)
     rules = {one.lab_class_id: one for one in stopping}
     open_notices = {one.vm_id: one for one in StopNotice.objects.filter(ended_at=None).select_related("operation")}
     if not rules and not open_notices:
@@ -51,9 +53,12 @@ def watch(now: datetime) -> Watch:
     lessons: dict[int, tuple[Lesson, ...]] = {}
     for due in lookups.around(now, before=decision.LESSON_OVER_WITHIN):
         lessons[due.lab_class] = (*lessons.get(due.lab_class, ()), _lesson(due))
-    classes = (rules.keys() & lessons.keys()) | {one.lab_class_id for one in open_notices.values()}
+    limited = {lab_class for lab_class, one in rules.items() if one.hours is not None}
+    after_lessons = {lab_class for lab_class, one in rules.items() if one.stops and lab_class in lessons}
+    classes = limited | after_lessons | {one.lab_class_id for one in open_notices.values()}
     kept, held = _holds(classes, now)
-    return Watch(now, rules, lessons, tuple(machines.rows(classes)), open_notices, kept, held)
+    meters = hours.meters(limited) if limited else {}
+    return Watch(now, rules, lessons, tuple(machines.rows(classes)), open_notices, kept, held, meters)
 
 
 def _lesson(due: Due) -> Lesson:
@@ -106,7 +111,7 @@ def facts_of(found: Watch, row: Row) -> Facts:
         found.now,
         row.status,
         row.seen_at,
-        decision.Rules(stops=bool(rules)),
+        decision.Rules(stops=bool(rules and rules.stops)),
         found.lessons.get(row.lab_class, ()),
         lock=row.lock,
         has_operation=row.has_operation,
@@ -116,7 +121,17 @@ def facts_of(found: Watch, row: Row) -> Facts:
         do_not_stop_until=found.held.get(row.pk),
         kept_until=found.kept.get(row.pk),
         notice=notices.as_facts(notice) if notice else None,
+        hours_left=_hours_left(found, row),
     )
+
+
+def _hours_left(found: Watch, row: Row) -> timedelta | None:
+    """None without a limit, and for machines that nobody has. Who has used nothing yet is in no meter."""
+    rules = found.rules.get(row.lab_class)
+    if rules is None or rules.hours is None or row.person is None:
+        return None
+    meter = found.meters.get((row.lab_class, row.person))
+    return timedelta(minutes=meter.left) if meter else timedelta(hours=rules.hours)
 
 
 def _stop(found: Watch, row: Row, facts: Facts, decided: Decision, notice: StopNotice) -> bool:
@@ -134,6 +149,7 @@ def evidence(facts: Facts) -> dict[str, Any]:
         "status_seen_at": _text(facts.seen_at),
         "running_since": _text(facts.running_since),
         "lesson_ended_at": _text(max(over)) if over else "",
+        "hours_left_minutes": facts.hours_left // timedelta(minutes=1) if facts.hours_left is not None else None,
         "notice_shown_seconds": notice.shown.total_seconds() if notice else 0,
     }
 

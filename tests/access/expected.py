@@ -106,6 +106,7 @@ stops/                                              |  in 200 200 200 200 200 20
 stops/<int:pk>/keep/                                | 405                                 |  in 302 404 302 302 404 404 302 302
 stops/<int:pk>/hold/                                | 405                                 |  in 302 404 302 302 404 404 302 302
 classes/<int:pk>/bell/                              |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/hours/extra/                       | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/hours/                             |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/live/                              |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/                            |  in 404 404 200 200 404 404 200 200 | 405
@@ -215,7 +216,7 @@ BODIES: dict[str, Any] = {
     "sets/<int:pk>/ask/": {"action": "start", "whose": "all"},
     "classes/new/": {"name": "Databases", "grants": "<grant>", "freed_machines": "revert"},
     "classes/<int:pk>/settings/": {"name": "Networks 2", "freed_machines": "revert"},
-    "classes/<int:pk>/hours/": {"starts": "on", "keeps": "1"},
+    "classes/<int:pk>/hours/": {"starts": "on", "keeps": "1", "hours_per": "week"},
     "classes/<int:pk>/timetable/add/": LESSON,
     "classes/<int:pk>/timetable/import/": {"text": "first day,from,to\n2090-03-01,10:00,11:00"},
     "classes/<int:pk>/timetable/<int:lesson>/": LESSON,
