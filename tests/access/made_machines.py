@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from classes.models import LabClass
-from vms.models import Assignment, LeasableNetwork, MachineTemplate, MadeMachine, ProvisioningRun, Quota
+from vms.models import Assignment, MachineTemplate, MadeMachine, ProvisioningRun, Quota
 
 State = MadeMachine.State
 FIRST = 5000  # and the ten after it, another ten for each class
@@ -43,6 +43,6 @@ def rows(made: LabClass) -> dict[str, Any]:
         "vms.provisioningrun": run.pk,
         "vms.mademachine": run.machines.get(state=State.EARLIER).pk,
         "vms.machinetemplate": run.template_id,
-        "vms.leasablenetwork": LeasableNetwork.objects.get(cluster=run.template.cluster).pk,
+        "vms.leasablenetwork": run.template.networks.get().pk,
         "vms.quota": Quota.objects.get(machine_set=made.machine_set).pk,
     }
