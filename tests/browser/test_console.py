@@ -120,6 +120,13 @@ def test_caps_lock_is_switched_off_first_and_a_sign_without_a_key_stops_all(cons
     until_pressed(console, frames, [CAPS_LOCK, CAPS_LOCK, ord("a"), ord("b")])
 
 
+def test_what_linux_alone_writes_is_refused_for_windows(console: Page) -> None:
+    script = """import("/static/portal/console-typing.js").then(({ strokesWith, knows }) => ["es", "fr", "it", "pt"].map(
+        (layout) => [false, true].map((isWindows) => strokesWith({ layout, option: "", isWindows }).has("~"))
+    ).concat([[knows(""), knows("de"), knows("pl")]]))"""
+    assert console.evaluate(script) == [[True, False], [True, False], [True, False], [True, True], [True, True, False]]
+
+
 def test_pinching_presses_neither_caps_lock_nor_num_lock(console: Page) -> None:
     frames = frames_of(console)
     console.reload()
@@ -247,6 +254,22 @@ def test_it_fits_a_phone_breaks_no_policy_and_axe_finds_nothing(console: Page) -
     assert violations(console) == []
     console.get_by_role("button", name="Disconnect").click()
     assert violations(console) == []
+
+
+def test_a_containers_screen_takes_signs_and_needs_no_layout(window: Browser, the_demo: Demo) -> None:
+    page = open_page(window, the_demo, "admin")
+    page.goto(f"{the_demo.address}vms/?cluster=building-b")
+    page.get_by_role("link", name="db-04", exact=True).click()
+    frames = frames_of(page)
+    page.goto(f"{page.url}console/")
+    if page.locator("#start").is_visible():
+        page.get_by_role("button", name="Start").click()
+    expect_word(page, "Connected")
+    page.get_by_role("button", name="Paste text").click()
+    page.get_by_label("Text to type").fill("Añ")
+    page.get_by_role("button", name="Type text").click()
+    until_pressed(page, frames, [ord("A"), ord("ñ")])
+    page.context.close()
 
 
 def test_a_machine_that_is_off_is_started_from_its_console(window: Browser, the_demo: Demo) -> None:

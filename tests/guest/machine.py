@@ -91,7 +91,7 @@ class Machine:
     def thaw(self) -> None:
         self._monitor.send("cont")
 
-    def read(self, expected: str = "", *, rest: float = 0.4) -> str:
+    def read(self, expected: str = "", *, rest: float = 0.25) -> str:
         """What the guest has read. Waits until that is as long as what is expected, and then for a moment."""
         found, ends = b"", time.monotonic() + TIMEOUT
         while len(found) < len(expected.encode()) and time.monotonic() < ends:
