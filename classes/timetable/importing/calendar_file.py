@@ -4,9 +4,7 @@ Every event is written anew with what matters before its dates are worked out, b
 the time zone of the calendar nor a change of clocks moves a lesson, and a rule that never ends has bounds.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,12 +12,12 @@ from zoneinfo import ZoneInfo
 import icalendar
 import recurring_ical_events
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from accounts.plans import Note
 from accounts.printable import first_unprintable
 from accounts.spreadsheet import Unreadable
 from classes.timetable import recurrence
+from classes.timetable.importing.reading import READ, Reading
 from classes.timetable.importing.series import FoundTime
 
 MOST_EVENTS = 1_000
@@ -33,35 +31,6 @@ PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
 # What icalendar raises for text that is no calendar.
 BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError)
 
-SKIPPED = {
-    "cancelled": gettext_noop("Cancelled, left out: %(n)s."),
-    "all-day": gettext_noop("All-day events, left out: %(n)s. Enter holidays in the administration."),
-    "endless": gettext_noop("Without an end, or longer than a day, left out: %(n)s."),
-    "rule": gettext_noop("Repeating in another way than daily or weekly, left out: %(n)s. Add them by hand."),
-    "outdated": gettext_noop("Earlier versions of other events, left out: %(n)s."),
-    "broken": gettext_noop("Unreadable, left out: %(n)s."),
-    "other": gettext_noop("With other titles, left out: %(n)s."),
-}
-READ = gettext_noop("Events in the file: %(n)s.")
-SAME_UID = gettext_noop("With the identifier of another event, taken as events of their own: %(n)s.")
-ZONES = gettext_noop("Time zones in the file: %(zones)s. Times are converted to that of the class.")
-UNKNOWN_ZONE = gettext_noop("Unknown time zones: %(zones)s. Their times are taken by the clock of the class.")
-BY_CLOCK = gettext_noop("Repeating in UTC: %(n)s. They keep their time of day when the clocks change.")
-NOT_BY_CLOCK = gettext_noop("Repeating in UTC: %(n)s. They move by an hour when the clocks change.")
-
-
-@dataclass
-class Reading:
-    """What was found on the way, to be told."""
-
-    skipped: Counter[str] = field(default_factory=Counter)
-    versions: dict[str, int] = field(default_factory=dict)  # the latest one of each identifier
-    zones: set[str] = field(default_factory=set)
-    unknown_zones: set[str] = field(default_factory=set)
-    in_utc: int = 0
-    same_uid: int = 0
-    steps: int = 0
-
 
 def read(
     text: str, zone: ZoneInfo, *, first: date, last: date, title: str = "", by_clock: bool = True
@@ -73,7 +42,7 @@ def read(
     events = _events(text)
     reading = Reading()
     times = list(_times(events, reading, zone, first=first, last=last, title=title, by_clock=by_clock))
-    return times, [Note.of(READ, n=len(events)), *_notices(reading, by_clock=by_clock)]
+    return times, [Note.of(READ, n=len(events)), *reading.notices(by_clock=by_clock)]
 
 
 def _events(text: str) -> list[Any]:
@@ -150,7 +119,9 @@ def _clean(
     clean.add("location", str(event.get("LOCATION", "")))
     clean.add("status", str(event.get("STATUS", "CONFIRMED")))
     if is_date:
-        clean.add("recurrence-id", clock(event["RECURRENCE-ID"].dt.replace(second=0, microsecond=0)))
+        changed = event["RECURRENCE-ID"]
+        span_of_change = {"RANGE": "THISANDFUTURE"} if "RANGE" in changed.params else {}
+        clean.add("recurrence-id", clock(changed.dt.replace(second=0, microsecond=0)), span_of_change)
     else:
         _add_dates(clean, event, clock, reading, last=last)
     return clean
@@ -238,12 +209,20 @@ def _add_dates(clean: Any, event: Any, clock: Callable[[datetime], datetime], re
     for name in ("EXDATE", "RDATE"):
         dates = event.get(name, [])
         values = [one for group in (dates if isinstance(dates, list) else [dates]) for one in _told(group, "dts") or ()]
-        moments = [clock(moment) for moment in map(_moment, values) if moment is not None]
+        moments = [moment for one in values if (moment := _date_of(one, clean["DTSTART"].dt, clock)) is not None]
         if moments:
             clean.add(name.lower(), moments)
             reading.steps += len(moments)
     if rule := event.get("RRULE"):
         clean.add("rrule", _bounded(rule, clean["DTSTART"].dt, clock, reading, last=last))
+
+
+def _date_of(value: Any, starts: datetime, clock: Callable[[datetime], datetime]) -> datetime | None:
+    """A day without a time means the time of the series."""
+    if (moment := _moment(value)) is not None:
+        return clock(moment)
+    day = _told(value)
+    return datetime.combine(day, starts.time()) if isinstance(day, date) else None
 
 
 def _bounded(
@@ -275,17 +254,3 @@ def _local(one: Any, own: tzinfo, zone: ZoneInfo) -> FoundTime:
 def _one_line(text: str) -> str:
     text = " ".join(text.split())
     return "".join(letter for letter in text if first_unprintable(letter, one_line=True) is None)
-
-
-def _notices(reading: Reading, *, by_clock: bool) -> Iterator[Note]:
-    for why, text in SKIPPED.items():
-        if n := reading.skipped[why]:
-            yield Note.of(text, n=n)
-    if reading.same_uid:
-        yield Note.of(SAME_UID, n=reading.same_uid)
-    if reading.zones:
-        yield Note.of(ZONES, zones=", ".join(sorted(reading.zones)))
-    if reading.unknown_zones:
-        yield Note.of(UNKNOWN_ZONE, zones=", ".join(sorted(reading.unknown_zones)))
-    if reading.in_utc:
-        yield Note.of(BY_CLOCK if by_clock else NOT_BY_CLOCK, n=reading.in_utc)

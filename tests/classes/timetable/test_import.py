@@ -127,6 +127,28 @@ def test_events_with_the_same_identifier_all_count():
     assert "Earlier versions of other events, left out: 1" in told
 
 
+def test_this_and_the_following_may_be_changed():
+    changed = (
+        "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20260915T100000",
+        "DTSTART;TZID=Europe/Berlin:20260915T140000", "DTEND;TZID=Europe/Berlin:20260915T150000",
+    )  # fmt: skip
+    found, _told = read(files.event(*SPAN, "RRULE:FREQ=WEEKLY;COUNT=3"), files.event(*changed))
+    assert found == ["09-08 10:00 11:30", "09-15 14:00 15:00", "09-22 14:00 15:00"]
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        "EXDATE;VALUE=DATE:20260915",
+        "EXDATE:20260915T080000Z",
+        "EXDATE;TZID=Europe/Berlin:20260915T100000,20260929T100000",
+    ],
+)
+def test_dates_are_left_out_however_they_are_written(left_out: str):
+    found, _told = read(files.event(*SPAN, "RRULE:FREQ=WEEKLY;UNTIL=20260922", left_out))
+    assert found == ["09-08 10:00 11:30", "09-22 10:00 11:30"]
+
+
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
