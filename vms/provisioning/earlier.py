@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from vms.models import Assignment, MachineSet, MadeMachine
+from vms.provisioning import removal
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,19 @@ def tell_about_due() -> int:
     for made in due.select_related("run__machine_set", "vm"):
         told += _tell(made)
     return told
+
+
+def remove_due() -> int:
+    """Have those removed whose time is over, in the name of whoever re-imaged them. Returns how many.
+
+    The removal looks at each one again before it destroys anything. The worker calls it.
+    """
+    removed = 0
+    for made in removable().exclude(vm__assignments__ended_at=None, vm__assignments__isnull=False):
+        last = made.replaced_by.select_related("run__requested_by").order_by("-created_at").first()
+        if last and last.run.requested_by:
+            removed += removal.begin(removable().filter(pk=made.pk), by=last.run.requested_by)
+    return removed
 
 
 def removable() -> QuerySet[MadeMachine]:

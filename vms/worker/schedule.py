@@ -40,6 +40,7 @@ PERIODIC_JOBS = {
         PeriodicJob("look closer at machines", timedelta(seconds=15), tasks.enqueue_details),
         PeriodicJob("prepare freed machines", timedelta(seconds=5), preparation.reconcile),
         PeriodicJob("tell about earlier machines", timedelta(minutes=10), earlier.tell_about_due),
+        PeriodicJob("remove earlier machines", timedelta(minutes=10), earlier.remove_due),
         PeriodicJob("write passwords again", timedelta(seconds=5), passwords.reconcile),
         PeriodicJob("ask clusters for facts", timedelta(minutes=5), tasks.enqueue_facts),
         PeriodicJob("forget old readings", timedelta(hours=1), inventory.prune),

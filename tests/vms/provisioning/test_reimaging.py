@@ -118,7 +118,10 @@ def test_people_are_told_three_days_before(tess: Client, workshop: Workshop, old
     assert "The earlier machine web-1 of Networks 101 (VMID 5001)" in mailoutbox[0].body
     assert not earlier.removable().exists()
     MadeMachine.objects.filter(pk=old.pk).update(warned_at=ago(days=3))
-    assert list(earlier.removable()) == [old]
+    assert earlier.remove_due() == 1
+    work(workshop)
+    assert MadeMachine.objects.get(pk=old.pk).state == State.REMOVED
+    assert [guest.vmid for guest in workshop.pve.guests if guest.name == "web-1"] == [FIRST + 1]
 
 
 def test_only_managers_of_the_group_re_image(client: Client, workshop: Workshop, old: MadeMachine, ana: User):

@@ -3,9 +3,14 @@
 import itertools
 import re
 
-from tests.labs import queries
+import pytest
+from django_tasks_db.models import DBTaskResult
+
+from tests.labs import ago, queries
 from tests.workshop import POOL, Workshop
-from vms.models import Assignment, MadeMachine, Operation, Snapshot
+from vms.models import Assignment, ClusterSync, MadeMachine, Operation, Snapshot
+from vms.provisioning import running
+from vms.worker.heartbeat import Heartbeat
 
 State, Step = MadeMachine.State, MadeMachine.Step
 
@@ -58,3 +63,27 @@ def test_a_turn_costs_no_query_while_nothing_is_due(workshop: Workshop):
         with queries() as asked:
             engine.turn()
         assert len(asked) == 0
+
+
+def test_the_worker_makes_them(workshop: Workshop, monkeypatch: pytest.MonkeyPatch):
+    driven: list[str] = []
+    monkeypatch.setattr(running, "drive", driven.append)
+    workshop.run(1)
+    Heartbeat("one").tick(everything=True)
+    [job] = DBTaskResult.objects.filter(task_path="vms.jobs.make_machines")
+    job.task.call(*job.args_kwargs["args"])
+    assert driven == [workshop.row.cluster_id]
+
+
+def test_one_worker_at_a_time_drives_a_cluster(workshop: Workshop):
+    workshop.run(1)
+    running.reconcile()
+    cluster_id = workshop.row.cluster_id
+    assert running._claim(cluster_id, "one")
+    assert not running._claim(cluster_id, "two")
+    running.reconcile()
+    assert DBTaskResult.objects.filter(task_path="vms.jobs.make_machines").count() == 1
+    ClusterSync.objects.update(provisioned_until=ago(seconds=1))  # it died
+    running.reconcile()
+    assert running._claim(cluster_id, "two")
+    assert not running._renew(cluster_id, "one")
