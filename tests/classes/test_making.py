@@ -162,20 +162,27 @@ def test_quotas_of_cluster_and_person_and_the_template_s_limits_count_too(
 def test_a_quota_of_running_machines_is_told_and_refuses_no_plan(school: LabClass, web: MachineTemplate):
     Quota.objects.create(machine_set=school.machine_set, running=1)
     plan = reserve(school, web)
-    assert "Only 1 machines of Networks 101 may run at a time" in str(plan.remarks[0])
+    assert "Only 1 machines of Networks 101 may run at a time" in str(plan.remarks[1])
     assert len(made()) == 2
 
 
 def test_full_clones_are_told_to_be_slow(school: LabClass, web: MachineTemplate):
     MachineTemplate.objects.update(clone_kind="full")
     plan = made_machines.plan(school, order(school, web), by=school.owner)
-    assert str(plan.remarks[0]) == "This will be slow: full clones copy 20 GiB in all."
+    assert str(plan.remarks[1]) == "This will be slow: full clones copy 20 GiB in all."
+
+
+def test_a_copy_that_the_check_refused_is_not_used(school: LabClass, web: MachineTemplate):
+    report = {"copies": [{"node": "pve1", "vmid": 900, "findings": [["refused", "check-no-disk", {}]]}]}
+    MachineTemplate.objects.update(check_report=report, checked_at=timezone.now())
+    plan = made_machines.plan(school, order(school, web), by=school.owner)
+    assert ({row.node for row in plan.rows}, plan.remarks) == ({"pve2"}, ())
 
 
 def test_a_node_that_gets_none_is_told(school: LabClass, web: MachineTemplate, answers: dict[str, Any]):
     answers["reading"] = reading(node("pve1", is_online=False), node("pve2"))
     plan = made_machines.plan(school, order(school, web), by=school.owner)
-    assert [str(one) for one in plan.remarks] == ["pve1 is offline and gets no machine."]
+    assert [str(one) for one in plan.remarks][1:] == ["pve1 is offline and gets no machine."]
     assert {row.node for row in plan.rows} == {"pve2"}
 
 

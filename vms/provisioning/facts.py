@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from clusters import gateway, proxmox
 from clusters.models import Cluster
 from vms.models import MachineTemplate, MadeMachine, TemplateCopy, VirtualMachine
-from vms.provisioning import ledger
+from vms.provisioning import ledger, template_check
 from vms.provisioning.planning import Copy, Facts, NodeFacts, StorageFacts, Template
 
 MIB, GIB = 2**20, 2**30
@@ -93,8 +93,13 @@ def _left_behind(pve: proxmox.Maker, nodes: Iterable[NodeFacts], storages: set[s
 
 
 def wanted(template: MachineTemplate) -> Template:
-    """What `planning` needs of a template."""
-    copies = tuple(Copy(copy.pk, copy.node, copy.vmid, copy.storage, copy.is_shared) for copy in template.copies.all())
+    """What `planning` needs of a template. A copy that the check refused is none."""
+    refused = {(one.node, one.vmid) for one in template_check.stored(template) if not one.is_ready}
+    copies = tuple(
+        Copy(copy.pk, copy.node, copy.vmid, copy.storage, copy.is_shared)
+        for copy in template.copies.all()
+        if (copy.node, copy.vmid) not in refused
+    )
     return Template(
         copies=copies,
         is_full=template.clone_kind == MachineTemplate.CloneKind.FULL,

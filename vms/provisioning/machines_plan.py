@@ -30,7 +30,7 @@ class MachineReason(Reason):
         ngettext_lazy("%(n)d will be made", "%(n)d will be made", "n"),
     )  # fmt: skip
     NO_COPY = (
-        "no-copy", Outcome.REFUSED, gettext_lazy("the template has no copy on this cluster"),
+        "no-copy", Outcome.REFUSED, gettext_lazy("the template has no copy that can be used"),
         ngettext_lazy("%(n)d has no template", "%(n)d have no template", "n"),
     )  # fmt: skip
     NO_NODE = (
@@ -61,6 +61,7 @@ NODE_NOTES = {
 SLOW_FULL = gettext_noop("This will be slow: full clones copy %(gib)s GiB in all.")
 SLOW_OTHER = gettext_noop("Full clones in progress: %(count)s. These machines wait for them.")
 REFUSED = gettext_noop("Refused: %(why)s.")
+UNCHECKED = Note(gettext_noop("Nobody has checked this template yet: ask an administrator to do so."))
 TEMPLATES_OWN = Note(gettext_noop("the template's"))
 
 
@@ -181,6 +182,7 @@ def make(wish: Wish, reading: Reading, *, before: Choices = (), is_locked: bool 
     known, needed = facts.with_promises(reading, template), facts.wanted(template)
     places = planning.spread(wish.count, needed, known, [Place(*choice[:5]) for choice in before if choice[4]])
     rows = tuple(_with_networks(list(_rows(wish, template, places)), wish, template, before))
+    unchecked = [] if template.checked_at else [UNCHECKED]
     refusals, running = _limits(wish, template, group, is_locked=is_locked)
     return MachinesPlan(
         rows=rows,
@@ -192,7 +194,7 @@ def make(wish: Wish, reading: Reading, *, before: Choices = (), is_locked: bool 
         kind=str(wish.kind),
         refusals=refusals,
         totals=_totals(wish, template, known),
-        remarks=(*_node_notes(needed, known), *running, *_slow(wish, template)),
+        remarks=(*unchecked, *_node_notes(needed, known), *running, *_slow(wish, template)),
     )
 
 
