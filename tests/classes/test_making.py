@@ -26,7 +26,7 @@ from vms.models import (
     ProvisioningRun,
     Quota,
 )
-from vms.provisioning import facts, networks, quotas
+from vms.provisioning import facts, networks, quotas, running
 from vms.provisioning.handing_over import hand_over
 from vms.provisioning.machines_plan import MachineReason
 
@@ -229,6 +229,14 @@ def test_a_network_is_returned_with_its_last_machine(school: LabClass, web: Mach
     assert networks.free_for(web)
 
 
+def test_cancelled_machines_return_their_networks(school: LabClass, web: MachineTemplate, tess: User):
+    network(web, 1)
+    reserve(school, web, networks=Networks.GROUP)
+    assert running.cancel_waiting(ProvisioningRun.objects.get(), by=tess) == 2
+    assert not NetworkLease.objects.live().exists()
+    assert len(made_machines.in_need(school)) == 2
+
+
 # Who may
 
 
@@ -415,11 +423,12 @@ def test_the_plan_as_json_is_the_same_and_writes_nothing(school: LabClass, web: 
 
 def test_a_foreign_template_is_no_choice_of_the_form(school: LabClass, web: MachineTemplate, tess: User):
     hidden = template(web.cluster, name="Exam", pool="exams", vmid_from=6000, vmid_to=6009)
-    query = {"template": hidden.pk, "spare": 1, "networks": "template"}
-    for path in ("", "plan.json"):
-        url = f"/classes/{school.pk}/machines/make/{path}"
-        answer = logged_in(tess).get(url, query) if path else logged_in(tess).post(url, query)
-        assert answer.status_code == 400
+    query = {"template": hidden.pk, "spare": 1, "limit": 1, "networks": "template"}
+    client, url = logged_in(tess), f"/classes/{school.pk}/machines/make/"
+    answers = [client.post(url, query), client.get(f"{url}plan.json", query), client.post(f"{url}joining/", query)]
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
+    ProvisioningRun.objects.create(template=hidden, machine_set=school.machine_set)
+    assert client.get(f"{url}one-more/").status_code == 302  # with the reason, and no plan
 
 
 def test_one_more_is_like_the_last_run(school: LabClass, web: MachineTemplate, tess: User):

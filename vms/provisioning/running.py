@@ -23,6 +23,7 @@ from clusters.config import ClusterConfig
 from vms import registry
 from vms.models import ClusterSync, MadeMachine, ProvisioningRun
 from vms.models.operations import ended
+from vms.provisioning import networks
 from vms.provisioning.engine.calling import THREADS, Calls
 from vms.provisioning.engine.engine import Engine
 from vms.provisioning.engine.leases import LEASE, OPEN, RENEW_EVERY
@@ -163,6 +164,7 @@ def cancel_waiting(run: ProvisioningRun, *, by: User) -> int:
         cancelled = waiting.update(state=State.CANCELLED, removed_at=now, leased_until=None, **why)
         if cancelled:
             ProvisioningRun.objects.filter(pk=run.pk).update(cancelled_at=now)
+            networks.return_unused(run.machines.exclude(lease=None).values_list("lease", flat=True))
     close_finished()
     return cancelled
 
