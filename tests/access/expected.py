@@ -106,6 +106,7 @@ stops/                                              |  in 200 200 200 200 200 20
 stops/<int:pk>/keep/                                | 405                                 |  in 302 404 302 302 404 404 302 302
 stops/<int:pk>/hold/                                | 405                                 |  in 302 404 302 302 404 404 302 302
 classes/<int:pk>/bell/                              |  in 404 404 200 200 404 404 200 200 | 405
+classes/<int:pk>/rehearsal/                         |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/hours/extra/                       | 405                                 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/hours/                             |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/live/                              |  in 404 404 200 200 404 404 200 200 | 405
