@@ -41,9 +41,19 @@ LONGEST_BACK_OFF = 300.0
 MAX_REMEMBERED = 1000
 
 
+class _Response(http.client.HTTPResponse):
+    """Answers of a daemon behind pveproxy have two headers: its "close", and pveproxy's "Keep-Alive", which is true."""
+
+    def _check_close(self) -> bool:
+        said = self.headers.get_all("Connection", [])
+        is_kept = len(said) > 1 and said[-1].lower() == "keep-alive"
+        return False if is_kept else bool(super()._check_close())  # type: ignore[misc] # typeshed leaves it out
+
+
 class _Connection(HTTPSConnection):
     """`answers` counts what came over the present socket."""
 
+    response_class = _Response
     target: Target
 
     def __init__(self, *args: Any, deadline: sockets.Deadline, pins: frozenset[str], **kwargs: Any) -> None:

@@ -41,7 +41,7 @@ ROUNDS = 3
 MOST_LONGER = 4.0  # seconds, by which some starts take longer than others
 GOAL, EVERY, PATIENCE = 2.0, 1.0, 60.0  # seconds
 CSRF = "k" * 32
-ROW = re.compile(r"<tr><td>(?:<a [^>]*>)?([^<]+)(?:</a>)?</td><td><span class=\"badge (\w+)\"")
+ROW = re.compile(r'<tr><th scope="row">(?:<a [^>]*>)?([^<]+)(?:</a>)?</th><td><span class="badge (\w+)"')
 TABS = ("", "live/", "machines/", "machines/share/", "people/", "invite/", "co-owners/", "settings/")
 
 

@@ -44,6 +44,22 @@ def test_connections_are_kept(raw: StartRaw) -> None:
     assert (server.connections, len(server.requests)) == (1, 5)
 
 
+@pytest.mark.parametrize(("said", "connections"), [(["close", "Keep-Alive"], 1), (["close"], 2)])
+def test_a_connection_is_kept_when_only_a_daemon_behind_it_closes(
+    raw: StartRaw, said: list[str], connections: int
+) -> None:
+    lines = "".join(f"Connection: {word}\r\n" for word in said).encode()
+
+    def speak(server: RawServer, conn: Any) -> None:
+        while server.read_head(conn):
+            conn.sendall(VERSION.replace(b"\r\n", b"\r\n" + lines, 1))
+
+    server = raw(speak)
+    for _ in range(2):
+        ask(server.config)
+    assert (server.connections, len(server.requests)) == (connections, 2)
+
+
 def test_twelve_threads_have_one_login(by_password: ClusterConfig, lab: Cluster) -> None:
     with ThreadPoolExecutor(12) as pool:
         assert set(pool.map(ask, [by_password] * 48)) == {"9.2.11"}
