@@ -6,7 +6,17 @@ from auditlog.registry import auditlog
 
 from classes import cluster_usage, lifecycle, rules
 from classes.enrolment import made_machines, releasing
-from classes.models import Invite, JoinTries, LabClass, Membership, RunningRules
+from classes.models import (
+    CalendarFeed,
+    Holiday,
+    Invite,
+    JoinTries,
+    LabClass,
+    Lesson,
+    LessonException,
+    Membership,
+    RunningRules,
+)
 from classes.pages import live_link, stops
 from classes.timetable import hours, measuring, notices, occurrences, starting, stopping
 from classes.timetable.bell import LOOK_EVERY
@@ -43,6 +53,14 @@ auditlog.register(
 auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
 auditlog.register(RunningRules)
 auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
+LESSON_FIELDS = [
+    "lab_class", "weekdays", "every_weeks", "first_day", "last_day", "begins", "ends", "mode", "also_on_holidays",
+    "note",
+]  # fmt: skip
+auditlog.register(Lesson, include_fields=LESSON_FIELDS)
+auditlog.register(LessonException, include_fields=["lesson", "day", "new_day", "begins", "ends", "mode", "note"])
+auditlog.register(Holiday, include_fields=["name", "first_day", "last_day"])
+auditlog.register(CalendarFeed, include_fields=["user", "created_at"])
 group_links.register(live_link.live_url)
 preparation.register(releasing.release_settings)
 preparation.release_listeners.append(lifecycle.on_released)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Model, Q
 
 from classes.models import LabClass, Lesson, LessonException
 
@@ -24,17 +24,21 @@ class TooMany(Exception):
     """The class would have more lessons than `MOST_LESSONS`."""
 
 
+def _typed(model: type[Model], values: Values) -> Values:
+    return {name: model._meta.get_field(name).to_python(value) for name, value in values.items()}  # type: ignore[union-attr]
+
+
 def add(lab_class: LabClass, values: Values) -> Lesson:
     """Raises `TooMany`."""
     if lab_class.lessons.count() >= MOST_LESSONS:
         raise TooMany
-    return Lesson.objects.create(lab_class=lab_class, **values)
+    return Lesson.objects.create(lab_class=lab_class, **_typed(Lesson, values))
 
 
 def change_all(lab_class: LabClass, lesson: int, values: Values) -> Lesson:
     """Lessons that are over stay as they were. Raises `Lesson.DoesNotExist`, as all functions about one lesson."""
     found: Lesson = lab_class.lessons.get(pk=lesson)
-    for name, value in values.items():
+    for name, value in _typed(Lesson, values).items():
         setattr(found, name, value)
     found.save(update_fields=list(values))
     return found
@@ -77,7 +81,7 @@ def _end_before(lesson: Lesson, day: date) -> None:
 def change_day(lab_class: LabClass, lesson: int, day: date, values: Values) -> Lesson:
     """Move the lesson of one day, or change it in another way: `new_day`, `begins`, `ends`, `mode`, `note`."""
     found: Lesson = lab_class.lessons.get(pk=lesson)
-    LessonException.objects.update_or_create(lesson=found, day=day, defaults=values)
+    LessonException.objects.update_or_create(lesson=found, day=day, defaults=_typed(LessonException, values))
     return found
 
 
@@ -95,7 +99,7 @@ def restore(lab_class: LabClass, lesson: int, day: date) -> Lesson:
 def add_extra(lab_class: LabClass, lesson: int, values: Values) -> Lesson:
     """One more time: `new_day`, `begins`, `ends`, `mode`, `note`."""
     found: Lesson = lab_class.lessons.get(pk=lesson)
-    LessonException.objects.create(lesson=found, **values)
+    LessonException.objects.create(lesson=found, **_typed(LessonException, values))
     return found
 
 

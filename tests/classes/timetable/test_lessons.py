@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from auditlog.models import LogEntry
 from django.test import Client
 
 from accounts.models import User
@@ -62,6 +63,13 @@ def test_a_lesson_is_shown_before_it_is_saved(client: Client, networks: LabClass
     assert page.redirect_chain[0][0].endswith("?day=2026-09-08")
     assert "Room 12" in page.content.decode()
     assert times(networks) == ["09-08 08:00", "09-15 08:00", "09-22 08:00"]
+
+
+def test_who_changed_the_timetable_is_in_the_audit_trail(client: Client, networks: LabClass, tess: User):
+    client.post(url(networks, "add/"), LESSON)
+    assert not LogEntry.objects.get_for_model(Lesson).exists()
+    save(client, url(networks, "add/"), **LESSON)
+    assert LogEntry.objects.get_for_model(Lesson).get().actor == tess
 
 
 def test_without_weekdays_it_is_once(client: Client, networks: LabClass):
