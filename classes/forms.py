@@ -188,7 +188,10 @@ class TemplateForm(forms.Form):
 
     def __init__(self, *args: Any, templates: QuerySet[MachineTemplate], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["template"].queryset = templates.select_related("cluster")  # type: ignore[attr-defined]
+        choice: Any = self.fields["template"]
+        choice.queryset = templates.select_related("cluster")
+        if choice.queryset.count() == 1:
+            choice.empty_label = None
 
 
 class MakeMachinesForm(TemplateForm):

@@ -28,6 +28,9 @@ from vms.provisioning import quotas
 # Boxes to tick on one page; more are found by name.
 SHOWN = 200
 
+# Of the runs that made machines for the class, the latest.
+RUNS_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class MachineRow:
@@ -93,10 +96,11 @@ def _making(request: AuthenticatedHttpRequest, lab_class: LabClass) -> dict[str,
     """What the page says about making machines, and the bars of quotas."""
     clusters = set(made_machines.templates_for(lab_class, request.user).values_list("cluster_id", flat=True))
     being_made = MadeMachine.objects.to_do().filter(run__machine_set=lab_class.machine_set_id)
+    runs = ProvisioningRun.objects.filter(machine_set=lab_class.machine_set_id).select_related("template")
     return {
         "may_make": bool(clusters),
         "being_made": being_made.exclude(state=MadeMachine.State.REMOVING).count(),
-        "was_made": ProvisioningRun.objects.filter(machine_set=lab_class.machine_set_id).exists(),
+        "runs": list(runs[:RUNS_SHOWN]),
         "usages": quotas.usages(clusters, lab_class.machine_set_id),
     }
 

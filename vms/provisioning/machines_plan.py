@@ -298,7 +298,7 @@ def _disk(template: MachineTemplate, known: Facts) -> tuple[int | None, int | No
     found = {}
     for node in known.nodes:
         for name, storage in node.storages.items():
-            if name in names:
+            if name in names and node.is_online:
                 found["" if storage.is_shared else node.name, name] = storage
     if not found:
         return None, None
