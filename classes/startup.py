@@ -27,17 +27,21 @@ from vms.worker import schedule
 
 cluster_usage.register()
 rules.register()
-schedule.register(schedule.PeriodicJob("give free machines to who waits", timedelta(seconds=15), lifecycle.reconcile))
 schedule.register(
-    schedule.PeriodicJob("close classes that are over", timedelta(minutes=1), lifecycle.close_past_classes)
+    schedule.PeriodicJob("give free machines to who waits", timedelta(seconds=15), lifecycle.reconcile, acts=True)
 )
 schedule.register(
-    schedule.PeriodicJob("make machines for who joins", timedelta(seconds=30), made_machines.make_for_those_who_joined)
+    schedule.PeriodicJob("close classes that are over", timedelta(minutes=1), lifecycle.close_past_classes, acts=True)
+)
+schedule.register(
+    schedule.PeriodicJob(
+        "make machines for who joins", timedelta(seconds=30), made_machines.make_for_those_who_joined, acts=True
+    )
 )
 schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1), JoinTries.prune))
 schedule.register(schedule.PeriodicJob("check timetables", timedelta(days=1), occurrences.rebuild_all))
-schedule.register(schedule.PeriodicJob("start machines before lessons", LOOK_EVERY, starting.start_due))
-schedule.register(schedule.PeriodicJob("stop machines after lessons", stopping.LOOK_EVERY, stopping.look))
+schedule.register(schedule.PeriodicJob("start machines before lessons", LOOK_EVERY, starting.start_due, acts=True))
+schedule.register(schedule.PeriodicJob("stop machines after lessons", stopping.LOOK_EVERY, stopping.look, acts=True))
 schedule.register(schedule.PeriodicJob("count hours of use", timedelta(minutes=1), hours.count_minute))
 schedule.register(schedule.PeriodicJob("forget old stop notices", timedelta(days=1), notices.forget_old))
 console_banners.register(stops.console_banner)

@@ -29,6 +29,9 @@ from django.db import connection
 from django.db.backends.postgresql.client import DatabaseClient
 from django.utils import timezone
 
+from vms import automation
+from vms.models import Automation
+
 MANIFEST, DUMP = "manifest.json", "database"
 FORMAT = 1
 MAX_MANIFEST = 64 * 1024  # bytes
@@ -121,7 +124,15 @@ def put_back(source: Path, *, replace: bool = False, unverified: bool = False) -
             raise BackupError(f"{source} is damaged: its content has changed.")
         connection.close()
         _restore_sqlite(dump) if connection.vendor == "sqlite" else _restore_postgresql(dump)
+    _hold_automation()
     return manifest
+
+
+def _hold_automation() -> None:
+    """The original may still run, and what waits in a backup was perhaps done long ago. Older ones lack the table."""
+    if Automation._meta.db_table in connection.introspection.table_names():
+        automation.hold(Automation.Reason.RESTORED)
+    connection.close()
 
 
 def _unpack(source: Path, dump: Path) -> None:

@@ -8,12 +8,13 @@ from django.utils.functional import SimpleLazyObject
 from classes import access
 from classes.timetable import notices
 from labportal.version import VERSION
-from vms import registry
+from vms import automation, registry
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
     navigation: Any = SimpleLazyObject(lambda: access.navigation(request.user))  # type: ignore[arg-type]
     return {
+        "automation_held": SimpleLazyObject(automation.is_held),
         "cluster_state": SimpleLazyObject(registry.state),
         "navigation": navigation,
         "stop_notices": SimpleLazyObject(lambda: _stop_notices(request, navigation)),

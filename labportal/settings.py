@@ -3,6 +3,7 @@
 docs/configuration.md is the reference; nothing else in the product reads the environment.
 """
 
+import socket
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,6 +60,8 @@ CLUSTERS: list[dict[str, Any]] = (
 # A cluster can have figures of its own, in the admin.
 SYNC_INTERVAL = number("SYNC_INTERVAL", 15, least=2, most=3600)
 SYNC_DEADLINE = number("SYNC_DEADLINE", 10, least=2, most=30)
+# What tells this installation from a copy of its database: another name holds everything until somebody confirms it.
+INSTANCE_NAME = text("INSTANCE_NAME", "") or socket.gethostname()
 OPERATIONS_PER_NODE = number("OPERATIONS_PER_NODE", 4, least=1, most=100)
 OPERATIONS_PER_CLUSTER = number("OPERATIONS_PER_CLUSTER", 16, least=1, most=1000)
 

@@ -104,6 +104,10 @@ stored_messages.register(
         "made-no-address": gettext_noop("No IP address within 5 minutes. Check network and guest agent."),
         "made-no-baseline": gettext_noop("No baseline: this storage can't save snapshots."),
         "made-old-runs": gettext_noop("The earlier machine can't be stopped."),
+        "automation-held": gettext_noop(
+            "The portal waits for an administrator, who has to confirm that it may act. Try again later."
+        ),
+        "automation-dropped": gettext_noop("Cancelled by %(name)s when the portal was confirmed."),
         "remove-unseen": gettext_noop(
             "Something has VMID %(vmid)s, but the portal may not read it. Nothing was changed there. Ask an "
             "administrator to look at it on the cluster."

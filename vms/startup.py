@@ -3,7 +3,7 @@
 from auditlog.registry import auditlog
 
 from clusters import keys
-from vms import preparation
+from vms import automation, preparation
 from vms.models import (
     Assignment,
     ClusterGrant,
@@ -23,6 +23,7 @@ from vms.worker import tasks  # noqa: F401 - it listens to what operations say
 
 retiring.register()
 keys.register(lambda: MadeMachine.objects.unremoved().filter(password__isnull=False), "password")
+requesting.guards.append(automation.start_refusals)
 requesting.guards.append(quotas.start_refusals)
 preparation.last_steps.append(preparation.LastStep(is_due=passwords.has_one, do=passwords.renew))
 auditlog.register(Assignment, include_fields=["vm", "user", "ended_at"])

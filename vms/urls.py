@@ -3,6 +3,7 @@ from django.views.generic import RedirectView
 
 from vms.pages import (
     activity,
+    automation,
     batch,
     cluster_status,
     console,
@@ -49,6 +50,7 @@ machines = [
 ]
 
 clusters = [
+    path("automation/", automation.confirm, name="vms-automation"),
     path("", cluster_status.cluster_status, name="vms-clusters"),
     path("<str:cluster_id>/again/", retry.request_sync, name="vms-ask-again"),
     path("<str:cluster_id>/sync/", cluster_status.sync_now, name="vms-sync-now"),

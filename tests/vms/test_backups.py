@@ -121,6 +121,8 @@ def test_with_the_key_everything_is_there_but_the_sessions(new: Machine, backup:
     assert done.returncode == 0, done.stderr
     assert new.manage("shell", text=LOOK).stdout.splitlines()[-1] == "True net-01 (building-a/101) 0"
     assert "Proxmox VE" in new.manage("clusters", "test", "building-a").stdout  # logs in with the stored password
+    held = "from vms import automation; print(automation.is_held())"
+    assert new.manage("shell", text=held).stdout.splitlines()[-1] == "True"
 
 
 def test_without_the_key_the_check_says_so(new: Machine, backup: Path):

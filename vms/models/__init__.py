@@ -2,6 +2,7 @@
 
 from vms.models.alerts import Alert, AlertMessage, CredentialEnd
 from vms.models.assignments import Assignment, protect_live_assignments
+from vms.models.automation import Automation
 from vms.models.batches import Batch, BatchItem
 from vms.models.capacity import LeasableNetwork, NetworkLease, Quota
 from vms.models.consoles import ConsoleGrant, ConsoleSession, Mode
@@ -21,6 +22,7 @@ __all__ = [
     "Alert",
     "AlertMessage",
     "Assignment",
+    "Automation",
     "Batch",
     "BatchItem",
     "ClusterGrant",

@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import User
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from vms import registry
+from vms import automation, registry
 from vms.models import ClusterSync, MadeMachine, ProvisioningRun
 from vms.models.operations import ended
 from vms.provisioning import networks
@@ -97,7 +97,7 @@ def _drive(config: ClusterConfig, worker: str, threads: int) -> None:
                     break
                 if time.monotonic() > renewed + RENEW_EVERY:
                     renewed = time.monotonic()
-                    if not _renew(config.cluster_id, worker):
+                    if automation.is_held() or not _renew(config.cluster_id, worker):
                         break
                     close_finished()
             engine.finish()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.utils import timezone
 
-from vms import operations, registry
+from vms import automation, operations, registry
 from vms.models import ClusterSync, WorkerBeat
 from vms.provisioning import running
 from vms.worker import schedule, tasks
@@ -24,6 +24,8 @@ class Heartbeat:
 
     name: str
     _next: dict[str, float] = field(default_factory=dict)
+    _clock: automation.Clock = field(default_factory=automation.Clock)
+    _is_held: bool = False
 
     def tick(self, *, everything: bool = False) -> float:
         """Enqueue what is due. Returns the seconds until the next tick."""
@@ -31,17 +33,23 @@ class Heartbeat:
             self._next.clear()
         if self._is_due("heartbeat", WorkerBeat.EVERY.total_seconds()):
             self.record()
+            self._is_held = automation.check_in(self._clock)
         with registry.resolved_once():
             if registry.state().is_fallback:
                 return IDLE  # clusters that are in no database are shown, never operated
-            busy = operations.reconcile_open(admitting=self._is_due("admission", ADMISSION))
-            if self._is_due("making", MAKING):
-                running.reconcile()
+            busy = not self._is_held and self._act()
             if self._is_due("clusters", CLUSTERS):
                 enqueue_due_clusters()
         if self._is_due("schedule", SCHEDULE):
             schedule.enqueue_due()
         return BUSY if busy else IDLE
+
+    def _act(self) -> bool:
+        """What changes something on clusters. Returns whether there is more to do."""
+        busy = operations.reconcile_open(admitting=self._is_due("admission", ADMISSION))
+        if self._is_due("making", MAKING):
+            running.reconcile()
+        return busy
 
     def record(self) -> None:
         WorkerBeat.objects.update_or_create(

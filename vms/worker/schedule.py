@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from clusters.models import PendingImport
-from vms import inventory, preparation
+from vms import automation, inventory, preparation
 from vms.models import ConsoleGrant, ConsoleSession, Schedule, WorkerBeat
 from vms.monitoring import alerts, credential_expiry
 from vms.provisioning import earlier, passwords
@@ -17,11 +17,15 @@ from vms.worker.tasks import job
 
 @dataclass(frozen=True)
 class PeriodicJob:
-    """A job that some worker runs every `every`. A run that fails is not repeated before the next one."""
+    """A job that some worker runs every `every`. A run that fails is not repeated before the next one.
+
+    `acts`: it changes something on clusters, or for people, so it waits while automation is held.
+    """
 
     name: str
     every: timedelta
     work: Callable[[], object]
+    acts: bool = False
 
 
 def forget_workers() -> None:
@@ -38,7 +42,7 @@ PERIODIC_JOBS = {
     periodic.name: periodic
     for periodic in (
         PeriodicJob("look closer at machines", timedelta(seconds=15), tasks.enqueue_details),
-        PeriodicJob("prepare freed machines", timedelta(seconds=5), preparation.reconcile),
+        PeriodicJob("prepare freed machines", timedelta(seconds=5), preparation.reconcile, acts=True),
         PeriodicJob("tell about earlier machines", timedelta(minutes=10), earlier.tell_about_due),
         PeriodicJob("remove earlier machines", timedelta(minutes=10), earlier.remove_due),
         PeriodicJob("write passwords again", timedelta(seconds=5), passwords.reconcile),
@@ -64,7 +68,9 @@ def register(periodic: PeriodicJob) -> None:
 @job(queue="clusters", module="vms.schedule")
 def regular(name: str) -> None:
     """Run one of them. The queue stores this function's name."""
-    PERIODIC_JOBS[name].work()
+    periodic = PERIODIC_JOBS[name]
+    if not (periodic.acts and automation.is_held()):
+        periodic.work()
 
 
 def enqueue_due() -> None:

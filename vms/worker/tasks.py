@@ -12,7 +12,7 @@ from django_tasks.base import Task
 
 from clusters.config import ClusterConfig
 from clusters.signals import cluster_mended
-from vms import inventory, operations, registry
+from vms import automation, inventory, operations, registry
 from vms import preparation as preparing
 from vms.models import ClusterSync, Operation, Preparation
 from vms.operations import enqueue
@@ -21,8 +21,12 @@ from vms.provisioning import running
 State = Operation.State
 
 
-def job(*, queue: str, module: str = "vms.jobs") -> Callable[[Callable[..., None]], Task[..., None]]:
+def job(
+    *, queue: str, module: str = "vms.jobs", acts: bool = False
+) -> Callable[[Callable[..., None]], Task[..., None]]:
     """A task that sees one state of the registry, and does nothing with clusters that are in no database.
+
+    One that `acts` does nothing while automation is held: the heartbeat enqueues it again afterwards.
 
     The queue stores `module` and the function's name. Both are fixed: another release, whose code is elsewhere, runs
     what this one left waiting.
@@ -32,7 +36,7 @@ def job(*, queue: str, module: str = "vms.jobs") -> Callable[[Callable[..., None
         @wraps(work)
         def run(*ids: object) -> None:
             with registry.resolved_once():
-                if not registry.state().is_fallback:
+                if not registry.state().is_fallback and not (acts and automation.is_held()):
                     work(*ids)
 
         run.__module__, run.__qualname__ = module, work.__name__
@@ -41,7 +45,7 @@ def job(*, queue: str, module: str = "vms.jobs") -> Callable[[Callable[..., None
     return decorate
 
 
-@job(queue="operations")
+@job(queue="operations", acts=True)
 def operate(operation_id: str) -> None:
     """Send an operation, if it is admitted."""
     operation = Operation.objects.filter(pk=operation_id, state=State.REQUESTED).first()
@@ -62,7 +66,7 @@ def follow(cluster_id: str) -> None:
         operations.admit(cluster_id)
 
 
-@job(queue="operations")
+@job(queue="operations", acts=True)
 def prepare(preparation_id: int) -> None:
     """Take the next step with a machine that was freed."""
     wanted = Preparation.objects.open().select_related("assignment__vm__cluster", "asked_by", "operation")
@@ -70,7 +74,7 @@ def prepare(preparation_id: int) -> None:
         preparing.take_step(preparation)
 
 
-@job(queue="clusters")
+@job(queue="clusters", acts=True)
 def make_machines(cluster_id: str) -> None:
     """Make machines of a cluster, as long as there are some."""
     running.drive(cluster_id)

@@ -4,8 +4,10 @@ from typing import Any
 from django.core import checks
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
 
 from labportal import backups
+from vms import automation
 
 
 class Command(BaseCommand):
@@ -29,7 +31,11 @@ class Command(BaseCommand):
         )
         self._tell_what_is_wrong()
         call_command("migrate", verbosity=0)
-        self.stdout.write("The database is up to date. Next: bin/serve")
+        automation.hold(automation.Reason.RESTORED)
+        self.stdout.write(
+            "The database is up to date. Next: bin/serve. Until an administrator confirms it on the page "
+            f"{reverse('vms-automation')}, the portal starts, stops, makes and removes no machines."
+        )
 
     def _tell_what_is_wrong(self) -> None:
         """Above all a wrong key, and a database of a newer version."""
