@@ -17,6 +17,9 @@ from clusters.proxmox.session_pool import session_pool
 
 DEADLINE = 10.0
 
+# Seconds; see `Transport.change_within`.
+REUSED_FOR_CHANGES = 2.0
+
 
 class Client(Reader):
     """A change is sent once. It raises `OutcomeUnknown` when nobody knows whether it was carried out.
@@ -122,6 +125,7 @@ def make(
 ) -> Iterator[Maker]:
     """A connection that makes and removes machines. The configuration has the token for that in its credential."""
     with session_pool.session(config, deadline=deadline, throttle=throttle) as session:
+        session.change_within = REUSED_FOR_CHANGES
         maker = Maker(session)
         try:
             yield maker

@@ -51,7 +51,7 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Connection(HTTPSConnection):
-    """`answers` counts what came over the present socket."""
+    """`answers` counts what came over the present socket, the last at `answered_at` by the monotonic clock."""
 
     response_class = _Response
     target: Target
@@ -60,6 +60,7 @@ class _Connection(HTTPSConnection):
         super().__init__(*args, **kwargs)
         self.deadline, self.pins = deadline, pins
         self.answers = 0
+        self.answered_at = 0.0
 
     def _new_conn(self) -> socket.socket:
         sock, self.target = sockets.open_to(self._dns_host, self.port, self.deadline)
@@ -94,6 +95,7 @@ class _Connection(HTTPSConnection):
         with self._written():
             response = super().getresponse()
         self.answers += 1
+        self.answered_at = time.monotonic()
         return response
 
     @contextmanager
@@ -122,10 +124,11 @@ class ConnectionPool(HTTPSConnectionPool):
         if conn.is_closed:
             conn.connect()
 
-    def drop_idle(self) -> None:
-        """Make the next request open a connection of its own."""
+    def drop_idle(self, *, unless_within: float = 0.0) -> None:
+        """Make the next request open a connection of its own, unless this one answered so many seconds ago or less."""
         conn = self._get_conn()
-        conn.close()
+        if not unless_within or time.monotonic() - getattr(conn, "answered_at", 0.0) > unless_within:
+            conn.close()
         self._put_conn(conn)
 
 

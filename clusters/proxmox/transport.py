@@ -71,6 +71,9 @@ class Transport(requests.Session):
         self.deadline = Deadline(deadline)
         self.endpoints = Endpoints(config, self.deadline)
         self._process = os.getpid()
+        # Seconds since its last answer for which a connection also carries a change; Proxmox VE closes idle ones after
+        # five. Whoever sends many changes, and finds out what became of each, saves a handshake with each.
+        self.change_within = 0.0
         # No proxy and no .netrc from the environment, and no cookie but the one that is set for each request.
         self.trust_env = False
         self.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
@@ -133,7 +136,7 @@ class Transport(requests.Session):
     def _at(self, endpoint: Endpoint, method: str, url: str, **kwargs: Any) -> requests.Response:
         if method != "GET":
             # A kept connection may be closing right now, and then nobody knows whether the request arrived.
-            endpoint.pool.drop_idle()
+            endpoint.pool.drop_idle(unless_within=self.change_within)
         try:
             return self._send_once(method, url, **kwargs)
         except errors.Dropped as error:

@@ -36,7 +36,8 @@ class Calls:
         self._config = config
         self._threads = threads
         self._answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
-        self._makers: queue.SimpleQueue[proxmox.Maker] = queue.SimpleQueue()
+        # The one that was used last comes first: its connection is still open.
+        self._makers: queue.LifoQueue[proxmox.Maker] = queue.LifoQueue()
         self._open = ExitStack()
         self.under_way = 0
 

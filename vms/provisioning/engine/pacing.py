@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 TASKS_EVERY = 1.0
 ADDRESSES_EVERY = 0.25
 
+# For how many seconds the tasks of others wait for the end of a clone, and the first of two clones for the second.
+LONGEST_WAIT = TASKS_EVERY + 0.4
+IN_STEP = 0.4
+
 # Seconds that a node without an answer is left alone at most.
 LONGEST_BACKOFF = 15.0
 
 # The bounds of a duration are close enough together, in seconds.
-PRECISION = 0.15
+PRECISION = 0.2
+CREEP = 0.01
 
 
 @dataclass
@@ -33,15 +38,18 @@ class Duration:
 
     def ran(self, after: float) -> None:
         """A task was still running so long after it was begun."""
-        self.least = max(self.least, after)
-        if self.most is not None and self.most <= after:
-            self.most = None
+        if self.most is None or after < self.most:
+            self.least = max(self.least, after)
+        else:  # they take longer than it seemed: a question that comes too early costs another second
+            self.least, self.most = after, after + PRECISION
 
     def ended(self, after: float) -> None:
         """A task was seen to have ended so long after it was begun."""
-        self.most = after if self.most is None else min(self.most, after)
-        if self.least >= self.most:  # tasks differ, or the node is faster now
-            self.least = self.most / 2
+        if self.most is None or self.most - self.least > PRECISION:
+            self.most = after if self.most is None else min(self.most, after)
+            self.least = min(self.least, self.most - PRECISION)
+        else:  # slowly, because tasks differ, and one that was fast says little of the next
+            self.most -= CREEP
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,10 @@ class Pace:
             (urgent if task.kind.startswith("clone") else others).append(self._moment(task))
         first = min(urgent + others, default=float("inf"))
         key = min(urgent, default=float("inf"))
-        return key if first < key < first + TASKS_EVERY else first
+        if first < key < self.asked + LONGEST_WAIT or first == key:
+            # With it those that end a moment later: from then on they are in step.
+            return max((moment for moment in urgent if moment <= key + IN_STEP), default=first)
+        return first
 
     def answered(self, now: float, running: Iterable[Task], ended: Iterable[Task]) -> None:
         self.asked, self.failing_since = now, None
