@@ -6,19 +6,21 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.http import HttpResponse, HttpResponseRedirect
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.plans.page import Facts
+from accounts.spreadsheet import Unreadable
 from classes import access
 from classes.access import Right
 from classes.models import LabClass, Lesson
 from classes.pages.plans import ClassPlanPage
 from classes.pages.timetable import day_asked
-from classes.timetable import changes, planning
+from classes.timetable import changes, planning, recurrence
 from classes.timetable.forms import DayForm, LessonForm, numbers, plain
 from classes.timetable.planning import LessonPlan
 
@@ -44,6 +46,13 @@ class LessonPage(ClassPlanPage[LessonPlan]):
         super().__init__(request, lab_class)
         self.purpose = f"timetable.{about}.{lab_class.pk}"
         self.title, self.write, self.form_class, self.more = title, write, form, more
+
+    def respond(self) -> HttpResponse:
+        try:
+            return super().respond()
+        except Unreadable as error:  # there is no form at which it could be told
+            messages.error(self.request, str(error))
+            return HttpResponseRedirect(self.back_url)
 
     def facts(self, form: forms.Form) -> Facts:
         return dict(form.facts)  # type: ignore[attr-defined]
@@ -75,6 +84,14 @@ def _lesson(request: AuthenticatedHttpRequest, pk: int, lesson: int) -> tuple[La
     """404 for a lesson of another class."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
     return lab_class, get_object_or_404(lab_class.lessons, pk=lesson)
+
+
+def _lesson_on(request: AuthenticatedHttpRequest, pk: int, lesson: int, day: date) -> tuple[LabClass, Lesson]:
+    """404 also for a day that the lesson's rule has not."""
+    lab_class, found = _lesson(request, pk, lesson)
+    if not list(recurrence.days(found, day, day)):
+        raise Http404
+    return lab_class, found
 
 
 def _initial(lesson: Lesson) -> Facts:
@@ -115,7 +132,7 @@ def change(request: AuthenticatedHttpRequest, pk: int, lesson: int) -> HttpRespo
 @login_required
 def change_day(request: AuthenticatedHttpRequest, pk: int, lesson: int, day: date) -> HttpResponse:
     """The lesson of one day."""
-    lab_class, found = _lesson(request, pk, lesson)
+    lab_class, found = _lesson_on(request, pk, lesson, day)
     known = found.exceptions.filter(day=day, new_day__isnull=False).first()
     if known:
         initial = {name: plain(getattr(known, name)) for name in DayForm.Meta.fields}
@@ -147,7 +164,7 @@ def add_extra(request: AuthenticatedHttpRequest, pk: int, lesson: int) -> HttpRe
 @require_POST
 @login_required
 def leave_out(request: AuthenticatedHttpRequest, pk: int, lesson: int, day: date) -> HttpResponse:
-    lab_class, _found = _lesson(request, pk, lesson)
+    lab_class, _found = _lesson_on(request, pk, lesson, day)
     write = _without_form(changes.leave_out, lesson, day)
     title = gettext_lazy("Leave out this lesson")
     return LessonPage(request, lab_class, title, about=f"leave-out.{lesson}.{day}", write=write).respond()
@@ -156,7 +173,7 @@ def leave_out(request: AuthenticatedHttpRequest, pk: int, lesson: int, day: date
 @require_POST
 @login_required
 def restore(request: AuthenticatedHttpRequest, pk: int, lesson: int, day: date) -> HttpResponse:
-    lab_class, _found = _lesson(request, pk, lesson)
+    lab_class, _found = _lesson_on(request, pk, lesson, day)
     write = _without_form(changes.restore, lesson, day)
     title = gettext_lazy("Restore this lesson")
     return LessonPage(request, lab_class, title, about=f"restore.{lesson}.{day}", write=write).respond()

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Model, Q
+from django.utils import timezone
 
 from classes.models import LabClass, Lesson, LessonException
 
@@ -18,6 +19,10 @@ MOST_LESSONS = 200
 
 Values = dict[str, Any]
 Write = Callable[[LabClass], Lesson | None]  # returns the lesson that was added or changed, if it is still there
+
+
+class Over(Exception):
+    """The lesson of this day has taken place: it stays as it was."""
 
 
 class TooMany(Exception):
@@ -79,8 +84,13 @@ def _end_before(lesson: Lesson, day: date) -> None:
 
 
 def change_day(lab_class: LabClass, lesson: int, day: date, values: Values) -> Lesson:
-    """Move the lesson of one day, or change it in another way: `new_day`, `begins`, `ends`, `mode`, `note`."""
+    """Move the lesson of one day, or change it in another way: `new_day`, `begins`, `ends`, `mode`, `note`.
+
+    Raises `Over`.
+    """
     found: Lesson = lab_class.lessons.get(pk=lesson)
+    if found.occurrences.filter(rule_day=day, ends_at__lte=timezone.now()).exists():
+        raise Over
     LessonException.objects.update_or_create(lesson=found, day=day, defaults=_typed(LessonException, values))
     return found
 

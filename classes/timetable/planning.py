@@ -129,6 +129,8 @@ def _written(lab_class: LabClass, write: changes.Write) -> Lesson | None:
         lesson = write(lab_class)
     except (Lesson.DoesNotExist, LessonException.DoesNotExist):
         raise Unreadable(_("This lesson has been deleted meanwhile.")) from None
+    except changes.Over:
+        raise Unreadable(_("This lesson is over. Add a date instead.")) from None
     except changes.TooMany:
         most = changes.MOST_LESSONS
         raise Unreadable(_("A class can't have more than %(most)d lessons.") % {"most": most}) from None

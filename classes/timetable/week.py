@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classes.models import Holiday, LabClass, Lesson, LessonException, Occurrence
@@ -27,6 +28,10 @@ class Entry:
     note: str
     absent: str = ""
     is_left_out: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.ends <= timezone.now()
 
     @property
     def is_different(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from auditlog.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from classes import access
@@ -13,7 +14,7 @@ from classes.enrolment import membership
 from classes.models import Holiday, LabClass, Lesson, LessonException, Occurrence
 from classes.timetable import occurrences
 from tests.classes.conftest import logged_in
-from tests.classes.timetable.conftest import MONDAY, TUESDAY, WEDNESDAY, make_class, make_lesson, times
+from tests.classes.timetable.conftest import MONDAY, NOW, TUESDAY, WEDNESDAY, make_class, make_lesson, times
 from tests.labs import queries
 
 pytestmark = pytest.mark.django_db
@@ -190,6 +191,26 @@ def test_a_lesson_that_is_gone_is_told(client: Client, networks: LabClass, lesso
     shown = client.post(address, LESSON).context["shown"]
     lesson.delete()
     assert client.post(url(networks, f"{lesson.pk}/"), {"shown": shown}).status_code == 404
+
+
+def test_a_lesson_that_is_over_is_not_moved(
+    networks: LabClass, lesson: Lesson, tess: User, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(timezone, "now", lambda: NOW + timedelta(days=2))
+    client = logged_in(tess)
+    moved = {"new_day": "2026-09-16", "begins": "14:00", "ends": "15:00"}
+    page = client.post(url(networks, f"{lesson.pk}/2026-09-08/"), moved)
+    assert "This lesson is over." in page.content.decode()
+    page = client.post(url(networks, f"{lesson.pk}/2026-09-08/leave-out/"), follow=True)
+    assert "This lesson is over." in page.content.decode()
+    assert "2026-09-08/" not in client.get(url(networks, "?day=2026-09-08")).content.decode()
+    assert not LessonException.objects.exists()
+
+
+def test_a_day_without_this_lesson_is_not_found(client: Client, networks: LabClass, lesson: Lesson):
+    assert client.get(url(networks, f"{lesson.pk}/2026-09-09/")).status_code == 404
+    for end in ("leave-out/", "restore/"):
+        assert client.post(url(networks, f"{lesson.pk}/2026-09-09/{end}")).status_code == 404
 
 
 def test_there_is_an_end_to_lessons(client: Client, networks: LabClass, monkeypatch: pytest.MonkeyPatch):
