@@ -194,3 +194,27 @@ def test_every_error_is_one_of_ours() -> None:
     kinds = [kind for kind in vars(proxmox).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert len(kinds) > 10
     assert all(issubclass(kind, proxmox.ProxmoxError) for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("unable to create VM 300: config file already exists", proxmox.IdTaken),
+        ("unable to create VM 300 - VM 300 already exists on node 'pve2'", proxmox.IdTaken),
+        ("close (rename) atomic file '/etc/pve/nodes/a/qemu-server/300.conf' failed: File exists", proxmox.IdTaken),
+        ("clone failed: disk image '/x/300/vm-300-cloudinit.qcow2' already exists", proxmox.IdTaken),
+        ("clone failed: can't lock file '/var/lock/pve-manager/pve-storage-data' - got timeout", proxmox.StorageBusy),
+        ("can't lock file '/var/lock/qemu-server/lock-300.conf' - got timeout", proxmox.StorageBusy),
+        ("VM is locked (clone)", proxmox.Locked),
+        ("VM 300 is running - destroy failed", proxmox.StillRunning),
+        ("can't remove VM 300 - protection mode enabled", proxmox.Protected),
+        ("checksum mismatch (file change by other user?)", proxmox.ChecksumMismatch),
+        ("unable to find configuration file for VM 300 on node 'pve1'", proxmox.GuestGone),
+        ("can't clone VM to node 'pve2' (VM uses local storage)", proxmox.Refused),
+    ],
+)
+def test_what_making_machines_meets(pve: proxmox.Client, lab: Cluster, reason: str, kind: type[proxmox.ProxmoxError]):
+    """At once, or as the end of a task: the same text means the same."""
+    assert type(refusal(pve, lab, 500, reason)) is kind
+    of_task = type(proxmox.task_error(reason))
+    assert of_task is (proxmox.TaskFailed if kind in (proxmox.Refused, proxmox.GuestGone) else kind)
