@@ -54,7 +54,10 @@ def _read(pve: proxmox.Maker, copies: list[TemplateCopy], template: MachineTempl
 
 
 def _with_room(pve: proxmox.Maker, node: NodeFacts) -> NodeFacts:
-    storages = {one.name: _storage(one) for one in pve.storages(node.name)}
+    try:
+        storages = {one.name: _storage(one) for one in pve.storages(node.name)}
+    except proxmox.NodeDown:  # the list of nodes is some seconds old
+        return replace(node, is_online=False)
     try:
         status = pve.node_status(node.name)
     except proxmox.PermissionMissing:  # without Sys.Audit its room is not known, and machines are only counted

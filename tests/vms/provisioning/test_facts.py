@@ -66,3 +66,18 @@ def test_a_class_gets_what_its_plan_said(workshop: Workshop, ana: User):
     assert Assignment.objects.live().get().user == ana
     names = made.class_machines.order_by("vm__vmid").values_list("vm__name", "vm__vmid", "vm__node")
     assert list(names) == [(row.name, row.vmid, row.node) for row in shown.rows]
+
+
+def test_a_node_that_died_since_the_list_was_made_counts_as_offline(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+):
+    asked = proxmox.Maker.storages
+
+    def storages(maker: proxmox.Maker, node: str) -> tuple[proxmox.StorageStatus, ...]:
+        if node == "pve2":
+            raise proxmox.NodeDown(node)
+        return asked(maker, node)
+
+    monkeypatch.setattr(proxmox.Maker, "storages", storages)
+    found = [(node.name, node.is_online) for node in facts.read(workshop.template).nodes]
+    assert found == [("pve1", True), ("pve2", False)]
