@@ -75,7 +75,7 @@ def test_a_node_that_died_since_the_list_was_made_counts_as_offline(
 
     def storages(maker: proxmox.Maker, node: str) -> tuple[proxmox.StorageStatus, ...]:
         if node == "pve2":
-            raise proxmox.NodeDown(node)
+            raise proxmox.NodeDown(node, status=595, reason="No route to host")
         return asked(maker, node)
 
     monkeypatch.setattr(proxmox.Maker, "storages", storages)
