@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from classes.models import MeasuredStart
 from classes.timetable import bell
@@ -39,12 +39,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def rows(classes: Iterable[int], *, status: str = "") -> list[Row]:
-    """The machines of these classes, with this status if it is given. One query."""
+def rows(classes: Iterable[int], *, status: str = "", also: Iterable[int] = ()) -> list[Row]:
+    """The machines of these classes; if a status is given, those with it and these others. One query."""
     there = VirtualMachine.objects.present().on_active_clusters().filter(
         class_machine__lab_class__in=list(classes), class_machine__is_leaving=False, template=False, missing_since=None
     )  # fmt: skip
-    found = there.filter(status=status) if status else there
+    found = there.filter(Q(status=status) | Q(pk__in=list(also))) if status else there
     busy = Exists(Operation.objects.open().filter(vm=OuterRef("pk")))
     person = Subquery(Assignment.objects.live().filter(vm=OuterRef("pk")).order_by().values("user")[:1])
     return [_row(values) for values in found.order_by("name", "pk").values_list(*COLUMNS, busy, person)]

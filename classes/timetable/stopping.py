@@ -58,7 +58,8 @@ def watch(now: datetime) -> Watch:
     classes = limited | after_lessons | {one.lab_class_id for one in open_notices.values()}
     kept, held = _holds(classes, now)
     meters = hours.meters(limited) if limited else {}
-    return Watch(now, rules, lessons, tuple(machines.rows(classes)), open_notices, kept, held, meters)
+    rows = machines.rows(classes, status="running", also=open_notices)
+    return Watch(now, rules, lessons, tuple(rows), open_notices, kept, held, meters)
 
 
 def _lesson(due: Due) -> Lesson:
@@ -85,7 +86,7 @@ def look() -> int:
     for machine, notice in found.notices.items():
         if machine not in seen:  # it left the class, or is gone
             notices.end(notice, Outcome.WITHDRAWN, found.now)
-    return sum(_look_at(found, row) for row in found.rows if row.status == "running" or row.pk in found.notices)
+    return sum(_look_at(found, row) for row in found.rows)
 
 
 def _look_at(found: Watch, row: Row) -> bool:

@@ -1,12 +1,16 @@
-"""The timetable: what one decision costs, and a thousand random mornings before the bell."""
+"""The timetable: a decision, a worker's looks in a school of 30,000 machines, and random mornings before the bell."""
 
 import os
 import statistics
 import time
 from datetime import timedelta
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from classes.timetable import starting, stopping
 from classes.timetable.decision import Facts, decide
-from tests.bench import report, school_days
+from tests.bench import report, school_days, school_year
 from tests.classes.timetable.facts import ago, full_notice, lesson, quiet, running, stopped
 
 DAYS = int(os.environ.get("BENCH_DAYS", "1000"))
@@ -15,6 +19,7 @@ ROUNDS, MACHINES = 9, 3_000
 
 def run() -> None:
     decisions()
+    looks()
     bells()
 
 
@@ -37,6 +42,20 @@ def _microseconds(cases: list[Facts]) -> float:
         for facts in cases:
             decide(facts)
     return (time.process_time() - begun) / MACHINES * 1e6
+
+
+def looks() -> None:
+    """A school year of lessons, two of them of each class a week; at this moment, 20 classes have one."""
+    school_year.fill()
+    for name, count, look in (
+        ("starts", 7, lambda: starting.outlook(school_year.NOW)),
+        ("stops", 6, lambda: stopping.watch(school_year.NOW)),
+    ):
+        with CaptureQueriesContext(connection) as asked:
+            look()
+        report.count(f"queries of the look at {name}", len(asked), count)
+        spent = [report.cpu_ms(look) for _ in range(ROUNDS)]
+        report.goal(f"the look at {name}", statistics.median(spent), 50, unit=" ms", best=min(spent))
 
 
 def bells() -> None:

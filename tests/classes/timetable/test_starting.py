@@ -262,7 +262,11 @@ def test_the_last_three_starts_are_kept(networks: LabClass, room: Room, go: Go):
 
 
 def test_the_settings_are_saved(networks: LabClass, tess: User):
-    page = logged_in(tess).post(f"/classes/{networks.pk}/hours/", {"starts_without_person": "on"}, follow=True)
+    page = logged_in(tess).post(
+        f"/classes/{networks.pk}/hours/",
+        {"starts_without_person": "on", "keeps": "2", "hours_per": "week"},
+        follow=True,
+    )
     assert "Saved." in page.content.decode()
     kept = RunningRules.objects.get()
     assert (kept.starts, kept.starts_without_person) == (False, True)
