@@ -16,6 +16,7 @@ from classes.access import Right
 from classes.models import LabClass, Lesson
 from classes.pages.tabs import tab_context
 from classes.timetable import week
+from classes.timetable.forms import FIRST_YEAR, LAST_YEAR
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def day_asked(request: HttpRequest, otherwise: date) -> date:
         found = date.fromisoformat(request.GET.get("day", ""))
     except ValueError:
         return otherwise
-    return found if 1970 < found.year < 2200 else otherwise
+    return found if FIRST_YEAR < found.year < LAST_YEAR else otherwise
 
 
 @require_GET

@@ -4,6 +4,7 @@ from datetime import date, time
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.dates import WEEKDAYS
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -13,6 +14,9 @@ from classes.models import LabClass, Lesson, LessonException
 
 Facts = dict[str, Any]
 
+# Reckoning with days at the ends of what a computer calls a date fails.
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+POSSIBLE_DAYS = [MinValueValidator(date(FIRST_YEAR, 1, 1)), MaxValueValidator(date(LAST_YEAR, 12, 31))]
 DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 CLOCK = forms.TimeInput(format="%H:%M", attrs={"type": "time"})
 WEEKDAY_CHOICES = [(1 << number, capfirst(name)) for number, name in WEEKDAYS.items()]
@@ -51,6 +55,8 @@ class LessonForm(forms.ModelForm[Lesson]):
         super().__init__(*args, **kwargs)
         self.lab_class = lab_class
         self.fields["last_day"].required = False
+        for name in ("first_day", "last_day"):
+            self.fields[name].validators += POSSIBLE_DAYS
 
     def clean_weekdays(self) -> int:
         return sum(int(number) for number in self.cleaned_data["weekdays"])
@@ -81,6 +87,7 @@ class DayForm(forms.ModelForm[LessonException]):
         super().__init__(*args, **kwargs)
         for name in ("new_day", "begins", "ends"):
             self.fields[name].required = True
+        self.fields["new_day"].validators += POSSIBLE_DAYS
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

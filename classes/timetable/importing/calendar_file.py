@@ -26,6 +26,7 @@ MOST_TIMES = 2_000
 MOST_LETTERS = 200
 
 WEEKDAYS = {"MO", "TU", "WE", "TH", "FR", "SA", "SU"}
+YEARS = range(1900, 2200)
 PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
 
 # What icalendar raises for text that is no calendar.
@@ -58,6 +59,10 @@ def _events(text: str) -> list[Any]:
     return events
 
 
+def _damaged() -> str:
+    return _("This is not a calendar file, or it is damaged. Export it again as iCalendar (.ics).")
+
+
 def _times(
     events: list[Any], reading: Reading, zone: ZoneInfo, *, first: date, last: date, title: str, by_clock: bool
 ) -> Iterator[FoundTime]:
@@ -69,9 +74,7 @@ def _times(
             calendar.add_component(clean)
     if reading.steps > MOST_STEPS:
         raise Unreadable(_("The events of the file repeat too often. Export a shorter time."))
-    found = recurring_ical_events.of(calendar).between(
-        datetime.combine(first - timedelta(days=2), time()), datetime.combine(last + timedelta(days=2), time())
-    )
+    found = _dates(calendar, first - timedelta(days=2), last + timedelta(days=2))
     if len(found) > MOST_TIMES:
         text = _("The file has more than %(most)d lessons. Choose a part of it by the title, or export a shorter time.")
         raise Unreadable(text % {"most": MOST_TIMES})
@@ -81,6 +84,14 @@ def _times(
         local = _local(one, zones[str(one["UID"])], zone)
         if first <= local.day <= last:
             yield local
+
+
+def _dates(calendar: Any, first: date, last: date) -> list[Any]:
+    try:
+        between = datetime.combine(first, time()), datetime.combine(last, time())
+        return list(recurring_ical_events.of(calendar).between(*between))
+    except BROKEN:
+        raise Unreadable(_damaged()) from None
 
 
 def _sorted_by_kind(events: list[Any]) -> list[Any]:
@@ -133,8 +144,8 @@ def _why_not(event: Any, name: str, span: tuple[datetime, datetime] | None, *, t
     if str(event.get("STATUS", "")).upper() == "CANCELLED" and not is_date:
         return "cancelled"
     starts = _told(event.get("DTSTART"))
-    if not isinstance(starts, datetime):
-        return "all-day" if isinstance(starts, date) else "broken"
+    if not isinstance(starts, datetime) or _moment(event["DTSTART"]) is None:
+        return "all-day" if isinstance(starts, date) and not isinstance(starts, datetime) else "broken"
     if is_date and _moment(event.get("RECURRENCE-ID")) is None:
         return "broken"
     if span is None or not timedelta() < span[1] - span[0] < timedelta(days=1):
@@ -149,7 +160,8 @@ def _span(event: Any) -> tuple[datetime, datetime] | None:
         return None
     if ends is None:
         length = _told(event.get("DURATION"))
-        return (starts, starts + length) if isinstance(length, timedelta) else None
+        is_short = isinstance(length, timedelta) and abs(length) < timedelta(days=1)
+        return (starts, starts + length) if is_short else None
     if ends.tzinfo is not None and starts.tzinfo is not None:
         return starts, ends.astimezone(starts.tzinfo)
     return starts, ends.replace(tzinfo=starts.tzinfo)
@@ -161,7 +173,10 @@ def _told(value: Any, name: str = "dt") -> Any:
 
 
 def _moment(value: Any) -> datetime | None:
+    """None also for a year in which no school was or will be: its time in another zone may be none."""
     found = _told(value)
+    if isinstance(found, datetime) and found.year not in YEARS:
+        return None
     return found.replace(second=0, microsecond=0) if isinstance(found, datetime) else None
 
 
@@ -173,6 +188,9 @@ def _rule_is_plain(rule: Any) -> bool:
         return False
     frequency, days = rule.get("FREQ"), {str(day) for day in rule.get("BYDAY", ())}
     interval = rule.get("INTERVAL", [1])
+    counts, untils = rule.get("COUNT", ()), rule.get("UNTIL", ())
+    if any(count < 1 for count in counts) or any(until.year < YEARS[0] for until in untils):
+        return False
     if not days <= WEEKDAYS or len(interval) != 1 or not 1 <= interval[0] <= 52:
         return False
     return frequency == ["WEEKLY"] or (frequency == ["DAILY"] and (not days or interval == [1]))
@@ -231,9 +249,9 @@ def _bounded(
     """The rule, which ends after `last` at the latest. Until then it has so many steps."""
     end = datetime.combine(last + timedelta(days=2), time())
     kept = {name: rule[name] for name in PARTS & set(rule)}
-    for until in kept.get("UNTIL", [])[:1]:
-        moment = clock(until) if isinstance(until, datetime) else datetime.combine(until, time.max)
-        end = min(end, moment)
+    for until in kept.pop("UNTIL", [])[:1]:
+        if until.year in YEARS:  # later ones are as good as none
+            end = min(end, clock(until) if isinstance(until, datetime) else datetime.combine(until, time.max))
     if "COUNT" not in kept:
         kept["UNTIL"] = [end]
     weeks = 7 if kept["FREQ"] == ["WEEKLY"] else 1

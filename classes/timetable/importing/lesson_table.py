@@ -13,6 +13,7 @@ from accounts.plans import Note
 from accounts.spreadsheet import Line, Unreadable
 from classes.models import LessonMode
 from classes.models.timetable import MOST_WEEKS
+from classes.timetable.forms import FIRST_YEAR, LAST_YEAR
 from classes.timetable.importing.series import Series
 
 COLUMNS = {
@@ -103,9 +104,10 @@ def _dates(cells: Iterable[str]) -> Callable[[str], date]:
 
 def _parsed(cell: str, form: str) -> date | None:
     try:
-        return datetime.strptime(cell, form).date()  # noqa: DTZ007 - a date
+        found = datetime.strptime(cell, form).date()  # noqa: DTZ007 - a date
     except ValueError:
         return None
+    return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
 
 
 def _series(number: int, cells: dict[str, str], to_date: Callable[[str], date]) -> Series:
@@ -151,7 +153,7 @@ def _weekday(word: str) -> int:
 def _weeks(cell: str) -> int:
     if not cell:
         return 1
-    if cell.isdecimal() and 1 <= int(cell[:4]) <= MOST_WEEKS:
+    if cell.isdecimal() and len(cell) < 5 and 1 <= int(cell) <= MOST_WEEKS:
         return int(cell)
     raise ValueError(_("Enter a number of weeks from 1 to %(most)d.") % {"most": MOST_WEEKS})
 

@@ -164,6 +164,9 @@ def test_dates_are_left_out_however_they_are_written(left_out: str):
             (*SPAN, "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"),
             "Repeating in another way than daily or weekly, left out: 1",
         ),
+        ((*SPAN, "RRULE:FREQ=WEEKLY;COUNT=-1"), "Repeating in another way than daily or weekly, left out: 1"),
+        (("DTSTART;TZID=Europe/Berlin:00010101T000000", SPAN[1]), "Unreadable, left out: 1"),
+        ((SPAN[0], "DURATION:P9999999999D"), "Without an end, or longer than a day, left out: 1"),
         (("DTSTART:nonsense", "DTEND:nonsense"), "Unreadable, left out: 1"),
         ((), "Unreadable, left out: 1"),
     ],
@@ -180,8 +183,9 @@ def test_only_wanted_titles_are_read():
     assert "With other titles, left out: 1" in told
 
 
-def test_an_endless_rule_ends_with_the_class():
-    found, _told = read(files.event(*SPAN, "RRULE:FREQ=WEEKLY"), last=date(2026, 9, 22))
+@pytest.mark.parametrize("end", ["", ";UNTIL=99991231T235959Z"])
+def test_an_endless_rule_ends_with_the_class(end: str):
+    found, _told = read(files.event(*SPAN, f"RRULE:FREQ=WEEKLY{end}"), last=date(2026, 9, 22))
     assert found == ["09-08 10:00 11:30", "09-15 10:00 11:30", "09-22 10:00 11:30"]
 
 
@@ -258,6 +262,8 @@ def test_a_table_gives_the_lessons(client: Client, networks: LabClass, text: str
     [
         ("10:00,9:99,2026-09-08,,,,", "is not a time"),
         ("10:00,11:00,8.9.26,,,,", "is not a date"),
+        ("10:00,11:00,9999-12-31,,,,", "is not a date"),
+        ("10:00,11:00,2026-09-08,2026-09-22,Tuesday,00520000,", "weeks from 1 to 52"),
         ("10:00,11:00,8/9/2026,,,,", "Day and month"),
         ("10:00,11:00,2026-09-08,,Tuesday,,", "Enter the last day"),
         ("10:00,11:00,2026-09-08,2026-09-01,Tuesday,,", "before the first day"),

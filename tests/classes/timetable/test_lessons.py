@@ -81,7 +81,7 @@ def test_without_weekdays_it_is_once(client: Client, networks: LabClass):
 @pytest.mark.parametrize(
     "wrong",
     [{"ends": "10:00"}, {"last_day": "2026-09-07"}, {"last_day": ""}, {"every_weeks": "0"}, {"last_day": "2029-01-01"},
-     {"begins": "25:00"}, {"weekdays": ["3"]}],
+     {"begins": "25:00"}, {"weekdays": ["3"]}, {"first_day": "9999-12-28", "last_day": "9999-12-31"}],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(client: Client, networks: LabClass, wrong: dict[str, Any]):
     page = client.post(url(networks, "add/"), LESSON | wrong)
@@ -108,6 +108,16 @@ def test_one_lesson_is_moved(client: Client, networks: LabClass, lesson: Lesson)
     restored = url(networks, f"{lesson.pk}/2026-09-15/restore/")
     save(client, restored)
     assert times(lesson) == ["09-08 08:00", "09-15 08:00", "09-22 08:00"]
+
+
+@pytest.mark.parametrize("wrong", [{"new_day": "9999-12-31"}, {"new_day": ""}, {"ends": "14:00"}])
+def test_a_move_that_makes_no_sense_is_refused(
+    client: Client, networks: LabClass, lesson: Lesson, wrong: dict[str, str]
+):
+    moved = {"new_day": "2026-09-16", "begins": "14:00", "ends": "15:00"} | wrong
+    page = client.post(url(networks, f"{lesson.pk}/2026-09-15/"), moved)
+    assert page.status_code == 400
+    assert page.context["form"].errors
 
 
 def test_one_lesson_is_left_out_and_restored(client: Client, networks: LabClass, lesson: Lesson):
