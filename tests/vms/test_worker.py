@@ -15,7 +15,7 @@ from clusters.models import Adoption, Cluster, ClusterHealth
 from tests.labs import Lab, ago, run_operations
 from tests.own_database import run_in_threads, second_connection
 from tests.waits import TIMEOUT
-from vms import operations
+from vms import inventory, operations
 from vms.access import rules
 from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
@@ -50,8 +50,9 @@ def workers() -> Iterator[list[Worker]]:
 
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the schedule does besides has tests of its own."""
+    """What the schedule does besides, and the facts of a new cluster, have tests of their own."""
     monkeypatch.setattr(schedule, "PERIODIC_JOBS", {})
+    monkeypatch.setattr(inventory, "read_facts", lambda _: None)
 
 
 def reads(lab: Lab) -> int:
