@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from clusters import gateway, proxmox
 from clusters.models import Cluster
@@ -41,7 +42,7 @@ def _read(pve: proxmox.Maker, copies: list[TemplateCopy], template: MachineTempl
     everywhere = any(copy.is_shared for copy in copies)
     wanted = {copy.node for copy in copies}
     nodes = []
-    for node in found.nodes:
+    for node in sorted(found.nodes, key=attrgetter("name")):  # a cluster lists them in any order
         if not everywhere and node.name not in wanted:
             continue
         running = sum(guest.cpus for guest in found.guests if guest.node == node.name and guest.status == "running")
