@@ -1,5 +1,6 @@
 // The console: one connection by noVNC, and in words how it is. Sentences come from the page, so they are translated.
 import RFB from "../vendor/novnc-1.7.0-1/core/rfb.js";
+import { warn } from "./console-banner.js";
 import * as clock from "./console-clock.js";
 import * as input from "./console-input.js";
 import * as pasting from "./console-paste.js";
@@ -197,15 +198,6 @@ function take(now) {
     at("start").hidden = !now.may_start;
     show("off", now.text, now.words);
   }
-}
-
-/** For instance that the machine will be stopped, with a button against it. */
-function warn({ text, button, url }) {
-  if (at("banner-words").textContent !== text) put("banner-words", text);
-  at("banner").hidden = !text;
-  at("banner-form").hidden = !url;
-  at("banner-form").action = url;
-  put("banner-button", button);
 }
 
 function waiting(words) {
