@@ -48,7 +48,7 @@ class Progress:
 
     @property
     def is_finished(self) -> bool:
-        return not self.count(*UNFINISHED)
+        return not self.count(*UNFINISHED, State.REMOVING)
 
     @property
     def most_steps(self) -> int:
@@ -79,6 +79,7 @@ class Progress:
             (n[State.CANCELLED], _("%(n)d cancelled")),
             (n[State.EARLIER], _("%(n)d replaced")),
             (n[State.REMOVING], _("%(n)d being removed")),
+            (n[State.REFUSED], _("%(n)d not removed")),
             (n[State.REMOVED], _("%(n)d removed")),
         ]
         told = [_("%(ready)d of %(total)d ready") % {"ready": n[State.READY], "total": len(self.rows)}]

@@ -84,3 +84,15 @@ def test_the_page_names_who_used_a_machine(teacher: Client, workshop: Workshop):
 def test_who_does_not_manage_the_group_finds_nothing(client: Client, run: ProvisioningRun, db: None):
     client.force_login(User.objects.create_user("ben"))
     assert {client.get(address).status_code for address in addresses(run)} == {404}
+
+
+def test_the_page_of_the_run_follows_the_removal(teacher: Client, run: ProvisioningRun):
+    address = reverse("vms-run", args=[run.pk])
+    run.machines.update(state=State.REMOVING)
+    page = teacher.get(address).content.decode()
+    assert "2 being removed" in page
+    assert "hx-get" in page
+    run.machines.update(state=State.REFUSED)
+    page = teacher.get(address).content.decode()
+    assert "2 not removed" in page
+    assert "hx-get" not in page
