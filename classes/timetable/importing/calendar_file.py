@@ -21,7 +21,7 @@ from classes.timetable.importing.reading import READ, Reading
 from classes.timetable.importing.series import FoundTime
 
 MOST_EVENTS = 1_000
-MOST_STEPS = 50_000  # dates that rules have from their beginning on, altogether
+MOST_STEPS = 20_000  # dates that rules have from their beginning on, altogether
 MOST_TIMES = 2_000
 MOST_LETTERS = 200
 

@@ -115,7 +115,8 @@ def from_json(kept: dict[str, Any]) -> Found:
 def read(lab_class: LabClass, text: str, *, title: str, by_clock: bool) -> Found:
     """A calendar file or a table. Raises `Unreadable`."""
     if text.lstrip().upper().startswith("BEGIN:VCALENDAR"):
-        first, last = lab_class.today, lab_class.ends_on or lab_class.today + ENDLESS
+        first = lab_class.today
+        last = min(lab_class.ends_on or first + ENDLESS, first + LONGEST_SERIES)
         times, notices = calendar_file.read(
             text, lab_class.zone, first=first, last=last, title=title, by_clock=by_clock
         )

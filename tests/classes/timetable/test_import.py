@@ -189,6 +189,12 @@ def test_an_endless_rule_ends_with_the_class(end: str):
     assert found == ["09-08 10:00 11:30", "09-15 10:00 11:30", "09-22 10:00 11:30"]
 
 
+@pytest.mark.django_db
+def test_a_class_that_never_ends_takes_an_endless_rule(client: Client, tess: User):
+    text = files.calendar(files.event(*SPAN, "RRULE:FREQ=WEEKLY"))
+    assert reasons(client.post(url(make_class(tess, ends_on=date.max)), {"text": text})) == ["new"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["BEGIN:VCALENDAR\nnonsense", files.calendar(*[files.event(*SPAN)] * 1001),
