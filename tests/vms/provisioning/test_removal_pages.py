@@ -91,8 +91,8 @@ def test_the_page_of_the_run_follows_the_removal(teacher: Client, run: Provision
     run.machines.update(state=State.REMOVING)
     page = teacher.get(address).content.decode()
     assert "2 being removed" in page
-    assert "hx-get" in page
+    assert "every 1s" in page
     run.machines.update(state=State.REFUSED)
     page = teacher.get(address).content.decode()
     assert "2 not removed" in page
-    assert "hx-get" not in page
+    assert "every 1s" not in page
