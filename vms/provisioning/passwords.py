@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import first_passwords
 from accounts.models import User
 from clusters import gateway, proxmox
-from vms import registry
+from vms import automation, registry
 from vms.models import Assignment, MadeMachine, VirtualMachine
 from vms.sentences import say
 
@@ -68,6 +68,8 @@ def write(made: MadeMachine) -> None:
 
 def reconcile() -> None:
     """Write those again that a revert took back, or that could not be written."""
+    if automation.is_held():
+        return
     due = MadeMachine.objects.unremoved().filter(password_is_written=False).exclude(vm=None)
     for made in due.select_related("vm"):
         try:

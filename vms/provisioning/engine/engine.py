@@ -18,7 +18,7 @@ from clusters import proxmox
 from clusters.config import ClusterConfig
 from vms.models import MadeMachine
 from vms.provisioning.engine.calling import Answer, Calls
-from vms.provisioning.engine.hand import NEVER, Call, Dropped, Hand, Step
+from vms.provisioning.engine.hand import NEVER, TASKS, Call, Dropped, Hand, Step
 from vms.provisioning.engine.leases import RENEW_EVERY, Leases
 from vms.provisioning.engine.pacing import Duration, Pace, Task
 from vms.provisioning.engine.slots import Limits, Slots
@@ -126,9 +126,10 @@ class Engine:
     # A turn
 
     def _keep(self) -> None:
-        if self.clock() < self._renew_at:
+        """Renew the leases, by the time that they are of: the engine's clock may be another one."""
+        if time.monotonic() < self._renew_at:
             return
-        self._renew_at = self.clock() + RENEW_EVERY
+        self._renew_at = time.monotonic() + RENEW_EVERY
         mine = self._leases.renew()
         for pk in self.hands.keys() - mine:
             del self.hands[pk]
@@ -137,6 +138,7 @@ class Engine:
         self._take_at = self.clock() + TAKE_EVERY
         now = timezone.now()
         for made in self._leases.take():
+            self.have_slots_changed = True
             hand = self.hands[made.pk] = Hand(made, self)
             if made.next_look_at and made.next_look_at > now:
                 hand.wait((made.next_look_at - now).total_seconds())
@@ -155,7 +157,7 @@ class Engine:
 
     def _has_due(self) -> bool:
         now = self.clock()
-        if now >= min(self._take_at, self._renew_at) or self.have_slots_changed:
+        if now >= self._take_at or time.monotonic() >= self._renew_at or self.have_slots_changed:
             return True
         return any(hand.due <= now for hand in self.hands.values())
 
@@ -253,9 +255,6 @@ class Engine:
         if self.clock() - (pace.failing_since or 0.0) > NODE_PATIENCE:
             for hand in waiting:
                 self._do(hand, partial(hand.fail, say("made-node-away", node=node)))
-
-
-TASKS = ("clone", "start", "stop", "snapshot", "destroy")
 
 
 def _begun_there(upid: str) -> int:

@@ -28,6 +28,9 @@ MAX_TRIES = 20
 # How long a call that may have been received can still take effect: longer than it may take.
 SETTLE_WITHIN = timedelta(seconds=20)
 
+# The calls that begin a task, which takes a slot until it ends.
+TASKS = ("clone", "start", "stop", "snapshot", "destroy")
+
 Call = Callable[[proxmox.Maker], Any]
 
 
@@ -58,9 +61,10 @@ class Hand:
 
     def write(self, **fields: Any) -> None:
         """Committed before any call that was begun in the same turn. Raises `Dropped`."""
+        before = self.made.sent_what
         if not advance(self.made, **fields):
             raise Dropped
-        if "sent_what" in fields:
+        if before in TASKS and before != self.made.sent_what:
             self.engine.have_slots_changed = True
 
     def send(
