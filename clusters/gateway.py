@@ -122,9 +122,18 @@ def make(config: ClusterConfig, *, deadline: float = proxmox.DEADLINE) -> Iterat
 
     Raises `MakingIsOff`, which is a `NoCredential`, while the cluster has no such token or its switch is off.
     """
-    access = _access(config).select_related("cluster").first()
-    making = access.config if access and access.cluster.is_active else None
+    making = _for_making(config)
     if making is None:
         raise proxmox.MakingIsOff
     with proxmox.make(making, deadline=deadline, throttle=ProvisioningThrottle()) as pve:
         yield pve
+
+
+def may_make(config: ClusterConfig) -> bool:
+    """Whether the cluster is active and its switch for making machines is on, at this moment."""
+    return _for_making(config) is not None
+
+
+def _for_making(config: ClusterConfig) -> ClusterConfig | None:
+    access = _access(config).select_related("cluster").first()
+    return access.config if access and access.cluster.is_active else None

@@ -155,11 +155,12 @@ def make_when_joining(
 def make_for_those_who_joined() -> int:
     """Make a machine for each member who waits, in classes that do so, up to their limit. Returns how many.
 
-    The worker calls it. The teacher who owns the class is whom quotas and grants are asked for. Where not all fit, the
-    first one in line gets one.
+    The worker calls it. The teacher who owns the class is whom quotas and grants are asked for: while that account is
+    inactive, none is made. Where not all fit, the first one in line gets one.
     """
     made = 0
-    for lab_class in LabClass.objects.filter(ended_at=None).exclude(joining_template=None).order_by("pk"):
+    open_classes = LabClass.objects.filter(ended_at=None, owner__is_active=True)
+    for lab_class in open_classes.exclude(joining_template=None).order_by("pk"):
         waiting = [row.user_id for row in in_need(lab_class) if row.waiting_since]
         room = (lab_class.joining_limit or 0) - machines_of(lab_class)
         if not waiting or room <= 0 or lab_class.is_over:

@@ -358,7 +358,7 @@ def test_a_machine_is_made_for_who_joins_up_to_the_limit(school: LabClass, web: 
     assert [one.for_user for one in made()] == [ana]
 
 
-@pytest.mark.parametrize("reason", ["unreachable", "grant", "quota"])
+@pytest.mark.parametrize("reason", ["unreachable", "grant", "quota", "owner"])
 def test_no_machine_is_made_for_who_joins_against_the_rules(
     school: LabClass, web: MachineTemplate, answers: dict[str, Any], reason: str
 ):
@@ -367,6 +367,8 @@ def test_no_machine_is_made_for_who_joins_against_the_rules(
         answers["reading"] = facts.NotReadable("The cluster does not respond.")
     elif reason == "grant":
         ClusterGrant.objects.all().delete()
+    elif reason == "owner":
+        User.objects.filter(pk=school.owner_id).update(is_active=False)
     else:
         Quota.objects.create(cluster=web.cluster, machines=0)
     assert made_machines.make_for_those_who_joined() == 0

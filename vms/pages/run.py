@@ -56,7 +56,11 @@ def cancel(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
 @login_required
 def retry(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Have the failed machines go on from where they failed."""
-    again = running.retry_failed(_operable_or_404(request, pk))
+    found = _operable_or_404(request, pk)
+    if not running.may_go_on(found, by=request.user):
+        messages.error(request, _("Its template is not available to you. Ask an administrator."))
+        return redirect("vms-run", pk)
+    again = running.retry_failed(found)
     if again:
         text = ngettext("%(n)d machine is tried again.", "%(n)d machines are tried again.", again)
         messages.success(request, text % {"n": again})

@@ -18,10 +18,10 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from accounts.models import User
-from clusters import proxmox
+from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import automation, registry
-from vms.models import ClusterSync, MadeMachine, ProvisioningRun
+from vms.models import ClusterSync, MachineTemplate, MadeMachine, ProvisioningRun
 from vms.models.operations import ended
 from vms.provisioning import networks
 from vms.provisioning.engine.calling import THREADS, Calls
@@ -97,7 +97,8 @@ def _drive(config: ClusterConfig, worker: str, threads: int) -> None:
                     break
                 if time.monotonic() > renewed + RENEW_EVERY:
                     renewed = time.monotonic()
-                    if automation.is_held() or not _renew(config.cluster_id, worker):
+                    is_off = automation.is_held() or not gateway.may_make(config)
+                    if is_off or not _renew(config.cluster_id, worker):
                         break
                     close_finished()
             engine.finish()
@@ -167,6 +168,14 @@ def cancel_waiting(run: ProvisioningRun, *, by: User) -> int:
             networks.return_unused(run.machines.exclude(lease=None).values_list("lease", flat=True))
     close_finished()
     return cancelled
+
+
+def may_go_on(run: ProvisioningRun, *, by: User) -> bool:
+    """Whether machines may still be made out of the template, by this person or by whoever requested the run."""
+    requested_by = run.requested_by
+    people = {by.pk, requested_by.pk if requested_by and requested_by.is_active else by.pk}
+    usable = [MachineTemplate.objects.usable_by(person, run.machine_set_id) for person in people]
+    return any(templates.filter(pk=run.template_id).exists() for templates in usable)
 
 
 def retry_failed(run: ProvisioningRun) -> int:

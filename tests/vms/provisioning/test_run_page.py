@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from tests.labs import queries
-from tests.workshop import Workshop
-from vms.models import MadeMachine, ProvisioningRun
+from tests.workshop import POOL, Workshop
+from vms.models import ClusterGrant, MachineTemplate, MadeMachine, ProvisioningRun
 from vms.models.operations import ended
 from vms.sentences import say
 
@@ -88,6 +88,13 @@ def test_waiting_machines_are_cancelled_and_the_others_go_on(page: Client, works
     assert run.cancelled_at
 
 
+@pytest.fixture
+def granted(workshop: Workshop) -> None:
+    for holder in ({"machine_set": workshop.group}, {"user": workshop.teacher}):
+        ClusterGrant.objects.create(cluster=workshop.row, pool=POOL, **holder)
+
+
+@pytest.mark.usefixtures("granted")
 def test_failed_machines_are_retried_from_where_they_failed(page: Client, workshop: Workshop):
     run = workshop.run(2)
     workshop.pve.faults.tasks_fail("qmstart", "bridge 'vmbr7' does not exist")
@@ -99,6 +106,23 @@ def test_failed_machines_are_retried_from_where_they_failed(page: Client, worksh
     workshop.work()
     assert {made.state for made in MadeMachine.objects.all()} == {State.READY}
     assert workshop.pve.count("POST", "/clone$") == 2
+
+
+@pytest.mark.usefixtures("granted")
+@pytest.mark.parametrize("lost", ["the grant of the class", "the template", "those who may use it"])
+def test_nothing_is_retried_out_of_a_template_that_was_withdrawn(
+    page: Client, workshop: Workshop, ana: User, lost: str
+):
+    run = workshop.run(1, state=State.FAILED)
+    if lost == "the grant of the class":
+        ClusterGrant.objects.filter(machine_set=workshop.group).delete()
+    elif lost == "the template":
+        MachineTemplate.objects.update(is_active=False)
+    else:
+        workshop.template.users.add(ana)
+    answer = page.post(url(run, "vms-run-retry"), follow=True)
+    assert "Its template is not available to you." in text(answer)
+    assert workshop.machine().state == State.FAILED
 
 
 @pytest.mark.parametrize("name", ["vms-run-cancel", "vms-run-retry"])

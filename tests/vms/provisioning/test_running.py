@@ -2,14 +2,18 @@
 
 import itertools
 import re
+import time
+from typing import Any
 
 import pytest
 from django_tasks_db.models import DBTaskResult
 
+from clusters.models import Cluster, ProvisioningAccess
 from tests.labs import ago, queries
 from tests.workshop import POOL, Workshop
 from vms.models import Assignment, ClusterSync, MadeMachine, Operation, Snapshot
 from vms.provisioning import running
+from vms.provisioning.engine.engine import Engine
 from vms.worker.heartbeat import Heartbeat
 
 State, Step = MadeMachine.State, MadeMachine.Step
@@ -73,6 +77,28 @@ def test_the_worker_makes_them(workshop: Workshop, monkeypatch: pytest.MonkeyPat
     [job] = DBTaskResult.objects.filter(task_path="vms.jobs.make_machines")
     job.task.call(*job.args_kwargs["args"])
     assert driven == [workshop.row.cluster_id]
+
+
+@pytest.mark.parametrize("off", [(ProvisioningAccess, "is_enabled"), (Cluster, "is_active")], ids=["switch", "cluster"])
+def test_a_cluster_that_is_switched_off_gets_no_more_calls(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, off: tuple[Any, str]
+):
+    model, switch = off
+    turn = Engine.turn
+
+    def turn_and_switch_off(engine: Engine, **how: Any) -> float:
+        model.objects.update(**{switch: False})
+        return turn(engine, **how)
+
+    monkeypatch.setattr(Engine, "turn", turn_and_switch_off)
+    monkeypatch.setattr(running, "RENEW_EVERY", 0.0)
+    monkeypatch.setattr(running, "LONGEST_DRIVE", 2.0)
+    workshop.run(2)
+    began = time.monotonic()
+    running.drive(workshop.row.cluster_id, threads=0)
+    assert time.monotonic() - began < 2.0
+    running.drive(workshop.row.cluster_id, threads=0)
+    assert states() == [State.FAILED] * 2
 
 
 def test_one_worker_at_a_time_drives_a_cluster(workshop: Workshop):
