@@ -176,7 +176,8 @@ def for_those_who_join(request: AuthenticatedHttpRequest, pk: int) -> HttpRespon
         made_machines.make_when_joining(lab_class, **form.cleaned_data)
         messages.success(request, _("A machine is made for everybody who joins and finds none available."))
         return redirect("classes-machines", pk)
-    context = tab_context(request, lab_class, "machines", form=form, is_on=bool(lab_class.joining_template_id))
+    more = {"form": form, "is_on": bool(lab_class.joining_template_id), "may_make": templates.exists()}
+    context = tab_context(request, lab_class, "machines", **more)
     return render(request, "classes/joining_machines.html", context, status=400 if form.errors else 200)
 
 
