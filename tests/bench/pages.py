@@ -9,6 +9,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,11 @@ def world(clusters: int, machines: int) -> Client:
 
 
 def machine(row: Cluster, number: int) -> VirtualMachine:
-    status = "running" if number % 2 else "stopped"
+    status, now = "running" if number % 2 else "stopped", timezone.now()
     return VirtualMachine(
-        cluster=row, vmid=100 + number, name=f"vm-{number:05}", node="pve1", status=status, addresses=["192.0.2.7"]
-    )
+        cluster=row, vmid=100 + number, name=f"vm-{number:05}", node="pve1", status=status, addresses=["192.0.2.7"],
+        booted_at=now - timedelta(hours=1), details_at=now, details_due_at=now + timedelta(hours=6),
+    )  # fmt: skip
 
 
 def logged_in(person: User) -> Client:
@@ -119,6 +121,7 @@ def poll(client: Client) -> int:
     if not found:
         raise RuntimeError("The list asks for nothing.")
     address = found[1].replace("&amp;", "&")
+    client.get(address, headers={"hx-request": "true"})  # the first poll of a page makes its cards
     with CaptureQueriesContext(connection) as captured:
         answer = client.get(address, headers={"hx-request": "true"})
     if answer.status_code != 204:

@@ -66,7 +66,7 @@ def test_what_was_typed_stays_and_makes_no_element(as_ana: Client, seven: Any):
 def test_a_filter_that_hides_everything_says_so_and_can_be_cleared(as_ana: Client, seven: Any):
     page = get(as_ana, q="nothing")
     assert "No machine matches the filter." in page.text
-    assert page.all("a", href=f"{LIST}?cluster=building-a")
+    assert page.all("a", href=f"{LIST}?cluster=")
 
 
 def test_a_refresh_keeps_the_filter(as_ana: Client, seven: Any):
@@ -116,8 +116,11 @@ def many(ana: User, *, machines: int, clusters: int) -> None:
     for row in rows:
         ClusterHealth.succeeded(row.cluster_id)
         ClusterSync.objects.update_or_create(cluster_id=row.cluster_id, defaults={"synced_at": ago()})
+    settled = {"booted_at": ago(minutes=60), "details_at": ago(), "details_due_at": ago(hours=-6)}
     VirtualMachine.objects.bulk_create(
-        VirtualMachine(cluster=rows[n % clusters], vmid=n + 100, name=f"m-{n}", node="pve1", status="running")
+        VirtualMachine(
+            cluster=rows[n % clusters], vmid=n + 100, name=f"m-{n}", node="pve1", status="running", **settled
+        )
         for n in range(machines)
     )
     held = VirtualMachine.objects.order_by("vmid")[:50]
@@ -134,9 +137,11 @@ def test_fifty_machines_cost_five_queries_and_an_unchanged_refresh_three(
     many(ana, machines=machines, clusters=clusters)
     with queries() as seen:
         page = get(as_ana, cluster="")
+    with queries() as first:
+        assert refresh(as_ana, page).status_code == 204
     with queries() as again:
         assert refresh(as_ana, page).status_code == 204
-    assert (len(page.names), selects(seen), selects(again)) == (50, 5, 3)
+    assert (len(page.names), selects(seen), selects(first), selects(again)) == (50, 5, 5, 3)
 
 
 def selects(seen: Any) -> int:
