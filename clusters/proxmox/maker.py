@@ -64,7 +64,9 @@ class Maker(Calls):
             values["sshkeys"] = quote(str(values["sshkeys"]), safe="")
         if digest:
             values["digest"] = digest
-        self._call("put", *_path(node, vmid), "config", node=node, **values)
+        password = str(values.get("cipassword", ""))
+        with self._session.telling(*filter(None, [password])):
+            self._call("put", *_path(node, vmid), "config", node=node, **values)
 
     def start(self, node: str, vmid: int) -> str:
         """Returns the task's UPID."""

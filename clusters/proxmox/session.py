@@ -65,11 +65,21 @@ class Session(Transport):
         self._rejected: errors.LoginRejected | None = None
         self._is_known = False
         self._ticket: Ticket | None = None
+        self._told: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
         used = (self._ticket.text, self._ticket.csrf) if self._ticket else ()
-        return (*self.credential.secrets, *used, *credentials.readable(self._config.secrets))
+        return (*self.credential.secrets, *used, *self._told, *credentials.readable(self._config.secrets))
+
+    @contextmanager
+    def telling(self, *secrets: str) -> Iterator[None]:
+        """For calls that tell the cluster these: what it repeats of them is not shown."""
+        self._told = secrets
+        try:
+            yield
+        finally:
+            self._told = ()
 
     @property
     def config(self) -> ClusterConfig:

@@ -73,6 +73,15 @@ def test_it_is_stored_encrypted_and_told_nowhere(
             assert password not in repr(cursor.fetchall()), model
 
 
+def test_a_cluster_that_repeats_it_is_not_quoted(workshop: Workshop, made: MadeMachine, caplog: pytest.LogCaptureFixture):
+    MadeMachine.objects.update(password_is_written=False)
+    password = made.password.reveal()
+    workshop.pve.faults.reply("/config$", 500, method="PUT", reason=f"never use {password} again")
+    passwords.reconcile()
+    assert "never use *** again" in caplog.text
+    assert password not in caplog.text
+
+
 def test_the_next_person_gets_another_one(workshop: Workshop, made: MadeMachine, client: Client, ana: User, ben: User):
     before = made.password.reveal()
     lab = Lab(workshop.pve, workshop.row, workshop.clock)
