@@ -73,7 +73,9 @@ def test_it_is_stored_encrypted_and_told_nowhere(
             assert password not in repr(cursor.fetchall()), model
 
 
-def test_a_cluster_that_repeats_it_is_not_quoted(workshop: Workshop, made: MadeMachine, caplog: pytest.LogCaptureFixture):
+def test_a_cluster_that_repeats_it_is_not_quoted(
+    workshop: Workshop, made: MadeMachine, caplog: pytest.LogCaptureFixture
+):
     MadeMachine.objects.update(password_is_written=False)
     password = made.password.reveal()
     workshop.pve.faults.reply("/config$", 500, method="PUT", reason=f"never use {password} again")
