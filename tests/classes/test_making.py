@@ -26,7 +26,7 @@ from vms.models import (
     ProvisioningRun,
     Quota,
 )
-from vms.provisioning import facts, networks, quotas, running
+from vms.provisioning import facts, networks, quotas, removal, running
 from vms.provisioning.handing_over import hand_over
 from vms.provisioning.machines_plan import MachineReason
 
@@ -227,6 +227,13 @@ def test_a_network_is_returned_with_its_last_machine(school: LabClass, web: Mach
     MadeMachine.objects.filter(pk=other.pk).update(removed_at=timezone.now())
     assert (networks.return_unused(), networks.return_unused()) == (1, 0)
     assert networks.free_for(web)
+
+
+def test_an_undone_run_returns_its_networks(school: LabClass, web: MachineTemplate, tess: User):
+    network(web, 1), network(web, 2)
+    reserve(school, web, networks=Networks.EACH)
+    assert removal.begin(removal.of_group(school.machine_set), by=tess) == 2
+    assert not NetworkLease.objects.live().exists()
 
 
 def test_cancelled_machines_return_their_networks(school: LabClass, web: MachineTemplate, tess: User):

@@ -1,10 +1,11 @@
 """Two plans and many starts at the same moment: bin/test [--postgres] -n0 -s tests/classes/test_making_races.py"""
 
 from collections import Counter
+from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -13,11 +14,13 @@ from classes.enrolment import made_machines
 from classes.enrolment.made_machines import Order
 from clusters.models import ClusterHealth
 from tests.classes.conftest import teacher
-from tests.own_database import run_in_threads
+from tests.own_database import postgres_only, run_in_threads
 from tests.published import answers, class_of, cluster, machine, network, template
+from tests.waits import TIMEOUT
 from vms import operations
 from vms.models import Assignment, MadeMachine, NetworkLease, Operation, ProvisioningRun, Quota
 from vms.operations import automatic
+from vms.provisioning import networks
 
 __all__ = ["answers"]
 
@@ -70,6 +73,38 @@ def test_without_a_quota_the_same_numbers_are_asked_for_again(answers: dict[str,
 def test_one_network_goes_to_one_of_two_classes(answers: dict[str, Any]):
     assert two_plans(answers, networks="group") == {"reserved": 1, "3 have no network": 1}
     assert NetworkLease.objects.live().count() == 1
+
+
+@postgres_only
+def test_a_network_is_not_returned_while_another_machine_of_its_class_is_reserved(answers: dict[str, Any]):
+    """The last machine on it is removed in the moment in which the class reserves one more."""
+    web = template(cluster())
+    network(web, 1)
+    made = class_of(teacher("tess"), web.cluster)
+    wanted = Order(web.pk, (), 1, "group")
+
+    def reserve() -> None:
+        shown = made_machines.plan(made, wanted, by=made.owner)
+        made_machines.apply(made, wanted, by=made.owner, expected=shown.digest)
+
+    reserve()
+    lease = NetworkLease.objects.get()
+    MadeMachine.objects.update(removed_at=timezone.now())
+
+    def return_unused() -> None:
+        try:
+            networks.return_unused()
+        finally:
+            connection.close()
+
+    is_returning = Thread(target=return_unused)
+    with transaction.atomic():
+        reserve()
+        assert MadeMachine.objects.unremoved().get().lease == lease
+        is_returning.start()
+        is_returning.join(0.3)
+    is_returning.join(TIMEOUT)
+    assert NetworkLease.objects.live().get() == lease
 
 
 def test_thirty_starts_at_once_on_a_quota_of_ten():

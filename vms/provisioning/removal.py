@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from vms.models import Assignment, ConsoleSession, MachineSet, MadeMachine, Operation, ProvisioningRun, Snapshot
 from vms.models.operations import ended
-from vms.provisioning import running
+from vms.provisioning import networks, running
 from vms.sentences import say
 
 State, Action = MadeMachine.State, Operation.Action
@@ -103,7 +103,8 @@ def begin(machines: "QuerySet[MadeMachine]", *, by: User | None) -> int:
         fenced = {"leased_until": None, "next_look_at": None, "tries": 0, "attempt": F("attempt") + 1}
         unbegun = chosen.filter(state=State.WAITING, sent_what="", upid="")
         why = ended(say("made-cancelled-by", name=name))
-        unbegun.update(state=State.CANCELLED, removed_at=now, **fenced, **why)
+        if unbegun.update(state=State.CANCELLED, removed_at=now, **fenced, **why):
+            networks.return_unused([row.lease_id for row in rows if row.lease_id])
         rest = chosen.filter(removed_at=None)
         # A clone that may be under way is followed to its end; all else is found out by looking.
         rest.exclude(sent_what=MadeMachine.Call.CLONE).update(sent_what="", upid="")

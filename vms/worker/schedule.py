@@ -10,7 +10,7 @@ from clusters.models import PendingImport
 from vms import automation, inventory, preparation
 from vms.models import ConsoleGrant, ConsoleSession, Schedule, WorkerBeat
 from vms.monitoring import alerts, credential_expiry
-from vms.provisioning import earlier, passwords
+from vms.provisioning import earlier, networks, passwords
 from vms.worker import backends, tasks
 from vms.worker.tasks import job
 
@@ -43,9 +43,10 @@ PERIODIC_JOBS = {
     for periodic in (
         PeriodicJob("look closer at machines", timedelta(seconds=15), tasks.enqueue_details),
         PeriodicJob("prepare freed machines", timedelta(seconds=5), preparation.reconcile, acts=True),
-        PeriodicJob("tell about earlier machines", timedelta(minutes=10), earlier.tell_about_due),
-        PeriodicJob("remove earlier machines", timedelta(minutes=10), earlier.remove_due),
-        PeriodicJob("write passwords again", timedelta(seconds=5), passwords.reconcile),
+        PeriodicJob("tell about earlier machines", timedelta(minutes=10), earlier.tell_about_due, acts=True),
+        PeriodicJob("remove earlier machines", timedelta(minutes=10), earlier.remove_due, acts=True),
+        PeriodicJob("return networks", timedelta(minutes=10), networks.return_unused),
+        PeriodicJob("write passwords again", timedelta(seconds=5), passwords.reconcile, acts=True),
         PeriodicJob("ask clusters for facts", timedelta(minutes=5), tasks.enqueue_facts),
         PeriodicJob("forget old readings", timedelta(hours=1), inventory.prune),
         PeriodicJob("forget finished jobs", timedelta(minutes=10), backends.forget_finished),

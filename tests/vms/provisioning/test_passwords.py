@@ -14,9 +14,10 @@ from django.urls import reverse
 from accounts.models import User
 from tests.labs import Lab, ago, run_operations, run_preparations
 from tests.workshop import FIRST, Workshop
-from vms import inventory, operations, preparation
+from vms import automation, inventory, operations, preparation
 from vms.models import Assignment, MadeMachine, VirtualMachine
 from vms.provisioning import passwords
+from vms.worker import schedule
 
 PASSWORD = re.compile(r"[a-z2-9]{4}-[a-z2-9]{4}-[a-z2-9]{4}")
 
@@ -71,6 +72,17 @@ def test_it_is_stored_encrypted_and_told_nowhere(
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608
             assert password not in repr(cursor.fetchall()), model
+
+
+def test_none_is_written_while_automation_is_held(workshop: Workshop, made: MadeMachine):
+    MadeMachine.objects.update(password_is_written=False)
+    automation.hold("restored")
+    workshop.pve.clear_requests()
+    schedule.regular.call("write passwords again")
+    assert not workshop.pve.requests
+    assert automation.confirm(by="lena", drops_waiting=False)
+    schedule.regular.call("write passwords again")
+    assert workshop.pve.count("PUT", "/config$") == 1
 
 
 def test_a_cluster_that_repeats_it_is_not_quoted(
