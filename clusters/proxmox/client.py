@@ -18,7 +18,7 @@ from clusters.proxmox.session_pool import session_pool
 DEADLINE = 10.0
 
 # Seconds; see `Transport.change_within`.
-REUSED_FOR_CHANGES = 2.0
+REUSED_FOR_CHANGES = 4.0
 
 
 class Client(Reader):

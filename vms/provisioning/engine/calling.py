@@ -1,6 +1,7 @@
 """Calls to a cluster, each in a thread, so that one that hangs delays no other. They touch no table of machines."""
 
 import queue
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,6 +16,9 @@ from clusters.config import ClusterConfig
 
 # Calls at once. An agent that does not run yet takes three seconds to say so.
 THREADS = 12
+
+# Seconds for which others are waited for when one answer has come.
+LINGER = 0.015
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Calls:
         found = []
         try:
             found.append(self._answers.get(timeout=within) if within > 0 else self._answers.get_nowait())
+            if self.under_way > 1 and self._threads:
+                time.sleep(LINGER)  # calls that were begun together end together, and one transaction is for all
             while True:
                 found.append(self._answers.get_nowait())
         except queue.Empty:
