@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.forms import TableForm, time_zones, with_stored
 from accounts.models import MAX_NAME, User
@@ -171,9 +172,14 @@ class AssignForm(forms.Form):
 
 class TemplateChoice(forms.ModelChoiceField[MachineTemplate]):
     def label_from_instance(self, template: MachineTemplate) -> str:
-        said = {"name": template.name, "cluster": template.cluster.name, "cores": template.cores}
-        memory = {"memory": template.memory_mib, "disk": template.disk_gib}
-        return _("%(name)s (%(cluster)s; %(cores)d cores, %(memory)d MiB, %(disk)d GiB)") % (said | memory)
+        sizes = {"cores": template.cores, "memory": template.memory_mib, "disk": template.disk_gib}
+        said = {"name": template.name, "cluster": template.cluster.name}
+        text = ngettext(
+            "%(name)s (%(cluster)s; %(cores)d core, %(memory)d MiB, %(disk)d GiB)",
+            "%(name)s (%(cluster)s; %(cores)d cores, %(memory)d MiB, %(disk)d GiB)",
+            template.cores,
+        )
+        return text % (said | sizes)
 
 
 class TemplateForm(forms.Form):
@@ -192,6 +198,8 @@ class TemplateForm(forms.Form):
         choice.queryset = templates.select_related("cluster")
         if choice.queryset.count() == 1:
             choice.empty_label = None
+        described = choice.queryset.exclude(description="").values_list("name", "description")
+        choice.help_text = format_html_join("", "<p><strong>{}</strong>: {}</p>", described)
 
 
 class MakeMachinesForm(TemplateForm):

@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 
 from labportal.demo import cut, folder, terminal, walk
 from labportal.demo.supervisor import ROOT, Supervisor
-from labportal.demo.world import ASSIGNMENTS, PLACE, TEACHERS, World
+from labportal.demo.world import ASSIGNMENTS, TEACHERS, World
 
 WORDS = "amber birch cedar delta ember fjord glade heron iris juniper lemur maple north otter pearl quartz".split()
 ANSWER = 5.0  # seconds that one answer may take
@@ -62,7 +62,7 @@ def run(place: Path, listener: socket.socket, *, check: bool, outage: bool, seco
     log = place / "demo.log"
     with world.simulator, Supervisor(_environment(place), log) as programs:
         world.write_clusters_json(place / "clusters.json")
-        task = json.dumps({"passwords": passwords, "assignments": ASSIGNMENTS, "teachers": TEACHERS, "place": PLACE})
+        task = json.dumps({"passwords": passwords, "maker": [world.maker.full_id, world.maker.secret]})
         programs.run("-m", "labportal.demo.prepare", text=task)
         world.annex.stop()
         programs.start("worker", "manage.py", "worker")
@@ -161,8 +161,11 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
     chen   A student with one machine. One button starts it and opens its console.
     tess   A teacher who shares the class "Web servers 201" with cora. Both have a grant for six
            machines. Two are in the class, and ana, ben and chen are on its list. Create an invite.
+           The tab Timetable has a lesson every day: Hours and stops starts and shuts down the machines,
+           Live says whether they are ready. The tab Machines makes new ones out of a template.
     admin  An administrator. {address}clusters/ shows the state of the clusters,
-           {address}admin/clusters/ their settings.
+           {address}admin/clusters/ their settings. Machine templates,
+           networks and quotas are in the administration, too.
 
   Type one of these lines here and watch the pages follow. Mail to administrators appears here, too:
     down building-b      the cluster stops responding

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import django
 from django.conf import settings
@@ -20,14 +19,13 @@ from accounts.models import User  # noqa: E402
 from classes import co_owners, lifecycle  # noqa: E402
 from classes.enrolment import class_machines, membership  # noqa: E402
 from classes.models import LabClass  # noqa: E402
-from labportal.demo import template  # noqa: E402
+from labportal.demo import teaching, template  # noqa: E402
+from labportal.demo.world import ASSIGNMENTS, NEW_PLACE, PLACE, TEACHERS  # noqa: E402
 from vms import inventory, registry  # noqa: E402
 from vms.models import Assignment, ClusterGrant, ClusterSync, VirtualMachine  # noqa: E402
 
 
-def main(
-    passwords: dict[str, str], assignments: dict[str, list[Any]], teachers: list[str], place: tuple[str, str]
-) -> None:
+def main(passwords: dict[str, str], maker: tuple[str, str]) -> None:
     template.migrate(Path(settings.DATABASES["default"]["NAME"]))
     call_command("import_clusters")
     call_command("loaddata", "fixtures/demo.json", verbosity=0)
@@ -40,11 +38,14 @@ def main(
         outcome = inventory.sync(config)
         if outcome.problem:
             sys.exit(f"{config.name}: {outcome.problem}")
-    for name, held in assignments.items():
+    for name, held in ASSIGNMENTS.items():
         for cluster_id, vmid in held:
             machine = VirtualMachine.objects.get(cluster_id=cluster_id, vmid=vmid)
             Assignment.objects.create(vm=machine, user=User.objects.get(username=name))
-    make_a_class([grant_to(name, *place) for name in teachers], students=list(assignments))
+    grants = [grant_to(name, *place) for name in TEACHERS for place in (PLACE, NEW_PLACE)]
+    made = make_a_class(grants, students=list(ASSIGNMENTS))
+    teaching.let_machines_be_made(*maker)
+    teaching.add_a_lesson(made)
     ClusterSync.objects.update(due_at=django.utils.timezone.now())
 
 
@@ -54,9 +55,9 @@ def grant_to(teacher: str, cluster_id: str, pool: str) -> ClusterGrant:
     return ClusterGrant.objects.create(user=person, cluster_id=cluster_id, pool=pool)
 
 
-def make_a_class(grants: list[ClusterGrant], students: list[str]) -> None:
+def make_a_class(grants: list[ClusterGrant], students: list[str]) -> LabClass:
     """With two machines, the students on its list, and nobody in it."""
-    first, *others = (grant.user for grant in grants if grant.user)
+    first, *others = dict.fromkeys(grant.user for grant in grants if grant.user)
     wanted = LabClass(
         name="Web servers 201",
         description="How a web server answers, and what one sees of it on the wire.",
@@ -64,12 +65,13 @@ def make_a_class(grants: list[ClusterGrant], students: list[str]) -> None:
         links="https://nginx.org/en/docs/ The manual",
         baseline="baseline",
     )
-    made = lifecycle.create(wanted, owner=first, grants=grants[:1])
+    made = lifecycle.create(wanted, owner=first, grants=[grant for grant in grants if grant.user == first])
     for person in others:
         co_owners.add(made, person, by=first)
     last = class_machines.available(made).order_by("-vmid").values_list("pk", flat=True)[:2]
     class_machines.add(made, list(last), by=first)
     membership.add_people(made, list(User.objects.filter(username__in=students)), at_once=False)
+    return made
 
 
 def collect_static() -> None:

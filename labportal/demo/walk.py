@@ -59,6 +59,10 @@ def through(address: str, world: World, passwords: dict[str, str]) -> None:
     expect(wait_until(ana, archive, "as of"), "the stopped cluster's machine shows the age of its status")
     expect("Running" in machines(ana.get("/vms/?cluster=").text)[archive], "and its last status")
     foreign(address, passwords, world, mine)
+    tess = Browser(address)
+    tess.log_in("tess", passwords["tess"])
+    expect("Room 12" in tess.get("/classes/1/timetable/").text, "tess sees the lessons of the class")
+    expect("Debian web server" in tess.get("/classes/1/machines/make/").text, "and the template for its machines")
     admin = Browser(address)
     admin.log_in("admin", passwords["admin"])
     listed = admin.get("/admin/clusters/").text

@@ -8,7 +8,7 @@ from typing import Any
 
 from pvesim import Cluster, Simulator
 
-USER = "portal@pve"
+USER, MAKER = "portal@pve", "portal-make@pve"
 
 # Who holds what: cluster, VMID. Building A and Building B both have 101 and 102, which are different machines.
 ASSIGNMENTS = {
@@ -20,6 +20,34 @@ ASSIGNMENTS = {
 # Who teaches, and the pool that is granted to them: a class takes its machines from there.
 TEACHERS = ("tess", "cora")
 PLACE = ("building-a", "web201")
+
+# Where they have machines made, out of which copies by their node, with which VMIDs, and on which networks.
+NEW_PLACE = ("building-a", "web201-new")
+COPIES = {"pve1": 900, "pve2": 901, "pve3": 902}
+VMIDS = (5000, 5099)
+STORAGE, BRIDGES = "data", ("vmbr0", "vmbr1", "vmbr2", "vmbr3", "vmbr4")
+
+# What the token for making machines may do, as the page of the template says it. The program that has the world runs
+# without Django, and can't ask the portal.
+ROLES = {
+    "Look": ("VM.Audit",),
+    "Room": ("Sys.Audit",),
+    "From": ("VM.Audit", "VM.Clone"),
+    "Make": (
+        "VM.Allocate", "VM.Audit", "VM.Config.Cloudinit", "VM.Config.Network", "VM.Config.Options",
+        "VM.GuestAgent.Audit", "VM.PowerMgmt", "VM.Snapshot",
+    ),
+    "On": ("Datastore.AllocateSpace",),
+    "Net": ("SDN.Use",),
+}  # fmt: skip
+ALLOWED = {
+    "/vms": "Look",
+    "/nodes": "Room",
+    **{f"/vms/{vmid}": "From" for vmid in COPIES.values()},
+    f"/pool/{NEW_PLACE[1]}": "Make",
+    f"/storage/{STORAGE}": "On",
+    **{f"/sdn/zones/localnetwork/{bridge}": "Net" for bridge in BRIDGES},
+}
 
 
 @dataclass
@@ -37,6 +65,7 @@ class World:
             cluster.add_user(USER, password=self.password, acl={"/": "Administrator"})
         self.token = self.b.add_token(USER, "labs", privsep=False)
         self._fill()
+        self._let_machines_be_made()
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
@@ -53,10 +82,20 @@ class World:
             self.a.add_guest(
                 200 + number, name=f"web201-{number:02}", node=f"pve{number % 3 + 1}", pool=PLACE[1], agent="alive"
             )
-        self.a.add_guest(900, name="debian-template", node="pve1", template=True)
+        for node, vmid in COPIES.items():
+            copy = self.a.add_guest(vmid, name="debian-template", node=node, template=True, agent="alive")
+            copy.options["ide2"] = f"{STORAGE}:vm-{vmid}-cloudinit,media=cdrom"
         for number in range(1, 5):
             self.b.add_guest(100 + number, name=f"db-{number:02}", node="lab", kind="qemu" if number < 4 else "lxc")
         self.annex.add_guest(301, name="archive", node="old", status="running")
+
+    def _let_machines_be_made(self) -> None:
+        self.a.add_pool(NEW_PLACE[1])
+        self.a.bridges |= set(BRIDGES)
+        for name, privileges in ROLES.items():
+            self.a.add_role(name, privileges)
+        self.a.add_user(MAKER, password=secrets.token_urlsafe(12), acl=ALLOWED)
+        self.maker = self.a.add_token(MAKER, "make", acl=ALLOWED)
 
     def write_clusters_json(self, path: Path) -> None:
         """As the legacy portal wrote it, with one token and two of the ways to trust a certificate."""

@@ -430,6 +430,15 @@ def test_the_plan_as_json_is_the_same_and_writes_nothing(school: LabClass, web: 
     assert not made()
 
 
+def test_the_form_says_what_is_on_a_template_and_how_large_its_machines_are(
+    school: LabClass, web: MachineTemplate, tess: User
+):
+    MachineTemplate.objects.filter(pk=web.pk).update(cores=1, description="Debian <with> nginx")
+    page = logged_in(tess).get(f"/classes/{school.pk}/machines/make/").text
+    assert "1 core, 2048 MiB, 10 GiB" in page
+    assert "Debian &lt;with&gt; nginx" in page
+
+
 def test_a_foreign_template_is_no_choice_of_the_form(school: LabClass, web: MachineTemplate, tess: User):
     hidden = template(web.cluster, name="Exam", pool="exams", vmid_from=6000, vmid_to=6009)
     query = {"template": hidden.pk, "spare": 1, "limit": 1, "networks": "template"}
