@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import first_passwords
 from accounts.models import User
 from clusters import gateway, proxmox
+from clusters.fields import SecretUnreadable
 from vms import automation, registry
 from vms.models import Assignment, MadeMachine, VirtualMachine
 from vms.sentences import say
@@ -38,7 +39,16 @@ def has_one(vm: int) -> bool:
 def shown_to(user: User, vm: VirtualMachine) -> MadeMachine | None:
     """The row whose password this person may read: the person to whom the machine is assigned, and nobody else."""
     is_theirs = Assignment.objects.live().filter(vm=vm, user=user).exists()
-    return of(vm.pk) if is_theirs else None
+    made = of(vm.pk) if is_theirs else None
+    return made if made and _is_readable(made) else None
+
+
+def _is_readable(made: MadeMachine) -> bool:
+    """Whether the portal still has the key of this password."""
+    try:
+        return made.password is not None and bool(made.password.reveal())
+    except SecretUnreadable:
+        return False
 
 
 @sensitive_variables("made", "fresh")
@@ -55,7 +65,7 @@ def renew(vm: VirtualMachine) -> None:
 def write(made: MadeMachine) -> None:
     """Write the password into the configuration; the next start sets it. Raises `ProxmoxError`."""
     password, vm = made.password, made.vm
-    if password is None or vm is None:
+    if password is None or vm is None or not _is_readable(made):
         return
     with gateway.make(registry.get(made.cluster_id)) as maker:
         config = maker.config(vm.node, made.vmid)

@@ -85,6 +85,16 @@ def test_none_is_written_while_automation_is_held(workshop: Workshop, made: Made
     assert workshop.pve.count("PUT", "/config$") == 1
 
 
+def test_one_that_no_key_opens_spoils_nothing(workshop: Workshop, made: MadeMachine, client: Client, ana: User):
+    MadeMachine.objects.update(password_is_written=False)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE vms_mademachine SET password = 'of another key'")
+    workshop.pve.clear_requests()
+    passwords.reconcile()
+    assert not workshop.pve.requests
+    assert made.name in page(client, ana, made)
+
+
 def test_a_cluster_that_repeats_it_is_not_quoted(
     workshop: Workshop, made: MadeMachine, caplog: pytest.LogCaptureFixture
 ):
