@@ -40,15 +40,16 @@ def shown_to(user: User, vm: VirtualMachine) -> MadeMachine | None:
     """The row whose password this person may read: the person to whom the machine is assigned, and nobody else."""
     is_theirs = Assignment.objects.live().filter(vm=vm, user=user).exists()
     made = of(vm.pk) if is_theirs else None
-    return made if made and _is_readable(made) else None
+    return made if made and known(made) else None
 
 
-def _is_readable(made: MadeMachine) -> bool:
-    """Whether the portal still has the key of this password."""
+@sensitive_variables()
+def known(made: MadeMachine) -> str:
+    """The password. Empty: there is none, or the portal no longer has its key."""
     try:
-        return made.password is not None and bool(made.password.reveal())
+        return made.password.reveal() if made.password else ""
     except SecretUnreadable:
-        return False
+        return ""
 
 
 @sensitive_variables("made", "fresh")
@@ -64,14 +65,14 @@ def renew(vm: VirtualMachine) -> None:
 @sensitive_variables("password")
 def write(made: MadeMachine) -> None:
     """Write the password into the configuration; the next start sets it. Raises `ProxmoxError`."""
-    password, vm = made.password, made.vm
-    if password is None or vm is None or not _is_readable(made):
+    password, vm = known(made), made.vm
+    if not password or vm is None:
         return
     with gateway.make(registry.get(made.cluster_id)) as maker:
         config = maker.config(vm.node, made.vmid)
         if (config.mark, config.smbios_uuid) != (str(made.mark), made.uuid):
             raise NotOurs(made.vmid)
-        maker.configure(vm.node, made.vmid, digest=config.digest, cipassword=password.reveal())
+        maker.configure(vm.node, made.vmid, digest=config.digest, cipassword=password)
     same = MadeMachine.objects.filter(pk=made.pk, password_is_written=False)
     same.update(password_is_written=True)
 

@@ -95,6 +95,15 @@ def test_one_that_no_key_opens_spoils_nothing(workshop: Workshop, made: MadeMach
     assert made.name in page(client, ana, made)
 
 
+def test_a_machine_whose_password_no_key_opens_is_configured_with_a_new_one(workshop: Workshop, made: MadeMachine):
+    MadeMachine.objects.update(step=MadeMachine.Step.CLONED, state=MadeMachine.State.WORKING, sent_what="", upid="")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE vms_mademachine SET password = 'of another key'")
+    workshop.guest(FIRST).status = "stopped"
+    workshop.work()
+    assert is_on(workshop, passwords.known(workshop.machine()))
+
+
 def test_a_cluster_that_repeats_it_is_not_quoted(
     workshop: Workshop, made: MadeMachine, caplog: pytest.LogCaptureFixture
 ):

@@ -7,7 +7,7 @@ from django.utils import timezone
 from accounts import first_passwords
 from clusters import proxmox
 from vms.models import MadeMachine, Operation
-from vms.provisioning import inventory_rows, proofs
+from vms.provisioning import inventory_rows, passwords, proofs
 from vms.provisioning.engine.hand import Hand
 from vms.provisioning.steps import verdicts
 from vms.provisioning.steps.configuration import Wanted, values
@@ -42,7 +42,7 @@ def _with_config(hand: Hand, config: proxmox.GuestConfig) -> None:
     if config.lock:
         hand.retry(say("made-held"))
         return
-    password = made.password.reveal() if made.password else _password(hand, config)
+    password = passwords.known(made) or _password(hand, config)
     keys = values(_wanted(made, password), net=config.net.get(NET, ""), has_cloud_init=bool(config.cloudinit_drive))
     call = partial(_configure, node=made.node, vmid=made.vmid, digest=config.digest, keys=keys)
     then = partial(_configured, config)
