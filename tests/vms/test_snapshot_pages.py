@@ -132,7 +132,7 @@ def test_an_old_one_that_cannot_go_is_named_and_makes_room_the_next_time(
     building_a.pve.faults.tasks_fail("qmdelsnapshot", "busy")
     assert replaced(as_ana, saved, building_a)[1] == ("delete-snapshot", FIRST, "failed")
     page = as_ana.get(url(saved, "machine")).content.decode()
-    assert page.count("my-save-point (older machine)</strong>") == 1
+    assert page.count("my-save-point (the older one)</strong>") == 1
     building_a.pve.tasks.wrappers.clear()
     steps = [("delete-snapshot", FIRST), ("snapshot", FIRST), ("delete-snapshot", SECOND)]
     assert replaced(as_ana, saved, building_a) == [(*step, "done") for step in steps]

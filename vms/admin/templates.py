@@ -24,7 +24,7 @@ from vms.provisioning import template_check
 GOES_WITH = {"clusters_cluster_": "clusters.delete_cluster", "vms_machinetemplate_": "vms.delete_machinetemplate"}
 
 
-class TemplateCopyInline(admin.TabularInline[TemplateCopy, MachineTemplate]):
+class TemplateCopyInline(admin.StackedInline[TemplateCopy, MachineTemplate]):
     model = TemplateCopy
     fields = ("node", "vmid", "storage", "is_shared")
     extra = 1

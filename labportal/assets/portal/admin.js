@@ -28,7 +28,8 @@ const nameBoxes = () => {
   });
 };
 
-addEventListener("load", nameBoxes);
+// Django makes the boxes when jQuery is ready, which may be later than this: jQuery keeps the order.
+addEventListener("load", () => globalThis.django?.jQuery?.(nameBoxes));
 
 // Where a page may not write to the clipboard, the text is selected instead.
 const copy = async (button) => {
