@@ -37,7 +37,7 @@ class Room:
 
     def row(self, name: str) -> Locator:
         """Of the only machine of the class, for the teacher."""
-        return self.go(name, MACHINES).locator("table.history tbody tr")
+        return self.go(name, MACHINES).locator("table.history").first.locator("tbody tr")
 
 
 @pytest.fixture
