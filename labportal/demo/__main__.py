@@ -173,6 +173,8 @@ def greeting(address: str, passwords: dict[str, str], log: Path) -> str:
     drop building-a      the consoles disconnect, and their pages reconnect
     slow building-a      the cluster responds too slowly
     renew building-b     the cluster presents another certificate
+    fail building-a      the next machine that is made there fails, and can be retried
+    guests building-a    the VMIDs that the cluster has
   Log file: {log}
   Ctrl-C stops everything and deletes the demo's folder.
 """

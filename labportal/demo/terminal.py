@@ -2,12 +2,15 @@
 
 import email
 import email.policy
+import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from labportal.demo.world import World
+from pvesim import Cluster
 
-KNOWN = "Type down, up, slow, renew or drop, then building-a, building-b or annex."
+KNOWN = "Type down, up, slow, renew, drop, fail or guests, then building-a, building-b or annex."
 
 # Seconds that every answer of a slow cluster takes: more than it may.
 SLOW = 15.0
@@ -23,24 +26,54 @@ def listen(world: World) -> None:
 def obey(world: World, words: list[str]) -> str:
     """Carry out a line, and say what was done."""
     clusters = {cluster.name: cluster for cluster in world.clusters}
-    match words:
-        case ["down", name] if name in clusters:
-            clusters[name].stop()
-            return f"{name} is no longer responding."
-        case ["up", name] if name in clusters:
-            clusters[name].faults.clear()
-            clusters[name].start()
-            return f"{name} is responding again."
-        case ["drop", name] if name in clusters:
-            clusters[name].drop_consoles()
-            return f"The open consoles of {name} were disconnected."
-        case ["slow", name] if name in clusters:
-            clusters[name].faults.delay(".", SLOW)
-            return f"{name} takes {SLOW:.0f} seconds for every response."
-        case ["renew", name] if name in clusters:
-            world.change_certificates(clusters[name])
-            return f"{name} presents another certificate."
-    return KNOWN
+    if len(words) != 2 or words[0] not in COMMANDS or words[1] not in clusters:
+        return KNOWN
+    return COMMANDS[words[0]](world, clusters[words[1]])
+
+
+def _down(_world: World, cluster: Cluster) -> str:
+    cluster.stop()
+    return f"{cluster.name} is no longer responding."
+
+
+def _up(_world: World, cluster: Cluster) -> str:
+    cluster.faults.clear()
+    cluster.start()
+    return f"{cluster.name} is responding again."
+
+
+def _drop(_world: World, cluster: Cluster) -> str:
+    cluster.drop_consoles()
+    return f"The open consoles of {cluster.name} were disconnected."
+
+
+def _slow(_world: World, cluster: Cluster) -> str:
+    cluster.faults.delay(".", SLOW)
+    return f"{cluster.name} takes {SLOW:.0f} seconds for every response."
+
+
+def _renew(world: World, cluster: Cluster) -> str:
+    world.change_certificates(cluster)
+    return f"{cluster.name} presents another certificate."
+
+
+def _fail(_world: World, cluster: Cluster) -> str:
+    cluster.faults.clones_fail()
+    return f"The next clone on {cluster.name} will fail."
+
+
+def _guests(_world: World, cluster: Cluster) -> str:
+    """With a checksum, which changes as soon as a guest is added, removed, moved or configured otherwise."""
+    guests = cluster.guests
+    rows = [f"{guest.vmid} {guest.node} {guest.config()['digest']}" for guest in guests]
+    checksum = hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
+    vmids = " ".join(str(guest.vmid) for guest in guests)
+    return f"{cluster.name} has {len(guests)} guests: {vmids}; checksum of their configurations: {checksum}"
+
+
+COMMANDS: dict[str, Callable[[World, Cluster], str]] = {
+    "down": _down, "up": _up, "drop": _drop, "slow": _slow, "renew": _renew, "fail": _fail, "guests": _guests,
+}  # fmt: skip
 
 
 class Mailbox:

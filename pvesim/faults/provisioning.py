@@ -12,6 +12,7 @@ from pvesim.guests import config_file
 from pvesim.tasks import Steps, Task
 
 LOCK_FOLDER = PurePosixPath("/var/lock")
+NO_COPY = "clone failed: copy failed: command '/usr/bin/qemu-img convert -p -n -f qcow2 -O qcow2' failed: exit code 1"
 
 
 class ProvisioningFaults(ClusterFaults):
@@ -43,6 +44,15 @@ class ProvisioningFaults(ClusterFaults):
             return steps
 
         self._next_clones(times, crash)
+
+    def clones_fail(self, times: int = 1, text: str = NO_COPY) -> None:
+        """They end with this text, half way, and leave nothing."""
+
+        def refuse(task: Task, _: Steps) -> Steps:
+            yield 0.5
+            raise TaskError(text)
+
+        self._next_clones(times, refuse)
 
     def storage_full(self, storage: str = "data") -> None:
         """On all nodes. A clone fails when it is half way."""

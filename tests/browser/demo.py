@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.waits import PDEATHSIG, read_until, stop_process
+from tests.waits import PDEATHSIG, read_line_with, read_until, stop_process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -19,11 +19,17 @@ class Demo:
     address: str
     passwords: dict[str, str]
     keyboard: IO[str]
+    process: "subprocess.Popen[str]"
 
     def type(self, line: str) -> None:
         """At the terminal from which it was started."""
         self.keyboard.write(f"{line}\n")
         self.keyboard.flush()
+
+    def ask(self, line: str, words: str) -> str:
+        """Type a line, and read what is printed up to the one with these words. Returns that."""
+        self.type(line)
+        return read_line_with(self.process, words).strip()
 
 
 @contextmanager
@@ -39,7 +45,7 @@ def running(first_port: int = 8100) -> Iterator[Demo]:
         logins = re.findall(r"^    (\w+) +([a-z]+-[a-z]+-\d+)$", printed, re.MULTILINE)
         assert address
         assert process.stdin
-        yield Demo(address[0], dict(logins), process.stdin)
+        yield Demo(address[0], dict(logins), process.stdin, process)
     finally:
         stop_process(process)
         for pipe in (process.stdin, process.stdout):

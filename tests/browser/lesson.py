@@ -1,4 +1,4 @@
-"""A lesson in the demo from start to end, by six people in browsers of their own.
+"""A lesson in the demo from start to end, by six people in browsers of their own, and then a class of new machines.
 
 `bin/lesson [FOLDER]` prints a line a step with what was seen, saves a picture of each, and ends with 1 when one fails.
 """
@@ -9,56 +9,21 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.async_api import Browser, Error, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
-from tests.browser.chromium import FLAGS, executable
-from tests.browser.demo import Demo, running
+from tests.browser import lesson_making
+from tests.browser.chromium import executable
+from tests.browser.demo import running
+from tests.browser.lesson_play import PATIENCE, PEOPLE, Lesson, Story, play, watch_bar
 from tests.browser.screens import COLOURS, INK, PAPER
-from tests.browser.screenshots import DESKTOP
 
 NAME = "Networks, Thursday"
-PEOPLE = ("tess", "cora", "ana", "ben", "chen", "admin")
 STUDENTS = ("ana", "ben", "chen")
-PATIENCE = 60_000  # milliseconds
 
-
-@dataclass
-class Lesson:
-    """Who sits where, and what the steps tell each other."""
-
-    demo: Demo
-    folder: Path
-    pages: dict[str, Page] = field(default_factory=dict)
-    address: str = ""  # of the class
-    link: str = ""
-    code: str = ""
-    shots: int = 0
-
-    async def shoot(self, name: str, person: str, page: Page | None = None) -> None:
-        self.shots += 1
-        file = self.folder / f"{self.shots:02}-{name}-{person}.png"
-        await (page or self.pages[person]).screenshot(path=file, full_page=True)
-
-    async def open(self, person: str, path: str = "") -> Page:
-        await self.pages[person].goto(self.address + path)
-        return self.pages[person]
-
-
-Step = Callable[[Lesson], Awaitable[str]]
-STEPS: list[tuple[str, Step]] = []
-
-
-def step(title: str) -> Callable[[Step], Step]:
-    def add(function: Step) -> Step:
-        STEPS.append((title, function))
-        return function
-
-    return add
+STORY = Story()
+step = STORY.step
 
 
 @step("everybody logs in")
@@ -83,7 +48,7 @@ async def make_a_class(lesson: Lesson) -> str:
     await page.get_by_label("Name", exact=True).fill(NAME)
     await page.get_by_label("Lesson", exact=True).fill("Find out the address of your machine, and ping your neighbour.")
     await page.get_by_label("Baseline snapshot").fill("baseline")
-    await page.get_by_label("Building A, web201").check()
+    await page.get_by_label("Building A, web201", exact=True).check()
     await lesson.shoot("new-class", "tess")
     await page.get_by_role("button", name="Create class").click()
     await page.wait_for_url(re.compile(r"/classes/\d+/"))
@@ -127,7 +92,7 @@ async def save_the_baseline(lesson: Lesson) -> str:
 @step("and invites")
 async def invite(lesson: Lesson) -> str:
     page = await lesson.open("tess", "invite/")
-    await page.get_by_label("For how many people").fill("10")
+    await page.get_by_label("Maximum number of people").fill("10")
     await page.get_by_role("button", name="Create invite").click()
     lesson.link = await page.locator("#link").inner_text()
     lesson.code = await page.locator(".poster code").inner_text()
@@ -184,17 +149,9 @@ async def begin(lesson: Lesson) -> str:
 
 async def _follow(lesson: Lesson, page: Page, what: str) -> str:
     """Watch a batch to its end: how the bar moved, and what was said at last."""
-    bar, seen = page.locator("#far"), list[int]()
-    await bar.wait_for()
+    await page.locator("#far").wait_for()
     await lesson.shoot(f"{what}-under-way", "tess")
-    until = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < until:
-        value, most = await bar.evaluate("bar => [bar.value, bar.max]")
-        if not seen or value != seen[-1]:
-            seen.append(int(value))
-        if value == most:
-            break
-        await page.wait_for_timeout(100)
+    seen = await watch_bar(page)
     said = await page.locator("#batch p[role=status]").inner_text()
     await lesson.shoot(f"{what}-done", "tess")
     failed = await page.locator("#batch .badge.error, #batch .badge.failed").count()
@@ -293,36 +250,6 @@ async def look_back(lesson: Lesson) -> str:
     return next(text for text in said.splitlines() if NAME in text)
 
 
-@asynccontextmanager
-async def six_browsers(lesson: Lesson) -> AsyncIterator[None]:
-    async with async_playwright() as playwright:
-        chromium: Browser = await playwright.chromium.launch(executable_path=executable(), args=FLAGS)
-        for name in PEOPLE:
-            context = await chromium.new_context(viewport=DESKTOP)  # type: ignore[arg-type]
-            context.set_default_timeout(PATIENCE)
-            lesson.pages[name] = await context.new_page()
-        try:
-            yield
-        finally:
-            await chromium.close()
-
-
-async def play(lesson: Lesson) -> bool:
-    """The steps in order, until one fails."""
-    begun = time.monotonic()
-    async with six_browsers(lesson):
-        for number, (title, play_it) in enumerate(STEPS, 1):
-            try:
-                seen = await play_it(lesson)
-            except (AssertionError, Error) as trouble:
-                print(f"{time.monotonic() - begun:6.1f} s  {number:2}  FAILED {title}: {trouble}", flush=True)
-                await asyncio.gather(*(lesson.shoot("failed", name) for name in PEOPLE))
-                return False
-            print(f"{time.monotonic() - begun:6.1f} s  {number:2}  {title}: {seen}", flush=True)
-    print(f"The lesson went well. {lesson.shots} pictures: {lesson.folder}", flush=True)
-    return True
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bin/lesson", description="A lesson in a demo that it starts, in browsers.")
     parser.add_argument("folder", nargs="?", type=Path, help="for the pictures (default: a new one)")
@@ -333,7 +260,7 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="labportal-lesson-"))
     folder.mkdir(parents=True, exist_ok=True)
     with running(options.port) as demo:
-        went_well = asyncio.run(play(Lesson(demo, folder)))
+        went_well = asyncio.run(play(Lesson(demo, folder), [*STORY, *lesson_making.STORY]))
     sys.exit(0 if went_well else 1)
 
 

@@ -7,7 +7,8 @@ import pytest
 import requests
 
 from labportal.demo import terminal
-from labportal.demo.world import World
+from labportal.demo.world import COPIES, NEW_PLACE, World
+from tests.waits import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 
@@ -52,6 +53,28 @@ def test_a_cluster_shows_another_certificate(world: World):
     assert "another certificate" in terminal.obey(world, ["renew", "building-b"])
     assert answers(world)
     assert world.b.fingerprint() != before
+
+
+def test_the_guests_of_a_cluster_are_told_until_one_changes(world: World):
+    before = terminal.obey(world, ["guests", "building-b"])
+    assert "has 4 guests: 101 102 103 104;" in before
+    assert terminal.obey(world, ["guests", "building-b"]) == before
+    world.b.guest(101).maxcpu += 1
+    assert terminal.obey(world, ["guests", "building-b"]) != before
+
+
+def test_the_next_clone_fails_and_the_one_after_it_does_not(world: World):
+    assert "next clone on building-a" in terminal.obey(world, ["fail", "building-a"])
+    assert [clone(world, 5000), clone(world, 5000)] == [False, True]
+
+
+def clone(world: World, vmid: int) -> bool:
+    """Whether a clone of a template succeeds."""
+    api = f"https://{world.a.host}:{world.a.port}/api2/json/nodes/pve1/qemu/{COPIES['pve1']}/clone"
+    form = {"newid": vmid, "pool": NEW_PLACE[1]}
+    requests.post(api, form, headers=world.maker.headers, verify=False, timeout=5).raise_for_status()
+    wait_until(lambda: not any(guest.lock for guest in world.a.guests))
+    return any(guest.vmid == vmid for guest in world.a.guests)
 
 
 @pytest.mark.parametrize("line", ["down", "drop nowhere", "down nowhere", "help", "up building-b now"])

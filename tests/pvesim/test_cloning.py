@@ -114,6 +114,13 @@ def test_a_full_storage_fails_the_task_and_leaves_nothing(lab: Cluster, clone: C
     assert clone(full=1) == "OK"
 
 
+def test_a_clone_that_fails_leaves_nothing_and_the_next_one_succeeds(lab: Cluster, clone: Callable[..., str]):
+    lab.faults.clones_fail()
+    assert "copy failed" in clone()
+    assert 300 not in lab.statd.guests
+    assert clone() == "OK"
+
+
 def test_a_full_clone_takes_room_where_it_lies(boss: Api, clone: Callable[..., str], clock: ManualClock):
     def room(node: str, storage: str) -> int:
         return int(boss.data(f"/nodes/{node}/storage/{storage}/status")["avail"])
