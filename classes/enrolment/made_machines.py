@@ -139,6 +139,13 @@ def move(source: VirtualMachine, target: VirtualMachine) -> None:
     ClassMachine.objects.filter(vm=source).exclude(lab_class__class_machines__vm=target).update(vm=target)
 
 
+def leave(vm: VirtualMachine) -> None:
+    """A machine that was removed from its cluster is in no class any more."""
+    for row in ClassMachine.objects.filter(vm=vm).select_related("lab_class__machine_set"):
+        row.lab_class.machine_set.machines.remove(vm)
+        row.delete()
+
+
 def replace(old: VirtualMachine, new: VirtualMachine) -> None:
     """The class has the machine that took the place of another one."""
     ClassMachine.objects.filter(vm=old).update(vm=new)

@@ -98,6 +98,8 @@ def test_a_class_is_made_changed_and_undone(
     assert {made.state for made in MadeMachine.objects.all()} == {State.REMOVED}
     assert held(pve) == before
     assert not Assignment.objects.live().exists()
+    assert not ClassMachine.objects.exists()
+    assert not school.machine_set.machines.exists()
     assert (
         not VirtualMachine.objects.filter(vmid__in=[vmid for vmid, *_rest in before], gone_at=None)
         .exclude(template=True)

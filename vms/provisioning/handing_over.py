@@ -13,6 +13,9 @@ receivers: list[Receiver] = []
 # Called when a machine takes the place of another one, in that transaction.
 movers: list[Callable[[VirtualMachine, VirtualMachine], object]] = []
 
+# Called when a machine was removed from its cluster, in that transaction.
+leavers: list[Callable[[VirtualMachine], object]] = []
+
 
 def hand_over(made: MadeMachine) -> None:
     """Add the machine to the group, and assign it. `made.vm` is known.

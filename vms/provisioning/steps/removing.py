@@ -13,7 +13,7 @@ from django.utils import timezone
 from clusters import proxmox
 from vms.models import Assignment, MadeMachine, Operation, VirtualMachine
 from vms.models.operations import ended as told
-from vms.provisioning import networks, proofs
+from vms.provisioning import handing_over, networks, proofs
 from vms.provisioning.engine.hand import MAX_TRIES, Hand
 from vms.provisioning.steps import lookup, verdicts
 from vms.provisioning.steps.verdicts import Then
@@ -276,6 +276,9 @@ def _gone(hand: Hand, words: str) -> None:
         Assignment.objects.filter(vm=made.vm_id).end()
         Assignment.objects.unreleased().filter(vm=made.vm_id).update(released_at=now)
         VirtualMachine.objects.present().filter(pk=made.vm_id).update(gone_at=now)
+    if made.vm:
+        for leave in handing_over.leavers:
+            leave(made.vm)
     hand.finish(State.REMOVED, removed_at=now, password=None, sent_what="", **told(words))
     if made.lease_id:
         networks.return_unused([made.lease_id])
