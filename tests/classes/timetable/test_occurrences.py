@@ -1,10 +1,11 @@
 """Stored occurrences follow the rules, the past does not; and what is due is one query."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from classes import lifecycle
@@ -162,5 +163,9 @@ def test_what_is_due_is_one_query_that_skips_the_past(networks: LabClass):
         assert len(lookups.around(at(9), before=timedelta(hours=2), after=timedelta(hours=2))) == 1
     (query,) = asked
     found = Occurrence.objects.of_open_classes().touching(at(9), at(10)).order_by("starts_at")
-    assert "starts_at>? AND starts_at<?" in found.explain() or "Index" in found.explain()
+    # PostgreSQL reads so small a table as a whole, unless it is told not to: the question is whether an index serves it.
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    assert re.search(r"starts_at>\? AND starts_at<\?|Index Cond: .*starts_at > .* AND .*starts_at < ", found.explain())
     assert query["sql"].count("starts_at") >= 3
