@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from accounts.encrypted_fields import Secret
 from clusters.config import address_lines
-from clusters.fields import Secret
 from clusters.importing import PLAIN
 from clusters.models import SECRETS, Cluster
 

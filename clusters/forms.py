@@ -9,16 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
+from accounts.encrypted_fields import Secret
+from accounts.form_fields import LinesField, PemField, SecretInput, SeenField
 from clusters.config import host_and_port, pins, split_token, tidy, token_user
-from clusters.fields import Secret
 from clusters.models import TARGET, Cluster
-
-
-class SecretInput(forms.PasswordInput):
-    """Never rendered with a value, and never filled in by the browser."""
-
-    def __init__(self) -> None:
-        super().__init__(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"})
 
 
 class TidyField(forms.CharField):
@@ -56,18 +50,6 @@ def take_port(form: forms.BaseForm) -> None:
         form.add_error("host", _("This host has port %(port)s, and the field “Port” another one.") % {"port": port})
 
 
-class LinesField(forms.CharField):
-    """Lines, of whatever system's ends, without the space around them."""
-
-    widget = forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3, "spellcheck": "false"})
-
-    def to_python(self, value: Any) -> str:
-        return "\n".join(line.strip() for line in str(super().to_python(value) or "").splitlines()).strip()
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return self.to_python(initial) != self.to_python(data)
-
-
 class PinsField(LinesField):
     """Fingerprints, however they are written, in the one way that they are kept in."""
 
@@ -100,18 +82,6 @@ class TokenField(forms.CharField):
         return token_id, Secret(secret)
 
 
-class PemField(forms.CharField):
-    """A certificate as text. Browsers send other line ends than they were given; that is no change of trust."""
-
-    widget = forms.Textarea(attrs={"class": "vLargeTextField", "spellcheck": "false"})
-
-    def to_python(self, value: Any) -> str:
-        return "\n".join(str(super().to_python(value) or "").split("\r\n")).strip()
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return self.to_python(initial) != self.to_python(data)
-
-
 SETTINGS = (
     "cluster_id", "name", "host", "port", "addresses", "user", "verify_ssl", "ca_certificate", "fingerprint",
     "is_active", "is_restricted",
@@ -126,16 +96,6 @@ STORED_AS = {
     "new_read_token": ("read_token_id", "read_token_secret"),
     "remove_read_token": ("read_token_id", "read_token_secret"),
 }
-
-
-class SeenField(forms.CharField):
-    """Comes back with the form to tell what its person saw. It is no setting, so it never counts as changed."""
-
-    def __init__(self) -> None:
-        super().__init__(required=False, widget=forms.HiddenInput())
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return False
 
 
 class ClusterForm(forms.ModelForm[Cluster]):

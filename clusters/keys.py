@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from accounts import audit
-from clusters.fields import Secret, SecretUnreadable
+from accounts.encrypted_fields import Secret, SecretUnreadable
 from clusters.models import SECRETS, Adoption, Cluster, ProvisioningAccess
 
 UNREADABLE = -1

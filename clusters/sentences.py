@@ -17,10 +17,6 @@ stored_messages.register(
             "Making machines is switched off on this cluster. An administrator can switch it on and enter a token for "
             "it."
         ),
-        "credential-unreadable": gettext_noop(
-            "A stored credential cannot be decrypted with FIELD_ENCRYPTION_KEY. Add the key that encrypted it after "
-            "the current one, or enter the credential again."
-        ),
         "token-malformed": gettext_noop("The API token contains invalid characters. Enter it again."),
         "second-factor": gettext_noop(
             "The cluster asks this user for a second factor, which the portal cannot provide. Enter an API token "

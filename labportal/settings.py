@@ -214,7 +214,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # People.
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.lockout.RecheckingBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "accounts.lockout.RecheckingBackend",
+    "accounts.backends.OutsideBackend",
+]
 PASSWORD_HASHERS = [
     "accounts.hashers.CappedArgon2PasswordHasher",
     "accounts.hashers.CappedScryptPasswordHasher",

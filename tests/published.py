@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from accounts.encrypted_fields import Secret
 from accounts.models import User
 from classes import lifecycle
 from classes.models import LabClass
-from clusters.fields import Secret
 from clusters.models import Cluster, ProvisioningAccess
 from vms.models import ClusterGrant, LeasableNetwork, MachineTemplate, TemplateCopy, VirtualMachine
 from vms.provisioning import facts, running

@@ -22,9 +22,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts import stored_messages
+from accounts.form_fields import SecretInput
 from clusters import certificate_warnings, proxmox
 from clusters.config import pins
-from clusters.forms import STORED_AS, HostField, SecretInput, take_port
+from clusters.forms import STORED_AS, HostField, take_port
 from clusters.models import SECRETS, Cluster
 
 SALT = "clusters.admin.certificate"

@@ -8,7 +8,7 @@ from typing import Any, Self
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from clusters.fields import Secret
+from accounts.encrypted_fields import Secret
 from clusters.sentences import say
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from accounts.encrypted_fields import Secret
 from accounts.printable import validate_printable
 from clusters.config import syntax
 from clusters.config.cluster import ClusterConfig
-from clusters.fields import Secret
 
 MAX_DEPTH = 8
 MAX_UNKNOWN = 20  # of one entry's unknown keys, so many are told by name

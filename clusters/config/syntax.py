@@ -5,12 +5,12 @@ Everything here raises `ValidationError` for what looks otherwise, and repeats n
 
 import ipaddress
 import re
-import ssl
 import unicodedata
 
-from cryptography import x509
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+from accounts.certificates import are_authorities
 
 MAX_ADDRESSES = 31  # besides the host
 MAX_PINS = 32
@@ -31,9 +31,6 @@ _HEADER = re.compile(r"(-H\s+|--header\s+)?[\"']?(Authorization\s*:\s*)?PVEAPITo
 _PVEUM_ID = re.compile(rf"full-tokenid\W+({_API_ID})(?![A-Za-z0-9._-])")
 _PVEUM_SECRET = re.compile(r"\bvalue\W+([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\b")
 _PIN = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
-_PEM_BEGIN = re.compile(r"-----BEGIN ([^-]*)-----")
-_BARE_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
-CERTIFICATES = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 
 
 def tidy(text: str) -> str:
@@ -157,49 +154,13 @@ def token_user(token_id: str) -> str:
 
 
 def validate_pem(pem: str) -> None:
-    validate_no_key(pem)
-    try:
-        found = x509.load_pem_x509_certificates(pem.encode())
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except ValueError:  # an error of the TLS library is one
-        raise ValidationError(_("This is not a certificate in PEM form (-----BEGIN CERTIFICATE-----).")) from None
-    if not any(map(_may_vouch, found)):
+    if not are_authorities(pem):
         raise ValidationError(
             _(
                 "This is a node's own certificate, not that of its authority. Paste /etc/pve/pve-root-ca.pem, or pin "
                 "the fingerprint of the node's certificate."
             )
         )
-
-
-def _may_vouch(certificate: x509.Certificate) -> bool:
-    """Whether it can be an authority's: one that says so, or that nobody else issued."""
-    if certificate.subject == certificate.issuer:
-        return True
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-    except (ValueError, x509.DuplicateExtension):  # then it is not for us to say
-        return True
-
-
-def validate_no_key(pem: str) -> None:
-    """Refuses private keys: certificates are shown, exported and recorded in clear."""
-    inside = False
-    for number, line in enumerate(pem.splitlines(), start=1):
-        label = _PEM_BEGIN.search(line)
-        if "PRIVATE KEY" in line.upper():
-            raise ValidationError(
-                _("Line %(line)s: this looks like a private key. Enter only the certificates (BEGIN CERTIFICATE).")
-                % {"line": number}
-            )
-        if (label and label[1] not in CERTIFICATES) or (not inside and _BARE_BASE64.fullmatch(line.strip())):
-            raise ValidationError(
-                _("Line %(line)s: this is not a certificate. Enter only the certificates (BEGIN CERTIFICATE).")
-                % {"line": number}
-            )
-        inside = bool(label) or (inside and "-----END" not in line)
 
 
 def validate_pins(text: str) -> None:

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from clusters.fields import EncryptedSecretField
+from accounts.encrypted_fields import EncryptedSecretField
 
 
 class AdoptionManager(models.Manager["Adoption"]):

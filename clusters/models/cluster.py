@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts import audit
+from accounts.certificates import CertificatesField
+from accounts.encrypted_fields import EncryptedSecretField
 from accounts.printable import PrintableTexts
 from clusters.config import (
     MAX_CLUSTERS,
@@ -26,9 +28,7 @@ from clusters.config import (
     validate_token_id,
     validate_user,
 )
-from clusters.fields import EncryptedSecretField
 from clusters.models.adoption import Adoption, DeletedCluster
-from clusters.models.certificates import CertificatesField
 from clusters.models.cluster_queryset import PLACE, SECRETS, TARGET, ClusterQuerySet
 from clusters.models.health import ClusterHealth, LoginState
 from clusters.models.provisioning import ProvisioningAccess

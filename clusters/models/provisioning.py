@@ -5,8 +5,8 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy
 
+from accounts.encrypted_fields import EncryptedSecretField
 from clusters.config import ClusterConfig, validate_token_id
-from clusters.fields import EncryptedSecretField
 
 
 class ProvisioningAccess(models.Model):

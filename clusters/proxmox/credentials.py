@@ -11,8 +11,8 @@ from urllib.parse import quote
 import requests
 from requests.auth import AuthBase
 
+from accounts.encrypted_fields import Secret, SecretUnreadable
 from clusters.config import ClusterConfig
-from clusters.fields import Secret, SecretUnreadable
 from clusters.proxmox.errors import CredentialUnreadable, LoginRejected, NoCredential, ProtocolError
 from clusters.sentences import say
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.encrypted_fields import Secret
 from classes.models import LabClass, LessonMode, RunningRules
 from classes.models.timetable import EVERY_DAY
 from classes.timetable import changes, occurrences
-from clusters.fields import Secret
 from clusters.models import Cluster, ProvisioningAccess
 from labportal.demo.world import BRIDGES, COPIES, NEW_PLACE, STORAGE, VMIDS
 from vms.models import LeasableNetwork, MachineTemplate, Quota, TemplateCopy

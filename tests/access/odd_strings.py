@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.db import connection, models
 
-from clusters.fields import EncryptedSecretField
+from accounts.encrypted_fields import EncryptedSecretField
 from tests.admin_pages import XSS
 
 # Those that a browser follows where they begin an address, and what gets around filters rather than escaping.

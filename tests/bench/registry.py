@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from clusters.fields import Secret
+from accounts.encrypted_fields import Secret
 from clusters.models import Cluster
 from tests.bench import report
 from vms import registry

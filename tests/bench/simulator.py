@@ -23,9 +23,9 @@ import django
 
 django.setup()
 
+from accounts.encrypted_fields import Secret  # noqa: E402
 from clusters import proxmox  # noqa: E402
 from clusters.config import ClusterConfig  # noqa: E402
-from clusters.fields import Secret  # noqa: E402
 from tests.waits import read_until, stop_process  # noqa: E402
 
 PATH = "/api2/json/cluster/resources"

@@ -27,7 +27,7 @@ from vms import inventory
 LAYERS = {
     "form": "clusters.forms.ClusterForm._check_present",
     "model": "django.db.models.Model.save_base",
-    "cipher": "clusters.fields.encrypted.encrypt_str",
+    "cipher": "accounts.encrypted_fields.encrypted.encrypt_str",
     "gateway": "urllib3.connectionpool.HTTPConnectionPool.urlopen",
     "parser": "clusters.config.file.config_of",
     "plan": "clusters.importing.plan",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from accounts.encrypted_fields import Secret
 from clusters.config import (
     MAX_BYTES,
     MAX_CLUSTERS,
@@ -18,7 +19,6 @@ from clusters.config import (
     read_file,
     settle_default,
 )
-from clusters.fields import Secret
 
 LEAK = "v4lue-that-nobody-repeats"
 GOOD: dict[str, Any] = {"id": "alpha", "host": "pve.test", "user": "portal@pve", "password": LEAK}

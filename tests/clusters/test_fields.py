@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F, Value
 from django.forms import modelform_factory
 
-from clusters.fields import Secret, SecretUnreadable
+from accounts.encrypted_fields import Secret, SecretUnreadable
 from clusters.models import Cluster
 
 pytestmark = pytest.mark.django_db

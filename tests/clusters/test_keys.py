@@ -21,8 +21,8 @@ from django.core.management.base import CommandError
 from django.db import connection
 from encrypted_model_fields import fields as encrypted
 
+from accounts.encrypted_fields import SecretUnreadable
 from clusters import checks, keys
-from clusters.fields import SecretUnreadable
 from clusters.models import SECRETS, Cluster
 from tests import published
 from tests.samples import KILL_ROUNDS, SEED

@@ -180,7 +180,7 @@ import sys
 import django
 django.setup()
 from django.db import connection
-from clusters.fields import SecretUnreadable
+from accounts.encrypted_fields import SecretUnreadable
 from clusters.models import Cluster
 for line in sys.stdin:
     cluster = Cluster.objects.get(cluster_id="alpha")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import pvesim
+from accounts.encrypted_fields import Secret
 from clusters import privileges, proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.privileges import Report, Who
 from tests.clusters import pveum
 from tests.labs import NUMBERS, clock, sim

@@ -7,8 +7,8 @@ import pytest
 from encrypted_model_fields import fields
 
 import pvesim
+from accounts.encrypted_fields import Secret
 from clusters import connection_test, gateway, proxmox
-from clusters.fields import Secret
 from clusters.models import Cluster, ClusterHealth, LoginState
 from tests.labs import add_cluster, clock, sim, simulated
 from vms import inventory

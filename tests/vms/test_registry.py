@@ -5,7 +5,7 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from clusters.fields import SecretUnreadable
+from accounts.encrypted_fields import SecretUnreadable
 from clusters.models import Cluster
 from tests.own_database import run_in_threads
 from tests.vms.database_states import execute

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from clusters.fields import SecretUnreadable
+from accounts.encrypted_fields import SecretUnreadable
 from clusters.models import Adoption, Cluster, DeletedCluster
 from tests.vms.database_states import FALLBACKS, TROUBLES, Fault
 from vms import registry

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import stored_messages
-from clusters.fields import EncryptedSecretField
+from accounts.encrypted_fields import EncryptedSecretField
 from vms.models.capacity import LeasableNetwork, NetworkLease
 from vms.models.machines import VirtualMachine
 from vms.models.sets import MachineSet

@@ -8,9 +8,9 @@ import logging
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import first_passwords
+from accounts.encrypted_fields import SecretUnreadable
 from accounts.models import User
 from clusters import gateway, proxmox
-from clusters.fields import SecretUnreadable
 from vms import automation, registry
 from vms.models import Assignment, MadeMachine, VirtualMachine
 from vms.sentences import say

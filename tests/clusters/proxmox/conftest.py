@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.proxmox.endpoints import endpoint_health
 from clusters.proxmox.session_pool import session_pool
 from pvesim.clock import ManualClock

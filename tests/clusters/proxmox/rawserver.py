@@ -7,8 +7,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
 
+from accounts.encrypted_fields import Secret
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from pvesim.tls import Authority, Certificate, server_context
 
 MARKER = "6c9a4f0e-marker"

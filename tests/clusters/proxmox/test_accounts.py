@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.proxmox import results
 from pvesim.cluster import Cluster
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import requests
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.proxmox import credentials
 
 HOUR = 3600.0

@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 
 import pytest
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.proxmox import Client, Power
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster

@@ -6,9 +6,9 @@ import pytest
 import requests
 from encrypted_model_fields import fields as encrypted
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
 from tests.waits import TIMEOUT

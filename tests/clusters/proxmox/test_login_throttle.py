@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from pvesim.cluster import Cluster
 
 from .conftest import PASSWORD

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster
 from tests.waits import TIMEOUT, wait_until

@@ -11,9 +11,9 @@ import requests
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.proxmox.session import Session
 from pvesim.cluster import Cluster
 from tests.waits import TIMEOUT

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.proxmox import session_pool as pooling
 from clusters.proxmox.session_pool import MAX_IDLE, MAX_IDLE_IN_ALL, session_pool
 from pvesim.cluster import Cluster

@@ -8,9 +8,9 @@ import pytest
 import requests
 from cryptography.hazmat.primitives import hashes
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.proxmox.session import Session
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority

@@ -12,9 +12,9 @@ import proxmoxer
 import pytest
 import requests
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from pvesim.cluster import Cluster
 from pvesim.tls import Authority
 from tests.waits import TIMEOUT

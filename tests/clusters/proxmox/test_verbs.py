@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from accounts.encrypted_fields import Secret
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from clusters.fields import Secret
 from clusters.proxmox import ClusterStatus, NodeState, Power, TaskStatus
 from pvesim.clock import ManualClock
 from pvesim.cluster import Cluster

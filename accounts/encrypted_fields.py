@@ -8,7 +8,7 @@ from django.db.models.query_utils import DeferredAttribute
 from django.utils.crypto import constant_time_compare
 from encrypted_model_fields import fields as encrypted
 
-from clusters.sentences import say
+from accounts.sentences import say
 
 MASK = "***"
 

@@ -1,0 +1,351 @@
+"""Where people sign in besides the portal itself: directories, providers, and proxies that name the person."""
+
+from typing import Any, ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy
+
+from accounts.certificates import CertificatesField, validate_authorities
+from accounts.encrypted_fields import EncryptedSecretField
+from accounts.printable import PrintableTexts
+from accounts.sign_in import syntax
+
+
+class SignInSource(PrintableTexts, models.Model):
+    """A directory, a provider or a trusted header. Of the columns below, each kind uses its own.
+
+    Its `name` never changes: providers know it in an address of the portal.
+    """
+
+    class Kind(models.TextChoices):
+        DIRECTORY = "directory", gettext_lazy("Directory")
+        PROVIDER = "provider", gettext_lazy("Provider")
+        HEADER = "header", gettext_lazy("Trusted header")
+
+    class UsernameRule(models.TextChoices):
+        WHOLE = "whole", gettext_lazy("the whole name")
+        BEFORE_AT = "before_at", gettext_lazy("the part before the @")
+
+    class Flavour(models.TextChoices):
+        AD = "ad", gettext_lazy("Active Directory")
+        OPENLDAP = "openldap", gettext_lazy("OpenLDAP or another directory")
+
+    kind = models.CharField(gettext_lazy("kind"), max_length=10, choices=Kind, editable=False)
+    name = models.CharField(
+        gettext_lazy("name"),
+        max_length=50,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[a-z0-9][a-z0-9-]*\Z",
+                gettext_lazy("Use lower-case letters, digits and dashes, beginning with a letter or a digit."),
+            )
+        ],
+        help_text=gettext_lazy("Short and permanent: addresses and commands contain it. It cannot be changed later."),
+    )
+    label = models.CharField(
+        gettext_lazy("label"), max_length=60, help_text=gettext_lazy("The name that people see on the login page.")
+    )
+    is_active = models.BooleanField(
+        gettext_lazy("active"),
+        default=False,
+        help_text=gettext_lazy("People can sign in with it. While it is not active, the portal never contacts it."),
+    )
+    position = models.PositiveSmallIntegerField(
+        gettext_lazy("position"), default=0, help_text=gettext_lazy("Lower numbers come first.")
+    )
+    secret = EncryptedSecretField(gettext_lazy("password or secret"))
+    # Says in the audit trail that the secret changed, which the masks there do not.
+    credential_version = models.PositiveIntegerField(gettext_lazy("credential version"), default=0, editable=False)
+    ca_certificates = CertificatesField(
+        gettext_lazy("CA certificates"),
+        blank=True,
+        validators=[validate_authorities],
+        help_text=gettext_lazy("The school's own authority, in PEM form. Empty: the system's authorities."),
+    )
+    makes_accounts = models.BooleanField(
+        gettext_lazy("creates accounts"),
+        default=True,
+        help_text=gettext_lazy("The first sign-in creates the account. Otherwise only joined accounts can sign in."),
+    )
+    username_rule = models.CharField(
+        gettext_lazy("user name"),
+        max_length=10,
+        choices=UsernameRule,
+        default=UsernameRule.WHOLE,
+        help_text=gettext_lazy("What a new account is called, from the name that the source gives."),
+    )
+    changed_at = models.DateTimeField(gettext_lazy("changed at"), auto_now=True)
+
+    # What was found when it was asked last: see `accounts.sign_in.health`.
+    last_test_at = models.DateTimeField(gettext_lazy("last tested at"), null=True, blank=True, editable=False)
+    last_test_ok = models.BooleanField(gettext_lazy("last test passed"), null=True, blank=True, editable=False)
+    last_test_sentence = models.TextField(blank=True, default="", editable=False)
+    last_test_sentence_message = models.JSONField(null=True, blank=True, editable=False)
+    last_answer_at = models.DateTimeField(gettext_lazy("last response at"), null=True, blank=True, editable=False)
+    last_problem_at = models.DateTimeField(gettext_lazy("last problem at"), null=True, blank=True, editable=False)
+    last_problem = models.TextField(blank=True, default="", editable=False)
+    last_problem_message = models.JSONField(null=True, blank=True, editable=False)
+    certificate_ends_at = models.DateTimeField(
+        gettext_lazy("certificate valid until"), null=True, blank=True, editable=False
+    )
+    clock_offset = models.FloatField(  # seconds that its clock is ahead of the portal's
+        gettext_lazy("clock difference"), null=True, blank=True, editable=False
+    )
+
+    # A directory.
+    servers = models.TextField(
+        gettext_lazy("servers"),
+        blank=True,
+        validators=[syntax.validate_servers],
+        help_text=gettext_lazy(
+            "One per line, like ldaps://dc1.school.example. The next one is asked when one is silent."
+        ),
+    )
+    start_tls = models.BooleanField(
+        gettext_lazy("StartTLS"),
+        default=False,
+        help_text=gettext_lazy("Encrypt an ldap:// connection before anything is sent. Not for ldaps://."),
+    )
+    bind_dn = models.CharField(
+        gettext_lazy("reader account"),
+        max_length=255,
+        blank=True,
+        help_text=gettext_lazy("The DN of an account that may read people and groups, and nothing else."),
+    )
+    base_dn = models.CharField(
+        gettext_lazy("base DN"),
+        max_length=255,
+        blank=True,
+        validators=[syntax.validate_dn],
+        help_text=gettext_lazy("Where people are, like OU=People,DC=school,DC=example."),
+    )
+    person_filter = models.CharField(
+        gettext_lazy("filter"),
+        max_length=255,
+        blank=True,
+        validators=[syntax.validate_filter],
+        help_text=gettext_lazy("Narrows who is found, like (objectClass=user). The portal adds the name itself."),
+    )
+    flavour = models.CharField(gettext_lazy("directory"), max_length=10, choices=Flavour, default=Flavour.AD)
+    id_attribute = models.CharField(
+        gettext_lazy("ID attribute"),
+        max_length=60,
+        blank=True,
+        default="objectGUID",
+        validators=[syntax.validate_attribute],
+        help_text=gettext_lazy("It never changes, whatever a person is called: objectGUID or entryUUID."),
+    )
+    name_attribute = models.CharField(
+        gettext_lazy("name attribute"),
+        max_length=60,
+        blank=True,
+        default="sAMAccountName",
+        validators=[syntax.validate_attribute],
+        help_text=gettext_lazy("What people type as their name: sAMAccountName, userPrincipalName or uid."),
+    )
+    number_attribute = models.CharField(
+        gettext_lazy("number attribute"),
+        max_length=60,
+        blank=True,
+        validators=[syntax.validate_attribute],
+        help_text=gettext_lazy("A student or employee number, like employeeNumber, for joining accounts in bulk."),
+    )
+    group_base_dn = models.CharField(
+        gettext_lazy("base DN of groups"),
+        max_length=255,
+        blank=True,
+        validators=[syntax.validate_dn],
+        help_text=gettext_lazy("Where groups are. Empty: at the base DN."),
+    )
+    group_attribute = models.CharField(
+        gettext_lazy("member attribute"),
+        max_length=60,
+        blank=True,
+        default="member",
+        validators=[syntax.validate_attribute],
+        help_text=gettext_lazy("What a group calls its members: member, uniqueMember or memberUid."),
+    )
+    nested = models.BooleanField(
+        gettext_lazy("groups in groups"),
+        default=True,
+        help_text=gettext_lazy("Members of a group's groups count, too."),
+    )
+    timeout_seconds = models.PositiveSmallIntegerField(
+        gettext_lazy("timeout"),
+        default=4,
+        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        help_text=gettext_lazy("Seconds to wait for a response."),
+    )
+
+    # A provider.
+    issuer = models.CharField(
+        gettext_lazy("issuer"),
+        max_length=255,
+        blank=True,
+        validators=[syntax.validate_issuer],
+        help_text=gettext_lazy("Exactly as the provider writes it, like https://login.school.example/realms/school."),
+    )
+    client_id = models.CharField(gettext_lazy("client ID"), max_length=255, blank=True)
+    scopes = models.CharField(
+        gettext_lazy("scopes"),
+        max_length=255,
+        blank=True,
+        default="openid profile email",
+        validators=[syntax.validate_scopes],
+    )
+    groups_claim = models.CharField(
+        gettext_lazy("groups claim"),
+        max_length=100,
+        blank=True,
+        default="groups",
+        validators=[syntax.validate_claim],
+        help_text=gettext_lazy("Dots lead into claims within claims, like realm_access.roles."),
+    )
+    roles_claim = models.CharField(
+        gettext_lazy("roles claim"),
+        max_length=100,
+        blank=True,
+        validators=[syntax.validate_claim],
+        help_text=gettext_lazy("App roles, for instance of Entra ID: they are complete where lists of groups are cut."),
+    )
+    name_claim = models.CharField(
+        gettext_lazy("name claim"),
+        max_length=100,
+        blank=True,
+        default="preferred_username",
+        validators=[syntax.validate_claim],
+    )
+    number_claim = models.CharField(
+        gettext_lazy("number claim"), max_length=100, blank=True, validators=[syntax.validate_claim]
+    )
+    ask_userinfo = models.BooleanField(
+        gettext_lazy("ask userinfo"),
+        default=True,
+        help_text=gettext_lazy("Many providers give mail and groups there alone."),
+    )
+    ask_again = models.BooleanField(
+        gettext_lazy("ask for the password each time"),
+        default=True,
+        help_text=gettext_lazy("So the next person at the same computer does not get the first one's account."),
+    )
+    sign_out_there = models.BooleanField(
+        gettext_lazy("sign out there, too"),
+        default=True,
+        help_text=gettext_lazy("Logging out of the portal leads through the provider's own sign-out."),
+    )
+    allowed_algorithms = models.CharField(
+        gettext_lazy("signature algorithms"),
+        max_length=200,
+        blank=True,
+        default="RS256 ES256 PS256 EdDSA",
+        validators=[syntax.validate_algorithms],
+    )
+
+    # A trusted header.
+    header_name = models.CharField(
+        gettext_lazy("header"),
+        max_length=60,
+        blank=True,
+        validators=[syntax.validate_header],
+        help_text=gettext_lazy("The header in which the proxy names the person, like Remote-User."),
+    )
+    proxies = models.TextField(
+        gettext_lazy("proxies"),
+        blank=True,
+        validators=[syntax.validate_networks],
+        help_text=gettext_lazy("Addresses or networks, one per line. The header counts from these alone."),
+    )
+    groups_header = models.CharField(
+        gettext_lazy("groups header"),
+        max_length=60,
+        blank=True,
+        validators=[syntax.validate_header],
+        help_text=gettext_lazy("Groups, separated by semicolons. Empty: there are none."),
+    )
+
+    class Meta:
+        verbose_name = gettext_lazy("sign-in source")
+        verbose_name_plural = gettext_lazy("sign-in sources")
+        ordering = ["position", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("issuer"),
+                condition=~Q(issuer=""),
+                name="signinsource_issuer_unique",
+                violation_error_message=gettext_lazy("There is already a provider with this issuer."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.name
+
+    def save(self, **kwargs: Any) -> None:
+        """Save, and count a new secret."""
+        self.kind = getattr(type(self), "KIND", self.kind)
+        secret = self.__dict__.get("secret")
+        new = secret if secret is not None and not secret.is_stored else None
+        if new:
+            self.credential_version += 1
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "credential_version"}
+        super().save(**kwargs)
+        if new:
+            new.is_stored = True
+
+    @property
+    def server_list(self) -> tuple[str, ...]:
+        """URIs of LDAP servers, in the order in which they are asked."""
+        return syntax.lines(self.servers)
+
+    @property
+    def algorithm_list(self) -> tuple[str, ...]:
+        return tuple(self.allowed_algorithms.split())
+
+
+class OfKind(models.Manager[Any]):
+    def __init__(self, kind: SignInSource.Kind) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        return super().get_queryset().filter(kind=self.kind)
+
+
+class Directory(SignInSource):
+    """An LDAP directory or Active Directory."""
+
+    KIND: ClassVar = SignInSource.Kind.DIRECTORY
+    objects: ClassVar[Any] = OfKind(SignInSource.Kind.DIRECTORY)
+
+    class Meta:
+        proxy = True
+        verbose_name = gettext_lazy("directory")
+        verbose_name_plural = gettext_lazy("directories")
+
+
+class Provider(SignInSource):
+    """An OpenID Connect provider."""
+
+    KIND: ClassVar = SignInSource.Kind.PROVIDER
+    objects: ClassVar[Any] = OfKind(SignInSource.Kind.PROVIDER)
+
+    class Meta:
+        proxy = True
+        verbose_name = gettext_lazy("provider")
+        verbose_name_plural = gettext_lazy("providers")
+
+
+class TrustedHeader(SignInSource):
+    """A proxy in front of the portal that names the person in a header."""
+
+    KIND: ClassVar = SignInSource.Kind.HEADER
+    objects: ClassVar[Any] = OfKind(SignInSource.Kind.HEADER)
+
+    class Meta:
+        proxy = True
+        verbose_name = gettext_lazy("trusted header")
+        verbose_name_plural = gettext_lazy("trusted headers")

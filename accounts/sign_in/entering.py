@@ -1,0 +1,169 @@
+"""Lets somebody in whom a source has vouched for: finds or makes the account, and brings it up to date.
+
+An account is found by the source's own ID alone. It is never joined by an equal name or address.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from auditlog.models import LogEntry
+from django.db import IntegrityError, transaction
+
+from accounts import audit
+from accounts.models import SignInIdentity, SignInSource, User
+from accounts.sentences import say
+from accounts.sign_in import hooks, names, roles, rules
+from accounts.sign_in.facts import Closed, OutsidePerson
+from accounts.stored_messages import Message
+
+MAX_SUBJECT = 255
+
+
+class Refused(Exception):
+    """Nobody is signed in. `code` says why to programs, `sentence` to people.
+
+    Codes: no-subject, closed, no-entry-rule, not-allowed, groups-unknown, inactive, no-accounts-made, bad-name,
+    name-taken, source-inactive.
+    """
+
+    def __init__(self, code: str, **params: Any) -> None:
+        self.code, self.params = code, params
+        closed = f"-{params['reason']}" if code == "closed" else ""
+        shown = {name: value for name, value in params.items() if name != "reason"}
+        self.sentence: Message = say(f"sign-in-{code}{closed}", **shown)
+        super().__init__(self.sentence)
+
+
+def enter(source: SignInSource, person: OutsidePerson, *, now: datetime) -> User:
+    """The account of this person, up to date. Raises `Refused`.
+
+    Two requests of one new person make one account: the loser of the race finds what the winner made.
+    """
+    for is_last in (False, True):
+        try:
+            with transaction.atomic():
+                outcome = _enter(source, person, now)
+            break
+        except IntegrityError:
+            if is_last:
+                raise
+    if isinstance(outcome, Refused):
+        audit.record_many(
+            [(source, {"refused": ("", f"{names.shown(person.username, most=100)}: {outcome.code}")})],
+            action=LogEntry.Action.ACCESS,
+        )
+        raise outcome
+    return outcome
+
+
+def _enter(source: SignInSource, person: OutsidePerson, now: datetime) -> User | Refused:
+    """A refusal is returned, so that what is written about it stays."""
+    if not source.is_active:
+        return Refused("source-inactive")
+    if not person.subject or len(person.subject) > MAX_SUBJECT:
+        return Refused("no-subject")
+    identity = find(source, person.subject)
+    decision = decide(source, person)
+    if refused := _refused(source, person, identity, decision, now):
+        return refused
+    made = identity or _make(source, person, now)
+    if isinstance(made, Refused):
+        return made
+    bring_up_to_date(made, person, decision, now=now)
+    made.last_seen_at = now
+    made.save(update_fields=["last_seen_at"])
+    audit.record_many([(made.user, {"signed in with": ("", str(source))})], action=LogEntry.Action.ACCESS)
+    return made.user
+
+
+def _refused(
+    source: SignInSource,
+    person: OutsidePerson,
+    identity: SignInIdentity | None,
+    decision: rules.Decision,
+    now: datetime,
+) -> Refused | None:
+    if person.closed:
+        if identity:
+            _remember_closed(identity, person.closed)
+        return Refused("closed", reason=person.closed.value)
+    if not decision.allowed:
+        if identity:  # on a complete answer, roles go also from who comes in no more
+            roles.apply(identity.user, source, decision.roles, now=now)
+        return Refused(decision.code)
+    return Refused("inactive") if identity and not identity.user.is_active else None
+
+
+def find(source: SignInSource, subject: str) -> SignInIdentity | None:
+    """With its account, which stays locked until the transaction ends."""
+    key = SignInIdentity.objects.filter(source=source, subject=subject).values_list("user_id", flat=True).first()
+    if key is None:
+        return None
+    user = User.objects.select_for_update().get(pk=key)
+    identity = SignInIdentity.objects.filter(source=source, subject=subject, user=user).first()
+    if identity:
+        identity.user = user
+    return identity
+
+
+def decide(source: SignInSource, person: OutsidePerson) -> rules.Decision:
+    return rules.decide(source.rules.all(), person, directory=source.kind == SignInSource.Kind.DIRECTORY)
+
+
+def _make(source: SignInSource, person: OutsidePerson, now: datetime) -> SignInIdentity | Refused:
+    if not source.makes_accounts:
+        return Refused("no-accounts-made")
+    name = names.account_name(source, person)
+    if name is None:
+        return Refused("bad-name", name=names.shown(person.username, most=100))
+    if names.is_taken(name):
+        return Refused("name-taken", name=name)
+    user = User(username=name)
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    identity = SignInIdentity(user=user, source=source, subject=person.subject, first_seen_at=now)
+    identity.save(force_insert=True)
+    return identity
+
+
+def bring_up_to_date(
+    identity: SignInIdentity, person: OutsidePerson, decision: rules.Decision, *, now: datetime
+) -> None:
+    """Names, roles and what hangs on groups, as the source says now. In a transaction that has locked the account.
+
+    Also for jobs that ask the source about people who are not there.
+    """
+    user, source = identity.user, identity.source
+    changed = {name: value for name, value in names.personal(person).items() if getattr(user, name) != value}
+    for name, value in changed.items():
+        setattr(user, name, value)
+    if changed:
+        user.save(update_fields=[*changed])
+    _remember(identity, person, now)
+    roles.apply(user, source, decision.roles, now=now)
+    if decision.is_complete:
+        for apply in hooks.appliers:
+            apply(user, source, person, now)
+
+
+def _remember(identity: SignInIdentity, person: OutsidePerson, now: datetime) -> None:
+    told: dict[str, object] = {
+        "name_there": names.shown(person.username, most=255),
+        "mail_there": names.shown(person.email, most=255),
+        "number_there": names.shown(person.number, most=100),
+        "left_at": None,
+        "closed_reason": "",
+    }
+    if person.groups is not None:
+        told |= {"groups": sorted(person.groups), "groups_at": now}
+    changed = {name: value for name, value in told.items() if getattr(identity, name) != value}
+    for name, value in changed.items():
+        setattr(identity, name, value)
+    if changed:
+        identity.save(update_fields=[*changed])
+
+
+def _remember_closed(identity: SignInIdentity, reason: Closed) -> None:
+    if identity.closed_reason != reason.value:
+        identity.closed_reason = reason.value
+        identity.save(update_fields=["closed_reason"])
