@@ -83,12 +83,16 @@ class SignInSource(PrintableTexts, models.Model):
     # What was found when it was asked last: see `accounts.sign_in.health`.
     last_test_at = models.DateTimeField(gettext_lazy("last tested at"), null=True, blank=True, editable=False)
     last_test_ok = models.BooleanField(gettext_lazy("last test passed"), null=True, blank=True, editable=False)
-    last_test_sentence = models.TextField(blank=True, default="", editable=False)
-    last_test_sentence_message = models.JSONField(null=True, blank=True, editable=False)
+    last_test_sentence = models.TextField(
+        gettext_lazy("result of the last test"), blank=True, default="", editable=False
+    )
+    last_test_sentence_message = models.JSONField(
+        gettext_lazy("result of the last test"), null=True, blank=True, editable=False
+    )
     last_answer_at = models.DateTimeField(gettext_lazy("last response at"), null=True, blank=True, editable=False)
     last_problem_at = models.DateTimeField(gettext_lazy("last problem at"), null=True, blank=True, editable=False)
-    last_problem = models.TextField(blank=True, default="", editable=False)
-    last_problem_message = models.JSONField(null=True, blank=True, editable=False)
+    last_problem = models.TextField(gettext_lazy("last problem"), blank=True, default="", editable=False)
+    last_problem_message = models.JSONField(gettext_lazy("last problem"), null=True, blank=True, editable=False)
     certificate_ends_at = models.DateTimeField(
         gettext_lazy("certificate valid until"), null=True, blank=True, editable=False
     )

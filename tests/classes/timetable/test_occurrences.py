@@ -163,7 +163,7 @@ def test_what_is_due_is_one_query_that_skips_the_past(networks: LabClass):
         assert len(lookups.around(at(9), before=timedelta(hours=2), after=timedelta(hours=2))) == 1
     (query,) = asked
     found = Occurrence.objects.of_open_classes().touching(at(9), at(10)).order_by("starts_at")
-    # PostgreSQL reads so small a table as a whole, unless it is told not to: the question is whether an index serves it.
+    # PostgreSQL reads so small a table as a whole unless told not to: the question is whether an index serves it.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
