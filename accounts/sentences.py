@@ -52,5 +52,35 @@ stored_messages.register(
             "You have to change the password of your school account first, for instance at a school computer. Then "
             "sign in here."
         ),
+        "sign-in-joined-with-another": gettext_noop(
+            "This school account is already joined with another account of the portal."
+        ),
+        "sign-in-joined-otherwise": gettext_noop(
+            "This account is already joined with another school account of the same source."
+        ),
+        # Tests of the connection, and what is known of a source.
+        "sign-in-packages-needed": gettext_noop(
+            "The packages for directories are not installed. Run: .venv/bin/pip install -r requirements-ldap.txt"
+        ),
+        "sign-in-test-packages": gettext_noop("Packages"),
+        "sign-in-test-header": gettext_noop("Header"),
+        "sign-in-test-no-header": gettext_noop("Enter the name of the header."),
+        "sign-in-test-proxies": gettext_noop("Proxies"),
+        "sign-in-test-no-proxy": gettext_noop("Enter the proxy's address: the header counts from there alone."),
+        "sign-in-test-passed": gettext_noop("The connection works."),
+        "sign-in-test-failed": gettext_noop("%(what)s: %(sentence)s"),
+        "sign-in-health-well": gettext_noop("No problem is known."),
+        "sign-in-health-never-asked": gettext_noop("It is active and was never asked. Test the connection."),
+        "sign-in-health-failing": gettext_noop("The last attempt failed. %(problem)s"),
+        "sign-in-health-nobody": gettext_noop("No rule lets anybody in. Add one."),
+        "sign-in-health-certificate-ended": gettext_noop("Its certificate ended on %(day)s. Renew it."),
+        "sign-in-health-certificate-ends": gettext_noop("Its certificate ends on %(day)s. Renew it before that."),
+        "sign-in-health-clock": gettext_noop(
+            "Its clock and the portal's differ by %(seconds)s seconds. Synchronize both with NTP."
+        ),
+        # What somebody would become.
+        "sign-in-preview-joined": gettext_noop("Signs in to the account %(name)s."),
+        "sign-in-preview-new": gettext_noop("A new account %(name)s is created."),
+        "sign-in-preview-none": gettext_noop("No account."),
     }
 )

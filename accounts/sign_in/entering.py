@@ -13,7 +13,7 @@ from accounts import audit
 from accounts.models import SignInIdentity, SignInSource, User
 from accounts.sentences import say
 from accounts.sign_in import hooks, names, roles, rules
-from accounts.sign_in.facts import Closed, OutsidePerson
+from accounts.sign_in.facts import OutsidePerson
 from accounts.stored_messages import Message
 
 MAX_SUBJECT = 255
@@ -64,34 +64,38 @@ def _enter(source: SignInSource, person: OutsidePerson, now: datetime) -> User |
         return Refused("no-subject")
     identity = find(source, person.subject)
     decision = decide(source, person)
-    if refused := _refused(source, person, identity, decision, now):
-        return refused
-    made = identity or _make(source, person, now)
-    if isinstance(made, Refused):
-        return made
-    bring_up_to_date(made, person, decision, now=now)
-    made.last_seen_at = now
-    made.save(update_fields=["last_seen_at"])
-    audit.record_many([(made.user, {"signed in with": ("", str(source))})], action=LogEntry.Action.ACCESS)
-    return made.user
-
-
-def _refused(
-    source: SignInSource,
-    person: OutsidePerson,
-    identity: SignInIdentity | None,
-    decision: rules.Decision,
-    now: datetime,
-) -> Refused | None:
-    if person.closed:
+    if refused := why_not(source, person, identity, decision):
         if identity:
-            _remember_closed(identity, person.closed)
+            _remember_refusal(identity, person, decision, now)
+        return refused
+    identity = identity or _make(source, person, now)
+    bring_up_to_date(identity, person, decision, now=now)
+    identity.last_seen_at = now
+    identity.save(update_fields=["last_seen_at"])
+    audit.record_many([(identity.user, {"signed in with": ("", str(source))})], action=LogEntry.Action.ACCESS)
+    return identity.user
+
+
+def why_not(
+    source: SignInSource, person: OutsidePerson, identity: SignInIdentity | None, decision: rules.Decision
+) -> Refused | None:
+    """What keeps this person out. It writes nothing."""
+    if person.closed:
         return Refused("closed", reason=person.closed.value)
     if not decision.allowed:
-        if identity:  # on a complete answer, roles go also from who comes in no more
-            roles.apply(identity.user, source, decision.roles, now=now)
         return Refused(decision.code)
-    return Refused("inactive") if identity and not identity.user.is_active else None
+    if identity:
+        return None if identity.user.is_active else Refused("inactive")
+    return _why_no_account(source, person)
+
+
+def _why_no_account(source: SignInSource, person: OutsidePerson) -> Refused | None:
+    if not source.makes_accounts:
+        return Refused("no-accounts-made")
+    name = names.account_name(source, person)
+    if name is None:
+        return Refused("bad-name", name=names.shown(person.username, most=100))
+    return Refused("name-taken", name=name) if names.is_taken(name) else None
 
 
 def find(source: SignInSource, subject: str) -> SignInIdentity | None:
@@ -110,15 +114,8 @@ def decide(source: SignInSource, person: OutsidePerson) -> rules.Decision:
     return rules.decide(source.rules.all(), person, directory=source.kind == SignInSource.Kind.DIRECTORY)
 
 
-def _make(source: SignInSource, person: OutsidePerson, now: datetime) -> SignInIdentity | Refused:
-    if not source.makes_accounts:
-        return Refused("no-accounts-made")
-    name = names.account_name(source, person)
-    if name is None:
-        return Refused("bad-name", name=names.shown(person.username, most=100))
-    if names.is_taken(name):
-        return Refused("name-taken", name=name)
-    user = User(username=name)
+def _make(source: SignInSource, person: OutsidePerson, now: datetime) -> SignInIdentity:
+    user = User(username=names.account_name(source, person) or "")
     user.set_unusable_password()
     user.save(force_insert=True)
     identity = SignInIdentity(user=user, source=source, subject=person.subject, first_seen_at=now)
@@ -163,7 +160,11 @@ def _remember(identity: SignInIdentity, person: OutsidePerson, now: datetime) ->
         identity.save(update_fields=[*changed])
 
 
-def _remember_closed(identity: SignInIdentity, reason: Closed) -> None:
-    if identity.closed_reason != reason.value:
-        identity.closed_reason = reason.value
-        identity.save(update_fields=["closed_reason"])
+def _remember_refusal(identity: SignInIdentity, person: OutsidePerson, decision: rules.Decision, now: datetime) -> None:
+    """Why the source closed the account. On a complete answer, roles go also from who comes in no more."""
+    if person.closed:
+        if identity.closed_reason != person.closed.value:
+            identity.closed_reason = person.closed.value
+            identity.save(update_fields=["closed_reason"])
+    elif not decision.allowed:
+        roles.apply(identity.user, identity.source, decision.roles, now=now)
