@@ -81,6 +81,24 @@ class Transport(requests.Session):
         self.adapters.clear()
         self.mount("https://", _Adapter(self.endpoints))
 
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """As requests does it, without the merging of settings that this session does not have: a sixth of the CPU."""
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method=str(request.method).upper(),
+            url=request.url,
+            headers={**self.headers, **(request.headers or {})},
+            data=request.data,
+            params=request.params,
+            auth=request.auth,
+            hooks=request.hooks,
+        )
+        return prepared
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Nothing of it: neither the environment nor the session says anything of proxies and certificates."""
+        return {"proxies": {}, "stream": stream, "verify": True, "cert": None}
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere: requests would read the body without a limit to look for it."""
 

@@ -1,12 +1,13 @@
 """A query that is compiled once still asks for the person who is meant."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.compiled_queries import CompiledQuery, CompiledRows, exist_and_count
+from accounts.compiled_queries import CompiledQuery, CompiledRows, CompiledUpdate, exist_and_count
 from accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +67,22 @@ def test_rows_are_objects_with_their_annotations_and_are_compiled_once(ana: User
 def test_rows_without_a_person_are_refused() -> None:
     with pytest.raises(ValueError, match="without the person"):
         CompiledRows(lambda _person, now, _name: User.objects.filter(date_joined__gt=now)).rows(1, timezone.now())
+
+
+def test_an_update_writes_each_time_what_it_is_given(ana: User, ben: User) -> None:
+    update = CompiledUpdate(User)
+    moment = timezone.now()
+    for name, seen in (("Ana", None), ("Anna", moment), ("", None)):
+        assert update.update({"pk": ana.pk, "username": ana.username}, {"first_name": name, "last_login": seen}) == 1
+        ana.refresh_from_db()
+        assert (ana.first_name, ana.last_login) == (name, seen)
+    assert update.update({"pk": ana.pk, "username": ben.username}, {"first_name": "Bea"}) == 0
+    assert User.objects.get(pk=ben.pk).first_name == ben.first_name
+
+
+def test_an_update_is_compiled_once_for_its_columns(ana: User, django_assert_num_queries: Any) -> None:
+    update = CompiledUpdate(User)
+    for name in ("Ana", "Anna"):
+        with django_assert_num_queries(1):
+            update.update({"pk": ana.pk}, {"first_name": name})
+    assert len(update._by_shape) == 1

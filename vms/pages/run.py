@@ -18,6 +18,9 @@ from vms.provisioning import running
 # htmx stops polling at this status.
 STOP_POLLING = 286
 
+# Milliseconds between two questions of the page.
+POLL_EVERY = 750
+
 
 @require_GET
 @login_required
@@ -32,6 +35,7 @@ def run(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
         "progress": shown,
         "may_ask": lookups.operates_group(request.user, found.machine_set),
         "poll": f"{request.path}?seen={shown.fingerprint}",
+        "poll_every": POLL_EVERY,
     }
     if request.htmx:
         return render(request, "vms/_run.html", context, status=STOP_POLLING if shown.is_finished else 200)

@@ -24,7 +24,7 @@ def hand_over(made: MadeMachine) -> None:
     """
     if made.vm is None:
         raise ValueError("a machine that the inventory does not show cannot be handed over")
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if any(receive(made) for receive in receivers):
             return
         made.run.machine_set.machines.add(made.vm)

@@ -13,9 +13,9 @@ MIB = 2**20
 def create(made: MadeMachine, config: proxmox.GuestConfig) -> VirtualMachine:
     """The row of the machine that this configuration is of. One of a dead machine with its VMID ends."""
     now = timezone.now()
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         # Against a sync, which writes these rows under the same lock.
-        Cluster.objects.select_for_update().get(cluster_id=made.cluster_id)
+        Cluster.objects.select_for_update().values_list("pk").get(cluster_id=made.cluster_id)
         known = VirtualMachine.objects.present().filter(cluster_id=made.cluster_id, vmid=made.vmid).first()
         if known and known.hardware_id in ("", config.smbios_uuid) and known.created_at >= made.created_at:
             _identify(known, made, config)

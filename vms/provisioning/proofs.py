@@ -7,8 +7,8 @@ from vms.models import MadeMachine, Operation
 State = Operation.State
 
 
-def record(made: MadeMachine, action: str, upid: str, *, finished_at: datetime, snapshot: str = "") -> None:
-    """Save that this was done, in the name of the person who requested the run, or the removal."""
+def of(made: MadeMachine, action: str, upid: str, *, finished_at: datetime, snapshot: str = "") -> Operation:
+    """That this was done, in the name of the person who requested the run, or the removal. Not saved yet."""
     run = made.run
     asked: dict[str, object] = {
         "requested_by": run.requested_by,
@@ -22,7 +22,7 @@ def record(made: MadeMachine, action: str, upid: str, *, finished_at: datetime, 
             "requested_at": made.removal_requested_at or finished_at,
         }
     sent_at = _begun(upid) or finished_at
-    Operation.objects.create(
+    return Operation(
         vm=made.vm,
         cluster_id=made.cluster_id,
         vmid=made.vmid,

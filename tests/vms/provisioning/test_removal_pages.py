@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from tests.workshop import Workshop
 from vms.models import MadeMachine, Operation, ProvisioningRun
+from vms.pages.run import POLL_EVERY
 
 State = MadeMachine.State
 
@@ -91,7 +92,7 @@ def test_the_page_of_the_run_follows_the_removal(teacher: Client, run: Provision
     run.machines.update(state=State.REMOVING)
     page = teacher.get(address).content.decode()
     assert "2 being removed" in page
-    assert "every 1s" in page
+    assert f"every {POLL_EVERY}ms" in page
     run.machines.update(state=State.REFUSED)
     page = teacher.get(address).content.decode()
     assert "2 not removed" in page

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -23,11 +23,12 @@ LINGER = 0.015
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call returned or raised, and for what it was made: the key that came with it."""
+    """What a call returned or raised, when, and for what it was made: the key that came with it."""
 
     key: object
     value: object = None
     error: proxmox.ProxmoxError | None = None
+    at: float = field(default_factory=time.monotonic)
 
 
 class Calls:

@@ -16,12 +16,12 @@ from django.utils import timezone
 
 from clusters import proxmox
 from clusters.config import ClusterConfig
-from vms.models import MadeMachine
+from vms.models import MadeMachine, Operation
 from vms.provisioning.engine.calling import Answer, Calls
 from vms.provisioning.engine.hand import NEVER, TASKS, Call, Dropped, Hand, Step
 from vms.provisioning.engine.leases import RENEW_EVERY, Leases
 from vms.provisioning.engine.pacing import Duration, Pace, Task
-from vms.provisioning.engine.slots import Limits, Slots
+from vms.provisioning.engine.slots import Limits, Place, Slot, Slots
 from vms.sentences import say
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,10 @@ class Engine:
         self._durations = {} if durations is None else durations
         self._paces: dict[str, Pace] = {}
         self._wanted: list[tuple[object, Call]] = []
+        self._proofs: list[Operation] = []
         self._take_at = self._renew_at = 0.0
         self.have_slots_changed = True
+        self.answered_at = 0.0  # when the answer came that is being read, by the engine's clock
 
     # For the worker
 
@@ -78,11 +80,12 @@ class Engine:
                     self._settle(answer)
                 if beginning:
                     self._act()
-        self._ask_for_tasks()
+                self._save_proofs()
+        ask_at = self._ask_for_tasks()
         wanted, self._wanted = self._wanted, []
         for key, call in wanted:
             self._calls.begin(key, call)
-        return self._pause()
+        return self._pause(ask_at)
 
     def finish(self) -> None:
         """Wait for the calls that were made, and note what came of them."""
@@ -116,6 +119,10 @@ class Engine:
             raise HeldUp
         return call(maker)
 
+    def prove(self, done: Operation) -> None:
+        """Have it saved with what else this turn writes."""
+        self._proofs.append(done)
+
     def drop(self, hand: Hand) -> None:
         self.have_slots_changed = True
         self.hands.pop(hand.made.pk, None)
@@ -143,8 +150,14 @@ class Engine:
             if made.next_look_at and made.next_look_at > now:
                 hand.wait((made.next_look_at - now).total_seconds())
 
+    def _save_proofs(self) -> None:
+        if self._proofs:
+            Operation.objects.bulk_create(self._proofs)
+            self._proofs.clear()
+
     def _settle(self, answer: Answer) -> None:
         key: Any = answer.key
+        self.answered_at = self.clock() - (time.monotonic() - answer.at)
         if isinstance(key, str):
             self._tasks_answered(key, answer)
             return
@@ -169,6 +182,9 @@ class Engine:
         due = [hand for hand in self.hands.values() if hand.due <= now and not hand.is_calling]
         for hand in sorted(due, key=lambda hand: hand.made.state == MadeMachine.State.WAITING):
             self._carry_on(hand)
+        while first := self._next_for_slot():
+            first.due, first.slot = 0.0, None
+            self._carry_on(first)
 
     def _carry_on(self, hand: Hand) -> None:
         """Until it waits for something: a step that needs no call is followed by the next one."""
@@ -194,15 +210,29 @@ class Engine:
         sent = [hand for hand in self.hands.values() if hand.made.sent_what in TASKS]
         clones = [hand.place for hand in sent if hand.made.sent_what == "clone"]
         self.slots.recount(clones, [hand.made.node for hand in sent if hand.made.sent_what != "clone"])
-        for hand in self.hands.values():
-            if hand.is_blocked:
-                hand.is_blocked, hand.due = False, 0.0
 
-    def _pause(self) -> float:
+    def _next_for_slot(self) -> Hand | None:
+        """The first that waits for a slot which is free. A clone goes where fewest are under way."""
+        found: Hand | None = None
+        fewest = NEVER
+        for slot, hand in self._first_for_slots().items():
+            if self.slots.has_room(slot):
+                load = self.slots.clones_on(slot) if isinstance(slot, Place) else -1
+                if load < fewest:
+                    found, fewest = hand, load
+        return found
+
+    def _first_for_slots(self) -> dict[Slot, Hand]:
+        found: dict[Slot, Hand] = {}
+        for hand in self.hands.values():
+            if hand.slot is not None:
+                found.setdefault(hand.slot, hand)
+        return found
+
+    def _pause(self, ask_at: float) -> float:
         now = self.clock()
-        moments = [hand.due for hand in self.hands.values() if not hand.is_calling and hand.due > now]
-        moments += [self.pace(node).next_question(tasks) for node, tasks in self._tasks().items()]
-        return max(0.0, min(min(moments, default=NEVER) - now, LONGEST_PAUSE))
+        due = min((hand.due for hand in self.hands.values() if not hand.is_calling and hand.due > now), default=NEVER)
+        return max(0.0, min(min(due, ask_at) - now, LONGEST_PAUSE))
 
     # Tasks
 
@@ -214,16 +244,24 @@ class Engine:
                 found[hand.task.node].append(hand.task)
         return found
 
-    def _ask_for_tasks(self) -> None:
+    def _ask_for_tasks(self) -> float:
+        """Ask the nodes whose turn it is. Returns when the next question is due."""
+        later = NEVER
         for node, tasks in self._tasks().items():
-            pace, now = self.pace(node), self.clock()
-            if not pace.is_asking and now >= pace.next_question(tasks):
-                pace.is_asking = True
-                oldest = min(_begun_there(task.upid) for task in tasks)
-                self._wanted.append((node, partial(_node_tasks, node=node, since=oldest)))
+            pace = self.pace(node)
+            if pace.is_asking:
+                continue  # its answer ends the pause
+            due = pace.next_question(tasks)
+            if self.clock() < due:
+                later = min(later, due)
+                continue
+            pace.is_asking = True
+            oldest = min(_begun_there(task.upid) for task in tasks)
+            self._wanted.append((node, partial(_node_tasks, node=node, since=oldest)))
+        return later
 
     def _tasks_answered(self, node: str, answer: Answer) -> None:
-        pace, now = self.pace(node), self.clock()
+        pace = self.pace(node)
         pace.is_asking = False
         waiting = [hand for hand in self.hands.values() if hand.task and hand.task.node == node]
         if answer.error:
@@ -233,7 +271,7 @@ class Engine:
         rows: dict[str, proxmox.TaskStatus] = {task.upid: task.status for task in found}
         known = [(hand, hand.task, rows[hand.task.upid]) for hand in waiting if hand.task and hand.task.upid in rows]
         running = [task for _, task, status in known if status.running]
-        pace.answered(now, running, [task for _, task, status in known if not status.running])
+        pace.answered(self.answered_at, running, [task for _, task, status in known if not status.running])
         for hand, _, status in known:
             if not status.running:
                 hand.task, hand.due = None, 0.0

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.utils import timezone
@@ -10,9 +11,10 @@ from django.utils import timezone
 from clusters import proxmox
 from vms.models import MadeMachine
 from vms.models.operations import ended
+from vms.provisioning import proofs
 from vms.provisioning.engine.leases import advance
 from vms.provisioning.engine.pacing import Task
-from vms.provisioning.engine.slots import Place
+from vms.provisioning.engine.slots import Place, Slot
 
 if TYPE_CHECKING:
     from vms.provisioning.engine.engine import Engine
@@ -50,14 +52,14 @@ class Step(Protocol):
 
 @dataclass(eq=False)
 class Hand:
-    """`due` is when its step acts next, by the engine's clock; `task` is what it waits for; blocked: for a slot."""
+    """`due` is when its step acts next, by the engine's clock; otherwise it waits for a task, an answer or a slot."""
 
     made: MadeMachine
     engine: "Engine"
     due: float = 0.0
     task: Task | None = None
     is_calling: bool = False
-    is_blocked: bool = False
+    slot: Slot | None = None
 
     def write(self, **fields: Any) -> None:
         """Committed before any call that was begun in the same turn. Raises `Dropped`."""
@@ -92,26 +94,37 @@ class Hand:
 
     def follow(self, kind: str, upid: str) -> None:
         """Wait for this task of its own, which is written down."""
-        now, began = self.engine.clock(), 0.0
+        since_then = 0.0
         if self.made.sent_at:  # long ago, when another worker had sent it
-            began = (timezone.now() - self.made.sent_at).total_seconds()
-        node = proxmox.parse_upid(upid).node
-        self.task, self.due = Task(upid, node, kind, now - max(0.0, began)), NEVER
+            since_then = max(0.0, (timezone.now() - self.made.sent_at).total_seconds())
+        self._follow(kind, upid, self.engine.clock() - since_then)
 
     def began(self, kind: str, upid: str) -> None:
+        """The answer that was just read has begun this task."""
         self.write(upid=upid)
-        self.follow(kind, upid)
+        self._follow(kind, upid, self.engine.answered_at)
+
+    def _follow(self, kind: str, upid: str, began: float) -> None:
+        self.task, self.due = Task(upid, proxmox.parse_upid(upid).node, kind, began), NEVER
 
     def reached(self, step: str, **fields: Any) -> None:
         """This step is done; the next one may begin at once."""
         self.write(step=step, sent_what="", tries=0, **fields)
         self.due = 0.0
 
+    def prove(self, action: str, upid: str, *, snapshot: str = "") -> None:
+        """This was done just now: an operation says so."""
+        self.engine.prove(proofs.of(self.made, action, upid, finished_at=timezone.now(), snapshot=snapshot))
+
     def wait(self, seconds: float) -> None:
         self.due = self.engine.clock() + seconds
 
-    def wait_for_slot(self) -> None:
-        self.due, self.is_blocked = NEVER, True
+    def take_slot(self, slot: Slot) -> bool:
+        """Whether a task may begin there. If not, the step acts again when another one has ended."""
+        if self.engine.slots.take(slot):
+            return True
+        self.due, self.slot = NEVER, slot
+        return False
 
     def retry(self, words: str, **fields: Any) -> None:
         """Do the same again after a pause, which grows; fail when that was often enough."""
@@ -139,7 +152,7 @@ class Hand:
         sent_at = self.made.sent_at
         return sent_at is None or sent_at < timezone.now() - SETTLE_WITHIN
 
-    @property
+    @cached_property
     def place(self) -> Place:
         made = self.made
         template = made.run.template

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts.compiled_queries import CompiledUpdate
 from clusters.proxmox.client import DEADLINE
 from vms.models import MadeMachine
 
@@ -69,10 +70,13 @@ RELATED = ("run__template__cluster", "run__machine_set", "run__requested_by", "c
            "reimages__vm")  # fmt: skip
 
 
+UPDATE = CompiledUpdate(MadeMachine)
+
+
 def advance(made: MadeMachine, **fields: Any) -> bool:
     """Write these fields if this attempt still has the machine. False when it was cancelled or taken over."""
-    mine = MadeMachine.objects.filter(pk=made.pk, attempt=made.attempt, state=made.state)
-    changed = mine.order_by().update(**fields)
+    mine = {"pk": made.pk, "attempt": made.attempt, "state": made.state}
+    changed = UPDATE.update(mine, fields)
     if changed:
         for name, value in fields.items():
             setattr(made, name, value)

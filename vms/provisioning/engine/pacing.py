@@ -4,6 +4,7 @@ A question at the right moment costs no more than one at any other. The duration
 the answers, so that a task is asked for when it should have ended.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -12,15 +13,18 @@ TASKS_EVERY = 1.0
 ADDRESSES_EVERY = 0.25
 
 # For how many seconds the tasks of others wait for the end of a clone, and the first of two clones for the second.
-LONGEST_WAIT = TASKS_EVERY + 0.4
+LONGEST_WAIT = TASKS_EVERY + 0.2
 IN_STEP = 0.4
 
 # Seconds that a node without an answer is left alone at most.
 LONGEST_BACKOFF = 15.0
 
-# The bounds of a duration are close enough together, in seconds.
+# The bounds of a duration are close enough together, in seconds. Then the upper one comes closer to the lower one with
+# each task, as far as the margin; and the lower one, of a task that was slow, is forgotten.
 PRECISION = 0.2
+MARGIN = 0.05
 CREEP = 0.01
+FORGET = 0.0002
 
 
 @dataclass
@@ -32,15 +36,16 @@ class Duration:
 
     @property
     def expected(self) -> float | None:
+        """A question that comes too early costs a whole second; so it is sought from above."""
         if self.most is None or self.most - self.least <= PRECISION:
             return self.most
-        return (self.least + self.most) / 2
+        return self.most - (self.most - self.least) / 4
 
     def ran(self, after: float) -> None:
         """A task was still running so long after it was begun."""
         if self.most is None or after < self.most:
             self.least = max(self.least, after)
-        else:  # they take longer than it seemed: a question that comes too early costs another second
+        else:  # they take longer than it seemed
             self.least, self.most = after, after + PRECISION
 
     def ended(self, after: float) -> None:
@@ -49,7 +54,8 @@ class Duration:
             self.most = after if self.most is None else min(self.most, after)
             self.least = min(self.least, self.most - PRECISION)
         else:  # slowly, because tasks differ, and one that was fast says little of the next
-            self.most -= CREEP
+            self.least -= FORGET
+            self.most = max(self.most - CREEP, self.least + MARGIN)
 
 
 @dataclass(frozen=True)
@@ -77,35 +83,48 @@ class Pace:
 
         Others wait for clones: these fill the limits, so whatever is late for a clone delays all that follow.
         """
-        urgent: list[float] = []
+        clones: list[float] = []
         others: list[float] = []
         for task in tasks:
-            (urgent if task.kind.startswith("clone") else others).append(self._moment(task))
-        first = min(urgent + others, default=float("inf"))
-        key = min(urgent, default=float("inf"))
-        if first < key < self.asked + LONGEST_WAIT or first == key:
-            # With it those that end a moment later: from then on they are in step.
-            return max((moment for moment in urgent if moment <= key + IN_STEP), default=first)
-        return first
+            (clones if task.kind.startswith("clone") else others).append(self._moment(task))
+        first = min(others, default=float("inf"))
+        if not clones:
+            return first
+        key = min(clones)
+        # With it those that end a moment later: from then on they are in step.
+        key = max(moment for moment in clones if moment <= key + IN_STEP)
+        return key if first >= key else self._before(key, first)
 
-    def answered(self, now: float, running: Iterable[Task], ended: Iterable[Task]) -> None:
-        self.asked, self.failing_since = now, None
+    def _before(self, key: float, first: float) -> float:
+        """When to ask for a task that ends first, so that a question is due again at the end of a clone.
+
+        The time until then is divided into equal parts: no task waits for longer than one of them.
+        """
+        parts = int((key - self.asked) / TASKS_EVERY) if math.isfinite(self.asked) else 0
+        part = (key - self.asked) / parts if parts else math.inf
+        if part > LONGEST_WAIT:
+            return first
+        return min(key, self.asked + part * math.ceil((first - self.asked) / part - 0.01))
+
+    def answered(self, at: float, running: Iterable[Task], ended: Iterable[Task]) -> None:
+        """When the answer came, and which tasks it says to be running and to have ended."""
+        self.asked, self.failing_since = at, None
         for task in ended:
-            self._duration(task).ended(now - task.begun)
+            self._duration(task).ended(at - task.begun)
         for task in running:
-            self._duration(task).ran(now - task.begun)
+            self._duration(task).ran(at - task.begun)
 
     def failed(self, now: float) -> None:
         """The node did not answer. It is asked more and more seldom: whoever asks waits for seconds."""
         self.failing_since = now if self.failing_since is None else self.failing_since
         self.asked = now + min(now - self.failing_since, LONGEST_BACKOFF)
 
-    def may_ask_address(self, now: float) -> bool:
-        """Whether an address may be asked for now. Counts as asked."""
+    def until_address(self, now: float) -> float:
+        """Seconds until an address may be asked for. Zero counts as asked."""
         if now < self._addresses_at:
-            return False
+            return self._addresses_at - now
         self._addresses_at = now + ADDRESSES_EVERY
-        return True
+        return 0.0
 
     def _moment(self, task: Task) -> float:
         expected, earliest = self._duration(task).expected, self.asked + TASKS_EVERY

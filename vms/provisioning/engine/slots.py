@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.conf import settings
 
@@ -33,11 +34,15 @@ class Place:
     full: bool
     shared: bool = False
 
-    @property
+    @cached_property
     def counters(self) -> dict[str, tuple[str, ...]]:
         kind = "full" if self.full else "linked"
         storage = (kind, "storage", self.storage) if self.shared else (kind, "storage", self.node, self.storage)
         return {"storage": storage, "node": (kind, "node", self.node), "cluster": (kind, "cluster")}
+
+
+# What a slot is taken for: a clone at its place, or another task on a node.
+Slot = Place | str
 
 
 @dataclass
@@ -53,17 +58,22 @@ class Slots:
         self._clones = Counter(counter for place in clones for counter in place.counters.values())
         self._tasks = Counter(tasks)
 
-    def take_clone(self, place: Place) -> bool:
-        """Whether another clone may begin there. If so it is counted."""
-        most = self.limits.of_clones(full=place.full)
-        counters = place.counters
-        if any(self._clones[counters[name]] >= most[name] for name in counters):
+    def take(self, slot: Slot) -> bool:
+        """Whether another one may begin there. If so it is counted."""
+        if not self.has_room(slot):
             return False
-        self._clones.update(counters.values())
+        if isinstance(slot, Place):
+            self._clones.update(slot.counters.values())
+        else:
+            self._tasks[slot] += 1
         return True
 
-    def take_task(self, node: str) -> bool:
-        if self._tasks[node] >= self.limits.tasks_per_node:
-            return False
-        self._tasks[node] += 1
-        return True
+    def has_room(self, slot: Slot) -> bool:
+        if isinstance(slot, Place):
+            most = self.limits.of_clones(full=slot.full)
+            return all(self._clones[counter] < most[name] for name, counter in slot.counters.items())
+        return self._tasks[slot] < self.limits.tasks_per_node
+
+    def clones_on(self, place: Place) -> int:
+        """How many clones are under way on the node of this place."""
+        return self._clones[place.counters["node"]]

@@ -28,8 +28,8 @@ _LOCAL = re.compile(r"127\.|169\.254\.|::1$|fe80:", re.IGNORECASE)
 
 def act(hand: Hand) -> None:
     made, engine = hand.made, hand.engine
-    if not engine.pace(made.node).may_ask_address(engine.clock()):
-        hand.wait(0.05)
+    if pause := engine.pace(made.node).until_address(engine.clock()):
+        hand.wait(pause)
         return
     hand.call(partial(_ask, node=made.node, vmid=made.vmid), then=_answered, refused=_no_answer)
 

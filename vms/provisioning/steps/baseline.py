@@ -9,7 +9,6 @@ from django.utils import timezone
 from clusters import proxmox
 from vms.models import MadeMachine, Operation, Snapshot
 from vms.models.operations import ended as told
-from vms.provisioning import proofs
 from vms.provisioning.engine.hand import Hand
 from vms.provisioning.steps import lookup, verdicts
 from vms.provisioning.steps.verdicts import NO_SNAPSHOTS, Then
@@ -52,9 +51,9 @@ def ended(hand: Hand, status: proxmox.TaskStatus) -> None:
 
 
 def _begin(hand: Hand) -> None:
-    if not hand.engine.slots.take_task(hand.made.node):
-        hand.wait_for_slot()
-    elif hand.made.run.template.baseline_running:
+    if not hand.take_slot(hand.made.node):
+        return
+    if hand.made.run.template.baseline_running:
         _send(hand, Call.SNAPSHOT, _save)
     else:
         _send(hand, Call.STOP, _shut_down)
@@ -89,10 +88,11 @@ def _is_off(hand: Hand) -> None:
 
 
 def _saved(hand: Hand) -> None:
-    made, now = hand.made, timezone.now()
-    proofs.record(made, Operation.Action.SNAPSHOT, made.upid, finished_at=now, snapshot=NAME)
-    if made.vm_id:
-        Snapshot.objects.get_or_create(vm_id=made.vm_id, name=NAME, defaults={"taken_at": made.sent_at})
+    made = hand.made
+    hand.prove(Operation.Action.SNAPSHOT, made.upid, snapshot=NAME)
+    if made.vm_id:  # unless a sync has seen it before
+        seen = Snapshot(vm_id=made.vm_id, name=NAME, taken_at=made.sent_at)
+        Snapshot.objects.bulk_create([seen], ignore_conflicts=True)
     hand.reached(Step.BASELINE_SAVED)
 
 

@@ -32,10 +32,8 @@ def ended(hand: Hand, status: proxmox.TaskStatus) -> None:
 
 
 def _send(hand: Hand) -> None:
-    if not hand.engine.slots.take_clone(hand.place):
-        hand.wait_for_slot()
-        return
-    hand.send(Call.CLONE, _clone(hand.made), then=_began, refused=_refused)
+    if hand.take_slot(hand.place):
+        hand.send(Call.CLONE, _clone(hand.made), then=_began, refused=_refused)
 
 
 def _clone(made: MadeMachine) -> "partial[str]":

@@ -2,12 +2,10 @@
 
 from functools import partial
 
-from django.utils import timezone
-
 from accounts import first_passwords
 from clusters import proxmox
 from vms.models import MadeMachine, Operation
-from vms.provisioning import inventory_rows, passwords, proofs
+from vms.provisioning import inventory_rows, passwords
 from vms.provisioning.engine.hand import Hand
 from vms.provisioning.steps import verdicts
 from vms.provisioning.steps.configuration import Wanted, values
@@ -78,7 +76,7 @@ def _configure(maker: proxmox.Maker, *, node: str, vmid: int, digest: str, keys:
 def _configured(config: proxmox.GuestConfig, hand: Hand, _nothing: None) -> None:
     vm = inventory_rows.create(hand.made, config)
     upid, hand.made.vm = hand.made.upid, vm
-    proofs.record(hand.made, Operation.Action.CLONE, upid, finished_at=timezone.now())
+    hand.prove(Operation.Action.CLONE, upid)
     hand.reached(Step.CONFIGURED, vm=vm, upid="")
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from clusters import proxmox
 from vms.models import Assignment, MadeMachine, Operation, VirtualMachine
 from vms.models.operations import ended as told
-from vms.provisioning import handing_over, networks, proofs
+from vms.provisioning import handing_over, networks
 from vms.provisioning.engine.hand import MAX_TRIES, Hand
 from vms.provisioning.steps import lookup, verdicts
 from vms.provisioning.steps.verdicts import Then
@@ -151,10 +151,8 @@ def _seen_again(hand: Hand, seen: Seen) -> None:
         return
     if seen.is_running:
         _again(hand, say("remove-runs"))
-    elif hand.engine.slots.take_task(hand.made.node):
+    elif hand.take_slot(hand.made.node):
         _send(hand, Call.DESTROY)
-    else:
-        hand.wait_for_slot()
 
 
 def _ours(hand: Hand, seen: Seen) -> proxmox.GuestConfig | None:
@@ -207,10 +205,8 @@ def _written(is_running: bool, hand: Hand, _nothing: None) -> None:
     hand.write(sent_what="")
     if not is_running:
         hand.call(_look(hand.made), then=_seen_again, refused=_later)
-    elif hand.engine.slots.take_task(hand.made.node):
+    elif hand.take_slot(hand.made.node):
         _send(hand, Call.STOP)
-    else:
-        hand.wait_for_slot()
 
 
 def _send(hand: Hand, what: str) -> None:
@@ -265,8 +261,7 @@ def _leave(hand: Hand, words: str) -> None:
 
 
 def _destroyed(hand: Hand) -> None:
-    made, now = hand.made, timezone.now()
-    proofs.record(made, Operation.Action.DESTROY, made.upid, finished_at=now)
+    hand.prove(Operation.Action.DESTROY, hand.made.upid)
     _gone(hand, "")
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from clusters import proxmox
 from vms.models import MadeMachine, Operation
 from vms.models.operations import ended as ended_with
-from vms.provisioning import proofs, quotas
+from vms.provisioning import quotas
 from vms.provisioning.engine.hand import Hand
 from vms.provisioning.steps import lookup, verdicts
 from vms.provisioning.steps.verdicts import Then
@@ -27,10 +27,8 @@ def act(hand: Hand) -> None:
         if full := quotas.refusal_to_start(made.cluster_id, made.run.machine_set_id, made.for_user_id):
             hand.write(**ended_with(full))
             hand.wait(QUOTA_PAUSE)
-        elif hand.engine.slots.take_task(made.node):
+        elif hand.take_slot(made.node):
             hand.send(Call.START, partial(_start, node=made.node, vmid=made.vmid), then=_began, refused=_refused)
-        else:
-            hand.wait_for_slot()
     elif made.upid:
         hand.follow(Call.START, made.upid)
     else:
@@ -53,10 +51,10 @@ def _began(hand: Hand, upid: str) -> None:
 
 
 def _started(hand: Hand) -> None:
-    made, now = hand.made, timezone.now()
-    proofs.record(made, Operation.Action.START, made.upid, finished_at=now)
+    made = hand.made
+    hand.prove(Operation.Action.START, made.upid)
     if made.vm:
-        made.vm.observe("running", at=now, lock="")
+        made.vm.observe("running", at=timezone.now(), lock="")
     hand.reached(Step.STARTED)
 
 
