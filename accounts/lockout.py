@@ -21,12 +21,26 @@ def client_address(request: HttpRequest) -> str | None:
 
     Proxies write `unknown`, `_hidden` or a name where they know or tell no address, and the server passes that on.
     """
-    given = str(request.META.get("REMOTE_ADDR", "")).partition("%")[0]  # without the zone of fe80::1%eth0
+    return _address(str(request.META.get("REMOTE_ADDR", "")))
+
+
+def _address(given: str) -> str | None:
     try:
-        address = ipaddress.ip_address(given)
+        address = ipaddress.ip_address(given.partition("%")[0])  # without the zone of fe80::1%eth0
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+# In the scope of a request, what `labportal.asgi` saw before any header changed it: the address of the connection.
+PEER = "labportal.peer"
+
+
+def peer_address(request: HttpRequest) -> str | None:
+    """Who the portal talks to: a proxy, where there is one. None: unknown, and then nobody's."""
+    scope: dict[str, Any] | None = getattr(request, "scope", None)
+    given = str(request.META.get("REMOTE_ADDR", "")) if scope is None else str(scope.get(PEER, ""))
+    return _address(given)
 
 
 def known_username(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:

@@ -43,6 +43,14 @@ stored_messages.register(
             "There is already an account with the user name %(name)s. If it is yours, log in with its own password "
             "and join it with your school account on your profile; otherwise ask the lab's administrators."
         ),
+        "header-not-from-proxy": gettext_noop(
+            "%(label)s works only by way of the school's own address of the portal, where its proxy signs people in."
+        ),
+        "header-nobody": gettext_noop("The school's proxy named nobody. Sign in there first, then try again."),
+        "header-twice": gettext_noop(
+            "The school's proxy named more than one person, so the portal lets nobody in. Tell the lab's "
+            "administrators."
+        ),
         "sign-in-closed-disabled": gettext_noop("Your school account is disabled. Ask your school."),
         "sign-in-closed-expired": gettext_noop("Your school account has expired. Ask your school."),
         "sign-in-closed-locked": gettext_noop(

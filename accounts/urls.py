@@ -1,10 +1,14 @@
-"""A person's own pages."""
+"""A person's own pages, and those of signing in from outside."""
 
 from django.urls import path
 
 from accounts import views
+from accounts.sign_in import pages
+from accounts.sign_in.oidc import pages as oidc
 
 urlpatterns = [
     path("profile/", views.profile, name="profile"),
     path("password/", views.ChangePassword.as_view(), name="password_change"),
+    path("sign-in/<slug:name>/", pages.begin, name="sign-in"),
+    path("sign-in/<slug:name>/callback/", oidc.callback, name="sign-in-callback"),
 ]

@@ -1,8 +1,10 @@
-"""A person's own page: language, time zone, colours, password."""
+"""Logging in and out, and a person's own page: language, time zone, colours, password."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import PasswordChangeView
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -13,6 +15,24 @@ from django.views.decorators.http import require_http_methods
 from accounts.first_passwords import Changed
 from accounts.forms import OwnPasswordForm, ProfileForm
 from accounts.models import User
+from accounts.sign_in.oidc.sign_out import way_out
+from accounts.sign_in.ways import ways
+
+
+class LogIn(LoginView):
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs, ways=ways(self.get_redirect_url()))
+
+
+class LogOut(LogoutView):
+    """Ends the session, and offers to end that at the provider, too."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        way = way_out(request)
+        answer = super().post(request, *args, **kwargs)
+        return render(request, "sign_in/signed_out.html", {"way": way}) if way else answer
 
 
 @login_required

@@ -16,7 +16,11 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(f"Lab Portal cannot start: {error}")
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from accounts.lockout import PEER
 from labportal.logs import WithoutInvites
+from labportal.serve import PROXIES
 from vms import console  # its models need Django to be set up
 
 # After each of its queries a page waits for the interpreter, by default 5 ms for every other that computes.
@@ -31,9 +35,28 @@ logging.getLogger("uvicorn.error").addFilter(lambda record: "/ws/console/" not i
 logging.getLogger("uvicorn.access").addFilter(WithoutInvites())
 
 
-async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def _portal(scope: Any, receive: Any, send: Any) -> None:
     """Pages over HTTP, and consoles over websockets."""
     if scope["type"] == "websocket":
         await console.serve(scope, receive, send)
         return
     await pages(scope, receive, send)
+
+
+def behind(proxies: str | None) -> Any:
+    """The portal behind these proxies, whose headers say who the client is."""
+    return ProxyHeadersMiddleware(_portal, proxies) if proxies else _portal
+
+
+_proxies = os.environ.get(PROXIES)
+_behind_proxies = behind(_proxies)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Notes who connected, before the headers of a named proxy say who the client is.
+
+    Another server than `bin/serve` may have believed those headers already: then it stays unknown.
+    """
+    if _proxies is not None and scope.get("client"):
+        scope[PEER] = scope["client"][0]
+    await _behind_proxies(scope, receive, send)

@@ -5,6 +5,8 @@ import re
 from typing import Any
 
 TOKEN = re.compile(r"((?:/|%2F)(?:join|calendar)(?:/|%2F))[^/%\s?&\"']+", re.IGNORECASE)
+# With what a provider sends somebody back: a code, which is good for a session.
+RETURN = re.compile(r"(/sign-in/[^/\s]+/callback/?\?)[^\s\"']+")
 
 
 # Proxmoxer prints request bodies at INFO and answers at DEBUG: these loggers never go below WARNING.
@@ -31,7 +33,7 @@ LOGGING: dict[str, Any] = {
 
 
 class WithoutInvites(logging.Filter):
-    """The address of an invite or a calendar is its secret; the framework logs addresses that led to an error."""
+    """The address of an invite, a calendar or a callback is its secret; the framework logs addresses of errors."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -49,4 +51,6 @@ class OneLine(logging.Filter):
 
 
 def _masked(value: object) -> object:
-    return TOKEN.sub(lambda found: f"{found[1]}***", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return RETURN.sub(r"\1***", TOKEN.sub(r"\1***", value))

@@ -26,6 +26,9 @@ FAILURES, WITHIN = 5, 60
 # pictures of consoles stays, up to 2 MiB of it: to ask for the same pages again and again costs a quarter of the time.
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "2097152", "MALLOC_ARENA_MAX": "2"}
 
+# The variable by which the web server's processes learn the addresses of proxies. People set FORWARDED_ALLOW_IPS.
+PROXIES = "LABPORTAL_PROXIES"
+
 UVICORN = [
     "-m", "uvicorn", "labportal.asgi:application", "--host", "127.0.0.1", "--port", "8000",
     "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false",
@@ -124,7 +127,9 @@ def main() -> None:
     options, others = parser.parse_known_args()
     if any(word.startswith("--root-path") for word in others) or os.environ.get("UVICORN_ROOT_PATH"):
         parser.error("Lab Portal needs a host name of its own: it cannot be served below a path (--root-path).")
-    programs = [Program("web server", [*UVICORN, *_processes(options.processes), *_proxy(others), *others])]
+    os.environ[PROXIES] = _proxies(others)
+    web = [*UVICORN, *_processes(options.processes), *others, "--no-proxy-headers"]
+    programs = [Program("web server", web)]
     if not options.no_worker:
         programs.append(Program("worker", ["manage.py", "worker"]))
     sys.exit(Server(programs).run())
@@ -134,10 +139,11 @@ def _processes(number: int) -> list[str]:
     return ["--workers", str(number)] if number > 1 else []
 
 
-def _proxy(others: list[str]) -> list[str]:
-    """Only a proxy that was named may say who the client is."""
-    named = os.environ.get("FORWARDED_ALLOW_IPS") or any(word.startswith("--forwarded-allow-ips") for word in others)
-    return [] if named else ["--no-proxy-headers"]
+def _proxies(others: list[str]) -> str:
+    """The proxies that were named: they alone may say who the client is. `labportal.asgi` lets them."""
+    named = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    named.add_argument("--forwarded-allow-ips", default=os.environ.get("FORWARDED_ALLOW_IPS", ""))
+    return str(named.parse_known_args(others)[0].forwarded_allow_ips)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """The map of the site."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import urls as accounts
+from accounts.views import LogIn, LogOut
 from classes import urls as classes
 from labportal import errors, health, metrics
 from vms import urls as vms
@@ -16,8 +16,8 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("accounts/login/", LogIn.as_view(), name="login"),
+    path("accounts/logout/", LogOut.as_view(), name="logout"),
     path("accounts/", include(accounts)),
     path("vms/", include(vms.machines)),
     path("sets/", include(vms.sets)),
@@ -32,6 +32,7 @@ urlpatterns = [
     # Where the legacy portal's documents say that clusters are managed.
     path("admin/clusters/", RedirectView.as_view(pattern_name="admin:clusters_cluster_changelist")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
+    path("admin/logout/", LogOut.as_view()),
     path("admin/", admin.site.urls),
 ]
 

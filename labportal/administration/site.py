@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
+from accounts.sign_in.ways import ways
 from labportal.administration import attention
 from labportal.administration.sections import SECTIONS, place_of, section_of
 
@@ -37,6 +38,11 @@ class PortalAdminSite(admin.AdminSite):
             for section in SECTIONS
         ]
         return [group for group in grouped if group["models"]]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The portal's own login page, for who asks for a page of the admin."""
+        found = ways(request.GET.get("next") or reverse("admin:index", current_app=self.name))
+        return super().login(request, {"ways": found, **(extra_context or {})})
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The index, with the numbers that need attention beside each model that the person may view."""

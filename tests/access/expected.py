@@ -25,6 +25,8 @@ readyz                                              | 200                       
 metrics                                             | 404                                 | 405
 accounts/login/                                     | 200 302 302 302 302 302 302 302 302 | 200 302 302 302 302 302 302 302 302
 accounts/logout/                                    | 405                                 | 302
+accounts/sign-in/<slug:name>/                       | 404                                 | 405
+accounts/sign-in/<slug:name>/callback/              | 404                                 | 405
 accounts/profile/                                   |  in 200 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302 302
 accounts/password/                                  |  in 200 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200 200
 vms/                                                |  in 200 200 200 200 200 200 200 200 | 405
@@ -138,7 +140,7 @@ api/switch-cluster                                  | 405                       
 admin/clusters/                                     | 302                                 | 302
 admin/                                              |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 200 200 200 200
 admin/login/                                        | 200 200 200 200 200 302 302 302 302 | 200
-admin/logout/                                       | 302 302 302 302 302 405 405 405 405 | 302
+admin/logout/                                       | 405                                 | 302
 admin/password_change/                              | 302                                 | 302
 admin/password_change/done/                         |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 405 405 405 405
 admin/autocomplete/                                 |  in  in  in  in  in 403 200 200 200 |  in  in  in  in  in 405 405 405 405

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,20 +185,25 @@ print(json.dumps({
 """
 
 
-def told(**environment: str) -> dict[str, Any]:
+def told(database: Path, **environment: str) -> dict[str, Any]:
     keys = {name: os.environ[name] for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEY")}
-    database = {"DATABASE_URL": "sqlite://:memory:", "DJANGO_SETTINGS_MODULE": "labportal.settings", "DEBUG": "off"}
+    keys |= {"DATABASE_URL": f"sqlite:///{database}", "DJANGO_SETTINGS_MODULE": "labportal.settings", "DEBUG": "off"}
     done = subprocess.run(
-        [sys.executable, "-c", PROBE], cwd=ROOT, env={**os.environ, **keys, **database, **environment},
+        [sys.executable, "-c", PROBE], cwd=ROOT, env={**os.environ, **keys, **environment},
         capture_output=True, text=True, check=True, timeout=TIMEOUT,
     )  # fmt: skip
     return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
-def public() -> dict[str, Any]:
+def database(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("public") / "portal.db"))
+
+
+@pytest.fixture(scope="module")
+def public(database: Path) -> dict[str, Any]:
     """What a portal answers that others than this machine can reach."""
-    return told(ALLOWED_HOSTS="portal.example.org")
+    return told(database, ALLOWED_HOSTS="portal.example.org")
 
 
 def test_who_comes_without_tls_is_sent_to_it(public: dict[str, Any]):
@@ -215,8 +222,8 @@ def test_the_browser_remembers_to_use_tls(public: dict[str, Any]):
     assert public["hsts"] == "max-age=31536000"
 
 
-def test_one_public_host_among_others_is_enough():
-    assert told(ALLOWED_HOSTS="127.0.0.1,portal.example.org")["csrf"] is True
+def test_one_public_host_among_others_is_enough(database: Path):
+    assert told(database, ALLOWED_HOSTS="127.0.0.1,portal.example.org")["csrf"] is True
 
 
 def test_on_this_machine_alone_no_tls_is_needed(client: Client):

@@ -156,12 +156,15 @@ def test_what_cannot_be_kept_running_ends_everything(monkeypatch: pytest.MonkeyP
     assert healthy.has_ended()
 
 
-@pytest.mark.parametrize(("said", "named_proxy"), [([], False), (["--forwarded-allow-ips=192.0.2.1"], True)])
+@pytest.mark.parametrize(("said", "environment", "named"), [
+    ([], "", ""), ([], "192.0.2.7", "192.0.2.7"), (["--forwarded-allow-ips=192.0.2.1"], "192.0.2.7", "192.0.2.1"),
+    (["--port", "8080", "--forwarded-allow-ips", "192.0.2.0/24"], "", "192.0.2.0/24"),
+])  # fmt: skip
 def test_only_a_named_proxy_may_say_who_the_client_is(
-    said: list[str], named_proxy: bool, monkeypatch: pytest.MonkeyPatch
+    said: list[str], environment: str, named: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
-    assert (serve._proxy(said) == []) is named_proxy
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", environment)
+    assert serve._proxies(said) == named
 
 
 @pytest.mark.parametrize(("said", "environment"), [

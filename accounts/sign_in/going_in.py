@@ -1,0 +1,80 @@
+"""The last step of every sign-in from outside: a session, and pages for those who do not get one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from auditlog.models import LogEntry
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts import audit
+from accounts.models import SignInSource
+from accounts.sign_in import session
+from accounts.sign_in.entering import Refused, enter
+from accounts.sign_in.facts import OutsidePerson
+
+S = TypeVar("S", bound=SignInSource)
+
+MOST_NEXT = 1500  # characters of the page that somebody wanted: it travels in a cookie
+
+
+@dataclass(frozen=True)
+class Joining:
+    """Somebody who is logged in, and proved by their password that it is them, joins their account."""
+
+    user: int
+    keep_password: bool
+
+
+def active_or_404(kind: type[S], name: str) -> S:
+    found: S | None = kind.objects.filter(name=name, is_active=True).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def next_page(request: HttpRequest) -> str:
+    """The page of the portal that was asked for. Empty: none, or it is elsewhere."""
+    wanted = request.GET.get("next", "")
+    ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if ours and len(wanted) <= MOST_NEXT else ""
+
+
+def let_in(
+    request: HttpRequest,
+    source: SignInSource,
+    person: OutsidePerson,
+    next_page: str,
+    *,
+    now: datetime,
+    joining: Joining | None = None,
+) -> HttpResponse:
+    """A session for this person, or the account that is logged in joined with them. Raises `Refused`."""
+    session.begin(request, enter(source, person, now=now), source)
+    return redirect(next_page or resolve_url(settings.LOGIN_REDIRECT_URL))
+
+
+def refused_page(request: HttpRequest, source: SignInSource, refused: Refused, next_page: str) -> HttpResponse:
+    return problem_page(request, source, refused.sentence.rendered, next_page, status=403)
+
+
+def problem_page(
+    request: HttpRequest,
+    source: SignInSource,
+    sentence: str,
+    next_page: str,
+    *,
+    status: int = 403,
+    is_over: bool = False,
+) -> HttpResponse:
+    """Says what happened and offers to go on: again, another way, or to where an ended sign-in led."""
+    shown = {"source": source, "sentence": sentence, "next": next_page, "is_over": is_over}
+    return render(request, "sign_in/problem.html", shown, status=status)
+
+
+def record_refusal(source: SignInSource, code: str) -> None:
+    """In the audit trail, beside the address that it came from."""
+    audit.record_many([(source, {"refused": ("", code)})], action=LogEntry.Action.ACCESS)

@@ -1,0 +1,1 @@
+"""Sign-in by OpenID Connect: a provider says who somebody is, and the portal believes what is signed by its keys."""
