@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import concurrency
+from accounts.compiled_queries import CompiledByKey
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.models import Cluster, LoginState, ProvisioningAccess
@@ -38,16 +39,18 @@ class DatabaseLoginThrottle(proxmox.LoginThrottle):
                 time.sleep(0.1)
 
     def _may_try(self, config: ClusterConfig) -> bool:
-        state = _state(config)
-        if state is None:
+        versions = _rejected_versions(config)
+        if versions is None:
             return True
-        if getattr(state, _rejected_of(config)) == config.credential_version:
+        rejected = versions[_rejected_of(config)]
+        if rejected == config.credential_version:
             raise proxmox.LoginRejected(say("credential-rejected-before", credential=config.credential_name))
-        self._is_clean = getattr(state, _rejected_of(config)) is None
+        self._is_clean = rejected is None
         if _is_by_token(config):
             return True  # a token does not log in, so nobody has to wait
         now = timezone.now()
-        free = LoginState.objects.filter(Q(busy_until=None) | Q(busy_until__lt=now), pk=state.pk)
+        state = LoginState.objects.filter(cluster__cluster_id=config.cluster_id)
+        free = state.filter(Q(busy_until=None) | Q(busy_until__lt=now))
         return bool(free.exclude(rejected_version=config.credential_version).update(busy_until=now + TURN))
 
     def accepted(self, config: ClusterConfig) -> None:
@@ -86,13 +89,22 @@ def _rejected_of(config: ClusterConfig) -> str:
     return "rejected_read_version" if config.reads_only else "rejected_version"
 
 
-def _state(config: ClusterConfig) -> LoginState | None:
-    """None for a cluster that is not in the database."""
-    found = LoginState.objects.filter(cluster__cluster_id=config.cluster_id).first()
-    if found:
-        return found
-    cluster = Cluster.objects.filter(cluster_id=config.cluster_id).only("pk").first()
-    return LoginState.objects.get_or_create(cluster=cluster)[0] if cluster else None
+_VERSIONS = ("rejected_version", "rejected_read_version")
+_STATE = CompiledByKey(
+    lambda cluster_id: LoginState.objects.filter(cluster__cluster_id=cluster_id).values_list(*_VERSIONS)
+)
+
+
+def _rejected_versions(config: ClusterConfig) -> dict[str, int | None] | None:
+    """By the columns of `LoginState`. None for a cluster that is not in the database."""
+    found = _STATE.first_raw(config.cluster_id)
+    if found is None:
+        cluster = Cluster.objects.filter(cluster_id=config.cluster_id).only("pk").first()
+        if cluster is None:
+            return None
+        state = LoginState.objects.get_or_create(cluster=cluster)[0]
+        found = tuple(getattr(state, name) for name in _VERSIONS)
+    return dict(zip(_VERSIONS, found, strict=True))
 
 
 def _write(config: ClusterConfig, **fields: object) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import stored_messages
+from accounts.compiled_queries import CompiledByKey, moment
 
 if TYPE_CHECKING:
     from clusters.models.cluster import Cluster
@@ -119,13 +120,22 @@ class ClusterHealth(models.Model):
 
     @classmethod
     def _says(cls, cluster_id: str, *, since: datetime, **values: Any) -> bool:
-        return cls.objects.filter(cluster__cluster_id=cluster_id, checked_at__gt=since, **values).exists()
+        row = _OF_CLUSTER.first_raw(cluster_id)
+        said = dict(zip(_SAID, row, strict=True)) if row else {}
+        checked_at = moment(said.get("checked_at"))
+        return checked_at is not None and checked_at > since and values.items() <= said.items()
 
     @classmethod
     def _write(cls, cluster_id: str, values: dict[str, Any]) -> None:
         cluster = apps.get_model("clusters", "Cluster").objects.filter(cluster_id=cluster_id).only("pk").first()
         if cluster:  # it may have been deleted while it was asked
             cls.objects.update_or_create(cluster=cluster, defaults=values)
+
+
+_SAID = ("checked_at", "ok", "problem", "kind")
+_OF_CLUSTER = CompiledByKey(
+    lambda cluster_id: ClusterHealth.objects.filter(cluster__cluster_id=cluster_id).values_list(*_SAID)
+)
 
 
 class LoginState(models.Model):

@@ -8,6 +8,7 @@ from proxmoxer.core import ProxmoxResource, ResourceException
 from clusters.proxmox import error_mapping, errors
 from clusters.proxmox.results import parse_upid
 from clusters.proxmox.results.coercion import kind_part, node_part, vmid_part
+from clusters.proxmox.results.flat_rows import FlatSerializer
 from clusters.proxmox.results.parsing import Serializer
 from clusters.proxmox.session import Session
 
@@ -20,6 +21,7 @@ class Calls:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._api = ProxmoxResource(base_url=session.base_url, session=session, serializer=Serializer())
+        self._flat = ProxmoxResource(base_url=session.base_url, session=session, serializer=FlatSerializer())
         self._is_over = False
 
     def close(self) -> None:
@@ -34,6 +36,10 @@ class Calls:
     def _get(self, *path: str, node: str = "", **query: str | int) -> Any:
         return self._call("get", *path, node=node, **query)
 
+    def _get_flat(self, *path: str) -> Any:
+        """A list of rows of `FIELDS`, or of whatever else the answer has."""
+        return self._call("get", *path, api=self._flat)
+
     def _begin(self, verb: str, *path: str, node: str, **values: str | int) -> str:
         """Begin a task; returns its UPID."""
         upid = self._call(verb, *path, node=node, **values)
@@ -43,12 +49,14 @@ class Calls:
             raise errors.OutcomeUnknown(error) from None
         return str(upid)
 
-    def _call(self, verb: str, *path: str, node: str = "", **values: str | int) -> Any:
+    def _call(
+        self, verb: str, *path: str, node: str = "", api: ProxmoxResource | None = None, **values: str | int
+    ) -> Any:
         """`node` is the one that the cluster passes the call on to."""
         if self._is_over:
             raise RuntimeError("This connection was given back.")
         try:
-            return getattr(self._api(path), verb)(**values)
+            return getattr((api or self._api)(path), verb)(**values)
         except ResourceException as refusal:
             error = error_mapping.from_status(
                 refusal.status_code, reason=refusal.content, errors_by_name=refusal.errors or {}, node=node

@@ -31,7 +31,7 @@ class Reader(Calls):
 
     def resources(self) -> results.Resources:
         """All guests that this account may see, and all nodes; up to ten seconds old."""
-        return results.resources(self._get("cluster", "resources"))
+        return results.resources(self._get_flat("cluster", "resources"))
 
     def resources_since(self, known: results.Digest | None, *, again: Collection[int] = ()) -> results.Resources:
         """The resources without the guests that equal the digest, whose number is `unchanged`.
@@ -39,7 +39,7 @@ class Reader(Calls):
         Those with the VMIDs in `again` are there in any case. Without a digest, or when more differs than single
         guests, it is whole. Its `digest` is for the next time; one that is None leaves nothing to compare with.
         """
-        data = self._get("cluster", "resources")
+        data = self._get_flat("cluster", "resources")
         return results.resources_since(data, known, again=again, clock=time.monotonic())
 
     def node_status(self, node: str) -> results.NodeStatus:

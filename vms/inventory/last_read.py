@@ -11,7 +11,7 @@ from django.db import connection
 
 from clusters.config import ClusterConfig
 from clusters.proxmox import Digest
-from vms.models import ClusterSync
+from vms.inventory.sync_state import SyncState
 
 # Seconds after a full read until the next full one, which also finds what else was written into the rows.
 FULL_READ_EVERY = 60.0
@@ -26,7 +26,7 @@ class LastRead:
     synced_at: datetime
     full_at: float
 
-    def is_current(self, state: ClusterSync) -> bool:
+    def is_current(self, state: SyncState) -> bool:
         """Whether no other read was applied since, and the last answer was not suspicious."""
         is_suspicious = state.notice or state.quorate is False or state.believe_down_to is not None
         return state.synced_at == self.synced_at and not is_suspicious

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 
 from clusters import proxmox
 from vms.inventory.machine_table import MachineRow
-from vms.models import ClusterSync, Node
+from vms.inventory.sync_state import SyncState
+from vms.models import Node
 from vms.sentences import say
 
 # An answer that lacks more than this share of the machines is suspicious. One machine may always vanish.
@@ -15,7 +16,7 @@ MAX_LISTED = 10
 
 
 def check(
-    answer: proxmox.Resources, state: ClusterSync, *, known: Mapping[int, MachineRow], lost: Collection[MachineRow]
+    answer: proxmox.Resources, state: SyncState, *, known: Mapping[int, MachineRow], lost: Collection[MachineRow]
 ) -> str:
     """Why the answer is suspicious, in a sentence for people, or an empty string. A person may have accepted it."""
     if state.believe_down_to is not None and len(answer.guests) >= state.believe_down_to:
@@ -46,7 +47,7 @@ def needs_quorum(answer: proxmox.Resources) -> bool:
     return bool(answer.nodes) and 2 * online <= len(answer.nodes)
 
 
-def _partial(answer: proxmox.Resources, state: ClusterSync, present: int) -> str:
+def _partial(answer: proxmox.Resources, state: SyncState, present: int) -> str:
     if answer.rejected:
         return _rejected(answer)
     if not answer.guests and not present:

@@ -4,19 +4,18 @@ import logging
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import stored_messages
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
-from clusters.models import Cluster, ClusterHealth
-from vms.inventory import cluster_facts, last_read, machine_table, nodes_and_pools, shrink_guard, sync_runs
+from clusters.models import ClusterHealth
+from vms.inventory import cluster_facts, last_read, machine_table, nodes_and_pools, shrink_guard, sync_runs, sync_state
 from vms.inventory.last_read import LastRead
 from vms.inventory.sync_result import Outcome, SyncResult
+from vms.inventory.sync_state import SyncState
 from vms.models import ClusterSync
 from vms.sentences import say
 
@@ -35,7 +34,7 @@ def sync(config: ClusterConfig, *, attempt: int | None = None) -> SyncResult:
     `attempt` is the number that `ClusterSync.claim` returned. A sync with an older number writes nothing.
     """
     started, clock = timezone.now(), time.monotonic()
-    state = ClusterSync.objects.filter(cluster_id=config.cluster_id).first()
+    state = sync_state.read(config.cluster_id)
     known = last_read.recall(config)
     known = known if known and state and known.is_current(state) else None
     observed = machine_table.recently_observed(config.cluster_id, after=started - RECENTLY) if known else ()
@@ -56,9 +55,7 @@ def sync(config: ClusterConfig, *, attempt: int | None = None) -> SyncResult:
     return result
 
 
-def _read_quorum(
-    pve: proxmox.Reader, answer: proxmox.Resources, state: ClusterSync | None, attempt: int | None
-) -> None:
+def _read_quorum(pve: proxmox.Reader, answer: proxmox.Resources, state: SyncState | None, attempt: int | None) -> None:
     """Read whether the cluster has quorum now, where that decides whether the list is whole.
 
     A cluster that said no has none until it says yes.
@@ -73,7 +70,7 @@ def _read_quorum(
     current = {} if attempt is None else {"attempt": attempt}
     unknown = None if state.quorate is not False else False
     quorate = status.quorate if status else unknown
-    ClusterSync.objects.filter(pk=state.pk, **current).update(quorate=quorate)
+    ClusterSync.objects.filter(cluster_id=state.cluster_id, **current).update(quorate=quorate)
 
 
 def _remember(
@@ -91,7 +88,7 @@ def _write_failure(
 ) -> SyncResult:
     result = SyncResult(problem=error.plain, outcome=Outcome.FAILED)
     with transaction.atomic():
-        state = _locked(cluster_id)
+        state = sync_state.lock(cluster_id)
         if state is None or attempt not in (None, state.attempt):
             return replace(result, problem=_why_nothing(state))
         kind = type(error).__name__
@@ -112,7 +109,7 @@ def _apply(
     """None, with nothing written, when the answer is partial and the rows have changed since the read before it."""
     answered = _milliseconds(clock)
     with transaction.atomic():
-        state = _locked(cluster_id)
+        state = sync_state.lock(cluster_id)
         if state is None or attempt not in (None, state.attempt):
             return SyncResult(problem=_why_nothing(state), outcome=Outcome.FAILED)
         if known and not known.is_current(state):
@@ -124,7 +121,7 @@ def _apply(
     return result
 
 
-def _compare_full(state: ClusterSync, answer: proxmox.Resources, started: datetime, answered: int) -> SyncResult:
+def _compare_full(state: SyncState, answer: proxmox.Resources, started: datetime, answered: int) -> SyncResult:
     known = machine_table.read(state.cluster_id)
     seen = {guest.vmid: guest for guest in answer.guests}
     lost = [row for vmid, row in known.items() if vmid not in seen]
@@ -135,7 +132,7 @@ def _compare_full(state: ClusterSync, answer: proxmox.Resources, started: dateti
         newly, gone = machine_table.mark_missing(lost, started)
         result = replace(result, missing=newly, gone=result.gone + gone)
     nodes_and_pools.write(state.cluster_id, answer, started, is_complete=not problem)
-    _record_state(
+    sync_state.record(
         state,
         started,
         answered,
@@ -145,7 +142,7 @@ def _compare_full(state: ClusterSync, answer: proxmox.Resources, started: dateti
     return replace(result, problem=problem, outcome=Outcome.SUSPICIOUS if problem else Outcome.OK, lacking=len(lost))
 
 
-def _compare_partial(state: ClusterSync, answer: proxmox.Resources, started: datetime, answered: int) -> SyncResult:
+def _compare_partial(state: SyncState, answer: proxmox.Resources, started: datetime, answered: int) -> SyncResult:
     """Apply what differs from an answer that was applied before, of the same machines on the same nodes."""
     seen = {guest.vmid: guest for guest in answer.guests}
     result = SyncResult()
@@ -155,7 +152,7 @@ def _compare_partial(state: ClusterSync, answer: proxmox.Resources, started: dat
         result = machine_table.write(state.cluster_id, known, seen, offline, started, is_complete=True)
         moved = {guest.pool for vmid, guest in seen.items() if vmid not in known or known[vmid].pool != guest.pool}
         nodes_and_pools.add_pools(state.cluster_id, moved - {""}, started)
-    _record_state(state, started, answered, "", is_full_read=True)
+    sync_state.record(state, started, answered, "", is_full_read=True)
     return replace(result, seen=answer.unchanged + len(seen))
 
 
@@ -164,23 +161,7 @@ def _oddities(answer: proxmox.Resources) -> str:
     return say("odd-figures", vmids=shrink_guard.listed(answer.odd_vmids)) if answer.odd_vmids else ""
 
 
-def _record_state(state: ClusterSync, started: datetime, answered: int, notice: str, *, is_full_read: bool) -> None:
-    """A person's acceptance of a smaller answer is for one answer, and ends with it."""
-    values: dict[str, Any] = {"milliseconds": answered, "believe_down_to": None}
-    values |= stored_messages.columns("notice", notice, most=300)
-    if is_full_read:
-        values["synced_at"] = started
-    ClusterSync.objects.filter(pk=state.pk).update(**values)
-
-
-def _locked(cluster_id: str) -> ClusterSync | None:
-    """Lock the cluster's row, against another sync and against deletion. None when the cluster is deleted."""
-    if not Cluster.objects.select_for_update().filter(cluster_id=cluster_id).exists():
-        return None
-    return ClusterSync.objects.get_or_create(cluster_id=cluster_id)[0]
-
-
-def _why_nothing(state: ClusterSync | None) -> str:
+def _why_nothing(state: SyncState | None) -> str:
     return say("cluster-deleted") if state is None else say("read-by-another")
 
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import F
 from django.utils import timezone
 
 from accounts import stored_messages
+from accounts.compiled_queries import CompiledByKey, CompiledUpdate
 from vms.inventory.sync_result import SyncResult
 from vms.models import Assignment, Node, Pool, SyncRun, VirtualMachine
 
@@ -15,22 +15,25 @@ GONE_KEPT = timedelta(days=30)
 COUNTS = ("created", "changed", "missing", "gone")
 
 
+_SAME = ("outcome", "problem", "seen")
+_LATEST = CompiledByKey(
+    lambda cluster_id: SyncRun.objects.filter(cluster_id=cluster_id).values_list("pk", "runs", *_SAME, *COUNTS)[:1]
+)
+_UPDATE = CompiledUpdate(SyncRun)
+
+
 def record(cluster_id: str, result: SyncResult, *, at: datetime, milliseconds: int) -> None:
     """Add a row for this sync. Consecutive syncs without changes share one row, which counts them."""
-    same = {"outcome": result.outcome, "problem": stored_messages.english(result.problem)[:300], "seen": result.seen}
-    runs = SyncRun.objects.filter(cluster_id=cluster_id).values("pk", *same, *COUNTS)
-    latest = None if result.is_news else runs.first()
-    if latest and _is_like(latest, same):
-        SyncRun.objects.filter(pk=latest["pk"]).update(runs=F("runs") + 1, last_at=at, milliseconds=milliseconds)
+    same = (str(result.outcome), stored_messages.english(result.problem)[:300], result.seen)
+    latest = None if result.is_news else _LATEST.first_raw(cluster_id)
+    if latest and latest[2:] == (*same, *(0 for _ in COUNTS)):
+        again = {"runs": latest[1] + 1, "last_at": at, "milliseconds": milliseconds}
+        _UPDATE.update({"pk": latest[0]}, again)
         return
     counts = {name: getattr(result, name) for name in COUNTS}
     message = stored_messages.columns("problem", result.problem, most=300)
     moment = {"first_at": at, "last_at": at, "milliseconds": milliseconds}
-    SyncRun.objects.create(cluster_id=cluster_id, **moment, **same | message, **counts)
-
-
-def _is_like(latest: dict[str, object], same: dict[str, object]) -> bool:
-    return not any(latest[name] for name in COUNTS) and all(latest[name] == value for name, value in same.items())
+    SyncRun.objects.create(cluster_id=cluster_id, **moment, **dict(zip(_SAME, same, strict=True)) | message, **counts)
 
 
 def prune() -> int:

@@ -13,6 +13,7 @@ from clusters.proxmox.results import digests
 from clusters.proxmox.results.cluster import NodeState, node_name
 from clusters.proxmox.results.coercion import Row, figure, flag, is_pool_name, is_vmid, real, row, rows, text, whole
 from clusters.proxmox.results.digests import Digest
+from clusters.proxmox.results.flat_rows import as_mapping
 
 MAX_NAMES = 1000
 
@@ -93,7 +94,7 @@ def resources(data: object) -> Resources:
     rejected: list[object] = []
     for entry in rows(data):
         try:
-            _sort_in(row(entry), guests, nodes, pools, odd)
+            _sort_in(row(as_mapping(entry)), guests, nodes, pools, odd)
         except (ValueError, ProtocolError):
             rejected.append(entry)
     return Resources(
@@ -135,6 +136,7 @@ def _sort_in(entry: Row, guests: dict[int, Guest], nodes: list[NodeState], pools
 
 def _readable_vmid(entry: object) -> int:
     """The VMID of a row that was rejected; 0 when it has none."""
+    entry = as_mapping(entry)
     try:
         vmid = whole(entry.get("vmid")) if isinstance(entry, dict) else 0
     except ValueError:

@@ -56,24 +56,30 @@ class Serializer:
 
 def parse(content: bytes) -> Any:
     """Raises `ProtocolError`, before it takes much memory. An answer that its emoji make too heavy loses them."""
-    if _weight(content) > MAX_WEIGHT:
+    opened = openings(content)
+    if not is_light(content, opened):
         content = _EMOJI.sub(b"?", content) if _has_few_emoji(content) else content
-        if _weight(content) > MAX_WEIGHT:
+        if not is_light(content, opened):
             raise ProtocolError(say("too-many-values"))
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise ProtocolError(say("no-json")) from None
-    if _may_be_deep(document, content) and _is_deep(document):
+    if _may_be_deep(document, opened) and _is_deep(document):
         raise ProtocolError(say("json-too-deep", most=MAX_DEPTH))
     return document
 
 
-def _weight(content: bytes) -> int:
-    """At most so much memory. Two bytes may stand for a list, and one emoji makes four of every letter beside it."""
+def is_light(content: bytes, opened: int) -> bool:
+    """Whether so much memory is enough, `opened` containers among it.
+
+    Two bytes may stand for a list, and one emoji makes four of every letter beside it.
+    """
     # The text is there twice when it is one long value.
-    text_weight = (1 + 2 * _width(content)) * len(content)
-    return text_weight + content.count(b",") * VALUE_WEIGHT + _openings(content) * CONTAINER_WEIGHT
+    weight = (1 + 2 * _width(content)) * len(content) + opened * CONTAINER_WEIGHT
+    if weight + len(content) // 2 * VALUE_WEIGHT <= MAX_WEIGHT:
+        return True  # however many commas there are: counting them takes half as long as reading
+    return weight + content.count(b",") * VALUE_WEIGHT <= MAX_WEIGHT
 
 
 def _width(content: bytes) -> int:
@@ -85,9 +91,9 @@ def _width(content: bytes) -> int:
     return 2 if escapes or _WIDE.search(content) else 1
 
 
-def _openings(content: bytes) -> int:
+def openings(content: bytes) -> int:
     """At least as many as there are containers."""
-    return content.count(b"[") + content.count(b"{")
+    return len(content) - len(content.translate(None, b"[{"))  # a third of what two counts take
 
 
 def _has_few_emoji(content: bytes) -> bool:
@@ -105,11 +111,11 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _may_be_deep(document: object, content: bytes) -> bool:
+def _may_be_deep(document: object, opened: int) -> bool:
     """False for a list of flat rows: of containers that lie side by side, only one adds to the depth."""
     found = document.get("data") if isinstance(document, dict) else None
     side_by_side = list(map(type, found)).count(dict) if isinstance(found, list) else 0
-    return _openings(content) - max(0, side_by_side - 1) > MAX_DEPTH
+    return opened - max(0, side_by_side - 1) > MAX_DEPTH
 
 
 def _is_deep(document: object) -> bool:
