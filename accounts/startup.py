@@ -4,7 +4,7 @@ from auditlog.registry import auditlog
 from django.contrib.auth.models import Group
 from django.db.models.signals import m2m_changed
 
-from accounts.models import OutsideRole, SignInIdentity, SignInRule, SignInSource, User
+from accounts.models import ApiToken, OutsideRole, SignInIdentity, SignInRule, SignInSource, User
 from accounts.models.sources import Directory, Provider, TrustedHeader
 from accounts.sign_in import roles
 
@@ -42,3 +42,10 @@ auditlog.register(
 )  # fmt: skip
 auditlog.register(OutsideRole, include_fields=["user", "group", "source", "also_by_hand"])
 m2m_changed.connect(roles.on_groups_changed, sender=User.groups.through, dispatch_uid="roles by hand")
+auditlog.register(
+    ApiToken,
+    include_fields=[
+        "owner", "name", "may_read", "may_write", "may_destroy", "as_staff", "scope", "scope_pk", "networks",
+        "expires_at", "revoked_at", "revoked_by_name",
+    ],
+)  # fmt: skip

@@ -3,7 +3,10 @@
 from datetime import timedelta
 
 from auditlog.registry import auditlog
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy
 
+from accounts import tokens
 from classes import cluster_usage, lifecycle, rules
 from classes.enrolment import made_machines, releasing
 from classes.models import (
@@ -21,6 +24,7 @@ from classes.pages import live_link, stops
 from classes.timetable import hours, measuring, notices, occurrences, starting, stopping
 from classes.timetable.bell import LOOK_EVERY
 from vms import preparation
+from vms.models import VirtualMachine
 from vms.pages import console_banners, group_links
 from vms.provisioning import handing_over, replacing
 from vms.worker import schedule
@@ -72,3 +76,21 @@ handing_over.receivers.append(made_machines.receive)
 replacing.listeners.append(made_machines.replace)
 handing_over.movers.append(made_machines.move)
 handing_over.leavers.append(made_machines.leave)
+
+
+# Tokens of the API for one class.
+tokens.scopes["class"] = tokens.Scope(
+    gettext_lazy("One class"),
+    lambda user: LabClass.objects.taught_by(user).filter(ended_at=None).order_by("name").values_list("pk", "name"),
+)
+tokens.narrow(
+    "class",
+    classes__labclass=lambda pk: Q(pk=pk),
+    vms__machineset=lambda pk: Q(lab_class=pk),
+    vms__virtualmachine=lambda pk: Q(sets__lab_class=pk),
+    vms__operation=lambda pk: Q(vm__sets__lab_class=pk),
+    vms__batch=lambda pk: Q(machine_set__lab_class=pk),
+    clusters__cluster=lambda pk: Exists(
+        VirtualMachine.objects.filter(sets__lab_class=pk, cluster=OuterRef("cluster_id"))
+    ),
+)

@@ -7,6 +7,8 @@ from typing import Any
 TOKEN = re.compile(r"((?:/|%2F)(?:join|calendar)(?:/|%2F))[^/%\s?&\"']+", re.IGNORECASE)
 # With what a provider sends somebody back: a code, which is good for a session.
 RETURN = re.compile(r"(/sign-in/[^/\s]+/callback/?\?)[^\s\"']+")
+# A token of the API, wherever somebody wrote it.
+API_TOKEN = re.compile(r"(labp_)[A-Za-z0-9]{8,}", re.IGNORECASE)
 
 
 # Proxmoxer prints request bodies at INFO and answers at DEBUG: these loggers never go below WARNING.
@@ -33,7 +35,10 @@ LOGGING: dict[str, Any] = {
 
 
 class WithoutInvites(logging.Filter):
-    """The address of an invite, a calendar or a callback is its secret; the framework logs addresses of errors."""
+    """The address of an invite, a calendar or a callback is its secret; the framework logs addresses of errors.
+
+    A token of the API has no business in an address, and people put it there.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -53,4 +58,6 @@ class OneLine(logging.Filter):
 def _masked(value: object) -> object:
     if not isinstance(value, str):
         return value
-    return RETURN.sub(r"\1***", TOKEN.sub(r"\1***", value))
+    for secret in (TOKEN, RETURN, API_TOKEN):
+        value = secret.sub(r"\1***", value)
+    return value

@@ -3,6 +3,7 @@
 import logging
 import zoneinfo
 from collections.abc import Callable
+from urllib.parse import unquote_plus
 
 from auditlog.context import set_extra_data
 from django.conf import settings
@@ -11,10 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
 from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
+from accounts.api import problems
 from accounts.concurrency import UNLIMITED_PATHS
 from accounts.lockout import client_address
-from labportal import errors, proxies
+from labportal import errors, logs, proxies
 from vms import database_connectivity, registry
 
 logger = logging.getLogger(__name__)
@@ -47,6 +50,20 @@ def database_first(get_response: Handler) -> Handler:
                 logger.error("The database cannot be opened: %s", type(error).__name__)
                 return errors.without_database()
         return get_response(request)
+
+    return middleware
+
+
+def no_token_in_url(get_response: Handler) -> Handler:
+    """Refuses an address with a token of the API in it: servers, proxies and browsers write addresses down."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        address = request.META.get("QUERY_STRING", "") + request.path
+        if not logs.API_TOKEN.search(unquote_plus(address)):
+            return get_response(request)
+        with translation.override(translation.get_language_from_request(request)):
+            text = _("Send the token in the header Authorization, not in addresses. Revoke this one: logs may have it.")
+            return problems.response(problems.Problem(400, text))
 
     return middleware
 

@@ -118,6 +118,11 @@ ALERT_HOLD = number("ALERT_HOLD", 60, least=1, most=3600)  # seconds that a trou
 ALERT_WEBHOOK_URL = web_address("ALERT_WEBHOOK_URL", loopback_only=True)
 ALERT_WEBHOOK_SECRET = secret("ALERT_WEBHOOK_SECRET", "")
 
+# The API: how many calls a token may make in a minute, of each web process; and whether tokens of staff may have the
+# rights of staff, if they say so.
+API_CALLS_PER_MINUTE = number("API_CALLS_PER_MINUTE", 600, least=1, most=100_000)
+API_STAFF_TOKENS = truth("API_STAFF_TOKENS", default=False)
+
 # What Prometheus has to say to read /metrics; empty: there are none.
 METRICS_TOKEN = secret("METRICS_TOKEN", "")
 
@@ -150,6 +155,7 @@ MIDDLEWARE = [
     "labportal.middleware.tls_is_seen",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "labportal.middleware.no_token_in_url",
     "accounts.concurrency.limit_concurrency",
     "labportal.middleware.database_first",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from accounts import urls as accounts
 from accounts.views import LogIn, LogOut
 from classes import urls as classes
-from labportal import errors, health, metrics
+from labportal import api, api_pages, errors, health, metrics
 from vms import urls as vms
 
 urlpatterns = [
@@ -29,6 +29,9 @@ urlpatterns = [
     path("calendar/", include(classes.calendar_urls)),
     path("clusters/", include(vms.clusters)),
     path("api/", include(vms.legacy)),
+    path(f"{api.PREFIX}openapi.json", api_pages.openapi, name="api-schema"),
+    path(f"{api.PREFIX}docs/", api_pages.documentation, name="api-docs"),
+    path(api.PREFIX, include(api.urls)),
     # Where the legacy portal's documents say that clusters are managed.
     path("admin/clusters/", RedirectView.as_view(pattern_name="admin:clusters_cluster_changelist")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),

@@ -1,9 +1,13 @@
 """Runs once, when Django has loaded all models: the tasks of the queue, and what the audit log keeps."""
 
 from auditlog.registry import auditlog
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy
 
+from accounts import tokens
 from clusters import keys
 from vms import automation, preparation
+from vms.access import lookups
 from vms.models import (
     Assignment,
     ClusterGrant,
@@ -15,6 +19,7 @@ from vms.models import (
     ProvisioningRun,
     Quota,
     TemplateCopy,
+    VirtualMachine,
 )
 from vms.operations import requesting
 from vms.preparation import retiring
@@ -41,3 +46,18 @@ auditlog.register(
     Quota, include_fields=["cluster", "machine_set", "user", "machines", "running", "cores", "memory_mib", "disk_gib"]
 )
 auditlog.register(ProvisioningRun, include_fields=["kind", "template", "machine_set", "requested_by_name"])
+
+
+# Tokens of the API for one machine group.
+tokens.scopes["group"] = tokens.Scope(
+    gettext_lazy("One machine group"),
+    lambda user: [(one.pk, one.title) for one in lookups.groups_for(user).filter(is_managed=False)],
+)
+tokens.narrow(
+    "group",
+    vms__machineset=lambda pk: Q(pk=pk),
+    vms__virtualmachine=lambda pk: Q(sets=pk),
+    vms__operation=lambda pk: Q(vm__sets=pk),
+    vms__batch=lambda pk: Q(machine_set=pk),
+    clusters__cluster=lambda pk: Exists(VirtualMachine.objects.filter(sets=pk, cluster=OuterRef("cluster_id"))),
+)

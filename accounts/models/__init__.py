@@ -1,5 +1,6 @@
-"""People, how they sign in from outside, and what came from there."""
+"""People, how they sign in from outside, what came from there, and their tokens of the API."""
 
+from accounts.models.api import ApiToken, IdempotentCall
 from accounts.models.sign_in import OutsideRole, SignInIdentity, SignInRule
 from accounts.models.sources import Directory, Provider, SignInSource, TrustedHeader
 from accounts.models.user import MAX_NAME, PORTAL_RIGHTS, User, rights_of_staff, validate_language, validate_time_zone
@@ -7,7 +8,9 @@ from accounts.models.user import MAX_NAME, PORTAL_RIGHTS, User, rights_of_staff,
 __all__ = [
     "MAX_NAME",
     "PORTAL_RIGHTS",
+    "ApiToken",
     "Directory",
+    "IdempotentCall",
     "OutsideRole",
     "Provider",
     "SignInIdentity",

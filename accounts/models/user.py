@@ -1,7 +1,8 @@
 """People: one user model, with each person's own settings."""
 
+import copy
 import zoneinfo
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Permission, UserManager
@@ -65,6 +66,9 @@ class CaseInsensitiveUserManager(UserManager["User"]):
 
 
 class User(PrintableTexts, AbstractUser):
+    # Whether it is shown without the rights of staff.
+    is_limited = False
+
     # Filled in by what signs people in from a directory, of which there is none yet: their passwords are kept there.
     signs_in_elsewhere = False
 
@@ -106,6 +110,23 @@ class User(PrintableTexts, AbstractUser):
                 violation_error_message=gettext_lazy("A user with this name already exists."),
             )
         ]
+
+    def without_staff_rights(self) -> "User":
+        """The same person with nothing that staff may more than others. It cannot be saved."""
+        limited = copy.copy(self)
+        limited.is_staff = limited.is_superuser = False
+        limited.is_limited = True
+        return limited
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        if not self.is_limited:
+            return super().has_perm(perm, obj)
+        return tuple(perm.split(".")) in PORTAL_RIGHTS and User.objects.get(pk=self.pk).has_perm(perm, obj)
+
+    def save(self, **kwargs: Any) -> None:
+        if self.is_limited:
+            raise TypeError("This person is shown without the rights of staff, and must not be saved so.")
+        super().save(**kwargs)
 
     @property
     def may_teach(self) -> bool:

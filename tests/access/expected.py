@@ -28,6 +28,8 @@ accounts/logout/                                    | 405                       
 accounts/sign-in/<slug:name>/                       | 404                                 | 405
 accounts/sign-in/<slug:name>/callback/              | 404                                 | 405
 accounts/profile/                                   |  in 200 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302 302
+accounts/profile/tokens/                            |  in 200 200 200 200 200 200 200 200 |  in 400 400 400 400 400 400 400 400
+accounts/profile/tokens/<int:pk>/revoke/            | 405                                 |  in 302 404 404 404 404 404 404 404
 accounts/password/                                  |  in 200 200 200 200 200 200 200 200 |  in 200 200 200 200 200 200 200 200
 vms/                                                |  in 200 200 200 200 200 200 200 200 | 405
 vms/switch-cluster/                                 | 405                                 |  in 302 302 302 302 404 302 302 302
@@ -137,6 +139,8 @@ clusters/<str:cluster_id>/again/                    | 405                       
 clusters/<str:cluster_id>/sync/                     | 405                                 |  in 403 403 403 403 403 403 302 302
 api/clusters                                        | 401 200 200 200 200 200 200 200 200 | 405
 api/switch-cluster                                  | 405                                 | 401 200 200 200 200 400 200 200 200
+api/v1/openapi.json                                 | 401 200 200 200 200 200 200 200 200 | 405
+api/v1/docs/                                        |  in 200 200 200 200 200 200 200 200 | 405
 admin/clusters/                                     | 302                                 | 302
 admin/                                              |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 200 200 200 200
 admin/login/                                        | 200 200 200 200 200 302 302 302 302 | 200
@@ -175,6 +179,7 @@ MODELS = """
 auth.group                              ...s  ...s  ...s  ...s
 axes.accessattempt                      ...s  ....  ....  ...s
 accounts.user                           .als  ..ls  ..ls  ...s
+accounts.apitoken                       .als  ....  ....  ....
 clusters.cluster                        .als  ..ls  ..ls  ..ls
 clusters.deletedcluster                 .als  ....  ....  ..ls
 clusters.clusternotice                  .als  ..ls  ..ls  ..ls
@@ -254,7 +259,7 @@ class Row:
 
 def rows() -> dict[str, Row]:
     """The whole table by route."""
-    return {**_written(), **_of_models(), **EXTRA}
+    return {**_written(), **_of_models(), **_of_api(), **EXTRA}
 
 
 @cache
@@ -286,6 +291,19 @@ def _of_models() -> dict[str, Row]:
         leads_on = _by_person(["in"] * 5 + ["302"] * 4)
         found[f"admin/{name.replace('.', '/')}/<path:object_id>/"] = Row(leads_on, leads_on)
     return found
+
+
+def api_routes() -> set[str]:
+    return set(routes.api_methods())
+
+
+@cache
+def _of_api() -> dict[str, Row]:
+    """A session is nobody in the API. `test_api_matrix` asks with tokens."""
+    found = {"api/v1/": ("404", "404"), "api/v1/<path:rest>": ("404", "404")}
+    for route, methods in routes.api_methods().items():
+        found[route] = ("401" if "GET" in methods else "405", "401" if "POST" in methods else "405")
+    return {route: Row(_by_person([get]), _by_person([post])) for route, (get, post) in found.items()}
 
 
 def _staff(allowed: str) -> dict[str, str]:

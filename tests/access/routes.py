@@ -12,6 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import get_resolver
 
 from accounts.models import User
+from labportal import api
 from tests.access.school import World
 from tests.access.two_classes import FIRST_DAY, LINK
 
@@ -26,6 +27,7 @@ PKS = {
     "runs/": "vms.provisioningrun",
     "classes/": "classes.labclass",
     "admin/accounts/user/": "accounts.user",
+    "accounts/profile/tokens/": "accounts.apitoken",
 }
 PAGES = ("", "add/", "<path:object_id>/change/", "<path:object_id>/delete/", "<path:object_id>/history/")
 
@@ -78,6 +80,8 @@ def values(world: World, route: str) -> dict[str, Any]:
         "token": LINK,
         **of_class(world.rows),
     }
+    if route.startswith("api/v1/"):
+        found |= of_api(world, route)
     if page := model_pages().get(route):
         found["object_id"] = world.rows[page.model]
     return found
@@ -85,6 +89,24 @@ def values(world: World, route: str) -> dict[str, Any]:
 
 def _pk(world: World, route: str) -> Any:
     return world.rows[next((row for start, row in PKS.items() if route.startswith(start)), "vms.virtualmachine")]
+
+
+def api_methods() -> dict[str, set[str]]:
+    """The methods of each route of the API."""
+    found: dict[str, set[str]] = {}
+    for router in api.api._get_bound_routers():
+        for path, view in router.path_operations.items():
+            route = api.PREFIX + re.sub(r"{(\w+:)?(\w+)}", r"<\1\2>", path).lstrip("/")
+            found[route] = {method for one in view.operations for method in one.methods}
+    return found
+
+
+def of_api(world: World, route: str) -> dict[str, Any]:
+    """What stands for the parameters of the API's routes: of the assignee's machine."""
+    things = {"operations/": "vms.operation", "batches/": "vms.batch", "classes/": "classes.labclass"}
+    below = route.removeprefix(api.PREFIX)
+    row = next((row for start, row in things.items() if below.startswith(start)), "vms.virtualmachine")
+    return {"id": world.rows[row], "vmid": world.machine.vmid, "rest": "nothing"}
 
 
 def of_class(rows: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 import pvesim
+from accounts import tokens
 from accounts.models import User
 from classes.models import LabClass
 from clusters.models import Cluster, ClusterNotice, DeletedCluster, ProvisioningAccess
@@ -149,6 +150,7 @@ def _rows(people: dict[str, User], machine: VirtualMachine) -> dict[str, Any]:
         ConsoleSession.objects.create(
             user=people["assignee"], user_name="assignee", mode="view", place=1, **told, **ends
         ),
+        tokens.create(people["assignee"], name="robot", expires_at=now + timedelta(days=1))[0],
         SyncRun.objects.filter(cluster=cluster).first(), Node.objects.filter(cluster=cluster).first(),
         LogEntry.objects.order_by("pk").first(),
         AccessAttempt.objects.create(

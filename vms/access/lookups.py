@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from accounts.models import User
-from vms.models import MachineSet, VirtualMachine
+from vms.models import Assignment, MachineSet, Operation, VirtualMachine
 
 
 def sees_all(user: User) -> bool:
@@ -43,6 +43,16 @@ def groups_for(user: User) -> QuerySet[MachineSet]:
     """The machine groups whose page the user may open: as a manager, or all for staff who see all machines."""
     groups: QuerySet[MachineSet] = MachineSet.objects.all()
     return groups if sees_all(user) else groups.filter(stewards=user.pk)
+
+
+def operations_for(user: User) -> QuerySet[Operation]:
+    """Of visible machines. Assignees see those since their assignment and their own; staff and managers see all."""
+    operations: QuerySet[Operation] = Operation.objects.filter(vm__in=visible_to(user).order_by().values("pk"))
+    if sees_all(user):
+        return operations
+    managed = VirtualMachine.objects.managed_by(user).order_by().values("pk")
+    mine = Assignment.objects.live().filter(user=user.pk, vm=OuterRef("vm"), assigned_at__lte=OuterRef("requested_at"))
+    return operations.filter(Q(requested_by=user.pk) | Q(vm__in=managed) | Exists(mine))
 
 
 def unfit_managers() -> QuerySet[Any]:

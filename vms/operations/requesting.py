@@ -44,6 +44,10 @@ class Refused(Exception):
         self.text = text
 
 
+class TooMany(Refused):
+    """The person requested too much within a minute."""
+
+
 def request(
     machine: VirtualMachine,
     action: str,
@@ -69,7 +73,7 @@ def request(
     if reason := rules.refusal(context, action) or incomplete_snapshot(machine, action, snapshot):
         raise Refused(reason)
     if not unlimited and _is_over_limit(by):
-        raise Refused(_("You requested too much within a minute. Wait a moment."))
+        raise TooMany(_("You requested too much within a minute. Wait a moment."))
     if action == Action.RESET and machine.status != "running":
         then = Action.RESUME
     wanted = new_operation(machine, action, by=by, snapshot=snapshot, description=description, then=then)
