@@ -5,6 +5,7 @@ from pvesim.clock import Clock, ManualClock, RealClock
 from pvesim.cluster import Cluster
 from pvesim.control import Control
 from pvesim.faults import FaultInjector
+from pvesim.figures import QUIET, Figures, Load
 from pvesim.guests import Guest
 from pvesim.power import Durations
 from pvesim.request_log import Request
@@ -12,12 +13,15 @@ from pvesim.simulator import Simulator
 from pvesim.tasks import Task
 
 __all__ = [
+    "QUIET",
     "Clock",
     "Cluster",
     "Control",
     "Durations",
     "FaultInjector",
+    "Figures",
     "Guest",
+    "Load",
     "ManualClock",
     "RealClock",
     "Request",

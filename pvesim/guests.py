@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pvesim.console.screen import Screen, Size
+from pvesim.figures import Figures
 from pvesim.timeline import Timeline
 
 Kind = Literal["qemu", "lxc"]
@@ -81,6 +82,9 @@ class Guest:
     maxdisk: int = 8 * GIB
     addresses: tuple[str, ...] = ()
     inner_cards: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    users: tuple[str, ...] = ()  # who is logged in, by the agent's account
+    agent_error: str = ""  # what the agent answers instead of a list, with HTTP 200
+    figures: Figures = field(default_factory=Figures, repr=False)
     options: dict[str, str | int] = field(default_factory=dict, repr=False)
     storage: str = "data"
     allocated: int = field(default=0, repr=False)
@@ -110,6 +114,7 @@ class Guest:
         self.addresses = self.addresses or (f"10.88.{self.vmid // 250 % 250}.{self.vmid % 250 + 1}",)
         self._status: Status = "stopped"
         self._since = 0.0
+        self.made_at = self.timeline.now()
         self.ended: float | None = None
         self.status = self.initial
 

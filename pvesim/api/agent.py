@@ -47,6 +47,16 @@ def host_name(call: Call) -> Json:
     return {"result": {"host-name": _guest_with_agent(call).name}}
 
 
+@ROUTES.add("GET", f"{AGENT}/get-users", permission=ASKS_AGENT, protected=True)
+def users(call: Call) -> Json:
+    """Who is logged in, at the screen or from afar. Windows adds a domain to each."""
+    guest = _guest_with_agent(call)
+    if guest.agent_error:
+        return {"result": {"error": {"class": "GenericError", "desc": guest.agent_error}}}
+    since = call.now - min(guest.uptime, 600)
+    return {"result": [{"user": name, "login-time": since} for name in guest.users]}
+
+
 @ROUTES.add("POST", f"{AGENT}/ping", permission=ASKS_AGENT, protected=True)
 def ping(call: Call) -> Json:
     _guest_with_agent(call)

@@ -24,19 +24,31 @@ def series(kind: Kind) -> Handler:
 
 
 def _rows(guest: Guest, now: float, step: int) -> Iterator[Json]:
+    """A row lacks the cells that the cluster has no figure for: they are not null."""
     last = int(now) // step * step
     for moment in range(last - (ROWS - 1) * step, last + 1, step):
-        sizes: Json = {"maxcpu": guest.maxcpu, "maxmem": guest.maxmem, "maxdisk": guest.maxdisk, "disk": 0}
-        yield {"time": moment, **sizes, **(_load(guest, moment) if now - moment < guest.uptime else {})}
+        yield _row(guest, moment, now, step)
+
+
+def _row(guest: Guest, moment: int, now: float, step: int) -> Json:
+    if moment + step <= guest.made_at or guest.figures.are_missing(moment):
+        return {"time": moment}
+    sizes: Json = {"time": moment, "maxcpu": guest.maxcpu, "maxmem": guest.maxmem, "maxdisk": guest.maxdisk, "disk": 0}
+    if now - moment >= guest.uptime:
+        return sizes
+    load = _load(guest, moment)
+    if now - moment >= guest.uptime - step:  # counters make a rate from their second figure on
+        load = {name: value for name, value in load.items() if not name.startswith(("net", "disk"))}
+    return {**sizes, **load}
 
 
 def _load(guest: Guest, moment: int) -> Json:
-    """Rows from before the start lack these."""
+    found = guest.figures.at(moment)
     return {
-        "cpu": round(0.01 + 0.3 * guest.noise("cpu", moment), 6),
+        "cpu": found.cpu if found else round(0.01 + 0.3 * guest.noise("cpu", moment), 6),
         "mem": int(guest.maxmem * (0.3 + 0.4 * guest.noise("mem", moment))),
-        "netin": 2000 * guest.noise("netin", moment),
-        "netout": 1000 * guest.noise("netout", moment),
+        "netin": found.netin if found else 2000 * guest.noise("netin", moment),
+        "netout": found.netout if found else 1000 * guest.noise("netout", moment),
         "diskread": 5000 * guest.noise("diskread", moment),
         "diskwrite": 3000 * guest.noise("diskwrite", moment),
     }

@@ -52,3 +52,15 @@ def test_a_container_tells_addresses_while_it_runs(lab: Cluster, boss: Api) -> N
     assert rows["eth0"]["inet"].endswith("/24")
     lab.guest(201).status = "stopped"
     assert boss.data("/nodes/pve2/lxc/201/interfaces") is None
+
+
+def test_a_live_agent_tells_who_is_logged_in(lab: Cluster, boss: Api, pupil: Api) -> None:
+    guest, path = lab.guest(101), "/nodes/pve1/qemu/101/agent/get-users"
+    assert boss.get(path).reason == "QEMU guest agent is not running"
+    guest.agent = "alive"
+    assert boss.data(path) == {"result": []}
+    guest.users = ("ana",)
+    [row] = pupil.data(path)["result"]
+    assert (row["user"], row["login-time"] > 0) == ("ana", True)
+    guest.agent_error = "disabled"
+    assert boss.data(path)["result"]["error"]["desc"] == "disabled"

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from pvesim import Cluster, Durations, ManualClock
+from pvesim import QUIET, Cluster, Durations, Figures, Load, ManualClock
 
 from .conftest import Api
 
@@ -33,6 +33,23 @@ def test_figures_over_time(lab: Cluster, boss: Api, pupil: Api, clock: ManualClo
     assert rows == pupil.data("/nodes/pve1/qemu/101/rrddata", timeframe="hour")
     assert "timeframe" in pupil.get("/nodes/pve1/qemu/101/rrddata").json()["errors"]
     assert boss.data("/nodes/pve2/lxc/201/rrddata", timeframe="year", cf="MAX")
+
+
+def test_figures_lack_the_cells_of_times_when_a_guest_was_off(lab: Cluster, boss: Api, clock: ManualClock) -> None:
+    lab.guest(101).status = "stopped"
+    clock.advance(600)
+    lab.guest(101).status = "running"
+    clock.advance(600)
+    begin = clock.now() - 300
+    lab.guest(101).figures = Figures([(0.0, QUIET), (begin, Load(0.5, 7.0, 8.0))], [(begin + 60, begin + 180)])
+    rows = {row["time"]: row for row in boss.data("/nodes/pve1/qemu/101/rrddata", timeframe="hour", cf="AVERAGE")}
+    cells = [sorted(rows[at].keys() & {"cpu", "netin", "maxcpu"}) for at in sorted(rows)]
+    off, first, on = ["maxcpu"], ["cpu", "maxcpu"], ["cpu", "maxcpu", "netin"]
+    assert cells[0] == []  # before it was there at all
+    assert [off in cells, first in cells, cells[-1]] == [True, True, on]
+    assert cells.count([]) >= 2
+    assert cells.index(off) < cells.index(first) < cells.index(on)
+    assert {row["cpu"] for row in rows.values() if "cpu" in row} == {QUIET.cpu, 0.5}
 
 
 def test_options_of_the_datacenter(lab: Cluster, boss: Api, pupil: Api) -> None:
