@@ -121,6 +121,18 @@ class Reader(Calls):
         asked = ("agent", "network-get-interfaces") if kind == "qemu" else ("interfaces",)
         return results.interfaces(self._get(*guest_path(node, kind, vmid), *asked, node=node))
 
+    def load(self, node: str, kind: str, vmid: int) -> tuple[results.LoadSample, ...]:
+        """How busy a guest was in the last hour, in averages of a minute. Needs VM.Audit on it."""
+        path = (*guest_path(node, kind, vmid), "rrddata")
+        return results.load(self._get(*path, node=node, timeframe="hour", cf="AVERAGE"))
+
+    def users(self, node: str, vmid: int) -> tuple[str, ...]:
+        """Who is logged in on a running machine, at its screen or from afar, by its agent's account.
+
+        Takes three seconds when the agent does not run, and then raises `Refused`. Containers have no agent.
+        """
+        return results.users(self._get(*guest_path(node, "qemu", vmid), "agent", "get-users", node=node))
+
     def guest_tasks(self, node: str, vmid: int, *, start: int = 0, limit: int = 50) -> tuple[results.Task, ...]:
         """The tasks of this node for a guest, the newest first, as far as this account may see them."""
         lines = page(start, limit)

@@ -67,6 +67,7 @@ from clusters.proxmox.results.tasks import (
     task_status,
     tasks,
 )
+from clusters.proxmox.results.usage import LoadSample, load, users
 
 __all__ = [
     "Account",
@@ -82,6 +83,7 @@ __all__ = [
     "HaService",
     "HaStatus",
     "Interface",
+    "LoadSample",
     "LogPage",
     "NodeState",
     "NodeStatus",
@@ -112,6 +114,7 @@ __all__ = [
     "has_feature",
     "interfaces",
     "learned_addresses",
+    "load",
     "log_page",
     "next_id",
     "node_status",
@@ -130,5 +133,6 @@ __all__ = [
     "task_log",
     "task_status",
     "tasks",
+    "users",
     "version",
 ]
