@@ -33,12 +33,14 @@ ENCODINGS = PICTURES | PSEUDO_ENCODINGS | QUALITY_LEVELS
 class ClientFilter:
     """Passes messages of these kinds, and these encodings. Only complete messages pass.
 
-    Dropped bytes are counted, not stored. `pixel_format` is what the browser requested last.
+    Dropped bytes are counted, not stored. `pixel_format` is what the browser requested last. `has_input` is set when a
+    key or the pointer passes; whoever reads it resets it.
     """
 
     def __init__(self, kinds: Collection[int], encodings: Collection[int]) -> None:
         self._kinds, self._encodings = kinds, encodings
         self.pixel_format = b""
+        self.has_input = False
         self._rest = b""
         self._to_skip = 0
 
@@ -56,6 +58,7 @@ class ClientFilter:
                 return
             message, self._rest = self._rest[:length], self._rest[length:]
             if kind in self._kinds:
+                self.has_input = self.has_input or _is_by_hand(message)
                 yield self._checked(message)
             else:
                 self._to_skip = length - len(message)
@@ -76,6 +79,11 @@ class ClientFilter:
         if head is None:
             raise Ended(close_codes.BAD_MESSAGE, f"message {kind} is not known")
         return _length_by(kind, self._rest[:head]) if len(self._rest) >= head else 0
+
+
+def _is_by_hand(message: bytes) -> bool:
+    """Keys and the pointer. The size of the screen and sound are the browser's own doing."""
+    return message[0] in {KEY, POINTER} or (message[0] == QEMU and message[1] == 0)
 
 
 def _length_by(kind: int, head: bytes) -> int:

@@ -83,13 +83,25 @@ async def shake_hands(browser: Browser) -> None:
 
 
 async def forward(
-    browser: Browser, display: proxmox.VncWebsocket, *, mode: str, watch: Callable[[], Awaitable[None]]
+    browser: Browser,
+    display: proxmox.VncWebsocket,
+    *,
+    mode: str,
+    watch: Callable[[], Awaitable[None]],
+    record_input: Callable[[asyncio.Event], Awaitable[None]],
 ) -> None:
-    """Relay both directions and run `watch`, until one of them ends. Always raises: `Ended`, or a `ProxmoxError`."""
+    """Relay both directions, and run `watch` and `record_input`, whose event is set whenever keys or the pointer pass.
+
+    Until one of them ends. Always raises: `Ended`, or a `ProxmoxError`.
+    """
     await display.send(SHARED)  # whatever the browser asked for: nobody disconnects others
     client_filter = control() if mode == Mode.CONTROL else view_only()
-    directions = (_to_browser(browser, display, client_filter), _to_display(browser, display, client_filter))
-    tasks = [asyncio.ensure_future(one) for one in (*directions, watch())]
+    input_passed = asyncio.Event()
+    directions = (
+        _to_browser(browser, display, client_filter),
+        _to_display(browser, display, client_filter, input_passed),
+    )
+    tasks = [asyncio.ensure_future(one) for one in (*directions, watch(), record_input(input_passed))]
     try:
         done, _others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -107,7 +119,12 @@ async def _to_browser(browser: Browser, display: proxmox.VncWebsocket, client_fi
             await browser.send(passing)
 
 
-async def _to_display(browser: Browser, display: proxmox.VncWebsocket, client_filter: ClientFilter) -> None:
+async def _to_display(
+    browser: Browser, display: proxmox.VncWebsocket, client_filter: ClientFilter, input_passed: asyncio.Event
+) -> None:
     while True:
         if passing := client_filter.feed(await browser.receive()):
             await display.send(passing)
+        if client_filter.has_input:
+            client_filter.has_input = False
+            input_passed.set()

@@ -10,7 +10,7 @@ from functools import partial
 from django.conf import settings
 
 from clusters import proxmox
-from vms.console import close_codes, closing, permissions, relay
+from vms.console import close_codes, closing, input_times, permissions, relay
 from vms.console.close_codes import Ended
 from vms.console.relay import Receive, Send
 from vms.console.threads import run_in_thread
@@ -68,7 +68,13 @@ async def _console(scope: permissions.Scope, browser: relay.Browser) -> None:
     try:
         async with proxmox.open_vnc(viewer.endpoint) as display:
             await relay.shake_hands(browser)
-            await relay.forward(browser, display, mode=viewer.row.mode, watch=partial(_watch, viewer))
+            await relay.forward(
+                browser,
+                display,
+                mode=viewer.row.mode,
+                watch=partial(_watch, viewer),
+                record_input=partial(input_times.record, viewer.machine.pk),
+            )
     except Ended as reason:
         ended = reason
     except proxmox.ProxmoxError as failure:

@@ -146,6 +146,11 @@ class VirtualMachine(PrintableTexts, models.Model):
         gettext_lazy("gone at"), null=True, help_text=gettext_lazy("When it was taken for gone. It does not come back.")
     )
     created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
+    console_input_at = models.DateTimeField(
+        gettext_lazy("console input at"),
+        null=True,
+        help_text=gettext_lazy("When somebody last used keys or pointer in a console of the portal, to the minute."),
+    )
 
     # The list gives this VMID another name, and the details, which tell whether it is another machine, are due.
     listed_name = models.CharField(
