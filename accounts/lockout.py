@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from accounts.models import MAX_NAME, User
+from accounts.sign_in import directories
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -94,6 +95,8 @@ class RecheckingBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
+        if username and directories.active(request) and directories.local_account(username) is None:
+            return None  # a directory keeps the password, so nothing is hashed here
         person = super().authenticate(request, username, password, **kwargs)
         if person is None or request is None or AxesProxyHandler.is_allowed(request, {"username": username}):
             return person

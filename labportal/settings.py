@@ -170,6 +170,7 @@ MIDDLEWARE = [
     "accounts.first_passwords.insist",
     "labportal.middleware.cluster_registry",
     "axes.middleware.AxesMiddleware",
+    "accounts.sign_in.refusals.RefusalPages",
 ]
 
 ROOT_URLCONF = "labportal.urls"
@@ -224,6 +225,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "accounts.lockout.RecheckingBackend",
     "accounts.backends.OutsideBackend",
+    "accounts.sign_in.directories.DirectoryBackend",
 ]
 PASSWORD_HASHERS = [
     "accounts.hashers.CappedArgon2PasswordHasher",
