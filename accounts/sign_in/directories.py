@@ -22,6 +22,7 @@ from accounts.sign_in.entering import Refused, enter
 from accounts.sign_in.facts import OutsidePerson
 from accounts.sign_in.outages import SourceDown
 
+
 def active(request: HttpRequest | None) -> list[Directory]:
     """Read once a request. None of them is asked anything by it."""
     known = getattr(request, "_directories", None)

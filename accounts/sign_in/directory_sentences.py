@@ -24,5 +24,35 @@ stored_messages.register(
         "sign-in-cut": gettext_noop("The directory did not give a complete answer, so nothing was changed."),
         "sign-in-nobody-found": gettext_noop("The directory lists nobody, so nothing was changed."),
         "sign-in-directory-error": gettext_noop("The directory answered with an error: %(error)s."),
+        # The connection test: its steps, and what they found.
+        "sign-in-test-server": gettext_noop("Server"),
+        "sign-in-test-name": gettext_noop("Name of %(server)s"),
+        "sign-in-test-no-such-name": gettext_noop("No address is known for %(name)s. Check the spelling and DNS."),
+        "sign-in-test-no-port": gettext_noop("Nothing answers on port %(port)s of %(addresses)s."),
+        "sign-in-test-certificate": gettext_noop("Certificate of %(server)s"),
+        "sign-in-test-certificate-good": gettext_noop("Issued for %(names)s, valid until %(day)s."),
+        "sign-in-test-no-start-tls": gettext_noop("The server refuses StartTLS. Use ldaps:// instead."),
+        "sign-in-test-this-machine": gettext_noop("Not encrypted: the server is on this machine."),
+        "sign-in-test-bind": gettext_noop("Reader account"),
+        "sign-in-test-anonymous": gettext_noop("None: the directory is read anonymously."),
+        "sign-in-test-clock": gettext_noop("Clock"),
+        "sign-in-test-no-clock": gettext_noop("This directory does not tell its time."),
+        "sign-in-test-clock-is": gettext_noop("%(seconds)s seconds ahead of the portal."),
+        "sign-in-test-base": gettext_noop("Base DN and referrals"),
+        "sign-in-test-referrals": gettext_noop("Found. %(number)s referrals to other servers are not followed."),
+        "sign-in-test-no-referral": gettext_noop("Found. It refers to no other server."),
+        "sign-in-test-filter": gettext_noop("Filter"),
+        "sign-in-test-nobody": gettext_noop("Nobody matches who has the attribute %(attribute)s."),
+        "sign-in-test-no-id": gettext_noop(
+            "The first person has no attribute %(attribute)s, which has to tell people apart."
+        ),
+        "sign-in-test-somebody": gettext_noop("It finds people, %(name)s for example."),
+        "sign-in-test-person": gettext_noop("Person"),
+        "sign-in-test-unknown": gettext_noop("Nobody is called “%(name)s” there, or the filter leaves them out."),
+        "sign-in-test-groups": gettext_noop("Groups"),
+        "sign-in-test-no-groups": gettext_noop("In no group."),
+        "sign-in-test-groups-incomplete": gettext_noop(
+            "The list of groups is not complete, so it would change no role. Check the base DN of groups."
+        ),
     }
 )

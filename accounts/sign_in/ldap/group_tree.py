@@ -15,8 +15,7 @@ def key(dn: str) -> str:
     if parsed is None:
         return dn
     return ",".join(
-        "+".join(f"{kind}={value}".replace(",", "\\2c").replace("+", "\\2b") for kind, value in part)
-        for part in parsed
+        "+".join(f"{kind}={value}".replace(",", "\\2c").replace("+", "\\2b") for kind, value in part) for part in parsed
     )
 
 

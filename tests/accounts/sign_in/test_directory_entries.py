@@ -15,7 +15,9 @@ BEGAN = datetime(1601, 1, 1, tzinfo=UTC)
 
 
 def entry(dn: str = "CN=Cora,DC=school", **values: object) -> Entry:
-    attributes = {name.replace("_", "-"): [one if isinstance(one, bytes) else str(one).encode()] for name, one in values.items()}
+    attributes = {
+        name.replace("_", "-"): [one if isinstance(one, bytes) else str(one).encode()] for name, one in values.items()
+    }
     return Entry.of(dn, attributes)
 
 
@@ -66,7 +68,9 @@ def test_active_directory_says_why_it_refuses(code: str, expected: Closed | None
 
 def test_an_id_is_read_whether_or_not_its_bytes_look_like_text():
     source = Directory(id_attribute="objectGUID")
-    assert entries.subject(source, entry(objectGUID=bytes(range(0xF0, 0x100)))) == "f3f2f1f0-f5f4-f7f6-f8f9-fafbfcfdfeff"
+    assert (
+        entries.subject(source, entry(objectGUID=bytes(range(0xF0, 0x100)))) == "f3f2f1f0-f5f4-f7f6-f8f9-fafbfcfdfeff"
+    )
     assert entries.subject(source, entry(objectGUID=b"ABCDEFGHIJKLMNOP")) == "44434241-4645-4847-494a-4b4c4d4e4f50"
     assert entries.subject(source, entry(objectGUID=b"too short")) == ""
     assert entries.subject(source, entry()) == ""

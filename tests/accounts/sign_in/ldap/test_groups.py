@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from django.test import Client
 
 from accounts.models import Directory, SignInIdentity, User
