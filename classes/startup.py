@@ -21,11 +21,11 @@ from classes.models import (
     RunningRules,
 )
 from classes.pages import live_link, stops
-from classes.timetable import hours, measuring, notices, occurrences, starting, stopping
+from classes.timetable import gathering, hours, measuring, notices, occurrences, standing, starting, stopping
 from classes.timetable.bell import LOOK_EVERY
 from vms import preparation
 from vms.models import VirtualMachine
-from vms.pages import console_banners, group_links
+from vms.pages import console_banners, explain, group_links, operation_reasons
 from vms.provisioning import handing_over, replacing
 from vms.worker import schedule
 
@@ -46,9 +46,14 @@ schedule.register(schedule.PeriodicJob("forget tries to join", timedelta(hours=1
 schedule.register(schedule.PeriodicJob("check timetables", timedelta(days=1), occurrences.rebuild_all))
 schedule.register(schedule.PeriodicJob("start machines before lessons", LOOK_EVERY, starting.start_due, acts=True))
 schedule.register(schedule.PeriodicJob("stop machines after lessons", stopping.LOOK_EVERY, stopping.look, acts=True))
+schedule.register(
+    schedule.PeriodicJob("look for idle machines", gathering.LOOK_EVERY, gathering.enqueue_due, acts=True)
+)
 schedule.register(schedule.PeriodicJob("count hours of use", timedelta(minutes=1), hours.count_minute))
 schedule.register(schedule.PeriodicJob("forget old stop notices", timedelta(days=1), notices.forget_old))
 console_banners.register(stops.console_banner)
+operation_reasons.register(standing.reasons)
+explain.STANDINGS.append(standing.words_for)
 schedule.register(schedule.PeriodicJob("measure starts of machines", timedelta(seconds=15), measuring.measure_starts))
 auditlog.register(
     LabClass,

@@ -94,6 +94,9 @@ OPERATION_LEASE = number("OPERATION_LEASE", 45, least=15, most=300)
 PAGES_PER_PROCESS = number("PAGES_PER_PROCESS", 6, least=1, most=100)
 # How many consoles one web process serves at once.
 CONSOLES_PER_PROCESS = number("CONSOLES_PER_PROCESS", 100, least=0, most=1000)
+# What an idle machine uses at most: percent of all its processors, and bytes a second received and sent.
+IDLE_CPU = number("IDLE_CPU", 3, least=1, most=50)
+IDLE_NETWORK = number("IDLE_NETWORK", 5000, least=100, most=1_000_000)
 # For how many days a machine is kept when its person lost it by no person's choice, or somebody re-imaged it.
 KEEP_MACHINES_DAYS = number("KEEP_MACHINES_DAYS", 14, least=1, most=365)
 KEEP_EARLIER_MACHINES_DAYS = number("KEEP_EARLIER_MACHINES_DAYS", 14, least=4, most=365)

@@ -4,7 +4,14 @@ from classes.models.hours import ExtraHours, UsedTime
 from classes.models.invites import Invite, JoinTries
 from classes.models.labs import ClassMachine, LabClass
 from classes.models.people import Membership
-from classes.models.running import LessonStart, MachineHold, MeasuredStart, RunningRules, StopNotice
+from classes.models.running import (
+    IdleEvidence,
+    LessonStart,
+    MachineHold,
+    MeasuredStart,
+    RunningRules,
+    StopNotice,
+)
 from classes.models.timetable import (
     CalendarFeed,
     Holiday,
@@ -19,6 +26,7 @@ __all__ = [
     "ClassMachine",
     "ExtraHours",
     "Holiday",
+    "IdleEvidence",
     "Invite",
     "JoinTries",
     "LabClass",

@@ -48,7 +48,10 @@ class RunningRules(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(SHORTEST_IDLE), MaxValueValidator(LONGEST_IDLE)],
-        help_text=gettext_lazy("Leave empty to leave idle machines on. Needs the guest agent in the machines."),
+        help_text=gettext_lazy(
+            "Machines without input at their console, with little CPU and network for that long, and with nobody "
+            "logged in. After a notice of 10 minutes. Needs the guest agent; containers have none. Empty: never."
+        ),
     )
     hours = models.PositiveSmallIntegerField(
         gettext_lazy("hours of own use for each person"),
@@ -83,6 +86,10 @@ class RunningRules(models.Model):
 
     def __str__(self) -> str:
         return str(self.lab_class)
+
+    @property
+    def idle_after(self) -> timedelta | None:
+        return timedelta(minutes=self.idle_minutes) if self.idle_minutes else None
 
 
 class LessonStart(models.Model):
@@ -150,6 +157,12 @@ class MachineHold(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, verbose_name=gettext_lazy("set by"), null=True, related_name="+"
     )
     set_at = models.DateTimeField(gettext_lazy("set at"), default=timezone.now)
+    by_manager = models.BooleanField(
+        gettext_lazy("by a manager"),
+        default=False,
+        db_default=False,
+        help_text=gettext_lazy("Also holds when hours are used up."),
+    )
 
     objects: ClassVar[Any] = MachineHoldQuerySet.as_manager()
 
@@ -208,3 +221,40 @@ class StopNotice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.vm_id}, {self.given_at:%Y-%m-%d %H:%M} UTC"
+
+
+class IdleEvidence(models.Model):
+    """What the portal found out about the use of one machine of a class that stops idle machines.
+
+    `quiet_since`: CPU and network were low from then until `measured_at`, without a gap; at most `cpu` (share of all
+    processors, 0 to 1) and `network` (bytes a second). None where figures are missing.
+    """
+
+    class Trouble(models.TextChoices):
+        FIGURES = "figures", gettext_lazy("no figures of CPU and network")
+        AGENT = "agent", gettext_lazy("no answer from the guest agent")
+
+    vm = models.OneToOneField(
+        VirtualMachine, models.CASCADE, related_name="idle_evidence", verbose_name=gettext_lazy("machine")
+    )
+    due_at = models.DateTimeField(gettext_lazy("due at"), help_text=gettext_lazy("When it is asked for next."))
+    read_at = models.DateTimeField(gettext_lazy("read at"), null=True)
+    measured_at = models.DateTimeField(gettext_lazy("measured at"), null=True)
+    quiet_since = models.DateTimeField(gettext_lazy("quiet since"), null=True)
+    cpu = models.FloatField(gettext_lazy("CPU"), default=0)
+    network = models.FloatField(gettext_lazy("network"), default=0)
+    users = models.CharField(gettext_lazy("logged in"), max_length=14, default="not-asked")
+    users_at = models.DateTimeField(gettext_lazy("agent asked at"), null=True)
+    trouble = models.CharField(gettext_lazy("trouble"), max_length=10, choices=Trouble, blank=True)
+
+    class Meta:
+        verbose_name = gettext_lazy("evidence of idleness")
+        verbose_name_plural = gettext_lazy("evidence of idleness")
+        ordering = ["vm"]
+        indexes = [
+            models.Index(fields=["due_at"], name="idle_evidence_by_due"),
+            models.Index(fields=["quiet_since"], name="idle_evidence_by_quiet"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vm_id}"

@@ -39,7 +39,7 @@ def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "runs": access.may(request.user, lab_class, Right.RUN),
         "origin": "all",
         "next_lesson": None if lab_class.is_over else Occurrence.objects.next_of(lab_class),
-        "stops": stops.own_stops(machines) if machines and stops.stops_machines(lab_class) else (),
+        "stops": stops.own_stops(lab_class, machines),
         "holds": stops.HOLDS,
         "meter": hours.meter_for(lab_class, request.user.pk) if member else None,
     }

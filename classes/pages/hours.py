@@ -13,7 +13,7 @@ from classes.access import Right
 from classes.models import LabClass, Membership, RunningRules
 from classes.models.hours import MOST_EXTRA_HOURS
 from classes.pages.tabs import tab_context
-from classes.timetable import hours, readiness
+from classes.timetable import hours, readiness, standing
 from classes.timetable.running_forms import ExtraHoursForm, RunningRulesForm
 
 
@@ -29,6 +29,7 @@ def rules(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         return redirect("classes-hours", pk)
     people = _people(lab_class) if kept.pk and kept.hours is not None else []
     context = tab_context(request, lab_class, "timetable", form=form, people=people, most=MOST_EXTRA_HOURS)
+    context["stops"] = standing.recent(lab_class)
     return render(request, "classes/hours.html", context, status=400 if form.errors else 200)
 
 

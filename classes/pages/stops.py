@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -35,18 +36,18 @@ HOLDS = (
 
 @dataclass(frozen=True)
 class OwnStop:
-    """A machine of a person in a class that stops machines, and until when it is to be left alone."""
+    """A machine of a person in a class that stops machines by these rules, and until when it is to be left alone."""
 
     machine: VirtualMachine
+    rules: RunningRules
     until: datetime | None
 
 
-def stops_machines(lab_class: LabClass) -> bool:
-    return bool(RunningRules.objects.filter(lab_class=lab_class, stops=True).exists())
-
-
-def own_stops(machines: Iterable[VirtualMachine]) -> list[OwnStop]:
-    return [OwnStop(machine, notices.held_until(machine.pk)) for machine in machines]
+def own_stops(lab_class: LabClass, machines: Iterable[VirtualMachine]) -> list[OwnStop]:
+    """None where the class stops no machines, or only when hours are used up."""
+    either = Q(stops=True) | Q(idle_minutes__isnull=False)
+    rules = RunningRules.objects.filter(either, lab_class=lab_class).first() if machines else None
+    return [OwnStop(machine, rules, notices.held_until(machine.pk)) for machine in machines] if rules else []
 
 
 @require_GET

@@ -1,7 +1,7 @@
 """Should this machine run now, may it, should it stop, why, and until when: one function of facts, without a database.
 
 The order of the reasons is in docs/timetable.md: unknown or locked → do not stop → a lesson is running → kept → notice
-pending → hours → lesson over → idle. The first that applies decides.
+pending → hours → left alone → lesson over → idle. The first that applies decides.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,10 @@ from enum import StrEnum
 
 # An observation that is older counts as none.
 OBSERVED_WITHIN = timedelta(minutes=3)
+
+# Figures of CPU and network that are older count as missing. A cluster gives averages of a minute, up to two minutes
+# late; of many machines, each is read every two minutes; and one read may fail.
+MEASURED_WITHIN = timedelta(minutes=5)
 
 # A notice is shown for so long before a stop, and again when so much is left.
 NOTICE = timedelta(minutes=10)
@@ -44,7 +48,10 @@ class Reason(StrEnum):
 
 
 class Users(StrEnum):
-    """What the guest agent says about people who are logged in. An empty list proves nothing by itself."""
+    """What the guest agent says about people who are logged in. An empty list proves nothing by itself.
+
+    An agent that does not answer is a signal that is missing.
+    """
 
     NOT_ASKED = "not-asked"
     NO_ANSWER = "no-answer"
@@ -129,7 +136,9 @@ class Rules:
 class Facts:
     """One machine. `status` is the cluster's word as of `seen_at`; `hours_left` None means without a limit.
 
-    `running_since` is None where it is not known. `lessons` are in the order of their beginnings.
+    `running_since` is None where it is not known. `lessons` are in the order of their beginnings. `do_not_stop_until`
+    is set by who manages the machine, and holds against everything; `left_alone_until` by who has it, and holds against
+    the end of a lesson and idleness: hours that are used up would otherwise mean nothing.
     """
 
     now: datetime
@@ -143,6 +152,7 @@ class Facts:
     running_since: datetime | None = None
     is_tagged: bool = False
     do_not_stop_until: datetime | None = None
+    left_alone_until: datetime | None = None
     kept_until: datetime | None = None
     notice: Notice | None = None
     activity: Activity = Activity()
@@ -154,7 +164,7 @@ class Decision:
     """`reason` and `until` say why the machine is as it is, or why it is to change, and how long that holds.
 
     `notice_for` is the reason to stop that a notice is given for, or that the stop is for. `asks_users`: the guest
-    agent has to be asked before the stop.
+    agent has to be asked before the notice is given, or before the stop.
     """
 
     reason: Reason
@@ -175,6 +185,17 @@ def decide(facts: Facts) -> Decision:
         return Decision(blocked, may_run=may_run, next_look=facts.now + OBSERVED_WITHIN)
     if facts.status == "stopped":
         return _of_stopped(facts, may_run=may_run)
+    if stays := _stays(facts, lesson, may_run=may_run):
+        return stays
+    why = _stop_reason(facts)
+    if why != Reason.HOURS and _lasts(facts.left_alone_until, facts.now):
+        until = facts.left_alone_until
+        return Decision(Reason.DO_NOT_STOP, may_run=may_run, until=until, next_look=until)
+    return _with_notice(facts, why, may_run=may_run)
+
+
+def _stays(facts: Facts, lesson: Lesson | None, *, may_run: bool) -> Decision | None:
+    """Why the machine is not stopped, whatever would be a reason to."""
     if facts.is_tagged or _lasts(facts.do_not_stop_until, facts.now):
         until = None if facts.is_tagged else facts.do_not_stop_until
         return Decision(Reason.DO_NOT_STOP, may_run=may_run, until=until, next_look=until)
@@ -182,7 +203,7 @@ def decide(facts: Facts) -> Decision:
         return Decision(Reason.LESSON, should_run=lesson.starts, until=lesson.ends, next_look=lesson.ends)
     if _lasts(facts.kept_until, facts.now):
         return Decision(Reason.KEPT, may_run=may_run, until=facts.kept_until, next_look=facts.kept_until)
-    return _with_notice(facts, _stop_reason(facts), may_run=may_run)
+    return None
 
 
 def _lasts(until: datetime | None, now: datetime) -> bool:
@@ -245,7 +266,7 @@ def _is_idle(facts: Facts) -> bool:
         return False
     if activity.quiet_since is None or activity.quiet_since > now - span:
         return False
-    if activity.measured_at is None or not activity.measured_at <= now <= activity.measured_at + OBSERVED_WITHIN:
+    if activity.measured_at is None or not activity.measured_at <= now <= activity.measured_at + MEASURED_WITHIN:
         return False
     if not activity.console_known or (activity.input_at is not None and activity.input_at > now - span):
         return False
@@ -257,12 +278,15 @@ def _with_notice(facts: Facts, why: Reason | None, *, may_run: bool) -> Decision
     notice, now = facts.notice, facts.now
     if why is None:
         return Decision(Reason.NOTHING, may_run=may_run, next_look=_next_look(facts))
+    has_to_ask = why == Reason.IDLE and facts.activity.users == Users.NOT_ASKED
     if notice is None or not notice.counts(now):
+        if has_to_ask:
+            return Decision(Reason.NOTHING, may_run=may_run, asks_users=True, next_look=now)
         return Decision(Reason.NOTICE, may_run=may_run, notice_for=why, until=now + NOTICE, next_look=now)
     if not notice.is_full:
         left = max(NOTICE - notice.shown, REMINDER - notice.reminded)
         return Decision(Reason.NOTICE, may_run=may_run, notice_for=why, until=now + left, next_look=now)
-    if why == Reason.IDLE and facts.activity.users == Users.NOT_ASKED:
+    if has_to_ask:
         return Decision(Reason.NOTICE, may_run=may_run, notice_for=why, asks_users=True, until=now, next_look=now)
     return Decision(why, may_run=may_run, should_stop=True, notice_for=why, until=now, next_look=now)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from classes.models import MeasuredStart
 from classes.timetable import bell
@@ -18,7 +18,10 @@ DO_NOT_STOP_TAG = "do-not-stop"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A machine of a class that is there. `seen_at` is when its status was last observed, None if never."""
+    """A machine of a class that is there. `seen_at` is when its status was last observed, None if never.
+
+    `input_at` is when somebody last used keys or pointer in a console, up to a minute early.
+    """
 
     pk: int
     lab_class: int
@@ -31,20 +34,36 @@ class Row:
     is_tagged: bool
     has_operation: bool
     person: int | None
+    vmid: int = 0
+    kind: str = ""
+    input_at: datetime | None = None
 
 
 COLUMNS = (
     "pk", "class_machine__lab_class", "name", "vmid", "cluster_id", "node", "status", "lock", "silent_since",
-    "status_at", "cluster__sync__synced_at", "booted_at", "tags",
+    "status_at", "cluster__sync__synced_at", "booted_at", "tags", "kind", "console_input_at",
 )  # fmt: skip
 
 
 def rows(classes: Iterable[int], *, status: str = "", also: Iterable[int] = ()) -> list[Row]:
     """The machines of these classes; if a status is given, those with it and these others. One query."""
-    there = VirtualMachine.objects.present().on_active_clusters().filter(
-        class_machine__lab_class__in=list(classes), class_machine__is_leaving=False, template=False, missing_since=None
+    there = _there().filter(class_machine__lab_class__in=list(classes))
+    return _rows(there.filter(Q(status=status) | Q(pk__in=list(also))) if status else there)
+
+
+def these(machines: Iterable[int]) -> list[Row]:
+    """Those of these machines that are in a class and there. One query."""
+    return _rows(_there().filter(pk__in=list(machines)))
+
+
+def _there() -> QuerySet[VirtualMachine]:
+    there: QuerySet[VirtualMachine] = VirtualMachine.objects.present().on_active_clusters().filter(
+        class_machine__is_leaving=False, template=False, missing_since=None
     )  # fmt: skip
-    found = there.filter(Q(status=status) | Q(pk__in=list(also))) if status else there
+    return there
+
+
+def _rows(found: QuerySet[VirtualMachine]) -> list[Row]:
     busy = Exists(Operation.objects.open().filter(vm=OuterRef("pk")))
     person = Subquery(Assignment.objects.live().filter(vm=OuterRef("pk")).order_by().values("user")[:1])
     return [_row(values) for values in found.order_by("name", "pk").values_list(*COLUMNS, busy, person)]
@@ -52,7 +71,7 @@ def rows(classes: Iterable[int], *, status: str = "", also: Iterable[int] = ()) 
 
 def _row(values: tuple[Any, ...]) -> Row:
     pk, lab_class, name, vmid, cluster, node, status, lock, silent_since, *rest = values
-    status_at, synced_at, booted_at, tags, busy, person = rest
+    status_at, synced_at, booted_at, tags, kind, input_at, busy, person = rest
     seen = [at for at in (status_at, synced_at) if at is not None]
     return Row(
         pk=pk,
@@ -66,6 +85,9 @@ def _row(values: tuple[Any, ...]) -> Row:
         is_tagged=DO_NOT_STOP_TAG in tags.split(";"),
         has_operation=busy,
         person=person,
+        vmid=vmid,
+        kind=kind,
+        input_at=input_at,
     )
 
 

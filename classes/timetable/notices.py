@@ -1,7 +1,8 @@
 """Notices before a stop: they are given, shown, confirmed and ended; and people keep their machines on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,6 +13,7 @@ from accounts.models import User
 from classes.models import MachineHold, Occurrence, RunningRules, StopNotice
 from classes.timetable import decision
 from classes.timetable.decision import Reason
+from classes.timetable.evidence import words
 from classes.timetable.machines import Row
 from vms.models import VirtualMachine
 
@@ -23,14 +25,14 @@ def as_facts(notice: StopNotice) -> decision.Notice:
     return decision.Notice(shown, reminded, notice.confirmed_at)
 
 
-def show(notice: StopNotice | None, row: Row, reason: Reason, now: datetime) -> StopNotice:
-    """Give a notice, or confirm that it is still shown. After a gap it begins again."""
+def show(notice: StopNotice | None, row: Row, reason: Reason, now: datetime, *, evidence: dict[str, Any]) -> StopNotice:
+    """Give a notice, or confirm that it is still shown. After a gap it begins again. `evidence`: what it is for."""
     if notice is None:
         notice = StopNotice(vm_id=row.pk, lab_class_id=row.lab_class, given_at=now, confirmed_at=now)
     facts = decision.confirmed(as_facts(notice) if notice.pk else None, now)
     if facts.shown == timedelta() and notice.pk:
         notice.given_at, notice.mailed_at, notice.reminder_mailed_at = now, None, None
-    notice.reason = reason
+    notice.reason, notice.evidence = reason, evidence
     notice.confirmed_at = facts.confirmed_at
     notice.shown_seconds, notice.reminded_seconds = facts.shown.total_seconds(), facts.reminded.total_seconds()
     notice.save()
@@ -40,6 +42,15 @@ def show(notice: StopNotice | None, row: Row, reason: Reason, now: datetime) -> 
 def end(notice: StopNotice, outcome: str, now: datetime) -> None:
     notice.ended_at, notice.outcome = now, outcome
     notice.save()
+
+
+def why_words() -> dict[Reason, str]:
+    """Of reasons to stop a machine, as parts of a sentence to its person."""
+    return {
+        Reason.LESSON_OVER: _("because the lesson is over"),
+        Reason.IDLE: _("because nobody seems to use it"),
+        Reason.HOURS: _("because your hours are used up"),
+    }
 
 
 @dataclass(frozen=True)
@@ -52,18 +63,16 @@ class ShownNotice:
     reason: str
     at: datetime
     keeps_left: int
+    evidence: dict[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        why = {
-            Reason.LESSON_OVER: _("because the lesson is over"),
-            Reason.IDLE: _("because nobody seems to use it"),
-            Reason.HOURS: _("because your hours are used up"),
-        }[Reason(self.reason)]
+        why = why_words()[Reason(self.reason)]
         at = date_format(timezone.localtime(self.at), "H:i")
-        return _("%(machine)s will be shut down at %(at)s, %(why)s. Save your work.") % {
+        text = _("%(machine)s will be shut down at %(at)s, %(why)s. Save your work.") % {
             "machine": self.name, "at": at, "why": why
         }  # fmt: skip
+        return f"{text} {words(self.reason, self.evidence)}".strip()
 
 
 def shown_to(user: User, *, machine: int | None = None) -> list[ShownNotice]:
@@ -78,8 +87,9 @@ def _shown(notice: StopNotice) -> ShownNotice:
     facts = as_facts(notice)
     left = max(decision.NOTICE - facts.shown, decision.REMINDER - facts.reminded, timedelta())
     return ShownNotice(
-        notice.pk, notice.vm_id, notice.vm.display_name, notice.reason, notice.confirmed_at + left, keeps_left(notice)
-    )
+        notice.pk, notice.vm_id, notice.vm.display_name, notice.reason, notice.confirmed_at + left, keeps_left(notice),
+        notice.evidence,
+    )  # fmt: skip
 
 
 def keeps_left(notice: StopNotice) -> int:
@@ -108,13 +118,20 @@ def keep(machine: VirtualMachine, *, by: User) -> datetime | None:
 
 
 def hold(machine: VirtualMachine, *, by: User, hours: int) -> datetime:
-    """*Do not stop*: leave the machine alone for so many hours. Replaces what was chosen before; 0 ends it."""
+    """*Do not stop*: leave the machine alone for so many hours. Replaces what was chosen before; 0 ends it.
+
+    By who manages the machine it also holds when hours are used up.
+    """
     now = timezone.now()
     until = now + min(timedelta(hours=hours), MachineHold.LONGEST)
+    by_manager = VirtualMachine.objects.managed_by(by).filter(pk=machine.pk).exists()
     with transaction.atomic():
-        MachineHold.objects.filter(vm=machine, kind=Kind.DO_NOT_STOP, until__gt=now).update(until=now)
+        lasting = MachineHold.objects.lasting(now).filter(vm=machine, kind=Kind.DO_NOT_STOP)
+        (lasting if by_manager else lasting.filter(by_manager=False)).update(until=now)
         if hours > 0:
-            MachineHold.objects.create(vm=machine, kind=Kind.DO_NOT_STOP, until=until, set_by=by, set_at=now)
+            MachineHold.objects.create(
+                vm=machine, kind=Kind.DO_NOT_STOP, until=until, set_by=by, set_at=now, by_manager=by_manager
+            )
     return until
 
 

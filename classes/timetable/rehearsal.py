@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
-from classes.models import ClassMachine, LabClass, LessonMode, Membership, Occurrence, RunningRules
+from classes.models import ClassMachine, IdleEvidence, LabClass, LessonMode, Membership, Occurrence, RunningRules
 from clusters import gateway, proxmox
 from clusters.models import Cluster
 from vms.models import Assignment, CredentialEnd, VirtualMachine
@@ -43,6 +43,7 @@ def findings(lab_class: LabClass, lessons: Iterable[Occurrence], person: User) -
         *_people(lab_class),
         *_machines(lab_class),
         *_template(lab_class),
+        *_idle(lab_class),
         *_clusters(lab_class, last, person),
     ]
 
@@ -99,6 +100,38 @@ def _template(lab_class: LabClass) -> list[Finding]:
         return []
     text = _("The template for people who join is gone, so no machine is made for them.")
     return [Finding(text, _("Machines"), _page("classes-machines", lab_class))]
+
+
+def _idle(lab_class: LabClass) -> list[Finding]:
+    """Machines that are not stopped when idle because a signal is missing, by what was found when they were quiet."""
+    if not RunningRules.objects.filter(lab_class=lab_class, idle_minutes__isnull=False).exists():
+        return []
+    there = VirtualMachine.objects.present().filter(class_machine__lab_class=lab_class, class_machine__is_leaving=False)
+    rows = there.order_by("name", "vmid").values_list("name", "vmid", "kind", "idle_evidence__trouble")
+    agentless, without_figures = [], []
+    for name, vmid, kind, trouble in rows:
+        shown = name or f"VM {vmid}"
+        if trouble == IdleEvidence.Trouble.FIGURES:
+            without_figures.append(shown)
+        elif kind == VirtualMachine.Kind.LXC or trouble == IdleEvidence.Trouble.AGENT:
+            agentless.append(shown)
+    url, label = _page("classes-hours", lab_class), _("Hours and stops")
+    found = []
+    if agentless:
+        text = ngettext(
+            "%(n)d machine is never stopped when idle, because no guest agent answers: %(names)s.",
+            "%(n)d machines are never stopped when idle, because no guest agent answers: %(names)s.",
+            len(agentless),
+        )
+        found.append(Finding(text % _listed(agentless), label, url))
+    if without_figures:
+        text = ngettext(
+            "%(n)d machine is never stopped when idle, because its cluster has no figures of it: %(names)s.",
+            "%(n)d machines are never stopped when idle, because their cluster has no figures of them: %(names)s.",
+            len(without_figures),
+        )
+        found.append(Finding(text % _listed(without_figures), label, url))
+    return found
 
 
 def _clusters(lab_class: LabClass, last: datetime, person: User) -> list[Finding]:

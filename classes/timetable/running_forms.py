@@ -16,6 +16,7 @@ class RunningRulesForm(forms.ModelForm[RunningRules]):
             "starts",
             "starts_without_person",
             "stops",
+            "idle_minutes",
             "hours",
             "hours_per",
             "allows_forced_stop",

@@ -1,15 +1,17 @@
-"""Stops machines after lessons or when hours are used up, with consent: what the worker does each quarter minute."""
+"""Stops machines after lessons, when hours are used up, or idle ones, with consent: what the worker does each quarter
+minute. It asks no cluster: `gathering` does.
+"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
-from classes.models import MachineHold, RunningRules, StopNotice
-from classes.timetable import decision, hours, lookups, machines, mailing, notices
+from classes.models import IdleEvidence, MachineHold, RunningRules, StopNotice
+from classes.models.running import SHORTEST_IDLE
+from classes.timetable import decision, evidence, hours, lookups, machines, mailing, notices
 from classes.timetable.decision import Decision, Facts, Lesson, Reason
 from classes.timetable.lookups import Due
 from classes.timetable.machines import Row
@@ -40,43 +42,111 @@ class Watch:
     notices: Mapping[int, StopNotice] = field(default_factory=dict)
     kept: Mapping[int, datetime] = field(default_factory=dict)
     held: Mapping[int, datetime] = field(default_factory=dict)
+    left_alone: Mapping[int, datetime] = field(default_factory=dict)
     meters: Mapping[hours.Person, hours.Meter] = field(default_factory=dict)
+    evidence: Mapping[int, IdleEvidence] = field(default_factory=dict)
+    with_spice: Container[int] = ()
+    confirmed_at: datetime | None = None
 
 
 def watch(now: datetime) -> Watch:
     """In a constant number of queries, whatever the number of classes and machines."""
-    stopping = RunningRules.objects.filter(Q(stops=True) | Q(hours__isnull=False), lab_class__ended_at=None)
+    stopping = RunningRules.objects.filter(
+        Q(stops=True) | Q(hours__isnull=False) | Q(idle_minutes__isnull=False), lab_class__ended_at=None
+    )
     rules = {one.lab_class_id: one for one in stopping}
     open_notices = {one.vm_id: one for one in StopNotice.objects.filter(ended_at=None).select_related("operation")}
     if not rules and not open_notices:
         return Watch(now)
-    lessons: dict[int, tuple[Lesson, ...]] = {}
-    for due in lookups.around(now, before=decision.LESSON_OVER_WITHIN):
-        lessons[due.lab_class] = (*lessons.get(due.lab_class, ()), _lesson(due))
+    lessons = _lessons(now)
     limited = {lab_class for lab_class, one in rules.items() if one.hours is not None}
     after_lessons = {lab_class for lab_class, one in rules.items() if one.stops and lab_class in lessons}
     classes = limited | after_lessons | {one.lab_class_id for one in open_notices.values()}
-    kept, held = _holds(classes, now)
-    meters = hours.meters(limited) if limited else {}
     rows = machines.rows(classes, status="running", also=open_notices)
-    return Watch(now, rules, lessons, tuple(rows), open_notices, kept, held, meters)
+    ripe = _ripe([lab_class for lab_class, one in rules.items() if one.idle_minutes], now)
+    if more := ripe.keys() - {row.pk for row in rows}:
+        rows += machines.these(more)
+    return _watch(now, rules=rules, lessons=lessons, rows=rows, open_notices=open_notices, found=ripe)
+
+
+def watch_these(keys: Collection[int], now: datetime) -> Watch:
+    """The same about these machines alone."""
+    rows = machines.these(keys)
+    rules = {
+        one.lab_class_id: one for one in RunningRules.objects.filter(lab_class__in={row.lab_class for row in rows})
+    }
+    open_notices = {one.vm_id: one for one in StopNotice.objects.filter(ended_at=None, vm__in=list(keys))}
+    found = {one.vm_id: one for one in IdleEvidence.objects.filter(vm__in=list(keys))}
+    return _watch(now, rules=rules, lessons=_lessons(now), rows=rows, open_notices=open_notices, found=found)
+
+
+def _watch(
+    now: datetime,
+    *,
+    rules: Mapping[int, RunningRules],
+    lessons: Mapping[int, tuple[Lesson, ...]],
+    rows: list[Row],
+    open_notices: Mapping[int, StopNotice],
+    found: Mapping[int, IdleEvidence],
+) -> Watch:
+    kept, held, left_alone = _holds({row.lab_class for row in rows}, now)
+    limited = {lab_class for lab_class, one in rules.items() if one.hours is not None}
+    meters = hours.meters(limited) if limited else {}
+    return Watch(
+        now,
+        rules,
+        lessons,
+        tuple(rows),
+        open_notices,
+        kept,
+        held,
+        left_alone,
+        meters,
+        found,
+        evidence.with_spice(found.keys()),
+        evidence.confirmed_at() if found else None,
+    )
+
+
+def _ripe(classes: list[int], now: datetime) -> dict[int, IdleEvidence]:
+    """The evidence of machines of these classes that may be idle for long enough. No query without such a class."""
+    if not classes:
+        return {}
+    found = IdleEvidence.objects.filter(
+        vm__class_machine__lab_class__in=classes,
+        quiet_since__lte=now - timedelta(minutes=SHORTEST_IDLE),
+        measured_at__gt=now - decision.MEASURED_WITHIN,
+    )
+    return {one.vm_id: one for one in found}
+
+
+def _lessons(now: datetime) -> dict[int, tuple[Lesson, ...]]:
+    found: dict[int, tuple[Lesson, ...]] = {}
+    for due in lookups.around(now, before=decision.LESSON_OVER_WITHIN):
+        found[due.lab_class] = (*found.get(due.lab_class, ()), _lesson(due))
+    return found
 
 
 def _lesson(due: Due) -> Lesson:
     return Lesson(due.starts_at, due.ends_at, starts=due.starts_machines, stops=due.stops_machines)
 
 
-def _holds(classes: Iterable[int], now: datetime) -> tuple[dict[int, datetime], dict[int, datetime]]:
-    """Until when machines are kept on, and until when their holders want them left alone."""
-    found: dict[str, dict[int, datetime]] = {MachineHold.Kind.KEEP: {}, MachineHold.Kind.DO_NOT_STOP: {}}
+def _holds(classes: Iterable[int], now: datetime) -> tuple[dict[int, datetime], ...]:
+    """Until when machines are kept on, and until when their managers, or those who have them, want them left alone."""
+    kept: dict[int, datetime] = {}
+    by_manager: dict[int, datetime] = {}
+    left_alone: dict[int, datetime] = {}
     holds = MachineHold.objects.lasting(now).filter(vm__class_machine__lab_class__in=list(classes)).order_by("until")
-    for machine, kind, until in holds.values_list("vm", "kind", "until"):
-        found[kind][machine] = until
+    for machine, kind, until, is_managers in holds.values_list("vm", "kind", "until", "by_manager"):
+        if kind == MachineHold.Kind.KEEP:
+            kept[machine] = until
+        else:
+            (by_manager if is_managers else left_alone)[machine] = until
     refused = StopNotice.objects.filter(outcome=Outcome.REFUSED, ended_at__gt=now - REFUSED_FOR)
     for notice in refused:
         machine, until = notice.vm_id, (notice.ended_at or now) + REFUSED_FOR
-        found[MachineHold.Kind.KEEP][machine] = max(until, found[MachineHold.Kind.KEEP].get(machine, until))
-    return found[MachineHold.Kind.KEEP], found[MachineHold.Kind.DO_NOT_STOP]
+        kept[machine] = max(until, kept.get(machine, until))
+    return kept, by_manager, left_alone
 
 
 def look() -> int:
@@ -98,7 +168,8 @@ def _look_at(found: Watch, row: Row) -> bool:
     if decided.should_stop and notice:
         return _stop(found, row, facts, decided, notice)
     if decided.notice_for:
-        shown = notices.show(notice, row, decided.notice_for, found.now)
+        why = evidence.kept(facts, found.evidence.get(row.pk))
+        shown = notices.show(notice, row, decided.notice_for, found.now, evidence=why)
         mailing.mail_due(shown, found.rules.get(row.lab_class), row.person, found.now)
     elif notice and decided.reason not in UNDECIDED:
         notices.end(notice, Outcome.KEPT if decided.reason == Reason.KEPT else Outcome.WITHDRAWN, found.now)
@@ -112,7 +183,7 @@ def facts_of(found: Watch, row: Row) -> Facts:
         found.now,
         row.status,
         row.seen_at,
-        decision.Rules(stops=bool(rules and rules.stops)),
+        decision.Rules(stops=bool(rules and rules.stops), idle_after=rules.idle_after if rules else None),
         found.lessons.get(row.lab_class, ()),
         lock=row.lock,
         has_operation=row.has_operation,
@@ -120,10 +191,20 @@ def facts_of(found: Watch, row: Row) -> Facts:
         running_since=row.booted_at,
         is_tagged=row.is_tagged,
         do_not_stop_until=found.held.get(row.pk),
+        left_alone_until=found.left_alone.get(row.pk),
         kept_until=found.kept.get(row.pk),
         notice=notices.as_facts(notice) if notice else None,
+        activity=evidence.activity(
+            row, found.evidence.get(row.pk), console_known=_console_is_known(found, row, rules), now=found.now
+        ),
         hours_left=_hours_left(found, row),
     )
+
+
+def _console_is_known(found: Watch, row: Row, rules: RunningRules | None) -> bool:
+    """Not while somebody may use a SPICE viewer, and not before the portal has watched for the whole span."""
+    begin = found.now - (rules.idle_after if rules and rules.idle_after else timedelta())
+    return row.pk not in found.with_spice and not (found.confirmed_at and found.confirmed_at > begin)
 
 
 def _hours_left(found: Watch, row: Row) -> timedelta | None:
@@ -138,25 +219,8 @@ def _hours_left(found: Watch, row: Row) -> timedelta | None:
 def _stop(found: Watch, row: Row, facts: Facts, decided: Decision, notice: StopNotice) -> bool:
     """Shut it down, and keep what that was decided by."""
     notice.reason = decided.reason
-    notice.evidence = evidence(facts)
+    notice.evidence = evidence.kept(facts, found.evidence.get(row.pk))
     return _request(notice, row, Action.SHUTDOWN, found.now)
-
-
-def evidence(facts: Facts) -> dict[str, Any]:
-    """The facts as plain JSON, with times in UTC."""
-    over = [lesson.ends for lesson in facts.lessons if lesson.ends <= facts.now]
-    notice = facts.notice
-    return {
-        "status_seen_at": _text(facts.seen_at),
-        "running_since": _text(facts.running_since),
-        "lesson_ended_at": _text(max(over)) if over else "",
-        "hours_left_minutes": facts.hours_left // timedelta(minutes=1) if facts.hours_left is not None else None,
-        "notice_shown_seconds": notice.shown.total_seconds() if notice else 0,
-    }
-
-
-def _text(at: datetime | None) -> str:
-    return at.isoformat(timespec="seconds") if at else ""
 
 
 def _request(notice: StopNotice, row: Row, action: Operation.Action, now: datetime) -> bool:

@@ -12,7 +12,8 @@ MOST_NAMED = 5
 
 MONITOR = gettext_lazy(
     "Up to Proxmox VE 8, VM.Monitor also lets this token run commands inside machines that have a guest agent. The "
-    "portal needs it only for guest addresses. Leave it out of the command if you can do without them."
+    "portal needs it only for guest addresses and for idle machines. Leave it out of the command if you can do without "
+    "them."
 )
 POWERFUL = {
     "Permissions.Modify": gettext_lazy("grant privileges to anybody"),

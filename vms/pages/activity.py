@@ -16,7 +16,7 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
 from vms.access import lookups
 from vms.models import MachineSet, Operation
-from vms.pages import group_links, machine_detail
+from vms.pages import group_links, machine_detail, operation_reasons
 from vms.pages.machine_group import group_or_404
 
 PER_PAGE = 50
@@ -28,7 +28,7 @@ MOST_ROWS = 20_000
 def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     found = group_or_404(request, pk)
     page = Paginator(_operations(found, request.user), PER_PAGE).get_page(request.GET.get("page"))
-    rows = [(one, machine_detail.history_row(one, for_staff=request.user.is_staff)) for one in page]
+    rows = _with_rows(page, for_staff=request.user.is_staff)
     context = {"machine_group": found, "page": page, "rows": rows, "back": group_links.url_for(found, request.user)}
     return render(request, "vms/activity.html", context)
 
@@ -51,12 +51,20 @@ def _operations(found: MachineSet, user: User) -> QuerySet[Operation]:
     return newest_first
 
 
+def _with_rows(
+    operations: Iterable[Operation], *, for_staff: bool
+) -> list[tuple[Operation, machine_detail.HistoryRow]]:
+    operations = list(operations)
+    why = operation_reasons.of(operations)
+    return [(one, machine_detail.history_row(one, for_staff=for_staff, why=why.get(one.pk, ""))) for one in operations]
+
+
 def _cells(operations: Iterable[Operation], *, for_staff: bool) -> list[list[object]]:
     return [
         [
             timezone.localtime(row.at).isoformat(sep=" ", timespec="seconds"),
-            one.vm_name, one.cluster_id, one.vmid, row.what, row.who, row.result, row.outcome, row.duration,
+            one.vm_name, one.cluster_id, one.vmid, row.what, row.who, row.result,
+            " ".join(filter(None, (row.why, row.outcome))), row.duration,
         ]
-        for one in operations
-        for row in [machine_detail.history_row(one, for_staff=for_staff)]
+        for one, row in _with_rows(operations, for_staff=for_staff)
     ]  # fmt: skip

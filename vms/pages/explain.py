@@ -1,5 +1,6 @@
 """*Why can't I?*, a page for staff: the decision of each rule about a machine and a person."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.http import Http404, HttpResponse
@@ -12,6 +13,9 @@ from accounts.models import User
 from vms.access import lookups, rules
 from vms.access.context import context_for
 from vms.models import Operation, VirtualMachine
+
+# What apps above know about why a machine runs, or will be stopped, as a sentence; empty: nothing.
+STANDINGS: list[Callable[[VirtualMachine], str]] = []
 
 OF_SNAPSHOTS = (Operation.Action.ROLLBACK, Operation.Action.DELETE_SNAPSHOT)
 
@@ -35,6 +39,7 @@ def explain(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     assignee = User.objects.filter(assignments__vm=machine, assignments__ended_at=None).first()
     person = User.objects.filter(username=asked).first() if asked else assignee or request.user
     context: dict[str, object] = {"machine": machine, "person": person, "asked": asked, "assignee": assignee}
+    context["standing"] = " ".join(filter(None, (words(machine) for words in STANDINGS)))
     if person:
         context["asked"] = person.username
         context |= _table(machine, person)

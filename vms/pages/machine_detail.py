@@ -14,7 +14,7 @@ from accounts.models import User
 from vms.access import lookups, restore_points, rules
 from vms.access.context import context_for
 from vms.models import Assignment, HelpRequest, Operation, Snapshot, VirtualMachine
-from vms.pages import cards, outcomes, remote_desktop
+from vms.pages import cards, operation_reasons, outcomes, remote_desktop
 
 Action, State = Operation.Action, Operation.State
 
@@ -43,7 +43,7 @@ class SnapshotRow:
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """An operation, finished or in progress."""
+    """An operation, finished or in progress. `why`: what the portal asked for it for, if it did so by itself."""
 
     what: str
     who: str
@@ -52,6 +52,7 @@ class HistoryRow:
     result: str
     outcome: str
     duration: str
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def for_person(machine: VirtualMachine, person: User, *, history: Page[Operation
         _snapshot_row(machine, snapshot, person, manages=rule_context.manages, is_older=snapshot == older)
         for snapshot in rows
     )
+    why = operation_reasons.of(history)
     wanted = (Action.SNAPSHOT, Action.ROLLBACK, Action.DELETE_SNAPSHOT)
     return MachineDetail(
         group=cards.groups([machine], operable=operable, for_staff=person.is_staff)[0],
@@ -113,7 +115,7 @@ def for_person(machine: VirtualMachine, person: User, *, history: Page[Operation
         may_operate=rule_context.may_operate,
         manages=rule_context.manages,
         refusals={action.name: refusal for action in wanted if (refusal := rules.refusal(rule_context, action))},
-        history=tuple(history_row(operation, for_staff=person.is_staff) for operation in history),
+        history=tuple(history_row(one, for_staff=person.is_staff, why=why.get(one.pk, "")) for one in history),
         note=machine.note,
         guest_login=machine.guest_login,
         help=_help(machine, person),
@@ -209,7 +211,7 @@ def _remedy(machine: VirtualMachine, snapshot: Snapshot) -> str:
     return f"{tool} delsnapshot {machine.vmid} {snapshot.name} --force 1"
 
 
-def history_row(operation: Operation, *, for_staff: bool) -> HistoryRow:
+def history_row(operation: Operation, *, for_staff: bool, why: str = "") -> HistoryRow:
     """A row of the history. Only staff read the cluster's own words about a failure."""
     told = for_staff or operation.state in {State.UNKNOWN, State.CANCELLED}
     label = restore_points.label(operation.snapshot)
@@ -223,6 +225,7 @@ def history_row(operation: Operation, *, for_staff: bool) -> HistoryRow:
         result=operation.get_state_display(),
         outcome=operation.rendered_outcome if told else outcomes.public_reason(operation),
         duration=duration(ended - operation.requested_at) if ended else "",
+        why=why,
     )
 
 

@@ -27,6 +27,10 @@ RULES_OFF = Rules()
 GONE = {"hours_left": timedelta()}
 FULL = {"notice": full_notice()}
 IDLE = {"activity": quiet()}
+NOT_ASKED = quiet(users=Users.NOT_ASKED)
+HALF = Notice(minutes(5), minutes(0), NOW)
+GAP = Notice(minutes(10), minutes(5), ago(2))
+ALONE = {"left_alone_until": ahead(60)}
 
 # What the answer is: RUN means that it should be started or left on, STAY that nothing happens to it.
 STOP, STAY, RUN, NOTIFY, ASK = "stop", "stay", "run", "notify", "ask"
@@ -60,7 +64,20 @@ ROWS: list[tuple[str, Facts, str, Reason]] = [
     ("locked with an operation", running(lock="snapshot", has_operation=True), STAY, Reason.LOCKED),
     # Do not stop.
     ("tagged", running(is_tagged=True, **FULL, **GONE), STAY, Reason.DO_NOT_STOP),
-    ("switch of its holder", running(do_not_stop_until=ahead(60), **FULL, **GONE), STAY, Reason.DO_NOT_STOP),
+    ("switch of a teacher", running(do_not_stop_until=ahead(60), **FULL, **GONE), STAY, Reason.DO_NOT_STOP),
+    ("own switch, after a lesson", running(lessons=(OVER,), **ALONE, **FULL), STAY, Reason.DO_NOT_STOP),
+    ("own switch, idle", running(**ALONE, **IDLE, **FULL), STAY, Reason.DO_NOT_STOP),
+    ("own switch, hours used up", running(**ALONE, **FULL, **GONE), STOP, Reason.HOURS),
+    ("own switch, hours used up, no notice", running(**ALONE, **GONE), NOTIFY, Reason.NOTICE),
+    ("own switch in a lesson", running(lessons=(NOW_ON,), **ALONE, **GONE), RUN, Reason.LESSON),
+    ("own switch, nothing due", running(**ALONE), STAY, Reason.DO_NOT_STOP),
+    ("own switch ends now", running(left_alone_until=NOW, lessons=(OVER,), **FULL), STOP, Reason.LESSON_OVER),
+    (
+        "own switch and a teacher's",
+        running(do_not_stop_until=ahead(5), **ALONE, **FULL, **GONE),
+        STAY,
+        Reason.DO_NOT_STOP,
+    ),
     ("switch ends now", running(do_not_stop_until=NOW, **FULL, **GONE), STOP, Reason.HOURS),
     ("switch has ended", running(do_not_stop_until=ago(1), **FULL, **GONE), STOP, Reason.HOURS),
     ("tagged, after a lesson", running(is_tagged=True, lessons=(OVER,), **FULL), STAY, Reason.DO_NOT_STOP),
@@ -166,8 +183,22 @@ ROWS: list[tuple[str, Facts, str, Reason]] = [
     # Idle.
     ("idle", running(**IDLE, **FULL), STOP, Reason.IDLE),
     ("idle, no notice", running(**IDLE), NOTIFY, Reason.NOTICE),
-    ("idle, agent not asked", running(activity=quiet(users=Users.NOT_ASKED)), NOTIFY, Reason.NOTICE),
-    ("idle, agent to be asked", running(activity=quiet(users=Users.NOT_ASKED), **FULL), ASK, Reason.NOTICE),
+    ("idle, agent asked before the notice", running(activity=NOT_ASKED), ASK, Reason.NOTHING),
+    ("agent asked before a new notice", running(activity=NOT_ASKED, notice=GAP), ASK, Reason.NOTHING),
+    ("agent not asked during the notice", running(activity=NOT_ASKED, notice=HALF), NOTIFY, Reason.NOTICE),
+    ("agent asked before the stop", running(activity=NOT_ASKED, **FULL), ASK, Reason.NOTICE),
+    ("agent not asked of busy machines", running(activity=quiet(10, users=Users.NOT_ASKED)), STAY, Reason.NOTHING),
+    ("agent not asked in a lesson", running(activity=NOT_ASKED, lessons=(NOW_ON,), **FULL), RUN, Reason.LESSON),
+    ("agent not asked when hours are used up", running(activity=NOT_ASKED, **FULL, **GONE), STOP, Reason.HOURS),
+    (
+        "agent lists somebody in the notice",
+        running(activity=quiet(users=Users.LISTED), notice=HALF),
+        STAY,
+        Reason.NOTHING,
+    ),
+    ("input in the notice", running(activity=quiet(input_at=ago(0.1)), notice=HALF), STAY, Reason.NOTHING),
+    ("load in the notice", running(activity=quiet(1), notice=HALF), STAY, Reason.NOTHING),
+    ("figures end in the notice", running(activity=quiet(measured_at=ago(6)), notice=HALF), STAY, Reason.NOTHING),
     ("agent lists somebody", running(activity=quiet(users=Users.LISTED), **FULL), STAY, Reason.NOTHING),
     ("agent does not answer", running(activity=quiet(users=Users.NO_ANSWER), **FULL), STAY, Reason.NOTHING),
     ("nobody listed, but not quiet", running(activity=quiet(10), **FULL), STAY, Reason.NOTHING),
@@ -180,7 +211,10 @@ ROWS: list[tuple[str, Facts, str, Reason]] = [
     ("quiet since just now", running(activity=quiet(29), **FULL), STAY, Reason.NOTHING),
     ("quiet for exactly the span", running(activity=quiet(30), **FULL), STOP, Reason.IDLE),
     ("figures missing", running(activity=quiet(quiet_since=None), **FULL), STAY, Reason.NOTHING),
-    ("figures too old", running(activity=quiet(measured_at=ago(4)), **FULL), STAY, Reason.NOTHING),
+    ("figures too old", running(activity=quiet(measured_at=ago(5.1)), **FULL), STAY, Reason.NOTHING),
+    ("figures five minutes old", running(activity=quiet(measured_at=ago(5)), **FULL), STOP, Reason.IDLE),
+    ("input of the future", running(activity=quiet(input_at=ahead(9)), **FULL), STAY, Reason.NOTHING),
+    ("quiet since the future", running(activity=quiet(-9), **FULL), STAY, Reason.NOTHING),
     ("figures of the future", running(activity=quiet(measured_at=ahead(4)), **FULL), STAY, Reason.NOTHING),
     ("never measured", running(activity=quiet(measured_at=None), **FULL), STAY, Reason.NOTHING),
     ("console with input", running(activity=quiet(input_at=ago(5)), **FULL), STAY, Reason.NOTHING),
@@ -233,6 +267,7 @@ ORDER: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.LESSON, {"lessons": (OVER, NOW_ON)}),
     (Reason.KEPT, {"kept_until": ahead(30)}),
     (Reason.HOURS, {"hours_left": timedelta()}),
+    (Reason.DO_NOT_STOP, {"left_alone_until": ahead(30)}),
     (Reason.LESSON_OVER, {"lessons": (OVER,)}),
     (Reason.IDLE, {"activity": quiet()}),
 ]
@@ -241,9 +276,10 @@ PAIRS = [
     for place, (first, with_first) in enumerate(ORDER)
     for second, with_second in ORDER[place + 1 :]
 ]
+STOPS = [(why, facts) for why, facts in ORDER if why in {Reason.HOURS, Reason.LESSON_OVER, Reason.IDLE}]
 UNNOTIFIED = [
     (f"{why} waits for a notice {name}", why, running(notice=notice, **facts))
-    for why, facts in ORDER[6:]
+    for why, facts in STOPS
     for name, notice in (
         ("that is missing", None),
         ("that is new", Notice(minutes(0), minutes(0), NOW)),
@@ -258,7 +294,7 @@ UNNOTIFIED = [
 HARMLESS = [
     (f"{status} with {why} used up", running(status=status, **FULL, **facts))
     for status in ("paused", "suspended", "io-error", "guest-panicked", "shutdown", "prelaunch")
-    for why, facts in ORDER[6:]
+    for why, facts in STOPS
 ]
 
 
@@ -320,6 +356,7 @@ def test_at_zero_hours_a_machine_may_run_in_lessons_only(facts: Facts, may_run: 
         (running(lessons=(lesson(-50, 5), lesson(-10, 40))), ahead(40)),
         (running(kept_until=ahead(7), **GONE), ahead(7)),
         (running(do_not_stop_until=ahead(9), **GONE), ahead(9)),
+        (running(left_alone_until=ahead(9), **IDLE), ahead(9)),
         (running(is_tagged=True), None),
         (running(notice=Notice(minutes(4), minutes(0), NOW), **GONE), ahead(6)),
         (running(notice=Notice(minutes(9), minutes(3), NOW), **GONE), ahead(2)),

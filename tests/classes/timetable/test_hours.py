@@ -176,6 +176,40 @@ def test_nothing_is_shut_down_in_a_lesson(networks: LabClass, ana: User, go: Go)
     assert not StopNotice.objects.exists()
 
 
+def test_do_not_stop_holds_against_it_only_when_a_teacher_chose_it(
+    networks: LabClass, room: Room, ana: User, tess: User, go: Go
+):
+    """Otherwise hours would mean nothing: the button can be pressed again and again."""
+    use_up(networks, ana)
+    url = reverse("classes-hold", args=[room.machine(101).pk])
+    go(2 * HOUR, after=END)
+    logged_in(ana).post(url, {"hours": "8"})
+    stopping.look()
+    assert StopNotice.objects.get().reason == "hours"
+    logged_in(tess).post(url, {"hours": "8"})
+    go(2 * HOUR + 15, after=END)
+    stopping.look()
+    assert StopNotice.objects.get().outcome == "withdrawn"
+    logged_in(ana).post(url, {"hours": "0"})  # her own switch, not the teacher's
+    go(2 * HOUR + 30, after=END)
+    stopping.look()
+    assert StopNotice.objects.count() == 1
+    logged_in(tess).post(url, {"hours": "0"})
+    go(2 * HOUR + 45, after=END)
+    stopping.look()
+    assert StopNotice.objects.count() == 2
+
+
+def test_the_class_page_says_so(networks: LabClass, rules: RunningRules, ana: User, go: Go):
+    go(2 * HOUR, after=END)
+    assert "Do not stop" not in text(logged_in(ana).get(f"/classes/{networks.pk}/"))
+    RunningRules.objects.update(idle_minutes=45)
+    page = text(logged_in(ana).get(f"/classes/{networks.pk}/"))
+    assert "when nobody has used it for 45 minutes" in page
+    assert "“Do not stop” does not hold when your hours are used up." in page
+    assert "after a lesson, if it was running" not in page
+
+
 # What people see
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from classes.models import LabClass, LessonMode, RunningRules
+from classes.models import IdleEvidence, LabClass, LessonMode, RunningRules
 from classes.timetable import rehearsal
 from clusters import gateway, proxmox
 from clusters.models import ClusterHealth
@@ -91,6 +91,28 @@ def test_a_class_without_an_active_teacher(networks: LabClass, admin: User):
     User.objects.filter(username="tess").update(is_active=False)
     text, url = only(logged_in(admin), networks)
     assert ("No teacher of the class" in text, url) == (True, page_of("classes-teachers", networks))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "text"),
+    [
+        ("agent", "1 machine is never stopped when idle, because no guest agent answers: net-101."),
+        ("figures", "1 machine is never stopped when idle, because its cluster has no figures of it: net-101."),
+    ],
+)
+def test_idle_stops_that_cannot_work(client: Client, networks: LabClass, room: Room, trouble: str, text: str):
+    evidence = IdleEvidence.objects.create(vm=room.machine(101), due_at=NOW, trouble=trouble)
+    assert not found(client, networks)
+    RunningRules.objects.update(idle_minutes=30)
+    assert only(client, networks) == (text, page_of("classes-hours", networks))
+    IdleEvidence.objects.filter(pk=evidence.pk).update(trouble="")
+    assert not found(client, networks)
+
+
+def test_containers_are_never_idle(client: Client, networks: LabClass, room: Room):
+    RunningRules.objects.update(idle_minutes=30)
+    room.change(104, kind="lxc")
+    assert "because no guest agent answers: net-104" in only(client, networks)[0]
 
 
 def test_a_cluster_that_is_off(client: Client, networks: LabClass, room: Room, admin: User):
