@@ -1,4 +1,4 @@
-"""The schema of the API as docs/openapi.json: writes it, or says whether it is up to date: _openapi.py [--check]
+"""The schema of the API as docs/openapi.json: writes it, or says whether it is up to date: _openapi.py [--check [FILE]]
 
 Keys of its own and no database, so that neither .env nor a server has a say.
 """
@@ -36,7 +36,8 @@ def main() -> int:
     if "--check" not in sys.argv:
         FILE.write_text(now, encoding="utf-8")
         return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == now:
+    stored = Path(sys.argv[2]) if len(sys.argv) > 2 else FILE
+    if stored.is_file() and stored.read_text(encoding="utf-8") == now:
         return 0
     print("docs/openapi.json is not the schema of this code. On purpose? .venv/bin/python bin/_openapi.py")
     return 1

@@ -1,8 +1,9 @@
 """Backups: one file with the whole database, made while everything runs, and put back into an empty one.
 
-The key that opens the credentials in it is not in it. Neither are sessions: whoever gets hold of a backup must not be
-able to go on as somebody who was logged in when it was made. A signature by that key shows that nobody changed it: a
-changed one could send the portal's credentials elsewhere, or run what somebody put into it.
+The key that opens the credentials in it is not in it. Neither are sessions and tokens of the API: whoever gets hold of
+a backup must not be able to go on as somebody who was logged in when it was made, and no token that was revoked since
+then must work again. A signature by that key shows that nobody changed it: a changed one could send the portal's
+credentials elsewhere, or run what somebody put into it.
 """
 
 import contextlib
@@ -29,12 +30,16 @@ from django.db import connection
 from django.db.backends.postgresql.client import DatabaseClient
 from django.utils import timezone
 
+from accounts.models import ApiToken, IdempotentCall
 from vms import automation
 from vms.models import Automation
 
 MANIFEST, DUMP = "manifest.json", "database"
 FORMAT = 1
 MAX_MANIFEST = 64 * 1024  # bytes
+
+# Tables whose rows are in no backup.
+LEFT_OUT = (Session, IdempotentCall, ApiToken)
 
 # What reading a broken archive raises.
 BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error, KeyError, ValueError, TypeError, RecursionError)
@@ -159,8 +164,9 @@ def _dump_sqlite(dump: Path) -> None:
     address = f"{_sqlite_file().absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as live, closing(sqlite3.connect(dump)) as copy:
         live.backup(copy, pages=1000)
-        with contextlib.suppress(sqlite3.OperationalError):  # a database before its first migration
-            copy.execute(f"DELETE FROM {Session._meta.db_table}")  # noqa: S608 - a name of Django's own
+        for model in LEFT_OUT:
+            with contextlib.suppress(sqlite3.OperationalError):  # a database before the migration that makes it
+                copy.execute(f"DELETE FROM {model._meta.db_table}")  # noqa: S608 - a name of a model
         copy.commit()
         copy.execute("VACUUM")
 
@@ -196,8 +202,8 @@ def _nobody_uses(target: Path) -> None:
 
 
 def _dump_postgresql(dump: Path) -> None:
-    sessions = f"--exclude-table-data={Session._meta.db_table}"
-    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", sessions, f"--file={dump}")
+    without = [f"--exclude-table-data={model._meta.db_table}" for model in LEFT_OUT]
+    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", *without, f"--file={dump}")
 
 
 def _restore_postgresql(dump: Path) -> None:

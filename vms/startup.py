@@ -1,10 +1,12 @@
 """Runs once, when Django has loaded all models: the tasks of the queue, and what the audit log keeps."""
 
+from datetime import timedelta
+
 from auditlog.registry import auditlog
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy
 
-from accounts import tokens
+from accounts import jobs, tokens
 from clusters import keys
 from vms import automation, preparation
 from vms.access import lookups
@@ -24,7 +26,7 @@ from vms.models import (
 from vms.operations import requesting
 from vms.preparation import retiring
 from vms.provisioning import passwords, quotas
-from vms.worker import tasks  # noqa: F401 - it listens to what operations say
+from vms.worker import schedule, tasks  # noqa: F401 - it listens to what operations say
 
 retiring.register()
 keys.register(lambda: MadeMachine.objects.unremoved().filter(password__isnull=False), "password")
@@ -61,3 +63,10 @@ tokens.narrow(
     vms__batch=lambda pk: Q(machine_set=pk),
     clusters__cluster=lambda pk: Exists(VirtualMachine.objects.filter(sets=pk, cluster=OuterRef("cluster_id"))),
 )
+
+for name, every, work in (
+    ("forget answers of the API", timedelta(minutes=10), jobs.forget_idempotent_calls),
+    ("forget ended tokens", timedelta(days=1), jobs.forget_ended_tokens),
+    ("tell of tokens that expire", timedelta(hours=1), jobs.warn_of_expiring_tokens),
+):
+    schedule.register(schedule.PeriodicJob(name, every, work))

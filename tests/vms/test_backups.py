@@ -36,11 +36,17 @@ cluster = Cluster.objects.create(cluster_id="building-a", name="Building A", hos
 vm = VirtualMachine.objects.create(cluster=cluster, vmid=101, name="net-01", node="pve1", status="stopped")
 Assignment.objects.create(vm=vm, user=User.objects.get())
 SessionStore().create()
+from datetime import timedelta; from django.utils import timezone; from accounts import tokens
+from accounts.models import IdempotentCall
+token, _text = tokens.create(User.objects.get(), name="robot", expires_at=timezone.now() + timedelta(days=1))
+IdempotentCall.objects.create(token=token, key="k")
 """
 LOOK = """
 from vms.models import Assignment; from django.contrib.sessions.models import Session
+from accounts.models import ApiToken, IdempotentCall
 held = Assignment.objects.get()
-print(held.user.check_password("a-long-secret-1"), held.vm, Session.objects.count())
+print(held.user.check_password("a-long-secret-1"), held.vm, Session.objects.count() +
+    ApiToken.objects.count() + IdempotentCall.objects.count())
 """
 
 
@@ -116,7 +122,7 @@ def new(old: Machine, tmp_path: Path, django_db_blocker: Any) -> Iterator[Machin
         yield Machine(tmp_path, url, old.key)
 
 
-def test_with_the_key_everything_is_there_but_the_sessions(new: Machine, backup: Path):
+def test_with_the_key_everything_is_there_but_sessions_and_tokens(new: Machine, backup: Path):
     done = new.manage("restore", str(backup))
     assert done.returncode == 0, done.stderr
     assert new.manage("shell", text=LOOK).stdout.splitlines()[-1] == "True net-01 (building-a/101) 0"
