@@ -22,3 +22,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
         terminalreporter.section("tests not tried here", sep="=")
     for why, number in reasons.most_common():
         terminalreporter.line(f"{number:5}  {why}")
+    if terminalreporter.config.getoption("markexpr") == "not slow":
+        terminalreporter.line("Left out: what opens Chromium or starts whole programs again and again. bin/test --all runs it, too.")
