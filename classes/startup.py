@@ -26,7 +26,7 @@ from classes.timetable.bell import LOOK_EVERY
 from vms import preparation
 from vms.models import VirtualMachine
 from vms.pages import console_banners, explain, group_links, operation_reasons
-from vms.provisioning import handing_over, replacing
+from vms.provisioning import handing_over, permission, replacing
 from vms.worker import schedule
 
 cluster_usage.register()
@@ -78,6 +78,7 @@ group_links.register(live_link.live_url)
 preparation.register(releasing.release_settings)
 preparation.release_listeners.append(lifecycle.on_released)
 handing_over.receivers.append(made_machines.receive)
+permission.closed.append(made_machines.is_group_closed)
 replacing.listeners.append(made_machines.replace)
 handing_over.movers.append(made_machines.move)
 handing_over.leavers.append(made_machines.leave)

@@ -9,7 +9,7 @@ import pvesim
 from accounts.models import User
 from clusters.models import Cluster, ProvisioningAccess
 from tests.labs import NUMBERS, add_cluster
-from vms.models import MachineSet, MachineTemplate, MadeMachine, ProvisioningRun, TemplateCopy
+from vms.models import ClusterGrant, MachineSet, MachineTemplate, MadeMachine, ProvisioningRun, TemplateCopy
 from vms.provisioning import running
 from vms.provisioning.engine.calling import Calls
 from vms.provisioning.engine.engine import Engine
@@ -101,5 +101,6 @@ def make_workshop(
     group = MachineSet.objects.create(name="Networks 101")
     teacher = User.objects.create(username="teacher")
     group.stewards.add(teacher)
+    ClusterGrant.objects.create(machine_set=group, cluster=row, pool=POOL)
     pve.clear_requests()
     return Workshop(pve, row, clock, published, group, teacher)

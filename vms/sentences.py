@@ -128,6 +128,10 @@ stored_messages.register(
         "remove-runs": gettext_noop("Somebody started the machine at the same moment. The portal tries again."),
         "remove-was-gone": gettext_noop("It was no longer on the cluster."),
         "made-cancelled-by": gettext_noop("Cancelled by %(name)s before it was begun."),
+        "made-withdrawn-over": gettext_noop("Withdrawn before it was begun: the class has ended."),
+        "made-withdrawn-grant": gettext_noop(
+            "Withdrawn before it was begun: the template, or the grant for its pool, is no longer available."
+        ),
     }
 )
 

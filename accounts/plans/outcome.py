@@ -44,6 +44,10 @@ class Reason(StrEnum):
         return str(self._counted % {"n": n})
 
 
+def _plain(fact: Any) -> Any:
+    return fact if isinstance(fact, int | float) else str(getattr(fact, "label", fact))
+
+
 @dataclass(frozen=True)
 class Note:
     """A sentence about a row or a plan, marked with `gettext_noop`, and the facts for its places.
@@ -57,6 +61,18 @@ class Note:
     @classmethod
     def of(cls, text: str, **facts: Any) -> "Note":
         return cls(text, tuple(facts.items()))
+
+    def as_stored(self) -> list[Any]:
+        """As JSON, for a column. Choices become texts."""
+        facts = {name: fact.as_stored() if isinstance(fact, Note) else _plain(fact) for name, fact in self.facts}
+        return [self.text, facts]
+
+    @classmethod
+    def from_stored(cls, stored: list[Any]) -> "Note":
+        text, facts = stored
+        return cls.of(
+            text, **{name: cls.from_stored(one) if isinstance(one, list) else one for name, one in facts.items()}
+        )
 
     def __str__(self) -> str:
         return _(self.text) % {name: getattr(fact, "label", fact) for name, fact in self.facts}

@@ -1,16 +1,18 @@
 """Machines that are made for a class: who needs one, the plan, and what becomes of a machine that is ready."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
-from accounts.plans import PlanChanged, carry_out
+from accounts.plans import Note, Outcome, PlanChanged, carry_out
 from accounts.spreadsheet import Unreadable
 from classes.enrolment import waiting_list
 from classes.models import ClassMachine, LabClass, Membership
@@ -23,6 +25,10 @@ State = MadeMachine.State
 
 # A machine in these states is still to become its person's.
 PROMISED = (State.WAITING, State.WORKING, State.FAILED, State.STUCK)
+
+# Why no machine is made for those who join.
+LIMIT_REACHED = gettext_noop("The class has as many machines as its limit allows: %(limit)s.")
+SAID = "%(said)s"
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +118,12 @@ def _wish(lab_class: LabClass, order: Order) -> Wish:
     return Wish(order.template, lab_class.machine_set_id, people, order.spare, order.networks, order.kind)
 
 
+def is_group_closed(group: int) -> bool:
+    """Whether the class of this machine group (a primary key) has ended."""
+    lab_class = LabClass.objects.filter(machine_set=group).first()
+    return bool(lab_class and lab_class.is_over)
+
+
 def receive(made: MadeMachine) -> bool:
     """Add a machine that is ready to its class, and assign it to its person. False when no class has the group.
 
@@ -157,6 +169,7 @@ def make_when_joining(
     """Have a machine made for everybody who joins and finds none, or without a template stop doing so."""
     lab_class.joining_template, lab_class.joining_limit, lab_class.joining_networks = template, limit, networks
     lab_class.save(update_fields=["joining_template", "joining_limit", "joining_networks"])
+    _note_refusals(lab_class, ())
 
 
 def make_for_those_who_joined() -> int:
@@ -170,10 +183,24 @@ def make_for_those_who_joined() -> int:
     for lab_class in open_classes.exclude(joining_template=None).order_by("pk"):
         waiting = [row.user_id for row in in_need(lab_class) if row.waiting_since]
         room = (lab_class.joining_limit or 0) - machines_of(lab_class)
-        if not waiting or room <= 0 or lab_class.is_over:
+        if lab_class.is_over:
             continue
-        made += _make_for(lab_class, waiting[:room]) or _make_for(lab_class, waiting[:1])
+        refusals: tuple[Note, ...] = (Note.of(LIMIT_REACHED, limit=lab_class.joining_limit),) if waiting else ()
+        if waiting and room > 0:
+            found, refusals = _make_for(lab_class, waiting[:room])
+            if not found:
+                found, refusals = _make_for(lab_class, waiting[:1])
+            made += found
+        _note_refusals(lab_class, refusals)
     return made
+
+
+def _note_refusals(lab_class: LabClass, refusals: Iterable[Note]) -> None:
+    """For the teacher to read; since when, from the first try that ended so."""
+    stored = [note.as_stored() for note in refusals]
+    if stored != lab_class.joining_refusals:
+        lab_class.joining_refusals, lab_class.joining_refused_at = stored, timezone.now() if stored else None
+        lab_class.save(update_fields=["joining_refusals", "joining_refused_at"])
 
 
 def machines_of(lab_class: LabClass) -> int:
@@ -181,7 +208,8 @@ def machines_of(lab_class: LabClass) -> int:
     return MadeMachine.objects.unremoved().filter(run__machine_set=lab_class.machine_set_id).count()
 
 
-def _make_for(lab_class: LabClass, people: list[int]) -> int:
+def _make_for(lab_class: LabClass, people: list[int]) -> tuple[int, tuple[Note, ...]]:
+    """How many are being made, or why none is."""
     order = Order(
         lab_class.joining_template_id or 0,
         tuple(people),
@@ -193,5 +221,9 @@ def _make_for(lab_class: LabClass, people: list[int]) -> int:
         fresh = apply(lab_class, order, by=lab_class.owner, expected=None)
     except (Unreadable, PlanChanged) as error:
         logger.info("No machine for those who joined class %s: %s", lab_class.pk, error)
-        return 0
-    return len(fresh.written) if fresh.may_be_carried_out else 0
+        said = str(error)
+        return 0, (Note.of(SAID, said=said) if "%" in said else Note(said),)
+    if fresh.may_be_carried_out:
+        return len(fresh.written), ()
+    refused = dict.fromkeys(row.reason for row in fresh.rows if row.outcome is Outcome.REFUSED)
+    return 0, (*fresh.refusals, *(Note(reason.label) for reason in refused))

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import validate_time_zone
+from accounts.plans import Note
 from accounts.printable import PrintableTexts
 from vms.models import (
     Assignment,
@@ -184,6 +185,14 @@ class LabClass(PrintableTexts, models.Model):
         db_default=ProvisioningRun.Networks.TEMPLATE,
         editable=False,
     )
+    joining_refusals = models.JSONField(
+        gettext_lazy("why no machine was made"),
+        default=list,
+        db_default=[],
+        editable=False,
+        help_text=gettext_lazy("For those who joined and wait; the latest try."),
+    )
+    joining_refused_at = models.DateTimeField(gettext_lazy("no machine was made since"), null=True, editable=False)
     created_at = models.DateTimeField(gettext_lazy("created at"), auto_now_add=True)
     ended_at = models.DateTimeField(
         gettext_lazy("ended at"),
@@ -214,6 +223,11 @@ class LabClass(PrintableTexts, models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def joining_problems(self) -> list[str]:
+        """Why no machine was made for those who joined and wait, in the reader's language."""
+        return [str(Note.from_stored(one)) for one in self.joining_refusals]
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:

@@ -20,7 +20,7 @@ from accounts.models import User
 from clusters.models import Cluster, ProvisioningAccess
 from tests.bench import report
 from tests.bench.making_world import DURATIONS, NODES, POOL, TEMPLATE, made_world
-from vms.models import MachineSet, MachineTemplate, MadeMachine, ProvisioningRun, TemplateCopy
+from vms.models import ClusterGrant, MachineSet, MachineTemplate, MadeMachine, ProvisioningRun, TemplateCopy
 from vms.pages.run import POLL_EVERY
 from vms.provisioning import running
 
@@ -117,6 +117,7 @@ def _run(template: MachineTemplate, count: int) -> ProvisioningRun:
     group, _new = MachineSet.objects.get_or_create(name="Networks 101")
     teacher, _new = User.objects.get_or_create(username="teacher")
     group.stewards.add(teacher)
+    ClusterGrant.objects.get_or_create(machine_set=group, cluster=template.cluster, pool=POOL)
     made = ProvisioningRun.objects.create(
         template=template, machine_set=group, requested_by=teacher, requested_by_name="teacher"
     )

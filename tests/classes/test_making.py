@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.models import User
 from accounts.plans import PlanChanged
@@ -25,6 +25,8 @@ from vms.models import (
     Operation,
     ProvisioningRun,
     Quota,
+    Snapshot,
+    VirtualMachine,
 )
 from vms.provisioning import facts, networks, quotas, removal, running
 from vms.provisioning.handing_over import hand_over
@@ -378,7 +380,43 @@ def test_no_machine_is_made_for_who_joins_against_the_rules(
         User.objects.filter(pk=school.owner_id).update(is_active=False)
     else:
         Quota.objects.create(cluster=web.cluster, machines=0)
-    assert made_machines.make_for_those_who_joined() == 0
+    for _ in range(2):
+        assert made_machines.make_for_those_who_joined() == 0
+    if reason != "owner":
+        school.refresh_from_db()
+        page = logged_in(school.owner).get(f"/classes/{school.pk}/machines/").content.decode()
+        assert "no machine can be made since" in page
+        assert REFUSED_WORDS[reason] in page
+        made_machines.make_when_joining(school, template=None, limit=None, networks=Networks.TEMPLATE)
+        page = logged_in(school.owner).get(f"/classes/{school.pk}/machines/").content.decode()
+        assert "no machine can be made since" not in page
+
+
+REFUSED_WORDS = {
+    "unreachable": "The cluster does not respond.",
+    "grant": "This template is not available to the class.",
+    "quota": "quota of North: 0 of 0 machines used, ",
+}
+
+
+def test_the_reasons_are_told_in_the_readers_language_until_a_machine_is_made(
+    school: LabClass, web: MachineTemplate, answers: dict[str, Any]
+):
+    made_machines.make_when_joining(school, template=web, limit=0, networks=Networks.TEMPLATE)
+    made_machines.make_for_those_who_joined()
+    school.refresh_from_db()
+    assert school.joining_problems == ["The class has as many machines as its limit allows: 0."]
+    with translation.override("es"):
+        assert school.joining_problems != ["The class has as many machines as its limit allows: 0."]
+    answers["reading"] = reading(node("pve1", is_online=False), node("pve2", is_online=False))
+    LabClass.objects.update(joining_limit=9)
+    made_machines.make_for_those_who_joined()
+    school.refresh_from_db()
+    assert school.joining_problems == ["no node has room"]
+    answers["reading"] = reading()
+    assert made_machines.make_for_those_who_joined() > 0
+    school.refresh_from_db()
+    assert (school.joining_problems, school.joining_refused_at) == ([], None)
 
 
 def test_where_not_all_fit_the_first_in_line_gets_one(school: LabClass, web: MachineTemplate):
@@ -401,6 +439,26 @@ def test_a_start_beyond_the_quota_is_refused_in_words(school: LabClass, web: Mac
     refused = quotas.start_refusals(wanted)
     assert list(refused) == [wanted[1].pk]
     assert str(refused[wanted[1].pk]).startswith("2 machines of Networks 101 are running")
+
+
+def test_a_revert_that_starts_a_machine_is_a_start_for_the_quota(school: LabClass, web: MachineTemplate):
+    """A snapshot with memory starts it; one without leaves it off, and a machine that runs needs no more room."""
+    awake, off, other = (machine(web.cluster, 6000 + n) for n in range(3))
+    VirtualMachine.objects.filter(pk=awake.pk).update(status="running")
+    school.machine_set.machines.add(awake, off, other)
+    for vm in (awake, off, other):
+        Snapshot.objects.create(vm=vm, name="lesson", with_memory=vm != other)
+    Quota.objects.create(machine_set=school.machine_set, running=1)
+    reverts = [
+        Operation(vm=vm, cluster_id="north", vmid=vm.vmid, action="rollback", snapshot="lesson")
+        for vm in (awake, off, other)
+    ]
+    assert list(quotas.start_refusals(reverts)) == [reverts[1].pk]
+    Quota.objects.update(running=2)
+    assert quotas.start_refusals(reverts) == {}
+    reverts[1].save()  # on its way, it counts
+    start = Operation(vm=other, cluster_id="north", vmid=other.vmid, action="start")
+    assert list(quotas.start_refusals([start])) == [start.pk]
 
 
 # The pages

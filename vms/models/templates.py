@@ -38,9 +38,10 @@ class MachineTemplateQuerySet(models.QuerySet["MachineTemplate"]):
         named = Q(Exists(_listed("users", user=person))) | Q(Exists(_listed("machine_sets", machineset=group)))
         own = ClusterGrant.objects.for_person(person).covering(OuterRef("cluster_id"), OuterRef("pool"))
         everybody = ~_is_listed() & (Q(cluster__is_restricted=False) | Q(Exists(own)))
-        return self._granted_to(group).filter(named | everybody)
+        return self.granted_to(group).filter(named | everybody)
 
-    def _granted_to(self, group: int) -> Self:
+    def granted_to(self, group: int) -> Self:
+        """Active templates for whose pool this group (a primary key) has a grant."""
         grants = ClusterGrant.objects.covering(OuterRef("cluster_id"), OuterRef("pool")).filter(machine_set=group)
         return self.active().filter(Exists(grants))
 

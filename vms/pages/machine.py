@@ -5,18 +5,21 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.http import AuthenticatedHttpRequest, login_required
+from accounts.models import User
 from clusters import gateway, proxmox
 from vms import inventory, registry
 from vms.access import lookups, restore_points
 from vms.inventory import identity
 from vms.models import VirtualMachine
 from vms.pages import group_links, machine_detail, remote_desktop
-from vms.provisioning import passwords, reimaging
+from vms.provisioning import passwords, reimaging, replacing
 from vms.sentences import say
 
 IDENTITY_TIMEOUT = 3.0  # seconds
@@ -34,9 +37,21 @@ class NoteForm(forms.ModelForm[VirtualMachine]):
 @login_required
 def machine(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The whole page; to htmx only the part that changes, or 204 when nothing changed."""
-    found = lookups.visible_or_404(request.user, pk)
+    try:
+        found = lookups.visible_or_404(request.user, pk)
+    except Http404:
+        if present := _in_its_place(request.user, pk):
+            url = reverse("vms-machine", args=[present])
+            return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+        raise
     inventory.look_again([found])
     return _page(request, found)
+
+
+def _in_its_place(user: User, pk: int) -> int | None:
+    """The primary key of the machine that took the place of this one, if the person may see it."""
+    present = replacing.successor(pk)
+    return present if present and lookups.visible_to(user).filter(pk=present).exists() else None
 
 
 def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteForm | None = None) -> HttpResponse:

@@ -13,7 +13,7 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from vms.access import lookups
 from vms.models import ProvisioningRun
 from vms.pages import group_links, run_progress
-from vms.provisioning import running
+from vms.provisioning import permission, running
 
 # htmx stops polling at this status.
 STOP_POLLING = 286
@@ -61,8 +61,8 @@ def cancel(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
 def retry(request: AuthenticatedHttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Have the failed machines go on from where they failed."""
     found = _operable_or_404(request, pk)
-    if not running.may_go_on(found, by=request.user):
-        messages.error(request, _("Its template is not available to you. Ask an administrator."))
+    if refusal := permission.refusal(found, by=request.user):
+        messages.error(request, refusal.words)
         return redirect("vms-run", pk)
     again = running.retry_failed(found)
     if again:

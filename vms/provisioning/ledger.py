@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
-from vms.models import Assignment, MachineSet, MachineTemplate, MadeMachine, Operation, VirtualMachine
+from vms.models import Assignment, MachineSet, MachineTemplate, MadeMachine, Operation, Snapshot, VirtualMachine
 from vms.provisioning.amounts import Amounts
 
 MIB, GIB = 2**20, 2**30
@@ -95,7 +95,10 @@ def not_in_inventory() -> QuerySet[MadeMachine]:
 
 def running(machines: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
     """Those of present machines that run or are about to be started."""
-    starting = Operation.objects.open().filter(vm=OuterRef("pk"), action=Operation.Action.START)
+    to_memory = Snapshot.objects.filter(vm=OuterRef("vm"), name=OuterRef("snapshot"), with_memory=True)
+    reverting = Q(action=Operation.Action.ROLLBACK) & Q(Exists(to_memory))
+    starts = Q(action=Operation.Action.START) | reverting
+    starting = Operation.objects.open().filter(starts, vm=OuterRef("pk"))
     being_made = MadeMachine.objects.unremoved().filter(
         cluster_id=OuterRef("cluster_id"), vmid=OuterRef("vmid"), sent_what=MadeMachine.Call.START
     )

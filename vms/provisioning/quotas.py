@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.plans import Note
-from vms.models import Assignment, MachineSet, MachineTemplate, Operation, Quota, VirtualMachine
+from vms.models import Assignment, MachineSet, MachineTemplate, Operation, Quota, Snapshot, VirtualMachine
 from vms.provisioning import ledger
 from vms.provisioning.amounts import NAMES, Amounts
 from vms.sentences import say
@@ -107,7 +107,7 @@ def start_refusals(operations: Iterable[Operation]) -> dict[uuid.UUID, str]:
 
     The quotas concerned are locked until it ends: whoever starts machines at the same moment waits, and counts them.
     """
-    starts = [one for one in operations if one.action == Operation.Action.START and one.vm_id]
+    starts = _starts(operations)
     if not starts or not (limited := _with_running_limit(starts)):
         return {}
     machines = [one.vm_id for one in starts if one.vm_id]
@@ -123,6 +123,19 @@ def start_refusals(operations: Iterable[Operation]) -> dict[uuid.UUID, str]:
         for quota in quotas:
             room[quota.pk] -= 1
     return refused
+
+
+def _starts(operations: Iterable[Operation]) -> list[Operation]:
+    """Those that have a machine run that does not: a revert to a snapshot with memory is one, too."""
+    action = Operation.Action
+    known = [one for one in operations if one.vm_id]
+    reverts = [one for one in known if one.action == action.ROLLBACK]
+    waking: set[tuple[int, str]] = set()
+    if reverts:
+        asleep = VirtualMachine.objects.filter(pk__in=[one.vm_id for one in reverts], status__in=ledger.OFF)
+        saved = Snapshot.objects.filter(vm__in=asleep, with_memory=True, name__in={one.snapshot for one in reverts})
+        waking = set(saved.order_by().values_list("vm", "name"))
+    return [one for one in known if one.action == action.START or (one.vm_id, one.snapshot) in waking]
 
 
 def refusal_to_start(cluster_id: str, group: int, person: int | None) -> str:

@@ -5,8 +5,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from vms.models import Assignment, MachineTemplate, MadeMachine, ProvisioningRun
-from vms.provisioning import facts, machines_plan, reserving
+from vms.provisioning import facts, machines_plan, permission, reserving
 from vms.provisioning.machines_plan import MachinesPlan, Wish
+from vms.provisioning.permission import Refusal
 from vms.provisioning.replacing import Obstacle
 
 State = MadeMachine.State
@@ -31,8 +32,10 @@ def begin(old: MadeMachine, *, by: User) -> ProvisioningRun:
     The caller found the old one through a group that this person manages.
     """
     template = old.run.template
+    if permission.is_closed(old.run.machine_set_id):
+        raise Obstacle(Refusal.OVER.words)
     if not _may_use(template, old, by):
-        raise Obstacle(_("Its template is not available to you. Ask an administrator."))
+        raise Obstacle(Refusal.GRANT.words)
     try:
         reading = facts.read(template)
     except facts.NotReadable as error:

@@ -6,6 +6,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -91,6 +92,14 @@ def current_of(earlier: MadeMachine) -> MadeMachine | None:
         found = [row for row in rows if row.pk not in chain]
         chain |= {row.pk for row in found}
     return MadeMachine.objects.filter(pk__in=chain, state=State.READY).select_related("vm", "run__machine_set").first()
+
+
+def successor(vm: int) -> int | None:
+    """The machine that stands in the place of a re-imaged one today. Both are primary keys."""
+    is_replaced = Q(replaced_by__isnull=False) | Q(reimages__isnull=False)
+    row = MadeMachine.objects.filter(is_replaced, vm=vm).first()
+    present = current_of(row) if row else None
+    return present.vm_id if present and present.vm_id != vm else None
 
 
 def bring_back(earlier: MadeMachine, *, by: User) -> MadeMachine:

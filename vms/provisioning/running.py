@@ -21,9 +21,9 @@ from accounts.models import User
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import automation, registry
-from vms.models import ClusterSync, MachineTemplate, MadeMachine, ProvisioningRun
+from vms.models import ClusterSync, MadeMachine, ProvisioningRun
 from vms.models.operations import ended
-from vms.provisioning import networks
+from vms.provisioning import networks, permission
 from vms.provisioning.engine.calling import THREADS, Calls
 from vms.provisioning.engine.engine import Engine
 from vms.provisioning.engine.leases import LEASE, OPEN, RENEW_EVERY
@@ -39,6 +39,9 @@ State, Step = MadeMachine.State, MadeMachine.Step
 # How long a job may wait in the queue before another one is enqueued, and the longest turn of one worker.
 PICK_UP_WITHIN = timedelta(seconds=10)
 LONGEST_DRIVE = 600.0  # seconds
+
+# Seconds between two looks whether runs may still make machines.
+ASK_PERMISSION_EVERY = 5.0
 
 # A cluster has machines to make, and nobody makes them: `vms.worker` enqueues a job.
 making_waits = Signal()  # cluster_id: str
@@ -86,12 +89,15 @@ def drive(cluster_id: str, *, threads: int = THREADS) -> None:
 
 
 def _drive(config: ClusterConfig, worker: str, threads: int) -> None:
-    begun, renewed = time.monotonic(), time.monotonic()
+    begun, renewed, asked = time.monotonic(), time.monotonic(), float("-inf")
     with Calls(config, threads=threads) as calls:
         engine = engine_for(config, calls)
         try:
             pause = 0.0
             while not stopping.is_set() and time.monotonic() < begun + LONGEST_DRIVE:
+                if time.monotonic() > asked + ASK_PERMISSION_EVERY:
+                    asked = time.monotonic()
+                    withdraw(config.cluster_id)
                 pause = engine.turn(within=pause)
                 if engine.is_idle:
                     break
@@ -158,8 +164,22 @@ def close_finished() -> None:
 
 def cancel_waiting(run: ProvisioningRun, *, by: User) -> int:
     """Cancel the machines that were not begun. Returns how many; nothing was sent for them."""
+    return _cancel(run, say("made-cancelled-by", name=by.get_username()))
+
+
+def withdraw(cluster_id: str) -> int:
+    """Cancel those machines of a cluster that wait in runs which may make none any more. Returns how many."""
+    waiting = MadeMachine.objects.filter(cluster_id=cluster_id, state=State.WAITING).order_by().values("run")
+    found = 0
+    for run in ProvisioningRun.objects.filter(pk__in=waiting).select_related("requested_by"):
+        if why := permission.refusal(run):
+            found += _cancel(run, say(why.code))
+    return found
+
+
+def _cancel(run: ProvisioningRun, words: str) -> int:
     now = timezone.now()
-    why = ended(say("made-cancelled-by", name=by.get_username()))
+    why = ended(words)
     with transaction.atomic():
         waiting = MadeMachine.objects.filter(run=run, state=State.WAITING).order_by()
         cancelled = waiting.update(state=State.CANCELLED, removed_at=now, leased_until=None, **why)
@@ -168,14 +188,6 @@ def cancel_waiting(run: ProvisioningRun, *, by: User) -> int:
             networks.return_unused(run.machines.exclude(lease=None).values_list("lease", flat=True))
     close_finished()
     return cancelled
-
-
-def may_go_on(run: ProvisioningRun, *, by: User) -> bool:
-    """Whether machines may still be made out of the template, by this person or by whoever requested the run."""
-    requested_by = run.requested_by
-    people = {by.pk, requested_by.pk if requested_by and requested_by.is_active else by.pk}
-    usable = [MachineTemplate.objects.usable_by(person, run.machine_set_id) for person in people]
-    return any(templates.filter(pk=run.template_id).exists() for templates in usable)
 
 
 def retry_failed(run: ProvisioningRun) -> int:

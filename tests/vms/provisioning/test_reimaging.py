@@ -13,7 +13,7 @@ from tests.labs import ago, run_operations
 from tests.workshop import FIRST, POOL, Workshop
 from vms import inventory
 from vms.models import Assignment, ClusterGrant, MadeMachine
-from vms.provisioning import earlier, ledger
+from vms.provisioning import earlier, ledger, permission
 
 State = MadeMachine.State
 
@@ -21,8 +21,7 @@ State = MadeMachine.State
 @pytest.fixture
 def old(workshop: Workshop, ana: User) -> MadeMachine:
     """Ana's machine, which runs."""
-    for holder in ({"machine_set": workshop.group}, {"user": workshop.teacher}):
-        ClusterGrant.objects.create(cluster=workshop.row, pool=POOL, **holder)
+    ClusterGrant.objects.create(cluster=workshop.row, pool=POOL, user=workshop.teacher)
     workshop.template.baseline_running = True
     workshop.template.save()
     workshop.run(1, for_user=ana)
@@ -83,6 +82,31 @@ def test_it_comes_back_with_one_click(tess: Client, workshop: Workshop, old: Mad
     new.refresh_from_db()
     assert new.state == State.EARLIER
     assert MadeMachine.objects.get(pk=old.pk).state == State.READY
+
+
+def test_the_old_address_leads_to_the_new_machine(
+    tess: Client, workshop: Workshop, old: MadeMachine, ana: User, ben: User
+):
+    """For those who may see the new one, however often it is re-imaged; nobody else learns that there is one."""
+    last = reimage(tess, workshop, reimage(tess, workshop, old))
+    before, now = (reverse("vms-machine", args=[one]) for one in (old.vm_id, last.vm_id))
+    client = Client()
+    for user, status, address in ((ana, 302, now), (workshop.teacher, 302, now), (ben, 404, None)):
+        client.force_login(user)
+        answer = client.get(before)
+        assert (answer.status_code, answer.get("Location")) == (status, address)
+    client.force_login(ana)
+    assert client.get(before, headers={"HX-Request": "true"})["HX-Redirect"] == now
+    assert client.get(now).status_code == 200
+
+
+def test_nothing_is_re_imaged_after_the_end_of_the_class(
+    tess: Client, workshop: Workshop, old: MadeMachine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(permission, "closed", [lambda group: group == workshop.group.pk])
+    answer = tess.post(reverse("vms-reimage", args=[old.vm_id]), follow=True)
+    assert "This class has ended. Reopen it first." in text(answer)
+    assert MadeMachine.objects.count() == 1
 
 
 def test_it_does_not_come_back_to_somebody_else(tess: Client, workshop: Workshop, old: MadeMachine, ben: User):

@@ -12,6 +12,7 @@ from tests.labs import queries
 from tests.workshop import POOL, Workshop
 from vms.models import ClusterGrant, MachineTemplate, MadeMachine, ProvisioningRun
 from vms.models.operations import ended
+from vms.provisioning import permission
 from vms.sentences import say
 
 HTMX = {"headers": {"HX-Request": "true"}}
@@ -90,8 +91,7 @@ def test_waiting_machines_are_cancelled_and_the_others_go_on(page: Client, works
 
 @pytest.fixture
 def granted(workshop: Workshop) -> None:
-    for holder in ({"machine_set": workshop.group}, {"user": workshop.teacher}):
-        ClusterGrant.objects.create(cluster=workshop.row, pool=POOL, **holder)
+    ClusterGrant.objects.create(cluster=workshop.row, pool=POOL, user=workshop.teacher)
 
 
 @pytest.mark.usefixtures("granted")
@@ -122,6 +122,16 @@ def test_nothing_is_retried_out_of_a_template_that_was_withdrawn(
         workshop.template.users.add(ana)
     answer = page.post(url(run, "vms-run-retry"), follow=True)
     assert "Its template is not available to you." in text(answer)
+    assert workshop.machine().state == State.FAILED
+
+
+@pytest.mark.usefixtures("granted")
+def test_nothing_is_retried_after_the_end_of_the_class(
+    page: Client, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+):
+    run = workshop.run(1, state=State.FAILED)
+    monkeypatch.setattr(permission, "closed", [lambda group: group == workshop.group.pk])
+    assert "This class has ended." in text(page.post(url(run, "vms-run-retry"), follow=True))
     assert workshop.machine().state == State.FAILED
 
 

@@ -11,8 +11,17 @@ from django_tasks_db.models import DBTaskResult
 from clusters.models import Cluster, ProvisioningAccess
 from tests.labs import ago, queries
 from tests.workshop import POOL, Workshop
-from vms.models import Assignment, ClusterSync, MadeMachine, Operation, Snapshot
-from vms.provisioning import running
+from vms.models import (
+    Assignment,
+    ClusterGrant,
+    ClusterSync,
+    MachineTemplate,
+    MadeMachine,
+    Operation,
+    Quota,
+    Snapshot,
+)
+from vms.provisioning import permission, running
 from vms.provisioning.engine.engine import Engine
 from vms.worker.heartbeat import Heartbeat
 
@@ -99,6 +108,68 @@ def test_a_cluster_that_is_switched_off_gets_no_more_calls(
     assert time.monotonic() - began < 2.0
     running.drive(workshop.row.cluster_id, threads=0)
     assert states() == [State.FAILED] * 2
+
+
+@pytest.mark.parametrize("lost", ["grant", "template", "class"])
+def test_waiting_machines_are_withdrawn_with_the_right_to_make_them(
+    workshop: Workshop, settings, monkeypatch: pytest.MonkeyPatch, lost: str
+):
+    """What was begun is finished."""
+    settings.LINKED_CLONES = {"storage": 8, "node": 2, "cluster": 2}
+    run = workshop.run(5)
+    with workshop.engine() as engine:
+        engine.turn()
+        assert running.withdraw(workshop.row.cluster_id) == 0
+        if lost == "grant":
+            ClusterGrant.objects.all().delete()
+        elif lost == "template":
+            MachineTemplate.objects.update(is_active=False)
+        else:
+            monkeypatch.setattr(permission, "closed", [lambda group: group == workshop.group.pk])
+        assert running.withdraw(workshop.row.cluster_id) == 3
+        workshop.go_on(engine)
+    assert states() == [State.READY] * 2 + [State.CANCELLED] * 3
+    why = workshop.machine(5).rendered_outcome
+    assert why.startswith("Withdrawn before it was begun")
+    assert ("the class has ended" in why) == (lost == "class")
+    running.close_finished()
+    run.refresh_from_db()
+    assert run.finished_at
+    assert workshop.pve.count("POST", "/clone$") == 2
+
+
+def test_the_worker_asks_whether_machines_may_still_be_made(workshop: Workshop):
+    workshop.run(2)
+    ClusterGrant.objects.all().delete()
+    running.drive(workshop.row.cluster_id, threads=0)
+    assert states() == [State.CANCELLED] * 2
+    assert workshop.pve.count("POST", "/clone$") == 0
+
+
+def test_a_machine_that_waits_for_a_quota_makes_no_worker_begin_anew(workshop: Workshop):
+    """Until it looks again, nobody is enqueued for it."""
+    quota = Quota.objects.create(machine_set=workshop.group, running=0)
+    workshop.run(1)
+    workshop.work()
+    assert "0 machines of Networks 101 are running" in workshop.machine().rendered_outcome
+    assert workshop.machine().step == Step.CONFIGURED
+    enqueued: list[str] = []
+
+    def note(**sent: Any) -> None:
+        enqueued.append(sent["cluster_id"])
+
+    running.making_waits.connect(note)
+    try:
+        running.reconcile()
+        assert enqueued == []
+        MadeMachine.objects.update(next_look_at=ago(seconds=1))
+        running.reconcile()
+        assert enqueued == [workshop.row.cluster_id]
+    finally:
+        running.making_waits.disconnect(note)
+    quota.delete()
+    workshop.work()
+    assert states() == [State.READY]
 
 
 def test_one_worker_at_a_time_drives_a_cluster(workshop: Workshop):

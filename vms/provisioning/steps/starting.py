@@ -1,6 +1,7 @@
 """Configured → started: cloud-init runs, which sets the name, the user and the password."""
 
 import re
+from datetime import timedelta
 from functools import partial
 
 from django.utils import timezone
@@ -25,7 +26,9 @@ def act(hand: Hand) -> None:
     made = hand.made
     if made.sent_what != Call.START:
         if full := quotas.refusal_to_start(made.cluster_id, made.run.machine_set_id, made.for_user_id):
-            hand.write(**ended_with(full))
+            # Written down, so that nobody begins anew until then when this is all that there is to do.
+            later = timezone.now() + timedelta(seconds=QUOTA_PAUSE)
+            hand.write(next_look_at=later, **ended_with(full))
             hand.wait(QUOTA_PAUSE)
         elif hand.take_slot(made.node):
             hand.send(Call.START, partial(_start, node=made.node, vmid=made.vmid), then=_began, refused=_refused)
