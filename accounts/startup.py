@@ -7,6 +7,7 @@ from django.db.models.signals import m2m_changed
 from accounts.models import ApiToken, OutsideRole, SignInIdentity, SignInRule, SignInSource, User
 from accounts.models.sources import Directory, Provider, TrustedHeader
 from accounts.sign_in import directory_sentences, roles  # noqa: F401 - registered by being imported
+from accounts.sign_in.oidc import problems  # noqa: F401 - the same
 
 auditlog.register(
     User,

@@ -9,6 +9,8 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.db import connections as databases
+
 from accounts.concurrency import release_slot
 
 AT_ONCE = 16  # people for whom a provider is asked
@@ -31,12 +33,15 @@ class Busy(Exception):
 
 @contextmanager
 def asking(address: str | None) -> Iterator[None]:
-    """While a provider is asked for somebody at this address. The page's own slot is free meanwhile.
+    """While a provider is asked for somebody at this address. No page waits for this one's slot or connection.
 
     Raises `FailedTooOften`, or `Busy`, when too much is going on.
     """
     if failed_too_often(address):
         raise FailedTooOften
+    for database in databases.all(initialized_only=True):
+        if not database.in_atomic_block:
+            database.close()
     with release_slot():
         if not _slots.acquire(timeout=PATIENCE):
             raise Busy

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from joserfc.errors import JoseError, SecurityWarning
@@ -16,7 +17,7 @@ from accounts.sign_in.oidc.transport import checked, fetch
 
 KEPT = 10 * 60.0  # seconds
 # A key that is not known is looked for again, but no more often than this: what is signed may be made up.
-ASKED_AGAIN_AFTER = 30.0
+ASKED_AGAIN_AFTER = 3.0
 MOST_KEYS = 50
 LEAST_BITS = 2048  # of an RSA key
 
@@ -35,7 +36,9 @@ class Discovery:
     end_session_endpoint: str
     client_authentication: tuple[str, ...]
     names_issuer_on_return: bool
+    host: str
     clock_ahead: int | None  # seconds, when it was read
+    certificate_ends_at: datetime | None  # None: there is no TLS
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,9 @@ def read_discovery(provider: Provider) -> Discovery:
         end_session_endpoint=str(said.get("end_session_endpoint") or ""),
         client_authentication=_texts(said.get("token_endpoint_auth_methods_supported")) or ("client_secret_basic",),
         names_issuer_on_return=said.get("authorization_response_iss_parameter_supported") is True,
+        host=answer.host,
         clock_ahead=answer.clock_ahead,
+        certificate_ends_at=answer.certificate_ends_at,
     )
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.lockout import client_address
 from accounts.models import Provider
-from accounts.sign_in import going_in, throttle
+from accounts.sign_in import going_in, health, throttle
 from accounts.sign_in.entering import Refused
 from accounts.sign_in.facts import OutsidePerson
 from accounts.sign_in.oidc import attempts, discovery, tokens
@@ -37,7 +37,7 @@ def begin(request: HttpRequest, provider: Provider, *, joining: going_in.Joining
     """To the provider. Nothing is stored here, and nothing of the person goes there."""
     next_page = going_in.next_page(request)
     try:
-        with _asking(request):
+        with _asking(request, provider):
             there = discovery.discover(provider)
     except Problem as problem:
         return _problem_page(request, provider, problem, next_page)
@@ -93,7 +93,7 @@ def _person(request: HttpRequest, provider: Provider, attempt: Attempt, told: An
         error = tokens.error_code(told["error"])
         raise Problem("cancelled") if error == "access_denied" else Problem("provider-error", error=error)
     state, code = told.get("state", ""), told.get("code", "")
-    with _asking(request):
+    with _asking(request, provider):
         _check_issuer(provider, told.get("iss"))
         claims = tokens.claims_of(
             provider,
@@ -102,10 +102,18 @@ def _person(request: HttpRequest, provider: Provider, attempt: Attempt, told: An
             nonce=attempts.nonce(state),
             redirect_uri=callback_address(request, provider),
         )
+    _note_answer(provider)
     asked_again = provider.ask_again or attempt.joining
     if asked_again and claims.get("auth_time", attempt.begun_at) < attempt.begun_at - tokens.LEEWAY:
         raise Problem("not-asked-again")
     return person(provider, claims)
+
+
+def _note_answer(provider: Provider) -> None:
+    there = discovery.discover(provider)
+    clock = None if there.clock_ahead is None else float(there.clock_ahead)
+    now = timezone.now()
+    health.note(provider, None, now=now, certificate_ends_at=there.certificate_ends_at, clock_offset=clock)
 
 
 def _check_issuer(provider: Provider, said: str | None) -> None:
@@ -115,8 +123,8 @@ def _check_issuer(provider: Provider, said: str | None) -> None:
 
 
 @contextmanager
-def _asking(request: HttpRequest) -> Iterator[None]:
-    """Raises `Problem`, and counts those of the block."""
+def _asking(request: HttpRequest, provider: Provider) -> Iterator[None]:
+    """Raises `Problem`, and counts those of the block. What fails on the provider's side is known to `doctor`."""
     address = client_address(request)
     try:
         with throttle.asking(address):
@@ -125,8 +133,10 @@ def _asking(request: HttpRequest) -> Iterator[None]:
         raise Problem("too-often") from None
     except throttle.Busy:
         raise Problem("busy") from None
-    except Problem:
+    except Problem as problem:
         throttle.note_failure(address)
+        if problem.status == 503 or problem.code in {"clock-ahead", "clock-behind"}:
+            health.note(provider, problem.sentence(provider.label), now=timezone.now())
         raise
 
 

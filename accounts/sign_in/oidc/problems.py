@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a provider and back. Each has a code, and a sentence for the person who sees it."""
+"""What can go wrong on the way to a provider and back, as a code and a sentence, and what a test of the way says."""
 
 from collections.abc import Mapping
 
@@ -59,7 +59,34 @@ SENTENCES: Mapping[str, str] = {
     ),
 }
 
+# By code: what the test of the connection says.
+TEST_SENTENCES: Mapping[str, str] = {
+    "redirect": gettext_noop("Redirect address"),
+    "register": gettext_noop("Register this at the provider: %(address)s"),
+    "after-sign-out": gettext_noop("Address after signing out"),
+    "portal-address": gettext_noop("the portal's address, then %(path)s"),
+    "name": gettext_noop("Name"),
+    "connection": gettext_noop("Connection"),
+    "certificate": gettext_noop("Certificate"),
+    "until": gettext_noop("valid until %(day)s"),
+    "no-tls": gettext_noop("This provider is on the portal's own machine and uses no TLS."),
+    "configuration": gettext_noop("Configuration"),
+    "issuer": gettext_noop("Issuer"),
+    "clock": gettext_noop("Clock"),
+    "clock-ahead": gettext_noop("The provider's clock is %(seconds)s seconds ahead of the portal's."),
+    "clock-behind": gettext_noop("The provider's clock is %(seconds)s seconds behind the portal's."),
+    "clock-unknown": gettext_noop("The provider does not tell the time."),
+    "keys": gettext_noop("Keys"),
+    "keys-for": gettext_noop("%(number)s keys, for %(algorithms)s"),
+    "keys-for-nothing": gettext_noop("None of its keys fits the algorithms that are allowed here."),
+    "client": gettext_noop("Client ID and secret"),
+    "client-well": gettext_noop("The provider does not object to them."),
+    "client-unknown": gettext_noop("The provider does not say whether they are right (%(error)s)."),
+    "client-refused": gettext_noop("The provider refuses them: %(error)s"),
+}
+
 stored_messages.register({f"oidc-{code}": text for code, text in SENTENCES.items()})
+stored_messages.register({f"oidc-test-{code}": text for code, text in TEST_SENTENCES.items()})
 
 # HTTP statuses other than 400.
 STATUS = {

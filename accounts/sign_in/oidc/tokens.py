@@ -40,7 +40,7 @@ def claims_of(provider: Provider, *, code: str, verifier: str, nonce: str, redir
     Those of the ID token, and above them those of userinfo where the provider is asked for it.
     """
     there = discovery.discover(provider)
-    answer = _redeem(provider, there, code=code, verifier=verifier, redirect_uri=redirect_uri)
+    answer = redeem(provider, there, code=code, verifier=verifier, redirect_uri=redirect_uri)
     access = str(answer.get("access_token") or "")
     claims = verify(provider, answer.get("id_token"), nonce=nonce, access_token=access)
     if not provider.ask_userinfo or not there.userinfo_endpoint:
@@ -56,7 +56,8 @@ def claims_of(provider: Provider, *, code: str, verifier: str, nonce: str, redir
 
 
 @sensitive_variables()
-def _redeem(provider: Provider, there: Discovery, *, code: str, verifier: str, redirect_uri: str) -> Mapping[str, Any]:
+def redeem(provider: Provider, there: Discovery, *, code: str, verifier: str, redirect_uri: str) -> Mapping[str, Any]:
+    """The provider's answer to this code. Raises `Problem`."""
     form = {
         "grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "code_verifier": verifier,
     }  # fmt: skip

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPMessage
@@ -29,6 +30,7 @@ class Answer:
     headers: HTTPMessage
     body: bytes
     host: str
+    certificate_ends_at: datetime | None = None
 
     @property
     def object(self) -> dict[str, Any]:
@@ -73,7 +75,8 @@ def fetch(address: str, *, ca: str = "", body: str | None = None, headers: dict[
     host, ends_at = parts.hostname or "", time.monotonic() + DEADLINE
     line = HTTPConnection(host, parts.port or (443 if parts.scheme == "https" else 80))
     try:
-        line.sock = _connect(parts, ends_at, ca)
+        line.sock = sock = _connect(parts, ends_at, ca)
+        certificate_ends_at = _certificate_end(sock)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         sent = {"Accept": "application/json", "User-Agent": "Lab Portal", "Connection": "close", **(headers or {})}
         line.request("GET" if body is None else "POST", target, body and body.encode(), sent)
@@ -89,7 +92,7 @@ def fetch(address: str, *, ca: str = "", body: str | None = None, headers: dict[
         line.close()
     if len(read) > MOST_BYTES:
         raise Problem("too-large", host=host)
-    return Answer(found.status, found.headers, read, host)
+    return Answer(found.status, found.headers, read, host, certificate_ends_at)
 
 
 def checked(address: str) -> SplitResult:
@@ -135,8 +138,17 @@ def _encrypted(sock: _Plain, host: str, ca: str) -> ssl.SSLSocket:
     sock.settimeout(_left(sock.ends_at))
     wrapped = cast("_Encrypted", _context(ca).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False))
     wrapped.ends_at = sock.ends_at
-    wrapped.do_handshake()
+    try:
+        wrapped.do_handshake()
+    except OSError:
+        wrapped.close()
+        raise
     return wrapped
+
+
+def _certificate_end(sock: socket.socket) -> datetime | None:
+    told = (sock.getpeercert() or {}).get("notAfter") if isinstance(sock, ssl.SSLSocket) else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told)), tz=UTC) if told else None
 
 
 @lru_cache(maxsize=8)  # to read the system's authorities takes longer than all the rest
