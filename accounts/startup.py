@@ -23,7 +23,7 @@ SOURCE_FIELDS = [
     field.name
     for field in SignInSource._meta.concrete_fields
     if field.name not in {"id", "changed_at", "certificate_ends_at", "clock_offset"}
-    and not field.name.startswith("last_")
+    and not field.name.startswith(("last_", "sync"))
 ]
 for kind in (Directory, Provider, TrustedHeader):
     auditlog.register(kind, include_fields=SOURCE_FIELDS, mask_fields=["secret"])

@@ -100,6 +100,16 @@ class SignInSource(PrintableTexts, models.Model):
         gettext_lazy("clock difference"), null=True, blank=True, editable=False
     )
 
+    # The comparison of accounts with a directory: see `accounts.sign_in.keeping_up`.
+    synced_at = models.DateTimeField(gettext_lazy("last compared at"), null=True, blank=True, editable=False)
+    sync_sentence = models.TextField(gettext_lazy("result of the comparison"), blank=True, default="", editable=False)
+    sync_sentence_message = models.JSONField(
+        gettext_lazy("result of the comparison"), null=True, blank=True, editable=False
+    )
+    sync_held = models.PositiveIntegerField(  # people who wait for an administrator's word
+        gettext_lazy("changes that wait for a decision"), default=0, editable=False
+    )
+
     # A directory.
     servers = models.TextField(
         gettext_lazy("servers"),

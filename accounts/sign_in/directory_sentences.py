@@ -24,6 +24,13 @@ stored_messages.register(
         "sign-in-cut": gettext_noop("The directory did not give a complete answer, so nothing was changed."),
         "sign-in-nobody-found": gettext_noop("The directory lists nobody, so nothing was changed."),
         "sign-in-directory-error": gettext_noop("The directory answered with an error: %(error)s."),
+        # Keeping up.
+        "sign-in-sync-done": gettext_noop("%(listed)s people listed, %(changed)s accounts changed."),
+        "sign-in-sync-held": gettext_noop(
+            "%(people)s people left or were closed at once, so their accounts wait for your decision. Other changes: "
+            "%(changed)s."
+        ),
+        "sign-in-sync-failed": gettext_noop("Nothing was compared. %(problem)s"),
         # The connection test: its steps, and what they found.
         "sign-in-test-server": gettext_noop("Server"),
         "sign-in-test-name": gettext_noop("Name of %(server)s"),

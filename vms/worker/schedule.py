@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from accounts.sign_in import keeping_up
 from clusters.models import PendingImport
 from vms import automation, inventory, preparation
 from vms.models import ConsoleGrant, ConsoleSession, Schedule, WorkerBeat
@@ -56,6 +57,7 @@ PERIODIC_JOBS = {
         PeriodicJob("forget dead workers", timedelta(hours=1), forget_workers),
         PeriodicJob("review alerts", timedelta(seconds=10), alerts.review),
         PeriodicJob("ask until when credentials are good", timedelta(minutes=5), credential_expiry.update_due),
+        PeriodicJob("compare with directories", timedelta(days=1), keeping_up.compare_all, acts=True),
         PeriodicJob("forget old alerts", timedelta(days=1), alerts.prune),
     )
 }
