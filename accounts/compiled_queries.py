@@ -7,7 +7,7 @@ two machines takes 10 ms of CPU with this, and 23 ms without (2.3 times; a poll 
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -76,12 +76,11 @@ class CompiledRows(Generic[Row]):
     4.0 ms of CPU with this, and 8.0 ms without.
     """
 
-    _of: ClassVar[str | int] = SENTINEL_PK
-
     def __init__(
         self, build: Callable[[int, datetime, Any], QuerySet[Row, Row]], *, key: str | int = SENTINEL_TEXT
     ) -> None:
         self._build, self._key = build, key
+        self._of: str | int | None = SENTINEL_PK
         self._by_vendor: dict[str, _Prepared] = {}
 
     def rows(self, person: int, now: datetime, key: str | int = "") -> list[Row]:
@@ -114,24 +113,23 @@ class CompiledRows(Generic[Row]):
         queryset = self._build(SENTINEL_PK, SENTINEL_MOMENT, self._key)
         compiler = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        if self._of not in parameters:
+        if self._of is not None and self._of not in parameters:
             raise ValueError("A compiled query without the person or key that it is of would answer everybody alike.")
         prepared = _Prepared(queryset, compiler, sql, tuple(_named(one) for one in parameters))
         return self._by_vendor.setdefault(connection.vendor, prepared)
 
 
 class CompiledByKey(CompiledRows[Row]):
-    """Objects of a key alone, which is a text, like the rows of a cluster: 0.09 ms of CPU, and 0.31 without this."""
+    """Objects of a key alone, like the rows of a cluster: 0.09 ms of CPU for one, and 0.31 ms without this."""
 
-    _of = SENTINEL_TEXT
+    def __init__(self, build: Callable[[Any], QuerySet[Row, Any]], *, key: str | int = SENTINEL_TEXT) -> None:
+        super().__init__(lambda _person, _now, key: build(key), key=key)
+        self._of = key
 
-    def __init__(self, build: Callable[[str], QuerySet[Row, Any]]) -> None:
-        super().__init__(lambda _person, _now, key: build(key))
-
-    def first(self, key: str) -> Row | None:
+    def first(self, key: str | int) -> Row | None:
         return next(iter(self.rows(0, SENTINEL_MOMENT, key)), None)
 
-    def first_raw(self, key: str) -> tuple[Any, ...] | None:
+    def first_raw(self, key: str | int) -> tuple[Any, ...] | None:
         """As the database writes it: 0.03 ms."""
         return next(iter(self.raw_rows(0, SENTINEL_MOMENT, key)), None)
 
@@ -156,6 +154,17 @@ def _columns(compiler: SQLCompiler) -> dict[str, int]:
     return {**fields, **(compiler.annotation_col_map or {})}
 
 
+class CompiledList(CompiledRows[Row]):
+    """Objects that are the same for everybody, like the clusters: 0.1 ms of CPU for one, and 0.3 ms without this."""
+
+    def __init__(self, build: Callable[[], QuerySet[Row, Row]]) -> None:
+        super().__init__(lambda _person, _now, _key: build())
+        self._of = None
+
+    def all(self) -> list[Row]:
+        return self.rows(0, SENTINEL_MOMENT)
+
+
 class CompiledUpdate:
     """Updates of rows with given values, whose SQL Django makes once in a process for each set of columns.
 
@@ -168,14 +177,15 @@ class CompiledUpdate:
         self._by_shape: dict[tuple[Any, ...], str] = {}
 
     def update(self, where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-        """Write these values into the rows that have those of `where`, texts and numbers. Returns how many."""
+        """Write these values into the rows that have those of `where`: texts, numbers, None. Returns how many."""
         prepared = {name: self._prepared(name, value) for name, value in values.items()}
-        shape = (connection.vendor, *sorted(where), *((name, one is None) for name, one in prepared.items()))
+        given = [(name, self._prepared(name, where[name])) for name in sorted(where)]
+        shape = (connection.vendor, *((name, one is None) for name, one in (*given, *prepared.items())))
         sql = self._by_shape.get(shape)
         if sql is None:
             sql = self._by_shape[shape] = self._compiled(where, values)
         filled = [one for one in prepared.values() if one is not None]
-        filled += [self._prepared(name, where[name]) for name in sorted(where)]
+        filled += [one for _name, one in given if one is not None]
         with connection.cursor() as cursor:
             cursor.execute(sql, filled)
             return int(cursor.rowcount)

@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext_noop
 
+from accounts.compiled_queries import SENTINEL_NUMBER, CompiledByKey
 from classes.models import LabClass
 from classes.timetable import hours
 from vms.access import machine_rules, rules
@@ -16,12 +17,15 @@ def class_is_granted_the_pool(context: ActionContext, action: str) -> str | None
     return say("pool-not-granted")
 
 
+_CLASS_OF = CompiledByKey(lambda pk: LabClass.objects.filter(class_machines__vm=pk)[:1], key=SENTINEL_NUMBER)
+
+
 def hours_are_left(context: ActionContext, action: str) -> str | None:
     """Teachers start machines whenever they want. Without a person, nobody's hours are asked for."""
     person = context.person
     if action != Operation.Action.START or person is None or context.manages:
         return None
-    lab_class = LabClass.objects.filter(class_machines__vm=context.machine.pk).first()
+    lab_class = _CLASS_OF.first(context.machine.pk)
     if lab_class is None or hours.may_start(lab_class, person.pk):
         return None
     return say("hours-used-up")

@@ -115,9 +115,9 @@ def _write(config: ClusterConfig, **fields: object) -> None:
 
 
 @contextmanager
-def connect(config: ClusterConfig) -> Iterator[proxmox.Client]:
+def connect(config: ClusterConfig, *, change_within: float = 0.0) -> Iterator[proxmox.Client]:
     """`proxmox.connect` for everything that the portal does by itself."""
-    with proxmox.connect(config, throttle=DatabaseLoginThrottle()) as pve:
+    with proxmox.connect(config, throttle=DatabaseLoginThrottle(), change_within=change_within) as pve:
         yield pve
 
 

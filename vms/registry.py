@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from accounts.compiled_queries import CompiledList
 from clusters import importing
 from clusters.config import ClusterConfig, ClusterFileError, parse_entries, read_file, settle_default
 from clusters.models import Adoption, Cluster
@@ -151,12 +152,15 @@ def _resolve() -> _Resolved:
     return _Resolved(State(source=Source.DATABASE), tuple(row.config for row in rows))
 
 
+_ACTIVE = CompiledList(Cluster.objects.active)
+
+
 def _active_rows() -> list[Cluster]:
     if not connection.in_atomic_block:
-        return list(Cluster.objects.active())
+        return _ACTIVE.all()
     # On PostgreSQL a failed query aborts the surrounding transaction; a savepoint prevents that.
     with transaction.atomic():
-        return list(Cluster.objects.active())
+        return _ACTIVE.all()
 
 
 def _table_missing() -> bool:

@@ -91,14 +91,19 @@ class Client(Reader):
 
 @contextmanager
 def connect(
-    config: ClusterConfig, *, deadline: float = DEADLINE, throttle: LoginThrottle | None = None
+    config: ClusterConfig,
+    *,
+    deadline: float = DEADLINE,
+    throttle: LoginThrottle | None = None,
+    change_within: float = 0.0,
 ) -> Iterator[Client]:
     """A client of this cluster, for one thread. Nothing is sent before its first call.
 
     The deadline, in seconds, is for each call in total: connecting, TLS, login, headers and body.
-    The throttle, if there is one, decides whether the credential may be tried.
+    The throttle, if there is one, decides whether the credential may be tried. For `change_within`, see `Transport`.
     """
     with session_pool.session(config, deadline=deadline, throttle=throttle) as session:
+        session.change_within = change_within
         client = Client(session)
         try:
             yield client

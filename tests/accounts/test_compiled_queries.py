@@ -7,7 +7,15 @@ import pytest
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.compiled_queries import CompiledQuery, CompiledRows, CompiledUpdate, exist_and_count
+from accounts.compiled_queries import (
+    SENTINEL_NUMBER,
+    CompiledByKey,
+    CompiledList,
+    CompiledQuery,
+    CompiledRows,
+    CompiledUpdate,
+    exist_and_count,
+)
 from accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -86,3 +94,31 @@ def test_an_update_is_compiled_once_for_its_columns(ana: User, django_assert_num
         with django_assert_num_queries(1):
             update.update({"pk": ana.pk}, {"first_name": name})
     assert len(update._by_shape) == 1
+
+
+def test_an_object_by_its_key(ana: User, ben: User) -> None:
+    by_name = CompiledByKey(lambda name: User.objects.filter(username=name))
+    by_pk = CompiledByKey(lambda pk: User.objects.filter(pk=pk).values_list("username"), key=SENTINEL_NUMBER)
+    assert [by_name.first(one.username) for one in (ana, ben)] == [ana, ben]
+    assert [by_pk.first_raw(one.pk) for one in (ana, ben)] == [(ana.username,), (ben.username,)]
+    assert (by_name.first("nobody"), by_pk.first_raw(0)) == (None, None)
+
+
+def test_one_without_its_key_is_refused(ana: User) -> None:
+    with pytest.raises(ValueError, match="without the person or key"):
+        CompiledByKey(lambda _name: User.objects.all()).first(ana.username)
+
+
+def test_what_is_the_same_for_everybody_is_read_each_time(ana: User) -> None:
+    everybody = CompiledList(User.objects.order_by("pk").all)
+    assert everybody.all() == list(User.objects.order_by("pk"))
+    ana.delete()
+    assert everybody.all() == list(User.objects.order_by("pk"))
+
+
+def test_an_update_of_rows_in_which_nothing_stands(ana: User) -> None:
+    update = CompiledUpdate(User)
+    assert update.update({"pk": ana.pk, "last_login": None}, {"first_name": "A."}) == 1
+    User.objects.filter(pk=ana.pk).update(last_login=timezone.now())
+    assert update.update({"pk": ana.pk, "last_login": None}, {"first_name": "B."}) == 0
+    assert User.objects.get(pk=ana.pk).first_name == "A."

@@ -40,7 +40,11 @@ def numbers(machines: Any) -> list[int]:
 def may(user: Any) -> tuple[list[int], list[int], list[int]]:
     """What somebody sees, operates and describes."""
     machines = VirtualMachine.objects
-    return numbers(machines.visible_to(user)), numbers(machines.operable_by(user)), numbers(machines.managed_by(user))
+    operable, managed = numbers(machines.operable_by(user)), numbers(machines.managed_by(user))
+    for machine in machines.all() if user.is_authenticated else ():
+        expected = (machine.vmid in operable, machine.vmid in managed)
+        assert machines.rights(machine.pk, user) == expected, "one by one it is the same"
+    return numbers(machines.visible_to(user)), operable, managed
 
 
 def test_a_steward_sees_operates_and_describes_all_of_his_set(networks: MachineSet, ana: User):

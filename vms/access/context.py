@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from accounts.compiled_queries import SENTINEL_NUMBER, CompiledByKey
 from accounts.models import User
 from clusters.models import ClusterHealth
 from vms.models import ClusterGrant, Operation, VirtualMachine
@@ -30,21 +31,24 @@ class ActionContext:
     snapshot: str = ""
 
 
+_HEALTH = CompiledByKey(lambda cluster_id: ClusterHealth.objects.filter(cluster__cluster_id=cluster_id))
+_OPEN_OPERATION = CompiledByKey(lambda pk: Operation.objects.open().filter(vm=pk), key=SENTINEL_NUMBER)
+
+
 def context_for(machine: VirtualMachine, *, person: User | None = None, snapshot: str = "") -> ActionContext:
     """Look everything up for one machine. Without a person, all rights count as given."""
-    health = ClusterHealth.objects.filter(cluster__cluster_id=machine.cluster_id).first()
-    open_operation = Operation.objects.open().filter(vm=machine).first()
+    health, open_operation = _HEALTH.first(machine.cluster_id), _OPEN_OPERATION.first(machine.pk)
     if person is None:
         return ActionContext(machine, health, open_operation, snapshot=snapshot)
     this = VirtualMachine.objects.filter(pk=machine.pk)
-    may_operate = this.operable_by(person).exists()
+    may_operate, manages = VirtualMachine.objects.rights(machine.pk, person)
     return ActionContext(
         machine,
         health,
         open_operation,
         person,
         may_operate=may_operate,
-        manages=this.managed_by(person).exists(),
+        manages=manages,
         is_granted=_is_granted(machine, person),
         pool_is_granted=may_operate or not _outside_granted_pools(this),
         snapshot=snapshot,

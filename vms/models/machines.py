@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Self
 
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts import audit
-from accounts.compiled_queries import CompiledQuery
+from accounts.compiled_queries import CompiledQuery, CompiledUpdate
 from accounts.models import User
 from accounts.printable import PrintableTexts
 from clusters.models import Cluster
@@ -41,6 +41,19 @@ class VirtualMachineQuerySet(models.QuerySet["VirtualMachine"]):
         if not user.is_authenticated or not user.is_active:
             return self.none()
         return self.filter(pk__in=_managed.subquery(user.pk))
+
+    def rights(self, machine: int, user: User) -> tuple[bool, bool]:
+        """Whether this person operates the machine of this key, and whether they manage it: in one query."""
+        all_of = [user.is_staff and user.has_perm(f"vms.{what}_virtualmachine") for what in ("operate", "change")]
+        if all(all_of) or not user.is_active:
+            found = [user.is_active] * 2
+        else:
+            parts = [one.sql(user.pk) for one in (_usable, _managed)]
+            sql = "SELECT " + ", ".join(f"CASE WHEN %s IN ({sql}) THEN 1 ELSE 0 END" for sql, _ in parts)
+            with connection.cursor() as cursor:
+                cursor.execute(sql, [one for _, parameters in parts for one in (machine, *parameters)])
+                found = list(cursor.fetchone())
+        return bool(all_of[0] or found[0]), bool(all_of[1] or found[1])
 
     def on_active_clusters(self) -> Self:
         return self.filter(cluster__is_active=True)
@@ -294,6 +307,9 @@ class VirtualMachine(PrintableTexts, models.Model):
     def observe(self, status: str, *, at: datetime, lock: str | None = None) -> None:
         """Save a status that was asked for directly, at this time, and the lock where it is known."""
         seen = {"status": status, "status_at": at} | ({} if lock is None else {"lock": lock[:20]})
-        VirtualMachine.objects.present().filter(pk=self.pk).update(**seen)
+        _UPDATE.update({"pk": self.pk, "gone_at": None}, seen)
         for name, value in seen.items():
             setattr(self, name, value)
+
+
+_UPDATE = CompiledUpdate(VirtualMachine)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts import stored_messages
+from accounts.compiled_queries import CompiledUpdate
 from vms.models.machines import VirtualMachine
 
 
@@ -228,9 +229,15 @@ class Operation(models.Model):
             Operation.objects.free(now).filter(pk=self.pk).update(leased_until=now + lease, attempt=F("attempt") + 1)
         )
         if taken:
-            self.refresh_from_db()
+            self._read_again()
             self._lease_ends = began + lease.total_seconds()
         return bool(taken)
+
+    def _read_again(self) -> None:
+        """Without the machine and the person, unless they are other ones: a worker has just read them."""
+        columns = [field.attname for field in self._meta.concrete_fields]
+        for name, value in Operation.objects.filter(pk=self.pk).values(*columns).get().items():
+            setattr(self, name, value)
 
     def is_leased_for(self, seconds: float) -> bool:
         """Whether the lease lasts that long from now, by a clock that runs on while this process is stopped."""
@@ -238,9 +245,8 @@ class Operation(models.Model):
 
     def advance(self, state: str, *, expected: str, **fields: Any) -> bool:
         """Change the state if this attempt still has the lease. False when it does not."""
-        changed = Operation.objects.filter(pk=self.pk, state=expected, attempt=self.attempt).update(
-            state=state, **fields
-        )
+        mine = {"pk": self.pk, "state": expected, "attempt": self.attempt}
+        changed = _UPDATE.update(mine, {"state": state, **fields})
         if changed:
             for name, value in {"state": state, **fields}.items():
                 setattr(self, name, value)
@@ -250,6 +256,9 @@ class Operation(models.Model):
         return self.advance(state, expected=expected, finished_at=timezone.now(), leased_until=None, **ended(outcome))
 
     def release_lease(self, *, look_again_in: timedelta = timedelta()) -> None:
-        Operation.objects.filter(pk=self.pk, attempt=self.attempt).update(
-            leased_until=None, next_look_at=timezone.now() + look_again_in
-        )
+        next_look_at = timezone.now() + look_again_in
+        mine = {"pk": self.pk, "attempt": self.attempt}
+        _UPDATE.update(mine, {"leased_until": None, "next_look_at": next_look_at})
+
+
+_UPDATE = CompiledUpdate(Operation)

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from accounts.compiled_queries import SENTINEL_NUMBER, CompiledByKey
 from accounts.models import User
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
-from clusters.proxmox.client import DEADLINE
+from clusters.proxmox.client import DEADLINE, REUSED_FOR_CHANGES
 from vms.access import rules
 from vms.access.context import context_for
 from vms.inventory import identity
@@ -27,12 +28,18 @@ SEND_WITHIN = timedelta(minutes=5)
 LEASE_NEEDED = DEADLINE + 2
 
 
+_PERSON = CompiledByKey(lambda pk: User.objects.filter(pk=pk, is_active=True), key=SENTINEL_NUMBER)
+_MACHINE = CompiledByKey(
+    lambda pk: VirtualMachine.objects.select_related("cluster__health").filter(pk=pk), key=SENTINEL_NUMBER
+)
+
+
 def send(operation: Operation, config: ClusterConfig) -> None:
     vm = operation.vm
     if not _is_still_allowed(operation) or vm is None:
         return
     try:
-        with gateway.connect(config) as pve:
+        with gateway.connect(config, change_within=REUSED_FOR_CHANGES) as pve:  # `resolve` finds out what arrived
             try:
                 _confirm_and_send(pve, operation, vm)
             except proxmox.GuestGone:  # nothing was carried out
@@ -87,8 +94,7 @@ def _refusal(operation: Operation) -> str:
     now = timezone.now()
     if (operation.admitted_at or now) < now - SEND_WITHIN:
         return say("unsent-too-long")
-    person = User.objects.filter(pk=operation.requested_by_id or 0, is_active=True).first()
-    vm = VirtualMachine.objects.select_related("cluster").filter(pk=operation.vm_id or 0).first()
+    person, vm = _PERSON.first(operation.requested_by_id or 0), _MACHINE.first(operation.vm_id or 0)
     if person is None or vm is None:
         return say("taken")
     context = context_for(vm, person=person, snapshot=operation.snapshot)

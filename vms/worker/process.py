@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from django.db import Error as DatabaseError
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from vms.provisioning import running
 from vms.worker import backends
@@ -130,7 +131,18 @@ def _with_own_connection(run: Callable[[], object]) -> None:
     try:
         run()
     finally:
-        connections.close_all()
+        for connection in connections.all(initialized_only=True):
+            _release(connection)
+
+
+def _release(connection: BaseDatabaseWrapper) -> None:
+    """SQLite's stays with the thread, without its cache: opening one takes 1.5 ms of CPU, as much as half a job."""
+    is_sound = not (connection.errors_occurred or connection.in_atomic_block or connection.connection is None)
+    if connection.vendor != "sqlite" or not is_sound:
+        connection.close()
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA shrink_memory")
 
 
 def _log_failure(job: Future[None]) -> None:
