@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -13,12 +14,23 @@ from django.test import Client
 from django.urls import reverse
 
 import pvesim
+from accounts import first_passwords
 from accounts.models import User
-from clusters.models import Cluster
+from clusters.models import Cluster, ProvisioningAccess
 from tests.conftest import PASSWORD, join
 from tests.marker_secret import MarkerSecret
 from vms import inventory
-from vms.models import Assignment, VirtualMachine
+from vms.models import (
+    Assignment,
+    ClusterGrant,
+    MachineSet,
+    MachineTemplate,
+    MadeMachine,
+    ProvisioningRun,
+    TemplateCopy,
+    VirtualMachine,
+)
+from vms.provisioning import running
 
 Parts = Iterable[str | bytes]
 CLUSTERS = "admin:clusters_cluster_"
@@ -26,13 +38,17 @@ CLUSTERS = "admin:clusters_cluster_"
 
 @dataclass
 class Stage:
-    """People, a simulated cluster whose password and tokens' secrets are canaries, and what was logged meanwhile."""
+    """People, a simulated cluster whose password and tokens' secrets are canaries, and what was logged meanwhile.
+
+    `made` is the password of a machine that the portal makes.
+    """
 
     pve: pvesim.Cluster
     folder: Path
     password: MarkerSecret
     token: MarkerSecret
     reader: MarkerSecret
+    made: MarkerSecret
     log: io.StringIO
     clients: dict[str, Client] = field(default_factory=dict)
 
@@ -111,6 +127,35 @@ def live_through(stage: Stage) -> None:
     _import(stage)
     assert stage.act("delete_selected", "from-a-file", post="yes").status_code == 200
     _talk(stage)
+    _make_a_machine(stage)
+
+
+def _make_a_machine(stage: Stage) -> None:
+    """For somebody who looks at nothing here: whom a machine is assigned to may read its password."""
+    stage.pve.add_pool("made")
+    drive: dict[str, str | int] = {"ide2": "data:vm-9000-cloudinit,media=cdrom"}
+    stage.pve.add_guest(9000, name="template", template=True, agent="alive", options=drive)
+    cluster, group = Cluster.objects.get(cluster_id="alpha"), MachineSet.objects.create(name="Networks 101")
+    ProvisioningAccess.objects.create(
+        cluster=cluster, is_enabled=True, token_id="portal@pve!labs", token_secret=stage.token.text
+    )
+    ClusterGrant.objects.create(machine_set=group, cluster=cluster, pool="made")
+    template = MachineTemplate.objects.create(
+        name="Web server", cluster=cluster, pool="made", vmid_from=5001, vmid_to=5099, name_pattern="web-{n}",
+        baseline_running=True,
+    )  # fmt: skip
+    node = "pve1"
+    copy = TemplateCopy.objects.create(template=template, node=node, vmid=9000, storage="data")
+    run = ProvisioningRun.objects.create(template=template, machine_set=group, requested_by_name="admin")
+    MadeMachine.objects.create(
+        run=run, position=1, cluster_id="alpha", vmid=5001, node=node, copy=copy, template_vmid=9000,
+        template_node=node, name="web-1", storage="data", cores=1, memory_mib=1024, disk_gib=8,
+        for_user=User.objects.create_user("mia", password=PASSWORD),
+    )  # fmt: skip
+    with patch.object(first_passwords, "make", lambda: stage.made.text):
+        running.drive("alpha", threads=0)
+    made = MadeMachine.objects.get()
+    assert (made.state, made.password.reveal()) == (MadeMachine.State.READY, stage.made.text), made.outcome
 
 
 def _import(stage: Stage) -> None:

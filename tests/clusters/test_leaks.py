@@ -1,4 +1,4 @@
-"""A cluster's secret comes to light nowhere: every place where it could is searched for every way to write it."""
+"""A secret of a cluster, or a made machine's password, comes to light nowhere: every place where it could is searched for every way to write it."""
 
 import json
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from tests.own_database import copy_of, default_connection
 pytestmark = pytest.mark.timeout(1200)  # one stage for all of them, which a busy machine builds for minutes
 
 ENOUGH = 20
+QUICK = pvesim.Durations(clone=0.1, start=0.1, snapshot=0.1)
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,20 @@ class Search:
 def stage(migrated_template: str, tmp_path_factory: Any, django_db_blocker: Any) -> Iterator[Stage]:
     folder: Path = tmp_path_factory.mktemp("markers")
     password, token, reader = MarkerSecret(), MarkerSecret("&<'\"%"), MarkerSecret("&<'\"%")
+    machine = MarkerSecret("&<'\"%")
     with (
         django_db_blocker.unblock(),
         copy_of(migrated_template, folder) as name,
         default_connection(NAME=name),
         pvesim.Simulator(seed=1) as simulator,
     ):
-        pve = simulator.add_cluster("lab", statd_interval=0.0)
+        pve = simulator.add_cluster("lab", statd_interval=0.0, durations=QUICK)
         pve.add_user("portal@pve", password=password.text, acl={"/": "Administrator"})
         pve.add_token("portal@pve", "labs", privsep=False, secret=token.text)
         pve.add_token("portal@pve", "look", secret=reader.text, acl={"/": "PVEAuditor"})
         pve.add_guest(101, name="net-01")
         with logged_at_debug() as log:
-            made = Stage(pve, folder, password, token, reader, log)
+            made = Stage(pve, folder, password, token, reader, machine, log)
             set_up(made)
             live_through(made)
             yield made
@@ -53,7 +55,7 @@ def stage(migrated_template: str, tmp_path_factory: Any, django_db_blocker: Any)
 @pytest.fixture(scope="module")
 def searches(stage: Stage) -> dict[str, Search]:
     """First everything is searched, and only then something is planted."""
-    secrets = stage.password, stage.token, stage.reader
+    secrets = stage.password, stage.token, stage.reader, stage.made
     found = {}
     for name, leak_check in LEAK_CHECKS.items():
         parts = list(leak_check(stage, ""))
@@ -81,6 +83,10 @@ def test_the_secrets_were_in_use(stage: Stage):
     assert any(request.path == "/access/ticket" and request.status == 200 for request in asked)
     for token in ("portal@pve!labs", "portal@pve!look"):
         assert any(request.identity == token and request.status == 200 for request in asked)
+    [written] = [
+        request for request in asked if (request.method, request.path) == ("PUT", "/nodes/pve1/qemu/5001/config")
+    ]
+    assert "cipassword" in written.form
 
 
 def test_the_scan_covers_enough(searches: dict[str, Search], capsys: pytest.CaptureFixture[str]):
