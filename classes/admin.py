@@ -18,10 +18,10 @@ from accounts.autocomplete import CheckedAutocomplete
 from accounts.confirmation import ConfirmedPeopleForm
 from accounts.deletion import ReadableDeletion
 from accounts.forms import time_zones, with_stored
-from accounts.models import User
+from accounts.models import SignInSource, User
 from classes import access, co_owners, lifecycle
 from classes.enrolment import invites
-from classes.models import Holiday, Invite, LabClass, Membership
+from classes.models import ClassSignInRule, Holiday, Invite, LabClass, Membership
 from classes.timetable import occurrences
 from vms.admin.common import ReadOnly
 from vms.models import ClusterGrant
@@ -76,6 +76,23 @@ class MembershipInline(ReadOnly, admin.TabularInline[Membership, LabClass]):
     show_change_link = False
 
 
+class SignInRuleInline(admin.TabularInline[ClassSignInRule, LabClass]):
+    """Shown where there is a source, or a rule of one: other schools do not read of it."""
+
+    model = ClassSignInRule
+    fields = ("source", "value")
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("classes.view_labclass") and SignInSource.objects.exists()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may change the class may say who is in it."""
+        return request.user.has_perm("classes.change_labclass") and SignInSource.objects.exists()
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+
 class StateFilter(admin.SimpleListFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
@@ -110,7 +127,7 @@ class LabClassAdmin(CheckedAutocomplete[LabClass], ReadableDeletion[LabClass]):
     search_fields = ("name", "owner__username", "co_owners__username")
     autocomplete_fields = ("owner", "co_owners")
     readonly_fields = ("granted",)
-    inlines = (MembershipInline,)
+    inlines = (SignInRuleInline, MembershipInline)
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LabClass]:

@@ -7,10 +7,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy
 
 from accounts import tokens
+from accounts.sign_in import hooks
 from classes import cluster_usage, lifecycle, rules
-from classes.enrolment import made_machines, releasing
+from classes.enrolment import made_machines, releasing, sign_in_rules
 from classes.models import (
     CalendarFeed,
+    ClassSignInRule,
     Holiday,
     Invite,
     JoinTries,
@@ -66,6 +68,7 @@ auditlog.register(
 auditlog.register(Membership, include_fields=["lab_class", "user", "joined_at", "left_at"])
 auditlog.register(RunningRules)
 auditlog.register(Invite, include_fields=["lab_class", "expires_at", "max_uses", "revoked_at"])
+auditlog.register(ClassSignInRule, include_fields=["source", "value", "lab_class"])
 LESSON_FIELDS = [
     "lab_class", "weekdays", "every_weeks", "first_day", "last_day", "begins", "ends", "mode", "also_on_holidays",
     "note",
@@ -100,3 +103,6 @@ tokens.narrow(
         VirtualMachine.objects.filter(sets__lab_class=pk, cluster=OuterRef("cluster_id"))
     ),
 )
+
+hooks.appliers.append(sign_in_rules.apply)
+hooks.foreseers.append(sign_in_rules.foresee)

@@ -18,10 +18,13 @@ from django.utils.translation import gettext_lazy
 from accounts import locked_names
 from accounts.admin import logins
 from accounts.admin.importing import ImportPage
+from accounts.admin.outside import OutsideFields, OutsideRoleInline
 from accounts.admin.permissions import PermissionsField
+from accounts.admin.sign_in import joining
 from accounts.deletion import ReadableDeletion
 from accounts.forms import languages, time_zones
-from accounts.models import User
+from accounts.models import OutsideRole, SignInSource, User
+from accounts.sign_in import roles
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -46,7 +49,7 @@ class LockedFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class PersonAdmin(ReadableDeletion[User], UserAdmin[User]):
+class PersonAdmin(OutsideFields, ReadableDeletion[User], UserAdmin[User]):
     list_display = ("username", "full_name", "email", "role", "state", "last_login")
     list_filter = ("groups", LockedFilter, "must_change_password", "is_active", "is_staff", "is_superuser")
     list_per_page = 50
@@ -56,9 +59,9 @@ class PersonAdmin(ReadableDeletion[User], UserAdmin[User]):
         (None, {"fields": ("username", "first_name", "last_name", "email")}),
         (
             gettext_lazy("Login"),
-            {"fields": ("is_active", "locked", "must_change_password", "last_login", "date_joined")},
+            {"fields": ("is_active", "sign_in", "locked", "must_change_password", "last_login", "date_joined")},
         ),
-        (gettext_lazy("Rights"), {"fields": ("groups", "is_staff", "is_superuser")}),
+        (gettext_lazy("Rights"), {"fields": ("groups", "role_origins", "is_staff", "is_superuser")}),
         (gettext_lazy("Preferences"), {"fields": ("language", "time_zone", "theme")}),
         (
             gettext_lazy("Permissions of this person alone"),
@@ -69,7 +72,7 @@ class PersonAdmin(ReadableDeletion[User], UserAdmin[User]):
             },
         ),
     )
-    readonly_fields = ("locked", "last_login", "date_joined")
+    readonly_fields = ("sign_in", "role_origins", "locked", "last_login", "date_joined")
     filter_horizontal = ()
     add_form = UserCreationForm
     add_fieldsets = ((None, {"fields": ("username", "first_name", "last_name", "email", "password1", "password2")}),)
@@ -108,6 +111,9 @@ class PersonAdmin(ReadableDeletion[User], UserAdmin[User]):
         wrap = self.admin_site.admin_view
         return [
             path("import/", wrap(self.import_view), name="accounts_user_import"),
+            path("join/", wrap(self.bulk_join_view), name="accounts_user_join_many"),
+            path("<int:pk>/join/", wrap(self.join_view), name="accounts_user_join"),
+            path("<int:pk>/separate/<int:identity>/", wrap(self.separate_view), name="accounts_user_separate"),
             path("<int:pk>/unlock/", wrap(self.unlock_view), name="accounts_user_unlock"),
             path("<int:pk>/new-password/", wrap(self.new_password_view), name="accounts_user_new_password"),
             *super().get_urls(),
@@ -115,6 +121,15 @@ class PersonAdmin(ReadableDeletion[User], UserAdmin[User]):
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
         return ImportPage(request, self).respond()
+
+    def bulk_join_view(self, request: HttpRequest) -> HttpResponse:
+        return joining.BulkJoinPage(request, self).respond()
+
+    def join_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return joining.join(request, self, pk)
+
+    def separate_view(self, request: HttpRequest, pk: int, identity: int) -> HttpResponse:
+        return joining.separate(request, self, pk, identity)
 
     def unlock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return logins.unlock(request, self, pk)
@@ -138,12 +153,22 @@ class PersonAdmin(ReadableDeletion[User], UserAdmin[User]):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")
         context["locks"] = locked_names.for_user(obj) if obj else []
+        context["may_join"] = obj and request.user.is_superuser and SignInSource.objects.exists()
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
             obj.must_change_password = True
         super().save_model(request, obj, form, change)
+        if "is_staff" in form.changed_data:
+            roles.staff_by_hand(obj)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return [OutsideRoleInline] if obj and OutsideRole.objects.filter(user=obj).exists() else []
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        may_join = request.user.is_superuser and SignInSource.objects.exists()
+        return super().changelist_view(request, {**(extra_context or {}), "may_join": may_join})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)

@@ -69,9 +69,6 @@ class User(PrintableTexts, AbstractUser):
     # Whether it is shown without the rights of staff.
     is_limited = False
 
-    # Filled in by what signs people in from a directory, of which there is none yet: their passwords are kept there.
-    signs_in_elsewhere = False
-
     class Theme(models.TextChoices):
         AUTO = "auto", gettext_lazy("System")
         LIGHT = "light", gettext_lazy("Light")
@@ -127,6 +124,11 @@ class User(PrintableTexts, AbstractUser):
         if self.is_limited:
             raise TypeError("This person is shown without the rights of staff, and must not be saved so.")
         super().save(**kwargs)
+
+    @property
+    def signs_in_elsewhere(self) -> bool:
+        """Whether a sign-in source keeps the password, and the portal none."""
+        return not self.has_usable_password() and self.identities.exists()
 
     @property
     def may_teach(self) -> bool:

@@ -99,11 +99,14 @@ def _why_no_account(source: SignInSource, person: OutsidePerson) -> Refused | No
 
 
 def find(source: SignInSource, subject: str) -> SignInIdentity | None:
-    """With its account, which stays locked until the transaction ends."""
+    """With its account, which stays locked until the transaction ends.
+
+    Other rows may refer to the account meanwhile: who holds a class and enrols this person does not wait for us.
+    """
     key = SignInIdentity.objects.filter(source=source, subject=subject).values_list("user_id", flat=True).first()
     if key is None:
         return None
-    user = User.objects.select_for_update().get(pk=key)
+    user = User.objects.select_for_update(no_key=True).get(pk=key)
     identity = SignInIdentity.objects.filter(source=source, subject=subject, user=user).first()
     if identity:
         identity.user = user

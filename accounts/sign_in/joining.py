@@ -50,7 +50,7 @@ def _join(
 def _joined(
     source: SignInSource, person: OutsidePerson, user: User, keep_password: bool, now: datetime
 ) -> SignInIdentity:
-    locked = User.objects.select_for_update().get(pk=user.pk)
+    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     known = SignInIdentity.objects.filter(source=source, subject=person.subject).first()
     if known and known.user_id != locked.pk:
         raise Refused("joined-with-another")
@@ -76,6 +76,6 @@ def make_password_unusable(user: User) -> None:
 def separate(identity: SignInIdentity, *, now: datetime) -> None:
     """Undo a joining: the roles that came from there go, classes and machines stay as they are."""
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=identity.user_id)
+        user = User.objects.select_for_update(no_key=True).get(pk=identity.user_id)
         roles.apply(user, identity.source, frozenset(), now=now)
         identity.delete()

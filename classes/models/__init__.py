@@ -12,6 +12,7 @@ from classes.models.running import (
     RunningRules,
     StopNotice,
 )
+from classes.models.sign_in import ClassSignInRule
 from classes.models.timetable import (
     CalendarFeed,
     Holiday,
@@ -24,6 +25,7 @@ from classes.models.timetable import (
 __all__ = [
     "CalendarFeed",
     "ClassMachine",
+    "ClassSignInRule",
     "ExtraHours",
     "Holiday",
     "IdleEvidence",

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from accounts.models import SignInSource
 from classes.models.labs import LabClass
 from vms.models import Assignment
 
@@ -56,6 +57,20 @@ class Membership(models.Model):
         null=True,
         blank=True,
         help_text=gettext_lazy("Position in the line for a machine."),
+    )
+    source = models.ForeignKey(
+        SignInSource,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=gettext_lazy("source"),
+        help_text=gettext_lazy("The sign-in source whose rule put the person into the class. Empty: a person did."),
+    )
+    left_by_rule = models.BooleanField(
+        gettext_lazy("left by a rule"),
+        default=False,
+        help_text=gettext_lazy("The person left the group there. Otherwise a person ended the membership."),
     )
 
     objects: ClassVar[Any] = MembershipQuerySet.as_manager()

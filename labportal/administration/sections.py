@@ -16,7 +16,14 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
-    Section("people", gettext_lazy("People"), ("accounts.user", "auth.group", "axes.accessattempt")),
+    Section(
+        "people",
+        gettext_lazy("People"),
+        (
+            "accounts.user", "auth.group", "axes.accessattempt", "accounts.directory", "accounts.provider",
+            "accounts.trustedheader",
+        ),
+    ),
     Section(
         "clusters",
         gettext_lazy("Clusters"),
