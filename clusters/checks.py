@@ -49,15 +49,15 @@ def secrets_are_readable(
         return []
     found: list[CheckMessage] = []
     for secret in keys.stored():
-        what = f"{secret.name} of cluster {secret.cluster_id}"
+        what = f"{secret.name} of {secret.owner}"
         if secret.is_plaintext:
             hint = (
                 "It was written to the database directly. Enter it again in the administration, and change it on "
-                "the cluster."
+                "the other side."
             )
             found.append(checks.Error(f"The {what} is stored unencrypted.", hint=hint, id="clusters.E003"))
         elif secret.key == keys.UNREADABLE:
-            hint = "That cluster alone cannot be used. Enter the credential again in the admin, or add the old key."
+            hint = "What needs it cannot be used. Enter the credential again in the admin, or add the old key."
             found.append(checks.Warning(f"The {what} cannot be read with any key.", hint=hint, id="clusters.W002"))
     return found
 

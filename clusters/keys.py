@@ -12,6 +12,7 @@ from django.db.models import Model
 
 from accounts import audit
 from accounts.encrypted_fields import Secret, SecretUnreadable
+from accounts.models import SignInSource
 from clusters.models import SECRETS, Adoption, Cluster, ProvisioningAccess
 
 UNREADABLE = -1
@@ -19,9 +20,9 @@ UNREADABLE = -1
 
 @dataclass(frozen=True)
 class StoredSecret:
-    """A stored secret: whose it is, and its ciphertext."""
+    """A stored secret: whose it is, like “cluster building-a”, and its ciphertext."""
 
-    cluster_id: str
+    owner: str
     name: str
     ciphertext: str
 
@@ -57,21 +58,29 @@ def register(rows: Callable[[], Any], column: str) -> None:
 
 def stored() -> list[StoredSecret]:
     own = [
-        StoredSecret(cluster.cluster_id, name, secret.encrypted())
+        StoredSecret(f"cluster {cluster.cluster_id}", name, secret.encrypted())
         for cluster in Cluster.objects.order_by("cluster_id")
         for name in SECRETS
         if (secret := getattr(cluster, name))
     ] + [
-        StoredSecret(access.cluster.cluster_id, "making_token_secret", access.token_secret.encrypted())
+        StoredSecret(f"cluster {access.cluster.cluster_id}", "making_token_secret", access.token_secret.encrypted())
         for access in ProvisioningAccess.objects.select_related("cluster").order_by("cluster__cluster_id")
         if access.token_secret
     ]
     others = [
-        StoredSecret(row.cluster_id, column, getattr(row, column).encrypted())
+        StoredSecret(f"cluster {row.cluster_id}", column, getattr(row, column).encrypted())
         for rows, column in _columns
         for row in rows().order_by("pk")
     ]
-    return own + others
+    of_sources = [
+        StoredSecret(f"sign-in source {source.name}", "secret", source.secret.encrypted()) for source in _sources()
+    ]
+    return own + others + of_sources
+
+
+def _sources() -> Any:
+    """Sources of sign-in that have a secret, in order."""
+    return SignInSource.objects.exclude(secret=None).order_by("pk")
 
 
 def canary_is_readable() -> bool | None:
@@ -107,6 +116,7 @@ def rotate() -> int:
             adoption.save(update_fields=["canary"])
         changed = sum(_rotate_cluster(cluster) for cluster in Cluster.objects.locked())
         changed += sum(map(_rotate_access, ProvisioningAccess.objects.order_by("pk").select_for_update()))
+        changed += _rotate_column(_sources(), "secret")
         return changed + sum(_rotate_column(rows(), column) for rows, column in _columns)
 
 

@@ -6,6 +6,7 @@ grow with what there is.
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from django.db.models import Count, Q
@@ -19,7 +20,8 @@ from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from accounts import locked_names
-from accounts.models import User
+from accounts.models import SignInSource, User
+from accounts.sign_in import health
 from classes.models import Membership
 from clusters.models import Cluster
 from clusters.models.health import BY_HEALTH
@@ -68,6 +70,14 @@ def _people() -> Iterator[Item]:
         text = ngettext("%(n)d must change their password", "%(n)d must change their password", n) % {"n": n}
         wanted = {"must_change_password__exact": "1", "is_active__exact": "1"}
         yield Item(text, _list("accounts.user", **wanted), False)
+
+
+def _sources(kind: SignInSource.Kind, label: str) -> Iterator[Item]:
+    """Active ones with something wrong, as it is stored: nobody is asked."""
+    wrong = {one.source.pk for one in health.findings(timezone.now()) if one.source.kind == kind and not one.ok}
+    if n := len(wrong):
+        text = ngettext("%(n)d with a problem", "%(n)d with problems", n) % {"n": n}
+        yield Item(text, _list(label, is_active__exact="1"))
 
 
 def _clusters() -> Iterator[Item]:
@@ -153,6 +163,9 @@ def _tasks() -> Iterator[Item]:
 
 COUNTS: dict[str, Callable[[], Iterator[Item]]] = {
     "accounts.user": _people,
+    "accounts.directory": partial(_sources, SignInSource.Kind.DIRECTORY, "accounts.directory"),
+    "accounts.provider": partial(_sources, SignInSource.Kind.PROVIDER, "accounts.provider"),
+    "accounts.trustedheader": partial(_sources, SignInSource.Kind.HEADER, "accounts.trustedheader"),
     "clusters.cluster": _clusters,
     "vms.alert": _alerts,
     "vms.clustersync": _syncs,

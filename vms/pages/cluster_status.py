@@ -20,6 +20,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
+from accounts.sign_in import health
 from clusters.models import Cluster
 from clusters.templatetags.ages import age, ago
 from vms import registry
@@ -99,6 +100,7 @@ def cluster_status(request: AuthenticatedHttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "page": page,
         "state": registry.state(),
+        "sources": [] if request.htmx else health.findings(now),
         "poll": f"{request.path}?{urlencode({**again, 'seen': seen})}",
     }
     return render(request, "vms/_clusters.html" if request.htmx else "vms/clusters.html", context)

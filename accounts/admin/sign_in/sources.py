@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -166,10 +166,10 @@ class ProviderAdmin(SourceAdmin):
         """What has to be entered there."""
         if not source.pk:
             return _("Save it first.")
-        back = f"{settings.PORTAL_URL}{'/accounts/sign-in/' + source.name + '/callback/'}"
+        back = f"{settings.PORTAL_URL}{reverse('sign-in-callback', args=[source.name])}"
         out = f"{settings.PORTAL_URL}{reverse('login')}"
         lines = [(_("Redirect URI"), back), (_("after signing out"), out)]
-        return format_html_join(format_html("<br>"), "{}: <code>{}</code>", lines)
+        return format_html_join("", "<div>{}: <code>{}</code></div>", lines)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """People are known by issuer and ID: with another issuer they would be somebody else's."""

@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from accounts.sign_in import health
 from clusters import checks, database_errors, keys
 from clusters.models import ClusterHealth
 from labportal import connection_pooler, public_address
@@ -23,7 +24,9 @@ OK, WARN, FAIL = "ok", "WARN", "FAIL"
 
 
 class Command(BaseCommand):
-    help = "Check keys, database, files, clusters, worker and public address: one line each, with the next step."
+    help = (
+        "Check keys, database, files, clusters, sign-in, worker and public address: one line each, with the next step."
+    )
     requires_system_checks = []
 
     def handle(self, **options: Any) -> None:
@@ -34,6 +37,7 @@ class Command(BaseCommand):
             "keys": _keys,
             "files": _files,
             "clusters": _clusters,
+            "sign-in": _sign_in,
             "worker": _worker,
             "rights": _rights,
             "entrance": _entrance,
@@ -120,6 +124,15 @@ def _clusters() -> Iterator[Line]:
             yield (OK, f"{config.cluster_id}: reachable") if row.ok else (WARN, f"{config.cluster_id}: {row.problem}")
 
 
+def _sign_in() -> Iterator[Line]:
+    """Directories, providers and trusted headers, from what is stored: none of them is asked."""
+    found = health.findings(timezone.now())
+    for finding in found:
+        yield OK if finding.ok else WARN, f"{finding.source.name}: {finding.message.english}"
+    if not found:
+        yield OK, "with the portal's own passwords alone"
+
+
 def _worker() -> Iterator[Line]:
     overdue = timezone.now() - timedelta(minutes=2)
     active = ClusterSync.objects.filter(cluster__is_active=True)
@@ -157,7 +170,13 @@ def _entrance() -> Iterator[Line]:
 
 
 def _checks() -> Iterator[Line]:
-    told = {"clusters.E002", "clusters.W002", "clusters.W004", "vms.W005"}  # the lines above report these
+    told = {
+        "accounts.W001",
+        "clusters.E002",
+        "clusters.W002",
+        "clusters.W004",
+        "vms.W005",
+    }  # told above
     messages = [m for m in run_checks(include_deployment_checks=True, databases=["default"]) if m.id not in told]
     shown = [m for m in messages if m.level >= WARNING and not m.is_silenced()]
     for message in shown:
