@@ -151,6 +151,12 @@ admin/autocomplete/                                 |  in  in  in  in  in 403 20
 admin/jsi18n/                                       |  in  in  in  in  in 200 200 200 200 |  in  in  in  in  in 405 405 405 405
 admin/r/<path:content_type_id>/<path:object_id>/    |  in  in  in  in  in 404 404 404 404 |  in  in  in  in  in 404 404 404 404
 admin/accounts/user/import/                         |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 400 400
+admin/accounts/user/join/                           |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 400
+admin/accounts/user/<int:pk>/join/                  |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 200
+admin/accounts/user/<int:pk>/separate/<int:identity>/ |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 302
+admin/accounts/directory/<int:pk>/test/             |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 200
+admin/accounts/provider/<int:pk>/test/              |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 200
+admin/accounts/trustedheader/<int:pk>/test/         |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 200
 admin/accounts/user/<int:pk>/unlock/                |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302
 admin/accounts/user/<int:pk>/new-password/          |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302
 admin/accounts/user/<id>/password/                  |  in  in  in  in  in 302 302 302 302 |  in  in  in  in  in 302 302 302 302
@@ -180,6 +186,9 @@ auth.group                              ...s  ...s  ...s  ...s
 axes.accessattempt                      ...s  ....  ....  ...s
 accounts.user                           .als  ..ls  ..ls  ...s
 accounts.apitoken                       .als  ....  ....  ....
+accounts.directory                      ...s  ...s  ...s  ...s
+accounts.provider                       ...s  ...s  ...s  ...s
+accounts.trustedheader                  ...s  ...s  ...s  ...s
 clusters.cluster                        .als  ..ls  ..ls  ..ls
 clusters.deletedcluster                 .als  ....  ....  ..ls
 clusters.clusternotice                  .als  ..ls  ..ls  ..ls

@@ -27,6 +27,9 @@ PKS = {
     "runs/": "vms.provisioningrun",
     "classes/": "classes.labclass",
     "admin/accounts/user/": "accounts.user",
+    "admin/accounts/directory/": "accounts.directory",
+    "admin/accounts/provider/": "accounts.provider",
+    "admin/accounts/trustedheader/": "accounts.trustedheader",
     "accounts/profile/tokens/": "accounts.apitoken",
 }
 PAGES = ("", "add/", "<path:object_id>/change/", "<path:object_id>/delete/", "<path:object_id>/history/")
@@ -77,6 +80,7 @@ def values(world: World, route: str) -> dict[str, Any]:
         "app_label": "vms",
         "url": "nothing/of/this/name",
         "operation": world.rows["vms.operation"],
+        "identity": world.rows["accounts.signinidentity"],
         "token": LINK,
         **of_class(world.rows),
     }

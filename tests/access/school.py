@@ -22,7 +22,7 @@ from django_tasks_db.models import DBTaskResult
 
 import pvesim
 from accounts import tokens
-from accounts.models import User
+from accounts.models import Directory, OutsideRole, Provider, SignInIdentity, SignInRule, TrustedHeader, User
 from classes.models import LabClass
 from clusters.models import Cluster, ClusterNotice, DeletedCluster, ProvisioningAccess
 from tests.access import two_classes
@@ -139,7 +139,16 @@ def _rows(people: dict[str, User], machine: VirtualMachine) -> dict[str, Any]:
         user=people["superuser"], content_type=ContentType.objects.get_for_model(Cluster), object_id=str(cluster.pk),
         object_repr=str(cluster), action_flag=CHANGE, change_message=json.dumps([{"changed": {"fields": ["Name"]}}]),
     )  # fmt: skip
+    people["assignee"].set_password("kept beside the provider's")
+    people["assignee"].save()
+    # None of them is active, and nobody listens where they are.
+    provider = Provider.objects.create(name="provider", label="Provider", issuer="http://127.0.0.1:9", client_id="lab")
     made = [
+        provider, Directory.objects.create(name="directory", label="Directory", servers="ldap://127.0.0.1:9"),
+        TrustedHeader.objects.create(name="header", label="Header", header_name="Remote-User"),
+        SignInIdentity.objects.create(user=people["assignee"], source=provider, subject="assignee-there"),
+        SignInRule.objects.create(source=provider, on="claim", claim="department", value="science"),
+        OutsideRole.objects.create(user=people["manager"], source=provider, group=Group.objects.get(name="Teacher")),
         cluster, people["assignee"], machine, Group.objects.get(name="Auditor"),
         Assignment.objects.get(vm=machine), MachineSet.objects.get(name="Monday"), cluster.sync,
         ClusterNotice.objects.create(cluster=cluster, text="Serviced on Friday"),
