@@ -23,4 +23,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     for why, number in reasons.most_common():
         terminalreporter.line(f"{number:5}  {why}")
     if terminalreporter.config.getoption("markexpr") == "not slow":
-        terminalreporter.line("Left out: what opens Chromium or starts whole programs again and again. bin/test --all runs it, too.")
+        terminalreporter.line(
+            "Left out: what opens Chromium or starts whole programs again and again. bin/test --all runs it, too."
+        )
