@@ -18,6 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts import jobs
 from accounts.concurrency import UNLIMITED_PATHS
 from accounts.models import User
+from accounts.sign_in import session
 
 # Without letters and digits that look alike on paper: 59 bits.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -78,7 +79,8 @@ def insist(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Htt
 
 
 def _has_to_change(request: HttpRequest) -> bool:
-    """Nothing is asked about who has no session."""
+    """Nothing is asked about who has no session. Whom a source vouched for used no password of the portal."""
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return False
-    return request.user.is_authenticated and request.user.must_change_password
+    person = request.user
+    return person.is_authenticated and person.must_change_password and session.KEY not in request.session

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from accounts import token_views, views
-from accounts.sign_in import pages
+from accounts.sign_in import own_joining, pages
 from accounts.sign_in.oidc import pages as oidc
 
 urlpatterns = [
@@ -13,4 +13,5 @@ urlpatterns = [
     path("password/", views.ChangePassword.as_view(), name="password_change"),
     path("sign-in/<slug:name>/", pages.begin, name="sign-in"),
     path("sign-in/<slug:name>/callback/", oidc.callback, name="sign-in-callback"),
+    path("sign-in/<slug:name>/join/", own_joining.join, name="sign-in-join"),
 ]

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.first_passwords import Changed
 from accounts.forms import OwnPasswordForm, ProfileForm
 from accounts.models import User
+from accounts.sign_in import own_joining
 from accounts.sign_in.oidc.sign_out import way_out
 from accounts.sign_in.ways import ways
 
@@ -45,7 +46,8 @@ def profile(request: HttpRequest) -> HttpResponse:
         with translation.override(person.language or None):
             messages.success(request, _("Your settings were saved."))
         return redirect("profile")
-    return render(request, "accounts/profile.html", {"form": form}, status=400 if form.errors else 200)
+    shown = {"form": form, "identities": own_joining.identities(person), "joinable": own_joining.offered(person)}
+    return render(request, "accounts/profile.html", shown, status=400 if form.errors else 200)
 
 
 class ChangePassword(PasswordChangeView):

@@ -6,15 +6,18 @@ from typing import TypeVar
 
 from auditlog.models import LogEntry
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.models import SignInSource
+from accounts.models import SignInSource, User
 from accounts.sign_in import session
 from accounts.sign_in.entering import Refused, enter
 from accounts.sign_in.facts import OutsidePerson
+from accounts.sign_in.joining import by_person
 
 S = TypeVar("S", bound=SignInSource)
 
@@ -53,12 +56,27 @@ def let_in(
     joining: Joining | None = None,
 ) -> HttpResponse:
     """A session for this person, or the account that is logged in joined with them. Raises `Refused`."""
+    if joining:
+        return _join(request, source, person, joining, now)
     session.begin(request, enter(source, person, now=now), source)
     return redirect(next_page or resolve_url(settings.LOGIN_REDIRECT_URL))
 
 
-def refused_page(request: HttpRequest, source: SignInSource, refused: Refused, next_page: str) -> HttpResponse:
-    return problem_page(request, source, refused.sentence.rendered, next_page, status=403)
+def _join(
+    request: HttpRequest, source: SignInSource, person: OutsidePerson, joining: Joining, now: datetime
+) -> HttpResponse:
+    user = User.objects.get(pk=joining.user)
+    by_person(source, person, user=user, keep_password=joining.keep_password, now=now)
+    user.refresh_from_db()
+    session.begin(request, user, source)  # the one before ended with the password
+    messages.success(request, _("You can now log in with %(source)s.") % {"source": source.label})
+    return redirect("profile")
+
+
+def refused_page(
+    request: HttpRequest, source: SignInSource, refused: Refused, next_page: str, *, is_joining: bool = False
+) -> HttpResponse:
+    return problem_page(request, source, refused.sentence.rendered, next_page, status=403, is_joining=is_joining)
 
 
 def problem_page(
@@ -69,9 +87,11 @@ def problem_page(
     *,
     status: int = 403,
     is_over: bool = False,
+    is_joining: bool = False,
 ) -> HttpResponse:
     """Says what happened and offers to go on: again, another way, or to where an ended sign-in led."""
-    shown = {"source": source, "sentence": sentence, "next": next_page, "is_over": is_over}
+    shown: dict[str, object] = {"source": source, "sentence": sentence, "next": next_page}
+    shown |= {"is_over": is_over, "is_joining": is_joining}
     return render(request, "sign_in/problem.html", shown, status=status)
 
 

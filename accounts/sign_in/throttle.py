@@ -51,10 +51,12 @@ def asking(address: str | None) -> Iterator[None]:
             _slots.release()
 
 
-def failed_too_often(address: str | None) -> bool:
+def failed_too_often(address: str | None, *, most: int | None = None) -> bool:
+    """Whether there are so many failures of late, by default `FAILURES`."""
+    most = most or FAILURES
     with _guard:
-        failed = _failures.get(address)
-        return failed is not None and len(failed) == FAILURES and time.monotonic() - failed[0] < WITHIN
+        failed = _failures.get(address, ())
+        return len(failed) >= most and time.monotonic() - failed[-most] < WITHIN
 
 
 def note_failure(address: str | None) -> None:

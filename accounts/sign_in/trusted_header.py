@@ -20,8 +20,8 @@ from accounts.sign_in.facts import OutsidePerson
 MOST_TEXT = 4096  # characters of a header
 
 
-def begin(request: HttpRequest, source: TrustedHeader) -> HttpResponse:
-    """Signs in whom the proxy names."""
+def begin(request: HttpRequest, source: TrustedHeader, *, joining: going_in.Joining | None = None) -> HttpResponse:
+    """Signs in whom the proxy names, or joins the account that is logged in with them."""
     next_page = going_in.next_page(request)
     named = values(request, source.header_name)
     if not is_declared(source, peer_address(request)):
@@ -33,9 +33,10 @@ def begin(request: HttpRequest, source: TrustedHeader) -> HttpResponse:
         code = "header-nobody" if not any(named) else "header-twice"
         return going_in.problem_page(request, source, say(code, label=source.label), next_page)
     try:
-        return going_in.let_in(request, source, person(request, source, named[0]), next_page, now=timezone.now())
+        found = person(request, source, named[0])
+        return going_in.let_in(request, source, found, next_page, now=timezone.now(), joining=joining)
     except Refused as refused:
-        return going_in.refused_page(request, source, refused, next_page)
+        return going_in.refused_page(request, source, refused, next_page, is_joining=bool(joining))
 
 
 def is_declared(source: TrustedHeader, peer: str | None) -> bool:

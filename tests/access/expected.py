@@ -26,6 +26,7 @@ metrics                                             | 404                       
 accounts/login/                                     | 200 302 302 302 302 302 302 302 302 | 200 302 302 302 302 302 302 302 302
 accounts/logout/                                    | 405                                 | 302
 accounts/sign-in/<slug:name>/                       | 404                                 | 405
+accounts/sign-in/<slug:name>/join/                  |  in 404 404 404 404 404 404 404 404 |  in 404 404 404 404 404 404 404 404
 accounts/sign-in/<slug:name>/callback/              | 404                                 | 405
 accounts/profile/                                   |  in 200 200 200 200 200 200 200 200 |  in 302 302 302 302 302 302 302 302
 accounts/profile/tokens/                            |  in 200 200 200 200 200 200 200 200 |  in 400 400 400 400 400 400 400 400

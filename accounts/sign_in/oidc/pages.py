@@ -40,7 +40,7 @@ def begin(request: HttpRequest, provider: Provider, *, joining: going_in.Joining
         with _asking(request, provider):
             there = discovery.discover(provider)
     except Problem as problem:
-        return _problem_page(request, provider, problem, next_page)
+        return _problem_page(request, provider, problem, next_page, is_joining=bool(joining))
     state, name, cookie = attempts.begin(provider.pk, next_page, joining)
     address = prepare_grant_uri(
         there.authorization_endpoint,
@@ -71,15 +71,16 @@ def callback(request: HttpRequest, name: str) -> HttpResponse:
     request.GET, request.META["QUERY_STRING"] = QueryDict(), ""  # the code: for no log and no report of an error
     state = told.get("state", "")
     attempt = attempts.take(request, state)
+    next_page, is_joining = (attempt.next, bool(attempt.joining)) if attempt else ("", False)
     try:
         if attempt is None or attempt.source != provider.pk:
             raise Problem("done-already" if request.user.is_authenticated else "state-gone")
         found = _person(request, provider, attempt, told)
         answer = going_in.let_in(request, provider, found, attempt.next, joining=attempt.joining, now=timezone.now())
     except Problem as problem:
-        answer = _problem_page(request, provider, problem, attempt.next if attempt else "")
+        answer = _problem_page(request, provider, problem, next_page, is_joining=is_joining)
     except Refused as refused:
-        answer = going_in.refused_page(request, provider, refused, attempt.next if attempt else "")
+        answer = going_in.refused_page(request, provider, refused, next_page, is_joining=is_joining)
     attempts.forget(answer, state)
     return answer
 
@@ -148,11 +149,14 @@ def callback_path(provider: Provider) -> str:
     return reverse("sign-in-callback", args=[provider.name])
 
 
-def _problem_page(request: HttpRequest, provider: Provider, problem: Problem, next_page: str) -> HttpResponse:
+def _problem_page(
+    request: HttpRequest, provider: Provider, problem: Problem, next_page: str, *, is_joining: bool
+) -> HttpResponse:
     logger.info("Sign-in with %s ended: %s %s", provider.name, problem.code, problem.parameters or "")
     sentence = problem.sentence(provider.label)
     if problem.code in SUSPICIOUS:
         going_in.record_refusal(provider, problem.code)
+    is_over = problem.code == "done-already"
     return going_in.problem_page(
-        request, provider, sentence, next_page, status=problem.status, is_over=problem.code == "done-already"
+        request, provider, sentence, next_page, status=problem.status, is_over=is_over, is_joining=is_joining
     )

@@ -131,7 +131,7 @@ class TestTheWayBack:
         assert come_back(client, there.authorize(go(client, page))).url == HOME
 
     def test_gives_a_new_session(self, client: Client, there: SmallProvider, school: Provider, ana: User):
-        client.force_login(ana, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(ana)
         before = client.session.session_key
         there.claims = {"sub": "1", "preferred_username": "ben"}
         sign_in(client, there)
@@ -465,5 +465,5 @@ class TestTheWayOut:
         assert not is_in(client)
 
     def test_a_session_of_the_portal_leads_to_the_login(self, client: Client, ana: User, school: Provider):
-        client.force_login(ana, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(ana)
         assert client.post("/accounts/logout/").headers["Location"] == LOGIN
