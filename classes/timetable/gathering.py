@@ -35,7 +35,7 @@ LOOK_EVERY = timedelta(seconds=15)
 
 # Calls at one look: reading figures takes a node 0.05 s, and an agent that does not answer takes it 3 s.
 FIGURES_OF_NODE, FIGURES_OF_CLUSTER = 8, 40
-AGENTS_OF_NODE, AGENTS_OF_CLUSTER = 2, 8
+AGENTS_OF_NODE, AGENTS_OF_CLUSTER = 4, 16
 # Seconds for all calls of one look, and for one of them.
 PATIENCE, DEADLINE = 10.0, 5.0
 
@@ -47,9 +47,9 @@ SOONEST, LATEST = timedelta(minutes=1), timedelta(minutes=45)
 AFTER_TROUBLE = timedelta(minutes=5)
 
 
-def enqueue_due() -> None:
-    """A job for each cluster with machines that are due: one that hangs delays no other. At most five queries."""
-    now = timezone.now()
+def enqueue_due(now: datetime | None = None) -> None:
+    """A job for each cluster with machines that are due: one that hangs delays no other. Five queries at most."""
+    now = now or timezone.now()
     classes = _classes(now)
     if not classes:
         return
@@ -92,20 +92,17 @@ def gather_idle_evidence(cluster_id: str) -> None:
 
 
 def gather(config: ClusterConfig) -> int:
-    """Returns how many machines were asked for. Eleven queries, and two for each of these machines."""
+    """Returns how many machines were asked for. 18 queries at most, and three for each of these machines."""
     now = timezone.now()
     end = time.monotonic() + PATIENCE
-    found = stopping.watch_these(_due(config.cluster_id, now), now)
-    worth = list(_worth_asking(found))
+    due = _due(config.cluster_id, now)
+    found = stopping.watch_these(due, now)
+    worth = sorted(_worth_asking(found), key=lambda row: due.index(row.pk))
     asked: list[Row] = []
     try:
         with gateway.read(config, deadline=DEADLINE) as pve:
-            for row in _within(worth, FIGURES_OF_NODE, FIGURES_OF_CLUSTER):
-                if time.monotonic() < end and _claim(found, row):
-                    _read_figures(pve, found, row)
-                    asked.append(row)
-        to_ask = [row for row in asked if _asks_users(found, row)]
-        if to_ask:
+            asked += _read(pve, found, worth, end)
+        if to_ask := [row for row in asked if _asks_users(found, row)]:
             with gateway.connect(config) as agents:
                 for row in _within(to_ask, AGENTS_OF_NODE, AGENTS_OF_CLUSTER):
                     if time.monotonic() < end:
@@ -125,18 +122,17 @@ def _due(cluster_id: str, now: datetime) -> list[int]:
 
 
 def _worth_asking(found: Watch) -> Iterator[Row]:
-    """Machines that would be idle with quiet figures. The others are put off."""
-    put_off: dict[datetime, list[int]] = {}
+    """Machines that would be idle with quiet figures. The others are put off for some minutes."""
+    put_off = []
     for row in found.rows:
         facts = stopping.facts_of(found, row)
         decided = decision.decide(_if_quiet(facts))
         if Reason.IDLE in {decided.notice_for, decided.reason}:
             yield row
         elif row.pk in found.evidence:
-            until = _between(decided.until or decided.next_look, facts)
-            put_off.setdefault(until, []).append(row.pk)
-    for until, keys in put_off.items():
-        IdleEvidence.objects.filter(vm__in=keys).update(due_at=until)
+            put_off.append(row.pk)
+    if put_off:
+        IdleEvidence.objects.filter(vm__in=put_off).update(due_at=found.now + decision.LOOK_AGAIN)
 
 
 def _if_quiet(facts: Facts) -> Facts:
@@ -150,10 +146,6 @@ def _if_quiet(facts: Facts) -> Facts:
         return replace(facts, activity=activity)
     begin = min(facts.running_since, facts.now - span)
     return replace(facts, activity=replace(activity, input_at=None), running_since=begin)
-
-
-def _between(at: datetime | None, facts: Facts) -> datetime:
-    return min(max(at or facts.now, facts.now + SOONEST), facts.now + LATEST)
 
 
 def _within(rows: Iterable[Row], of_node: int, of_cluster: int) -> Iterator[Row]:
@@ -171,6 +163,21 @@ def _claim(found: Watch, row: Row) -> bool:
     mine = IdleEvidence.objects.filter(pk=one.pk, due_at=one.due_at)
     one.due_at = found.now + SOONEST
     return bool(mine.update(due_at=one.due_at))
+
+
+def _read(pve: proxmox.Reader, found: Watch, rows: Iterable[Row], end: float) -> Iterator[Row]:
+    """Read the figures of as many as may be asked for, and which have them now. A node that hangs is left for later."""
+    hanging = set()
+    for row in _within(rows, FIGURES_OF_NODE, FIGURES_OF_CLUSTER):
+        if row.node in hanging or time.monotonic() >= end or not _claim(found, row):
+            continue
+        try:
+            _read_figures(pve, found, row)
+        except proxmox.TimedOut as error:
+            logger.info("%s: %s", row.name, error.plain)
+            hanging.add(row.node)
+        else:
+            yield row
 
 
 def _read_figures(pve: proxmox.Reader, found: Watch, row: Row) -> None:
@@ -202,7 +209,8 @@ def _next(found: Watch, row: Row) -> datetime:
         return facts.now + LOOK_EVERY
     if decided.notice_for:
         return min(max(decided.until or facts.now, facts.now + LOOK_EVERY), facts.now + SOONEST)
-    return _between((one.quiet_since or facts.now) + (facts.rules.idle_after or timedelta()), facts)
+    idle_at = (one.quiet_since or facts.now) + (facts.rules.idle_after or timedelta())
+    return min(max(idle_at, facts.now + SOONEST), facts.now + LATEST)
 
 
 def _asks_users(found: Watch, row: Row) -> bool:

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from classes.models import MachineHold, Occurrence, RunningRules, StopNotice
+from classes.models import IdleEvidence, MachineHold, Occurrence, RunningRules, StopNotice
 from classes.timetable import decision
 from classes.timetable.decision import Reason
 from classes.timetable.evidence import words
@@ -142,7 +142,8 @@ def held_until(machine: int) -> datetime | None:
 
 
 def forget_old() -> None:
-    """Notices and holds that are over for half a year."""
+    """Notices and holds that are over for half a year, and evidence of machines that nobody asked about since."""
     before = timezone.now() - timedelta(days=183)
     StopNotice.objects.filter(ended_at__lt=before).delete()
     MachineHold.objects.filter(until__lt=before).delete()
+    IdleEvidence.objects.filter(due_at__lt=before).delete()
