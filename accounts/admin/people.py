@@ -154,6 +154,8 @@ class PersonAdmin(OutsideFields, ReadableDeletion[User], UserAdmin[User]):
         obj = kwargs.get("obj")
         context["locks"] = locked_names.for_user(obj) if obj else []
         context["may_join"] = obj and request.user.is_superuser and SignInSource.objects.exists()
+        if obj:
+            obj.may_be_separated = request.user.is_superuser
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

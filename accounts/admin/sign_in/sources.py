@@ -4,20 +4,26 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
-from django.urls import URLPattern, reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html_join
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import stored_messages
+from accounts.admin.comparing import ComparePage
 from accounts.admin.sign_in import pages
 from accounts.admin.sign_in.forms import DirectoryForm, ProviderForm, RuleForm, TrustedHeaderForm
 from accounts.deletion import ReadableDeletion
 from accounts.models import Directory, Provider, SignInRule, SignInSource, TrustedHeader
 from accounts.sign_in import health
+from accounts.spreadsheet import Unreadable
 
 
 class RuleInline(admin.TabularInline[SignInRule, SignInSource]):
@@ -117,8 +123,9 @@ ACCOUNTS = (gettext_lazy("New accounts"), {"fields": ("makes_accounts", "usernam
 @admin.register(Directory)
 class DirectoryAdmin(SourceAdmin):
     form = DirectoryForm
+    readonly_fields: ClassVar[Any] = ("state", "comparison")
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": GENERAL}),
+        (None, {"fields": (*GENERAL, "comparison")}),
         (gettext_lazy("Connection"), {"fields": ("servers", "start_tls", "ca_certificates", "timeout_seconds")}),
         (
             gettext_lazy("Reader account"),
@@ -134,6 +141,27 @@ class DirectoryAdmin(SourceAdmin):
         (gettext_lazy("Groups"), {"fields": ("group_base_dn", "group_attribute", "nested")}),
         ACCOUNTS,
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        compare = self.admin_site.admin_view(self.compare_view)
+        return [path("<int:pk>/compare/", compare, name="accounts_directory_compare"), *super().get_urls()]
+
+    def compare_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        try:
+            return ComparePage(request, self, get_object_or_404(Directory, pk=pk)).respond()
+        except Unreadable as error:  # the directory does not answer, or not wholly
+            messages.error(request, str(error))
+            return redirect("admin:accounts_directory_change", pk)
+
+    @admin.display(description=gettext_lazy("last comparison"))
+    def comparison(self, directory: Directory) -> str:
+        """What the nightly comparison of accounts said."""
+        if not directory.synced_at:
+            return "-"
+        when = date_format(localtime(directory.synced_at), "SHORT_DATETIME_FORMAT")
+        return f"{when}: {stored_messages.render(stored_messages.of(directory, 'sync_sentence'))}"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Another attribute would make everybody somebody new."""
