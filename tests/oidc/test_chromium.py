@@ -1,13 +1,18 @@
 """Signing in with a real OpenID Connect provider, in Chromium, under the portal's own policy."""
 
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from accounts.models import Provider, SignInIdentity, User
+from tests.browser.screenshots import DESKTOP, PHONE
+from tests.browser.test_pages import faults, overflow
+from tests.conftest import PASSWORD
 from tests.oidc.conftest import School, keys
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -174,3 +179,84 @@ def test_two_people_with_one_address_and_one_without_anything(window: Browser, s
         context.close()
     known = dict(SignInIdentity.objects.order_by("pk").values_list("subject", "user__username"))
     assert known == {"1": "tess.one", "2": "tess.two", "u-4711": "u-4711"}
+
+
+# The pages themselves
+
+
+def look_at(window: Browser, school: School, path: str, file: str) -> list[str]:
+    """What axe finds, in light and in dark, and where the page is too wide. `PICTURES=FOLDER` keeps what it saw."""
+    context = fresh(window, viewport=DESKTOP)
+    page = context.new_page()
+    page.goto(school.portal + path)
+    found = faults(page) + [str(one) for one in overflow(page, 390, 320)]
+    if folder := os.environ.get("PICTURES"):
+        for look, size, colours in (("", DESKTOP, "light"), ("-phone-dark", PHONE, "dark")):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
+            page.screenshot(path=Path(folder) / f"{file}{look}.png", full_page=True)
+    context.close()
+    return found
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_login_page_with_so_many_providers(window: Browser, school: School, number: int):
+    Provider.objects.update(is_active=number > 0)
+    second = Provider(name="town", label="Town of Example", issuer="https://login.town.example", client_id="portal")
+    second.is_active = number > 1
+    second.save()
+    try:
+        assert look_at(window, school, "/accounts/login/", f"login-{number}-providers") == []
+    finally:
+        second.delete()
+        Provider.objects.update(is_active=True)
+
+
+def test_the_page_of_a_problem(window: Browser, school: School):
+    assert look_at(window, school, "/accounts/sign-in/school/callback/", "login-problem") == []
+
+
+def test_the_keyboard_reaches_the_provider_first_and_then_the_form(page: Page, school: School):
+    page.goto(f"{school.portal}/accounts/login/")
+    page.keyboard.press("Tab")  # the way past the header
+    names = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.name"))
+    wanted = ["Log in with School account", "username", "password", "Log in"]
+    assert [name for name in names if name in wanted] == wanted
+    page.get_by_role("link", name="Log in with School account").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("input[name=login]")).to_be_visible()
+
+
+def test_the_portals_own_accounts_work_while_the_provider_is_away(page: Page, school: School):
+    User.objects.create_user("lena", password=PASSWORD)
+    Provider.objects.update(issuer="http://127.0.0.1:9")
+    try:
+        page.goto(f"{school.portal}/accounts/login/")
+        page.get_by_role("link", name="Log in with School account").click()
+        expect(page.get_by_role("alert")).to_contain_text("refuses connections")
+        page.get_by_role("link", name="Other ways to log in").click()
+        page.get_by_label("User name").fill("lena")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page).to_have_url(HOME)
+    finally:
+        Provider.objects.update(issuer=school.issuer)
+
+
+def test_a_person_joins_their_account(page: Page, school: School):
+    User.objects.create_user("ana.local", password=PASSWORD)
+    page.goto(f"{school.portal}/accounts/login/?next=/accounts/profile/")
+    page.get_by_label("User name").fill("ana.local")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Join with School account").click()
+    assert faults(page) == []
+    page.get_by_label("Your password in this portal").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("link", name="Continue with School account").click()
+    answer(page, "ana")
+    expect(page.get_by_text("You log in with School account as ana.")).to_be_visible()
+    assert SignInIdentity.objects.get().user.username == "ana.local"
