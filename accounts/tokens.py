@@ -18,6 +18,7 @@ from django.utils.crypto import get_random_string, salted_hmac
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from accounts.compiled_queries import CompiledByKey
 from accounts.models import ApiToken, User
 
 M = TypeVar("M", bound=Model)
@@ -48,8 +49,12 @@ def find(text: str) -> ApiToken | None:
     """With its owner, in one query. Whether it is live, and its owner active, is for the caller to see."""
     if not FORM.fullmatch(text):
         return None
-    found: ApiToken | None = ApiToken.objects.filter(digest=digest(text)).select_related("owner").first()
-    return found
+    return _by_digest.first(digest(text))
+
+
+_by_digest: CompiledByKey[ApiToken] = CompiledByKey(
+    lambda digest: ApiToken.objects.filter(digest=digest).select_related("owner")
+)
 
 
 def digest(text: str) -> str:

@@ -5,8 +5,8 @@ from datetime import datetime
 from django.apps import apps
 from django.db.models import Exists, OuterRef, QuerySet
 from django.shortcuts import get_object_or_404
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
+from pydantic import BaseModel, Field
 
 from accounts import tokens
 from accounts.api.auth import ApiRequest
@@ -18,7 +18,7 @@ from clusters.models import Cluster
 router = Router(tags=["clusters"])
 
 
-class ClusterOut(Schema):
+class ClusterOut(BaseModel):
     id: str = Field(examples=["building-a"])
     name: str
     is_default: bool

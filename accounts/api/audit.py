@@ -8,7 +8,7 @@ from auditlog.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from ninja import Query, Router, Schema
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from accounts.api.auth import ApiRequest
 from accounts.api.paging import Page, Paging, page_of
@@ -22,7 +22,7 @@ class Sort(StrEnum):
     NEWEST = "-id"
 
 
-class AuditOut(Schema):
+class AuditOut(BaseModel):
     id: int
     at: datetime
     actor: str | None = Field(description="User name; null: the portal itself.")

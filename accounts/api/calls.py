@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpResponse
-from ninja import Schema
+from pydantic import BaseModel
 
 from accounts.api import idempotency
 from accounts.api.auth import ApiRequest
@@ -23,7 +23,7 @@ Result = Any  # a schema, an `Answer`, a response, or None for 204
 class Answer:
     """A body with another status than 200, or with headers."""
 
-    body: Schema | None
+    body: BaseModel | None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ def as_response(result: Result) -> HttpResponse:
     return HttpResponse(content, status=answer.status, content_type=JSON, headers=answer.headers)
 
 
-def created(body: Schema, location: str) -> Answer:
+def created(body: BaseModel, location: str) -> Answer:
     return Answer(body, 201, {"Location": location})
 
 
@@ -67,8 +67,8 @@ def never_repeat(request: ApiRequest, *names: str) -> None:
 # ETags: a list says what its version is before it is made; of everything else the content does.
 
 
-def etag(*parts: object) -> str:
-    return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
+def etag(content: bytes, *more: object) -> str:
+    return f'"{hashlib.sha256(repr(more).encode() + content).hexdigest()[:32]}"'
 
 
 def is_known(request: ApiRequest, tag: str) -> bool:

@@ -7,7 +7,7 @@ from django.core import signing
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from accounts.api.problems import Problem
 from accounts.api.schemas import Line
@@ -21,8 +21,11 @@ Row = TypeVar("Row", bound=Model)
 _signer = signing.Signer(salt="accounts.api.paging")
 
 
-class Page(Schema, Generic[Item]):
-    """`next` is the `cursor` of the next page; null on the last one."""
+class Page(BaseModel, Generic[Item]):
+    """`next` is the `cursor` of the next page; null on the last one.
+
+    What answers are made of is pydantic's own: ninja's `Schema` looks at each field of each row once more in Python.
+    """
 
     items: list[Item]
     next: str | None

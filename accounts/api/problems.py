@@ -8,19 +8,18 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyF
 from django.core.exceptions import ValidationError as FormError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Schema
 from ninja.errors import HttpError, ValidationError
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 CONTENT_TYPE = "application/problem+json"
 
 
-class FieldError(Schema):
+class FieldError(BaseModel):
     field: str = Field(description="Where it is: `body.action`, `query.limit`, `path.id`, `header.Idempotency-Key`.")
     detail: str
 
 
-class ProblemDetails(Schema):
+class ProblemDetails(BaseModel):
     """What went wrong (RFC 9457). `detail` is a sentence for people, in the language of `Accept-Language`."""
 
     type: str = Field(examples=["about:blank"])

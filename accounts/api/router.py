@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from ninja import Router, Schema
-from pydantic import Field
+from ninja import Router
+from pydantic import BaseModel, Field
 
 from accounts.api import audit
 from accounts.api.auth import READ, ApiRequest
@@ -13,7 +13,7 @@ router = Router()
 router.add_router("", audit.router)
 
 
-class TokenOut(Schema):
+class TokenOut(BaseModel):
     """The token that made this call, and whose it is."""
 
     name: str

@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
+from pydantic import BaseModel, Field
 
 from accounts import tokens
 from accounts.api.auth import ApiRequest
@@ -28,7 +28,7 @@ class Sort(StrEnum):
 KEYS = {"id": ("pk",), "name": ("name", "pk")}
 
 
-class ClassOut(Schema):
+class ClassOut(BaseModel):
     id: int
     name: str
     owner: str = Field(description="User name.")

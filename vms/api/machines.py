@@ -77,7 +77,7 @@ def list_machines(
 ) -> HttpResponse:
     """The machines that you see. Send the `ETag` as `If-None-Match`: 304 says that nothing changed."""
     rows, at = _page(request, filters, page, sort)
-    tag = calls.etag(request.user.pk, page.limit, sort, machine_rows.version(rows))
+    tag = calls.etag(machine_rows.version(rows), request.user.pk, page.limit, sort)
     if calls.is_known(request, tag):
         return calls.not_modified(tag)
     keys = [f"virtualmachine.{'id' if key == 'pk' else key}" for key in KEYS[sort.lstrip("-")]]

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from accounts.api.schemas import Id, Line
 from vms.models import Batch, BatchItem, Operation, Snapshot
@@ -13,7 +13,7 @@ from vms.operations.requesting import MAX_DESCRIPTION
 from vms.pages import batch_progress, machine_detail
 
 
-class MachineOut(Schema):
+class MachineOut(BaseModel):
     """`id` is the portal's own, and never another machine's. A VMID may be used again after its machine is gone."""
 
     id: int
@@ -43,7 +43,7 @@ class MachineDetail(MachineOut):
     guest_login: str = Field(description="How to log in on the machine, as its manager wrote it.")
 
 
-class SnapshotOut(Schema):
+class SnapshotOut(BaseModel):
     name: str
     description: str
     taken_at: datetime | None
@@ -87,7 +87,7 @@ class OperationIn(Schema):
     action: MachineAction = Field(description="`stop` and `reset` need the right to destroy.", examples=["start"])
 
 
-class OperationOut(Schema):
+class OperationOut(BaseModel):
     """`state`: requested → sent → running → done, failed, cancelled or unknown. Follow it with GET until `is_open` is
     false."""
 
@@ -114,7 +114,7 @@ class BatchIn(Schema):
     description: Line = Field("", max_length=MAX_DESCRIPTION)
 
 
-class BatchItemOut(Schema):
+class BatchItemOut(BaseModel):
     machine: int | None
     machine_name: str
     state: str = Field(description="waiting, running, done, failed, cancelled, or refused.")
@@ -122,7 +122,7 @@ class BatchItemOut(Schema):
     refusal: str
 
 
-class BatchOut(Schema):
+class BatchOut(BaseModel):
     id: UUID
     action: str
     snapshot: str
@@ -136,7 +136,7 @@ class BatchDetail(BatchOut):
     items: list[BatchItemOut]
 
 
-class GroupOut(Schema):
+class GroupOut(BaseModel):
     id: int
     name: str
     is_class: bool = Field(description="Whether it belongs to a class.")
