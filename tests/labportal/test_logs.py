@@ -1,4 +1,4 @@
-"""The secret of an invite's address stands in no line of a log."""
+"""The secret of an invite's address, or of a callback's, stands in no line of a log."""
 
 import logging
 from typing import Any
@@ -28,6 +28,12 @@ def test_the_secret_is_masked(path: str, written: str):
     assert "join" in shown.lower() or "calendar" in shown
     assert "***" in shown
     assert SECRET not in shown
+
+
+@pytest.mark.parametrize("path", ["school/callback/", "school/callback", "%73chool/callback/"])
+def test_what_a_provider_sends_somebody_back_with_is_masked(path: str):
+    shown = line('%s - "%s %s"', "192.0.2.7", "GET", f"/accounts/sign-in/{path}?code={SECRET}&state={SECRET}")
+    assert (SECRET in shown, shown.endswith(f'{path}?***"')) == (False, True)
 
 
 @pytest.mark.parametrize("path", ["/join/", f"/vms/{SECRET}/"])
