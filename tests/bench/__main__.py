@@ -1,6 +1,6 @@
 """Benchmarks as counts, which are exact, and as ratios measured in one run, which survive a slow machine.
 
-`bin/bench [--postgres] [sync dead registry page …]` prints `NAME value goal PASS|FAIL` for each figure.
+`bin/bench [--postgres] [sync dead registry page …]` prints `NAME before value goal PASS|FAIL` for each figure.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import django
 from django.db import connection
 from django.test.utils import setup_test_environment
 
-from tests.bench import report
+from tests.bench import earlier, report
 
 OPTIONS = ("rounds", "seed", "students", "days", "against")
 NAMES = tuple(
@@ -33,21 +33,25 @@ def main() -> int:
     parser.add_argument(
         "--seed", help="of the random moments of `kill` (the time of day) and of `bell` and `timetable` (1)"
     )
-    parser.add_argument("--students", help="how many log in at the `bell` (300); fewer come as close together")
+    parser.add_argument("--students", help="how many log in at the `bell` (1000); fewer come as close together")
     parser.add_argument("--days", help="how many random days `timetable` plays (1000)")
-    parser.add_argument("--against", metavar="COMMIT", help="an earlier build that `beside` measures in the same run")
+    parser.add_argument("--against", metavar="COMMIT", help="an earlier build that is measured in the same run")
+    parser.add_argument("--record", metavar="VERSION", help="keep the figures as those of the last release")
     options = parser.parse_args()
     os.environ |= {f"BENCH_{name.upper()}": value for name in OPTIONS if (value := getattr(options, name))}
-    names = options.names or NAMES
+    names = list(options.names or NAMES)
     if unknown := set(names) - set(NAMES):
         parser.error(f"There is no {', '.join(sorted(unknown))}. Choose from {', '.join(NAMES)}.")
+    if options.against:
+        names += ["beside"] if "pages" in names and "beside" not in names else []
+        report.before.update(earlier.figures(options.against, [name for name in names if name != "beside"]))
     with tempfile.TemporaryDirectory(prefix="labportal-bench-") as folder:
         if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
             os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.db"
-        return run(names)
+        return run(names, record=options.record or "")
 
 
-def run(names: list[str] | tuple[str, ...]) -> int:
+def run(names: list[str], *, record: str) -> int:
     """After the environment says which database, and not before, Django is set up and its models are imported."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
@@ -56,6 +60,8 @@ def run(names: list[str] | tuple[str, ...]) -> int:
     before = str(connection.settings_dict["NAME"])
     connection.settings_dict["TEST"]["NAME"] = f"{before}.test" if connection.vendor == "sqlite" else None
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    if not report.before:
+        report.compare_with_last_release(connection.vendor)
     try:
         for name in names:
             begun = time.monotonic()
@@ -64,6 +70,9 @@ def run(names: list[str] | tuple[str, ...]) -> int:
             report.tell("seconds", f"{time.monotonic() - begun:.0f}")
     finally:
         connection.creation.destroy_test_db(before, verbosity=0)
+    if record:
+        report.record(connection.vendor, record)
+    report.table()
     if report.missed:
         print(f"\nMissed: {', '.join(report.missed)}", flush=True)
     return 1 if report.missed else 0

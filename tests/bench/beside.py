@@ -8,17 +8,15 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import report
+from tests.bench import earlier, report
 from tests.waits import TIMEOUT, read_line_with
 
 ROUNDS, PATIENCE = 9, 300
 PROBE = Path(__file__).with_name("beside_pages.py")
-ROOT = PROBE.parents[2]
 
 # At most so much of what the earlier build takes.
 GOALS = {
@@ -34,7 +32,7 @@ def run() -> None:
     if not commit:
         report.tell("nothing measured", "say which earlier build: --against COMMIT")
         return
-    with _checked_out(commit) as earlier, _probe(earlier) as old, _probe(ROOT) as new:
+    with earlier.checked_out(commit) as tree, _probe(tree) as old, _probe(earlier.ROOT) as new:
         known = json.loads(_line(old))
         for name in [name for name in json.loads(_line(new)) if name in known]:
             _ask(new, name), _ask(old, name)  # the first time is another one
@@ -43,21 +41,6 @@ def run() -> None:
             report.goal(name, statistics.median(ratios), GOALS[name], best=min(ratios))
             now, before = (statistics.median(times) for times in zip(*pairs, strict=True))
             report.tell("", f"{now:.1f} ms, before {before:.1f} ms")
-
-
-@contextmanager
-def _checked_out(commit: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="labportal-earlier-") as folder:
-        place = Path(folder) / "tree"
-        _git("worktree", "add", "--quiet", "--detach", place, commit)
-        try:
-            yield place
-        finally:
-            _git("worktree", "remove", "--force", place)
-
-
-def _git(*words: object) -> None:
-    subprocess.run(["git", *map(str, words)], cwd=ROOT, check=True, timeout=TIMEOUT)
 
 
 @contextmanager

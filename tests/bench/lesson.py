@@ -40,6 +40,7 @@ QUICK = pvesim.Durations(start=1.0)
 ROUNDS = 3
 MOST_LONGER = 4.0  # seconds, by which some starts take longer than others
 GOAL, EVERY, PATIENCE = 2.0, 1.0, 60.0  # seconds
+CPU_GOAL = 25.0  # milliseconds
 CSRF = "k" * 32
 ROW = re.compile(r'<tr><th scope="row">(?:<a [^>]*>)?([^<]+)(?:</a>)?</th><td><span class="badge (\w+)"')
 TABS = ("", "live/", "machines/", "machines/share/", "people/", "invite/", "co-owners/", "settings/")
@@ -244,5 +245,7 @@ class Round:
 
 def judge(rounds: list[Round]) -> None:
     report.count("rounds in which the page named all that started", sum(one.is_whole for one in rounds), ROUNDS)
+    each = [one.cpu / MANY * 1000 for one in rounds]
+    report.goal("CPU of the worker for an operation", statistics.median(each), CPU_GOAL, best=min(each), unit=" ms")
     most = [max(one.lags()) for one in rounds]
     report.goal("progress behind the truth, most", statistics.median(most), GOAL, best=min(most), unit=" s")

@@ -1,10 +1,37 @@
-"""The lines that benchmarks print, and whether all goals were reached."""
+"""The lines that benchmarks print: each figure, what it was before, its goal, and whether that was reached.
 
+What it was before is what the last release said, or with `--against` an earlier build in the same run.
+"""
+
+import json
 import statistics
 import time
+import tomllib
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+LAST_RELEASE = Path(__file__).with_name("last_release.toml")
 
 missed: list[str] = []
+lines: list[str] = []
+measured: dict[str, str] = {}
+before: dict[str, str] = {}
+
+
+def compare_with_last_release(vendor: str) -> None:
+    before.update(tomllib.loads(LAST_RELEASE.read_text(encoding="utf-8")).get(vendor, {}))
+
+
+def record(vendor: str, version: str) -> None:
+    """Keep what was measured as the figures of the last release."""
+    known = tomllib.loads(LAST_RELEASE.read_text(encoding="utf-8"))
+    known |= {"release": version, vendor: known.get(vendor, {}) | measured}
+    tables = {name: table for name, table in known.items() if isinstance(table, dict)}
+    rows = [f"release = {json.dumps(version)}"]
+    for name, table in sorted(tables.items()):
+        rows += ["", f"[{name}]", *(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.items())]
+    head = "# What figures were in the last release: `bin/bench --record` writes them, and bin/bench prints them.\n"
+    LAST_RELEASE.write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
 
 
 def goal(name: str, value: float, at_most: float, *, unit: str = "", best: float | None = None) -> None:
@@ -19,13 +46,24 @@ def count(name: str, value: float, exactly: float) -> None:
 
 
 def tell(name: str, text: str) -> None:
-    print(f"  {name:42} {text}", flush=True)
+    name = name.strip()
+    measured[name] = text.partition("  (")[0].strip()
+    earlier = f"   before: {before[name]}" if name in before else ""
+    print(f"  {name:42} {text}{earlier}", flush=True)
 
 
 def _print(name: str, value: str, wanted: str, *, reached: bool) -> None:
+    name = name.strip()
+    measured[name] = value
     if not reached:
         missed.append(name)
-    print(f"{name:44} {value:>10} {wanted:>12}  {'PASS' if reached else 'FAIL'}", flush=True)
+    lines.append(f"{name:56} {before.get(name, '-'):>10} {value:>10} {wanted:>12}  {'PASS' if reached else 'FAIL'}")
+    print(lines[-1], flush=True)
+
+
+def table() -> None:
+    """All goals once more, under each other."""
+    print(f"\n{'':56} {'before':>10} {'now':>10} {'goal':>12}", *lines, sep="\n", flush=True)
 
 
 def cpu_ms(act: Callable[[], object]) -> float:
