@@ -105,6 +105,7 @@ class Guest:
     vnc_backend: tuple[str, int] | None = None
     vnc_password: str | None = field(default=None, repr=False)
     cloudinit: dict[str, str | int] = field(default_factory=dict, repr=False)  # as of its last start
+    read_until: dict[int, float] = field(default_factory=dict, repr=False)  # by full clones: VMID and when each ends
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

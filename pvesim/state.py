@@ -95,6 +95,8 @@ class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
         self.resolver_error = NAME_UNKNOWN
         self.keyboard = ""  # of its options; empty: not set
         self.storages: tuple[Storage, ...] = DEFAULT_STORAGES
+        # By VNet, its zone; bridges of the nodes are in `localnetwork`.
+        self.vnets: dict[str, str] = {}
         self.bridges = {"vmbr0"}
         self.options: dict[str, str] = {}
         self._allocated: Counter[tuple[str, str]] = Counter()  # by storage and node, bytes
@@ -141,6 +143,10 @@ class ClusterState(AccountMixin, GuestMixin, ConsoleMixin, OutageMixin):
 
     def storage(self, name: str) -> Storage | None:
         return next((storage for storage in self.storages if storage.name == name), None)
+
+    def network_path(self, bridge: str) -> str:
+        """Where SDN.Use is asked for before a card is put on a bridge or a VNet."""
+        return f"/sdn/zones/{self.vnets.get(bridge, 'localnetwork')}/{bridge}"
 
     def used(self, storage: Storage, node: str) -> int:
         """Bytes, as this node sees it."""

@@ -5,12 +5,13 @@ An entry on a deeper path replaces what is inherited there, so each role is whol
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from shlex import quote
 
 from clusters.privileges.inheritance import Flags
 
-MACHINES, NODES, LOCAL_NETWORK = "/vms", "/nodes", "/sdn/zones/localnetwork"
+MACHINES, NODES, ZONES = "/vms", "/nodes", "/sdn/zones"
+LOCAL_NETWORK = f"{ZONES}/localnetwork"
 
 # Roles by name. The look: until a clone ends the machine is in no pool, and only this shows what became of it. The
 # room: how much memory each node has left, by which machines are spread.
@@ -29,13 +30,21 @@ _PATH = re.compile(r"/[A-Za-z0-9._/-]*")
 
 @dataclass(frozen=True)
 class Places:
-    """What machines are made with on a cluster. `members` are the VMIDs that are in the pools now."""
+    """What machines are made with on a cluster. `members` are the VMIDs that are in the pools now.
+
+    `zones` are those of VNets, as far as they are known; bridges are in `localnetwork`.
+    """
 
     pools: tuple[str, ...] = ()
     templates: tuple[int, ...] = ()
     storages: tuple[str, ...] = ()
     bridges: tuple[str, ...] = ()
     members: frozenset[int] = field(default=frozenset())
+    zones: Mapping[str, str] = field(default_factory=dict)
+
+    def network_path(self, bridge: str) -> str:
+        zone = self.zones.get(bridge)
+        return f"{ZONES}/{zone}/{bridge}" if zone else f"{LOCAL_NETWORK}/{bridge}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def entries(places: Places, major: int) -> dict[str, str]:
     found |= {f"/vms/{vmid}": TEMPLATE for vmid in places.templates}
     found |= {f"/pool/{name}": MACHINE for name in places.pools}
     found |= {f"/storage/{name}": STORAGE for name in places.storages}
-    found |= {f"{LOCAL_NETWORK}/{name}": NETWORK for name in places.bridges} if major >= 8 else {}
+    found |= {places.network_path(name): NETWORK for name in places.bridges} if major >= 8 else {}
     return found
 
 
@@ -90,6 +99,7 @@ def setup_lines(places: Places, major: int, *, user: str = "portal-make@pve", na
 
 def check(token_id: str, flags: Flags, known: Mapping[str, frozenset[str]], places: Places, major: int) -> MakingReport:
     """Judge what a token holds. `known` are the existing roles."""
+    places = replace(places, zones={**_zones(flags, places.bridges), **places.zones})
     wanted, needed = roles(major), entries(places, major)
     missing = {path: _lacking(flags, path, wanted[role]) for path, role in needed.items()}
     missing = {path: names for path, names in missing.items() if names}
@@ -100,6 +110,16 @@ def check(token_id: str, flags: Flags, known: Mapping[str, frozenset[str]], plac
         *_entry_lines(((path, needed[path]) for path in missing), user, token_id if token else ""),
     )
     return MakingReport(token_id, missing, dict(_excess(flags, places, major)), lines if missing else ())
+
+
+def _zones(flags: Flags, bridges: Iterable[str]) -> dict[str, str]:
+    """The zones in which the token may use a VNet of this name: the portal may not read which zone has it."""
+    found = {}
+    for path, held in flags.items():
+        zone, _, name = path.removeprefix(f"{ZONES}/").partition("/")
+        if path.startswith(f"{ZONES}/") and name in bridges and "SDN.Use" in held and zone != "localnetwork":
+            found[name] = zone
+    return found
 
 
 def _lacking(flags: Flags, path: str, wanted: Iterable[str]) -> tuple[str, ...]:
@@ -129,7 +149,7 @@ def _allowed(path: str, places: Places, major: int) -> set[str]:
         found |= set(wanted[LOOK])
         found |= set(wanted[MACHINE]) if vmid.isdecimal() and int(vmid) in places.members else set()
     for bridge in places.bridges:  # a VLAN of a bridge
-        found |= set(wanted.get(NETWORK, ())) if path.startswith(f"{LOCAL_NETWORK}/{bridge}/") else set()
+        found |= set(wanted.get(NETWORK, ())) if path.startswith(f"{places.network_path(bridge)}/") else set()
     return found
 
 

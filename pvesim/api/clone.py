@@ -110,7 +110,7 @@ def _require_places(call: Call, source: Guest, storage: Storage | None) -> None:
         call.require(f"/storage/{storage.name}", "Datastore.AllocateSpace")
     if call.cluster.release.major >= 8 and source.kind == "qemu":
         for bridge in source.bridges:
-            call.require(f"/sdn/zones/localnetwork/{bridge}", "SDN.Use")
+            call.require(call.cluster.network_path(bridge), "SDN.Use")
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ class _Clone:
                 yield from self._copied(copy, task)
             is_done = True
         finally:
+            source.read_until.pop(newid, None)
             if not is_done:
                 self._tidy_up(copy, task)
         self._finish(copy)
@@ -153,6 +154,8 @@ class _Clone:
             task.log("qemu-img: error while writing at byte 0: No space left on device")
             raise TaskError(NO_ROOM)
         copy.allocated = size
+        if self.full:
+            self.source.read_until[copy.vmid] = self.call.cluster.timeline.now() + seconds
         yield seconds
 
     def _tidy_up(self, copy: Guest, task: Task) -> None:
@@ -189,6 +192,7 @@ def _copy(call: Call, source: Guest, full: bool) -> Guest:
         snapshots={},
         pending={},
         cloudinit={},
+        read_until={},
         ha=None,
         lock_holder=None,
         pid=0,

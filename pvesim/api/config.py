@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from pvesim.api.call import Call, Handler, Json, Permission, Routes, is_root, read_only
+from pvesim.api.call import Call, Handler, Json, Permission, Result, Routes, is_root, read_only
 from pvesim.errors import failed
 from pvesim.guests import Guest, Kind, is_drive
 from pvesim.parameters import FLAG, SKIPLOCK, TEXT, Param, required
@@ -159,14 +159,25 @@ def _has(guest: Guest, name: str) -> bool:
 
 
 def change(kind: Kind) -> Handler:
-    def handler(call: Call) -> None:
+    def handler(call: Call) -> Result:
         guest = call.guest(kind)
         changes = checked_changes(call, guest)
         if not call.cluster.is_quorate(call.node):
             raise failed(read_only(guest, WRITER_PID))
         reverted = _names(call.values.get("revert"))
-        guest.pending = {name: value for name, value in guest.pending.items() if name not in reverted}
-        apply(call, guest, changes)
+
+        def write() -> None:
+            guest.pending = {name: value for name, value in guest.pending.items() if name not in reverted}
+            apply(call, guest, changes)
+
+        timeline = call.cluster.timeline
+        wait = max(guest.read_until.values(), default=0.0) - timeline.now()
+        if wait <= 0:
+            write()
+            return Result(None)
+        # The disks of a full clone are being read: the writer waits for the lock, and so does who asked.
+        timeline.after(wait, write)
+        return Result(None, delay=wait)
 
     return handler
 
@@ -215,7 +226,7 @@ def _refuse_values(call: Call, guest: Guest, changes: Json) -> None:
     for name, value in changes.items():
         if re.fullmatch(r"net\d+", name) and call.cluster.release.major >= 8:
             for bridge in (*_bridges(str(guest.config().get(name, ""))), *_bridges(str(value))):
-                call.require(f"/sdn/zones/localnetwork/{bridge}", "SDN.Use")
+                call.require(call.cluster.network_path(bridge), "SDN.Use")
         if is_drive(name) and _asks_for_cloudinit(value) and guest.cloudinit_drive not in ("", name):
             raise failed(f"{name} - cloud-init drive is already attached at '{guest.cloudinit_drive}'")
     keys = unquote(str(changes.get("sshkeys") or ""))

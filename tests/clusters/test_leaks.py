@@ -1,4 +1,4 @@
-"""A secret of a cluster, or a made machine's password, comes to light nowhere: every place where it could is searched for every way to write it."""
+"""A cluster's secret, or the password of a made machine, comes to light nowhere: wherever it could, it is searched for."""
 
 import json
 from collections.abc import Iterator

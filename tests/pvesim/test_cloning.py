@@ -1,12 +1,14 @@
 """What a real cluster does with clones besides making them: in the meantime, at the end, and when it goes wrong."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pvesim import Cluster, ManualClock, Simulator
 from pvesim.seed import seed_provisioning
 from tests.pvesim.conftest import Api, Clients
+from tests.waits import TIMEOUT, wait_until
 
 LOCAL, SHARED = "/nodes/pve1/qemu/111", "/nodes/pve1/qemu/112"
 NEW = "/nodes/pve1/qemu/300"
@@ -208,3 +210,30 @@ def test_a_hookscript_is_for_root_alone(lab: Cluster, boss: Api, clone: Callable
     clone()
     assert boss.data(f"{NEW}/config")["hookscript"] == "local:snippets/hook.pl"
     assert put(boss, f"{NEW}/config", delete="hookscript") == "only root can set 'hookscript' config"
+
+
+def test_a_template_is_written_when_its_full_clone_has_ended(lab: Cluster, boss: Api, clock: ManualClock):
+    """The one who writes waits; a linked clone holds nobody up."""
+    boss.start(f"{LOCAL}/clone", newid=300, full=1)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(put, boss, f"{LOCAL}/config", description="Changed")
+        wait_until(lambda: lab.count("PUT", "/111/config$") > 0)
+        assert not written.done()
+        assert lab.guest(111).description != "Changed"
+        clock.advance(30)
+        assert written.result(timeout=TIMEOUT) == "OK"
+    assert boss.data(f"{LOCAL}/config")["description"] == "Changed"
+    boss.start(f"{LOCAL}/clone", newid=301)
+    assert put(boss, f"{LOCAL}/config", description="Again") == "OK"
+
+
+def test_a_vnet_needs_its_own_zone(lab: Cluster, boss: Api, maker: Api, clone: Callable[..., str]):
+    lab.vnets["students1"] = "labs"
+    clone(pool="prov")
+    lab.grant("/sdn/zones/localnetwork", "prov@pve", "PVESDNUser")
+    lab.grant("/sdn/zones/localnetwork", "prov@pve!class", "PVESDNUser")
+    card = {"net0": "virtio,bridge=students1"}
+    assert put(maker, f"{NEW}/config", **card) == "Permission check failed (/sdn/zones/labs/students1, SDN.Use)"
+    for holder in ("prov@pve", "prov@pve!class"):
+        lab.grant("/sdn/zones/labs/students1", holder, "PVESDNUser")
+    assert put(maker, f"{NEW}/config", **card) == "OK"

@@ -62,6 +62,18 @@ def test_another_network_takes_another_bridge(workshop: Workshop, token: str):
     assert check(workshop).report.missing == {"/sdn/zones/localnetwork/vmbr7": ("SDN.Use",)}
 
 
+def test_a_vnet_is_used_in_its_own_zone(workshop: Workshop, token: str):
+    """The check finds the zone by what the token may do; it is not among what it has besides."""
+    workshop.pve.vnets["students1"] = "labs"
+    network = LeasableNetwork.objects.create(cluster=workshop.row, name="Lab 1", bridge="students1")
+    workshop.template.networks.add(network)
+    assert list(check(workshop).report.missing) == ["/sdn/zones/localnetwork/students1"]
+    for holder in (token, token.partition("!")[0]):
+        workshop.pve.grant("/sdn/zones/labs/students1", holder, "PVESDNUser")
+    report = check(workshop).report
+    assert (report.missing, report.excess) == ({}, {})
+
+
 @pytest.mark.parametrize(
     ("path", "role", "more"),
     [
