@@ -1,4 +1,4 @@
-"""A cluster's secret, or the password of a made machine, comes to light nowhere: wherever it could, it is searched for."""
+"""A cluster's secret, or the password of a made machine, comes to light nowhere: every place is searched for it."""
 
 import json
 from collections.abc import Iterator
