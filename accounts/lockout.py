@@ -95,7 +95,7 @@ class RecheckingBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        if username and directories.active(request) and directories.local_account(username) is None:
+        if username and directories.active(request) and directories.local_account(request, username) is None:
             return None  # a directory keeps the password, so nothing is hashed here
         person = super().authenticate(request, username, password, **kwargs)
         if person is None or request is None or AxesProxyHandler.is_allowed(request, {"username": username}):

@@ -33,8 +33,17 @@ def active(request: HttpRequest | None) -> list[Directory]:
     return known
 
 
-def local_account(username: str) -> User | None:
-    """The account of this name, if a password is kept for it here."""
+def local_account(request: HttpRequest | None, username: str) -> User | None:
+    """The account of this name, if a password is kept for it here. Read once a request, too."""
+    known: tuple[str, User | None] | None = getattr(request, "_local_account", None)
+    if known is None or known[0] != username:
+        known = username, _with_password(username)
+        if request is not None:
+            request._local_account = known  # type: ignore[attr-defined]
+    return known[1]
+
+
+def _with_password(username: str) -> User | None:
     try:
         person = User.objects.get_by_natural_key(username)
     except User.DoesNotExist:
@@ -50,7 +59,7 @@ class DirectoryBackend(OutsideBackend):
         directories = active(request) if username and password else []
         if not directories or not username or not password or len(username) > MAX_NAME or "\0" in username:
             return None
-        local = local_account(username)
+        local = local_account(request, username)
         if local and not _is_somebodys_name_there(local, username):
             return None
         try:

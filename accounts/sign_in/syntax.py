@@ -5,6 +5,7 @@ Everything here raises `ValidationError` for what looks otherwise.
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -111,6 +112,7 @@ _PAIR = re.compile(r"\\([0-9A-Fa-f]{2})")
 Name = tuple[tuple[tuple[str, str], ...], ...]
 
 
+@lru_cache(maxsize=4096)
 def parse_dn(text: str) -> Name | None:
     """A DN as directories compare it: types and values without case, white space and ways of escaping.
 
