@@ -31,6 +31,9 @@ stored_messages.register(
             "%(changed)s."
         ),
         "sign-in-sync-failed": gettext_noop("Nothing was compared. %(problem)s"),
+        "sign-in-health-held": gettext_noop(
+            "%(people)s people left or were closed at once. Compare accounts to decide."
+        ),
         # The connection test: its steps, and what they found.
         "sign-in-test-server": gettext_noop("Server"),
         "sign-in-test-name": gettext_noop("Name of %(server)s"),

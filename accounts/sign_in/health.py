@@ -121,6 +121,8 @@ def _wrong(source: SignInSource, now: datetime) -> Iterator[Message]:
         yield say("sign-in-packages-needed")
     elif is_failing(source):
         yield say("sign-in-health-failing", problem=problem_of(source))
+    if source.sync_held:
+        yield say("sign-in-health-held", people=source.sync_held)
     if not getattr(source, "lets_somebody_in", True):
         yield say("sign-in-health-nobody")
     if ends := _certificate_end(source):

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from auditlog.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Directory, SignInIdentity, User
 from accounts.sentences import say
-from accounts.sign_in import keeping_up, session
+from accounts.sign_in import health, keeping_up, session
 from accounts.sign_in.facts import Closed, OutsidePerson
 from accounts.sign_in.keeping_up import FEW, job
 from accounts.sign_in.outages import SourceDown
@@ -100,7 +101,19 @@ def test_more_leavers_than_a_few_wait_for_a_person_and_everything_else_is_done(
     assert not SignInIdentity.objects.exclude(left_at=None).exists()
     assert User.objects.get(username="cora").last_name == "Diaz"
     school.refresh_from_db()
-    assert school.sync_held == FEW + 1
+    assert (school.sync_held, health.findings(timezone.now())[0].ok) == (FEW + 1, False)
+    # An administrator says so, and exactly what was shown happens.
+    client.force_login(admin, backend="accounts.lockout.RecheckingBackend")
+    address = f"/admin/accounts/directory/{school.pk}/compare/"
+    shown = client.get(address).context["shown"]
+    listed["id-of-pupil0"] = person("pupil0")
+    again = client.post(address, {"shown": shown})
+    assert "Something changed after this preview" in again.content.decode()
+    assert not SignInIdentity.objects.exclude(left_at=None).exists()
+    assert client.post(address, {"shown": again.context["shown"]}).status_code == 302
+    assert SignInIdentity.objects.exclude(left_at=None).count() == FEW
+    school.refresh_from_db()
+    assert school.sync_held == 0
 
 
 def test_a_few_leavers_need_nobody(school: Directory, listed: Listing):
