@@ -26,13 +26,18 @@ def as_facts(notice: StopNotice) -> decision.Notice:
 
 
 def show(notice: StopNotice | None, row: Row, reason: Reason, now: datetime, *, evidence: dict[str, Any]) -> StopNotice:
-    """Give a notice, or confirm that it is still shown. After a gap it begins again. `evidence`: what it is for."""
+    """Give a notice, or confirm that it is still shown. After a gap it begins again.
+
+    `evidence` is kept as of its beginning: a text that changes every minute would be read out again every minute.
+    """
     if notice is None:
         notice = StopNotice(vm_id=row.pk, lab_class_id=row.lab_class, given_at=now, confirmed_at=now)
     facts = decision.confirmed(as_facts(notice) if notice.pk else None, now)
     if facts.shown == timedelta() and notice.pk:
         notice.given_at, notice.mailed_at, notice.reminder_mailed_at = now, None, None
-    notice.reason, notice.evidence = reason, evidence
+    if facts.shown == timedelta() or notice.reason != reason:
+        notice.evidence = evidence
+    notice.reason = reason
     notice.confirmed_at = facts.confirmed_at
     notice.shown_seconds, notice.reminded_seconds = facts.shown.total_seconds(), facts.reminded.total_seconds()
     notice.save()

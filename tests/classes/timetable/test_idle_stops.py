@@ -140,6 +140,8 @@ def test_the_notice_says_what_was_measured(rig: Rig, ana: User):
     assert "because nobody seems to use it" in shown.text
     assert "No input, CPU under 3 % and network under 5 kB/s for 48 minutes. Measured until" in shown.text
     assert "The guest agent listed nobody at" in shown.text
+    rig.looks(4)
+    assert notices.shown_to(ana)[0].text == shown.text  # it is read out once, and not every minute
 
 
 def test_the_stop_keeps_its_evidence(noticed: Rig):
