@@ -46,6 +46,10 @@ stored_messages.register(
         "header-not-from-proxy": gettext_noop(
             "%(label)s works only by way of the school's own address of the portal, where its proxy signs people in."
         ),
+        "header-peer-unknown": gettext_noop(
+            "The portal cannot tell who connects to it, so no header counts: it has to be started by bin/serve. Tell "
+            "the lab's administrators."
+        ),
         "header-nobody": gettext_noop("The school's proxy named nobody. Sign in there first, then try again."),
         "header-twice": gettext_noop(
             "The school's proxy named more than one person, so the portal lets nobody in. Tell the lab's "

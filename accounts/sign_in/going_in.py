@@ -21,7 +21,7 @@ from accounts.sign_in.joining import by_person
 
 S = TypeVar("S", bound=SignInSource)
 
-MOST_NEXT = 1500  # characters of the page that somebody wanted: it travels in a cookie
+MOST_NEXT = 400  # characters of the page that somebody wanted: it travels in a cookie
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ def begin(request: HttpRequest, source: TrustedHeader, *, joining: going_in.Join
     """Signs in whom the proxy names, or joins the account that is logged in with them."""
     next_page = going_in.next_page(request)
     named = values(request, source.header_name)
-    if not is_declared(source, peer_address(request)):
+    peer = peer_address(request)
+    if peer is None:
+        return going_in.problem_page(request, source, say("header-peer-unknown"), next_page, status=503)
+    if not is_declared(source, peer):
         if named and not throttle.failed_too_often(client_address(request)):
             throttle.note_failure(client_address(request))
             going_in.record_refusal(source, "header-not-from-proxy")

@@ -44,7 +44,13 @@ def test_a_declared_proxy_names_the_person(client: Client, source: TrustedHeader
     assert User.objects.get(pk=client.session["_auth_user_id"]).username == "Zoë"
 
 
-@pytest.mark.parametrize("peer", [STRANGER, "127.0.0.1", "2001:db8:1::7", "unknown", ""])
+@pytest.mark.parametrize("peer", ["unknown", "", "_hidden"])
+def test_nobody_whose_address_is_unknown_names_anybody(client: Client, source: TrustedHeader, peer: str):
+    page = ask(client, peer=peer)
+    assert (page.status_code, b"bin/serve" in page.content, Session.objects.count()) == (503, True, 0)
+
+
+@pytest.mark.parametrize("peer", [STRANGER, "127.0.0.1", "2001:db8:1::7"])
 def test_nobody_else_names_anybody(client: Client, source: TrustedHeader, peer: str):
     page = ask(client, peer=peer, HTTP_X_FORWARDED_FOR=PROXY, HTTP_X_REAL_IP=PROXY, HTTP_FORWARDED=f"for={PROXY}")
     assert (page.status_code, Session.objects.count(), User.objects.count()) == (403, 0, 0)

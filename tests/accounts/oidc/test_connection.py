@@ -6,10 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import call_command
+from django.test import Client
 
-from accounts.models import Provider
+from accounts.models import Provider, User
+from accounts.sign_in import health
 from accounts.sign_in.oidc import discovery, testing, transport
 from accounts.sign_in.oidc.person import person
 from accounts.sign_in.oidc.problems import Problem
@@ -17,7 +21,7 @@ from accounts.sign_in.testing import BAD, NOT_ASKED, OK
 from pvesim.tls import Authority, server_context
 from tests.accounts.oidc import small_provider
 from tests.accounts.oidc.conftest import described
-from tests.accounts.oidc.small_provider import SmallProvider, key_for
+from tests.accounts.oidc.small_provider import SECRET, SmallProvider, key_for
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 AUTHORITY = Authority("School")
@@ -239,3 +243,33 @@ class TestPerson:
     def test_claims_are_texts_and_tell_nothing_of_the_token(self, source: Provider):
         told = {"sub": "1", "nonce": "n", "at_hash": "h", "a": {"b": {"c": [1, "x", True, None, 1.5]}}}
         assert person(source, told).claims == {"sub": ("1",), "a.b.c": ("1", "x", "true")}
+
+
+@pytest.mark.django_db
+class TestForAdministrators:
+    """The same lines on the page, by the command, and kept for `doctor`."""
+
+    def test_the_page_and_the_command_say_each_step(
+        self, client: Client, admin: User, there: SmallProvider, school: Provider, capsys: pytest.CaptureFixture[str]
+    ):
+        client.force_login(admin)
+        page = client.post(f"/admin/accounts/provider/{school.pk}/test/", {"person": ""}).content.decode()
+        assert f"/accounts/sign-in/{school.name}/callback/" in page
+        call_command("sign_in", "test", school.name)
+        said = capsys.readouterr().out
+        assert ("FAIL" in said, "Client ID and secret" in said, SECRET in said) == (False, True, False)
+        school.refresh_from_db()
+        assert (school.last_test_ok, school.clock_offset is not None) == (True, True)
+
+    def test_what_a_sign_in_found_is_known_to_doctor(self, client: Client, there: SmallProvider, school: Provider):
+        there.answers[WELL_KNOWN] = (500, b"")
+        client.get(f"/accounts/sign-in/{school.name}/")
+        school.refresh_from_db()
+        assert health.is_failing(school)
+        assert "HTTP 500" in str(health.problem_of(school))
+        there.answers.clear()
+        begun: Any = client.get(f"/accounts/sign-in/{school.name}/")
+        parts = urlsplit(there.authorize(begun.url))
+        client.get(f"{parts.path}?{parts.query}")
+        school.refresh_from_db()
+        assert not health.is_failing(school)
