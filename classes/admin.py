@@ -76,7 +76,7 @@ class MembershipInline(ReadOnly, admin.TabularInline[Membership, LabClass]):
     show_change_link = False
 
 
-class SignInRuleInline(admin.TabularInline[ClassSignInRule, LabClass]):
+class SignInRuleInline(admin.StackedInline[ClassSignInRule, LabClass]):
     """Shown where there is a source, or a rule of one: other schools do not read of it."""
 
     model = ClassSignInRule

@@ -80,7 +80,7 @@ def stored() -> list[StoredSecret]:
 
 def _sources() -> Any:
     """Sources of sign-in that have a secret, in order."""
-    return SignInSource.objects.exclude(secret=None).order_by("pk")
+    return SignInSource.objects.filter(secret__isnull=False).order_by("pk")
 
 
 def canary_is_readable() -> bool | None:

@@ -14,12 +14,12 @@ from django.utils.translation import gettext_lazy
 from accounts.models import OutsideRole, User
 
 
-class OutsideRoleInline(admin.TabularInline[OutsideRole, User]):
+class OutsideRoleInline(admin.StackedInline[OutsideRole, User]):
     """Shown where there is one. The box keeps a role when it goes at the source."""
 
     model = OutsideRole
-    fields = ("group", "source", "given_at", "also_by_hand")
-    readonly_fields = ("group", "source", "given_at")
+    fields = ("given_at", "also_by_hand")
+    readonly_fields = ("given_at",)
     extra = 0
     can_delete = False
 

@@ -121,4 +121,4 @@ class OutsideRole(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user}: {self.group} ({self.source})"
+        return f"{self.group} · {self.source} · {self.user}"

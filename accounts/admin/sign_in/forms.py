@@ -120,6 +120,14 @@ class RuleForm(forms.ModelForm[SignInRule]):
     def __init__(self, *args: Any, kind: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
+        if "role" in self.fields:  # groups are made on their own page
+            wrapper: Any = self.fields["role"].widget
+            wrapper.can_add_related = wrapper.can_change_related = False
+            wrapper.can_delete_related = wrapper.can_view_related = False
+        if "value" in self.fields:
+            self.fields["value"].widget.attrs["class"] = "vLargeTextField"
+        if "claim" in self.fields and ON.CLAIM not in _conditions(kind) and not self.instance.claim:
+            self.fields["claim"].widget = forms.HiddenInput()
         if "on" in self.fields:
             known = _conditions(kind)
             choices = [choice for choice in ON.choices if choice[0] in known or choice[0] == self.instance.on]

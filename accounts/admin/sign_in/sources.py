@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
@@ -26,9 +25,10 @@ from accounts.sign_in import health
 from accounts.spreadsheet import Unreadable
 
 
-class RuleInline(admin.TabularInline[SignInRule, SignInSource]):
+class RuleInline(admin.StackedInline[SignInRule, SignInSource]):
     model = SignInRule
     form = RuleForm
+    fields = (("gives", "role"), ("on", "claim"), "value")
     extra = 0
     verbose_name_plural = gettext_lazy("rules: who comes in, and what they become")
 
@@ -194,10 +194,15 @@ class ProviderAdmin(SourceAdmin):
         """What has to be entered there."""
         if not source.pk:
             return _("Save it first.")
-        back = f"{settings.PORTAL_URL}{reverse('sign-in-callback', args=[source.name])}"
-        out = f"{settings.PORTAL_URL}{reverse('login')}"
+        back = f"{source.portal_address}{reverse('sign-in-callback', args=[source.name])}"
+        out = f"{source.portal_address}{reverse('login')}"
         lines = [(_("Redirect URI"), back), (_("after signing out"), out)]
         return format_html_join("", "<div>{}: <code>{}</code></div>", lines)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if obj := kwargs.get("obj"):  # by which the provider leads back: the same as of this page
+            obj.portal_address = request.build_absolute_uri("/").rstrip("/")
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """People are known by issuer and ID: with another issuer they would be somebody else's."""
