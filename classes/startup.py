@@ -99,6 +99,7 @@ tokens.narrow(
     vms__virtualmachine=lambda pk: Q(sets__lab_class=pk),
     vms__operation=lambda pk: Q(vm__sets__lab_class=pk),
     vms__batch=lambda pk: Q(machine_set__lab_class=pk),
+    vms__provisioningrun=lambda pk: Q(machine_set__lab_class=pk),
     clusters__cluster=lambda pk: Exists(
         VirtualMachine.objects.filter(sets__lab_class=pk, cluster=OuterRef("cluster_id"))
     ),

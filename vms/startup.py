@@ -61,6 +61,7 @@ tokens.narrow(
     vms__virtualmachine=lambda pk: Q(sets=pk),
     vms__operation=lambda pk: Q(vm__sets=pk),
     vms__batch=lambda pk: Q(machine_set=pk),
+    vms__provisioningrun=lambda pk: Q(machine_set=pk),
     clusters__cluster=lambda pk: Exists(VirtualMachine.objects.filter(sets=pk, cluster=OuterRef("cluster_id"))),
 )
 

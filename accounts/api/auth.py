@@ -1,6 +1,7 @@
 """Who calls the API: by a personal token in a header, and in no other way."""
 
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -22,6 +23,7 @@ class ApiRequest(HttpRequest):
     auth: ApiToken
     allowance: rate.Allowance
     not_repeated: frozenset[str]
+    found_beforehand: Callable[[], Any]
 
 
 class Token(HttpBearer):

@@ -1,21 +1,23 @@
 """What surrounds each call: a write in one transaction, once for each key, and the answer as JSON with its ETag."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.http import HttpResponse
 from pydantic import BaseModel
 
-from accounts.api import idempotency
+from accounts.api import idempotency, problems
 from accounts.api.auth import ApiRequest
 
 SAFE = {"GET", "HEAD"}
 JSON = "application/json"
 
+View = TypeVar("View", bound=Callable[..., Any])
 Result = Any  # a schema, an `Answer`, a response, or None for 204
 
 
@@ -36,6 +38,9 @@ def surround(view: Callable[..., Result]) -> Callable[..., HttpResponse]:
         if request.method in SAFE:
             return with_etag(request, as_response(view(request, *args, **kwargs)))
 
+        if prepare := getattr(view, "prepare", None):
+            request.found_beforehand = _kept(lambda: prepare(request, *args, **kwargs))
+
         def work() -> HttpResponse:
             return as_response(view(request, *args, **kwargs))
 
@@ -45,6 +50,38 @@ def surround(view: Callable[..., Result]) -> Callable[..., HttpResponse]:
             return work()
 
     return wrapper
+
+
+def beforehand(prepare: Callable[..., Any]) -> Callable[[View], View]:
+    """What a call needs and cannot find in its transaction, such as a cluster's answer: `prepare` finds it before.
+
+    The call gets it, or the problem of finding it, from `request.found_beforehand()`.
+    """
+
+    def decorate(view: View) -> View:
+        view.prepare = prepare  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def _kept(find: Callable[[], Any]) -> Callable[[], Any]:
+    """The result, or the error that is raised when the result is asked for: a repeated call needs neither."""
+    try:
+        found = find()
+    except problems.KNOWN as error:
+        kept = error
+
+        def fail() -> Any:
+            raise kept
+
+        return fail
+    return lambda: found
+
+
+def json_response(value: Any) -> HttpResponse:
+    """For what has no schema of its own."""
+    return HttpResponse(json.dumps(value), content_type=JSON)
 
 
 def as_response(result: Result) -> HttpResponse:

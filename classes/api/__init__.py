@@ -1,8 +1,9 @@
-"""Classes in the API."""
+"""Classes in the API: people, machines, invites, lessons, hours, making machines, and Ansible's inventory."""
 
 from ninja import Router
 
-from classes.api import classes
+from classes.api import classes, hours, inventory, invites, lessons, machines, making, people
 
 router = Router()
-router.add_router("", classes.router)
+for part in (classes, people, machines, invites, lessons, hours, making, inventory):
+    router.add_router("", part.router)

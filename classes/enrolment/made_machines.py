@@ -75,12 +75,15 @@ def plan(lab_class: LabClass, order: Order, *, by: User) -> MachinesPlan:
     return machines_plan.make(_wish(lab_class, order), read(template), before=order.before)
 
 
-def apply(lab_class: LabClass, order: Order, *, by: User, expected: str | None) -> MachinesPlan:
+def apply(
+    lab_class: LabClass, order: Order, *, by: User, expected: str | None, reading: Reading | None = None
+) -> MachinesPlan:
     """Reserve exactly the plan that was shown (None: the one of this moment); the machines are made afterwards.
 
-    Raises `PlanChanged`, and then nothing was written, and `Unreadable`.
+    `reading` is what `read_for` found before a transaction of the caller's. Raises `PlanChanged`, and then nothing was
+    written, and `Unreadable`.
     """
-    reading = read(_usable(lab_class, order, by))  # before the transaction, which locks
+    reading = reading or read_for(lab_class, order, by=by)  # before the transaction, which locks
 
     def make() -> MachinesPlan:
         locked = waiting_list.lock(lab_class)
@@ -91,6 +94,11 @@ def apply(lab_class: LabClass, order: Order, *, by: User, expected: str | None) 
         return machines_plan.make(_wish(locked, order), reading, before=order.before, is_locked=True)
 
     return carry_out(make, lambda fresh: reserving.reserve(fresh, by=by), expected=expected)
+
+
+def read_for(lab_class: LabClass, order: Order, *, by: User) -> Reading:
+    """What the cluster has for this order. Raises `Unreadable`."""
+    return read(_usable(lab_class, order, by))
 
 
 def read(template: MachineTemplate) -> Reading:

@@ -154,7 +154,7 @@ def _row(line: Line, people: People, joined: dict[int, Any], teachers: set[int],
     return RosterRow(line.number, reason, notes, person.username, person.pk)
 
 
-def apply(lab_class: LabClass, text: str, *, at_once: bool, expected: str) -> RosterPlan:
+def apply(lab_class: LabClass, text: str, *, at_once: bool, expected: str | None) -> RosterPlan:
     """Raises `PlanChanged`, and then nothing was written."""
 
     def write(fresh: RosterPlan) -> None:

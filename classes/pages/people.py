@@ -126,6 +126,11 @@ def wait(request: AuthenticatedHttpRequest, pk: int, member: int) -> HttpRespons
 def export(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The list as a table, in which no cell is a formula."""
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
+    return roster_table(lab_class)
+
+
+def roster_table(lab_class: LabClass) -> HttpResponse:
+    """The people as CSV, to be saved."""
     header = ("username", "first name", "last name", "joined", "waiting", "machine", "cluster", "vmid")
     name = f"{slugify(lab_class.name) or 'class'}-people.csv"
     return spreadsheet.download(name, header, (_cells(row) for row in member_rows(lab_class)))

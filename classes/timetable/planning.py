@@ -119,7 +119,7 @@ def plan(lab_class: LabClass, write: changes.Write) -> LessonPlan:
     return LessonPlan(rows=tuple(rows), notices=_affected(lab_class, rows), rules_change=rules != new_rules)
 
 
-def apply(lab_class: LabClass, write: changes.Write, *, expected: str) -> LessonPlan:
+def apply(lab_class: LabClass, write: changes.Write, *, expected: str | None) -> LessonPlan:
     """Raises `PlanChanged`, and `Unreadable` as `plan` does."""
     return carry_out(lambda: plan(lab_class, write), lambda _fresh: _written(lab_class, write), expected=expected)
 

@@ -107,7 +107,12 @@ def api_methods() -> dict[str, set[str]]:
 
 def of_api(world: World, route: str) -> dict[str, Any]:
     """What stands for the parameters of the API's routes: of the assignee's machine."""
-    things = {"operations/": "vms.operation", "batches/": "vms.batch", "classes/": "classes.labclass"}
+    things = {
+        "operations/": "vms.operation",
+        "batches/": "vms.batch",
+        "classes/": "classes.labclass",
+        "runs/": "vms.provisioningrun",
+    }
     below = route.removeprefix(api.PREFIX)
     row = next((row for start, row in things.items() if below.startswith(start)), "vms.virtualmachine")
     return {"id": world.rows[row], "vmid": world.machine.vmid, "rest": "nothing"}

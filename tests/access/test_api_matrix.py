@@ -69,12 +69,57 @@ cancel_batch         404 403 404 403 404 404 200 200 404 200 200
 list_groups          200 200 403 403 200 200 200 200 200 200 200
 list_classes         200 200 403 403 200 200 200 200 200 200 200
 get_class            200 200 403 403 404 404 200 200 404 200 200
+list_people          404 404 403 403 404 404 200 200 404 200 200
+list_class_machines  404 404 403 403 404 404 200 200 404 200 200
+export_people        404 404 403 403 404 404 200 200 404 200 200
+add_people           404 403 404 403 404 404 201 201 404 201 201
+remove_person        404 403 403 404 404 404 204 204 404 204 204
+assign_machine       404 403 404 403 404 404 409 409 404 409 409
+unassign_machine     404 403 403 404 404 404 204 204 404 204 204
+list_invites         404 404 403 403 404 404 200 200 404 200 200
+create_invite        404 403 404 403 404 404 201 201 404 201 201
+revoke_invite        404 403 404 403 404 404 204 204 404 204 204
+list_lessons         200 200 403 403 404 404 200 200 404 200 200
+list_occurrences     200 200 403 403 404 404 200 200 404 200 200
+add_lesson           404 403 404 403 404 404 201 201 404 201 201
+change_lesson        404 403 404 403 404 404 201 201 404 201 201
+delete_lesson        404 403 404 403 404 404 204 204 404 204 204
+change_lesson_day    404 403 404 403 404 404 201 201 404 201 201
+leave_out_lesson_day 404 403 404 403 404 404 204 204 404 204 204
+restore_lesson_day   404 403 404 403 404 404 204 204 404 204 204
+list_hours           404 404 403 403 404 404 200 200 404 200 200
+give_extra_hours     404 403 404 403 404 404 201 201 404 201 201
+list_templates       404 404 403 403 404 404 200 200 404 200 200
+plan_machines        404 404 403 403 404 404 422 422 404 422 422
+request_machines     404 403 404 403 404 404 422 422 404 422 422
+list_runs            200 200 403 403 200 200 200 200 200 200 200
+get_run              404 404 403 403 404 404 200 200 404 200 200
+retry_run            404 403 404 403 404 404 202 202 404 202 202
+cancel_run           404 403 404 403 404 404 200 200 404 200 200
+list_losses          404 404 403 403 404 404 200 200 404 200 200
+undo_run             404 403 403 404 404 404 422 422 404 422 422
+get_inventory        200 200 403 403 200 200 200 200 200 200 200
 """
 
+LESSON = {"first_day": "2199-01-11", "begins": "09:00", "ends": "10:00"}
+QUERIES = {
+    "remove_person": "?way=shut-down",
+    "unassign_machine": "?way=shut-down",
+    "plan_machines": "?template=1&spare=1",
+}
 BODIES: dict[str, Any] = {
     "request_operation": {"action": "start"},
     "save_snapshot": {"name": "my-save-point"},
     "request_batch": {"action": "start", "machines": ["<machine>"]},
+    "add_people": {"usernames": ["other"]},
+    "assign_machine": {"machine": "<machine>", "username": "assignee"},
+    "create_invite": {"max_uses": 5},
+    "add_lesson": LESSON,
+    "change_lesson": LESSON,
+    "change_lesson_day": {"new_day": "2199-01-11", "begins": "09:00", "ends": "10:00"},
+    "give_extra_hours": {"username": "assignee", "hours": 1},
+    "request_machines": {"template": 1, "spare": 1},
+    "undo_run": {"word": "no", "expected": "no"},
 }
 
 # Of tokens that are good for nothing, whatever the call.
@@ -133,7 +178,7 @@ def filled(value: Any, world: World) -> Any:
 def ask(world: World, text: str, call: Call) -> tuple[str, list[str]]:
     """The status, and the statements that wrote."""
     route = re.sub(r"{(?:\w+:)?(\w+)}", r"<\1>", call.route)
-    url, body = routes.address(world, route), filled(BODIES.get(call.id), world)
+    url, body = routes.address(world, route) + QUERIES.get(call.id, ""), filled(BODIES.get(call.id), world)
     headers = {"Authorization": f"Bearer {text}"}
     content = "" if body is None else json.dumps(body)
     with rolled_back(), writes() as wrote:

@@ -1,9 +1,9 @@
-"""Machines, their operations and snapshots, batches and machine groups in the API."""
+"""Machines, their operations and snapshots, batches, machine groups and provisioning runs in the API."""
 
 from ninja import Router
 
-from vms.api import batches, groups, machines, operations, snapshots
+from vms.api import batches, groups, machines, operations, runs, snapshots
 
 router = Router()
-for part in (machines, snapshots, operations, batches, groups):
+for part in (machines, snapshots, operations, batches, groups, runs):
     router.add_router("", part.router)

@@ -1,6 +1,5 @@
 """The pages *Undo this run* and *Remove made machines*: what will be lost, who used it since, and a word to type."""
 
-import hashlib
 import uuid
 from typing import Any
 
@@ -73,7 +72,7 @@ def _page(
     losses = removal.losses(machines)
     back = group_links.url_for(group, request.user) if run is None else reverse("vms-run", args=[run.pk])
     given = request.POST if request.method == "POST" else None
-    shown = _digest(losses)
+    shown = removal.digest(losses)
     form = WordForm(given, word=group.title, is_current=request.POST.get("shown") == shown)
     if losses and form.is_valid():
         chosen = machines.filter(pk__in=[loss.made.pk for loss in losses])
@@ -83,9 +82,3 @@ def _page(
         return redirect(back)
     context = {"title": title, "group": group, "losses": losses, "form": form, "shown": shown, "back": back}
     return render(request, "vms/removal.html", context, status=400 if form.is_bound and losses else 200)
-
-
-def _digest(losses: list[removal.Loss]) -> str:
-    """Another one as soon as a machine is added or removed, or somebody uses one."""
-    rows = [(loss.made.pk, loss.made.state, loss.assignee, loss.last, loss.snapshots) for loss in losses]
-    return hashlib.sha256(repr(rows).encode()).hexdigest()

@@ -1,5 +1,6 @@
 """Undoing a run and removing the machines of a group: what will be lost, who used it since, and the beginning of it."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,6 +58,12 @@ def losses(machines: Iterable[MadeMachine]) -> list[Loss]:
         saved[vm] = saved.get(vm, 0) + 1
     uses = _uses(vms)
     return [_loss(made, assignees, saved, uses.get(made.vm_id or 0, [])) for made in rows]
+
+
+def digest(losses: Iterable[Loss]) -> str:
+    """Another one as soon as a machine is added or removed, or somebody uses one."""
+    rows = [(loss.made.pk, loss.made.state, loss.assignee, loss.last, loss.snapshots) for loss in losses]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
 def _uses(vms: list[int]) -> dict[int, list[tuple[str, datetime]]]:
