@@ -6,9 +6,6 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.models.api
-import accounts.printable
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -46,7 +43,6 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Where it may be used from. Empty: everywhere.",
                         max_length=1000,
-                        validators=[accounts.models.api.validate_networks],
                         verbose_name="networks",
                     ),
                 ),
@@ -81,7 +77,6 @@ class Migration(migrations.Migration):
                 "ordering": ["-created_at", "-pk"],
                 "default_permissions": (),
             },
-            bases=(accounts.printable.PrintableTexts, models.Model),
         ),
         migrations.CreateModel(
             name="IdempotentCall",

@@ -21,7 +21,7 @@ SECTIONS = (
         gettext_lazy("People"),
         (
             "accounts.user", "auth.group", "axes.accessattempt", "accounts.directory", "accounts.provider",
-            "accounts.trustedheader",
+            "accounts.trustedheader", "accounts.apitoken",
         ),
     ),
     Section(
