@@ -145,29 +145,43 @@ def _identity(provider: Provider) -> tuple[object, ...]:
 
 
 class _Kept:
-    """The last good answers. While one is asked for, others wait for it instead of asking as well."""
+    """The last good answers. While one is asked for, others wait for it instead of asking as well, and fail with it."""
 
     MOST = 64
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], tuple[float, Any]] = {}
         self._locks: dict[tuple[object, ...], threading.Lock] = {}
+        self._failed: dict[tuple[object, ...], tuple[float, Problem]] = {}
         self._guard = threading.Lock()
 
     def get(self, name: tuple[object, ...], not_older_than: float, ask: Any) -> Any:
+        came_at = time.monotonic()
         with self._guard:
             if len(self._locks) >= self.MOST and name not in self._locks:
                 self.clear()
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             at, found = self._found.get(name, (0.0, None))
-            if found is None or time.monotonic() - at > not_older_than:
-                found = ask()
-                self._found[name] = (time.monotonic(), found)
+            if found is None or came_at - at > not_older_than:
+                failed_at, problem = self._failed.get(name, (0.0, None))
+                if problem and failed_at > came_at:
+                    raise problem.again()
+                found = self._ask(name, ask)
             return found
+
+    def _ask(self, name: tuple[object, ...], ask: Any) -> Any:
+        try:
+            found = ask()
+        except Problem as problem:
+            self._failed[name] = (time.monotonic(), problem)
+            raise
+        self._found[name] = (time.monotonic(), found)
+        return found
 
     def clear(self) -> None:
         self._found.clear()
+        self._failed.clear()
         self._locks.clear()
 
 

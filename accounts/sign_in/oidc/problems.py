@@ -107,6 +107,10 @@ class Problem(Exception):
         self.code = code
         self.parameters = parameters
 
+    def again(self) -> "Problem":
+        """The same for somebody else, without the traceback of the first."""
+        return Problem(self.code, **self.parameters)
+
     @property
     def status(self) -> int:
         return STATUS.get(self.code, 400)

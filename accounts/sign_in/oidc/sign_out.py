@@ -4,14 +4,16 @@ The portal keeps no ID token, which would be a hint that no provider has to ques
 and the provider may ask whether they mean it. Nothing is believed on the way back: the portal's session ended before.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from authlib.common.urls import add_params_to_uri
 from django.http import HttpRequest
 from django.urls import reverse
 
+from accounts.lockout import client_address
 from accounts.models import Provider, SignInIdentity, SignInSource
-from accounts.sign_in import session
+from accounts.sign_in import session, throttle
 from accounts.sign_in.oidc import discovery
 from accounts.sign_in.oidc.problems import Problem
 
@@ -32,10 +34,10 @@ def way_out(request: HttpRequest) -> WayOut | None:
         return None
     provider = Provider.objects.get(pk=source.pk)
     known = SignInIdentity.objects.filter(source=source, user=request.user.pk or 0).first()
-    try:
+    address = ""
+    # The portal's own session ends in any case.
+    with suppress(Problem, throttle.Busy, throttle.FailedTooOften), throttle.asking(client_address(request)):
         address = _address(request, provider, known.name_there if known else "") if provider.is_active else ""
-    except Problem:  # the portal's own session ends in any case
-        address = ""
     return WayOut(provider.label, address, bool(address) and provider.sign_out_there)
 
 

@@ -51,8 +51,7 @@ def claims_of(provider: Provider, *, code: str, verifier: str, nonce: str, redir
     said = asked.object
     if said.get("sub") != claims["sub"]:
         raise Problem("subject-differs")
-    signed = {name: claims[name] for name in CodeIDToken.REGISTERED_CLAIMS if name in claims}
-    return {**claims, **said, **signed}
+    return claims | {name: value for name, value in said.items() if name not in CodeIDToken.REGISTERED_CLAIMS}
 
 
 @sensitive_variables()

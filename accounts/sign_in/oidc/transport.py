@@ -5,8 +5,10 @@ A provider's own documents say where the portal goes next, so each address is ch
 
 import ipaddress
 import json
+import re
 import socket
 import ssl
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from accounts.sign_in.oidc.problems import Problem
 
 DEADLINE = 6.0  # seconds for one request, from the name to the last byte
 MOST_BYTES = 256 * 1024
+VISIBLE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def fetch(address: str, *, ca: str = "", body: str | None = None, headers: dict[
         raise Problem("timed-out", host=host) from None
     except ssl.SSLCertVerificationError as error:
         raise Problem("certificate", host=host, why=error.verify_message) from None
-    except (OSError, HTTPException, UnicodeError):
+    except (OSError, HTTPException, ValueError):  # ValueError: what a provider sent fits into no header
         raise Problem("unreachable", host=host) from None
     finally:
         line.close()
@@ -103,19 +106,19 @@ def checked(address: str) -> SplitResult:
     except ValueError:
         raise Problem("not-https", host="") from None
     plain = parts.scheme == "http" and settings.LOOPBACK_ONLY and _is_loopback(host)
-    if not host or parts.username is not None or not (parts.scheme == "https" or plain) or not address.isascii():
+    if (
+        not host
+        or parts.username is not None
+        or not (parts.scheme == "https" or plain)
+        or not VISIBLE.fullmatch(address)
+    ):
         raise Problem("not-https", host=host)
     return parts
 
 
 def _connect(parts: SplitResult, ends_at: float, ca: str) -> socket.socket:
     host = parts.hostname or ""
-    try:
-        found = socket.getaddrinfo(
-            host, parts.port or (443 if parts.scheme == "https" else 80), type=socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError):
-        raise Problem("no-name", host=host) from None
+    found = _look_up(host, parts.port or (443 if parts.scheme == "https" else 80), ends_at)
     if not all(_may_be_asked(str(address[0])) for *_, address in found):
         raise Problem("address-refused", host=host)
     failure: OSError = ConnectionRefusedError()
@@ -132,6 +135,26 @@ def _connect(parts: SplitResult, ends_at: float, ca: str) -> socket.socket:
     if isinstance(failure, ConnectionRefusedError):
         raise Problem("refused", host=host)
     raise failure
+
+
+def _look_up(host: str, port: int, ends_at: float) -> list[Any]:
+    """The system's resolver knows no deadline, so a name is looked up on a thread that may be left behind."""
+    answers: list[list[Any]] = []
+
+    def ask() -> None:
+        try:
+            answers.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError):
+            answers.append([])
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_left(ends_at))
+    if not answers:
+        raise Problem("timed-out", host=host)
+    if not answers[0]:
+        raise Problem("no-name", host=host)
+    return answers[0]
 
 
 def _encrypted(sock: _Plain, host: str, ca: str) -> ssl.SSLSocket:

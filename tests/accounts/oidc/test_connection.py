@@ -59,6 +59,7 @@ class TestTransport:
     @pytest.mark.parametrize("address", [
         "http://login.school.example/", "ftp://login.school.example/", "//login.school.example/", "", "https://",
         "https://user:pass@login.school.example/", "https://login.school.example:99999/", "https://[::1/", "https://é.example/",
+        "https://login.school.example/\r\nX: y", "https://login.school.example/ x",
         "file:///etc/passwd",
     ])  # fmt: skip
     def test_only_https_is_asked(self, address: str):
@@ -80,6 +81,17 @@ class TestTransport:
         leads = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 443)) for ip in ("192.0.2.1", "169.254.169.254")]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: leads)
         assert code_of("https://login.school.example/") == "address-refused"
+
+    def test_a_name_that_nobody_answers_for_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch):
+        ended = threading.Event()
+        monkeypatch.setattr(transport, "DEADLINE", 0.2)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: ended.wait(20))
+        assert code_of("https://login.school.example/") == "timed-out"
+        ended.set()
+
+    def test_a_header_that_cannot_be_sent_is_no_error_of_ours(self, there: SmallProvider):
+        headers = {"Authorization": "Bearer a\r\nX: y"}
+        assert code_of(f"{there.issuer}/me", headers=headers) == "unreachable"
 
     def test_who_sends_byte_by_byte_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(transport, "DEADLINE", 0.4)
@@ -134,6 +146,30 @@ class TestDiscovery:
         for thread in threads:
             thread.join(20)
         assert there.asked == [WELL_KNOWN]
+
+    def test_who_waits_for_one_that_is_away_fails_with_the_first(
+        self, there: SmallProvider, source: Provider, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Not one after the other, each for as long as the deadline."""
+        asked, begun = [], threading.Barrier(6)
+
+        def fetch(*args: Any, **kwargs: Any) -> None:
+            asked.append(args)
+            time.sleep(0.3)
+            raise Problem("timed-out", host="login")
+
+        def ask() -> None:
+            begun.wait(20)
+            with pytest.raises(Problem, match="timed-out"):
+                discovery.discover(source)
+
+        monkeypatch.setattr(discovery, "fetch", fetch)
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert len(asked) < 3
 
     def test_what_failed_is_asked_again(self, there: SmallProvider, source: Provider):
         there.answers[WELL_KNOWN] = (503, b"")

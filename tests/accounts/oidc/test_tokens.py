@@ -187,6 +187,11 @@ class TestRedeeming:
         found = self.claims(there, source)
         assert (found["email"], found["iss"]) == ("ana@school.example", there.issuer)
 
+    def test_userinfo_says_nothing_of_the_sign_in(self, there: SmallProvider, source: Provider):
+        there.said = {"auth_time": "yesterday", "nonce": "x"}
+        found = self.claims(there, source)
+        assert (found.get("auth_time"), found["nonce"]) == (None, "n")
+
     def test_userinfo_of_somebody_else_lets_nobody_in(self, there: SmallProvider, source: Provider):
         there.said = {"sub": "somebody else"}
         with pytest.raises(Problem, match="subject-differs"):
