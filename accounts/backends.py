@@ -6,8 +6,8 @@ from django.contrib.auth.backends import BaseBackend
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
-from accounts.models import SignInIdentity, User
-from accounts.sign_in.facts import Closed
+from accounts.models import User
+from accounts.sign_in.standing import open_identities
 
 
 class OutsideBackend(BaseBackend):
@@ -20,7 +20,6 @@ class OutsideBackend(BaseBackend):
         return None
 
     def get_user(self, user_id: int) -> User | None:
-        """In one query, like Django's own. Wrong passwords, which somebody else may enter, end no session."""
-        there = SignInIdentity.objects.filter(user=OuterRef("pk"), source__is_active=True, left_at=None)
-        there = there.exclude(closed_reason__in=[Closed.DISABLED, Closed.EXPIRED])
+        """In one query, like Django's own."""
+        there = open_identities().filter(user=OuterRef("pk"))
         return User.objects.filter(Exists(there), pk=user_id, is_active=True).first()

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -21,6 +22,12 @@ from accounts.spreadsheet import Unreadable
 
 class ComparePage(AdminPlanPage[SyncPlan]):
     """POST asks the directory for everybody, which takes seconds where it has thousands."""
+
+    template = "admin/accounts/sign_in/compare.html"
+    form_class = forms.Form
+
+    def facts(self, form: forms.Form) -> Facts:
+        return {}
 
     def __init__(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any], directory: Directory) -> None:
         super().__init__(request, model_admin)

@@ -14,6 +14,7 @@ from accounts.api import rate
 from accounts.api.problems import Problem, unauthenticated
 from accounts.lockout import client_address
 from accounts.models import ApiToken, User
+from accounts.sign_in.standing import is_shut_out
 
 
 class ApiRequest(HttpRequest):
@@ -43,6 +44,8 @@ class Token(HttpBearer):
         now = timezone.now()
         found = tokens.find(token.strip())
         if found is None or not found.is_live(now) or not found.owner.is_active:
+            raise unauthenticated(_("This token is unknown, has expired or was revoked."))
+        if is_shut_out(found.owner):
             raise unauthenticated(_("This token is unknown, has expired or was revoked."))
         if not found.is_allowed_from(client_address(request)):
             raise Problem(403, _("This token may not be used from your address."))

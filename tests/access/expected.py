@@ -156,7 +156,7 @@ admin/accounts/user/join/                           |  in  in  in  in  in 403 40
 admin/accounts/user/<int:pk>/join/                  |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 200
 admin/accounts/user/<int:pk>/separate/<int:identity>/ |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 302
 admin/accounts/directory/<int:pk>/test/             |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 200
-admin/accounts/directory/<int:pk>/compare/          |  in  in  in  in  in 403 403 403 302 |  in  in  in  in  in 403 403 403 302
+admin/accounts/directory/<int:pk>/compare/          |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 400
 admin/accounts/provider/<int:pk>/test/              |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 200
 admin/accounts/trustedheader/<int:pk>/test/         |  in  in  in  in  in 403 403 403 200 |  in  in  in  in  in 403 403 403 200
 admin/accounts/user/<int:pk>/unlock/                |  in  in  in  in  in 403 403 200 200 |  in  in  in  in  in 403 403 302 302

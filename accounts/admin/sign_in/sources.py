@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -22,7 +22,6 @@ from accounts.admin.sign_in.forms import DirectoryForm, ProviderForm, RuleForm, 
 from accounts.deletion import ReadableDeletion
 from accounts.models import Directory, Provider, SignInRule, SignInSource, TrustedHeader
 from accounts.sign_in import health
-from accounts.spreadsheet import Unreadable
 
 
 class RuleInline(admin.StackedInline[SignInRule, SignInSource]):
@@ -149,11 +148,7 @@ class DirectoryAdmin(SourceAdmin):
     def compare_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
-        try:
-            return ComparePage(request, self, get_object_or_404(Directory, pk=pk)).respond()
-        except Unreadable as error:  # the directory does not answer, or not wholly
-            messages.error(request, str(error))
-            return redirect("admin:accounts_directory_change", pk)
+        return ComparePage(request, self, get_object_or_404(Directory, pk=pk)).respond()
 
     @admin.display(description=gettext_lazy("last comparison"))
     def comparison(self, directory: Directory) -> str:

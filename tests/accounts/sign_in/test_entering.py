@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 from auditlog.models import LogEntry
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
+from accounts import tokens
 from accounts.models import OutsideRole, SignInIdentity, SignInSource, User
 from accounts.sign_in import entering, hooks
 from accounts.sign_in.facts import Closed
@@ -192,3 +194,18 @@ def test_two_people_of_one_name_at_once_make_one_account():
     assert errors == []
     assert sorted(told) == ["", "name-taken"]
     connection.close()
+
+
+def test_tokens_of_somebody_who_left_work_no_more(school: SignInSource, client: Client):
+    cora = enter(school, person())
+    _row, text = tokens.create(cora, name="script", may_read=True, expires_at=timezone.now() + timedelta(days=1))
+
+    def answer() -> int:
+        return int(client.get("/api/v1/machines", headers={"Authorization": f"Bearer {text}"}).status_code)
+
+    assert answer() == 200
+    SignInIdentity.objects.update(left_at=timezone.now())
+    assert answer() == 401
+    cora.set_password("a password of this portal")
+    cora.save()
+    assert answer() == 200

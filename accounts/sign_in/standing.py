@@ -1,0 +1,19 @@
+"""Whether somebody whom only sources vouch for may still be here."""
+
+from django.db.models import QuerySet
+
+from accounts.models import SignInIdentity, User
+from accounts.sign_in.facts import Closed
+
+
+def open_identities() -> "QuerySet[SignInIdentity]":
+    """Of people who have not left, at active sources. Wrong passwords, which others may enter, close nothing."""
+    there = SignInIdentity.objects.filter(source__is_active=True, left_at=None)
+    return there.exclude(closed_reason__in=[Closed.DISABLED, Closed.EXPIRED])
+
+
+def is_shut_out(user: User) -> bool:
+    """Whether sources alone signed this person in, and none does any more. Asks nothing where there is a password."""
+    if user.has_usable_password() or open_identities().filter(user=user).exists():
+        return False
+    return SignInIdentity.objects.filter(user=user).exists()
