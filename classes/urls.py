@@ -62,6 +62,7 @@ classes: list[URLPattern | URLResolver] = [
     path("lessons/", my_lessons.page, name="classes-lessons"),
     path("lessons/feed/", my_lessons.renew, name="classes-calendar-renew"),
     path("lessons/feed/stop/", my_lessons.stop, name="classes-calendar-stop"),
+    path("rehearsal/", rehearsal.all_classes, name="classes-day-rehearsal"),
     path("ended/", class_list.archive, name="classes-archive"),
     path("<int:pk>/end/", lifecycle.end, name="classes-end"),
     path("<int:pk>/reopen/", lifecycle.reopen, name="classes-reopen"),

@@ -21,7 +21,12 @@ def class_list(request: AuthenticatedHttpRequest) -> HttpResponse:
     context = _listed(user, LabClass.objects.filter(ended_at=None))
     ended = access.visible_to(user).exclude(ended_at=None).count()
     unfit = unfit_managers().select_related("machineset__lab_class") if access.is_administrator(user) else ()
-    more = {"ended": ended, "unfit": unfit, "may_create": access.may_create(user)}
+    more = {
+        "ended": ended,
+        "unfit": unfit,
+        "may_create": access.may_create(user),
+        "runs_all": access.is_administrator(user),
+    }
     return render(request, "classes/class_list.html", context | more)
 
 

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -22,7 +23,7 @@ from classes.pages.plans import ClassPlanPage
 from classes.pages.timetable import day_asked
 from classes.timetable import changes, planning, recurrence
 from classes.timetable.forms import DayForm, LessonForm, numbers, plain
-from classes.timetable.planning import LessonPlan
+from classes.timetable.planning import LessonPlan, day_in_words
 
 
 class LessonPage(ClassPlanPage[LessonPlan]):
@@ -138,8 +139,9 @@ def change_day(request: AuthenticatedHttpRequest, pk: int, lesson: int, day: dat
         initial = {name: plain(getattr(known, name)) for name in DayForm.Meta.fields}
     else:
         initial = {"new_day": day.isoformat(), "begins": plain(found.begins), "ends": plain(found.ends)}
+    title = _("Change the lesson of %(day)s") % {"day": day_in_words(day)}
     page = LessonPage(
-        request, lab_class, gettext_lazy("Change this lesson"), about=f"day.{lesson}.{day}",
+        request, lab_class, title, about=f"day.{lesson}.{day}",
         write=_about(changes.change_day, lesson, day), form=partial(DayForm, initial=initial), lesson=found, day=day,
         is_different=known is not None,
     )  # fmt: skip

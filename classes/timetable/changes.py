@@ -16,6 +16,7 @@ DAY = timedelta(days=1)
 
 # Rows of one class that nobody needs, and that everybody would pay for.
 MOST_LESSONS = 200
+MOST_EXCEPTIONS = 366  # of one lesson
 
 Values = dict[str, Any]
 Write = Callable[[LabClass], Lesson | None]  # returns the lesson that was added or changed, if it is still there
@@ -27,6 +28,10 @@ class Over(Exception):
 
 class TooMany(Exception):
     """The class would have more lessons than `MOST_LESSONS`."""
+
+
+class TooManyExceptions(Exception):
+    """The lesson would have more days that are different than `MOST_EXCEPTIONS`."""
 
 
 def _typed(model: type[Model], values: Values) -> Values:
@@ -86,13 +91,21 @@ def _end_before(lesson: Lesson, day: date) -> None:
 def change_day(lab_class: LabClass, lesson: int, day: date, values: Values) -> Lesson:
     """Move the lesson of one day, or change it in another way: `new_day`, `begins`, `ends`, `mode`, `note`.
 
-    Raises `Over`.
+    Raises `Over`, and `TooManyExceptions`.
     """
     found: Lesson = lab_class.lessons.get(pk=lesson)
     if found.occurrences.filter(rule_day=day, ends_at__lte=timezone.now()).exists():
         raise Over
+    _require_room(found, day)
     LessonException.objects.update_or_create(lesson=found, day=day, defaults=_typed(LessonException, values))
     return found
+
+
+def _require_room(lesson: Lesson, day: date | None) -> None:
+    """For an exception of this day, unless it has one already. None: for an additional one."""
+    others = lesson.exceptions.exclude(day=day) if day else lesson.exceptions
+    if others.count() >= MOST_EXCEPTIONS:
+        raise TooManyExceptions
 
 
 def leave_out(lab_class: LabClass, lesson: int, day: date) -> Lesson:
@@ -107,8 +120,9 @@ def restore(lab_class: LabClass, lesson: int, day: date) -> Lesson:
 
 
 def add_extra(lab_class: LabClass, lesson: int, values: Values) -> Lesson:
-    """One more time: `new_day`, `begins`, `ends`, `mode`, `note`."""
+    """One more time: `new_day`, `begins`, `ends`, `mode`, `note`. Raises `TooManyExceptions`."""
     found: Lesson = lab_class.lessons.get(pk=lesson)
+    _require_room(found, None)
     LessonException.objects.create(lesson=found, **_typed(LessonException, values))
     return found
 

@@ -29,6 +29,9 @@ LONGEST_STEP = timedelta(seconds=20)
 # A lesson that ended longer ago is no reason to stop.
 LESSON_OVER_WITHIN = timedelta(hours=24)
 
+# A lesson that begins so soon after another needs the machines again: they stay on in the break.
+BREAK = timedelta(minutes=30)
+
 # The next look at a machine that nothing is due for.
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -252,7 +255,7 @@ def _stop_reason(facts: Facts) -> Reason | None:
 def _ended_lesson(facts: Facts) -> bool:
     """Whether the machine has been running since a lesson that stops its machines. Started later, it is left alone."""
     since, now = facts.running_since, facts.now
-    if since is None:
+    if since is None or any(now < lesson.begins <= now + BREAK for lesson in facts.lessons):
         return False
     return any(
         lesson.stops and since <= lesson.ends <= now < lesson.ends + LESSON_OVER_WITHIN for lesson in facts.lessons

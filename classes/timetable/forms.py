@@ -10,7 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from classes.models import LabClass, Lesson, LessonException
+from classes.models import LabClass, Lesson, LessonException, LessonMode
 
 Facts = dict[str, Any]
 
@@ -88,6 +88,9 @@ class DayForm(forms.ModelForm[LessonException]):
         for name in ("new_day", "begins", "ends"):
             self.fields[name].required = True
         self.fields["new_day"].validators += POSSIBLE_DAYS
+        choices: Any = [("", _("As usual")), *LessonMode.choices]
+        self.fields["mode"].choices = choices  # type: ignore[attr-defined]
+        self.fields["mode"].help_text = ""
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

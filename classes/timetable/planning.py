@@ -134,6 +134,10 @@ def _written(lab_class: LabClass, write: changes.Write) -> Lesson | None:
     except changes.TooMany:
         most = changes.MOST_LESSONS
         raise Unreadable(_("A class can't have more than %(most)d lessons.") % {"most": most}) from None
+    except changes.TooManyExceptions:
+        most = changes.MOST_EXCEPTIONS
+        text = _("A lesson can't have more than %(most)d days that are different. Add another lesson instead.")
+        raise Unreadable(text % {"most": most}) from None
     occurrences.rebuild_class(lab_class)
     if lesson:
         lesson.refresh_from_db()

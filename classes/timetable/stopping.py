@@ -122,7 +122,7 @@ def _ripe(classes: list[int], now: datetime) -> dict[int, IdleEvidence]:
 
 def _lessons(now: datetime) -> dict[int, tuple[Lesson, ...]]:
     found: dict[int, tuple[Lesson, ...]] = {}
-    for due in lookups.around(now, before=decision.LESSON_OVER_WITHIN):
+    for due in lookups.around(now, before=decision.LESSON_OVER_WITHIN, after=decision.BREAK):
         found[due.lab_class] = (*found.get(due.lab_class, ()), _lesson(due))
     return found
 

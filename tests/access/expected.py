@@ -79,6 +79,7 @@ classes/new/                                        |  in 403 403 200 200 403 40
 classes/<int:pk>/                                   |  in 200 404 200 200 404 200 200 200 | 405
 classes/<int:pk>/settings/                          |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/settings/places/                   | 405                                 |  in 404 404 302 403 404 404 403 403
+classes/rehearsal/                                  |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/ended/                                      |  in 200 200 200 200 200 200 200 200 | 405
 classes/<int:pk>/end/                               |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/reopen/                            | 405                                 |  in 404 404 302 302 404 404 302 302

@@ -6,9 +6,10 @@ import time
 from datetime import timedelta
 
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from classes.models import IdleEvidence, RunningRules
+from classes.models import IdleEvidence, LabClass, RunningRules
 from classes.timetable import gathering, starting, stopping
 from classes.timetable.decision import Facts, decide
 from tests.bench import report, school_days, school_year
@@ -17,11 +18,13 @@ from vms.models import VirtualMachine
 
 DAYS = int(os.environ.get("BENCH_DAYS", "1000"))
 ROUNDS, MACHINES = 9, 3_000
+EVERYWHERE = 3  # queries of every page
 
 
 def run() -> None:
     decisions()
     looks()
+    pages()
     idle_looks()
     bells()
 
@@ -77,6 +80,22 @@ def idle_looks() -> None:
         report.count(f"queries of the {name}", len(asked), count)
         spent = [report.cpu_ms(look) for _ in range(ROUNDS)]
         report.goal(f"the {name}", statistics.median(spent), 50, unit=" ms", best=min(spent))
+
+
+def pages() -> None:
+    """The pages of the head, who owns all classes. What every page asks for is not counted: session, person, header."""
+    client, one = Client(), LabClass.objects.order_by("pk")[school_year.CLASSES // 2]
+    client.force_login(one.owner)
+    day = school_year.NOW.date()
+    for name, address, most in (
+        ("a week of a class", f"/classes/{one.pk}/timetable/", 6),
+        ("a week of all own classes", "/classes/lessons/", 6),
+        ("what would happen on a day of all classes", "/classes/rehearsal/", 10),
+    ):
+        client.get(address, {"day": day})
+        with CaptureQueriesContext(connection) as asked:
+            page = client.get(address, {"day": day})
+        report.goal(f"queries of {name}", len(asked) - EVERYWHERE if page.status_code == 200 else 999, most)
 
 
 def bells() -> None:

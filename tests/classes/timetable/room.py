@@ -12,6 +12,7 @@ from accounts.models import User
 from classes import lifecycle
 from classes.enrolment import class_machines
 from classes.models import LabClass, Membership
+from clusters import proxmox
 from clusters.models import Cluster, ClusterHealth
 from tests.classes.timetable.conftest import MONDAY, NOW, make_lesson
 from vms.models import Assignment, ClusterGrant, ClusterSync, Operation, VirtualMachine
@@ -43,6 +44,20 @@ class Room:
         times |= {} if state in Operation.OPEN else {"finished_at": at}
         values = {"vm": machine, "cluster_id": machine.cluster_id, "vmid": vmid, "action": action, "state": state}
         return Operation.objects.create(**values | times | more)
+
+
+class Nodes:
+    """Stands for a connection that reads: every node has 8 GB."""
+
+    def __init__(self, *_args: Any) -> None: ...
+
+    def __enter__(self) -> "Nodes":
+        return self
+
+    def __exit__(self, *_args: object) -> None: ...
+
+    def node_status(self, node: str) -> Any:
+        return proxmox.NodeStatus(0, 4, 8 * 2**30, 0, 0, 0, 0, "", "")
 
 
 @pytest.fixture

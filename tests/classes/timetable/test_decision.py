@@ -179,7 +179,8 @@ ROWS: list[tuple[str, Facts, str, Reason]] = [
         Reason.LESSON_OVER,
     ),
     ("over for a day", running(lessons=(lesson(-1500, -1440),), running_since=ago(1490), **FULL), STAY, Reason.NOTHING),
-    ("the next lesson is soon", running(lessons=(OVER, lesson(5, 50)), **FULL), STOP, Reason.LESSON_OVER),
+    ("in a break", running(lessons=(OVER, lesson(30, 75)), **FULL), STAY, Reason.NOTHING),
+    ("the next lesson is later", running(lessons=(OVER, lesson(31, 75)), **FULL), STOP, Reason.LESSON_OVER),
     # Idle.
     ("idle", running(**IDLE, **FULL), STOP, Reason.IDLE),
     ("idle, no notice", running(**IDLE), NOTIFY, Reason.NOTICE),

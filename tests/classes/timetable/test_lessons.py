@@ -12,7 +12,7 @@ from accounts.models import User
 from classes import access
 from classes.enrolment import membership
 from classes.models import Holiday, LabClass, Lesson, LessonException, Occurrence
-from classes.timetable import occurrences
+from classes.timetable import changes, occurrences
 from tests.classes.conftest import logged_in
 from tests.classes.timetable.conftest import MONDAY, NOW, TUESDAY, WEDNESDAY, make_class, make_lesson, times
 from tests.labs import queries
@@ -215,6 +215,26 @@ def test_a_lesson_that_is_over_is_not_moved(
     assert "This lesson is over." in page.content.decode()
     assert "2026-09-08/" not in client.get(url(networks, "?day=2026-09-08")).content.decode()
     assert not LessonException.objects.exists()
+
+
+def test_a_lesson_has_a_limit_of_days_that_are_different(
+    client: Client, networks: LabClass, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(changes, "MOST_EXCEPTIONS", 1)
+    moved = {"new_day": "2026-09-16", "begins": "14:00", "ends": "15:00"}
+    save(client, url(networks, f"{lesson.pk}/2026-09-15/"), **moved)
+    told = "have more than 1 days that are different. Add another lesson instead."
+    assert told in client.post(url(networks, f"{lesson.pk}/extra/"), moved).content.decode()
+    assert told in client.post(url(networks, f"{lesson.pk}/2026-09-22/leave-out/"), follow=True).content.decode()
+    again = client.post(url(networks, f"{lesson.pk}/2026-09-15/"), moved | {"ends": "16:00"}).content.decode()
+    assert "1 lesson will be changed" in again
+
+
+def test_the_form_of_one_lesson_says_which_and_what_is_usual(client: Client, networks: LabClass, lesson: Lesson):
+    page = client.get(url(networks, f"{lesson.pk}/2026-09-15/")).content.decode()
+    assert "Change the lesson of Tue 2026-09-15" in page
+    assert "As usual</option>" in page
+    assert "-----" not in page
 
 
 def test_a_day_without_this_lesson_is_not_found(client: Client, networks: LabClass, lesson: Lesson):

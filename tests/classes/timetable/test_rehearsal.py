@@ -10,12 +10,12 @@ from django.urls import reverse
 
 from accounts.models import User
 from classes.models import IdleEvidence, LabClass, LessonMode, RunningRules
-from classes.timetable import rehearsal
+from classes.timetable import node_memory, rehearsal
 from clusters import gateway, proxmox
 from clusters.models import ClusterHealth
 from tests.classes.conftest import logged_in
 from tests.classes.timetable.conftest import MONDAY, NOW
-from tests.classes.timetable.room import END, Room, networks, room
+from tests.classes.timetable.room import END, Nodes, Room, networks, room
 from vms.models import Assignment, CredentialEnd, VirtualMachine
 
 __all__ = ["networks", "room"]
@@ -136,20 +136,6 @@ def test_a_token_that_ends_before_the_lesson_is_over(client: Client, networks: L
     assert texts == ["The portal's credential for the cluster Room expires before the lessons are over."] * is_found
 
 
-class Nodes:
-    """Stands for the connection: every node has 8 GB."""
-
-    def __init__(self, *_args: Any) -> None: ...
-
-    def __enter__(self) -> "Nodes":
-        return self
-
-    def __exit__(self, *_args: object) -> None: ...
-
-    def node_status(self, node: str) -> Any:
-        return proxmox.NodeStatus(0, 4, 8 * 2**30, 0, 0, 0, 0, "", "")
-
-
 @pytest.mark.parametrize(("size", "texts"), [
     (3, []),
     (5, ["The node pve2 has 8 GB of memory; all machines of lessons then need 10 GB."]),
@@ -168,5 +154,5 @@ def test_a_cluster_that_does_not_tell_its_memory(networks: LabClass, monkeypatch
 
     monkeypatch.setattr(gateway, "read", Nodes)
     monkeypatch.setattr(Nodes, "node_status", refuse)
-    [finding] = rehearsal.memory(networks, rehearsal.lessons_on(networks, MONDAY))
+    [finding] = node_memory.findings(rehearsal.lessons_on(LabClass.objects.all(), MONDAY))[networks.pk]
     assert "does not say how much memory" in finding.text

@@ -1,5 +1,6 @@
 """Machines stop after a lesson, with consent: notices, *Keep 1 h*, *do not stop*, and what the stop leaves behind."""
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -125,14 +126,25 @@ def test_while_the_state_is_unknown_nothing_is_stopped(go: Go):
     assert looks(go, 20, 29) == 0  # the notice was not shown meanwhile
 
 
-def test_a_new_lesson_withdraws_the_notice(networks: LabClass, go: Go):
-    looks(go, 0, 2)
+def add_lesson(networks: LabClass, *, after: int) -> None:
+    """So many minutes after the end of the first."""
     row = networks.occurrences.get()
     row.pk, row.rule_day = None, None
-    row.starts_at, row.ends_at = END + timedelta(minutes=3), END + timedelta(minutes=90)
+    row.starts_at, row.ends_at = END + timedelta(minutes=after), END + timedelta(minutes=after + 45)
     row.save()
+
+
+def test_a_new_lesson_withdraws_the_notice(networks: LabClass, go: Go):
+    looks(go, 0, 2)
+    add_lesson(networks, after=3)
     looks(go, 3, 3)
     assert StopNotice.objects.get().outcome == "withdrawn"
+
+
+@pytest.mark.parametrize(("after", "stops"), [(30, 0), (60, 1)])
+def test_in_a_break_machines_stay_on(networks: LabClass, go: Go, after: int, stops: int):
+    add_lesson(networks, after=after)
+    assert looks(go, 0, 12) == stops
 
 
 def test_a_machine_that_leaves_the_class_gets_no_notice_any_more(networks: LabClass, go: Go):
@@ -236,8 +248,10 @@ def test_it_is_on_the_page_of_the_console(student: Client, room: Room, go: Go):
 def test_keep_leaves_it_on_for_an_hour(student: Client, go: Go):
     looks(go, 0, 8)
     go(8 * MINUTE, after=END)
-    page = student.post(keep_url(), {"next": "/classes/"})
-    assert page.url == "/classes/"
+    address = "/vms/?cluster=room&q=net"
+    [back] = re.findall(r'name="next" value="([^"]*)"', text(student.get(address)))
+    page = student.post(keep_url(), {"next": html.unescape(back)})
+    assert page.url == address
     assert looks(go, 9, 67, every=60) == 0
     assert StopNotice.objects.get().outcome == "kept"
     assert looks(go, 68, 79) == 1
