@@ -83,7 +83,7 @@ class _Check:
         if any(one.begins <= done.begun < one.ends for one in self._lessons_of(done.vmid)):
             self.found.broken.append(f"{what} stopped in a lesson")
         shown = self._shown_before(done)
-        if shown < NOTICE - CONFIRMED_WITHIN:
+        if shown < NOTICE:
             self.found.broken.append(f"{what} stopped after a notice of {shown.total_seconds():.0f} s")
         if any(first <= done.begun < last - MINUTE for first, last in self.story.held.get(done.vmid, [])):
             self.found.broken.append(f"{what} stopped although its person kept it on")
