@@ -31,6 +31,7 @@ from vms.models import (
 from vms.provisioning import facts, networks, quotas, removal, running
 from vms.provisioning.handing_over import hand_over
 from vms.provisioning.machines_plan import MachineReason
+from vms.worker import schedule
 
 __all__ = ["answers"]
 
@@ -229,6 +230,15 @@ def test_a_network_is_returned_with_its_last_machine(school: LabClass, web: Mach
     MadeMachine.objects.filter(pk=other.pk).update(removed_at=timezone.now())
     assert (networks.return_unused(), networks.return_unused()) == (1, 0)
     assert networks.free_for(web)
+
+
+def test_the_worker_returns_networks_that_nobody_uses_any_more(school: LabClass, web: MachineTemplate):
+    """Whoever removed the last machine may have died before it was done."""
+    network(web, 1), network(web, 2)
+    reserve(school, web, networks=Networks.EACH)
+    MadeMachine.objects.filter(pk=made()[0].pk).update(removed_at=timezone.now())
+    schedule.regular.call("return networks")
+    assert [lease.machines.get() for lease in NetworkLease.objects.live()] == made()[1:]
 
 
 def test_an_undone_run_returns_its_networks(school: LabClass, web: MachineTemplate, tess: User):

