@@ -1,11 +1,13 @@
 """What an ID token has to be before it lets anybody in: signed by the provider, for us, for this sign-in, and now."""
 
 import json
+from base64 import urlsafe_b64encode
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from accounts.models import Provider
 from accounts.sign_in.oidc import discovery, tokens
@@ -60,6 +62,7 @@ def test_a_symmetric_key_among_the_published_ones_is_no_key(there: SmallProvider
     ({"iss": "https://elsewhere.example"}, "foreign-issuer"),
     ({"aud": "another-client"}, "foreign-audience"),
     ({"aud": ["another-client"]}, "foreign-audience"),
+    ({"aud": "another-client", "azp": "lab-portal"}, "foreign-audience"),
     ({"aud": ["lab-portal", "another-client"], "azp": "another-client"}, "foreign-audience"),
     ({"aud": ["lab-portal", "another-client"]}, "foreign-audience"),
     ({"azp": "another-client"}, "foreign-audience"),
@@ -157,6 +160,14 @@ class TestKeys:
     def test_an_odd_one_disturbs_no_other(self, there: SmallProvider, source: Provider, odd: Any):
         there.published = [odd, key_for("RS256").as_dict(private=False)]
         assert len(discovery.keys(source).usable) == 1
+
+    @pytest.mark.parametrize(("bits", "usable"), [(1024, 0), (2048, 1)])
+    def test_of_rsa_have_2048_bits_at_least(self, there: SmallProvider, source: Provider, bits: int, usable: int):
+        numbers = rsa.generate_private_key(65537, bits).public_key().public_numbers()
+        size = bits // 8
+        told = {"kty": "RSA", "n": urlsafe_b64encode(numbers.n.to_bytes(size)).rstrip(b"=").decode(), "e": "AQAB"}
+        there.published = [told, key_for("ES256").as_dict(private=False)]
+        assert len(discovery.keys(source).usable) == usable + 1
 
     def test_of_a_foreign_provider_sign_nothing(self, there: SmallProvider, source: Provider):
         there.published = [key_for("RS256", "one").as_dict(private=False)]
