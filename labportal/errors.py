@@ -10,21 +10,36 @@ from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFie
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.utils import translation
+from django.utils.translation import gettext as _
 from django.views import csrf
 from django.views.debug import SafeExceptionReporterFilter
 
 from accounts import spreadsheet
+from accounts.api import problems
 from labportal import proxies
 from vms import database_connectivity
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 when the database does not answer, so that a probe and a proxy know that it will pass; else 500."""
-    return without_database() if database_connectivity.is_outage(sys.exc_info()[1]) else _static("500.html", status=500)
+    if database_connectivity.is_outage(sys.exc_info()[1]):
+        return without_database(request)
+    if _is_of_api(request):
+        return problems.response(problems.Problem(500, _("This is a fault of the portal, not yours. It was logged.")))
+    return _static("500.html", status=500)
 
 
-def without_database() -> HttpResponse:
-    return _static("503.html", status=503, headers={"Retry-After": "10"})
+def without_database(request: HttpRequest) -> HttpResponse:
+    later = {"Retry-After": "10"}
+    if _is_of_api(request):
+        text = _("The portal is temporarily unavailable")
+        return problems.response(problems.Problem(503, f"{text}.", headers=later))
+    return _static("503.html", status=503, headers=later)
+
+
+def _is_of_api(request: HttpRequest) -> bool:
+    """Programs get problem details instead of a page."""
+    return request.path.startswith("/api/v1/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -48,7 +48,7 @@ def database_first(get_response: Handler) -> Handler:
                 if not database_connectivity.is_outage(error):
                     raise
                 logger.error("The database cannot be opened: %s", type(error).__name__)
-                return errors.without_database()
+                return errors.without_database(request)
         return get_response(request)
 
     return middleware

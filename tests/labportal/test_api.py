@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core import mail
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -18,9 +18,11 @@ from accounts import jobs, tokens
 from accounts.api import rate
 from accounts.models import ApiToken, User
 from labportal import api as portal_api
-from labportal import logs
+from labportal import logs, middleware
 from tests.api_client import Api, fields
 from tests.conftest import PASSWORD
+from vms import database_connectivity
+from vms.access import lookups
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +40,34 @@ def test_every_error_is_a_problem(ana: User, method: str, path: str, status: int
     answer = Api(ana).call(method, path)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert set(answer.json()) == {"type", "title", "status", "detail", "errors"}
+
+
+@pytest.mark.parametrize(("is_outage", "status"), [(False, 500), (True, 503)])
+def test_a_fault_is_a_problem_and_says_nothing_of_itself(
+    ana: User, monkeypatch: pytest.MonkeyPatch, is_outage: bool, status: int
+):
+    def fails(user: object) -> None:
+        raise RuntimeError("told to nobody")
+
+    monkeypatch.setattr(lookups, "groups_for", fails)
+    monkeypatch.setattr(database_connectivity, "is_outage", lambda error: is_outage)
+    api = Api(ana)
+    api.client.raise_request_exception = False
+    answer = api.get("groups")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert "told to nobody" not in answer.content.decode()
+
+
+def test_an_outage_of_the_database_is_a_problem(ana: User, monkeypatch: pytest.MonkeyPatch):
+    api = Api(ana)
+    monkeypatch.setattr(database_connectivity, "is_outage", lambda error: True)
+    monkeypatch.setattr(middleware.connection, "ensure_connection", _fails, raising=False)
+    answer = api.get("groups")
+    assert (answer.status_code, answer.json()["status"], answer.headers["Retry-After"]) == (503, 503, "10")
+
+
+def _fails() -> None:
+    raise OperationalError
 
 
 def test_errors_are_in_the_callers_language(ana: User):
