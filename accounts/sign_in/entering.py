@@ -101,10 +101,10 @@ def find(source: SignInSource, subject: str) -> SignInIdentity | None:
 
     Other rows may refer to the account meanwhile: who holds a class and enrols this person does not wait for us.
     """
-    key = SignInIdentity.objects.filter(source=source, subject=subject).values_list("user_id", flat=True).first()
-    if key is None:
+    locked = User.objects.select_for_update(no_key=True, of=("self",))
+    user = locked.filter(identities__source=source, identities__subject=subject).first()
+    if user is None:
         return None
-    user = User.objects.select_for_update(no_key=True).get(pk=key)
     identity = SignInIdentity.objects.filter(source=source, subject=subject, user=user).first()
     if identity:
         identity.user, identity.source = user, source

@@ -24,6 +24,8 @@ def apply(person: User, source: SignInSource, roles: frozenset[int] | None, *, n
         return
     known = list(OutsideRole.objects.filter(user=person).select_related("group"))
     mine = {row.group_id: row for row in known if row.source_id == source.pk}
+    if mine.keys() == roles and (not roles or roles <= {*person.groups.values_list("pk", flat=True)}):
+        return  # as at almost every sign-in
     with by_a_source():
         for row in mine.values():
             if row.group_id not in roles:
