@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import Error, InterfaceError, OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -70,9 +70,10 @@ def test_it_is_written_once_a_minute_by_any_number_of_processes(
     assert (input_times.write(machine.pk), written(machine)) == (True, now)
 
 
-def test_a_database_that_fails_closes_no_console(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("error", [OperationalError("database is locked"), InterfaceError("connection closed")])
+def test_a_database_that_fails_closes_no_console(monkeypatch: pytest.MonkeyPatch, error: Error):
     def fail(*_args: Any, **_named: Any) -> None:
-        raise OperationalError("database is locked")
+        raise error
 
     monkeypatch.setattr(VirtualMachine.objects, "filter", fail)
     assert input_times.write(1) is False

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Q
 from django.utils import timezone
 
@@ -35,6 +35,6 @@ def write(machine: int) -> bool:
     old = Q(console_input_at=None) | Q(console_input_at__lte=now - WRITTEN_EVERY) | Q(console_input_at__gt=now)
     try:
         return bool(VirtualMachine.objects.filter(old, pk=machine).update(console_input_at=now))
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("The input at a console could not be recorded: %s", error)
         return False

@@ -259,7 +259,7 @@ def test_its_notice_ends_when_it(change: Change, noticed: Rig):
 def test_without_figures_it_is_not_stopped(change: Change, rig: Rig):
     rig.looks(2)
     change(rig)
-    assert rig.looks(13, every=50) == 0
+    assert rig.looks(3, every=50) == 0
     assert outcome() == "withdrawn"
 
 
