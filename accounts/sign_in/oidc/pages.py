@@ -26,6 +26,9 @@ from accounts.sign_in.oidc.problems import Problem
 
 logger = logging.getLogger(__name__)
 
+# It refuses prompt=login, which the standard has.
+ASKS_FOR_NO_PASSWORD = {"https://accounts.google.com"}
+
 # Somebody tried something, or a provider is set up wrongly: the audit trail has it.
 SUSPICIOUS = {
     "algorithm", "unknown-key", "signature", "foreign-issuer", "foreign-audience", "nonce", "subject-differs",
@@ -54,11 +57,16 @@ def begin(request: HttpRequest, provider: Provider, *, joining: going_in.Joining
         code_challenge=create_s256_code_challenge(attempts.verifier(state)),
         code_challenge_method="S256",
         # Who joins their account may sit where somebody else is still signed in at the provider.
-        prompt="login" if provider.ask_again or joining else None,
+        prompt=_prompt(there) if provider.ask_again or joining else None,
     )
     answer = HttpResponseRedirect(address)
     attempts.remember(request, answer, name, cookie)
     return answer
+
+
+def _prompt(there: discovery.Discovery) -> str:
+    """What makes the provider ask who is there: for the password, or else for a choice of accounts."""
+    return "select_account" if there.issuer in ASKS_FOR_NO_PASSWORD else "login"
 
 
 @never_cache

@@ -72,6 +72,12 @@ class TestTheWayThere:
         Provider.objects.update(ask_again=False)
         assert "prompt" not in go(client)
 
+    def test_asks_otherwise_where_that_is_refused(
+        self, client: Client, there: SmallProvider, school: Provider, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(pages, "ASKS_FOR_NO_PASSWORD", {there.issuer})
+        assert "prompt=select_account" in go(client)
+
     def test_makes_no_session(self, client: Client, there: SmallProvider, school: Provider):
         go(client)
         assert not Session.objects.exists()
