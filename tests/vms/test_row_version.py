@@ -1,11 +1,13 @@
 """A poll that is decided by the version of the rows says what one would say that makes cards."""
 
 import random
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
+from django.template import Context, Template
 from django.utils import timezone, translation
 
 from accounts.models import User
@@ -14,15 +16,18 @@ from tests.labs import queries
 from vms.models import Assignment, Batch, ClusterSync, HelpRequest, MachineSet, Operation, VirtualMachine
 from vms.pages import cards, dashboard, machine_list, row_version
 from vms.pages.list_query import ListQuery
+from vms.templatetags import kept
 
 pytestmark = pytest.mark.django_db
 
+TILE = Template("{% load kept %}{% machine_tile entry %}")
 ALL = ListQuery.from_url({"page": "1"})
 
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_version, "_fingerprints", type(row_version._fingerprints)())
+    for store in ("_fingerprints", "_dashboards"):
+        monkeypatch.setattr(row_version, store, OrderedDict())
 
 
 @pytest.fixture
@@ -154,9 +159,29 @@ def test_polls_of_a_group_say_what_its_page_says_whatever_happens(student: User)
     without = [change for change in changes(luck, student) if change.__name__ not in {"forget", "managed"}]
     for change in (*more, *without):
         dashboard.fingerprint(group, tess)
+        tiles(dashboard.kept_for_person(group, tess), group)
         change()
-        seen = dashboard.fingerprint(group, tess)
-        assert seen == dashboard.for_person(group, tess).fingerprint
+        seen, known = dashboard.fingerprint(group, tess), dashboard.kept_for_person(group, tess)
+        afresh = dashboard.for_person(group, tess)
+        assert (seen, known) == (afresh.fingerprint, afresh)
+        assert tiles(known, group) == tiles(known, group) == tiles(afresh, group)
+
+
+def tiles(made: dashboard.Dashboard, group: MachineSet) -> list[str]:
+    about = {"machine_group": group, "dashboard": made, "may_ask": True}
+    return [TILE.render(Context({**about, "entry": entry})) for entry in made.machines]
+
+
+def test_an_unchanged_page_of_a_group_makes_neither_cards_nor_tiles(student: User) -> None:
+    tess, ben = (User.objects.create(username=name) for name in ("tess", "ben"))
+    group = MachineSet.objects.create(name="Group")
+    group.stewards.add(tess, ben)
+    group.machines.add(*VirtualMachine.objects.all())
+    before = tiles(dashboard.kept_for_person(group, tess), group)
+    with patch.object(cards, "groups", side_effect=AssertionError), patch.object(kept, "_tile", None):
+        assert tiles(dashboard.kept_for_person(group, tess), group) == before
+        with pytest.raises(AssertionError):
+            dashboard.kept_for_person(group, ben)
 
 
 def test_an_unchanged_poll_of_a_group_makes_no_cards(student: User) -> None:

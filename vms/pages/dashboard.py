@@ -1,9 +1,10 @@
 """The content of a machine group's page: its machines, a summary, help requests and recent batches."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
@@ -65,6 +66,8 @@ class Dashboard:
     groups: tuple[cards.Group, ...]
     machines: tuple[GroupMachine, ...]
     batches: tuple[RecentBatch, ...]
+    # The HTML of its tiles that is the same for every request, by what else they look at.
+    tiles: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def helps(self) -> list[HelpCall]:
@@ -92,7 +95,7 @@ class Dashboard:
         """`18 running, 11 stopped, 1 busy`."""
         return cards.summary(entry.card for entry in self.machines)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Changes when the page would say something else."""
         minute = timezone.now().strftime("%H:%M") if self.helps else ""  # the page tells ages in minutes
@@ -118,13 +121,20 @@ def for_person(group: MachineSet, person: User) -> Dashboard:
 
 def fingerprint(group: MachineSet, person: User) -> str:
     """Of `for_person`, without making it where nothing changed."""
+    version, fresh = partial(_version, group, person), partial(for_person, group, person)
+    return row_version.fingerprint(version, lambda: fresh().fingerprint, person.pk, "group", group.pk)
 
-    def version() -> str:
-        rows = "" if person.is_staff else row_version.of_rows(_ROWS, person.pk, group.pk)
-        batches = _batches(group) if rows else ()
-        return "" if any(batch.is_open for batch in batches) else f"{rows}{batches!r}" if rows else ""
 
-    return row_version.fingerprint(version, lambda: for_person(group, person).fingerprint, person.pk, "group", group.pk)
+def kept_for_person(group: MachineSet, person: User) -> Dashboard:
+    """`for_person`, or what it returned before where nothing changed."""
+    version, fresh = partial(_version, group, person), partial(for_person, group, person)
+    return row_version.dashboard(version, fresh, person.pk, group.pk)
+
+
+def _version(group: MachineSet, person: User) -> str:
+    rows = "" if person.is_staff or not person.is_active else row_version.of_rows(_ROWS, person.pk, group.pk)
+    batches = _batches(group) if rows else ()
+    return "" if any(batch.is_open for batch in batches) else f"{rows}{batches!r}" if rows else ""
 
 
 def _rows(group: MachineSet, person: User) -> list[VirtualMachine]:

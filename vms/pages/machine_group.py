@@ -42,7 +42,7 @@ def group_page(
     """
     if request.htmx and request.GET.get("seen") == dashboard.fingerprint(found, request.user):
         return HttpResponse(status=204)
-    shown = dashboard.for_person(found, request.user)
+    shown = dashboard.kept_for_person(found, request.user)
     context = {
         "machine_group": found,
         "dashboard": shown,

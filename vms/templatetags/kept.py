@@ -53,6 +53,17 @@ def machine_card(context: Context, card: Card) -> str:
 @kept
 def machine_tile(context: Context, entry: GroupMachine) -> str:
     """`_tile.html`, which looks at `may_ask` and `all_chosen` of the page, and at the primary key of the group."""
+    known = context["dashboard"].tiles if "dashboard" in context else {}
+    key = (entry.card.pk, context.get("may_ask", ""), context.get("all_chosen", ""), context["machine_group"].pk)
+    if key not in known:
+        html = _tile(context, entry)
+        if "csrfmiddlewaretoken" in html or entry.help or entry.card.age_at or entry.card.elapsed:
+            return html  # it is of this request, or of this moment
+        known[key] = html
+    return str(known[key])
+
+
+def _tile(context: Context, entry: GroupMachine) -> str:
     card, values = _shape(entry.card)
     told = {
         "entry": replace(entry, card=card, assignee=Assignee(PERSON_PK, PERSON) if entry.assignee else None),
