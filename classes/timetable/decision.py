@@ -29,7 +29,7 @@ LONGEST_STEP = timedelta(seconds=20)
 # A lesson that ended longer ago is no reason to stop.
 LESSON_OVER_WITHIN = timedelta(hours=24)
 
-# A lesson that begins so soon after another needs the machines again: they stay on in the break.
+# A lesson that begins so soon needs the machines again: they stay on in a break, and idle ones, too.
 BREAK = timedelta(minutes=30)
 
 # The next look at a machine that nothing is due for.
@@ -247,6 +247,8 @@ def _stop_reason(facts: Facts) -> Reason | None:
         return None  # paused and the like: whoever paused it has a reason, and it uses no processor
     if facts.hours_left is not None and facts.hours_left <= timedelta():
         return Reason.HOURS
+    if any(facts.now < lesson.begins <= facts.now + BREAK for lesson in facts.lessons):
+        return None
     if facts.rules.stops and _ended_lesson(facts):
         return Reason.LESSON_OVER
     return Reason.IDLE if _is_idle(facts) else None
@@ -255,11 +257,8 @@ def _stop_reason(facts: Facts) -> Reason | None:
 def _ended_lesson(facts: Facts) -> bool:
     """Whether the machine has been running since a lesson that stops its machines. Started later, it is left alone."""
     since, now = facts.running_since, facts.now
-    if since is None or any(now < lesson.begins <= now + BREAK for lesson in facts.lessons):
-        return False
-    return any(
-        lesson.stops and since <= lesson.ends <= now < lesson.ends + LESSON_OVER_WITHIN for lesson in facts.lessons
-    )
+    ended = [lesson.ends for lesson in facts.lessons if lesson.stops]
+    return since is not None and any(since <= end <= now < end + LESSON_OVER_WITHIN for end in ended)
 
 
 def _is_idle(facts: Facts) -> bool:

@@ -226,6 +226,8 @@ ROWS: list[tuple[str, Facts, str, Reason]] = [
     ("no idle stops in the class", running(rules=Rules(starts=True, stops=True), **IDLE, **FULL), STAY, Reason.NOTHING),
     ("paused and quiet", running(status="paused", **IDLE, **FULL), STAY, Reason.NOTHING),
     ("idle after a lesson", running(lessons=(OVER,), **IDLE, **FULL), STOP, Reason.LESSON_OVER),
+    ("idle, and a lesson begins soon", running(lessons=(lesson(30, 75),), **IDLE, **FULL), STAY, Reason.NOTHING),
+    ("idle, and a lesson begins later", running(lessons=(lesson(31, 75),), **IDLE, **FULL), STOP, Reason.IDLE),
     # Nothing.
     ("in use", running(), STAY, Reason.NOTHING),
     ("every rule off", running(rules=RULES_OFF, **IDLE, **FULL), STAY, Reason.NOTHING),
