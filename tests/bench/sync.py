@@ -140,7 +140,7 @@ def measure_freshness(world: World, clusters: int, *, interval: int) -> None:
     try:
         rename_and_wait(world, "warm-up", clusters, patience=60)
         if worker.poll() is not None:
-            raise RuntimeError(f"The worker ended: {worker.communicate()[1][-2000:]}")
+            raise RuntimeError(f"The worker ended: {worker.communicate(timeout=TIMEOUT)[1][-2000:]}")
         used, begun = cpu_of(worker.pid), time.monotonic()
         taken = sorted(
             took for number in range(SAMPLES) for took in rename_and_wait(world, f"fresh-{number}", clusters)
