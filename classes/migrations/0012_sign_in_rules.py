@@ -7,7 +7,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [("accounts", "0004_sign_in"), ("classes", "0011_joining_refusals")]
     operations = [
-        migrations.AddField(model_name="membership", name="left_by_rule", field=models.BooleanField(default=False)),
+        migrations.AddField(
+            model_name="membership", name="left_by_rule", field=models.BooleanField(db_default=False, default=False)
+        ),
         migrations.AddField(
             model_name="membership",
             name="source",

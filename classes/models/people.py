@@ -70,6 +70,7 @@ class Membership(models.Model):
     left_by_rule = models.BooleanField(
         gettext_lazy("left by a rule"),
         default=False,
+        db_default=False,  # a worker of an earlier version does not know it
         help_text=gettext_lazy("The person left the group there. Otherwise a person ended the membership."),
     )
 
