@@ -9,6 +9,7 @@ stored_messages.register(
         "sign-in-ambiguous": gettext_noop(
             "Several people in the school's directory have this name. Ask the lab's administrators."
         ),
+        "sign-in-unknown-there": gettext_noop("The directory knows nobody by the name %(name)s."),
         # Why a directory cannot be asked: for administrators.
         "sign-in-no-answer": gettext_noop("The directory is not responding."),
         "sign-in-untrusted": gettext_noop("The certificate of the directory is not trusted: %(reason)s."),

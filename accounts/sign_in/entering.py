@@ -56,6 +56,21 @@ def enter(source: SignInSource, person: OutsidePerson, *, now: datetime) -> User
     return outcome
 
 
+def expect(source: SignInSource, person: OutsidePerson, *, now: datetime) -> User:
+    """The account of somebody who will sign in one day, made on another person's word. Raises `Refused`."""
+    try:
+        with transaction.atomic():
+            identity = find(source, person.subject)
+            decision = decide(source, person)
+            if refused := why_not(source, person, identity, decision):
+                raise refused
+            identity = identity or _make(source, person, now)
+            bring_up_to_date(identity, person, decision, now=now)
+    except IntegrityError:  # somebody else made it at the same moment
+        raise Refused("name-taken", name=names.shown(person.username, most=100)) from None
+    return identity.user
+
+
 def _enter(source: SignInSource, person: OutsidePerson, now: datetime) -> User | Refused:
     """A refusal is returned, so that what is written about it stays."""
     if not source.is_active:

@@ -1,8 +1,10 @@
 """The tab *People*: members, adding people to the roster, and removing them."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import spreadsheet
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.plans.page import Facts
+from accounts.sign_in import leaving, looking_up
 from classes import access
 from classes.access import Right
 from classes.enrolment import membership, roster
@@ -34,11 +37,19 @@ STAYS = [(membership.KEEP, gettext_lazy("The person keeps the machine outside th
 
 @dataclass(frozen=True)
 class MemberRow:
-    """A person on the page. `place` is the position on the waiting list, from 1; 0: does not wait."""
+    """A person on the page. `place` is the position on the waiting list, from 1; 0: does not wait.
+
+    `left_at`: when the person left the school's directory. Their machine is kept until then, at least.
+    """
 
     member: Membership
     machines: tuple[VirtualMachine, ...]
     place: int
+    left_at: datetime | None = None
+
+    @property
+    def kept_until(self) -> datetime | None:
+        return self.left_at + timedelta(days=settings.KEEP_MACHINES_DAYS) if self.left_at else None
 
 
 def member_rows(lab_class: LabClass) -> list[MemberRow]:
@@ -48,14 +59,20 @@ def member_rows(lab_class: LabClass) -> list[MemberRow]:
         held.setdefault(row.user_id, []).append(row.vm)
     waiting = Membership.objects.waiting().filter(lab_class=lab_class).values_list("pk", flat=True)
     places = {pk: place for place, pk in enumerate(waiting, 1)}
-    return [MemberRow(member, tuple(held.get(member.user_id, ())), places.get(member.pk, 0)) for member in members]
+    left = leaving.left_at(members.values("user"))
+    return [
+        MemberRow(member, tuple(held.get(member.user_id, ())), places.get(member.pk, 0), left.get(member.user_id))
+        for member in members
+    ]
 
 
 @require_GET
 @login_required
 def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     lab_class = access.class_or_404(request.user, pk, Right.RUN)
-    context = tab_context(request, lab_class, "people", rows=member_rows(lab_class))
+    context = tab_context(
+        request, lab_class, "people", rows=member_rows(lab_class), has_directory=looking_up.is_possible()
+    )
     return render(request, "classes/people.html", context)
 
 

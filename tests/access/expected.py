@@ -118,6 +118,7 @@ classes/<int:pk>/hours/                             |  in 404 404 200 200 404 40
 classes/<int:pk>/live/                              |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/                            |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/add/                        |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
+classes/<int:pk>/people/directory/                  |  in 404 404 200 200 404 404 200 200 |  in 404 404 200 200 404 404 200 200
 classes/<int:pk>/people/export/                     |  in 404 404 200 200 404 404 200 200 | 405
 classes/<int:pk>/people/<int:member>/remove/        |  in 404 404 200 200 404 404 200 200 |  in 404 404 302 302 404 404 302 302
 classes/<int:pk>/people/<int:member>/account/       |  in 404 404 200 200 404 404 200 200 | 405

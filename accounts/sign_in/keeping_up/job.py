@@ -100,13 +100,10 @@ def _record(directory: SignInSource, message: Message, now: datetime, held: int 
 
 def _close(identity: SignInIdentity, closed: Closed | None, now: datetime) -> None:
     """Ends the person's sessions with it: see `accounts.backends`."""
-    before = (identity.left_at, identity.closed_reason)
+    identity.left_at = identity.left_at or now
     if closed:
         identity.closed_reason = closed.value
-    else:
-        identity.left_at = now
     identity.save(update_fields=["left_at", "closed_reason"])
-    logger.info("%s left %s: %s → %s", identity.user_id, identity.source_id, before, (identity.left_at, closed))
 
 
 def _known(directory: SignInSource) -> Iterator[Known]:

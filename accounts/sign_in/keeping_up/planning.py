@@ -132,7 +132,7 @@ def _row(one: Known, person: OutsidePerson | None, should_be: Callable[[OutsideP
         return None if one.has_left else row(SyncReason.LEFT)
     if person.closed:
         told = Note.of(gettext_noop("%(reason)s"), reason=Closed(person.closed))
-        return None if one.closed == person.closed else row(SyncReason.CLOSED, told)
+        return None if one.has_left and one.closed == person.closed else row(SyncReason.CLOSED, told)
     if one.has_left or one.closed in {Closed.DISABLED, Closed.EXPIRED}:
         return row(SyncReason.RETURNED)
     notes = tuple(_changes(one, person, should_be(person)))

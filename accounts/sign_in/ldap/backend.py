@@ -67,9 +67,12 @@ def _outage_is_no_wrong_password(exception: ldap.LDAPError, **kwargs: Any) -> No
 
 @contextmanager
 def away_from_the_portal() -> Iterator[None]:
-    """While a page waits for a directory it keeps no other page waiting, and no connection to the database."""
+    """While a page waits for a directory it keeps no other page waiting, and no connection to a database server.
+
+    SQLite has no server, and takes longer to open than a directory to answer.
+    """
     for database in databases.all(initialized_only=True):
-        if not database.in_atomic_block:
+        if database.vendor != "sqlite" and not database.in_atomic_block:
             database.close()
     with release_slot():
         yield

@@ -6,7 +6,7 @@ from typing import Any
 import ldap
 import ldap.filter
 from django_auth_ldap.config import LDAPSearch
-from ldap.controls import DecodeControlTuples
+from ldap.controls import DecodeControlTuples, SimplePagedResultsControl
 from ldap.controls.ppolicy import PasswordPolicyControl
 
 from accounts.models.sources import SignInSource
@@ -46,6 +46,19 @@ def person_search(source: SignInSource) -> PersonSearch:
         source.base_dn, ldap.SCOPE_SUBTREE, f"(&{narrowed}({source.name_attribute}=%(user)s))",
         entries.attributes_of(source),
     )  # fmt: skip
+
+
+def search(source: SignInSource, connection: Any, text: str, *, most: int) -> list[Entry]:
+    """Names that have this text in them, as far as so many."""
+    typed = ldap.filter.escape_filter_chars(text)
+    named = "".join(f"({name}=*{typed}*)" for name in (source.name_attribute, "cn", "sn", "givenName", "displayName"))
+    wanted = f"(&{source.person_filter}({source.name_attribute}=*)(|{named}))"
+    control = SimplePagedResultsControl(criticality=False, size=most, cookie="")
+    number = connection.search_ext(
+        source.base_dn, ldap.SCOPE_SUBTREE, wanted, entries.attributes_of(source), serverctrls=[control]
+    )
+    _kind, rows, _id, _controls = connection.result3(number)
+    return found(rows)[:most]
 
 
 def found(rows: list[Any]) -> list[Entry]:

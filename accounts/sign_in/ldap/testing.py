@@ -46,15 +46,23 @@ test.__test__ = False  # type: ignore[attr-defined]  # it is none of pytest's
 
 
 def find(source: SignInSource, typed: str) -> OutsidePerson | None:
-    """Who has this name, without a password. None: nobody, several, or the directory cannot be asked."""
+    """Who has this name, without a password. None: nobody, or several. Raises `SourceDown`."""
     try:
         pool = connections.pool_of(source)
         entry = pool.as_reader(lambda connection: _find(source, connection, typed))
         if entry is None:
             return None
         return people.facts(source, entry, timezone.now(), groups=groups.of(pool, entry))
-    except (SourceDown, people.Ambiguous):
+    except people.Ambiguous:
         return None
+
+
+def search(source: SignInSource, text: str, *, most: int) -> list[OutsidePerson]:
+    """People whose names have these letters, without groups. Raises `SourceDown`."""
+    pool = connections.pool_of(source)
+    found = pool.as_reader(lambda connection: people.search(source, connection, text, most=most))
+    now = timezone.now()
+    return [people.facts(source, entry, now, groups=None) for entry in found]
 
 
 def _server(source: SignInSource, uri: str) -> Iterator[TestLine]:
