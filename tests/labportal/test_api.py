@@ -128,13 +128,12 @@ def test_the_documentation_shows_every_operation_and_runs_nothing(client: Client
 
 
 def test_a_changed_schema_is_noticed(tmp_path: Path):
-    def check(*file: str) -> int:
-        command = [sys.executable, "bin/_openapi.py", "--check", *file]
-        return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=120).returncode
-
+    """That the stored one is up to date is for bin/lint to see."""
     changed = tmp_path / "openapi.json"
     changed.write_text((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8").replace('"vmid"', '"number"', 1))
-    assert (check(), check(str(changed))) == (0, 1)
+    command = [sys.executable, "bin/_openapi.py", "--check", str(changed)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, "bin/_openapi.py" in done.stdout) == (1, True)
 
 
 # Tokens in addresses, and anywhere else
