@@ -6,6 +6,7 @@ from smtplib import SMTPException
 
 from django.conf import settings
 from django.core import mail
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django_tasks import task
@@ -73,7 +74,7 @@ def _warn(token: ApiToken) -> None:
         subject = _("[Lab Portal] API token expires")
         text = _("Your API token “%(name)s” expires on %(day)s. Create another one if a program still needs it.")
         facts = {"name": token.name, "day": timezone.localtime(token.expires_at).date().isoformat()}
-        where = f"{settings.PORTAL_URL}/accounts/profile/tokens/" if settings.PORTAL_URL else ""
+        where = f"{settings.PORTAL_URL}{reverse('profile-tokens')}" if settings.PORTAL_URL else ""
         letter = mail.EmailMessage(subject, f"{text % facts}\n\n{where}".strip(), to=[owner.email])
         try:
             letter.send()
