@@ -20,10 +20,11 @@ HANDOVERS = _number("HANDOVERS", 2)  # of a machine from one student to the next
 OPERATIONS = _number("OPERATIONS", 3)  # for each of twenty machines, by four workers
 RACES = _number("RACES", 60)  # rounds of two administrators at once: six of each kind
 TURNS = _number("TURNS", 2)  # of ten, with five strings each
+API_CASES = _number("API_CASES", 500)  # calls of the API by its schema, with the tokens of three people
 
 
 def pytest_report_header() -> str:
     return (
         f"samples: seed {SEED}, {FUZZ_FILES} broken files, {KILL_ROUNDS} and {MAKING_KILLS} kills, {TRIES} tries, "
-        f"{RACES} races, {TURNS} turns of strings"
+        f"{RACES} races, {TURNS} turns of strings, {API_CASES} calls of the API"
     )

@@ -88,8 +88,12 @@ def as_response(result: Result) -> HttpResponse:
     if isinstance(result, HttpResponse):
         return result
     answer = result if isinstance(result, Answer) else Answer(result, 200 if result else 204)
-    content = answer.body.model_dump_json() if answer.body else b""
-    return HttpResponse(content, status=answer.status, content_type=JSON, headers=answer.headers)
+    if answer.body:
+        content = answer.body.model_dump_json()
+        return HttpResponse(content, status=answer.status, content_type=JSON, headers=answer.headers)
+    empty = HttpResponse(status=answer.status, headers=answer.headers)
+    del empty["Content-Type"]
+    return empty
 
 
 def created(body: BaseModel, location: str) -> Answer:

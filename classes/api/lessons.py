@@ -1,6 +1,6 @@
 """The timetable of a class in the API: its lessons, single days of them, and when they take place."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from classes.api.common import Planned, PlanOut
 from classes.models import LabClass, Lesson, Occurrence
 from classes.models.timetable import MOST_WEEKS
 from classes.timetable import changes, planning, recurrence
-from classes.timetable.forms import FIRST_YEAR, LAST_YEAR, DayForm, LessonForm
+from classes.timetable.forms import FIRST_YEAR, LAST_YEAR, DayForm, LessonForm, plain
 
 router = Router(tags=["lessons"])
 
@@ -29,14 +29,8 @@ def _possible(day: date) -> date:
     return day
 
 
-def _to_the_minute(clock: time) -> time:
-    if clock.tzinfo or clock.second or clock.microsecond:
-        raise ValueError("a time of day by the clock of the class, like 09:30")
-    return clock
-
-
 Day = Annotated[date, AfterValidator(_possible)]
-Clock = Annotated[time, AfterValidator(_to_the_minute)]
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="By the clock of the class.")]
 
 
 class Weekday(StrEnum):
@@ -73,8 +67,8 @@ class LessonOut(Schema):
     id: int
     first_day: date
     last_day: date
-    begins: time
-    ends: time
+    begins: Clock
+    ends: Clock
     weekdays: list[Weekday]
     every_weeks: int
     mode: str
@@ -207,7 +201,7 @@ def _changed(lab_class: LabClass, asked: Planned | None, write: changes.Write) -
 def _lesson_out(one: Lesson) -> LessonOut:
     names = ("first_day", "last_day", "begins", "ends", "every_weeks", "mode", "also_on_holidays", "note")
     days = [day for at, day in enumerate(Weekday) if one.weekdays & 1 << at]
-    return LessonOut(id=one.pk, weekdays=days, **{name: getattr(one, name) for name in names})
+    return LessonOut(id=one.pk, weekdays=days, **{name: plain(getattr(one, name)) for name in names})
 
 
 def _occurrence_out(one: Occurrence) -> OccurrenceOut:
