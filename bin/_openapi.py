@@ -1,4 +1,6 @@
-"""The schema of the API as docs/openapi.json: writes it, or says whether it is up to date: _openapi.py [--check [FILE]]
+"""The schema of the API as docs/openapi.json, and its calls with curl as docs/api-curl.md.
+
+Writes them, or says whether they are up to date: _openapi.py [--check [FILE]]
 
 Keys of its own and no database, so that neither .env nor a server has a say.
 """
@@ -12,9 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "openapi.json"
+CURL = ROOT / "docs" / "api-curl.md"
 
 
-def schema() -> str:
+def texts() -> tuple[str, str]:
     sys.path.insert(0, str(ROOT))
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "labportal.settings",
@@ -26,20 +29,22 @@ def schema() -> str:
     import django  # noqa: PLC0415 - after the settings are known
 
     django.setup()
-    from labportal import api  # noqa: PLC0415 - needs the models
+    from labportal import api, api_curl  # noqa: PLC0415 - needs the models
 
-    return json.dumps(api.schema(), indent=1, ensure_ascii=False) + "\n"
+    schema = json.loads(json.dumps(api.schema()))
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n", api_curl.page(schema)
 
 
 def main() -> int:
-    now = schema()
+    now, curl = texts()
     if "--check" not in sys.argv:
         FILE.write_text(now, encoding="utf-8")
+        CURL.write_text(curl, encoding="utf-8")
         return 0
     stored = Path(sys.argv[2]) if len(sys.argv) > 2 else FILE
-    if stored.is_file() and stored.read_text(encoding="utf-8") == now:
+    if all(file.is_file() and file.read_text(encoding="utf-8") == text for file, text in ((stored, now), (CURL, curl))):
         return 0
-    print("docs/openapi.json is not the schema of this code. On purpose? .venv/bin/python bin/_openapi.py")
+    print("docs/openapi.json or docs/api-curl.md is not of this code. On purpose? .venv/bin/python bin/_openapi.py")
     return 1
 
 

@@ -29,7 +29,7 @@ class HoursOut(Schema):
 
 class ExtraHoursIn(Schema):
     username: Line = Field(max_length=150, examples=["ana"])
-    hours: int = Field(ge=1, le=MOST_EXTRA_HOURS)
+    hours: int = Field(ge=1, le=MOST_EXTRA_HOURS, examples=[2])
 
 
 @router.get("/classes/{int:id}/hours", response=Page[HoursOut])

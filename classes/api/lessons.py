@@ -79,9 +79,9 @@ class LessonOut(Schema):
 class DayIn(Planned):
     """The lesson of one day at another time, or on another day."""
 
-    new_day: Day
-    begins: Clock
-    ends: Clock
+    new_day: Day = Field(examples=["2027-01-13"])
+    begins: Clock = Field(examples=["14:00"])
+    ends: Clock = Field(examples=["15:30"])
     mode: Mode | None = Field(None, description="null: as the lesson's.")
     note: Line = Field("", max_length=200)
 

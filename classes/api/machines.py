@@ -53,7 +53,7 @@ class ClassMachineOut(Schema):
 
 
 class AssignmentIn(Schema):
-    machine: Id
+    machine: Id = Field(examples=[1])
     username: Line = Field(max_length=150, examples=["ana"])
 
 

@@ -46,7 +46,7 @@ class TemplateOut(Schema):
 class OrderIn(Schema):
     template: Id = Field(examples=[1])
     for_everybody: bool = Field(True, description="One for everybody in the class who has none.")
-    spare: int = Field(0, ge=0, le=MOST, description="Further machines.")
+    spare: int = Field(0, ge=0, le=MOST, description="Further machines.", examples=[1])
     networks: Networks = Networks.TEMPLATE
 
     def order(self, lab_class: LabClass) -> Order:

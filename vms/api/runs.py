@@ -77,8 +77,10 @@ class LossesOut(Schema):
 
 
 class UndoIn(Schema):
-    word: Line = Field(max_length=200, description="The name of the machine group, as `losses` says it.")
-    expected: Line = Field(max_length=64, description="`digest` of the losses that you saw.")
+    word: Line = Field(
+        max_length=200, description="The name of the machine group, as `losses` says it.", examples=["Monday"]
+    )
+    expected: Line = Field(max_length=64, description="`digest` of the losses that you saw.", examples=["…"])
 
 
 def visible(request: ApiRequest) -> QuerySet[ProvisioningRun]:
