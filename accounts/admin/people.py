@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import locked_names
+from accounts.action_boxes import QuickActionBoxes
 from accounts.admin import logins
 from accounts.admin.importing import ImportPage
 from accounts.admin.outside import OutsideFields, OutsideRoleInline
@@ -49,7 +50,7 @@ class LockedFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class PersonAdmin(OutsideFields, ReadableDeletion[User], UserAdmin[User]):
+class PersonAdmin(QuickActionBoxes, OutsideFields, ReadableDeletion[User], UserAdmin[User]):
     list_display = ("username", "full_name", "email", "role", "state", "last_login")
     list_filter = ("groups", LockedFilter, "must_change_password", "is_active", "is_staff", "is_superuser")
     list_per_page = 50

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.action_boxes import QuickActionBoxes
 from accounts.autocomplete import CheckedAutocomplete
 from accounts.downloads import Downloadable
 from vms import preparation
@@ -31,7 +32,7 @@ OVERTAKEN = gettext_lazy(
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(CheckedAutocomplete[Assignment], Downloadable[Assignment]):
+class AssignmentAdmin(QuickActionBoxes, CheckedAutocomplete[Assignment], Downloadable[Assignment]):
     list_display = ("vm", "user", "assigned_at", "ended_at", "readiness")
     list_filter = (LiveFilter, ClusterOfMachineFilter, "assigned_at")
     list_select_related = ("vm", "user")
