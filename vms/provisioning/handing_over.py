@@ -29,6 +29,7 @@ def hand_over(made: MadeMachine) -> None:
             return
         made.run.machine_set.machines.add(made.vm)
         person = made.for_user
-        taken = Assignment.objects.unreleased().filter(vm=made.vm).exists()
-        if person and person.is_active and not taken and not people_without_grant([(made.vm.pk, person.pk)]):
+        if not person or not person.is_active or Assignment.objects.unreleased().filter(vm=made.vm).exists():
+            return
+        if not people_without_grant([(made.vm.pk, person.pk)]):
             Assignment.objects.create(vm=made.vm, user=person)
