@@ -105,7 +105,7 @@ def test_more_leavers_than_a_few_wait_for_a_person_and_everything_else_is_done(
     # An administrator says so, and exactly what was shown happens.
     client.force_login(admin, backend="accounts.lockout.RecheckingBackend")
     address = f"/admin/accounts/directory/{school.pk}/compare/"
-    shown = client.get(address).context["shown"]
+    shown = client.post(address).context["shown"]
     listed["id-of-pupil0"] = person("pupil0")
     again = client.post(address, {"shown": shown})
     assert "Something changed after this preview" in again.content.decode()
