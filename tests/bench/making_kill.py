@@ -21,7 +21,15 @@ from clusters.models import Cluster, ProvisioningAccess
 from tests.bench import report
 from tests.bench.kill import WORKER, Program
 from tests.waits import wait_until
-from vms.models import ClusterSync, MachineSet, MachineTemplate, MadeMachine, ProvisioningRun, TemplateCopy
+from vms.models import (
+    ClusterGrant,
+    ClusterSync,
+    MachineSet,
+    MachineTemplate,
+    MadeMachine,
+    ProvisioningRun,
+    TemplateCopy,
+)
 
 NODES = ("pve1", "pve2")
 FIRST, TEMPLATE, POOL, MACHINES = 5001, 900_001, "made", 30
@@ -111,6 +119,7 @@ def _lab(simulator: pvesim.Simulator) -> pvesim.Cluster:
 def _run(template: MachineTemplate) -> ProvisioningRun:
     group, _new = MachineSet.objects.get_or_create(name="Networks 101")
     teacher, _new = User.objects.get_or_create(username="teacher")
+    ClusterGrant.objects.get_or_create(machine_set=group, cluster=template.cluster, pool=POOL)
     made = ProvisioningRun.objects.create(
         template=template, machine_set=group, requested_by=teacher, requested_by_name="teacher"
     )
