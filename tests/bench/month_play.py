@@ -161,6 +161,8 @@ class Play:
         if self.worker.tick(dies_after=dies_after):
             self._look_at_notices()
             return
+        for notice in StopNotice.objects.filter(ended_at=None, confirmed_at=self.world.now).select_related("vm"):
+            self._note(notice)  # as far as it came
         self._will_die, self.worker = False, None
         self.story.kills += 1
         self.back_at = self.world.now + self.chance.uniform(0.01, 1) ** 3 * LONGEST_AWAY
@@ -171,8 +173,11 @@ class Play:
         self._open = list(StopNotice.objects.filter(ended_at=None).select_related("vm"))
         for notice in self._open:
             if notice.operation_id is None:
-                self.story.shown.setdefault(notice.vm.vmid, []).append(self.world.now)
+                self._note(notice)
                 self._answer(notice)
+
+    def _note(self, notice: StopNotice) -> None:
+        self.story.shown.setdefault(notice.vm.vmid, []).append(self.world.now)
 
     # How far time may pass
 
