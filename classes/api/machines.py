@@ -67,7 +67,7 @@ def list_class_machines(request: ApiRequest, id: Id, page: Query[Paging]) -> Pag
 
 @router.post("/classes/{int:id}/assignments", response={201: ClassMachineOut}, auth=WRITE)
 def assign_machine(request: ApiRequest, id: Id, body: AssignmentIn) -> Answer:  # noqa: A002
-    """Assign a machine of the class to somebody who is in the class and has none."""
+    """Assign a machine of the class that nobody has to somebody who is in the class."""
     lab_class = common.run_by(request, id)
     machine = ClassMachine.objects.filter(lab_class=lab_class, vm=body.machine).select_related("vm").first()
     if machine is None:
@@ -81,7 +81,7 @@ def assign_machine(request: ApiRequest, id: Id, body: AssignmentIn) -> Answer:  
     except class_machines.NotPrepared:
         raise Problem(409, _("The machine is not ready for the next person."), field="body.machine") from None
     except class_machines.NotAvailable:
-        text = _("The machine is not available, or the person already has one.")
+        text = _("This machine is not available: somebody has it, or the class has ended.")
         raise Problem(409, text, field="body.machine") from None
     return Answer(_machine_out(_machines().get(pk=machine.pk)), 201)
 
