@@ -26,7 +26,10 @@ HARMLESS = "harmless words"
 
 APPS = ("accounts", "clusters", "vms", "classes", "auditlog", "axes", "admin", "django_tasks_database")
 # Keys, what is chosen from a list, and what the product itself makes and reads.
-KEPT = {"cluster_id", "password", "time_zone", "language", "object_pk", "object_id", "session_hash", "args_kwargs"}
+KEPT = {
+    "cluster_id", "password", "time_zone", "language", "object_pk", "object_id", "session_hash", "args_kwargs", "scope",
+}  # fmt: skip
+KEYS = {("accounts.SignInSource", "name")}  # addresses contain it
 ADDRESSING = {"href", "src", "action", "formaction", "poster", "data", "hx-get", "hx-post", "srcset", "background"}
 
 
@@ -43,7 +46,10 @@ def put_everywhere(text: str) -> int:
 
 def _is_written(field: models.Field[Any, Any]) -> bool:
     is_text = isinstance(field, models.CharField | models.TextField | models.JSONField)
-    is_made = field.name in KEPT or field.name.endswith("_message")  # a stored message: read only beside its text
+    is_key = (field.model._meta.label, field.name) in KEYS
+    is_made = (
+        is_key or field.name in KEPT or field.name.endswith("_message")
+    )  # a stored message: read only beside its text
     is_fixed = field.primary_key or field.choices or is_made or isinstance(field, EncryptedSecretField)
     return is_text and not is_fixed
 
