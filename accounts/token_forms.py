@@ -37,7 +37,9 @@ class TokenForm(forms.Form):
         label=_("Rights"), choices=RIGHTS, initial=["read"], widget=forms.CheckboxSelectMultiple
     )
     scope = forms.ChoiceField(label=_("For"), required=False)
-    days = forms.IntegerField(label=_("Valid for days"), min_value=1, max_value=MOST_DAYS, initial=ApiToken.LASTS.days)
+    days = forms.IntegerField(
+        label=_("Valid for (days)"), min_value=1, max_value=MOST_DAYS, initial=ApiToken.LASTS.days
+    )
     networks = forms.CharField(
         label=_("Only from these networks"),
         max_length=1000,

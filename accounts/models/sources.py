@@ -73,7 +73,9 @@ class SignInSource(PrintableTexts, DirectoryFields, ProviderFields, HeaderFields
         max_length=10,
         choices=UsernameRule,
         default=UsernameRule.WHOLE,
-        help_text=gettext_lazy("What a new account is called, from the name that the source gives."),
+        help_text=gettext_lazy(
+            "How the portal makes the user name of a new account from the name that the source gives."
+        ),
     )
     changed_at = models.DateTimeField(gettext_lazy("changed at"), auto_now=True)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import TypeVar
 
 from auditlog.models import LogEntry
@@ -91,7 +92,7 @@ def problem_page(
 ) -> HttpResponse:
     """Says what happened and offers to go on: again, another way, or to where an ended sign-in led."""
     shown: dict[str, object] = {"source": source, "sentence": sentence, "next": next_page}
-    shown |= {"is_over": is_over, "is_joining": is_joining}
+    shown |= {"is_over": is_over, "is_joining": is_joining, "is_down": status == HTTPStatus.SERVICE_UNAVAILABLE}
     return render(request, "sign_in/problem.html", shown, status=status)
 
 

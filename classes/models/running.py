@@ -49,8 +49,9 @@ class RunningRules(models.Model):
         blank=True,
         validators=[MinValueValidator(SHORTEST_IDLE), MaxValueValidator(LONGEST_IDLE)],
         help_text=gettext_lazy(
-            "Machines without input at their console, with little CPU and network for that long, and with nobody "
-            "logged in. After a notice of 10 minutes. Needs the guest agent; containers have none. Empty: never."
+            "A machine is idle when nobody is logged in, and for that long its console had no input and it used little "
+            "CPU and network. A notice is shown 10 minutes before. Machines without the guest agent and containers are "
+            "left on. Leave empty for never."
         ),
     )
     hours = models.PositiveSmallIntegerField(
@@ -59,7 +60,8 @@ class RunningRules(models.Model):
         blank=True,
         validators=[MaxValueValidator(MOST_HOURS)],
         help_text=gettext_lazy(
-            "While their machine runs outside lessons. At zero it starts in lessons only. Leave empty for no limit."
+            "They count while the machine runs outside lessons. When none are left, it starts in lessons only. Leave "
+            "empty for no limit."
         ),
     )
     hours_per = models.CharField(gettext_lazy("these hours are for"), max_length=4, choices=Period, default=Period.WEEK)

@@ -46,7 +46,7 @@ def test_links_are_in_their_order_and_keep_the_page(client: Client):
     page = client.get(LOGIN, {"next": "/classes/?a=1&b=2"})
     query = "?next=%2Fclasses%2F%3Fa%3D1%26b%3D2"
     assert links(page) == [f"/accounts/sign-in/first/{query}", f"/accounts/sign-in/second/{query}"]
-    assert b"Those of School &lt;AD&gt;, or of an account of this portal." in page.content
+    assert b"Use your account of School &lt;AD&gt;, or an account of this portal." in page.content
 
 
 def test_no_foreign_page_is_kept(client: Client):

@@ -183,7 +183,15 @@ class TypedPersonForm(forms.Form):
 class ToldPersonForm(forms.Form):
     """What a provider or a proxy would tell of somebody: it cannot be asked about people who are not there."""
 
-    person = forms.CharField(label=gettext_lazy("User name"), required=False, max_length=150)
+    person = forms.CharField(
+        label=gettext_lazy("User name"),
+        required=False,
+        max_length=150,
+        help_text=gettext_lazy(
+            "To see what somebody would become, enter what the source would tell of them: the portal can't ask it for "
+            "people. Leave everything empty to test the connection alone."
+        ),
+    )
     subject = forms.CharField(
         label=gettext_lazy("ID there"),
         required=False,

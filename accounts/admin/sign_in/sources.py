@@ -215,8 +215,8 @@ class TrustedHeaderAdmin(SourceAdmin):
             {
                 "fields": ("header_name", "groups_header", "proxies"),
                 "description": gettext_lazy(
-                    "The proxy has to remove these headers from what it gets, and to set them itself: whoever can "
-                    "send them through it is whoever they like."
+                    "The proxy has to remove these headers from every request, and then set them itself. Otherwise "
+                    "anybody can send them, and sign in as anybody."
                 ),
             },
         ),

@@ -99,7 +99,7 @@ def _addresses(provider: Provider) -> Iterator[TestLine]:
     """What the provider has to know of the portal."""
     for what, path in (("redirect", _path("sign-in-callback", provider)), ("after-sign-out", reverse("login"))):
         whole = f"{settings.PORTAL_URL}{path}" if settings.PORTAL_URL else say("oidc-test-portal-address", path=path)
-        yield _line(OK, what, say("oidc-test-register", address=whole))
+        yield _line(NOT_ASKED, what, say("oidc-test-register", address=whole))
 
 
 def _path(view: str, provider: Provider) -> str:

@@ -114,6 +114,7 @@ class TestTheWayThere:
         page = client.get(BEGIN, {"next": "/classes/"})
         assert (page.status_code, page.headers["Cache-Control"].count("no-store")) == (503, 1)
         assert b"HTTP 503" in page.content
+        assert b"cannot be used to log in right now" in page.content
         assert b'href="/accounts/login/?next=%2Fclasses%2F"' in page.content
 
 

@@ -51,13 +51,13 @@ def page_of(name: str, lab_class: LabClass) -> str:
 
 def test_when_nothing_is_missing_it_says_so(client: Client, networks: LabClass):
     page = client.get(page_of("classes-rehearsal", networks), DAY).content.decode()
-    assert "2026-09-07: nothing is missing" in page
+    assert "Monday 2026-09-07: nothing is missing" in page
     assert re.search(r"10:00.*11:30", page)
 
 
 def test_a_day_without_lessons(client: Client, networks: LabClass):
     page = client.get(page_of("classes-rehearsal", networks)).content.decode()
-    assert "No lessons on 2026-09-08" in page  # without a day it is tomorrow
+    assert "No lessons on Tuesday 2026-09-08" in page  # without a day it is tomorrow
 
 
 def test_a_class_that_starts_nothing(client: Client, networks: LabClass):
