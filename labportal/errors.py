@@ -16,7 +16,7 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from accounts import spreadsheet
 from accounts.api import problems
-from labportal import proxies
+from labportal import api, proxies
 from vms import database_connectivity
 
 
@@ -54,6 +54,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that is too old, or one that comes from another address than the portal was asked at."""
+    if _is_of_api(request):  # calls need no form, so nothing but an address that does not exist gets here
+        return api.nothing(request)
     browser, portal = proxies.origins(request)
     if browser == portal:
         return csrf.csrf_failure(request, reason)

@@ -42,6 +42,14 @@ def test_every_error_is_a_problem(ana: User, method: str, path: str, status: int
     assert set(answer.json()) == {"type", "title", "status", "detail", "errors"}
 
 
+@pytest.mark.parametrize("path", ["nothing/here", "operations/1/cancel", "runs/1/undo"])
+def test_a_write_to_an_address_that_does_not_exist_is_a_problem_too(ana: User, path: str):
+    api = Api(ana)
+    api.client.handler.enforce_csrf_checks = True
+    answer = api.post(path, {})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
 @pytest.mark.parametrize(("is_outage", "status"), [(False, 500), (True, 503)])
 def test_a_fault_is_a_problem_and_says_nothing_of_itself(
     ana: User, monkeypatch: pytest.MonkeyPatch, is_outage: bool, status: int
