@@ -64,8 +64,8 @@ class DirectoryBackend(OutsideBackend):
             return None
         try:
             found = _first_who_knows(directories, username, password)
-        except SourceDown:
-            if local:  # its own password was tried, and a guess at that one counts
+        except SourceDown as error:
+            if local or error.was_tried:  # a password was wrong here, or in a directory that answers: a guess counts
                 user_login_failed.send(__name__, credentials={"username": username}, request=request)
             raise
         if found is None:
@@ -92,40 +92,49 @@ def _first_who_knows(
     """Of several directories each is asked, by position. One that fails is an outage only where no other knows them."""
     down: SourceDown | None = None
     closed: tuple[Directory, OutsidePerson] | None = None
+    was_tried = False
     for directory in directories:
         try:
-            person = ask(directory, username, password)
+            person, is_known = _asked(directory, username, password)
         except SourceDown as error:
             down = down or error
             continue
+        was_tried = was_tried or is_known
         if person and not person.closed:
             return directory, person
         closed = closed or ((directory, person) if person else None)
     if closed is None and down:
+        down.was_tried = was_tried
         raise down
     return closed
 
 
 def ask(directory: Directory, username: str, password: str) -> OutsidePerson | None:
     """Raises `SourceDown`, and `Refused` where several people have the name."""
+    return _asked(directory, username, password)[0]
+
+
+def _asked(directory: Directory, username: str, password: str) -> tuple[OutsidePerson | None, bool]:
+    """With whether somebody there has the name, so that the password was tried."""
     try:
-        person = _ask(directory, username, password)
+        found = _ask(directory, username, password)
     except SourceDown as error:
         if error.is_news:
             health.note(directory, error.message, now=timezone.now())
         raise
     health.note(directory, None, now=timezone.now())
-    return person
+    return found
 
 
-def _ask(directory: Directory, username: str, password: str) -> OutsidePerson | None:
+def _ask(directory: Directory, username: str, password: str) -> tuple[OutsidePerson | None, bool]:
     if not health.packages_are_installed():
         raise SourceDown(directory, say("sign-in-packages-needed"))
     from accounts.sign_in.ldap.backend import LDAPDirectory  # noqa: PLC0415 - an extra
     from accounts.sign_in.ldap.people import Ambiguous  # noqa: PLC0415 - the same
 
+    there = LDAPDirectory(directory)
     try:
-        return LDAPDirectory(directory).person(username, password)
+        return there.person(username, password), there.was_tried
     except Ambiguous:
         raise Refused("ambiguous") from None
 

@@ -13,3 +13,4 @@ class SourceDown(Exception):
     def __init__(self, source: SignInSource, message: Message, *, is_news: bool = True) -> None:
         super().__init__(message)
         self.source, self.message, self.is_news = source, message, is_news
+        self.was_tried = False  # whether another source knows the name, and the password was wrong there

@@ -24,6 +24,7 @@ class LDAPDirectory(LDAPBackend):  # type: ignore[misc]
     def __init__(self, source: SignInSource) -> None:
         self.source = source
         self.settings = settings_of(source)
+        self.was_tried = False  # whether somebody has the name that was asked for
 
     def person(self, username: str, password: str) -> OutsidePerson | None:
         """Who has this name and this password. None: nobody. Raises `SourceDown` and `Ambiguous`."""
@@ -35,8 +36,9 @@ class LDAPDirectory(LDAPBackend):  # type: ignore[misc]
         pool = connections.pool_of(self.source)
         with away_from_the_portal(), pool.turn():
             entry = pool.as_reader(lambda connection: _find(ldap_user, connection))
-            if entry is None:
+            if entry is None or not people.has_name(self.source, entry, ldap_user._username):
                 return None
+            self.was_tried = True
             is_right, closed = pool.as_nobody(lambda connection: people.bind(connection, entry.dn, password))
             if not (is_right or closed):
                 return None

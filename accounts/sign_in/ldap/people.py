@@ -1,5 +1,6 @@
 """Finds one person, tries the password, and says who it is."""
 
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -64,6 +65,19 @@ def search(source: SignInSource, connection: Any, text: str, *, most: int) -> li
 def found(rows: list[Any]) -> list[Entry]:
     """Without referrals, which come as rows without a DN."""
     return [Entry.of(dn, attributes) for dn, attributes in (row[:2] for row in rows) if dn is not None]
+
+
+def has_name(source: SignInSource, entry: Entry, typed: str) -> bool:
+    """Whether it is this name but for upper and lower case.
+
+    Directories find more by a name: with other spaces, and AD with other accents. Wrong passwords are counted by the
+    name that was typed, so each further way to write one would be worth further guesses.
+    """
+    return _plain(typed) in map(_plain, entry.texts(source.name_attribute))
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().lower()
 
 
 def bind(connection: Any, dn: str, password: str) -> tuple[bool, Closed | None]:

@@ -153,6 +153,17 @@ def test_another_directory_that_knows_the_person_lets_them_in(start: Any, client
     assert log_in(Client(), "nobody").status_code == 503
 
 
+def test_a_guess_at_a_directory_that_answers_counts_while_another_is_down(start: Any):
+    down, up = start(), start(person("cora"))
+    school(down, name="down")
+    school(up, name="up", position=1)
+    down.stop()
+    assert log_in(Client(), "somebody of the other one", "their password").status_code == 503
+    assert not AccessAttempt.objects.exists()
+    assert [log_in(Client(), "cora", "a guess").status_code for _ in range(5)] == [503, 503, 503, 503, 429]
+    assert log_in(Client(), "cora").status_code == 429  # locked, with the right one
+
+
 # What is wrong with it is told to administrators, and is nobody's wrong password.
 
 

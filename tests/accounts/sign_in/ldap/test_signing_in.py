@@ -7,6 +7,7 @@ from axes.models import AccessAttempt
 from django.test import Client
 
 from accounts.models import SignInIdentity, User
+from accounts.sign_in import directories
 from tests.accounts.sign_in.ldap.conftest import is_in, log_in, school
 from tests.accounts.sign_in.people import let_in
 from tests.directories.slapd import BASE, PASSWORD, group, person
@@ -38,6 +39,13 @@ def test_a_wrong_password_and_a_name_that_nobody_has_are_told_alike_and_counted(
     for _ in range(4):
         log_in(client, "cora", "wrong")
     assert not entered("cora")  # locked, with the right one
+
+
+def test_another_way_to_write_a_name_is_worth_no_further_guesses(start: Any):
+    """OpenLDAP finds all of them, and wrong passwords are counted by the name that was typed."""
+    there = school(start(person("cora diaz")))
+    assert not any(directories.ask(there, f"cora{' ' * many}diaz", PASSWORD) for many in (2, 3))
+    assert all(directories.ask(there, typed, PASSWORD) for typed in ("cora diaz", " Cora DIAZ "))
 
 
 def test_a_session_ends_with_the_account_and_when_the_person_left(start: Any, client: Client):
