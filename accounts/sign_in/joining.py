@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from accounts.models import SignInIdentity, SignInSource, User
+from accounts.models import ApiToken, SignInIdentity, SignInSource, User
 from accounts.sign_in import entering, roles
 from accounts.sign_in.entering import Refused
 from accounts.sign_in.facts import OutsidePerson
@@ -73,9 +73,17 @@ def make_password_unusable(user: User) -> None:
     user.save(update_fields=["password", "must_change_password"])
 
 
-def separate(identity: SignInIdentity, *, now: datetime) -> None:
-    """Undo a joining: the roles that came from there go, classes and machines stay as they are."""
+def separate(identity: SignInIdentity, *, by: User, now: datetime) -> None:
+    """Undo a joining: the roles that came from there go, classes and machines stay as they are.
+
+    Whoever signed in from there may have been somebody else: all sessions end that a password here did not begin, and
+    all tokens of the API.
+    """
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=identity.user_id)
         roles.apply(user, identity.source, frozenset(), now=now)
         identity.delete()
+        if not user.has_usable_password():
+            make_password_unusable(user)
+        for token in ApiToken.objects.live(now).filter(owner=user):
+            token.revoke(by=by.get_username())

@@ -13,7 +13,5 @@ def open_identities() -> "QuerySet[SignInIdentity]":
 
 
 def is_shut_out(user: User) -> bool:
-    """Whether sources alone signed this person in, and none does any more. Asks nothing where there is a password."""
-    if user.has_usable_password() or open_identities().filter(user=user).exists():
-        return False
-    return SignInIdentity.objects.filter(user=user).exists()
+    """Whether nothing lets this person in any more: neither a password here, which asks nothing, nor a source."""
+    return not user.has_usable_password() and not open_identities().filter(user=user).exists()

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -85,6 +86,7 @@ ENDS = {
     "revoked": lambda api: api.token.revoke(by="admin"),
     "expired": lambda api: ApiToken.objects.update(expires_at=timezone.now()),
     "owner deactivated": lambda api: User.objects.update(is_active=False),
+    "owner has no password any more": lambda api: User.objects.update(password=make_password(None)),
     "owner deleted": lambda api: User.objects.all().delete(),
 }
 

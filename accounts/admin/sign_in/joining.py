@@ -1,6 +1,6 @@
 """Joining accounts with people of a source in the admin: one after a look, or many by a plan. For superusers."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -125,7 +125,7 @@ def separate(request: HttpRequest, model_admin: Admin, pk: int, identity_pk: int
         raise Http404
     if request.method != "POST":
         return _page(request, model_admin, found.user, {"identity": found})
-    joining.separate(found, now=timezone.now())
+    joining.separate(found, by=cast("User", request.user), now=timezone.now())
     model_admin.log_change(request, found.user, f"Separated from {found.source.name}.")
     text = _("%(name)s can no longer sign in with %(source)s.")
     messages.success(request, text % {"name": found.user.get_username(), "source": found.source.label})

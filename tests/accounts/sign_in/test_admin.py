@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from accounts.encrypted_fields import MASK
 from accounts.models import Directory, OutsideRole, SignInIdentity, SignInSource, User
-from accounts.sign_in import testing
+from accounts.sign_in import joining, session, testing
 from accounts.sign_in.testing import TestLine
 from tests.accounts.sign_in.people import TEACHERS, directory, enter, gives, let_in, person, provider, roles_of
+from tests.api_client import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -247,6 +248,21 @@ def test_separating_takes_the_roles_from_there_and_no_more(root: Client):
     assert "no password of its own" in root.get(page).content.decode()
     root.post(page)
     assert (roles_of(cora), cora.identities.count()) == ({"Auditor"}, 0)
+
+
+def test_separating_leaves_nothing_to_whoever_signed_in_from_there(root: Client):
+    """Also where another school account goes on letting the owner in."""
+    school, other = provider(), provider("other")
+    let_in(school)
+    cora = enter(school, person())
+    joining.by_administrator(other, person("of the owner"), user=cora, keep_password=False, now=timezone.now())
+    cora.refresh_from_db()
+    api, browser = Api(cora), Client()
+    browser.force_login(cora, backend=session.BACKEND)
+    assert (api.get("token").status_code, browser.get("/accounts/profile/").status_code) == (200, 200)
+    root.post(f"/admin/accounts/user/{cora.pk}/separate/{cora.identities.get(source=school).pk}/")
+    assert (api.get("token").status_code, browser.get("/accounts/profile/").status_code) == (401, 302)
+    assert api.row.revoked_by_name == "admin"
 
 
 def test_a_persons_page_says_which_role_came_from_where(root: Client):
