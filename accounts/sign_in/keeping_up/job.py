@@ -14,7 +14,7 @@ from accounts.models import OutsideRole, SignInIdentity, SignInSource
 from accounts.models.sources import Directory
 from accounts.plans import PlanChanged
 from accounts.sentences import say
-from accounts.sign_in import entering, health, names, rules
+from accounts.sign_in import entering, health, names, roles, rules
 from accounts.sign_in.facts import Closed, OutsidePerson
 from accounts.sign_in.keeping_up.planning import FIELDS, Known, Now, SyncPlan, SyncReason, SyncRow, compared
 from accounts.sign_in.outages import SourceDown
@@ -49,6 +49,7 @@ def carry_out(directory: SignInSource, rows: list[SyncRow], people: People, now:
         if row.reason in {SyncReason.LEFT, SyncReason.CLOSED}:
             person = people.get(row.subject)
             _close(identity, person.closed if person else None, now)
+            roles.apply(identity.user, directory, frozenset(), now=now)  # a password that was kept here still works
             continue
         identity.source = directory
         person = people[row.subject]
@@ -107,9 +108,9 @@ def _close(identity: SignInIdentity, closed: Closed | None, now: datetime) -> No
 
 
 def _known(directory: SignInSource) -> Iterator[Known]:
-    roles: dict[int, set[int]] = {}
+    given: dict[int, set[int]] = {}
     for user, group in OutsideRole.objects.filter(source=directory).values_list("user_id", "group_id"):
-        roles.setdefault(user, set()).add(group)
+        given.setdefault(user, set()).add(group)
     columns = ("first_name", "last_name", "email")
     rows = SignInIdentity.objects.filter(source=directory).values_list(
         "user_id", "subject", "user__username", "left_at", "closed_reason", "groups", "name_there", "mail_there",
@@ -118,7 +119,7 @@ def _known(directory: SignInSource) -> Iterator[Known]:
     for user, subject, username, left_at, closed, groups, name, mail, number, *own in rows.iterator(chunk_size=2000):
         texts = {"name_there": name, "mail_there": mail, "number_there": number} | dict(zip(columns, own, strict=True))
         yield Known(
-            subject, username, texts, tuple(groups), frozenset(roles.get(user, ())), left_at is not None, closed
+            subject, username, texts, tuple(groups), frozenset(given.get(user, ())), left_at is not None, closed
         )
 
 

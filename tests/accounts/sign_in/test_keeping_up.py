@@ -91,6 +91,16 @@ def test_a_role_goes_with_the_group(school: Directory, listed: Listing):
     assert roles_of(cora) == set()
 
 
+def test_who_left_has_no_role_from_there_and_gets_it_back(school: Directory, listed: Listing):
+    """A password that was kept here still lets them in."""
+    cora, there = User.objects.get(username="cora"), listed.pop("id-of-cora")
+    keeping_up.compare(school)
+    assert (roles_of(cora), reasons(school)) == (set(), {})
+    listed["id-of-cora"] = there
+    keeping_up.compare(school)
+    assert (roles_of(cora), reasons(school)) == ({"Teacher"}, {})
+
+
 def test_more_leavers_than_a_few_wait_for_a_person_and_everything_else_is_done(
     school: Directory, listed: Listing, admin: User, client: Client
 ):
