@@ -41,7 +41,7 @@ def visible_to(user: User) -> QuerySet[Cluster]:
 def list_clusters(request: ApiRequest, paging: Query[Paging]) -> Page[ClusterOut]:
     """The clusters on which you have machines."""
     rows = tokens.narrowed(request.auth, visible_to(request.user))
-    found, next_page = page_of(rows, paging, by="id", keys=("cluster_id",))
+    found, next_page = page_of(rows, paging, by="cluster_id", keys=("cluster_id",))
     return Page[ClusterOut](items=[cluster_out(row) for row in found], next=next_page)
 
 

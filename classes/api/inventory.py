@@ -55,8 +55,8 @@ def _machines(request: ApiRequest, lab_class: LabClass | None) -> QuerySet[Virtu
     found: QuerySet[VirtualMachine] = tokens.narrowed(request.auth, rows)
     if lab_class:
         found = found.filter(class_machine__lab_class=lab_class)
-    groups = lookups.groups_for(request.user).filter(lab_class=None)
-    classes = access.visible_to(request.user).values("pk")
+    groups = tokens.narrowed(request.auth, lookups.groups_for(request.user).filter(lab_class=None))
+    classes = tokens.narrowed(request.auth, access.visible_to(request.user)).values("pk")
     found = found.annotate(
         class_name=Subquery(
             LabClass.objects.filter(pk__in=classes, class_machines__vm=OuterRef("pk")).order_by().values("name")[:1]

@@ -142,3 +142,20 @@ def test_a_token_for_one_group_reaches_nothing_else(building_a: Lab, building_b:
     assert [api.post(path, start).status_code for api in (scoped, everything)] == [404, 202]
     assert [len(api.items("clusters")) for api in (everything, scoped)] == [2, 1]
     assert [len(api.items("operations")) for api in (everything, scoped)] == [1, 0]
+
+
+def test_a_token_for_one_group_names_no_other(building_a: Lab, ben: User, group: MachineSet):
+    other = MachineSet.objects.create(name="Expulsions")
+    other.machines.add(building_a.machine(101))
+    other.stewards.add(ben)
+    answers = [api.get("inventory").json() for api in (Api(ben), _scoped(ben, group))]
+    teams = [{name for name in told if name.startswith("team_")} for told in answers]
+    assert teams == [{"team_Monday", "team_Expulsions"}, {"team_Monday"}]
+
+
+def test_a_cursor_of_another_list_is_refused(building_a: Lab, building_b: Lab, ben: User):
+    for lab in (building_a, building_b):
+        lab.assign(101, ben)
+    api = Api(ben)
+    cursor = api.get("clusters?limit=1").json()["next"]
+    assert [len(api.items("clusters?limit=1")), api.get(f"machines?cursor={cursor}").status_code] == [2, 422]
