@@ -12,10 +12,11 @@ BY_NAME = {"cluster_id": "CLUSTER", "name": "SNAPSHOT", "vm": "MACHINE"}
 HEAD = """\
 # The API with curl
 
-A line for each call. `.venv/bin/python bin/_openapi.py` makes this page of the schema. Before the first line:
+A line for each call, for curl 7.82 or newer (`.venv/bin/python bin/_openapi.py` makes this page of the schema). Before
+the first line, with your portal's address and a token of yours:
 
 ```sh
-export PORTAL=https://labs.school.example TOKEN=labp_…   # a token: your name, then API tokens
+export PORTAL=https://labs.school.example TOKEN=labp_…   # made under your name, API tokens
 api() { curl --silent --show-error --fail-with-body --header "Authorization: Bearer $TOKEN" "$@"; }
 key() { python3 -c 'import uuid; print(uuid.uuid4())'; }
 ```
