@@ -72,4 +72,5 @@ for uid in ("ismail", "ibrahim"):
     except ldap.INVALID_CREDENTIALS:
         print(f"{uid}: INVALID_CREDENTIALS for {ascii(dn)}")
 PYTHON
-venv/bin/python ask.py "ldap://127.0.0.1:$port"
+venv/bin/python ask.py "ldap://127.0.0.1:$port" | tee out
+grep -q '^ismail: bound' out && grep -q '^ibrahim: INVALID_CREDENTIALS' out || { echo "CHANGED: the DN is left alone"; exit 1; }
