@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import Group
 from django.utils import translation
@@ -14,6 +15,10 @@ from tests.skip_report import pytest_terminal_summary  # noqa: F401 - pytest cal
 from tests.xdist_schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - the same
 
 __all__ = ["django_db_modify_db_settings", "migrated_file", "migrated_template"]
+
+# A machine that is busy with something else fails no test.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 PASSWORD = "correct horse battery"
 
