@@ -114,7 +114,9 @@ def test_nothing_known_changes_nothing(school: SignInSource):
         st.one_of(st.none(), st.sets(st.sampled_from(["teachers", "admins", "Teachers", "superusers"]))), max_size=6
     )
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_the_last_complete_answer_counts_and_what_was_given_by_hand(school: SignInSource, answers):
     User.objects.all().delete()
     cora = enter(school, person())
