@@ -21,6 +21,7 @@ from labportal.api_schema import complete
 from vms.api import router as vms_router
 
 PREFIX = "api/v1/"
+NO_CALLS = ("root", "none")
 
 
 class PortalAPI(NinjaAPI):
@@ -90,13 +91,24 @@ def nothing(_request: HttpRequest, rest: str = "") -> HttpResponse:
     return problems.response(problems.Problem(404, _("The API has no such address.")))
 
 
+def not_with_this_method(request: HttpRequest) -> HttpResponse:
+    """For what can be read alone."""
+    if request.resolver_match is None or request.resolver_match.url_name in NO_CALLS:
+        return nothing(request)
+    return problems.response(problems.Problem(405, _("Not with this method."), headers={"Allow": "GET, HEAD"}))
+
+
 def _urls() -> list[URLPattern]:
     """Without ninja's own root, which leads to its pages of documentation."""
     found, _app, _namespace = api.urls
     patterns = [one for one in found if isinstance(one, URLPattern) and one.name != "api-root"]
     for one in patterns:
         one.callback = answered(one.callback)
-    return [*patterns, path("", answered(nothing), name="root"), path("<path:rest>", answered(nothing), name="none")]
+    return [
+        *patterns,
+        path("", answered(nothing), name=NO_CALLS[0]),
+        path("<path:rest>", answered(nothing), name=NO_CALLS[1]),
+    ]
 
 
 urls = (_urls(), "api")

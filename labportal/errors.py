@@ -54,8 +54,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that is too old, or one that comes from another address than the portal was asked at."""
-    if _is_of_api(request):  # calls need no form, so nothing but an address that does not exist gets here
-        return api.nothing(request)
+    if _is_of_api(request):  # calls need no form: this is the schema, its page, or no address at all
+        return api.not_with_this_method(request)
     browser, portal = proxies.origins(request)
     if browser == portal:
         return csrf.csrf_failure(request, reason)

@@ -56,7 +56,7 @@ def _complaints(world: World, route: str, row: expected.Row) -> Iterator[str]:
     for who in ("assignee", "superuser"):
         answer = ask(world, route, who, "POST", csrf=False)
         # The API takes no session, so nobody can be made to send it something.
-        wanted_code = row.post[who] if route in expected.api_routes() else "403"
+        wanted_code = row.post[who] if route.startswith("api/v1/") else "403"
         if answer.code != wanted_code or answer.wrote:
             yield f"POST {route} without a CSRF token as {who}: {answer.code}, {answer.wrote}"
     for method in _others(route):

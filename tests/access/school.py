@@ -26,7 +26,7 @@ from accounts.models import Directory, OutsideRole, Provider, SignInIdentity, Si
 from classes.models import LabClass
 from clusters.models import Cluster, ClusterNotice, DeletedCluster, ProvisioningAccess
 from tests.access import two_classes
-from tests.conftest import join
+from tests.conftest import PASSWORD, join
 from tests.labs import add_cluster, simulated
 from vms import inventory
 from vms.models import (
@@ -119,12 +119,12 @@ def _simulated(sim: pvesim.Simulator) -> pvesim.Cluster:
 
 def _people() -> dict[str, User]:
     plain = ("assignee", "other", "manager", "co_owner", "stranger")
-    users = {name: User.objects.create_user(name, first_name="Kim") for name in plain}
+    users = {name: User.objects.create_user(name, password=PASSWORD, first_name="Kim") for name in plain}
     for name in ("manager", "co_owner", "stranger"):
         users[name].groups.add(Group.objects.get(name="Teacher"))
     users["staff"] = User.objects.create_user("staff", is_staff=True)
     users["auditor"], users["lab_admin"] = join("auditor", "Auditor"), join("lab_admin", "Lab administrator")
-    return users | {"superuser": User.objects.create_superuser("superuser")}
+    return users | {"superuser": User.objects.create_superuser("superuser", password=PASSWORD)}
 
 
 def _rows(people: dict[str, User], machine: VirtualMachine) -> dict[str, Any]:
