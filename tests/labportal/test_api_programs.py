@@ -136,8 +136,8 @@ def test_every_line_of_the_curl_page_works(demo: Portal):
 
 
 def turn(line: str) -> tuple[bool, bool, bool]:
-    """What makes something first, then what reads it, and what takes it away last: days before whole lessons."""
-    ends = any(word in line for word in ("DELETE", "/cancel", "/undo", "/revert"))
+    """What makes something first, then what reads it, and what needs it last: days before whole lessons."""
+    ends = any(word in line for word in ("DELETE", "/retry", "/cancel", "/undo", "/revert"))
     return ends, "--request" not in line, "$DAY" not in line
 
 
