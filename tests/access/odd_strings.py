@@ -77,7 +77,7 @@ def _value(row: Any, field: Any, text: str) -> Any:
     if isinstance(field, models.JSONField):
         return {text: [text, text]} if isinstance(getattr(row, field.name), dict) else [text]
     if field.max_length and (field.max_length > 60 or connection.vendor == "postgresql"):  # SQLite takes any length
-        text = text[: max(field.max_length - 12, 8)]
+        text = text[: min(field.max_length, max(field.max_length - 12, 8))]
     return f"{text} {row.pk}" if _is_unique(field) else text
 
 
