@@ -1,10 +1,10 @@
 """Ansible's inventory of Lab Portal: copy this file into the folder inventory_plugins beside your playbooks."""
 
 import json
-import os
 
 from ansible.errors import AnsibleParserError
 from ansible.module_utils.common.text.converters import to_native
+from ansible.module_utils.urls import ConnectionError as NoConnection
 from ansible.module_utils.urls import open_url
 from ansible.plugins.inventory import BaseInventoryPlugin
 
@@ -61,12 +61,12 @@ class InventoryModule(BaseInventoryPlugin):
         address = self.get_option("url").rstrip("/") + "/api/v1/inventory"
         if self.get_option("class"):
             address += f"?class={self.get_option('class')}"
-        token = self.get_option("token") or os.environ.get("LABPORTAL_TOKEN", "")
+        token = self.get_option("token")
         if not token:
             raise AnsibleParserError("Set LABPORTAL_TOKEN to a token of Lab Portal: your name, then API tokens.")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         try:
             with open_url(address, headers=headers, ca_path=self.get_option("ca"), timeout=30) as answer:
                 return json.load(answer)
-        except Exception as error:
+        except (OSError, ValueError, NoConnection) as error:
             raise AnsibleParserError(f"{address}: {to_native(error)}") from error
