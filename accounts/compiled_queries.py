@@ -87,11 +87,15 @@ class CompiledRows(Generic[Row]):
         """In one query. Raises `ValueError` when the person is not part of it."""
         prepared, filled = self._prepared(person, now, key)
         compiler = copy.copy(prepared.compiler)
-        compiler.connection = connection  # of this thread
         compiler.as_sql = lambda **_: (prepared.sql, filled)  # type: ignore[method-assign]
-        queryset = prepared.queryset.all()
-        queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
-        return list(queryset)
+        return _objects(prepared, compiler)
+
+    def objects(self, raw_rows: Sequence[tuple[Any, ...]]) -> list[Row]:
+        """What `rows` makes of these rows of `raw_rows`, without asking the database again."""
+        prepared = self._by_vendor.get(connection.vendor) or self._compiled()
+        compiler = copy.copy(prepared.compiler)
+        compiler.execute_sql = lambda *_, **__: [raw_rows]  # type: ignore[assignment,method-assign]
+        return _objects(prepared, compiler)
 
     def raw_rows(self, person: int, now: datetime, key: str | int = "") -> list[tuple[Any, ...]]:
         """The same rows as the database writes them, to be compared: a tenth of the work of making objects."""
@@ -117,6 +121,13 @@ class CompiledRows(Generic[Row]):
             raise ValueError("A compiled query without the person or key that it is of would answer everybody alike.")
         prepared = _Prepared(queryset, compiler, sql, tuple(_named(one) for one in parameters))
         return self._by_vendor.setdefault(connection.vendor, prepared)
+
+
+def _objects(prepared: _Prepared, compiler: SQLCompiler) -> list[Any]:
+    compiler.connection = connection  # of this thread
+    queryset = prepared.queryset.all()
+    queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
+    return list(queryset)
 
 
 class CompiledByKey(CompiledRows[Row]):

@@ -17,6 +17,7 @@ from accounts.compiled_queries import (
     exist_and_count,
 )
 from accounts.models import User
+from tests.labs import queries
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +58,15 @@ def test_rows_are_of_the_person_the_moment_and_the_text_that_are_asked_for(ana: 
                 assert lately.rows(one.pk, now, name) == list(_lately(one.pk, now, name))
     assert lately.rows(ana.pk, timezone.now(), "nobody") == [ana]
     assert lately.rows(ana.pk, timezone.now() + timedelta(minutes=70)) == []
+
+
+def test_objects_are_made_of_rows_that_are_read_already(ana: User, ben: User) -> None:
+    everybody = CompiledRows(lambda person, _now, _text: User.objects.exclude(pk=person).order_by("pk"))
+    raw = everybody.raw_rows(-1, timezone.now())
+    with queries() as asked:
+        assert everybody.objects(raw[1:]) == [ben]
+        assert everybody.objects(raw)[0].date_joined == ana.date_joined
+    assert not asked
 
 
 def test_rows_are_objects_with_their_annotations_and_are_compiled_once(ana: User) -> None:

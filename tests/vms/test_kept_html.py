@@ -14,13 +14,13 @@ from clusters.templatetags.ages import ago
 from vms.pages import kept_html
 from vms.pages.batch_progress import ItemRow
 from vms.pages.cards import Button, Card
-from vms.pages.dashboard import Assignee, GroupMachine, HelpCall
+from vms.pages.dashboard import Assignee, Dashboard, GroupMachine, HelpCall
 
 ROUNDS, PAIRS = 400, 10_000
 NASTY = ("web-01", "<b>&amp;</b>", "\"'`", "{{ csrf_token }}", "a b", "ñ é", "%(name)s", "100000000000000")
 ACTIONS = ("start", "shutdown", "stop", "reboot", "reset", "suspend", "resume")
 TAG = Template("{% load kept %}{% machine_card card %}")
-TILE = Template("{% load kept %}{% machine_tile entry %}")
+TILES = Template("{% load kept %}{% machine_tiles dashboard %}")
 ROW = Template("{% load kept %}{% batch_row row %}")
 
 
@@ -158,7 +158,8 @@ def test_tiles_of_a_group_say_what_they_say_afresh():
             "entry": entry, "since": ago(entry.card.age_at) if entry.card.age_at else "", "group_pk": 12,
             "asked_since": ago(asked.since), **around,
         }  # fmt: skip
-        html = TILE.render(Context({"entry": entry, "machine_group": group, **around}))
+        shown = Dashboard((), (entry,), ())
+        html = TILES.render(Context({"dashboard": shown, "machine_group": group, **around}))
         assert html == loader.render_to_string("vms/_tile.html", fresh)
 
 

@@ -1,7 +1,6 @@
 """A poll that is decided by the version of the rows says what one would say that makes cards."""
 
 import random
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import timedelta
 from unittest.mock import patch
@@ -14,20 +13,21 @@ from accounts.models import User
 from clusters.models import Cluster, ClusterHealth, ClusterNotice
 from tests.labs import queries
 from vms.models import Assignment, Batch, ClusterSync, HelpRequest, MachineSet, Operation, VirtualMachine
-from vms.pages import cards, dashboard, machine_list, row_version
+from vms.pages import cards, dashboard, kept_html, machine_list, row_version
+from vms.pages.bounded_store import BoundedStore
 from vms.pages.list_query import ListQuery
 from vms.templatetags import kept
 
 pytestmark = pytest.mark.django_db
 
-TILE = Template("{% load kept %}{% machine_tile entry %}")
+TILES = Template("{% load kept %}{% machine_tiles dashboard %}")
+CARDS = Template("{% load kept %}{% for group in listed.groups %}{% machine_cards group %}{% endfor %}")
 ALL = ListQuery.from_url({"page": "1"})
 
 
 @pytest.fixture(autouse=True)
-def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    for store in ("_fingerprints", "_dashboards"):
-        monkeypatch.setattr(row_version, store, OrderedDict())
+def _nothing_known() -> None:
+    row_version.forget()
 
 
 @pytest.fixture
@@ -57,8 +57,16 @@ def version(person: User) -> str:
     return row_version.of_rows(rows, person.pk, "", looked_at_every=machine_list.LOOKED_AT_EVERY)
 
 
-def by_cards(person: User) -> str:
-    return cards.fingerprint(machine_list._groups(person, list(ALL.machines(person, timezone.now()))))
+def listed(person: User) -> cards.Listed:
+    return machine_list.listed(person, ALL)
+
+
+def afresh(person: User) -> cards.Listed:
+    return cards.Listed(tuple(machine_list._groups(person, list(ALL.machines(person, timezone.now())))))
+
+
+def html(made: cards.Listed) -> str:
+    return CARDS.render(Context({"listed": made, "origin": "all", "csrf_token": "t" * 64}))
 
 
 def changes(luck: random.Random, person: User) -> list[Callable[[], object]]:
@@ -125,11 +133,13 @@ def differing(person: User, seed: int) -> tuple[int, int]:
     for number in range(len(changes(luck, person))):
         changes(luck, person)[number]()
         with translation.override(luck.choice(("en", "es"))), patch.object(cards, "groups", wraps=cards.groups) as made:
-            seen = machine_list._fingerprint(person, ALL)
+            known = [listed(person) for _ in range(2)]
             decided += not made.called
-            wrong += seen != by_cards(person)
+            fresh = afresh(person)
+            wrong += any((one, html(one)) != (fresh, html(fresh)) for one in known)
+            wrong += known[0].fingerprint != fresh.fingerprint
         changes(luck, person)[-1]()  # back
-        machine_list._fingerprint(person, ALL)
+        html(listed(person))
     return wrong, decided
 
 
@@ -158,18 +168,15 @@ def test_polls_of_a_group_say_what_its_page_says_whatever_happens(student: User)
     luck = random.Random(3)  # noqa: S311 - the same changes again
     without = [change for change in changes(luck, student) if change.__name__ not in {"forget", "managed"}]
     for change in (*more, *without):
-        dashboard.fingerprint(group, tess)
         tiles(dashboard.kept_for_person(group, tess), group)
         change()
-        seen, known = dashboard.fingerprint(group, tess), dashboard.kept_for_person(group, tess)
-        afresh = dashboard.for_person(group, tess)
-        assert (seen, known) == (afresh.fingerprint, afresh)
-        assert tiles(known, group) == tiles(known, group) == tiles(afresh, group)
+        known, fresh = dashboard.kept_for_person(group, tess), dashboard.for_person(group, tess)
+        assert (known.fingerprint, known) == (fresh.fingerprint, fresh)
+        assert tiles(known, group) == tiles(known, group) == tiles(fresh, group)
 
 
-def tiles(made: dashboard.Dashboard, group: MachineSet) -> list[str]:
-    about = {"machine_group": group, "dashboard": made, "may_ask": True}
-    return [TILE.render(Context({**about, "entry": entry})) for entry in made.machines]
+def tiles(made: dashboard.Dashboard, group: MachineSet) -> str:
+    return TILES.render(Context({"machine_group": group, "dashboard": made, "may_ask": True}))
 
 
 def test_an_unchanged_page_of_a_group_makes_neither_cards_nor_tiles(student: User) -> None:
@@ -189,9 +196,9 @@ def test_an_unchanged_poll_of_a_group_makes_no_cards(student: User) -> None:
     group = MachineSet.objects.create(name="Group")
     group.stewards.add(tess)
     group.machines.add(*VirtualMachine.objects.all())
-    seen = dashboard.fingerprint(group, tess)
+    seen = dashboard.kept_for_person(group, tess)
     with patch.object(cards, "groups", side_effect=AssertionError), queries() as asked:
-        assert dashboard.fingerprint(group, tess) == seen
+        assert dashboard.kept_for_person(group, tess) is seen
     assert len(asked) == 2
 
 
@@ -207,36 +214,58 @@ def test_what_is_left_out_of_the_version_is_not_on_the_cards(student: User, name
     model, column = name.split(".")
     rows = {"virtualmachine": VirtualMachine, "clusterhealth": ClusterHealth}[model].objects.all()
     value = 3 if column == "details_failures" else timezone.now() - timedelta(minutes=10)
-    before, known = by_cards(student), version(student)
+    before, known = afresh(student), version(student)
     rows.update(**{column: value})
-    assert by_cards(student) == before
+    assert afresh(student) == before
     assert version(student) in {known, ""}
 
 
-def test_an_unchanged_poll_asks_once_for_the_rows_and_makes_no_cards(
+def test_an_unchanged_page_asks_once_for_the_rows_and_makes_neither_objects_nor_cards(
     student: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = machine_list._fingerprint(student, ALL)
+    before = html(listed(student))
     monkeypatch.setattr(cards, "groups", None)
+    monkeypatch.setattr(kept, "_card", None)
     with queries() as asked:
-        assert machine_list._fingerprint(student, ALL) == seen
+        assert html(listed(student)) == before
     assert len(asked) == 1
 
 
-def test_what_is_written_while_cards_are_made_is_not_taken_for_what_they_say(
+def test_a_card_is_made_for_the_one_machine_that_is_new(student: User) -> None:
+    listed(student)
+    VirtualMachine.objects.filter(name="b-102").update(name="renamed")
+    with patch.object(cards, "groups", wraps=cards.groups) as made, queries() as asked:
+        found = listed(student)
+    assert [machine.name for machine in made.call_args.args[0]] == ["renamed"]
+    assert len(asked) == 1
+    assert found == afresh(student)
+
+
+def test_each_page_gets_the_token_of_its_own_request(student: User) -> None:
+    one = listed(student)
+    for token in ("a" * 64, "b" * 64):
+        told = CARDS.render(Context({"listed": one, "csrf_token": token}))
+        assert token in told
+        assert kept_html.CSRF not in told
+
+
+def test_what_is_written_while_a_dashboard_is_made_is_not_taken_for_what_it_says(
     student: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = machine_list._groups
+    tess, group = User.objects.create(username="tess"), MachineSet.objects.create(name="Group")
+    group.stewards.add(tess)
+    group.machines.add(*VirtualMachine.objects.all())
+    make = dashboard.for_person
 
-    def and_somebody_writes(*args: object) -> list[cards.Group]:
+    def and_somebody_writes(*args: object) -> dashboard.Dashboard:
         made = make(*args)  # type: ignore[arg-type]
         VirtualMachine.objects.update(node="pve9")
         return made
 
-    monkeypatch.setattr(machine_list, "_groups", and_somebody_writes)
-    machine_list._fingerprint(student, ALL)
-    monkeypatch.setattr(machine_list, "_groups", make)
-    assert machine_list._fingerprint(student, ALL) == by_cards(student)
+    monkeypatch.setattr(dashboard, "for_person", and_somebody_writes)
+    dashboard.kept_for_person(group, tess)
+    monkeypatch.setattr(dashboard, "for_person", make)
+    assert dashboard.kept_for_person(group, tess) == make(group, tess)
 
 
 @pytest.mark.parametrize(
@@ -255,10 +284,13 @@ def test_what_goes_on_by_itself_has_no_version(student: User, change: Callable[[
     assert not version(student)
 
 
-def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_version, "MOST_KEPT", 3)
-    made: list[int] = []
-    ask = lambda number: row_version.fingerprint(lambda: str(number), lambda: made.append(number) or "seen")  # noqa: E731
-    for number in (*range(9), *range(8, -1, -1)):
-        ask(number)
-    assert made == [*range(9), *range(5, -1, -1)]
+def test_what_is_remembered_has_a_bound() -> None:
+    store: BoundedStore[int] = BoundedStore(10)
+    for number in range(9):
+        store.put(number, number, weight=2)
+        store.get(0)
+    assert [number for number in range(9) if store.get(number) is not None] == [0, 5, 6, 7, 8]
+    store.put(8, 9, weight=0)
+    assert (store.get(8), store.weight) == (9, 9)
+    store.put("large", 1, weight=11)
+    assert (store.get("large"), store.get(0), store.weight) == (None, None, 0)

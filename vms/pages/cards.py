@@ -2,10 +2,11 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Container, Hashable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Self
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
@@ -89,6 +90,29 @@ class Group:
     cards: tuple[Card, ...]
     has_bad_certificate: bool = False
     rejects_credential: bool = False
+
+    def with_cards(self, *cards: Card) -> Self:
+        return replace(self, cards=cards)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The machines of a page of the list. `html`: of its cards, by what else they look at, without tokens and ages."""
+
+    groups: tuple[Group, ...]
+    html: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def cards(self) -> tuple[Card, ...]:
+        return tuple(card for group in self.groups for card in group.cards)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return fingerprint(list(self.groups))
+
+    @cached_property
+    def summary(self) -> str:
+        return summary(self.cards)
 
 
 def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_staff: bool) -> list[Group]:

@@ -66,8 +66,8 @@ class Dashboard:
     groups: tuple[cards.Group, ...]
     machines: tuple[GroupMachine, ...]
     batches: tuple[RecentBatch, ...]
-    # The HTML of its tiles that is the same for every request, by what else they look at.
-    tiles: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
+    # Of its tiles, by what else they look at, without tokens and ages.
+    html: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def helps(self) -> list[HelpCall]:
@@ -119,16 +119,10 @@ def for_person(group: MachineSet, person: User) -> Dashboard:
     return Dashboard(tuple(groups), shown, _batches(group))
 
 
-def fingerprint(group: MachineSet, person: User) -> str:
-    """Of `for_person`, without making it where nothing changed."""
-    version, fresh = partial(_version, group, person), partial(for_person, group, person)
-    return row_version.fingerprint(version, lambda: fresh().fingerprint, person.pk, "group", group.pk)
-
-
 def kept_for_person(group: MachineSet, person: User) -> Dashboard:
     """`for_person`, or what it returned before where nothing changed."""
     version, fresh = partial(_version, group, person), partial(for_person, group, person)
-    return row_version.dashboard(version, fresh, person.pk, group.pk)
+    return row_version.dashboard(version, fresh, person.pk, group.pk, weight=lambda made: len(made.machines))
 
 
 def _version(group: MachineSet, person: User) -> str:

@@ -110,27 +110,18 @@ class ListQuery:
     def rows(self, user: User) -> list[VirtualMachine]:
         """The machines of the page, if its number is one that the portal put into a link."""
         number = int(self.number) if self.number.isascii() and self.number.isdigit() and len(self.number) < 6 else 1
-        return self._rows(user, max(number, 1))
+        first = (max(number, 1) - 1) * PER_PAGE
+        return list(self.machines(user, timezone.now())[first : first + PER_PAGE])
 
     def page(self, user: User, options: list[ClusterOption]) -> Page[VirtualMachine]:
-        """The page nearest to the requested one. Only a filtered list costs a query that counts."""
+        """The page nearest to the requested one, without its machines. Only a filtered list costs a query."""
         paginator: Paginator[VirtualMachine] = Paginator((), PER_PAGE)
         paginator.count = (
             self.machines(user, timezone.now()).count()
             if self.is_filtered
             else sum(option.listed for option in options if self.cluster in {"", option.cluster_id})
         )
-        page = paginator.get_page(self.number)
-        page.object_list = self._rows(user, page.number)
-        return page
-
-    def _rows(self, user: User, number: int) -> list[VirtualMachine]:
-        """Everybody but staff looks at the first page: its SQL is made once."""
-        now = timezone.now()
-        if number == 1 and (usual := self.first_page_for(user)):
-            return usual.rows(user.pk, now, self.cluster)
-        first = (number - 1) * PER_PAGE
-        return list(self.machines(user, now)[first : first + PER_PAGE])
+        return paginator.get_page(self.number)
 
     def first_page_for(self, user: User) -> CompiledRows[VirtualMachine] | None:
         """What everybody but staff looks at: by the person, the moment and the cluster. None for anything else."""

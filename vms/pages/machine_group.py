@@ -40,9 +40,9 @@ def group_page(
 
     The caller has checked that the user may see the group. `more` is for a template that extends the page.
     """
-    if request.htmx and request.GET.get("seen") == dashboard.fingerprint(found, request.user):
-        return HttpResponse(status=204)
     shown = dashboard.kept_for_person(found, request.user)
+    if request.htmx and request.GET.get("seen") == shown.fingerprint:
+        return HttpResponse(status=204)
     context = {
         "machine_group": found,
         "dashboard": shown,

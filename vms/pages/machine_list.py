@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -32,23 +33,21 @@ def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
     if lookups.sees_all(request.user) and registry.state().reason is registry.Reason.NOT_INITIALISED:
         return import_offer.import_offer(request)
     query = list_query.ListQuery.from_url(request.GET)
-    if request.htmx and query.seen and query.seen == _fingerprint(request.user, query):
+    if request.htmx and query.seen and query.seen == listed(request.user, query).fingerprint:
         return HttpResponse(status=204)
     everywhere = list_query.cluster_options(request.user)
     options = [option for option in everywhere if option.machine_count or lookups.sees_all(request.user)]
     chosen = chosen_cluster(request, options)
     query = replace(query, cluster=chosen)
     page = query.page(request.user, everywhere)
-    _look_again(request.user, page.object_list)
-    groups = _groups(request.user, page.object_list)
-    shown = [card for group in groups for card in group.cards]
+    shown = listed(request.user, replace(query, number=str(page.number)))
     count = sum(option.machine_count for option in options)
-    where = urlencode({"page": str(page.number), "seen": cards.fingerprint(groups)})
+    where = urlencode({"page": str(page.number), "seen": shown.fingerprint})
     context = {
         "page": page,
-        "groups": groups,
-        "busy": any(card.busy for card in shown),
-        "running": sum(card.tone == "running" for card in shown),
+        "listed": shown,
+        "busy": any(card.busy for card in shown.cards),
+        "running": sum(card.tone == "running" for card in shown.cards),
         "options": options,
         "chosen": chosen,
         "everywhere": sum(option.listed for option in everywhere),
@@ -56,29 +55,21 @@ def machine_list(request: AuthenticatedHttpRequest) -> HttpResponse:
         "statuses": list_query.STATUSES,
         "offers_filter": query.is_filtered or count >= list_query.FILTERED_FROM,
         "manages_groups": any(option.has_groups for option in everywhere),
-        "single": count == 1 and len(shown) == 1 and not lookups.sees_all(request.user),
-        "summary": cards.summary(shown) if 1 < len(shown) == page.paginator.count else "",
+        "single": count == 1 and len(shown.cards) == 1 and not lookups.sees_all(request.user),
+        "summary": shown.summary if 1 < len(shown.cards) == page.paginator.count else "",
         "origin": "" if chosen else "all",
         "poll": f"{request.path}?{query.urlencoded}&{where}",
     }
     return render(request, "vms/_machine_list.html" if request.htmx else "vms/machine_list.html", context)
 
 
-def _fingerprint(user: User, query: list_query.ListQuery) -> str:
-    """Of the page that a poll asks for."""
-
-    def version() -> str:
-        first_page = query.first_page_for(user) if query.number == "1" else None
-        if first_page is None:
-            return ""
-        return row_version.of_rows(first_page, user.pk, query.cluster, looked_at_every=LOOKED_AT_EVERY)
-
-    def make() -> str:
-        rows = query.rows(user)
-        _look_again(user, rows)
-        return cards.fingerprint(_groups(user, rows))
-
-    return row_version.fingerprint(version, make, user.pk, "list", query.cluster)
+def listed(user: User, query: list_query.ListQuery) -> cards.Listed:
+    """The machines of one page. Everybody but staff looks at the first one, of which only what is new is made."""
+    first_page = query.first_page_for(user) if query.number == "1" else None
+    make = partial(_groups, user)
+    if first_page is None:
+        return cards.Listed(tuple(make(query.rows(user))))
+    return row_version.listed(first_page, user.pk, query.cluster, make, looked_at_every=LOOKED_AT_EVERY)
 
 
 def _look_again(user: User, machines: Iterable[VirtualMachine]) -> None:
@@ -87,8 +78,8 @@ def _look_again(user: User, machines: Iterable[VirtualMachine]) -> None:
         inventory.look_again((one for one in machines if one.status == "running"), every=LOOKED_AT_EVERY)
 
 
-def _groups(user: User, machines: Iterable[VirtualMachine]) -> list[cards.Group]:
-    machines = list(machines)
+def _groups(user: User, machines: list[VirtualMachine]) -> list[cards.Group]:
+    _look_again(user, machines)
     return cards.groups(machines, operable=lookups.operable_among(user, machines), for_staff=user.is_staff)
 
 

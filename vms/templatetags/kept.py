@@ -1,23 +1,28 @@
 """Tags for the parts that repeat on a page. Their HTML is kept: see `vms.pages.kept_html`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.template import Context
 from django.template.base import FilterExpression, Node, Parser, Token
+from django.utils.html import escape
 
 from clusters.templatetags.ages import ago
 from vms.pages import kept_html
 from vms.pages.batch_progress import ItemRow
-from vms.pages.cards import Card
-from vms.pages.dashboard import Assignee, GroupMachine
-from vms.pages.kept_html import ADDRESS, ELAPSED, GROUP_PK, NAME, NODE, PERSON, PERSON_PK, PK, VMID
+from vms.pages.cards import Card, Group
+from vms.pages.dashboard import Assignee, Dashboard, GroupMachine
+from vms.pages.kept_html import ADDRESS, CSRF, ELAPSED, GROUP_PK, NAME, NODE, PERSON, PERSON_PK, PK, VMID
 
 register = template.Library()
 
 Values = dict[str | int, object]
+
+# What `_card.html` looks at besides the card.
+CARD_FLAGS = ("alone", "single", "origin")
 
 
 class KeptNode(Node):
@@ -44,38 +49,53 @@ def kept(render: Callable[[Context, Any], str]) -> Callable[[Context, Any], str]
 @kept
 def machine_card(context: Context, card: Card) -> str:
     """`_card.html`, which looks at `alone`, `single` and `origin` of the page."""
-    shape, values = _shape(card)
-    flags = {name: context.get(name, "") for name in ("alone", "single", "origin")}
-    told = {"card": shape, "since": _since(card), **flags}
-    return kept_html.render("vms/_card.html", told, values, context.get("csrf_token"))
+    return _card(card, context.get("csrf_token"), **{name: context.get(name, "") for name in CARD_FLAGS})
 
 
 @kept
-def machine_tile(context: Context, entry: GroupMachine) -> str:
-    """`_tile.html`, which looks at `may_ask` and `all_chosen` of the page, and at the primary key of the group."""
-    known = context["dashboard"].tiles if "dashboard" in context else {}
-    key = (entry.card.pk, context.get("may_ask", ""), context.get("all_chosen", ""), context["machine_group"].pk)
-    if key not in known:
-        html = _tile(context, entry)
-        if "csrfmiddlewaretoken" in html or entry.help or entry.card.age_at or entry.card.elapsed:
-            return html  # it is of this request, or of this moment
-        known[key] = html
-    return str(known[key])
+def machine_cards(context: Context, group: Group) -> str:
+    """The cards of a group of the page's `listed`, which keeps their HTML for as long as it is kept itself."""
+    flags = {name: context.get(name, "") for name in CARD_FLAGS}
+    make = lambda: "".join(_card(card, CSRF, **flags) for card in group.cards)  # noqa: E731
+    return _remembered(context, context["listed"].html, (group.cluster_id, *flags.values()), make)
 
 
-def _tile(context: Context, entry: GroupMachine) -> str:
+@kept
+def machine_tiles(context: Context, dashboard: Dashboard) -> str:
+    """`_tile.html` for each machine. It looks at `may_ask` and `all_chosen` of the page, and at the group."""
+    flags = {name: context.get(name, "") for name in ("may_ask", "all_chosen")}
+    group = context["machine_group"].pk
+    make = lambda: "".join(_tile(entry, group, flags) for entry in dashboard.machines)  # noqa: E731
+    return _remembered(context, dashboard.html, (group, *flags.values()), make)
+
+
+def _remembered(context: Context, known: dict[Hashable, str], key: Hashable, make: Callable[[], str]) -> str:
+    """HTML with the mark of a CSRF token, which gives its place to this request's."""
+    html = None if settings.DEBUG else known.get(key)  # templates change while somebody develops
+    if html is None:
+        html = known[key] = make()
+    return html.replace(CSRF, escape(context.get("csrf_token"))) if CSRF in html else html
+
+
+def _card(card: Card, csrf_token: object, **flags: Any) -> str:
+    shape, values = _shape(card)
+    told = {"card": shape, "since": _since(card), **flags}
+    return kept_html.render("vms/_card.html", told, values, csrf_token)
+
+
+def _tile(entry: GroupMachine, group: int, flags: dict[str, Any]) -> str:
     card, values = _shape(entry.card)
     told = {
         "entry": replace(entry, card=card, assignee=Assignee(PERSON_PK, PERSON) if entry.assignee else None),
         "since": _since(entry.card),
         "asked_since": ago(entry.help.since) if entry.help else "",
         "group_pk": GROUP_PK,
-        **{name: context.get(name, "") for name in ("may_ask", "all_chosen")},
+        **flags,
     }
-    values[GROUP_PK] = context["machine_group"].pk
+    values[GROUP_PK] = group
     if entry.assignee:
         values |= {PERSON: entry.assignee.name, PERSON_PK: entry.assignee.pk}
-    return kept_html.render("vms/_tile.html", told, values, context.get("csrf_token"))
+    return kept_html.render("vms/_tile.html", told, values, CSRF)
 
 
 @kept
