@@ -12,7 +12,7 @@ from django.db import DatabaseError, OperationalError
 from django.db import connection as _connection
 from django.db.utils import InterfaceError
 
-from clusters import database_errors
+from accounts import database_errors
 
 connection: Any = _connection  # the attributes used here are each backend's own
 

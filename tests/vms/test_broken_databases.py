@@ -23,6 +23,7 @@ COMMANDS = [
     ("import_clusters", "fixtures/clusters.example.json"),
     ("export_clusters",),
     ("rotate_encryption_key", "--check"),
+    ("sign_in", "list"),
 ]
 
 
@@ -78,6 +79,7 @@ def test_a_ruined_file_is_named_with_the_next_step(
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_half_migrated_database_is_to_be_migrated(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
     execute("ALTER TABLE clusters RENAME COLUMN ca_certificate TO authority")
+    execute("ALTER TABLE accounts_signinsource RENAME COLUMN label TO title")
     code, said = run(capsys, *words)
     assert (code, "Traceback" in said) == (1, False)
     assert "Run: bin/manage migrate" in said

@@ -1,9 +1,10 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts import stored_messages
+from accounts.database_errors import PlainCommand
 from accounts.models import SignInSource
 from accounts.sign_in import preview, testing
 from accounts.sign_in.outages import SourceDown
@@ -11,7 +12,7 @@ from accounts.sign_in.outages import SourceDown
 VERDICTS = {testing.OK: "ok", testing.BAD: "FAIL", testing.NOT_ASKED: "-"}
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "List the sources of sign-in, or test the connection of one and show what a person would become."
     requires_system_checks = []
 

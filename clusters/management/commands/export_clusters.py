@@ -3,10 +3,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.database_errors import PlainCommand
 from accounts.encrypted_fields import SecretUnreadable
 from clusters import exporting
 from clusters.config import ClusterFileError, inspect
-from clusters.database_errors import PlainCommand
 from clusters.exporting import Secrecy
 from clusters.models import Cluster
 

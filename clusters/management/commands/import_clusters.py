@@ -12,9 +12,9 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts import audit
+from accounts.database_errors import PlainCommand
 from clusters import importing
 from clusters.config import ClusterFile, ClusterFileError, inspect, read_bytes
-from clusters.database_errors import PlainCommand
 from clusters.importing import ClusterPlan, ClusterReason, Options
 
 PARTLY = 3

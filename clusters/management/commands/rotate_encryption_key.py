@@ -5,8 +5,8 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from accounts import audit
+from accounts.database_errors import PlainCommand
 from clusters import keys
-from clusters.database_errors import PlainCommand
 from clusters.management.commands.import_clusters import system_user
 
 

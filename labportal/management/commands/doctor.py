@@ -10,8 +10,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from accounts import database_errors
 from accounts.sign_in import health
-from clusters import checks, database_errors, keys
+from clusters import checks, keys
 from clusters.models import ClusterHealth
 from labportal import connection_pooler, public_address
 from vms import database_connectivity, registry

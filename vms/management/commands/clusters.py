@@ -2,9 +2,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.database_errors import PlainCommand
 from clusters import importing, proxmox
 from clusters.config import ClusterConfig
-from clusters.database_errors import PlainCommand
 from vms import registry
 
 
