@@ -209,6 +209,35 @@ def test_a_column_that_is_left_out_is_found(student: User, monkeypatch: pytest.M
     assert differing(student, 11)[0] > 0
 
 
+def of_somebody_else(student: User, pairs: int) -> int:
+    """How many of these requests, by people with different rights to the same machines, get what is not theirs."""
+    luck = random.Random(5)  # noqa: S311
+    tess, ben, zoe = (User.objects.create(username=name) for name in ("tess", "ben", "zoe"))
+    staff = User.objects.create(username="staff", is_staff=True)
+    machines = list(VirtualMachine.objects.order_by("pk"))
+    group = MachineSet.objects.create(name="Group")
+    group.stewards.add(tess)
+    group.machines.add(*machines[:4])
+    for person, machine in ((ben, machines[0]), (tess, machines[1]), (ben, machines[5])):
+        Assignment.objects.filter(vm=machine).update(user=person)
+    wrong = 0
+    for _ in range(pairs):
+        for person in luck.sample((student, tess, ben, zoe, staff), 2):
+            known, fresh = listed(person), afresh(person)
+            wrong += (known, html(known)) != (fresh, html(fresh))
+    return wrong
+
+
+def test_nobody_gets_the_card_of_somebody_with_other_rights(student: User) -> None:
+    assert of_somebody_else(student, 60) == 0
+
+
+def test_a_card_for_somebody_else_is_found(student: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A positive control: rows without what they say of the reader."""
+    monkeypatch.setattr(row_version, "VOLATILE", row_version.VOLATILE | {"is_helped", "assignee_name"})
+    assert of_somebody_else(student, 12) > 0
+
+
 @pytest.mark.parametrize("name", sorted(row_version.VOLATILE))
 def test_what_is_left_out_of_the_version_is_not_on_the_cards(student: User, name: str) -> None:
     model, column = name.split(".")
