@@ -17,7 +17,7 @@ EARLIEST = timedelta(minutes=15)
 Seconds = float
 
 
-@dataclass
+@dataclass(slots=True)
 class Machine:
     """`boot` is how long its start takes today, `expected` what its last three starts say."""
 
@@ -29,6 +29,9 @@ class Machine:
     @property
     def ready_at(self) -> datetime:
         return (self.began or BELL) + self.boot
+
+    def is_booting(self, now: datetime) -> bool:
+        return self.began is not None and self.ready_at > now
 
 
 @dataclass
@@ -49,17 +52,29 @@ class Morning:
         return cls(drawn)
 
     def pass_by(self, *, worker_from: datetime = BELL - EARLIEST) -> None:
-        now = worker_from
-        while waiting := [
-            bell.Waiting(number, one.node, one.expected, BELL)
-            for number, one in self.machines.items()
-            if one.began is None
-        ]:
-            begun = [one for one in self.machines.values() if one.began and one.ready_at > now]
-            booting = [bell.Booting(one.node, (one.began or now) + one.expected) for one in begun]
-            for start in bell.due(bell.plan(waiting, LIMITS), booting, LIMITS, now):
+        """Node by node: none of them waits for another while the cluster has room for all."""
+        nodes: dict[bell.Node, list[int]] = {}
+        for number, one in self.machines.items():
+            nodes.setdefault(one.node, []).append(number)
+        for numbers in nodes.values():
+            self._pass_by(numbers, worker_from)
+
+    def _pass_by(self, numbers: list[int], now: datetime) -> None:
+        """The worker's looks, planned anew after each one that started something: nothing else changes a plan."""
+        while plan := bell.plan(self._waiting(numbers), LIMITS):
+            while not (due := bell.due(plan, self._booting(numbers, now), LIMITS, now)):
+                now += bell.LOOK_EVERY
+            for start in due:
                 self._start(self.machines[start.machine], now)
             now += bell.LOOK_EVERY
+
+    def _waiting(self, numbers: list[int]) -> list[bell.Waiting]:
+        off = ((number, self.machines[number]) for number in numbers if self.machines[number].began is None)
+        return [bell.Waiting(number, one.node, one.expected, BELL) for number, one in off]
+
+    def _booting(self, numbers: list[int], now: datetime) -> list[bell.Booting]:
+        booting = (one for number in numbers if (one := self.machines[number]).is_booting(now))
+        return [bell.Booting(one.node, (one.began or now) + one.expected) for one in booting]
 
     def _start(self, machine: Machine, now: datetime) -> None:
         places = self.places.setdefault(machine.node, [now - EARLIEST] * AT_ONCE)

@@ -44,6 +44,13 @@ def test_nodes_do_not_wait_for_each_other():
     assert starts[0].at == starts[1].at
 
 
+def test_a_node_is_planned_alike_alone_and_with_others():
+    alone = [waiting(number, 20 + 7 * number) for number in range(9)]
+    others = [waiting(10 + number, 90 - 5 * number, node=OTHER) for number in range(9)]
+    together = plan(alone + others, limits(node=2))
+    assert [start for start in together if start.node == NODE] == plan(alone, limits(node=2))
+
+
 def test_the_limit_of_a_cluster_counts_too():
     starts = plan([waiting(1, 60), waiting(2, 60, node=OTHER)], limits(cluster=1))
     assert starts[0].ready_at <= starts[1].at
