@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
 from django.db.models import Sum
+from django.db.models.signals import pre_save
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
@@ -71,6 +73,12 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
         except AccessAttempt.MultipleObjectsReturned:
             _make_one(known_username(request, credentials) if request else "")
             super().user_login_failed(sender, credentials, request, **kwargs)
+
+
+@receiver(pre_save, sender=AccessAttempt)
+def _keep_no_request(instance: AccessAttempt, **kwargs: Any) -> None:
+    """What was sent may hold anything: only names that django-axes knows are masked by it."""
+    instance.get_data = instance.post_data = ""
 
 
 def _make_one(username: str) -> None:

@@ -8,8 +8,10 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
+from axes.handlers.proxy import AxesProxyHandler
 from django import forms
 from django.contrib.auth import authenticate
+from django.contrib.auth.signals import user_login_failed
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,13 +26,12 @@ from accounts import first_passwords, signed
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import SignInIdentity, SignInSource, User
 from accounts.models.sources import Directory
-from accounts.sign_in import directories, going_in, throttle
+from accounts.sign_in import directories, going_in
 from accounts.sign_in.facts import OutsidePerson
 from accounts.sign_in.going_in import Joining
 
 PURPOSE = "join"
 MOST_NAME = 150  # characters
-MOST_GUESSES = 5  # at a password of a directory, in five minutes
 
 
 class JoinForm(forms.Form):
@@ -104,17 +105,19 @@ def _is_right(request: AuthenticatedHttpRequest, password: str) -> bool:
 def _at_directory(
     request: AuthenticatedHttpRequest, source: SignInSource, form: JoinDirectoryForm
 ) -> OutsidePerson | None:
-    """Raises what the login raises, whose pages say it. Nobody guesses others' passwords here for long."""
-    guesser = f"joining {request.user.pk}"
-    if throttle.failed_too_often(guesser, most=MOST_GUESSES):
-        form.add_error("their_password", _("Too many wrong passwords. Wait 5 minutes."))
-        return None
+    """Raises what the login raises, whose pages say it. Wrong passwords count and lock as at the login, too."""
     directory = Directory.objects.get(pk=source.pk)
-    person = directories.ask(directory, form.cleaned_data["their_name"], form.cleaned_data["their_password"])
-    if person is None:
-        throttle.note_failure(guesser)
-        form.add_error("their_password", _("User name and password there don't match."))
-    return person
+    credentials = {"username": form.cleaned_data["their_name"]}
+    person = None
+    if AxesProxyHandler.is_allowed(request, credentials):
+        person = directories.ask(directory, form.cleaned_data["their_name"], form.cleaned_data["their_password"])
+        if person is None:
+            user_login_failed.send(__name__, credentials=credentials, request=request)
+            form.add_error("their_password", _("User name and password there don't match."))
+    if AxesProxyHandler.is_allowed(request, credentials):  # again: many guesses may have been sent at once
+        return person
+    form.add_error("their_password", _("Too many wrong passwords. Wait 15 minutes."))
+    return None
 
 
 def _link(request: AuthenticatedHttpRequest, source: SignInSource, joining: Joining) -> str:

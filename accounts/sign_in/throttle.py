@@ -51,12 +51,10 @@ def asking(address: str | None) -> Iterator[None]:
             _slots.release()
 
 
-def failed_too_often(address: str | None, *, most: int | None = None) -> bool:
-    """Whether there are so many failures of late, by default `FAILURES`."""
-    most = most or FAILURES
+def failed_too_often(address: str | None) -> bool:
     with _guard:
         failed = _failures.get(address, ())
-        return len(failed) >= most and time.monotonic() - failed[-most] < WITHIN
+        return len(failed) >= FAILURES and time.monotonic() - failed[-FAILURES] < WITHIN
 
 
 def note_failure(address: str | None) -> None:

@@ -4,12 +4,17 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.auth.models import Group
+from django.http import HttpRequest
 from django.test import Client
+from django.utils import timezone
 
+from accounts.lockout import known_username
 from accounts.models import Provider, SignInIdentity, SignInRule, User
 from accounts.models.sources import Directory
-from accounts.sign_in import directories, own_joining, throttle
+from accounts.sign_in import directories, own_joining
 from accounts.sign_in.facts import OutsidePerson
 from tests.accounts.oidc.small_provider import SmallProvider
 from tests.conftest import PASSWORD
@@ -140,7 +145,6 @@ class TestDirectory:
         SignInRule.objects.create(source=made, on="everyone", gives="entry")
         known = {("a.gomez", "right"): OutsidePerson("guid-1", "a.gomez", groups=frozenset())}
         monkeypatch.setattr(directories, "ask", lambda source, name, password: known.get((name, password)))
-        throttle.forget()
         return made
 
     def test_joins_at_once(self, anas: Client, ana: User):
@@ -154,13 +158,40 @@ class TestDirectory:
         page = anas.post(JOIN, told)
         assert (page.status_code, b"don&#x27;t match" in page.content) == (400, True)
 
-    def test_nobody_guesses_those_of_others_here(self, anas: Client):
+    def test_wrong_ones_count_and_lock_as_at_the_login(self, anas: Client):
+        """In the database: it does not matter which process answers."""
         told = {"password": PASSWORD, "their_name": "a.gomez", "their_password": "wrong"}
-        for _ in range(own_joining.MOST_GUESSES):
-            anas.post(JOIN, told)
+        for _ in range(settings.AXES_FAILURE_LIMIT):
+            page = anas.post(JOIN, told)
+        assert b"Login locked for 15 minutes" in page.content
         page = anas.post(JOIN, {**told, "their_password": "right"})
-        assert (page.status_code, b"Wait 5 minutes" in page.content) == (400, True)
+        assert (page.status_code, b"Wait 15 minutes" in page.content) == (400, True)
         assert not SignInIdentity.objects.exists()
+        AccessAttempt.objects.update(attempt_time=timezone.now() - settings.AXES_COOLOFF_TIME)
+        assert anas.post(JOIN, {**told, "their_password": "right"}).headers["Location"] == PROFILE
+
+    def test_a_right_one_among_many_at_once_joins_nothing(self, anas: Client, monkeypatch: pytest.MonkeyPatch):
+        def while_others_fail(*_: Any) -> OutsidePerson:
+            AccessAttempt.objects.create(
+                username=known_username(HttpRequest(), told),
+                ip_address="127.0.0.1",
+                failures_since_start=5,
+                attempt_time=timezone.now(),
+            )
+            return OutsidePerson("guid-1", "a.gomez", groups=frozenset())
+
+        told = {"username": "a.gomez"}
+        monkeypatch.setattr(directories, "ask", while_others_fail)
+        page = anas.post(JOIN, {"password": PASSWORD, "their_name": "a.gomez", "their_password": "right"})
+        assert (page.status_code, SignInIdentity.objects.exists()) == (400, False)
+
+    def test_what_was_sent_with_a_wrong_password_is_kept_nowhere(self, anas: Client):
+        told = {"password": "wrong", "their_name": "a.gomez", "their_password": "of-the-school"}
+        for change in ({}, {}, {"password": PASSWORD}):
+            anas.post(f"{JOIN}?also=of-the-school", {**told, **change})
+        kept = str([*AccessAttempt.objects.values()])
+        assert "of-the-school" not in kept
+        assert "ana" in kept
 
 
 def test_whom_a_provider_vouched_for_is_asked_for_no_password_of_the_portal(
