@@ -6,36 +6,70 @@ requests away instead of queueing them, and counts consoles; the connection pool
 tell an outage. A page that waits for a cluster releases its slot meanwhile.
 """
 
+import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from typing import TypeVar
 
-from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
 
 # Asked by monitoring every few seconds; answered also while every slot is taken.
 UNLIMITED_PATHS = {"/healthz", "/readyz", "/metrics"}
 
-_slots: ContextVar[threading.Semaphore | None] = ContextVar("slots_of_pages", default=None)
+R = TypeVar("R")
 
 
-def limit_concurrency(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: make no more than PAGES_PER_PROCESS pages at once."""
-    slots = threading.Semaphore(settings.PAGES_PER_PROCESS)
+class Slots:
+    """A semaphore for which coroutines and threads wait, in the order in which they came."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path in UNLIMITED_PATHS:
-            return get_response(request)
-        with slots:
-            token = _slots.set(slots)
-            try:
-                return get_response(request)
-            finally:
-                _slots.reset(token)
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._waiting: deque[Future[None]] = deque()
+        self._lock = threading.Lock()
 
-    return middleware
+    async def submit(self, threads: Executor, act: Callable[[], R]) -> "Future[R]":
+        """Give `act` to a thread as soon as there is a slot. The slot is free again when it has ended."""
+        place = self._asked()
+        if not place.done():
+            await asyncio.wrap_future(place)
+        context = copy_context()
+        context.run(_slots.set, self)
+        work = threads.submit(lambda: context.run(act))
+        work.add_done_callback(lambda _: self.give_back())
+        return work
+
+    def take(self) -> None:
+        """Wait in this thread."""
+        self._asked().result()
+
+    def give_back(self) -> None:
+        with self._lock:
+            while self._waiting:
+                place = self._waiting.popleft()
+                if place.set_running_or_notify_cancel():
+                    break
+            else:
+                self._free += 1
+                return
+        place.set_result(None)
+
+    def _asked(self) -> "Future[None]":
+        """Done when there is a slot."""
+        place: Future[None] = Future()
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                place.set_result(None)
+            else:
+                self._waiting.append(place)
+        return place
+
+
+_slots: ContextVar[Slots | None] = ContextVar("slots_of_pages", default=None)
 
 
 @contextmanager
@@ -50,9 +84,9 @@ def release_slot() -> Iterator[None]:
         yield
         return
     token = _slots.set(None)  # a nested call has no slot to release
-    slots.release()
+    slots.give_back()
     try:
         yield
     finally:
-        slots.acquire()
+        slots.take()
         _slots.reset(token)

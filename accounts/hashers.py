@@ -14,10 +14,10 @@ _one_per_processor = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """A login that waits gives its database connection back: a queue of logins would leave none for others."""
+    """A login that waits gives its connection back to the pool: a queue of logins would leave none for others."""
     if not _one_per_processor.acquire(blocking=False):
         for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
+            if connection.vendor == "postgresql" and not connection.in_atomic_block:
                 connection.close()
         _one_per_processor.acquire()
     try:

@@ -6,13 +6,13 @@ import os
 import sys
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "labportal.settings")
 
 try:
-    pages = get_asgi_application()
+    django.setup(set_prefix=False)
 except ImproperlyConfigured as error:
     sys.exit(f"Lab Portal cannot start: {error}")
 
@@ -20,8 +20,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from accounts.lockout import PEER
 from labportal.logs import WithoutInvites
+from labportal.pages import Pages
 from labportal.serve import PROXIES
 from vms import console  # its models need Django to be set up
+
+pages = Pages()
 
 # After each of its queries a page waits for the interpreter, by default 5 ms for every other that computes.
 sys.setswitchinterval(0.001)

@@ -159,7 +159,6 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "labportal.middleware.no_token_in_url",
-    "accounts.concurrency.limit_concurrency",
     "labportal.middleware.database_first",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -206,6 +205,8 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 database = DATABASES["default"]
 if database["ENGINE"] == "django.db.backends.sqlite3":
+    # To open a connection costs as much as a page's queries. For how long (seconds) a replaced file goes unnoticed.
+    database["CONN_MAX_AGE"] = 60
     # Readers never wait for a writer, writers queue instead of failing, and a commit survives a power cut.
     database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",

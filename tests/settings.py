@@ -27,11 +27,13 @@ if os.environ.get("REDIS_URL"):
 os.environ["CLUSTER_CONFIG_FILE"] = "/nonexistent/clusters.json"
 
 from labportal.settings import *  # noqa: E402, F403
+from labportal.settings import DATABASES  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # threads of servers outlive a test and its database
 SYNC_DEADLINE = 60  # however busy the machine is
 STATIC_ROOT = None  # type: ignore[assignment]  # a fresh clone has collected none, and looking through them for each client takes time

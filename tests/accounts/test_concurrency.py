@@ -1,14 +1,15 @@
 """A process makes a few pages at a time."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse
 
 from accounts import concurrency
 from clusters import proxmox
@@ -19,15 +20,19 @@ from tests.waits import TIMEOUT, wait_until
 __all__ = ["building_a", "clock", "sim"]
 
 
-@pytest.fixture(autouse=True)
-def two_at_once(settings: Any) -> None:
-    settings.PAGES_PER_PROCESS = 2
+def make_together(*pages: Callable[[], bool], at_once: int = 2) -> list[Any]:
+    """What they return, or how they fail. All are asked for at once, each in a thread when it has a slot."""
 
+    async def all_of_them() -> list[Any]:
+        slots = concurrency.Slots(at_once)
+        with ThreadPoolExecutor(len(pages)) as threads:
 
-def ask_together(view: Callable[[HttpRequest], HttpResponse], count: int) -> list[HttpResponse]:
-    ask = concurrency.limit_concurrency(view)
-    with ThreadPoolExecutor(count) as pool:
-        return [future.result(timeout=TIMEOUT) for future in [pool.submit(ask, HttpRequest()) for _ in range(count)]]
+            async def made(page: Callable[[], bool]) -> bool:
+                return await asyncio.wrap_future(await slots.submit(threads, page))
+
+            return await asyncio.gather(*map(made, pages), return_exceptions=True)
+
+    return asyncio.run(all_of_them())
 
 
 def met(parties: int, within: float) -> Callable[..., bool]:
@@ -45,31 +50,29 @@ def met(parties: int, within: float) -> Callable[..., bool]:
 
 
 def test_two_pages_are_made_at_once_and_a_third_waits() -> None:
-    two, three = met(2, TIMEOUT), met(3, 0.2)
-    assert [a.content for a in ask_together(lambda _: HttpResponse(str(two())), 2)] == [b"True"] * 2
-    assert [a.content for a in ask_together(lambda _: HttpResponse(str(three())), 3)] == [b"False"] * 3
+    assert make_together(*[met(2, TIMEOUT)] * 2) == [True] * 2
+    assert make_together(*[met(3, 0.2)] * 3) == [False] * 3
 
 
 def test_a_page_that_waits_for_somebody_else_lets_others_go_on() -> None:
     three = met(3, TIMEOUT)
 
-    def view(request: HttpRequest) -> HttpResponse:
+    def page() -> bool:
         with concurrency.release_slot():
-            return HttpResponse(str(three()))
+            return three()
 
-    assert [answer.content for answer in ask_together(view, 3)] == [b"True"] * 3
+    assert make_together(*[page] * 3) == [True] * 3
 
 
 @pytest.mark.usefixtures("own_database")
-def test_within_a_transaction_a_page_keeps_its_place(settings: Any) -> None:
-    settings.PAGES_PER_PROCESS = 1
+def test_within_a_transaction_a_page_keeps_its_place() -> None:
     two = met(2, 0.2)
 
-    def view(request: HttpRequest) -> HttpResponse:
+    def page() -> bool:
         with closing(connection), transaction.atomic(), concurrency.release_slot():
-            return HttpResponse(str(two()))
+            return two()
 
-    assert [answer.content for answer in ask_together(view, 2)] == [b"False"] * 2
+    assert make_together(page, page, at_once=1) == [False] * 2
 
 
 @pytest.mark.django_db
@@ -77,80 +80,56 @@ def test_a_page_that_waits_for_a_cluster_lets_others_go_on(building_a: Lab, cloc
     config = building_a.config
     building_a.pve.faults.delay("version", 60.0)
 
-    def view(request: HttpRequest) -> HttpResponse:
+    def page() -> bool:
         with proxmox.connect(config, deadline=TIMEOUT) as pve:
             pve.version()
-        return HttpResponse()
+        return True
 
-    ask = concurrency.limit_concurrency(view)
-    with ThreadPoolExecutor(3) as pool:
-        answers = [pool.submit(ask, HttpRequest()) for _ in range(3)]
+    with ThreadPoolExecutor(1) as helper:
+        answers = helper.submit(make_together, page, page, page)
         wait_until(lambda: building_a.pve.count("GET", "version") == 3)
-        assert not any(answer.done() for answer in answers)
+        assert not answers.done()
         clock.advance(60.0)
 
 
-def test_a_watcher_waits_for_nobody(settings: Any) -> None:
-    three = met(3, TIMEOUT)
-
-    def view(request: HttpRequest) -> HttpResponse:
-        return HttpResponse(str(three()))
-
-    ask, watcher = concurrency.limit_concurrency(view), HttpRequest()
-    watcher.path = "/healthz"
-    with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(ask, [HttpRequest(), HttpRequest(), watcher]))
-    assert [answer.content for answer in answers] == [b"True"] * 3
-
-
 def test_a_page_that_fails_makes_room() -> None:
-    def view(request: HttpRequest) -> HttpResponse:
+    def page() -> bool:
         raise LookupError
 
-    ask = concurrency.limit_concurrency(view)
-    for _ in range(3):
-        with pytest.raises(LookupError):
-            ask(HttpRequest())
+    assert list(map(type, make_together(page, page, page, at_once=1))) == [LookupError] * 3
 
 
 def test_who_stands_aside_twice_gives_away_one_place() -> None:
     go, inside = threading.Event(), met(3, 0.3)
 
-    def view(request: HttpRequest) -> HttpResponse:
-        if request.path == "aside":
-            with concurrency.release_slot(), concurrency.release_slot():
-                return HttpResponse(str(go.wait(TIMEOUT)))
-        return HttpResponse(str(inside()))
+    def aside() -> bool:
+        with concurrency.release_slot(), concurrency.release_slot():
+            return go.wait(TIMEOUT)
 
-    ask = concurrency.limit_concurrency(view)
-    waits = HttpRequest()
-    waits.path = "aside"
-    with ThreadPoolExecutor(4) as pool:
-        pool.submit(ask, waits)
-        others = [pool.submit(ask, HttpRequest()) for _ in range(3)]
-        assert [other.result(timeout=TIMEOUT).content for other in others] == [b"False"] * 3
-        go.set()
+    def page() -> bool:
+        try:
+            return inside()
+        finally:
+            go.set()
+
+    assert make_together(aside, page, page, page) == [True, False, False, False]
 
 
-class Full:
-    """No place is ever free."""
+def test_whoever_came_first_is_first_and_who_has_left_is_passed_over() -> None:
+    """Coroutines and threads are in one queue."""
+    done: list[int] = []
 
-    def __init__(self, places: int) -> None:
-        assert places == 2
+    async def three() -> None:
+        slots = concurrency.Slots(1)
+        slots.take()
+        with ThreadPoolExecutor(1) as threads:
+            waiting = [asyncio.create_task(slots.submit(threads, partial(done.append, number))) for number in range(3)]
+            await asyncio.sleep(0)
+            waiting[1].cancel()
+            await asyncio.sleep(0)
+            slots.give_back()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        assert slots._free == 1
 
-    def __enter__(self) -> None:
-        raise TimeoutError
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/vms/", "/metrics/"])
-def test_what_machines_watch_is_told_also_when_every_place_is_taken(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    monkeypatch.setattr(concurrency.threading, "Semaphore", Full)
-    ask, request = concurrency.limit_concurrency(lambda _: HttpResponse("told")), HttpRequest()
-    request.path = path
-    if path in {"/healthz", "/readyz", "/metrics"}:
-        assert ask(request).content == b"told"
-    else:
-        with pytest.raises(TimeoutError):
-            ask(request)
+    asyncio.run(three())
+    assert done == [0, 2]

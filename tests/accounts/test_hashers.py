@@ -94,7 +94,7 @@ def test_hashing_without_the_cap_would_be_noticed(met):
     assert len(met) == TOO_MANY
 
 
-def test_who_waits_gives_his_database_connection_back(own_database, monkeypatch: pytest.MonkeyPatch):
+def test_whoever_waits_gives_their_connection_back_to_the_pool(own_database, monkeypatch: pytest.MonkeyPatch):
     go, held = Event(), list[Any]()
     monkeypatch.setattr(Argon2PasswordHasher, "encode", lambda *arguments: str(go.wait(TIMEOUT)))
 
@@ -103,9 +103,11 @@ def test_who_waits_gives_his_database_connection_back(own_database, monkeypatch:
         held.append(connections["default"])
         CappedArgon2PasswordHasher().encode("x", "salt")
 
+    given_back = int(connection.vendor == "postgresql")  # to open one of SQLite again costs more than to keep it
+
     def look() -> None:
         try:
-            wait_until(lambda: [len(held), sum(one.connection is None for one in held)] == [TOO_MANY, 1])
+            wait_until(lambda: [len(held), sum(one.connection is None for one in held)] == [TOO_MANY, given_back])
         finally:
             go.set()
 

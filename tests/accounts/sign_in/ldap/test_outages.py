@@ -1,9 +1,11 @@
 """A directory that cannot be asked is said on a page, counts as nobody's wrong password, and holds up nobody else."""
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -108,31 +110,22 @@ def test_whoever_waits_for_a_directory_keeps_no_other_page_waiting(room: Any, hu
     source = Directory(
         pk=2, name="silent", servers=f"ldap://{hung}", timeout_seconds=2, base_dn="dc=x", name_attribute="uid"
     )
-    only = SimpleNamespace(PAGES_PER_PROCESS=1)
-    waits, served = threading.Event(), threading.Event()
+    served = threading.Event()
 
-    def page(request: Any) -> Any:
-        if request.path == "/sign-in":
-            waits.set()
-            with pytest.raises(SourceDown):
-                directory(source).person("cora", PASSWORD)
-            return served.is_set()
-        served.set()
-        return None
+    def sign_in() -> bool:
+        with pytest.raises(SourceDown):
+            directory(source).person("cora", PASSWORD)
+        return served.is_set()
+
+    async def both() -> list[Any]:
+        slots = concurrency.Slots(1)
+        with ThreadPoolExecutor(2) as threads:
+            works = [await slots.submit(threads, page) for page in (sign_in, served.set)]
+            return await asyncio.gather(*map(asyncio.wrap_future, works))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(concurrency, "settings", only)
         patch.setattr(concurrency, "connection", SimpleNamespace(in_atomic_block=False))
-        answer = concurrency.limit_concurrency(page)
-    results: list[Any] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(concurrency, "connection", SimpleNamespace(in_atomic_block=False))
-        thread = threading.Thread(target=lambda: results.append(answer(SimpleNamespace(path="/sign-in"))))
-        thread.start()
-        assert waits.wait(10)
-        answer(SimpleNamespace(path="/another"))
-        thread.join(20)
-    assert results == [True]
+        assert asyncio.run(both()) == [True, None]
 
 
 def test_the_next_server_is_asked_and_then_first(start: Any, hung: str, client: Client):
