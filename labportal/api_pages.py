@@ -6,6 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -13,6 +15,9 @@ from accounts.api import problems
 from accounts.api.auth import Token
 from accounts.http import login_required
 from labportal import api
+
+
+PIECES = ("{}", "<code>{}</code>")  # of a text, by turns
 
 
 @require_safe
@@ -36,7 +41,7 @@ class Field:
     kind: str
     where: str
     required: bool
-    description: str
+    description: SafeString
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Call:
     id: str
     method: str
     path: str
-    summary: str
+    summary: SafeString
     right: str
     parameters: tuple[Field, ...]
     body: tuple[Field, ...]
@@ -68,7 +73,7 @@ def _calls(schema: dict[str, Any]) -> Iterator[tuple[str, Call]]:
                 id=one["operationId"],
                 method=method.upper(),
                 path=path,
-                summary=one.get("description", ""),
+                summary=_text(one),
                 right=one["x-right"],
                 parameters=tuple(_parameter(schema, each) for each in one.get("parameters", ())),
                 body=_fields(schema, body),
@@ -79,21 +84,21 @@ def _calls(schema: dict[str, Any]) -> Iterator[tuple[str, Call]]:
 
 def _parameter(schema: dict[str, Any], one: dict[str, Any]) -> Field:
     kind = _kind(schema, one["schema"])
-    return Field(one["name"], kind, one["in"], one["required"], one.get("description", ""))
+    return Field(one["name"], kind, one["in"], one["required"], _text(one))
 
 
 def _answers(schema: dict[str, Any], answers: dict[Any, Any]) -> Iterator[tuple[str, str, tuple[Field, ...]]]:
     for status, one in answers.items():
         content: dict[str, Any] = next((each["schema"] for each in one.get("content", {}).values()), {})
         name = _kind(schema, content) if content and not str(status).startswith("4") else ""
-        yield str(status), name or one["description"], _fields(schema, content) if name else ()
+        yield str(status), name or _text(one), _fields(schema, content) if name else ()
 
 
 def _fields(schema: dict[str, Any], found: dict[str, Any]) -> tuple[Field, ...]:
     found = _resolved(schema, found)
     required = found.get("required", ())
     return tuple(
-        Field(name, _kind(schema, one), "", name in required, one.get("description", ""))
+        Field(name, _kind(schema, one), "", name in required, _text(one))
         for name, one in found.get("properties", {}).items()
     )
 
@@ -102,6 +107,12 @@ def _resolved(schema: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     name = found.get("$ref", "").rpartition("/")[2]
     resolved: dict[str, Any] = schema["components"]["schemas"][name] if name else found
     return resolved
+
+
+def _text(one: dict[str, Any]) -> SafeString:
+    """Its description, with `code` as HTML."""
+    parts = one.get("description", "").split("`")
+    return format_html_join("", "{}", ((format_html(PIECES[at % 2], part),) for at, part in enumerate(parts)))
 
 
 def _kind(schema: dict[str, Any], found: dict[str, Any]) -> str:

@@ -131,6 +131,8 @@ def test_the_documentation_shows_every_operation_and_runs_nothing(client: Client
     text = page.content.decode()
     for _method, one in operations():
         assert f'id="{one["operationId"]}"' in text
+    assert "as <code>If-None-Match</code>: 304" in text
+    assert "`" not in text
     assert "'unsafe" not in page.headers["Content-Security-Policy"]
     assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|https?://(?!testserver)", text)
 

@@ -30,6 +30,14 @@ def test_a_person_sees_the_own_machine_alone(building_a: Lab, building_b: Lab, a
     )  # fmt: skip
 
 
+def test_a_group_of_others_is_like_none(building_a: Lab, ana: User, ben: User, group: MachineSet):
+    """It does not tell whether somebody's own machine is in it."""
+    building_a.assign(102, ana)
+    assert Api(ana).get(f"machines?group={group.pk}").json() == Api(ana).get("machines?group=4000000000").json()
+    group.stewards.add(ana)
+    assert len(Api(ana).get(f"machines?group={group.pk}").json()["items"]) == 4
+
+
 @pytest.mark.parametrize("path", ["machines/{}", "clusters/building-a/machines/{}"])
 def test_somebody_elses_machine_is_not_there(building_a: Lab, ana: User, path: str):
     mine, foreign = building_a.assign(101, ana), building_a.machine(102)

@@ -20,8 +20,9 @@ from accounts.api.schemas import Id, Line
 from vms import operations
 from vms.access import lookups
 from vms.api import machine_rows
+from vms.api.groups import groups_for
 from vms.api.schemas import DESTROYING, MachineDetail, MachineOut, OperationIn, OperationOut, operation_out
-from vms.models import VirtualMachine
+from vms.models import MachineSet, VirtualMachine
 from vms.operations.requesting import TooMany
 
 router = Router(tags=["machines"])
@@ -51,12 +52,15 @@ class MachineFilter(Schema):
     status: Status | None = None
     tag: Line | None = Field(None, max_length=100)
     pool: Line | None = Field(None, max_length=100)
-    group: Id | None = Field(None, description="ID of a machine group.")
+    group: Id | None = Field(None, description="ID of a machine group that you manage.")
     q: Line | None = Field(None, max_length=100, description="A part of the name.")
 
-    def narrow(self, rows: QuerySet[VirtualMachine]) -> QuerySet[VirtualMachine]:
-        wanted: dict[str, Any] = {"cluster_id": self.cluster, "pool": self.pool, "sets": self.group}
+    def narrow(self, rows: QuerySet[VirtualMachine], groups: QuerySet[MachineSet]) -> QuerySet[VirtualMachine]:
+        """`groups`: those whose members the caller may know."""
+        wanted = {"cluster_id": self.cluster, "pool": self.pool}
         rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+        if self.group is not None:
+            rows = rows.filter(sets__in=groups.filter(pk=self.group))
         if self.status == Status.OTHER:
             rows = rows.exclude(status__in=PLAIN)
         elif self.status:
@@ -94,7 +98,7 @@ def _page(
     if sort == Sort.ID and filters.is_empty and not user.is_staff and not request.auth.scope:
         after = int(paging.position(page.cursor, sort, 1)[0]) if page.cursor else 0
         return machine_rows.usual(user, after=after, limit=page.limit)
-    rows = filters.narrow(tokens.narrowed(request.auth, machine_rows.rows(user)))
+    rows = filters.narrow(tokens.narrowed(request.auth, machine_rows.rows(user)), groups_for(request))
     return machine_rows.of(paging.begin(rows, page, by=sort, keys=KEYS[sort.lstrip("-")]))
 
 
