@@ -16,7 +16,6 @@ from accounts.api.auth import Token
 from accounts.http import login_required
 from labportal import api
 
-
 PIECES = ("{}", "<code>{}</code>")  # of a text, by turns
 
 
