@@ -4,14 +4,13 @@ A host is entered by people who may not know the portal's own network, and names
 a name is looked up once for each connection, and the connection goes to the very address that was checked.
 """
 
-import ipaddress
 import socket
-import threading
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from accounts import name_lookup
 from clusters.config import validate_host
 from clusters.config.networks import is_allowed
 from clusters.proxmox.errors import HostNotAllowed, NameNotFound, TimedOut
@@ -36,46 +35,13 @@ def resolve(host: str, port: int, *, patience: float) -> list[Target]:
         validate_host(host)
     except ValidationError:
         raise NameNotFound from None
-    found = [
-        Target(family, kind, number, address) for family, kind, number, _, address in _look_up(host, port, patience)
-    ]
+    try:
+        answer = name_lookup.look_up(host, port, patience=patience)
+    except TimeoutError:
+        raise TimedOut(sent=False) from None
+    found = [Target(family, kind, number, address) for family, kind, number, _, address in answer]
     if not found:
         raise NameNotFound
     if not all(is_allowed(str(target.address[0])) for target in found):
         raise HostNotAllowed
     return found
-
-
-def _look_up(host: str, port: int, patience: float) -> list[Any]:
-    """The system's resolver knows no deadline, so a name is looked up on a thread that may be left behind."""
-    if _is_literal(host):
-        return _ask_system(host, port)
-    answers: list[list[Any]] = []
-    asking = threading.Thread(target=lambda: answers.append(_ask_or_nothing(host, port)), daemon=True)
-    asking.start()
-    asking.join(patience)
-    if not answers:
-        raise TimedOut(sent=False)
-    return answers[0]
-
-
-def _ask_system(host: str, port: int) -> list[Any]:
-    try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise NameNotFound from None
-
-
-def _ask_or_nothing(host: str, port: int) -> list[Any]:
-    try:
-        return _ask_system(host, port)
-    except NameNotFound:
-        return []
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

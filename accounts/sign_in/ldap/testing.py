@@ -3,7 +3,6 @@
 Each step is asked by itself, so that its line says what to mend. Nobody is signed in.
 """
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 import ldap
 from django.utils import timezone
 
+from accounts import name_lookup
 from accounts.models.sources import SignInSource
 from accounts.sentences import say
 from accounts.sign_in.facts import OutsidePerson
@@ -67,16 +67,19 @@ def search(source: SignInSource, text: str, *, most: int) -> list[OutsidePerson]
 
 def _server(source: SignInSource, uri: str) -> Iterator[TestLine]:
     """The name, the port and the certificate of one server."""
-    host, port = tls.address(uri)
+    (host, port), seconds = tls.address(uri), float(source.timeout_seconds)
     what, certificate = say("sign-in-test-name", server=uri), say("sign-in-test-certificate", server=uri)
     try:
-        found = sorted({str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
-    except OSError:
+        answer = name_lookup.look_up(host, port, patience=seconds)
+    except TimeoutError:
+        answer = []
+    found = sorted({str(one[4][0]) for one in answer})
+    if not found:
         yield TestLine(BAD, what, say("sign-in-test-no-such-name", name=host))
         yield TestLine(NOT_ASKED, certificate)
         return
     try:
-        socket.create_connection((host, port), timeout=source.timeout_seconds).close()
+        name_lookup.connect(host, port, patience=seconds).close()
     except OSError:
         yield TestLine(BAD, what, say("sign-in-test-no-port", port=port, addresses=", ".join(found)))
         yield TestLine(NOT_ASKED, certificate)

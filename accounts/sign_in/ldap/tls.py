@@ -1,7 +1,8 @@
 """Looks at a server and its certificate before OpenLDAP's library does.
 
 To that library a rejected certificate is a server that does not answer; and a server that takes a connection and stays
-silent blocks it for ever while it negotiates TLS, whatever timeouts are set.
+silent blocks it for ever while it negotiates TLS, whatever timeouts are set; so may a name server. The library looks
+the name up once more, of a name server that has just answered.
 """
 
 import socket
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from accounts import name_lookup
 from accounts.models.sources import SignInSource
 
 # The extended request "start TLS" (RFC 4511) with message id 1, and the result code 0 in its answer.
@@ -45,7 +47,7 @@ def certificate(source: SignInSource, uri: str, seconds: float) -> Presented | N
     host, port = address(uri)
     context = ssl.create_default_context(cadata=source.ca_certificates.strip() or None)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # authorities of schools are old, and Python 3.13 is strict
-    with socket.create_connection((host, port), timeout=seconds) as plain:
+    with name_lookup.connect(host, port, patience=seconds) as plain:
         if uri.startswith("ldap:"):
             _start_tls(plain)
         try:

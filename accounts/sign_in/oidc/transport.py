@@ -8,7 +8,6 @@ import json
 import re
 import socket
 import ssl
-import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
+from accounts.name_lookup import look_up
 from accounts.sign_in.oidc.problems import Problem
 
 DEADLINE = 6.0  # seconds for one request, from the name to the last byte
@@ -118,7 +118,9 @@ def checked(address: str) -> SplitResult:
 
 def _connect(parts: SplitResult, ends_at: float, ca: str) -> socket.socket:
     host = parts.hostname or ""
-    found = _look_up(host, parts.port or (443 if parts.scheme == "https" else 80), ends_at)
+    found = look_up(host, parts.port or (443 if parts.scheme == "https" else 80), patience=_left(ends_at))
+    if not found:
+        raise Problem("no-name", host=host)
     if not all(_may_be_asked(str(address[0])) for *_, address in found):
         raise Problem("address-refused", host=host)
     failure: OSError = ConnectionRefusedError()
@@ -135,26 +137,6 @@ def _connect(parts: SplitResult, ends_at: float, ca: str) -> socket.socket:
     if isinstance(failure, ConnectionRefusedError):
         raise Problem("refused", host=host)
     raise failure
-
-
-def _look_up(host: str, port: int, ends_at: float) -> list[Any]:
-    """The system's resolver knows no deadline, so a name is looked up on a thread that may be left behind."""
-    answers: list[list[Any]] = []
-
-    def ask() -> None:
-        try:
-            answers.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError):
-            answers.append([])
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(_left(ends_at))
-    if not answers:
-        raise Problem("timed-out", host=host)
-    if not answers[0]:
-        raise Problem("no-name", host=host)
-    return answers[0]
 
 
 def _encrypted(sock: _Plain, host: str, ca: str) -> ssl.SSLSocket:
