@@ -27,7 +27,7 @@ from classes.timetable import gathering, hours, measuring, notices, occurrences,
 from classes.timetable.bell import LOOK_EVERY
 from vms import preparation
 from vms.models import VirtualMachine
-from vms.pages import console_banners, explain, group_links, operation_reasons
+from vms.pages import console_banners, explain, group_links, machine_sections, operation_reasons
 from vms.provisioning import handing_over, permission, replacing
 from vms.worker import schedule
 
@@ -54,6 +54,7 @@ schedule.register(
 schedule.register(schedule.PeriodicJob("count hours of use", timedelta(minutes=1), hours.count_minute))
 schedule.register(schedule.PeriodicJob("forget old stop notices", timedelta(days=1), notices.forget_old))
 console_banners.register(stops.console_banner)
+machine_sections.register(stops.machine_section)
 operation_reasons.register(standing.reasons)
 explain.STANDINGS.append(standing.words_for)
 schedule.register(schedule.PeriodicJob("measure starts of machines", timedelta(seconds=15), measuring.measure_starts))

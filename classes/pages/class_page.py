@@ -39,8 +39,7 @@ def page(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "runs": access.may(request.user, lab_class, Right.RUN),
         "origin": "all",
         "next_lesson": None if lab_class.is_over else Occurrence.objects.next_of(lab_class),
-        "stops": stops.own_stops(lab_class, machines),
-        "holds": stops.HOLDS,
+        "stops": stops.own_stops(lab_class, machines, request.user),
         "meter": hours.meter_for(lab_class, request.user.pk) if member else None,
     }
     return render(request, "classes/class_page.html", context)

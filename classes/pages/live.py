@@ -9,7 +9,7 @@ from accounts.http import AuthenticatedHttpRequest, login_required
 from classes import access
 from classes.access import Right
 from classes.pages.tabs import tab_context
-from classes.timetable import readiness
+from classes.timetable import readiness, standing
 from vms.pages import machine_group
 
 
@@ -21,4 +21,5 @@ def tab(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     empty = _("The class has no machines yet. Add some on the page “Machines”.")
     more = tab_context(request, lab_class, "live", baseline=lab_class.baseline, empty=empty)
     more["bell"] = None if request.htmx else readiness.of_class(lab_class, request.user, timezone.now())
-    return machine_group.group_page(request, found, template="classes/live.html", more=more)
+    notes = standing.on_tiles(lab_class)
+    return machine_group.group_page(request, found, template="classes/live.html", more=more, notes=notes)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q
@@ -18,11 +19,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedHttpRequest, login_required
 from accounts.models import User
-from classes.models import LabClass, RunningRules
+from classes.models import LabClass, MachineHold, RunningRules
 from classes.timetable import notices
 from vms.access import lookups
 from vms.models import VirtualMachine
 from vms.pages.console_banners import Banner
+from vms.pages.machine_sections import Section
+
+STOPS = Q(stops=True) | Q(idle_minutes__isnull=False)
 
 # Hours, and the words for them.
 HOLDS = (
@@ -35,19 +39,54 @@ HOLDS = (
 
 
 @dataclass(frozen=True)
-class OwnStop:
-    """A machine of a person in a class that stops machines by these rules, and until when it is to be left alone."""
+class MachineStop:
+    """When a machine is shut down by these rules, and who wants it left alone. `manages`: the reader manages it."""
 
     machine: VirtualMachine
     rules: RunningRules
-    until: datetime | None
+    reader: User
+    manages: bool = False
+    held: MachineHold | None = None
+
+    @property
+    def holds(self) -> tuple[tuple[int, Any], ...]:
+        return HOLDS
+
+    @property
+    def until(self) -> datetime | None:
+        return self.held.until if self.held else None
+
+    @property
+    def is_own(self) -> bool:
+        return bool(self.held and self.held.set_by_id == self.reader.pk)
+
+    @property
+    def set_by(self) -> str:
+        person = self.held.set_by if self.held else None
+        return person.get_full_name() or person.get_username() if person else _("somebody")
+
+    @property
+    def may_end(self) -> bool:
+        """What a manager chose, only managers end."""
+        return bool(self.held and (self.manages or not self.held.by_manager))
 
 
-def own_stops(lab_class: LabClass, machines: Iterable[VirtualMachine]) -> list[OwnStop]:
-    """None where the class stops no machines, or only when hours are used up."""
-    either = Q(stops=True) | Q(idle_minutes__isnull=False)
-    rules = RunningRules.objects.filter(either, lab_class=lab_class).first() if machines else None
-    return [OwnStop(machine, rules, notices.held_until(machine.pk)) for machine in machines] if rules else []
+def own_stops(lab_class: LabClass, machines: Iterable[VirtualMachine], reader: User) -> list[MachineStop]:
+    """Of the reader's own machines. None where the class stops no machines, or only when hours are used up."""
+    rules = RunningRules.objects.filter(STOPS, lab_class=lab_class).first() if machines else None
+    return [MachineStop(one, rules, reader, held=notices.held(one.pk)) for one in machines] if rules else []
+
+
+def machine_section(machine: VirtualMachine, user: User) -> Section | None:
+    """On the page of a machine, for those who may choose *Do not stop*: who has it, and who manages it."""
+    in_class = Q(lab_class__class_machines__vm=machine, lab_class__ended_at=None)
+    rules = RunningRules.objects.filter(STOPS | Q(hours__isnull=False), in_class).first()
+    if rules is None or not lookups.operable_among(user, [machine]):
+        return None
+    manages = VirtualMachine.objects.managed_by(user).filter(pk=machine.pk).exists()
+    if not (manages or rules.stops or rules.idle_minutes):
+        return None  # only hours: a student's own "Do not stop" would not hold
+    return Section("classes/_machine_stop.html", MachineStop(machine, rules, user, manages, notices.held(machine.pk)))
 
 
 @require_GET

@@ -88,11 +88,16 @@ def shown_to(user: User, *, machine: int | None = None) -> list[ShownNotice]:
     return [_shown(notice) for notice in found]
 
 
-def _shown(notice: StopNotice) -> ShownNotice:
+def stops_at(notice: StopNotice) -> datetime:
+    """The earliest end of a notice that goes on being shown."""
     facts = as_facts(notice)
     left = max(decision.NOTICE - facts.shown, decision.REMINDER - facts.reminded, timedelta())
+    return notice.confirmed_at + left
+
+
+def _shown(notice: StopNotice) -> ShownNotice:
     return ShownNotice(
-        notice.pk, notice.vm_id, notice.vm.display_name, notice.reason, notice.confirmed_at + left, keeps_left(notice),
+        notice.pk, notice.vm_id, notice.vm.display_name, notice.reason, stops_at(notice), keeps_left(notice),
         notice.evidence,
     )  # fmt: skip
 
@@ -140,9 +145,10 @@ def hold(machine: VirtualMachine, *, by: User, hours: int) -> datetime:
     return until
 
 
-def held_until(machine: int) -> datetime | None:
+def held(machine: int) -> MachineHold | None:
+    """The *Do not stop* that lasts the longest; one of a manager comes first, since it holds against more."""
     holds = MachineHold.objects.lasting(timezone.now()).filter(vm=machine, kind=Kind.DO_NOT_STOP)
-    found: datetime | None = holds.order_by("-until").values_list("until", flat=True).first()
+    found: MachineHold | None = holds.select_related("set_by").order_by("-by_manager", "-until").first()
     return found
 
 

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from classes.models import IdleEvidence, LabClass, StopNotice
-from classes.timetable import decision, evidence, stopping
+from classes.timetable import decision, evidence, notices, stopping
 from classes.timetable.decision import Activity, Decision, Facts, Reason, Users
 from vms.models import VirtualMachine
 
@@ -84,6 +84,19 @@ def stopped_because(reason: str, values: Mapping[str, object]) -> str:
         Reason.HOURS: _("The hours are used up."),
     }[Reason(reason)]
     return " ".join(filter(None, (because, evidence.words(reason, dict(values)))))
+
+
+def on_tiles(lab_class: LabClass) -> dict[int, str]:
+    """Of the machines of a class that have a notice, by primary key: when they are shut down and why. One query."""
+    found = StopNotice.objects.filter(lab_class=lab_class, ended_at=None, operation=None)
+    text = _("Shuts down at %(at)s.")
+    return {
+        one.vm_id: f"{text % {'at': _hour(notices.stops_at(one))}} {stopped_because(one.reason, {})}" for one in found
+    }
+
+
+def _hour(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "H:i")
 
 
 def reasons(operations: list[uuid.UUID]) -> dict[uuid.UUID, str]:

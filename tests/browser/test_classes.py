@@ -122,6 +122,9 @@ def test_a_student_sees_the_meter_and_the_notice_and_keeps_the_machine_on(window
     student.goto(filtered)
     until_told(student)
     found = faults(student)
+    teacher.goto(f"{the_demo.address}classes/1/live/")
+    expect(teacher.get_by_text("The hours are used up.")).to_be_visible()
+    found += [*faults(teacher), *overflow(teacher, 390)]
     pk = str(student.locator("li.machine", has_text="web201").get_attribute("id")).removeprefix("machine-")
     student.goto(f"{the_demo.address}vms/{pk}/console/")
     expect(student.locator("#banner-words")).to_contain_text("because your hours are used up")
@@ -131,11 +134,24 @@ def test_a_student_sees_the_meter_and_the_notice_and_keeps_the_machine_on(window
     expect(student.get_by_text("stays on until")).to_be_visible()
     expect(student.get_by_text("because your hours are used up")).to_have_count(0)
     assert student.url == filtered
+    found += leave_alone(teacher, f"{the_demo.address}vms/{pk}/")
     set_hours(teacher, the_demo, "")
     assert found == []
     see_who_is_affected(teacher, the_demo)
     teacher.context.close()
     student.context.close()
+
+
+def leave_alone(page: Page, address: str) -> list[object]:
+    """The teacher chooses *Do not stop* on the page of the machine, and ends it. Returns what axe and the width say."""
+    page.goto(address)
+    page.get_by_label("Do not stop for").select_option("1 day")
+    page.get_by_role("button", name="Do not stop").click()
+    expect(page.get_by_text("you asked it not to")).to_be_visible()
+    found = [*faults(page), *overflow(page, 390)]
+    page.get_by_role("button", name="Allow stops again").click()
+    expect(page.get_by_text("you asked it not to")).to_have_count(0)
+    return found
 
 
 def see_who_is_affected(page: Page, demo: Demo) -> None:

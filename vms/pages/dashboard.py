@@ -1,8 +1,8 @@
 """The content of a machine group's page: its machines, a summary, help requests and recent batches."""
 
 import hashlib
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
@@ -46,6 +46,7 @@ class GroupMachine:
     card: cards.Card
     assignee: Assignee | None
     help: HelpCall | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,13 @@ class Dashboard:
     batches: tuple[RecentBatch, ...]
     # Of its tiles, by what else they look at, without tokens and ages.
     html: dict[Hashable, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def with_notes(self, notes: Mapping[int, str]) -> "Dashboard":
+        """The same with a sentence on the tiles of these machines, by primary key."""
+        if not notes:
+            return self
+        noted = tuple(replace(entry, note=notes.get(entry.card.pk, "")) for entry in self.machines)
+        return replace(self, machines=noted, html={})
 
     @property
     def helps(self) -> list[HelpCall]:

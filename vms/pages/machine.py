@@ -18,7 +18,7 @@ from vms import inventory, registry
 from vms.access import lookups, restore_points
 from vms.inventory import identity
 from vms.models import VirtualMachine
-from vms.pages import group_links, machine_detail, remote_desktop
+from vms.pages import group_links, machine_detail, machine_sections, remote_desktop
 from vms.provisioning import passwords, reimaging, replacing
 from vms.sentences import say
 
@@ -75,6 +75,7 @@ def _page(request: AuthenticatedHttpRequest, found: VirtualMachine, form: NoteFo
         "group_links": _group_links(found, request) if detail.manages and not request.htmx else [],
         "made_row": reimaging.made_row(found.pk) if detail.manages and not request.htmx else None,
         "made_login": None if request.htmx else passwords.shown_to(request.user, found),
+        "sections": [] if request.htmx else machine_sections.sections(found, request.user),
         "may_explain": lookups.sees_all(request.user),
     }
     template = "vms/_machine_detail.html" if request.htmx else "vms/machine.html"

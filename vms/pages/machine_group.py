@@ -1,5 +1,6 @@
 """The pages of machine groups, for their managers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -35,12 +36,14 @@ def group_page(
     *,
     template: str = "vms/machine_group.html",
     more: dict[str, Any] | None = None,
+    notes: Mapping[int, str] | None = None,
 ) -> HttpResponse:
     """The whole page; to htmx only the part that changes, or 204 when nothing changed.
 
-    The caller has checked that the user may see the group. `more` is for a template that extends the page.
+    The caller has checked that the user may see the group. `more` is for a template that extends the page;
+    `notes` are sentences on the tiles of machines, by primary key.
     """
-    shown = dashboard.kept_for_person(found, request.user)
+    shown = dashboard.kept_for_person(found, request.user).with_notes(notes or {})
     if request.htmx and request.GET.get("seen") == shown.fingerprint:
         return HttpResponse(status=204)
     context = {

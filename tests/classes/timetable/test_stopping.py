@@ -301,6 +301,41 @@ def test_a_person_has_their_machine_left_alone(student: Client, networks: LabCla
     assert StopNotice.objects.exists()
 
 
+def test_who_runs_the_class_chooses_it_on_the_page_of_the_machine(
+    student: Client, tess: User, auditor: User, room: Room, go: Go
+):
+    page, url = (reverse(name, args=[room.machine(101).pk]) for name in ("vms-machine", "classes-hold"))
+    go(0, after=END)
+    teacher = logged_in(tess)
+    assert f'action="{url}"' in text(teacher.get(page))
+    assert url not in text(logged_in(auditor).get(page))
+    assert teacher.post(url, {"hours": "24", "next": page}).url == page
+    assert "asked it not to" in text(teacher.get(page))
+    assert "tess asked it not to" in text(student.get(page))
+    assert ["Allow stops again" in text(one.get(page)) for one in (teacher, student)] == [True, False]
+    teacher.post(url, {"hours": ["2", "0"], "next": page})
+    assert "asked it not to" not in text(teacher.get(page))
+    RunningRules.objects.update(stops=False)
+    assert url not in text(teacher.get(page))
+
+
+def test_the_tab_live_says_when_a_machine_stops(tess: User, networks: LabClass, go: Go):
+    User.objects.filter(pk=tess.pk).update(time_zone="Europe/Madrid")
+    teacher = logged_in(tess)
+
+    def live(address: str) -> str:
+        return text(teacher.get(address, headers={"HX-Request": "true"}))
+
+    before = live(reverse("classes-live", args=[networks.pk]))
+    looks(go, 0, 1)
+    [poll] = re.findall(r'id="set" hx-get="([^"]*)"', before)
+    noticed = live(poll)
+    assert (noticed.count("Shuts down at 11:40. The lesson is over."), "Shuts down" in before) == (1, False)
+    notices.end(StopNotice.objects.get(), "withdrawn", END)
+    [poll] = re.findall(r'id="set" hx-get="([^"]*)"', noticed)
+    assert "Shuts down" not in live(poll) != ""
+
+
 def test_a_hold_has_an_end(student: Client, room: Room, go: Go):
     student.post(reverse("classes-hold", args=[room.machine(101).pk]), {"hours": "100000"})
     assert MachineHold.objects.get().until == NOW + timedelta(hours=2)
