@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.compiled_queries import CompiledList
 from vms.models import Automation, MadeMachine, Operation
 from vms.models.operations import ended
 from vms.sentences import say
@@ -23,8 +24,11 @@ Reason = Automation.Reason
 LONGEST_JUMP = timedelta(minutes=10)
 
 
+_HELD = CompiledList(lambda: Automation.objects.filter(held_since__isnull=False).values_list("pk")[:1])
+
+
 def is_held() -> bool:
-    return bool(Automation.objects.filter(held_since__isnull=False).exists())
+    return bool(_HELD.all_raw())
 
 
 def hold(reason: str, *, found_instance: str = "") -> None:

@@ -9,6 +9,9 @@ from django.utils import timezone
 
 from accounts.compiled_queries import (
     SENTINEL_NUMBER,
+    SENTINEL_TEXT,
+    SENTINEL_UUID,
+    CompiledAt,
     CompiledByKey,
     CompiledList,
     CompiledQuery,
@@ -18,6 +21,7 @@ from accounts.compiled_queries import (
 )
 from accounts.models import User
 from tests.labs import queries
+from vms.models import Batch, Operation
 
 pytestmark = pytest.mark.django_db
 
@@ -132,3 +136,42 @@ def test_an_update_of_rows_in_which_nothing_stands(ana: User) -> None:
     User.objects.filter(pk=ana.pk).update(last_login=timezone.now())
     assert update.update({"pk": ana.pk, "last_login": None}, {"first_name": "B."}) == 0
     assert User.objects.get(pk=ana.pk).first_name == "A."
+
+
+def test_what_is_of_a_moment(ana: User) -> None:
+    lately = CompiledAt(lambda now: User.objects.filter(date_joined__gt=now - timedelta(hours=1)))
+    assert [lately.at(timezone.now() + timedelta(minutes=minutes)) for minutes in (50, 70)] == [[ana], []]
+
+
+def test_a_key_beside_a_moment(ana: User, ben: User) -> None:
+    named = CompiledRows(
+        lambda _person, now, name: User.objects.filter(username=name, date_joined__lt=now), of=SENTINEL_TEXT
+    )
+    later = timezone.now() + timedelta(hours=1)
+    assert [named.rows(0, later, one.username) for one in (ana, ben)] == [[ana], [ben]]
+    assert named.rows(0, later - timedelta(hours=2), ana.username) == []
+
+
+def test_an_object_by_its_uuid(ana: User) -> None:
+    batches = [Batch.objects.create(action="start", requested_by=ana) for _ in range(2)]
+    by_pk = CompiledByKey(lambda pk: Batch.objects.filter(pk=pk), key=SENTINEL_UUID)
+    assert [by_pk.first(one.pk) for one in batches] == batches
+    with pytest.raises(ValueError, match="without the person or key"):
+        CompiledByKey(lambda _pk: Batch.objects.all(), key=SENTINEL_UUID).first(batches[0].pk)
+
+
+def test_an_update_among_rows_of_a_moment_counts(ana: User) -> None:
+    now = timezone.now()
+    old, recent = [
+        Operation.objects.create(vmid=vmid, action="start", requested_by=ana, requested_at=now - timedelta(hours=hours))
+        for vmid, hours in ((101, 2), (102, 0))
+    ]
+    update = CompiledUpdate(
+        Operation,
+        among=lambda now: Operation.objects.filter(requested_at__lt=now - timedelta(hours=1)),
+        counting="attempt",
+    )
+    for later, changed in ((timedelta(), 1), (timedelta(), 1), (timedelta(minutes=70), 2), (timedelta(hours=-3), 0)):
+        assert update.update({"state": "requested"}, {"node": "pve1"}, now=now + later) == changed
+    found = Operation.objects.order_by("vmid").values_list("pk", "attempt", "node")
+    assert list(found) == [(old.pk, 3, "pve1"), (recent.pk, 1, "pve1")]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from accounts.models import User
 from clusters.models import Adoption, Cluster, ClusterHealth
@@ -20,12 +21,15 @@ from vms.access import rules
 from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.worker import Worker, schedule
+from vms.worker.database_backend import DatabaseBackend
+from vms.worker.tasks import follow
 
 pytestmark = pytest.mark.usefixtures("own_database")
 
 State = Operation.State
 START = "/101/status/start$"
 INTERVAL = ClusterSync().every
+QUEUES = ["operations", "clusters"]
 
 
 def ended(worker: Worker) -> None:
@@ -195,6 +199,24 @@ def test_one_operation_that_breaks_holds_up_no_other(
     monkeypatch.setitem(operations.STEPS, State.REQUESTED, broken)
     turn(worker)
     assert (state(operation), state(other)) == (State.REQUESTED, State.RUNNING)
+
+
+def test_a_job_that_another_worker_claimed_meanwhile_is_left_to_it(monkeypatch: pytest.MonkeyPatch):
+    """Both have read the same row; the one that comes later takes the next job."""
+    first, second = DatabaseBackend("first"), DatabaseBackend("second")
+    claim, faster = second._claim, []
+    for cluster_id in ("building-a", "building-b"):
+        follow.enqueue(cluster_id)
+
+    def overtaken(row: Any) -> bool:
+        if not faster:
+            faster.append(first.dequeue(QUEUES))
+        return claim(row)
+
+    monkeypatch.setattr(second, "_claim", overtaken)
+    assert [bool(second.dequeue(QUEUES)) for _ in range(2)] == [True, False]
+    jobs = DBTaskResult.objects.filter(status="RUNNING").values_list("worker_ids", flat=True)
+    assert sorted(jobs) == [["first"], ["second"]]
 
 
 # Syncs

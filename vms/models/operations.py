@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts import stored_messages
-from accounts.compiled_queries import CompiledUpdate
+from accounts.compiled_queries import SENTINEL_UUID, CompiledByKey, CompiledUpdate
 from vms.models.machines import VirtualMachine
 
 
@@ -225,9 +225,7 @@ class Operation(models.Model):
         The lease is longer than the gateway's calls of one step, so that no worker takes over from one that works.
         """
         began, lease = time.monotonic(), timedelta(seconds=settings.OPERATION_LEASE)
-        taken = (
-            Operation.objects.free(now).filter(pk=self.pk).update(leased_until=now + lease, attempt=F("attempt") + 1)
-        )
+        taken = _CLAIM.update({"pk": self.pk}, {"leased_until": now + lease}, now=now)
         if taken:
             self._read_again()
             self._lease_ends = began + lease.total_seconds()
@@ -235,8 +233,7 @@ class Operation(models.Model):
 
     def _read_again(self) -> None:
         """Without the machine and the person, unless they are other ones: a worker has just read them."""
-        columns = [field.attname for field in self._meta.concrete_fields]
-        for name, value in Operation.objects.filter(pk=self.pk).values(*columns).get().items():
+        for name, value in (_COLUMNS.first(self.pk) or {}).items():
             setattr(self, name, value)
 
     def is_leased_for(self, seconds: float) -> bool:
@@ -261,4 +258,12 @@ class Operation(models.Model):
         _UPDATE.update(mine, {"leased_until": None, "next_look_at": next_look_at})
 
 
+def _columns_of(pk: uuid.UUID) -> models.QuerySet[Operation, Any]:
+    names = [field.attname for field in Operation._meta.concrete_fields]
+    columns: models.QuerySet[Operation, Any] = Operation.objects.filter(pk=pk).values(*names)
+    return columns
+
+
 _UPDATE = CompiledUpdate(Operation)
+_CLAIM = CompiledUpdate(Operation, among=Operation.objects.free, counting="attempt")
+_COLUMNS: CompiledByKey[Any] = CompiledByKey(_columns_of, key=SENTINEL_UUID)

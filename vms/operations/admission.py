@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.compiled_queries import CompiledByKey, CompiledUpdate
 from vms.models import ClusterSync, Operation
 from vms.models.operations import ended
 from vms.operations import enqueue
@@ -25,6 +27,19 @@ MAX_WAIT = timedelta(minutes=30)
 PICK_UP_WITHIN = timedelta(seconds=10)
 
 
+_LOCKED = CompiledByKey(lambda pk: ClusterSync.objects.select_for_update().filter(pk=pk))
+_STALE = CompiledUpdate(
+    Operation, among=lambda now: Operation.objects.waiting().filter(requested_at__lt=now - MAX_WAIT)
+)
+_BUSY_NODES: CompiledByKey[Any] = CompiledByKey(
+    lambda cluster_id: Operation.objects.in_slots().filter(cluster_id=cluster_id).order_by().values_list("node")
+)
+_WAITING: CompiledByKey[Any] = CompiledByKey(
+    lambda cluster_id: Operation.objects.waiting().filter(cluster_id=cluster_id).values_list("pk", "vm__node")
+)
+_UPDATE = CompiledUpdate(Operation)
+
+
 def admit(cluster_id: str, *, without: uuid.UUID | None = None) -> int:
     """Admit waiting operations, in order, up to the limits of this cluster and its nodes. Returns how many.
 
@@ -32,42 +47,49 @@ def admit(cluster_id: str, *, without: uuid.UUID | None = None) -> int:
     enqueued, except `without`, which the caller carries out itself.
     """
     with transaction.atomic():
-        ClusterSync.objects.get_or_create(cluster_id=cluster_id)
-        limits = ClusterSync.objects.select_for_update().get(cluster_id=cluster_id)
+        limits = _locked(cluster_id)
         now = timezone.now()
         _cancel_stale(cluster_id, now)
-        admitted = [one for one in _next_admissible(limits) if _admit_one(one, now)]
-        for one in admitted:
-            if one.pk != without:
-                transaction.on_commit(partial(enqueue.operation, one), robust=True)
+        admitted = [pk for pk, node in _next_admissible(limits) if _admit_one(pk, node, now)]
+        for pk in admitted:
+            if pk != without:
+                transaction.on_commit(partial(enqueue.operation, pk), robust=True)
     return len(admitted)
 
 
+def _locked(cluster_id: str) -> ClusterSync:
+    limits = _LOCKED.first(cluster_id)
+    if limits is None:
+        ClusterSync.objects.get_or_create(cluster_id=cluster_id)
+        limits = ClusterSync.objects.select_for_update().get(cluster_id=cluster_id)
+    return limits
+
+
 def _cancel_stale(cluster_id: str, now: datetime) -> None:
-    stale = Operation.objects.waiting().filter(cluster_id=cluster_id, requested_at__lt=now - MAX_WAIT)
-    stale.order_by().update(state=State.CANCELLED, finished_at=now, **ended(say("waited-too-long")))
+    cancelled = {"state": State.CANCELLED, "finished_at": now, **ended(say("waited-too-long"))}
+    _STALE.update({"cluster_id": cluster_id}, cancelled, now=now)
 
 
-def _next_admissible(limits: ClusterSync) -> list[Operation]:
-    of_cluster = Operation.objects.filter(cluster_id=limits.cluster_id)
-    busy = Counter(of_cluster.in_slots().values_list("node", flat=True))
+def _next_admissible(limits: ClusterSync) -> list[tuple[uuid.UUID, str]]:
+    """The primary key and the machine's node of each."""
+    busy = Counter(node for (node,) in _BUSY_NODES.all(limits.pk))
     room = (limits.cluster_limit or settings.OPERATIONS_PER_CLUSTER) - busy.total()
-    found: list[Operation] = []
+    found: list[tuple[uuid.UUID, str]] = []
     if room <= 0:
         return found
-    for operation in of_cluster.waiting().select_related("vm").only("vm", "vm__node"):
-        operation.node = operation.vm.node if operation.vm else ""
-        if busy[operation.node] < (limits.node_limit or settings.OPERATIONS_PER_NODE):
-            busy[operation.node] += 1
-            found.append(operation)
+    for pk, node in _WAITING.all(limits.pk):
+        if busy[node or ""] < (limits.node_limit or settings.OPERATIONS_PER_NODE):
+            busy[node or ""] += 1
+            found.append((pk, node or ""))
         if len(found) == room:
             break
     return found
 
 
-def _admit_one(operation: Operation, now: datetime) -> bool:
-    waiting = Operation.objects.waiting().filter(pk=operation.pk).order_by()
-    return bool(waiting.update(admitted_at=now, node=operation.node, next_look_at=now + PICK_UP_WITHIN))
+def _admit_one(pk: uuid.UUID, node: str, now: datetime) -> bool:
+    waiting = {"pk": pk, "state": State.REQUESTED, "admitted_at": None}
+    admitted = {"admitted_at": now, "node": node, "next_look_at": now + PICK_UP_WITHIN}
+    return bool(_UPDATE.update(waiting, admitted))
 
 
 def queue_positions(operations: Iterable[Operation]) -> dict[uuid.UUID, int]:

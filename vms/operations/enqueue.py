@@ -2,17 +2,17 @@
 `reconcile` then enqueues it again.
 """
 
-from django.dispatch import Signal
+from uuid import UUID
 
-from vms.models import Operation
+from django.dispatch import Signal
 
 operation_waits = Signal()  # operation_id: str
 cluster_waits = Signal()  # cluster_id: str
 preparation_waits = Signal()  # preparation_id: int
 
 
-def operation(one: Operation) -> None:
-    operation_waits.send(None, operation_id=str(one.pk))
+def operation(pk: UUID) -> None:
+    operation_waits.send(None, operation_id=str(pk))
 
 
 def following(cluster_id: str) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.compiled_queries import SENTINEL_UUID, CompiledByKey, CompiledUpdate
 from clusters import gateway, proxmox
 from clusters.config import ClusterConfig
 from vms import sentences
@@ -165,18 +166,22 @@ def _observe(operation: Operation, pve: proxmox.Client) -> str:
     return found.state
 
 
+_MACHINE = CompiledUpdate(VirtualMachine)
+_FREED = CompiledByKey(lambda pk: Preparation.objects.open().filter(operation=pk).values_list("pk"), key=SENTINEL_UUID)
+
+
 def _finish(operation: Operation, state: str, outcome: str) -> None:
     """Finish it, and have the details that it may have changed read soon: addresses, snapshots."""
     with transaction.atomic():  # a worker may die in between
         is_over = operation.finish(state, outcome, expected=operation.state)
         if is_over and _kind(operation).refreshes_details and operation.vm_id:
-            VirtualMachine.objects.filter(pk=operation.vm_id).update(details_due_at=timezone.now())
+            _MACHINE.update({"pk": operation.vm_id}, {"details_due_at": timezone.now()})
         if is_over and state == State.DONE:
             _record_snapshot(operation)
             _note_revert(operation)
             requesting.request_next(operation)
-        if is_over and (freed := Preparation.objects.open().filter(operation=operation).first()):
-            transaction.on_commit(partial(enqueue.preparation, freed.pk), robust=True)
+        if is_over and (freed := _FREED.first_raw(operation.pk)):
+            transaction.on_commit(partial(enqueue.preparation, freed[0]), robust=True)
 
 
 def _note_revert(operation: Operation) -> None:

@@ -3,10 +3,13 @@
 import logging
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.compiled_queries import SENTINEL_TEXT, CompiledAt, CompiledList, CompiledRows, CompiledUpdate
 from clusters import proxmox
 from vms import registry
 from vms.models import ClusterSync, Operation
@@ -23,6 +26,22 @@ State = Operation.State
 FOLLOW_TIMEOUT = timedelta(seconds=30)
 
 
+# Asked with every tick, every follow and every claim.
+_ANY_OPEN: CompiledList[Any] = CompiledList(lambda: Operation.objects.open().order_by().values_list("pk")[:1])
+_DUE: CompiledAt[Any] = CompiledAt(lambda now: Operation.objects.due(now).values_list("pk", "state", "cluster_id"))
+_SENT_AND_DUE = CompiledRows(
+    lambda _person, now, cluster_id: (
+        Operation.objects.due(now).filter(cluster_id=cluster_id).exclude(state=State.REQUESTED).select_related("vm")
+    ),
+    of=SENTINEL_TEXT,
+)
+_POSTPONE = CompiledUpdate(Operation, among=Operation.objects.due)
+_FOLLOWED = CompiledUpdate(
+    ClusterSync, among=lambda now: ClusterSync.objects.filter(Q(followed_until=None) | Q(followed_until__lt=now))
+)
+_UNFOLLOWED = CompiledUpdate(ClusterSync)
+
+
 def reconcile_open(*, admitting: bool = True) -> bool:
     """Enqueue what is due: a job for each operation to send, and one for each cluster to follow.
 
@@ -30,29 +49,27 @@ def reconcile_open(*, admitting: bool = True) -> bool:
     queue gets no backlog, however many workers reconcile and however slow the queue is.
     """
     now = timezone.now()
-    if not Operation.objects.open().exists():
+    if not _ANY_OPEN.all_raw():
         return False
     if admitting:
         for cluster_id in set(Operation.objects.waiting().values_list("cluster_id", flat=True)):
             admit(cluster_id)
-    due = Operation.objects.due(now)
-    for operation in due.filter(state=State.REQUESTED).only("pk"):
-        if _claim(operation, now):
-            enqueue.operation(operation)
-    followed = due.exclude(state=State.REQUESTED)
-    for cluster_id in set(followed.values_list("cluster_id", flat=True)):
+    due = _DUE.at(now)
+    for pk in [pk for pk, state, _cluster_id in due if state == State.REQUESTED]:
+        if _claim(pk, now):
+            enqueue.operation(pk)
+    for cluster_id in {cluster_id for _pk, state, cluster_id in due if state != State.REQUESTED}:
         _enqueue_following(cluster_id, now)
     return True
 
 
-def _claim(operation: Operation, now: datetime) -> bool:
-    due = Operation.objects.due(now).filter(pk=operation.pk, state=State.REQUESTED)
-    return bool(due.order_by().update(next_look_at=now + PICK_UP_WITHIN))
+def _claim(pk: UUID, now: datetime) -> bool:
+    postponed = {"next_look_at": now + PICK_UP_WITHIN}
+    return bool(_POSTPONE.update({"pk": pk, "state": State.REQUESTED}, postponed, now=now))
 
 
 def _enqueue_following(cluster_id: str, now: datetime) -> None:
-    free = ClusterSync.objects.filter(Q(followed_until=None) | Q(followed_until__lt=now), cluster_id=cluster_id)
-    if free.update(followed_until=now + FOLLOW_TIMEOUT):
+    if _FOLLOWED.update({"pk": cluster_id}, {"followed_until": now + FOLLOW_TIMEOUT}, now=now):
         enqueue.following(cluster_id)
 
 
@@ -77,8 +94,7 @@ def _postpone_running(cluster_id: str, due: list[Operation]) -> set[str]:
 def follow_cluster(cluster_id: str) -> None:
     """Take a step with each operation of this cluster that was sent and is due."""
     down_nodes: set[str] = set()
-    sent = Operation.objects.due(timezone.now()).filter(cluster_id=cluster_id).exclude(state=State.REQUESTED)
-    due = list(sent.select_related("vm", "requested_by"))
+    due = _SENT_AND_DUE.rows(0, timezone.now(), cluster_id)
     running = _postpone_running(cluster_id, due)
     for operation in due:
         if operation.upid in running:
@@ -90,4 +106,4 @@ def follow_cluster(cluster_id: str) -> None:
             down_nodes.add(operation.node)
         elif isinstance(error, proxmox.Unreachable):
             break  # the others would wait for the same cluster
-    ClusterSync.objects.filter(cluster_id=cluster_id).update(followed_until=None)
+    _UNFOLLOWED.update({"pk": cluster_id}, {"followed_until": None})

@@ -85,7 +85,7 @@ def request(
             if over := guarded([wanted]).get(wanted.pk):
                 raise Refused(over)
             wanted.save(force_insert=True)
-            transaction.on_commit(partial(enqueue.operation, wanted), robust=True)
+            transaction.on_commit(partial(enqueue.operation, wanted.pk), robust=True)
             return wanted, True
     except IntegrityError:  # somebody else was faster
         return _existing(wanted, machine), False

@@ -35,9 +35,9 @@ _MACHINE = CompiledByKey(
 
 
 def send(operation: Operation, config: ClusterConfig) -> None:
-    vm = operation.vm
-    if not _is_still_allowed(operation) or vm is None:
+    if not _is_still_allowed(operation) or operation.vm is None:
         return
+    vm = operation.vm
     try:
         with gateway.connect(config, change_within=REUSED_FOR_CHANGES) as pve:  # `resolve` finds out what arrived
             try:
@@ -97,5 +97,6 @@ def _refusal(operation: Operation) -> str:
     person, vm = _PERSON.first(operation.requested_by_id or 0), _MACHINE.first(operation.vm_id or 0)
     if person is None or vm is None:
         return say("taken")
+    operation.vm = vm  # as it is now, and read once
     context = context_for(vm, person=person, snapshot=operation.snapshot)
     return (rules.refusal_when_sent(context, operation.action) or "") if context.may_operate else say("taken")

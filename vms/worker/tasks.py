@@ -5,11 +5,13 @@ Any of these may run late, twice, or never. Nothing reads a result from the queu
 
 from collections.abc import Callable
 from functools import wraps
+from uuid import UUID
 
 from django.dispatch import receiver
 from django_tasks import task
 from django_tasks.base import Task
 
+from accounts.compiled_queries import SENTINEL_UUID, CompiledByKey
 from clusters.config import ClusterConfig
 from clusters.signals import cluster_mended
 from vms import automation, inventory, operations, registry
@@ -45,10 +47,18 @@ def job(
     return decorate
 
 
+_REQUESTED = CompiledByKey(
+    lambda pk: Operation.objects.filter(pk=pk, state=State.REQUESTED).order_by(), key=SENTINEL_UUID
+)
+_WAITS = CompiledByKey(
+    lambda cluster_id: Operation.objects.waiting().filter(cluster_id=cluster_id).order_by().values_list("pk")[:1]
+)
+
+
 @job(queue="operations", acts=True)
 def operate(operation_id: str) -> None:
     """Send an operation, if it is admitted."""
-    operation = Operation.objects.filter(pk=operation_id, state=State.REQUESTED).first()
+    operation = _REQUESTED.first(UUID(operation_id))
     if operation is None:
         return
     if not operation.admitted_at:
@@ -62,7 +72,7 @@ def operate(operation_id: str) -> None:
 def follow(cluster_id: str) -> None:
     """Follow what was sent to a cluster, and admit what waited for it to end."""
     operations.follow_cluster(cluster_id)
-    if Operation.objects.waiting().filter(cluster_id=cluster_id).exists():
+    if _WAITS.first_raw(cluster_id):
         operations.admit(cluster_id)
 
 
