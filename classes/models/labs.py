@@ -2,21 +2,20 @@
 
 import zoneinfo
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import validate_time_zone
 from accounts.plans import Note
 from accounts.printable import PrintableTexts
+from classes.models.links import Link, links_in, validate_links
 from vms.models import (
     Assignment,
     ClusterGrant,
@@ -31,35 +30,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from accounts.models import User
-
-MOST_LINKS = 20
-
-
-class Link(NamedTuple):
-    title: str
-    url: str
-
-
-def links_in(text: str) -> list[Link]:
-    """The links of lines like `https://school.example/wiki Our wiki`. The title is the address where there is none."""
-    lines = [line.strip().partition(" ") for line in text.splitlines() if line.strip()]
-    return [Link(title.strip() or url, url) for url, _space, title in lines]
-
-
-def validate_links(text: str) -> None:
-    """Only the web: no address that a browser would run."""
-    check = URLValidator(schemes=["http", "https"])
-    links = links_in(text)
-    if len(links) > MOST_LINKS:
-        raise ValidationError(_("Too many links: at most %(most)d are allowed. Remove some.") % {"most": MOST_LINKS})
-    for number, link in enumerate(links, 1):
-        try:
-            check(link.url)
-        except ValidationError:
-            raise ValidationError(
-                _("Link %(number)d: enter an address that begins with https://, then a space and a title.")
-                % {"number": number}
-            ) from None
 
 
 class LabClassQuerySet(models.QuerySet["LabClass"]):

@@ -30,7 +30,7 @@ from vms.models import (
 )
 from vms.provisioning import facts, networks, quotas, removal, running
 from vms.provisioning.handing_over import hand_over
-from vms.provisioning.machines_plan import MachineReason
+from vms.provisioning.reasons import MachineReason
 from vms.worker import schedule
 
 __all__ = ["answers"]
