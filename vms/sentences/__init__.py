@@ -2,9 +2,10 @@
 
 from clusters.sentences import say
 from vms.sentences import alerts, consoles, operations, preparations, provisioning, refusals, syncs
-from vms.sentences.states import lock, status
+from vms.sentences.states import LOCKS, lock, status
 
 __all__ = [
+    "LOCKS",
     "alerts",
     "consoles",
     "lock",
