@@ -25,7 +25,7 @@ from tests.access.school import World, rolled_back, writes
 from tests.api_client import EVERYTHING
 from vms.access import lookups
 from vms.models import Operation
-from vms.models.machines import VirtualMachineQuerySet
+from vms.models.machine_queryset import VirtualMachineQuerySet
 
 pytestmark = pytest.mark.django_db
 

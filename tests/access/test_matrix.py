@@ -12,7 +12,7 @@ from tests.access import expected, matrix, routes
 from tests.access.school import PEOPLE, World
 from vms.access import machine_rules, rules
 from vms.access.context import ActionContext
-from vms.models.machines import VirtualMachineQuerySet
+from vms.models.machine_queryset import VirtualMachineQuerySet
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from tests.access.school import World
 from tests.labs import run_operations
 from tests.samples import SEED, TRIES
 from vms.models import Operation, Snapshot, VirtualMachine
-from vms.models.machines import VirtualMachineQuerySet
+from vms.models.machine_queryset import VirtualMachineQuerySet
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy
 
 from accounts import stored_messages
 from accounts.models import User
-from vms.models.machines import VirtualMachine, usable_by_users_in
+from vms.models.machine_queryset import usable_by_users_in
+from vms.models.machines import VirtualMachine
 from vms.models.operations import Operation
 from vms.sentences import say
 
