@@ -3,18 +3,20 @@
 import ipaddress
 from typing import Any
 
+from axes.attempts import get_cool_off_threshold
 from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.db.models.signals import pre_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+from accounts.compiled_queries import SENTINEL_NUMBER, CompiledByKey
 from accounts.models import MAX_NAME, User
 from accounts.sign_in import directories
 
@@ -52,11 +54,11 @@ def known_username(request: HttpRequest, credentials: dict[str, Any] | None = No
     People type their password into the name field; what nobody is called must not be kept in the clear.
     """
     typed = str((credentials or {}).get("username") or request.POST.get("username", ""))[:MAX_NAME]
-    person = User.objects.filter(username__iexact=typed).values_list("username", flat=True).first()
-    return (
-        person
-        or "unknown:" + salted_hmac("accounts.lockout", typed.lower(), secret=settings.SECRET_KEY).hexdigest()[:24]
-    )
+    known: dict[str, str] = request.__dict__.setdefault("_known_usernames", {})  # a login asks four times
+    if typed not in known and (person := User.objects.named(typed).values_list("username", flat=True)):
+        known[typed] = person[0]
+    digest = salted_hmac("accounts.lockout", typed.lower(), secret=settings.SECRET_KEY)
+    return known.get(typed) or f"unknown:{digest.hexdigest()[:24]}"
 
 
 class Handler(AxesDatabaseHandler):  # type: ignore[misc]
@@ -73,6 +75,12 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
         except AccessAttempt.MultipleObjectsReturned:
             _make_one(known_username(request, credentials) if request else "")
             super().user_login_failed(sender, credentials, request, **kwargs)
+
+    def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+        """Most people have failed at nothing: then nothing is deleted, and no transaction is begun for it."""
+        failed, expired = Q(username=user.get_username()), Q(attempt_time__lte=get_cool_off_threshold(request))
+        if AccessAttempt.objects.filter(failed | expired).exists():
+            super().user_logged_in(sender, request, user, **kwargs)
 
 
 @receiver(pre_save, sender=AccessAttempt)
@@ -93,6 +101,11 @@ def _make_one(username: str) -> None:
             AccessAttempt.objects.filter(pk__in=others).delete()
 
 
+_ACTIVE: "CompiledByKey[User]" = CompiledByKey(
+    lambda pk: User.objects.filter(pk=pk, is_active=True), key=SENTINEL_NUMBER
+)
+
+
 class RecheckingBackend(ModelBackend):
     """Asks for the lock again when the password was right.
 
@@ -109,3 +122,7 @@ class RecheckingBackend(ModelBackend):
         if person is None or request is None or AxesProxyHandler.is_allowed(request, {"username": username}):
             return person
         return None
+
+    def get_user(self, user_id: int) -> User | None:
+        """As Django's own backend does."""
+        return _ACTIVE.first(user_id)

@@ -4,7 +4,7 @@ from auditlog.registry import auditlog
 from django.contrib.auth.models import Group
 from django.db.models.signals import m2m_changed
 
-from accounts import checks  # noqa: F401 - registered by being imported
+from accounts import checks, last_login  # noqa: F401 - registered by being imported
 from accounts.models import ApiToken, OutsideRole, SignInIdentity, SignInRule, SignInSource, User
 from accounts.models.sources import Directory, Provider, TrustedHeader
 from accounts.sign_in import directory_sentences, roles  # noqa: F401 - registered by being imported

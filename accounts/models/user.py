@@ -8,11 +8,12 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Permission, UserManager
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.compiled_queries import CompiledByKey
 from accounts.printable import PrintableTexts
 
 # What people do in the portal's own pages: it makes nobody staff, and is no way to anybody's data.
@@ -44,9 +45,15 @@ class CaseInsensitiveUserManager(UserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Anna logs in as anna, ANNA or Anna; the constraint below keeps that one person."""
-        if len(username or "") > MAX_NAME:  # SQLite refuses to compare with a text that is too long
+        if not username or len(username) > MAX_NAME:
             raise self.model.DoesNotExist
-        return self.get(username__iexact=username)
+        if person := _BY_NAME.first(username):
+            return person
+        raise self.model.DoesNotExist
+
+    def named(self, username: str) -> models.QuerySet["User"]:
+        """Nobody or one person. By the index of the constraint below, which `username__iexact` does not use."""
+        return self.alias(in_lower_case=Lower("username")).filter(in_lower_case=Lower(Value(username)))
 
     def may_teach(self) -> models.QuerySet["User"]:
         """People who may get control over others' machines: staff, and those who may create classes."""
@@ -63,6 +70,13 @@ class CaseInsensitiveUserManager(UserManager["User"]):
         by_name = Permission.objects.filter(rights_of_staff(), user=OuterRef("pk"))
         by_group = Permission.objects.filter(rights_of_staff(), group__user=OuterRef("pk"))
         return self.filter(Q(is_staff=True) | Q(is_superuser=True) | Exists(by_name) | Exists(by_group))
+
+
+def _named(username: str) -> models.QuerySet["User"]:
+    return User.objects.named(username)
+
+
+_BY_NAME: "CompiledByKey[User]" = CompiledByKey(_named)
 
 
 class User(PrintableTexts, AbstractUser):
