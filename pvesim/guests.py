@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import uuid
 import zlib
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pvesim import guest_config
 from pvesim.console.screen import Screen, Size
 from pvesim.figures import Figures
+from pvesim.guest_config import GIB, MIB, config_file, is_drive, is_for_cloudinit, plain
 from pvesim.timeline import Timeline
 
 Kind = Literal["qemu", "lxc"]
@@ -20,13 +20,8 @@ Status = Literal[
 ]  # fmt: skip
 Agent = Literal["off", "dead", "alive"]
 
-CLOUDINIT = ("cicustom", "cipassword", "citype", "ciuser", "nameserver", "searchdomain", "sshkeys")
-MASK = "*" * 10
-
 # For so many seconds the load of a guest stays as it is.
 STEADY = 10
-MIB = 1 << 20
-GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -196,20 +191,13 @@ class Guest:
         return int((self.uptime if uptime is None else uptime) * per_second * share)
 
     def config(self) -> dict[str, str | int]:
-        """The configuration as the API shows it: numbers as numbers and as strings, just as they come."""
-        config = self._qemu_config() if self.kind == "qemu" else self._lxc_config()
-        config.update({key: value for key, value in self._common_config().items() if value})
-        config.update(self.options)
-        if self.is_incomplete:
-            config.pop("scsi0", None)
-        waiting = {f"pending {name}": _plain(value) for name, value in self.pending.items()}
-        digest = _digest({**config, **waiting})
-        return {**config, **({"cipassword": MASK} if "cipassword" in config else {}), "digest": digest}
+        """The configuration as the API shows it."""
+        return guest_config.shown(self)
 
     def next_config(self) -> dict[str, str | int]:
         """As it will be after the next start."""
         waiting = {name: str(value) if name == "memory" else value for name, value in self.pending.items()}
-        return {**self.config(), **{name: _plain(value) for name, value in waiting.items()}}
+        return {**self.config(), **{name: plain(value) for name, value in waiting.items()}}
 
     def change(self, name: str, value: object) -> None:
         """Set an option of the configuration, or delete it with None."""
@@ -230,7 +218,7 @@ class Guest:
             case _, None:
                 self.options.pop(name, None)
             case _:
-                self.options[name] = _plain(value)
+                self.options[name] = plain(value)
 
     def cloudinit_config(self) -> dict[str, str | int]:
         """What the drive for cloud-init is made of at a start."""
@@ -254,45 +242,8 @@ class Guest:
         for name, value in waiting.items():
             self.change(name, value)
 
-    def _common_config(self) -> dict[str, str | int]:
-        return {
-            "tags": ";".join(self.tags),
-            "description": self.description,
-            "lock": self.lock or "",
-            "template": int(self.template),
-        }
-
-    def _qemu_config(self) -> dict[str, str | int]:
-        identity = uuid.UUID(int=zlib.crc32(f"bios:{self._hardware_seed}".encode()) << 64 | self.vmid, version=4)
-        return {
-            "name": self.name,
-            "cores": self.maxcpu,
-            "memory": str(self.maxmem // MIB),
-            "ostype": "l26",
-            "agent": "0" if self.agent == "off" else "1",
-            "boot": "order=scsi0;net0",
-            "net0": f"virtio={self.mac},bridge=vmbr0,firewall=1",
-            "onboot": 0,
-            "scsi0": f"{self.volume},size={self.maxdisk // GIB}G",
-            "scsihw": "virtio-scsi-single",
-            "smbios1": f"uuid={identity}",
-        }
-
-    def _lxc_config(self) -> dict[str, str | int]:
-        return {
-            "hostname": self.name,
-            "arch": "amd64",
-            "cores": self.maxcpu,
-            "memory": self.maxmem // MIB,
-            "swap": 512,
-            "ostype": "debian",
-            "net0": f"name=eth0,bridge=vmbr0,hwaddr={self.mac},ip=dhcp,type=veth",
-            "rootfs": f"data:{self.vmid}/vm-{self.vmid}-disk-0.raw,size={self.maxdisk // GIB}G",
-            "unprivileged": 1,
-        }
-
     @property
-    def _hardware_seed(self) -> str:
+    def hardware_seed(self) -> str:
         """What tells it from those that have had its number before."""
         return f"{self.vmid}:{self.generation}" if self.generation else str(self.vmid)
 
@@ -304,27 +255,5 @@ class Guest:
 
     @property
     def mac(self) -> str:
-        tail = zlib.crc32(f"mac:{self._hardware_seed}".encode()) & 0xFFFFFF
+        tail = zlib.crc32(f"mac:{self.hardware_seed}".encode()) & 0xFFFFFF
         return f"BC:24:11:{tail >> 16:02X}:{tail >> 8 & 255:02X}:{tail & 255:02X}"
-
-
-def is_drive(name: str) -> bool:
-    return re.fullmatch(r"(ide|sata|scsi|virtio)\d+", name) is not None
-
-
-def is_for_cloudinit(name: str) -> bool:
-    return name in CLOUDINIT or name.startswith("ipconfig")
-
-
-def _plain(value: object) -> str | int:
-    return int(value) if isinstance(value, bool | int) else str(value)
-
-
-def config_file(node: str, kind: Kind, vmid: int) -> str:
-    folder = "qemu-server" if kind == "qemu" else "lxc"
-    return f"nodes/{node}/{folder}/{vmid}.conf"
-
-
-def _digest(config: dict[str, str | int]) -> str:
-    text = "".join(f"{key}: {config[key]}\n" for key in sorted(config))
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -9,7 +9,8 @@ from pvesim.accounts import Accounts, Realm, Token, User
 from pvesim.acl import AccessList, Grants
 from pvesim.console.consoles import Consoles
 from pvesim.console.screen import Pointer
-from pvesim.guests import GIB, Agent, Guest, Kind, Status
+from pvesim.guest_config import GIB
+from pvesim.guests import Agent, Guest, Kind, Status
 from pvesim.nodes import Node
 from pvesim.statd import Statd
 from pvesim.timeline import Timeline

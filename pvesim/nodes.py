@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pvesim.guests import GIB
+from pvesim.guest_config import GIB
 from pvesim.tls import Authority, Certificate, load_into, server_context
 
 # What becomes of a connection before any TLS: served, left alone, closed at once, or told that its TLS is too new.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pvesim.accounts import Token
 from pvesim.cluster import Cluster
-from pvesim.guests import GIB
+from pvesim.guest_config import GIB
 from pvesim.storage import Storage
 
 # The others are numbered from here on.

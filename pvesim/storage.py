@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pvesim.guests import GIB
+from pvesim.guest_config import GIB
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from functools import cached_property
 
 from pvesim.acl import ROOT, Identity
 from pvesim.errors import ApiError, TaskError, failed, forbidden
-from pvesim.guests import Guest, Kind, config_file
+from pvesim.guest_config import config_file
+from pvesim.guests import Guest, Kind
 from pvesim.nodes import Node
 from pvesim.parameters import NODE, TEXT, VMID, Param, Params, Values, required
 from pvesim.releases import Number, Release

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pvesim.api.call import Call, Handler, Permission, Routes
 from pvesim.api.config import HOST_NAME, new_mac
 from pvesim.errors import ApiError, TaskError, bad_parameters, failed, forbidden
-from pvesim.guests import Guest, Kind, config_file, is_drive
+from pvesim.guest_config import config_file, is_drive
+from pvesim.guests import Guest, Kind
 from pvesim.parameters import COUNT, FLAG, NODE, TEXT, VMID, Param, required
 from pvesim.power import held, noun
 from pvesim.storage import Storage

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from pvesim.api.call import Call, Json, Permission, Routes
-from pvesim.guests import MASK, Guest
+from pvesim.guest_config import MASK
+from pvesim.guests import Guest
 from pvesim.parameters import Param, required
 
 ROUTES = Routes()

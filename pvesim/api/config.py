@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 from pvesim.api.call import Call, Handler, Json, Permission, Result, Routes, is_root, read_only
 from pvesim.errors import failed
-from pvesim.guests import Guest, Kind, is_drive
+from pvesim.guest_config import is_drive
+from pvesim.guests import Guest, Kind
 from pvesim.parameters import FLAG, SKIPLOCK, TEXT, Param, required
 from pvesim.power import noun
 from pvesim.tasks import Steps, Task

@@ -8,7 +8,8 @@ from pvesim.api.call import Call, Handler, Permission, Routes
 from pvesim.api.clone import require_allocation
 from pvesim.api.config import OPTIONS, apply
 from pvesim.errors import TaskError, failed
-from pvesim.guests import GIB, MIB, Guest, Kind
+from pvesim.guest_config import GIB, MIB
+from pvesim.guests import Guest, Kind
 from pvesim.parameters import FLAG, SKIPLOCK, TEXT, VMID, Param, required
 from pvesim.power import held, noun, refuse_locked, wait_for_lock
 from pvesim.state import ClusterState

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from pvesim.errors import TaskError
 from pvesim.faults.base import ClusterFaults
-from pvesim.guests import config_file
+from pvesim.guest_config import config_file
 from pvesim.tasks import Steps, Task
 
 LOCK_FOLDER = PurePosixPath("/var/lock")

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from accounts.models import User
-from pvesim.guests import GIB
+from pvesim.guest_config import GIB
 from tests.workshop import POOL, TEMPLATE, Workshop
 from vms.provisioning import template_check
 
