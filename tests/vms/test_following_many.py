@@ -7,7 +7,7 @@ from accounts.models import User
 from tests.labs import Lab, run_operations
 from vms import operations
 from vms.models import ClusterSync, Operation
-from vms.operations.steps import MAX_PAUSE
+from vms.operations.following import MAX_PAUSE
 
 pytestmark = pytest.mark.django_db
 

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.models import User
 from clusters.models import Adoption, Cluster, ClusterHealth
 from tests.labs import Lab, ago, run_operations
-from tests.own_database import run_in_threads, second_connection
+from tests.own_database import default_connection, run_in_threads, second_connection, sqlite_only
 from tests.waits import TIMEOUT
 from vms import inventory, operations
 from vms.access import rules
 from vms.access.context import ActionContext
+from vms.management.commands.worker import wait_longer_for_writers
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.worker import Worker, schedule
 from vms.worker.database_backend import DatabaseBackend
@@ -340,3 +341,18 @@ def test_a_worker_outlives_a_database_that_is_away(
     monkeypatch.setattr(worker.stopping, "wait", lambda seconds: None)
     worker.run()
     assert "it tries again" in caplog.text
+
+
+@sqlite_only
+def test_jobs_wait_longer_for_other_writers_than_pages():
+    found: list[int] = []
+
+    def ask() -> None:
+        with connection.cursor() as cursor:
+            found.append(cursor.execute("PRAGMA busy_timeout").fetchone()[0])
+
+    with default_connection(OPTIONS={"timeout": 5}):
+        for act in (ask, wait_longer_for_writers, ask):
+            act()
+        assert run_in_threads(ask) == []
+    assert found == [5000, 30_000, 30_000]

@@ -35,9 +35,15 @@ _HEALTH = CompiledByKey(lambda cluster_id: ClusterHealth.objects.filter(cluster_
 _OPEN_OPERATION = CompiledByKey(lambda pk: Operation.objects.open().filter(vm=pk), key=SENTINEL_NUMBER)
 
 
-def context_for(machine: VirtualMachine, *, person: User | None = None, snapshot: str = "") -> ActionContext:
-    """Look everything up for one machine. Without a person, all rights count as given."""
-    health, open_operation = _HEALTH.first(machine.cluster_id), _OPEN_OPERATION.first(machine.pk)
+def context_for(
+    machine: VirtualMachine, *, person: User | None = None, snapshot: str = "", sending: Operation | None = None
+) -> ActionContext:
+    """Look everything up for one machine. Without a person, all rights count as given.
+
+    `sending` is the machine's open operation where the caller has it; the machine then comes with cluster and health.
+    """
+    open_operation = sending or _OPEN_OPERATION.first(machine.pk)
+    health = getattr(machine.cluster, "health", None) if sending else _HEALTH.first(machine.cluster_id)
     if person is None:
         return ActionContext(machine, health, open_operation, snapshot=snapshot)
     this = VirtualMachine.objects.filter(pk=machine.pk)

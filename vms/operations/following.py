@@ -30,6 +30,12 @@ SETTLE_WITHIN = timedelta(minutes=1)
 CLOCK_SKEW = timedelta(minutes=2)
 
 
+# Most operations end within seconds, while somebody waits at a page that polls once a second; heartbeat and queue add
+# their delay. Long operations are checked less and less often.
+MIN_PAUSE, MAX_PAUSE = timedelta(seconds=0.4), timedelta(seconds=3)
+AGE_DIVISOR = 25
+
+
 def follow(operation: Operation, config: ClusterConfig) -> None:
     with gateway.connect(config) as pve:
         try:
@@ -48,6 +54,12 @@ def follow(operation: Operation, config: ClusterConfig) -> None:
 def is_overdue(operation: Operation) -> bool:
     since = operation.sent_at or operation.admitted_at
     return bool(since and since < timezone.now() - _kind(operation).timeout)
+
+
+def pause_of(operation: Operation) -> timedelta:
+    """How long until its task is asked for again."""
+    since = operation.sent_at or operation.requested_at
+    return max(MIN_PAUSE, min(MAX_PAUSE, (timezone.now() - since) / AGE_DIVISOR))
 
 
 def running_on(node: str, config: ClusterConfig) -> set[str]:

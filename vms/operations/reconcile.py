@@ -15,8 +15,8 @@ from vms import registry
 from vms.models import ClusterSync, Operation
 from vms.operations import enqueue
 from vms.operations.admission import PICK_UP_WITHIN, admit
-from vms.operations.following import is_overdue, running_on
-from vms.operations.steps import pause_of, take_step
+from vms.operations.following import is_overdue, pause_of, running_on
+from vms.operations.steps import take_step
 
 logger = logging.getLogger(__name__)
 

@@ -70,7 +70,9 @@ def _send_now(pve: proxmox.Client, operation: Operation, vm: VirtualMachine) -> 
         if following.finish_if_fulfilled(operation, pve, refusal.reason):
             return
         raise
-    operation.advance(State.RUNNING, expected=State.SENT, upid=upid)
+    operation.advance(
+        State.RUNNING, expected=State.SENT, upid=upid, **operation.released(following.pause_of(operation))
+    )
 
 
 def _record_error(operation: Operation, error: proxmox.ProxmoxError) -> None:
@@ -98,5 +100,5 @@ def _refusal(operation: Operation) -> str:
     if person is None or vm is None:
         return say("taken")
     operation.vm = vm  # as it is now, and read once
-    context = context_for(vm, person=person, snapshot=operation.snapshot)
+    context = context_for(vm, person=person, snapshot=operation.snapshot, sending=operation)
     return (rules.refusal_when_sent(context, operation.action) or "") if context.may_operate else say("taken")

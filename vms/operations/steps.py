@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.utils import timezone
 
@@ -10,18 +9,13 @@ from clusters import proxmox
 from clusters.config import ClusterConfig
 from vms import registry
 from vms.models import Operation
-from vms.operations.following import finish_if_overdue, follow, resolve
+from vms.operations.following import finish_if_overdue, follow, pause_of, resolve
 from vms.operations.sending import send
 from vms.sentences import say
 
 logger = logging.getLogger(__name__)
 
 State = Operation.State
-
-# Most operations end within seconds, while somebody waits at a page that polls once a second; heartbeat and queue add
-# their delay. Long operations are checked less and less often.
-MIN_PAUSE, MAX_PAUSE = timedelta(seconds=0.4), timedelta(seconds=3)
-AGE_DIVISOR = 25
 
 STEPS: dict[str, Callable[[Operation, ClusterConfig], None]] = {
     State.REQUESTED: send,
@@ -46,12 +40,6 @@ def take_step(operation: Operation) -> proxmox.ProxmoxError | None:
         finish_if_overdue(operation, error.plain)
         return error
     finally:
-        if operation.is_open:
+        if operation.is_open and operation.leased_until:
             operation.release_lease(look_again_in=pause_of(operation))
     return None
-
-
-def pause_of(operation: Operation) -> timedelta:
-    """How long until its task is asked for again."""
-    since = operation.sent_at or operation.requested_at
-    return max(MIN_PAUSE, min(MAX_PAUSE, (timezone.now() - since) / AGE_DIVISOR))

@@ -12,6 +12,18 @@ from django.db.migrations.executor import MigrationExecutor
 from vms.worker import Worker
 from vms.worker.process import THREADS
 
+# Seconds that a job waits for SQLite's other writers, who get their turn in no order. A page gives up sooner, and says
+# so to somebody who tries again; a job would have failed.
+PATIENCE = 30.0
+
+
+def wait_longer_for_writers() -> None:
+    """In all connections that this process opens from now on."""
+    if connection.vendor == "sqlite":
+        options = connection.settings_dict["OPTIONS"]
+        options["timeout"] = max(PATIENCE, options.get("timeout", 0.0))
+        connection.close()
+
 
 class Command(BaseCommand):
     help = "Keep machines up to date and carry out what people request. Run at least one, anywhere."
@@ -38,6 +50,7 @@ class Command(BaseCommand):
                 "The database is not up to date. Run: bin/manage migrate "
                 "(first back up a database in use: bin/manage backup)"
             )
+        wait_longer_for_writers()
         worker = Worker(threads={"operations": max(1, threads // 3), "clusters": threads})
 
         signals: list[int] = []
