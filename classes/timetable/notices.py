@@ -1,10 +1,12 @@
 """Notices before a stop: they are given, shown, confirmed and ended; and people keep their machines on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -26,27 +28,68 @@ def as_facts(notice: StopNotice) -> decision.Notice:
 
 
 def show(notice: StopNotice | None, row: Row, reason: Reason, now: datetime, *, evidence: dict[str, Any]) -> StopNotice:
-    """Give a notice, or confirm that it is still shown. After a gap it begins again.
+    """Give a notice, or show it for longer, which `confirm` writes. After a gap it begins again.
 
     `evidence` is kept as of its beginning: a text that changes every minute would be read out again every minute.
     """
+    facts = decision.confirmed(as_facts(notice) if notice else None, now)
+    times = {
+        "confirmed_at": facts.confirmed_at,
+        "shown_seconds": facts.shown.total_seconds(),
+        "reminded_seconds": facts.reminded.total_seconds(),
+    }
     if notice is None:
-        notice = StopNotice(vm_id=row.pk, lab_class_id=row.lab_class, given_at=now, confirmed_at=now)
-    facts = decision.confirmed(as_facts(notice) if notice.pk else None, now)
-    if facts.shown == timedelta() and notice.pk:
-        notice.given_at, notice.mailed_at, notice.reminder_mailed_at = now, None, None
-    if facts.shown == timedelta() or notice.reason != reason:
-        notice.evidence = evidence
-    notice.reason = reason
-    notice.confirmed_at = facts.confirmed_at
-    notice.shown_seconds, notice.reminded_seconds = facts.shown.total_seconds(), facts.reminded.total_seconds()
-    notice.save()
+        given = StopNotice(vm_id=row.pk, lab_class_id=row.lab_class, given_at=now, reason=reason, evidence=evidence)
+        _set(given, **times)
+        given.save()
+        return given
+    changed: dict[str, Any] = {}
+    if facts.shown == timedelta():
+        changed = {"given_at": now, "mailed_at": None, "reminder_mailed_at": None, "evidence": evidence}
+    if notice.reason != reason:
+        changed |= {"reason": reason, "evidence": evidence}
+    _set(notice, **times, **changed)
+    if changed:
+        _still_open([notice.pk]).update(**changed)
     return notice
 
 
+def confirm(shown: Iterable[StopNotice]) -> None:
+    """Write how long these were shown: one query for all that were shown for equally long, so one for most lessons."""
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for one in shown:
+        alike.setdefault((one.confirmed_at, one.shown_seconds, one.reminded_seconds), []).append(one.pk)
+    for (at, seconds, reminded), keys in alike.items():
+        _still_open(keys).update(confirmed_at=at, shown_seconds=seconds, reminded_seconds=reminded)
+
+
 def end(notice: StopNotice, outcome: str, now: datetime) -> None:
-    notice.ended_at, notice.outcome = now, outcome
-    notice.save()
+    """Unless it has ended meanwhile: *Keep 1 h* is the last word."""
+    _set(notice, ended_at=now, outcome=outcome)
+    _still_open([notice.pk]).update(ended_at=now, outcome=outcome, reason=notice.reason, evidence=notice.evidence)
+
+
+def lock_for_stop(notice: StopNotice) -> bool:
+    """In a transaction. False: it ended meanwhile, or somebody wants the machine left on since it was last shown.
+
+    Whoever chooses that from now on waits for the end of the transaction, and finds that it is too late.
+    """
+    there = _still_open([notice.pk]).filter(operation=notice.operation_id)
+    if there.select_for_update().values_list("pk").first() is None:
+        return False
+    holds = MachineHold.objects.lasting(timezone.now()).filter(vm=notice.vm_id, set_at__gte=notice.confirmed_at)
+    if notice.reason == Reason.HOURS:
+        holds = holds.exclude(kind=Kind.DO_NOT_STOP, by_manager=False)
+    return not holds.exists()
+
+
+def _still_open(keys: list[int]) -> QuerySet[StopNotice]:
+    return StopNotice.objects.filter(pk__in=keys, ended_at=None)
+
+
+def _set(notice: StopNotice, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(notice, name, value)
 
 
 def why_words() -> dict[Reason, str]:
@@ -136,6 +179,7 @@ def hold(machine: VirtualMachine, *, by: User, hours: int) -> datetime:
     until = now + min(timedelta(hours=hours), MachineHold.LONGEST)
     by_manager = VirtualMachine.objects.managed_by(by).filter(pk=machine.pk).exists()
     with transaction.atomic():
+        StopNotice.objects.select_for_update().filter(vm=machine, ended_at=None).first()  # as `lock_for_stop` does
         lasting = MachineHold.objects.lasting(now).filter(vm=machine, kind=Kind.DO_NOT_STOP)
         (lasting if by_manager else lasting.filter(by_manager=False)).update(until=now)
         if hours > 0:

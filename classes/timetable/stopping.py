@@ -6,6 +6,7 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -47,6 +48,7 @@ class Watch:
     evidence: Mapping[int, IdleEvidence] = field(default_factory=dict)
     with_spice: Container[int] = ()
     confirmed_at: datetime | None = None
+    shown: list[StopNotice] = field(default_factory=list)  # by this look
 
 
 def watch(now: datetime) -> Watch:
@@ -156,13 +158,15 @@ def look() -> int:
     for machine, notice in found.notices.items():
         if machine not in seen:  # it left the class, or is gone
             notices.end(notice, Outcome.WITHDRAWN, found.now)
-    return sum(_look_at(found, row) for row in found.rows)
+    stops = sum(_look_at(found, row) for row in found.rows)
+    notices.confirm(found.shown)
+    return stops
 
 
 def _look_at(found: Watch, row: Row) -> bool:
     notice = found.notices.get(row.pk)
     if notice and notice.operation:
-        return _follow_stop(notice, row, found.rules.get(row.lab_class), found.now)
+        return _follow_stop(found, notice, row)
     facts = facts_of(found, row)
     decided = decision.decide(facts)
     if decided.should_stop and notice:
@@ -170,6 +174,7 @@ def _look_at(found: Watch, row: Row) -> bool:
     if decided.notice_for:
         why = evidence.kept(facts, found.evidence.get(row.pk))
         shown = notices.show(notice, row, decided.notice_for, found.now, evidence=why)
+        found.shown.append(shown)
         mailing.mail_due(shown, found.rules.get(row.lab_class), row.person, found.now)
     elif notice and decided.reason not in UNDECIDED:
         notices.end(notice, Outcome.KEPT if decided.reason == Reason.KEPT else Outcome.WITHDRAWN, found.now)
@@ -220,32 +225,39 @@ def _stop(found: Watch, row: Row, facts: Facts, decided: Decision, notice: StopN
     """Shut it down, and keep what that was decided by."""
     notice.reason = decided.reason
     notice.evidence = evidence.kept(facts, found.evidence.get(row.pk))
-    return _request(notice, row, Action.SHUTDOWN, found.now)
+    return _request(found, notice, row, Action.SHUTDOWN)
 
 
-def _request(notice: StopNotice, row: Row, action: Operation.Action, now: datetime) -> bool:
-    """In the name of a teacher of the class. Without one, or when the rules refuse, the notice ends."""
+def _request(found: Watch, notice: StopNotice, row: Row, action: Operation.Action) -> bool:
+    """In the name of a teacher of the class. Without one, or when the rules refuse, the notice ends.
+
+    False also when somebody chose between the look and now that the machine stays on.
+    """
     by = requester(row.lab_class)
-    found = VirtualMachine.objects.filter(pk=row.pk).select_related("cluster__health", "cluster__sync")
-    requested = operations.request_for(found, action, by=by, origin=Origin.TIMETABLE) if by else None
-    operation = requested.operations.get(row.pk) if requested else None
-    if operation is None:
-        notices.end(notice, Outcome.REFUSED, now)
-        return False
-    notice.operation, notice.was_forced = operation, action == Action.STOP
-    notice.save()
+    machine = VirtualMachine.objects.filter(pk=row.pk).select_related("cluster__health", "cluster__sync")
+    with transaction.atomic():
+        if not notices.lock_for_stop(notice):
+            return False
+        requested = operations.request_for(machine, action, by=by, origin=Origin.TIMETABLE) if by else None
+        operation = requested.operations.get(row.pk) if requested else None
+        if operation is None:
+            notices.end(notice, Outcome.REFUSED, found.now)
+            return False
+        notice.operation, notice.was_forced = operation, action == Action.STOP
+        notice.save(update_fields=["operation", "was_forced", "reason", "evidence"])
     return True
 
 
-def _follow_stop(notice: StopNotice, row: Row, rules: RunningRules | None, now: datetime) -> bool:
+def _follow_stop(found: Watch, notice: StopNotice, row: Row) -> bool:
     """After the stop was requested: it is over, or it failed and may be forced, or the machine is left alone."""
-    operation = notice.operation
+    operation, rules = notice.operation, found.rules.get(row.lab_class)
     if operation is None or operation.is_open:
         return False
     if operation.state == Operation.State.DONE or row.status == "stopped":
-        notices.end(notice, Outcome.STOPPED, now)
-    elif operation.state == Operation.State.FAILED and rules and rules.allows_forced_stop and not notice.was_forced:
-        return _request(notice, row, Action.STOP, now)
-    else:
-        notices.end(notice, Outcome.REFUSED, now)
+        notices.end(notice, Outcome.STOPPED, found.now)
+        return False
+    may_force = operation.state == Operation.State.FAILED and rules and rules.allows_forced_stop
+    if may_force and not notice.was_forced and _request(found, notice, row, Action.STOP):
+        return True
+    notices.end(notice, Outcome.REFUSED, found.now)
     return False

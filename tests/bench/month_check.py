@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from classes.models import StopNotice, UsedTime
+from classes.timetable import decision
 from classes.timetable.decision import CONFIRMED_WITHIN, NOTICE
 from tests.bench.month_plan import Lesson
 from tests.bench.month_play import Span, Story
@@ -19,6 +20,12 @@ SLOWER = MINUTE  # a start that takes longer than those before makes a machine l
 LATE_STARTS = timedelta(minutes=10)
 OFF_WITHIN = NOTICE + timedelta(minutes=3)
 ASKED_WITHIN = timedelta(minutes=3)  # how old the state of a cluster may be
+
+WORDS = {
+    decision.Reason.LESSON_OVER: "after a notice: the lesson is over",
+    decision.Reason.HOURS: "after a notice: the hours are used up",
+    "": "without a notice",
+}
 
 
 @dataclass
@@ -78,19 +85,21 @@ class _Check:
         if not self._is_by_portal(done):
             self.found.stops["a person shut it down"] += 1
             return
-        self.found.stops[self._reason_of(done)] += 1
+        notice = StopNotice.objects.filter(operation__upid=done.upid).first()
+        reason = notice.reason if notice else ""
+        self.found.stops[WORDS[reason]] += 1
         what = f"{done.begun:%m-%d %H:%M:%S} UTC, machine {done.vmid}:"
         if any(one.begins <= done.begun < one.ends for one in self._lessons_of(done.vmid)):
             self.found.broken.append(f"{what} stopped in a lesson")
         shown = self._shown_before(done)
         if shown < NOTICE:
             self.found.broken.append(f"{what} stopped after a notice of {shown.total_seconds():.0f} s")
-        if any(first <= done.begun < last - MINUTE for first, last in self.story.held.get(done.vmid, [])):
+        if any(first <= done.begun < last - MINUTE for first, last in self._left_on(done.vmid, reason)):
             self.found.broken.append(f"{what} stopped although its person kept it on")
 
-    def _reason_of(self, done: Done) -> str:
-        notice = StopNotice.objects.filter(operation__upid=done.upid).first()
-        return f"after a notice: {notice.reason}" if notice else "after a notice whose stop the worker did not survive"
+    def _left_on(self, vmid: int, reason: str) -> list[Span]:
+        alone = [] if reason == decision.Reason.HOURS else self.story.left_alone.get(vmid, [])
+        return [*self.story.held.get(vmid, []), *alone]
 
     def _shown_before(self, done: Done) -> timedelta:
         """How long the notice was shown without a gap, by what pages showed while a worker was there."""
@@ -159,7 +168,7 @@ class _Check:
             return "the next lesson"
         if any(one.ends < one.begins or lesson.ends < one.begins <= due + LEAD for one in self._lessons_of(vmid)):
             return "the next lesson"
-        if any(_meets(span, (lesson.ends, due)) for span in self.story.held.get(vmid, [])):
+        if any(_meets(span, (lesson.ends, due)) for span in self._left_on(vmid, "")):
             return "its person kept it on"
         silent = self.story.silent.get(self.group_of[vmid].cluster, [])
         if any(_meets(span, (lesson.ends, due)) for span in silent):

@@ -19,7 +19,7 @@ from vms import operations
 from vms.models import Operation
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-EXPECTING, NOTIFYING, USING, QUIET = 10 * SECOND, 20 * SECOND, MINUTE, 2.75 * MINUTE
+EXPECTING, NOTIFYING, USING, QUIET = 10 * SECOND, 20 * SECOND, MINUTE, 10 * MINUTE
 LONGEST = timedelta(hours=6)
 
 # What students do, of a hundred: shut their machine down before the end, or in the middle of a lesson.
@@ -35,7 +35,8 @@ class Story:
     """What happened, to be compared with the plan.
 
     `shown` are the moments at which a worker saw to it that a machine's notice is shown, by primary key. `away` are
-    the times without a worker, `silent` those without an answer, by cluster.
+    the times without a worker, `silent` those without an answer, by cluster. `held` is *Keep 1 h* and `left_alone` a
+    student's *Do not stop*, which does not hold when hours are used up.
     """
 
     school: School
@@ -47,6 +48,7 @@ class Story:
     refused: list[str] = field(default_factory=list)
     kept: int = 0
     held: dict[int, list[Span]] = field(default_factory=dict)
+    left_alone: dict[int, list[Span]] = field(default_factory=dict)
 
 
 class Play:
@@ -60,6 +62,9 @@ class Play:
         self._asked: set[int] = set()
         self._numbers = itertools.count()
         self._coming: list[tuple[datetime, int, Callable[[], object]]] = []
+        self._of_group = {
+            group.number: [one for one in lessons if one.number == group.number] for group in self.plan.groups
+        }
         self._next = 0  # the first lesson whose machines are not all up
         self._plan_days()
 
@@ -131,7 +136,7 @@ class Play:
     def _hold(self, vmid: int) -> None:
         machine = self.school.machines[vmid]
         until = notices.hold(machine, by=self.school.people[vmid], hours=2)
-        self.story.held.setdefault(vmid, []).append((self.world.now, until))
+        self.story.left_alone.setdefault(vmid, []).append((self.world.now, until))
 
     def _answer(self, notice: StopNotice) -> None:
         if notice.pk in self._asked:
@@ -207,13 +212,14 @@ class Play:
         if expected or self._open:
             return NOTIFYING
         if self._next < len(self.lessons) and self.lessons[self._next].begins - starting.LEAD <= now:
-            due = [start.at for start in starting.outlook(timezone.now()).starts]
+            starts = starting.outlook(timezone.now()).starts
+            due = [start.at for start in starts if start.node[0] not in self.world.silent]
             if due:
                 return max(EXPECTING, min(due) - EXPECTING - now)
         up = {vmid for vmid, machine in self._up().items() if machine}
         if not up:
             return LONGEST
-        return USING if any(self._limited(vmid) for vmid in up) else QUIET
+        return USING if any(self._is_counted(vmid, now) for vmid in up) else QUIET
 
     def _up(self) -> dict[int, bool]:
         found = {}
@@ -221,8 +227,10 @@ class Play:
             found |= {vmid: guest.status == "running" for vmid, guest in cluster.statd.guests.items()}
         return found
 
-    def _limited(self, vmid: int) -> bool:
-        return self.plan.groups[(vmid - 100) // len(self.plan.groups[0].machines)].is_limited
+    def _is_counted(self, vmid: int, now: datetime) -> bool:
+        """Whether this minute of a machine that is on counts as own use: outside the lessons of a class with hours."""
+        group = self.plan.groups[(vmid - 100) // len(self.plan.groups[0].machines)]
+        return group.is_limited and not any(one.begins <= now < one.ends for one in self._of_group[group.number])
 
 
 def play(world: World, school: School, lessons: list[Lesson]) -> Story:

@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -178,6 +178,20 @@ def test_the_look_asks_the_same_number_of_queries_for_any_number_of_machines(roo
     assert len(few) == len(more) <= 7
 
 
+def test_to_show_notices_for_longer_costs_one_query_for_all_that_began_together(room: Room, go: Go):
+    looks(go, 0, 1)
+    go(80, after=END)
+    with queries() as one:
+        stopping.look()
+    room.change(102, 104, status="running", booted_at=BELL)
+    looks(go, 1.5, 2)
+    go(140, after=END)
+    with queries() as three:
+        stopping.look()
+    assert StopNotice.objects.filter(confirmed_at=timezone.now()).count() == 3
+    assert len(three) == len(one) + 1
+
+
 # A machine that does not shut down
 
 
@@ -189,6 +203,15 @@ def test_a_failed_shutdown_is_not_forced_by_default(go: Go):
     assert StopNotice.objects.get().outcome == "refused"
     looks(go, 75, 76)
     assert StopNotice.objects.count() == 2
+
+
+def test_nothing_is_forced_on_a_machine_that_somebody_wants_left_alone_since(room: Room, ana: User, go: Go):
+    RunningRules.objects.update(allows_forced_stop=True)
+    looks(go, 0, 10.5)
+    notices.hold(room.machine(101), by=ana, hours=2)
+    finish("failed")
+    looks(go, 14, 15)
+    assert operations() == ["shutdown"]
 
 
 def test_it_is_forced_once_where_the_class_allows_it(rules: RunningRules, go: Go):
@@ -255,6 +278,47 @@ def test_keep_leaves_it_on_for_an_hour(student: Client, go: Go):
     assert looks(go, 9, 67, every=60) == 0
     assert StopNotice.objects.get().outcome == "kept"
     assert looks(go, 68, 79) == 1
+
+
+@pytest.mark.parametrize("wanted", ["keep", "hold", ""])
+def test_who_is_told_that_it_stays_on_wins_against_a_look_in_progress(
+    room: Room, ana: User, go: Go, monkeypatch: pytest.MonkeyPatch, wanted: str
+):
+    """The look has read that it is time, and ana is faster than its request."""
+    looks(go, 0, 10)
+    go(10 * MINUTE + 20, after=END)
+    machine, read = room.machine(101), stopping.watch
+
+    def read_before_ana(now: datetime) -> stopping.Watch:
+        found = read(now)
+        if wanted == "keep":
+            assert notices.keep(machine, by=ana)
+        elif wanted == "hold":
+            notices.hold(machine, by=ana, hours=2)
+        return found
+
+    monkeypatch.setattr(stopping, "watch", read_before_ana)
+    assert stopping.look() == (not wanted)
+    assert operations() == ([] if wanted else ["shutdown"])
+    outcome = {"keep": "kept"}.get(wanted, "")
+    assert StopNotice.objects.get().outcome == outcome
+
+
+def test_a_look_in_progress_shows_no_notice_again_that_was_answered(
+    room: Room, ana: User, go: Go, monkeypatch: pytest.MonkeyPatch
+):
+    looks(go, 0, 5)
+    go(5 * MINUTE + 20, after=END)
+    read = stopping.watch
+
+    def read_before_ana(now: datetime) -> stopping.Watch:
+        found = read(now)
+        assert notices.keep(room.machine(101), by=ana)
+        return found
+
+    monkeypatch.setattr(stopping, "watch", read_before_ana)
+    stopping.look()
+    assert notices.shown_to(ana) == []
 
 
 @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "/\\evil.example"])
