@@ -1,4 +1,4 @@
-"""Requests of logged-in users, and the decorator that lets nobody else in."""
+"""Requests of logged-in users, the decorator that lets nobody else in, and the objects of administration pages."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
+from django.contrib.admin import ModelAdmin
 from django.contrib.auth.decorators import login_required as django_login_required
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect
@@ -46,3 +48,13 @@ def _page_of_form(request: HttpRequest) -> str:
     """The page with the form that was sent: the address that the form is sent to often has no page. Empty: unknown."""
     page = urlsplit(request.headers.get("Referer", ""))
     return urlunsplit(("", "", page.path, page.query, "")) if page.netloc == request.get_host() else ""
+
+
+def changeable_or_404(model_admin: ModelAdmin[Any], request: HttpRequest, pk: int) -> Any:
+    """The object of a page of the administration. Raises `PermissionDenied` for people who may not change it."""
+    found = model_admin.get_object(request, str(pk))
+    if found is None:
+        raise Http404
+    if not model_admin.has_change_permission(request, found):
+        raise PermissionDenied
+    return found

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import first_passwords, locked_names, signed
+from accounts.http import changeable_or_404
 from accounts.models import User
 
 PURPOSE = "new-password"
@@ -53,11 +53,7 @@ def new_password(request: HttpRequest, model_admin: Admin, pk: int) -> HttpRespo
 
 
 def _person(request: HttpRequest, model_admin: Admin, pk: int) -> User:
-    person: User | None = model_admin.get_object(request, str(pk))
-    if not model_admin.has_change_permission(request, person):
-        raise PermissionDenied
-    if person is None:
-        raise Http404
+    person: User = changeable_or_404(model_admin, request, pk)
     return person
 
 

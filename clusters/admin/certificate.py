@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import stored_messages
 from accounts.form_fields import SecretInput
+from accounts.http import changeable_or_404
 from clusters import certificate_warnings, proxmox
 from clusters.config import pins
 from clusters.forms import STORED_AS, HostField, take_port
@@ -109,11 +110,7 @@ def _check_adding(model_admin: Admin, request: HttpRequest) -> None:
 
 
 def _stored(model_admin: Admin, request: HttpRequest, pk: int) -> Cluster:
-    stored = model_admin.get_object(request, str(pk))
-    if stored is None:
-        raise Http404
-    if not model_admin.has_change_permission(request, stored):
-        raise PermissionDenied
+    stored: Cluster = changeable_or_404(model_admin, request, pk)
     return stored
 
 

@@ -1,19 +1,17 @@
 """Cluster grants in the admin."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy
 
 from accounts.autocomplete import CheckedAutocomplete
+from vms.admin.common import NamesKnownPools
 from vms.admin.filters import ClusterFilter
-from vms.models import ClusterGrant, Pool
+from vms.models import ClusterGrant
 
 
 @admin.register(ClusterGrant)
-class ClusterGrantAdmin(CheckedAutocomplete[ClusterGrant]):
+class ClusterGrantAdmin(NamesKnownPools, CheckedAutocomplete[ClusterGrant]):
     list_display = ("cluster", "pool", "with_nested_pools", "user", "machine_set", "is_handed_on", "created_at")
     list_filter = (ClusterFilter,)
     list_select_related = ("cluster", "user", "machine_set")
@@ -21,6 +19,7 @@ class ClusterGrantAdmin(CheckedAutocomplete[ClusterGrant]):
     autocomplete_fields = ("user", "machine_set")
     fields = ("user", "machine_set", "cluster", "pool", "with_nested_pools")
     list_per_page = 50
+    pool_help = gettext_lazy("Empty: the whole cluster. Known pools: %(pools)s.")
 
     @admin.display(description=gettext_lazy("handed on by its teacher"), boolean=True)
     def is_handed_on(self, grant: ClusterGrant) -> bool:
@@ -29,12 +28,3 @@ class ClusterGrantAdmin(CheckedAutocomplete[ClusterGrant]):
     def has_change_permission(self, request: HttpRequest, obj: ClusterGrant | None = None) -> bool:
         """Grants are added or deleted. A changed one would differ from those that were passed on from it."""
         return super().has_change_permission(request) if obj is None else False
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """List the known pools in the help text."""
-        form = super().get_form(request, obj, change, **kwargs)
-        if "pool" in form.base_fields:
-            known = ", ".join(str(pool) for pool in Pool.objects.filter(missing_since=None)[:100])
-            text = _("Empty: the whole cluster. Known pools: %(pools)s.")
-            form.base_fields["pool"].help_text = text % {"pools": known or pgettext("pools", "none")}
-        return form

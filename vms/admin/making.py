@@ -4,14 +4,14 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import stored_messages
+from accounts.http import changeable_or_404
 from clusters import proxmox
 from clusters.models import ProvisioningAccess
 from vms.models import MachineTemplate
@@ -70,9 +70,5 @@ def privileges_view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpRe
 
 
 def _template_or_404(model_admin: Admin, request: HttpRequest, pk: int) -> MachineTemplate:
-    found = model_admin.get_object(request, str(pk))
-    if found is None:
-        raise Http404
-    if not model_admin.has_change_permission(request, found):
-        raise PermissionDenied
+    found: MachineTemplate = changeable_or_404(model_admin, request, pk)
     return found

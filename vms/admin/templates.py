@@ -9,15 +9,14 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy
 
 from accounts.autocomplete import CheckedAutocomplete
 from accounts.deletion import ReadableDeletion
 from vms.admin import making
-from vms.admin.common import ReadOnly
+from vms.admin.common import NamesKnownPools, ReadOnly
 from vms.admin.filters import ClusterFilter, ClusterNameFilter
-from vms.models import MachineTemplate, MadeMachine, Pool, TemplateCopy
+from vms.models import MachineTemplate, MadeMachine, TemplateCopy
 from vms.provisioning import template_check
 
 # The pages that delete what machines belong to, by the beginning of the name of their address; and who may.
@@ -31,7 +30,7 @@ class TemplateCopyInline(admin.StackedInline[TemplateCopy, MachineTemplate]):
 
 
 @admin.register(MachineTemplate)
-class MachineTemplateAdmin(CheckedAutocomplete[MachineTemplate], ReadableDeletion[MachineTemplate]):
+class MachineTemplateAdmin(NamesKnownPools, CheckedAutocomplete[MachineTemplate], ReadableDeletion[MachineTemplate]):
     list_display = ("name", "cluster", "clone_kind", "pool", "copy_count", "made_count", "checked_at", "is_active")
     list_filter = (ClusterFilter, "is_active")
     list_select_related = ("cluster",)
@@ -39,6 +38,7 @@ class MachineTemplateAdmin(CheckedAutocomplete[MachineTemplate], ReadableDeletio
     autocomplete_fields = ("users", "machine_sets", "networks")
     inlines = (TemplateCopyInline,)
     list_per_page = 50
+    pool_help = gettext_lazy("Keep the template itself out of this pool. Known pools: %(pools)s.")
     fieldsets = (
         (None, {"fields": ("name", "description", "cluster", "is_active")}),
         (
@@ -93,15 +93,6 @@ class MachineTemplateAdmin(CheckedAutocomplete[MachineTemplate], ReadableDeletio
     @admin.display(description=gettext_lazy("result"))
     def check_result(self, template: MachineTemplate) -> SafeString:
         return _check_in_words(template, may_check=False)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """List the known pools in the help text."""
-        form = super().get_form(request, obj, change, **kwargs)
-        if "pool" in form.base_fields:
-            known = ", ".join(str(pool) for pool in Pool.objects.filter(missing_since=None)[:100])
-            text = _("Keep the template itself out of this pool. Known pools: %(pools)s.")
-            form.base_fields["pool"].help_text = text % {"pools": known or pgettext("pools", "none")}
-        return form
 
     @admin.display(description=gettext_lazy("copies"), ordering="copy_total")
     def copy_count(self, template: MachineTemplate) -> int:

@@ -5,13 +5,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from accounts.admin.sign_in.forms import ToldPersonForm, TypedPersonForm
+from accounts.http import changeable_or_404
 from accounts.models import SignInSource
 from accounts.sign_in import preview, syntax, testing
 from accounts.sign_in.facts import OutsidePerson
@@ -27,11 +27,7 @@ def urls(model_admin: Admin) -> list[URLPattern]:
 
 def view(model_admin: Admin, request: HttpRequest, pk: int) -> HttpResponse:
     """GET: the button, with the last result. POST: asks the source as it is stored, active or not."""
-    source = model_admin.get_object(request, str(pk))
-    if source is None:
-        raise Http404
-    if not model_admin.has_change_permission(request, source):
-        raise PermissionDenied
+    source = changeable_or_404(model_admin, request, pk)
     form_class = TypedPersonForm if source.kind == SignInSource.Kind.DIRECTORY else ToldPersonForm
     form = form_class(request.POST or None)
     context: dict[str, Any] = {"form": form}

@@ -11,7 +11,7 @@ from vms.models import MadeMachine, Operation, Snapshot
 from vms.models.operations import ended as told
 from vms.provisioning.engine.hand import Hand
 from vms.provisioning.steps import lookup, verdicts
-from vms.provisioning.steps.verdicts import NO_SNAPSHOTS, Then
+from vms.provisioning.steps.verdicts import NO_SNAPSHOTS
 from vms.sentences import say
 
 Call, Step = MadeMachine.Call, MadeMachine.Step
@@ -33,7 +33,7 @@ def act(hand: Hand) -> None:
         hand.follow(made.sent_what, made.upid)
     else:
         types = TASKS[MadeMachine.Call(made.sent_what)]
-        hand.call(lookup.task(made, *types), then=_looked, refused=_look_again)
+        hand.call(lookup.task(made, *types), then=_looked, refused=verdicts.look_again)
 
 
 def ended(hand: Hand, status: proxmox.TaskStatus) -> None:
@@ -47,7 +47,7 @@ def ended(hand: Hand, status: proxmox.TaskStatus) -> None:
     elif made.sent_what == Call.SNAPSHOT and NO_SNAPSHOTS.search(reason):
         _without(hand)
     else:
-        _again(hand, verdicts.of_task(reason))
+        verdicts.retry_or_fail(hand, verdicts.of_task(reason))
 
 
 def _begin(hand: Hand) -> None:
@@ -110,10 +110,6 @@ def _looked(hand: Hand, upid: str) -> None:
         hand.wait(2.0)
 
 
-def _look_again(hand: Hand, error: proxmox.ProxmoxError) -> None:
-    hand.retry(error.plain)
-
-
 def _refused(hand: Hand, error: proxmox.ProxmoxError) -> None:
     is_stop = hand.made.sent_what == Call.STOP
     if is_stop and IS_OFF.search(error.reason):
@@ -123,13 +119,4 @@ def _refused(hand: Hand, error: proxmox.ProxmoxError) -> None:
     elif not is_stop and NO_SNAPSHOTS.search(error.reason):
         _without(hand)
     else:
-        _again(hand, verdicts.of_error(error))
-
-
-def _again(hand: Hand, verdict: verdicts.Verdict) -> None:
-    if verdict.then == Then.LOOK and not hand.made.upid:
-        hand.wait(1.0)
-    elif verdict.then in (Then.RETRY, Then.LOOK):
-        hand.retry(verdict.words, sent_what="", upid="")
-    else:
-        hand.fail(verdict.words, sent_what="", upid="")
+        verdicts.retry_or_fail(hand, verdicts.of_error(error))

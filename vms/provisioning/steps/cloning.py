@@ -21,7 +21,7 @@ def act(hand: Hand) -> None:
     elif made.upid:
         hand.follow(_kind(made), made.upid)
     else:
-        hand.call(lookup.clone(made), then=_looked, refused=_look_again)
+        hand.call(lookup.clone(made), then=_looked, refused=verdicts.look_again)
 
 
 def ended(hand: Hand, status: proxmox.TaskStatus) -> None:
@@ -141,10 +141,6 @@ def _looked(hand: Hand, found: Found) -> None:
         # which arrives later nevertheless makes one machine, not two.
         hand.write(sent_what="", upid="")
         hand.due = 0.0
-
-
-def _look_again(hand: Hand, error: proxmox.ProxmoxError) -> None:
-    hand.retry(error.plain)
 
 
 def _stuck(hand: Hand) -> None:

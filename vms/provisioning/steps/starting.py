@@ -12,7 +12,6 @@ from vms.models.operations import ended as ended_with
 from vms.provisioning import quotas
 from vms.provisioning.engine.hand import Hand
 from vms.provisioning.steps import lookup, verdicts
-from vms.provisioning.steps.verdicts import Then
 
 Call, Step = MadeMachine.Call, MadeMachine.Step
 
@@ -35,14 +34,14 @@ def act(hand: Hand) -> None:
     elif made.upid:
         hand.follow(Call.START, made.upid)
     else:
-        hand.call(lookup.task(made, "qmstart"), then=_looked, refused=_look_again)
+        hand.call(lookup.task(made, "qmstart"), then=_looked, refused=verdicts.look_again)
 
 
 def ended(hand: Hand, status: proxmox.TaskStatus) -> None:
     if status.succeeded or ALREADY.search(status.exit_status):
         _started(hand)
     else:
-        _again(hand, verdicts.of_task(status.exit_status))
+        verdicts.retry_or_fail(hand, verdicts.of_task(status.exit_status))
 
 
 def _start(maker: proxmox.Maker, *, node: str, vmid: int) -> str:
@@ -72,21 +71,8 @@ def _looked(hand: Hand, upid: str) -> None:
         hand.wait(2.0)
 
 
-def _look_again(hand: Hand, error: proxmox.ProxmoxError) -> None:
-    hand.retry(error.plain)
-
-
 def _refused(hand: Hand, error: proxmox.ProxmoxError) -> None:
     if ALREADY.search(error.reason):
         _started(hand)
     else:
-        _again(hand, verdicts.of_error(error))
-
-
-def _again(hand: Hand, verdict: verdicts.Verdict) -> None:
-    if verdict.then == Then.LOOK and not hand.made.upid:
-        hand.wait(1.0)
-    elif verdict.then in (Then.RETRY, Then.LOOK):
-        hand.retry(verdict.words, sent_what="", upid="")
-    else:
-        hand.fail(verdict.words, sent_what="", upid="")
+        verdicts.retry_or_fail(hand, verdicts.of_error(error))

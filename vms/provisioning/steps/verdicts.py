@@ -1,4 +1,4 @@
-"""What a cluster's refusal means for the machine that is being made."""
+"""What a cluster's refusal means for the machine that is being made, and what usually follows."""
 
 import re
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from clusters import proxmox
 from vms.operations import failures
+from vms.provisioning.engine.hand import Hand
 
 
 class Then(StrEnum):
@@ -48,3 +49,18 @@ def of_task(exit_status: str) -> Verdict:
     """Of a task that ended badly."""
     verdict = of_error(proxmox.task_error(exit_status))
     return Verdict(Then.LOOK, verdict.words) if CUT_OFF.search(exit_status) else verdict
+
+
+def look_again(hand: Hand, error: proxmox.ProxmoxError) -> None:
+    """The question what became of a call was refused itself."""
+    hand.retry(error.plain)
+
+
+def retry_or_fail(hand: Hand, verdict: Verdict) -> None:
+    """Forget the call and begin the step anew, after a pause, where that may help."""
+    if verdict.then == Then.LOOK and not hand.made.upid:
+        hand.wait(1.0)
+    elif verdict.then in (Then.RETRY, Then.LOOK):
+        hand.retry(verdict.words, sent_what="", upid="")
+    else:
+        hand.fail(verdict.words, sent_what="", upid="")
