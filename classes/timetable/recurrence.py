@@ -72,8 +72,7 @@ def days(lesson: Lesson, first: date, last: date) -> Iterator[date]:
         return
     monday = lesson.first_day - DAY * lesson.first_day.weekday()
     step = WEEK * lesson.every_weeks
-    if first > monday:
-        monday += step * ((first - monday) // step)
+    monday += step * ((first - monday) // step)
     while monday <= last:
         for weekday in range(7):
             day = monday + DAY * weekday

@@ -14,6 +14,7 @@ from accounts.models import ApiToken, User
 from tests.api_client import EVERYTHING, Api
 from tests.conftest import PASSWORD
 from tests.labs import queries
+from vms.models import MachineSet
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +56,21 @@ def test_what_makes_no_token(client: Client, ana: User, field: str, value: Any):
     client.force_login(ana)
     assert client.post(PAGE, WANTED | {field: value}).status_code == 400
     assert not ApiToken.objects.exists()
+
+
+def test_a_token_can_be_for_one_group_of_ones_own(client: Client, ana: User, ben: User):
+    mine, foreign = (MachineSet.objects.create(name=name) for name in ("Mine", "Foreign"))
+    mine.stewards.add(ana)
+    foreign.stewards.add(ben)
+    client.force_login(ana)
+    page = client.get(PAGE).content.decode()
+    assert f'value="group:{mine.pk}"' in page
+    assert f'value="group:{foreign.pk}"' not in page
+    text = created(client, scope=f"group:{mine.pk}")
+    token = ApiToken.objects.get()
+    assert (token.scope, token.scope_pk, token.scope_name) == ("group", mine.pk, "Mine")
+    assert status(text) == 200
+    assert client.post(PAGE, WANTED | {"scope": f"group:{foreign.pk}"}).status_code == 400
 
 
 def test_nobody_has_more_tokens_than_one_can_look_after(client: Client, ana: User):
