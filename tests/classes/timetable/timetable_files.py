@@ -66,14 +66,14 @@ def outlook() -> str:
 
 
 def google() -> str:
-    """X-WR-TIMEZONE, a rule in the named zone, a cancelled date, and a moved one in UTC."""
+    """X-WR-TIMEZONE, a rule in the named zone, a date cancelled from another zone, and one moved in UTC."""
     series = event(
         "DTSTART;TZID=Europe/Berlin:20260908T100000", "DTEND;TZID=Europe/Berlin:20260908T113000", "LOCATION:Lab 1",
         "RRULE:FREQ=WEEKLY;WKST=MO;COUNT=10;BYDAY=TU", "STATUS:CONFIRMED", uid="g@google.com",
     )  # fmt: skip
     left_out = event(
         "DTSTART;TZID=Europe/Berlin:20261006T100000", "DTEND;TZID=Europe/Berlin:20261006T113000",
-        "RECURRENCE-ID;TZID=Europe/Berlin:20261006T100000", "STATUS:CANCELLED", uid="g@google.com",
+        "RECURRENCE-ID;TZID=Europe/London:20261006T090000", "STATUS:CANCELLED", uid="g@google.com",
     )  # fmt: skip
     moved = event(
         "DTSTART:20261014T120000Z", "DTEND:20261014T133000Z", "RECURRENCE-ID:20261013T080000Z", "LOCATION:Lab 1",
