@@ -81,7 +81,7 @@ class SignInRuleInline(admin.StackedInline[ClassSignInRule, LabClass]):
 
     model = ClassSignInRule
     fields = ("source", "value")
-    extra = 0
+    extra = 1
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("classes.view_labclass") and SignInSource.objects.exists()

@@ -1,4 +1,4 @@
-"""The admin without JavaScript: what a list would have been searched for is typed beside it."""
+"""The admin without JavaScript: what lists are searched for is typed beside them, and inlines have a row to add."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.autocomplete import CheckedFields
-from accounts.models import User
+from accounts.models import SignInSource, User
 from accounts.typed_choices import MOST_LINES, MOST_OFFERED
 from classes.models import LabClass, Membership
 from tests.labs import Lab
@@ -167,3 +167,14 @@ def test_what_was_added_on_the_way_ends_at_a_page_with_words(admin_client: Clien
     """The page that JavaScript closes by itself."""
     answer = admin_client.post(f"{GROUP}?_popup=1", {"name": "Lab", "_popup": "1"})
     assert "<noscript><p>Saved. Go back twice" in answer.content.decode()
+
+
+def test_each_inline_has_an_empty_row(admin_user: User, known: dict[Any, Any]):
+    """Its button for another one is JavaScript's."""
+    SignInSource.objects.create(name="school", label="School")
+    request = RequestFactory().get("/admin/")
+    request.user = admin_user
+    inlines = [inline(page.model, admin.site) for page in admin.site._registry.values() for inline in page.inlines]
+    growing = [one for one in inlines if one.has_add_permission(request, None)]
+    assert len(growing) >= 3
+    assert [one for one in growing if one.extra < 1] == []

@@ -28,7 +28,7 @@ class RuleInline(admin.StackedInline[SignInRule, SignInSource]):
     model = SignInRule
     form = RuleForm
     fields = (("gives", "role"), ("on", "claim"), "value")
-    extra = 0
+    extra = 1
     verbose_name_plural = gettext_lazy("rules: who comes in, and what they become")
 
     def get_formset(self, request: HttpRequest, obj: SignInSource | None = None, **kwargs: Any) -> Any:
