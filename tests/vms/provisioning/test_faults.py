@@ -121,7 +121,7 @@ def test_a_node_that_dies_during_its_clones(sim, clock, db: None, monkeypatch: p
     """The other node's machines are made meanwhile. What the dead one left is found afterwards."""
     workshop = make_workshop(sim, clock, nodes=("pve1", "pve2", "pve3"))
     workshop.template.copies.filter(node="pve1").delete()  # the portal's own way to the cluster
-    monkeypatch.setattr("vms.provisioning.engine.engine.NODE_PATIENCE", 60.0)
+    monkeypatch.setattr("vms.provisioning.engine.tasks.NODE_PATIENCE", 60.0)
     run = workshop.run(4)
     workshop.pve.faults.node_dies_in_task("qmclone", seconds=0.5)
     workshop.work(seconds=300, step=1)

@@ -1,12 +1,10 @@
-"""The engine of one cluster: takes machines in hand, carries their steps out, and follows many tasks by few questions.
+"""The engine of one cluster: takes machines in hand and carries their steps out.
 
 A turn reads what has come, decides in one transaction, and makes the calls after its commit: whatever was sent is
 written down before. Only this thread writes; the calls have threads of their own.
 """
 
-import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -18,23 +16,15 @@ from clusters import proxmox
 from clusters.config import ClusterConfig
 from vms.models import MadeMachine, Operation
 from vms.provisioning.engine.calling import Answer, Calls
-from vms.provisioning.engine.hand import NEVER, TASKS, Call, Dropped, Hand, Step
+from vms.provisioning.engine.hand import NEVER, TASKS, Call, Dropped, Hand, Refused, Step, Then
 from vms.provisioning.engine.leases import RENEW_EVERY, Leases
-from vms.provisioning.engine.pacing import Duration, Pace, Task
+from vms.provisioning.engine.pacing import Duration, Pace
 from vms.provisioning.engine.slots import Limits, Place, Slot, Slots
-from vms.sentences import say
-
-logger = logging.getLogger(__name__)
+from vms.provisioning.engine.tasks import FollowedTasks
 
 # Seconds between two looks for machines that were added, and the longest time that nothing is due.
 TAKE_EVERY = 1.0
 LONGEST_PAUSE = 0.5
-
-# Seconds for which a node that does not answer is waited for. Its machines then say so, and may be retried.
-NODE_PATIENCE = 600.0
-
-Then = Callable[[Hand, Any], None]
-Refused = Callable[[Hand, proxmox.ProxmoxError], None]
 
 
 class HeldUp(Exception):
@@ -58,8 +48,7 @@ class Engine:
         self.hands: dict[int, Hand] = {}
         self._calls, self._steps = calls, steps
         self._leases = Leases(config.cluster_id)
-        self._durations = {} if durations is None else durations
-        self._paces: dict[str, Pace] = {}
+        self._tasks = FollowedTasks(self, {} if durations is None else durations)
         self._wanted: list[tuple[object, Call]] = []
         self._proofs: list[Operation] = []
         self._take_at = self._renew_at = 0.0
@@ -81,7 +70,7 @@ class Engine:
                 if beginning:
                     self._act()
                 self._save_proofs()
-        ask_at = self._ask_for_tasks()
+        ask_at = self._tasks.ask()
         wanted, self._wanted = self._wanted, []
         for key, call in wanted:
             self._calls.begin(key, call)
@@ -112,7 +101,11 @@ class Engine:
     # For the steps
 
     def call(self, hand: Hand, call: Call, *, then: Then, refused: Refused) -> None:
-        self._wanted.append(((hand, then, refused), partial(self._guarded, call)))
+        self.want((hand, then, refused), partial(self._guarded, call))
+
+    def want(self, key: object, call: Call) -> None:
+        """Have it called when this turn is committed."""
+        self._wanted.append((key, call))
 
     def _guarded(self, call: Call, maker: proxmox.Maker) -> object:
         if not self._leases.lasts_for_a_call:
@@ -128,7 +121,7 @@ class Engine:
         self.hands.pop(hand.made.pk, None)
 
     def pace(self, node: str) -> Pace:
-        return self._paces.setdefault(node, Pace(self._durations))
+        return self._tasks.pace(node)
 
     # A turn
 
@@ -159,14 +152,14 @@ class Engine:
         key: Any = answer.key
         self.answered_at = self.clock() - (time.monotonic() - answer.at)
         if isinstance(key, str):
-            self._tasks_answered(key, answer)
+            self._tasks.answered(key, answer)
             return
         hand: Hand
         hand, then, refused = key
         if self.hands.get(hand.made.pk) is not hand:
             return
         hand.is_calling, hand.due = False, 0.0
-        self._do(hand, partial(refused, hand, answer.error) if answer.error else partial(then, hand, answer.value))
+        self.do(hand, partial(refused, hand, answer.error) if answer.error else partial(then, hand, answer.value))
 
     def _has_due(self) -> bool:
         now = self.clock()
@@ -191,14 +184,14 @@ class Engine:
         step = None
         while self.hands.get(hand.made.pk) is hand and hand.due <= self.clock() and step != hand.made.step:
             step = hand.made.step
-            self._do(hand, partial(self._step(hand).act, hand))
+            self.do(hand, partial(self.step_of(hand).act, hand))
 
-    def _step(self, hand: Hand) -> Step:
+    def step_of(self, hand: Hand) -> Step:
         """What is next: removing, or what follows the last step of making."""
         is_removed = hand.made.state == MadeMachine.State.REMOVING
         return self._steps["removing" if is_removed else hand.made.step]
 
-    def _do(self, hand: Hand, work: Callable[[], None]) -> None:
+    def do(self, hand: Hand, work: Callable[[], None]) -> None:
         try:
             work()
         except Dropped:
@@ -233,89 +226,3 @@ class Engine:
         now = self.clock()
         due = min((hand.due for hand in self.hands.values() if not hand.is_calling and hand.due > now), default=NEVER)
         return max(0.0, min(min(due, ask_at) - now, LONGEST_PAUSE))
-
-    # Tasks
-
-    def _tasks(self) -> dict[str, list[Task]]:
-        """The tasks that are waited for, by the node that knows of them."""
-        found = defaultdict(list)
-        for hand in self.hands.values():
-            if hand.task and not hand.is_calling:
-                found[hand.task.node].append(hand.task)
-        return found
-
-    def _ask_for_tasks(self) -> float:
-        """Ask the nodes whose turn it is. Returns when the next question is due."""
-        later = NEVER
-        for node, tasks in self._tasks().items():
-            pace = self.pace(node)
-            if pace.is_asking:
-                continue  # its answer ends the pause
-            due = pace.next_question(tasks)
-            if self.clock() < due:
-                later = min(later, due)
-                continue
-            pace.is_asking = True
-            oldest = min(_begun_there(task.upid) for task in tasks)
-            self._wanted.append((node, partial(_node_tasks, node=node, since=oldest)))
-        return later
-
-    def _tasks_answered(self, node: str, answer: Answer) -> None:
-        pace = self.pace(node)
-        pace.is_asking = False
-        waiting = [hand for hand in self.hands.values() if hand.task and hand.task.node == node]
-        if answer.error:
-            self._node_failed(node, waiting, answer.error)
-            return
-        found: Any = answer.value
-        rows: dict[str, proxmox.TaskStatus] = {task.upid: task.status for task in found}
-        known = [(hand, hand.task, rows[hand.task.upid]) for hand in waiting if hand.task and hand.task.upid in rows]
-        running = [task for _, task, status in known if status.running]
-        pace.answered(self.answered_at, running, [task for _, task, status in known if not status.running])
-        for hand, _, status in known:
-            if not status.running:
-                hand.task, hand.due = None, 0.0
-                self._do(hand, partial(self._step(hand).ended, hand, status))
-        for hand in waiting:
-            if hand.task and hand.task.upid not in rows:
-                self._ask_alone(hand, hand.task.upid)
-
-    def _ask_alone(self, hand: Hand, upid: str) -> None:
-        """The list has no such task, as after a while, or with the restart of a node: ask for it alone."""
-        hand.task = None
-        step = self._step(hand)
-        hand.call(lambda maker: maker.task(upid), then=_alone(step), refused=_unknown_task)
-
-    def _node_failed(self, node: str, waiting: list[Hand], error: proxmox.ProxmoxError) -> None:
-        pace = self.pace(node)
-        pace.failed(self.clock())
-        logger.warning("%s: %s", self.config.cluster_id, error)
-        if self.clock() - (pace.failing_since or 0.0) > NODE_PATIENCE:
-            for hand in waiting:
-                self._do(hand, partial(hand.fail, say("made-node-away", node=node)))
-
-
-def _begun_there(upid: str) -> int:
-    """When the task began by its node's own clock, in seconds since 1970: the fifth part of a UPID."""
-    return int(upid.split(":")[4], 16)
-
-
-def _alone(step: Step) -> Then:
-    def then(hand: Hand, status: proxmox.TaskStatus) -> None:
-        if status.running:
-            hand.follow(hand.made.sent_what, hand.made.upid)
-        else:
-            step.ended(hand, status)
-
-    return then
-
-
-def _unknown_task(hand: Hand, error: proxmox.ProxmoxError) -> None:
-    """Nobody knows this task any more: the step looks what became of it. Otherwise it is asked for again."""
-    if isinstance(error, proxmox.NotFound):
-        hand.write(upid="")
-    hand.wait(1.0)
-
-
-def _node_tasks(maker: proxmox.Maker, *, node: str, since: int) -> object:
-    return maker.node_tasks(node, since=since)

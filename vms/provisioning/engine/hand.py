@@ -34,6 +34,8 @@ SETTLE_WITHIN = timedelta(seconds=20)
 TASKS = ("clone", "start", "stop", "snapshot", "destroy")
 
 Call = Callable[[proxmox.Maker], Any]
+Then = Callable[["Hand", Any], None]
+Refused = Callable[["Hand", proxmox.ProxmoxError], None]
 
 
 class Dropped(Exception):
@@ -74,8 +76,8 @@ class Hand:
         what: str,
         call: Call,
         *,
-        then: Callable[["Hand", Any], None],
-        refused: Callable[["Hand", proxmox.ProxmoxError], None],
+        then: Then,
+        refused: Refused,
         **fields: Any,
     ) -> None:
         """Write down that this is sent, and send it: once, whatever becomes of the answer."""
@@ -86,8 +88,8 @@ class Hand:
         self,
         call: Call,
         *,
-        then: Callable[["Hand", Any], None],
-        refused: Callable[["Hand", proxmox.ProxmoxError], None],
+        then: Then,
+        refused: Refused,
     ) -> None:
         self.is_calling, self.due = True, NEVER
         self.engine.call(self, call, then=then, refused=refused)
