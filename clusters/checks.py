@@ -21,7 +21,7 @@ from clusters.models import Adoption, Cluster
 Apps = Sequence[AppConfig] | None
 
 
-@register(Tags.security)
+@register(Tags.security, "portal")
 def keys_differ(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     if settings.SECRET_KEY not in settings.FIELD_ENCRYPTION_KEY:
         return []
@@ -79,7 +79,7 @@ def clusters_are_safe(app_configs: Apps, databases: Sequence[str] | None = None,
     return found
 
 
-@register(Tags.security)
+@register(Tags.security, "portal")
 def files_are_private(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     return [
         checks.Warning(f"{path} can be read by other users.", hint=f"chmod 600 {path}", id="clusters.W004")
@@ -88,7 +88,7 @@ def files_are_private(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.security)
+@register(Tags.security, "portal")
 def no_plaintext_file(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     path = importing.find_file()
     try:

@@ -16,6 +16,7 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(f"Lab Portal cannot start: {error}")
 
+from django.urls import get_resolver
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from accounts.lockout import PEER
@@ -25,6 +26,7 @@ from labportal.serve import PROXIES
 from vms import console  # its models need Django to be set up
 
 pages = Pages()
+get_resolver().url_patterns  # noqa: B018 - all pages are imported now, and not by the first who come
 
 # After each of its queries a page waits for the interpreter, by default 5 ms for every other that computes.
 sys.setswitchinterval(0.001)

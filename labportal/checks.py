@@ -63,7 +63,7 @@ def portal_has_a_host_of_its_own(app_configs: Apps, **kwargs: Any) -> list[Check
     ]
 
 
-@register()
+@register("portal")
 def mail_has_addresses(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Reports malformed mail addresses at the start, not when a cluster is down."""
     given = {"ALERT_MAIL_TO": settings.ALERT_MAIL_TO, "ALERT_MAIL_FROM": [settings.DEFAULT_FROM_EMAIL]}
@@ -75,7 +75,7 @@ def mail_has_addresses(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register("portal")
 def comments_are_apart(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     hint = "Put comments on lines of their own."
     found: list[CheckMessage] = []
@@ -125,7 +125,7 @@ def database_is_not_newer(
     return [checks.Error(text, hint=hint, id="vms.E001")]
 
 
-@register()
+@register("portal")
 def alerts_can_be_sent(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Report incomplete settings now, not when a cluster is down."""
     found: list[CheckMessage] = []

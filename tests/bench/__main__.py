@@ -57,19 +57,15 @@ def run(names: list[str], *, record: str) -> int:
     django.setup()
     logging.disable(logging.WARNING)  # clusters that hang are no news here
     setup_test_environment()
-    before = str(connection.settings_dict["NAME"])
-    connection.settings_dict["TEST"]["NAME"] = f"{before}.test" if connection.vendor == "sqlite" else None
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    database = importlib.import_module("tests.bench.database")
     if not report.before:
         report.compare_with_last_release(connection.vendor)
-    try:
-        for name in names:
-            begun = time.monotonic()
-            print(f"\n{name} ({connection.vendor})", flush=True)
+    for name in names:
+        begun = time.monotonic()
+        print(f"\n{name} ({connection.vendor})", flush=True)
+        with database.of_its_own():
             importlib.import_module(f"tests.bench.{name}").run()
-            report.tell("seconds", f"{time.monotonic() - begun:.0f}")
-    finally:
-        connection.creation.destroy_test_db(before, verbosity=0)
+        report.tell("seconds", f"{time.monotonic() - begun:.0f}")
     if record:
         report.record(connection.vendor, record)
     report.table()

@@ -1,6 +1,8 @@
 """The database of a run, and other processes that work on it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import connection
@@ -8,6 +10,18 @@ from django.db import connection
 from clusters.config import ClusterConfig
 from clusters.models import Cluster
 from tests.bench.world import World
+
+
+@contextmanager
+def of_its_own() -> Iterator[None]:
+    """A new one for each benchmark: what one leaves behind, another cannot always delete."""
+    before = str(connection.settings_dict["NAME"])
+    connection.settings_dict["TEST"]["NAME"] = f"{before}.test" if connection.vendor == "sqlite" else None
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        yield
+    finally:
+        connection.creation.destroy_test_db(before, verbosity=0)
 
 
 def enter(world: World) -> list[ClusterConfig]:

@@ -21,9 +21,8 @@ def run() -> None:
     world = World(clusters=CLUSTERS, guests=GUESTS)
     try:
         configs = database.enter(world)
-        ClusterSync.objects.bulk_create(
-            [ClusterSync(cluster_id=config.cluster_id, deadline=DEADLINE) for config in configs]
-        )
+        for config in configs:
+            ClusterSync.objects.update_or_create(cluster_id=config.cluster_id, defaults={"deadline": DEADLINE})
         measure(world, configs)
     finally:
         world.stop()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import earlier, report
+from tests import processes
+from tests.bench import earlier, report, start
 
 PRINTED = """
 sync (sqlite)
@@ -42,3 +43,13 @@ def test_figures_of_a_release_are_kept_and_printed_beside_the_next(
     report.goal('a "ratio"', 0.7, 0.6)
     assert capsys.readouterr().out.splitlines()[-1].split()[-5:] == ["0.50", "0.70", "<=", "0.6", "FAIL"]
     assert report.missed == ['a "ratio"']
+
+
+def test_a_worker_imports_nothing_of_pages_and_the_web_server_all_of_them_at_once(own_database: object):
+    """In processes of their own, up to their first work."""
+    url = {"DATABASE_URL": processes.database_url()}
+    worker, web = (start.started(kind, **url) for kind in ("worker", "web"))
+    assert start.unused(worker) == set()
+    pages = {"classes.urls", "vms.urls", "labportal.urls", "labportal.api"}
+    assert pages.isdisjoint(worker["modules"])
+    assert pages <= set(web["modules"])

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -26,6 +27,8 @@ def wait_longer_for_writers() -> None:
 
 
 class Command(BaseCommand):
+    # Not those of URLs, CSRF and the admin: a worker would import all pages for them, a third of its memory.
+    requires_system_checks = [Tags.database, "portal"]
     help = "Keep machines up to date and carry out what people request. Run at least one, anywhere."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
