@@ -36,6 +36,7 @@ class _WithTextField:
     def __init__(self, field: Any, admin_site: Any, *, request: HttpRequest, using: str | None = None) -> None:
         super().__init__(field, admin_site, using=using)  # type: ignore[call-arg]  # the list's
         self.search = TypedSearch(field, admin_site, request)
+        self._sent = self._understood = Typed("")
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         """Django 5.2 looks up what was sent before it is known to be a number, and fails where it is none."""
@@ -46,8 +47,10 @@ class _WithTextField:
         text = data.get(f"{name}__typed", "")
         if not text.strip():
             return chosen
-        label = capfirst(self.field.verbose_name)
-        return look_up(Typed(chosen, text, data.get(f"{name}__offered", "")), self.search, label)
+        sent = Typed(chosen, text, data.get(f"{name}__offered", ""))
+        if sent != self._sent:  # a form asks several times
+            self._sent, self._understood = sent, look_up(sent, self.search, capfirst(self.field.verbose_name))
+        return self._understood
 
     def sent(self, data: Any, files: Any, name: str) -> Any:
         """What is chosen in the list."""
