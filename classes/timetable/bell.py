@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 
-# A machine of which no start was seen is taken to need so long.
-DEFAULT_BOOT = timedelta(seconds=60)
+# A machine of which no start was seen is taken to need so long: few need longer, and to wait once costs little.
+DEFAULT_BOOT = timedelta(seconds=90)
 
 # Starts that are measured for each machine; the oldest is forgotten.
 MEASURED_STARTS = 3

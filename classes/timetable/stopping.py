@@ -3,13 +3,14 @@ minute. It asks no cluster: `gathering` does.
 """
 
 from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.stored_messages import mentions
 from classes.models import IdleEvidence, MachineHold, RunningRules, StopNotice
 from classes.models.running import SHORTEST_IDLE
 from classes.timetable import decision, evidence, hours, lookups, machines, mailing, notices
@@ -243,21 +244,44 @@ def _request(found: Watch, notice: StopNotice, row: Row, action: Operation.Actio
         if operation is None:
             notices.end(notice, Outcome.REFUSED, found.now)
             return False
-        notice.operation, notice.was_forced = operation, action == Action.STOP
-        notice.save(update_fields=["operation", "was_forced", "reason", "evidence"])
+        notice.operation, notice.was_forced, notice.confirmed_at = operation, action == Action.STOP, found.now
+        notice.save(update_fields=["operation", "was_forced", "confirmed_at", "reason", "evidence"])
     return True
 
 
 def _follow_stop(found: Watch, notice: StopNotice, row: Row) -> bool:
     """After the stop was requested: it is over, or it failed and may be forced, or the machine is left alone."""
     operation, rules = notice.operation, found.rules.get(row.lab_class)
-    if operation is None or operation.is_open:
+    if operation is None:
         return False
-    if operation.state == Operation.State.DONE or row.status == "stopped":
-        notices.end(notice, Outcome.STOPPED, found.now)
+    if operation.is_open:
+        if notices.as_facts(notice).counts(found.now):  # while it waits for its turn, people see that
+            notice.confirmed_at = found.now
+            found.shown.append(notice)
         return False
     may_force = operation.state == Operation.State.FAILED and rules and rules.allows_forced_stop
-    if may_force and not notice.was_forced and _request(found, notice, row, Action.STOP):
-        return True
-    notices.end(notice, Outcome.REFUSED, found.now)
+    if operation.state == Operation.State.DONE or row.status == "stopped":
+        notices.end(notice, Outcome.STOPPED, found.now)
+    elif may_force and not notice.was_forced:
+        if decision.decide(facts_of(found, row)).should_stop:
+            return _request(found, notice, row, Action.STOP)
+        notices.end(notice, Outcome.WITHDRAWN, found.now)
+    elif operation.state == Operation.State.CANCELLED and not mentions(operation.outcome_message, "cancelled-by"):
+        notices.end(notice, Outcome.WITHDRAWN, found.now)  # it was not sent: if it is due again, with a new notice
+    else:
+        notices.end(notice, Outcome.REFUSED, found.now)
     return False
+
+
+def is_still_due(operation: Operation) -> bool:
+    """Whether a stop that was requested is right when it is sent: it may have waited for its turn, or for a worker.
+
+    Not when a lesson has begun, somebody wants the machine left on, or the notice was not shown until now.
+    """
+    machine, now = operation.vm_id or 0, timezone.now()
+    found = watch_these([machine], now)
+    notice = found.notices.get(machine)
+    if notice is None or notice.operation_id != operation.pk or not found.rows:
+        return False
+    decided = decision.decide(replace(facts_of(found, found.rows[0]), has_operation=False))
+    return decided.should_stop or decided.asks_users  # the guest agent was asked before the request

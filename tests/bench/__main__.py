@@ -34,7 +34,9 @@ def main() -> int:
         "--seed", help="of the random moments of `kill` (the time of day) and of `bell` and `timetable` (1)"
     )
     parser.add_argument("--students", help="how many log in at the `bell` (1000); fewer come as close together")
-    parser.add_argument("--days", help="how many random days `timetable` plays (1000)")
+    parser.add_argument(
+        "--days", help="how many random days `timetable` plays (1000), or days of each part `month` (all)"
+    )
     parser.add_argument("--against", metavar="COMMIT", help="an earlier build that is measured in the same run")
     parser.add_argument("--record", metavar="VERSION", help="keep the figures as those of the last release")
     options = parser.parse_args()

@@ -1,18 +1,17 @@
 """A month of a school in minutes: 40 classes on 3 clusters, workers that are killed, and a cluster that is silent.
 
-It is played in two parts, side by side where the database is SQLite. What the clusters did is then compared with the
+It is played in two parts, side by side; with `--days` of fewer days. What the clusters did is then compared with the
 plan: nothing may be stopped in a lesson or without a full notice, and every machine of a lesson has to be ready when
 it begins, or the reason has to be known.
 """
 
 import multiprocessing
 import os
-import shutil
+import statistics
 from collections import Counter
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.core.management import call_command
 from django.db import connection
 
 from tests.bench import month_check, month_plan, month_play, month_school, report, simulated
@@ -27,10 +26,25 @@ ABSENT = ("no worker was running", "the cluster was silent")
 
 
 def run() -> None:
+    """Each part in a process and in a copy of the database."""
+    suffixes = [f"part{number}" for number in range(len(PARTS))]
+    for suffix in suffixes:
+        connection.creation.clone_test_db(suffix, verbosity=0, autoclobber=True)
+    connection.close()
     found = Findings()
-    for part in _side_by_side() if connection.vendor == "sqlite" else map(_on_postgres, PARTS):
-        found.add(part)
+    try:
+        with multiprocessing.get_context("fork").Pool(len(PARTS)) as pool:
+            for part in pool.starmap(_in_a_copy, zip(suffixes, _parts(), strict=True)):
+                found.add(part)
+    finally:
+        for suffix in suffixes:
+            connection.creation.destroy_test_db(suffix=suffix, verbosity=0)
     tell(found)
+
+
+def _parts() -> list[tuple[date, date]]:
+    days = timedelta(days=int(os.environ.get("BENCH_DAYS") or 31) - 1)
+    return [(first, min(last, first + days)) for first, last in PARTS]
 
 
 def play(plan: Plan) -> Findings:
@@ -48,38 +62,34 @@ def _part(days: tuple[date, date]) -> Findings:
     return play(month_plan.make(CLASSES, clusters=CLUSTERS, machines=MACHINES, first=first, last=last, seed=seed))
 
 
-def _side_by_side() -> list[Findings]:
-    """Each in a process and in a copy of the database."""
-    connection.close()
-    with multiprocessing.get_context("fork").Pool(len(PARTS)) as pool:
-        return pool.map(_in_a_copy, PARTS)
-
-
-def _in_a_copy(days: tuple[date, date]) -> Findings:
-    name = str(connection.settings_dict["NAME"])
-    own = f"{name}.{days[0]}"
-    shutil.copy(name, own)
-    connection.settings_dict["NAME"] = own
+def _in_a_copy(suffix: str, days: tuple[date, date]) -> Findings:
+    connection.settings_dict.update(connection.creation.get_test_db_clone_settings(suffix))
     try:
         return _part(days)
     finally:
         connection.close()
 
 
-def _on_postgres(days: tuple[date, date]) -> Findings:
-    call_command("flush", interactive=False, verbosity=0)
-    return _part(days)
-
-
 def tell(found: Findings) -> None:
+    report.tell("classes, machines, clusters", f"{CLASSES}, {CLASSES * MACHINES}, {CLUSTERS}")
     report.tell("lessons, and machines in them", f"{found.lessons}, {found.machines}")
-    for name, count in found.told.items():
-        report.tell(name, str(count))
-    for title, counts in (("stopped", found.stops), ("late", found.late), ("left on", found.left_on)):
+    report.tell("  ready when their lesson began", str(found.machines - found.late.total()))
+    for why, count in found.late.most_common():
+        report.tell(f"  late: {why}", f"{count}{_by_how_much(found.delays.get(why, []))}")
+    for title, counts in (("stopped", found.stops), ("left on", found.left_on)):
         for why, count in counts.most_common():
             report.tell(f"  {title}: {why}", str(count))
+    for name, count in found.told.items():
+        report.tell(name, str(count))
     for what in found.broken[:20]:
         report.tell("  BROKEN", what)
     late = Counter({why: count for why, count in found.late.items() if why not in ABSENT})
     report.count("promises that were not kept", len(found.broken), 0)
     report.goal("late with worker and cluster there, %", 100 * late.total() / max(1, found.machines), LATE)
+
+
+def _by_how_much(delays: list[float]) -> str:
+    """Of those that came at all, in minutes."""
+    if not delays:
+        return ", not at all"
+    return f", by {statistics.median(delays) / 60:.1f} min at the median, {max(delays) / 60:.1f} min at most"

@@ -30,11 +30,15 @@ WORDS = {
 
 @dataclass
 class Findings:
-    """`broken` are the promises that were not kept, in words. `late` and `left_on` count machines by reason."""
+    """`broken` are the promises that were not kept, in words. `late` and `left_on` count machines by reason.
+
+    `delays` are seconds of the late ones that came, by reason.
+    """
 
     lessons: int = 0
     machines: int = 0  # of all lessons
     late: Counter[str] = field(default_factory=Counter)
+    delays: dict[str, list[float]] = field(default_factory=dict)
     stops: Counter[str] = field(default_factory=Counter)
     left_on: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
@@ -46,6 +50,8 @@ class Findings:
             self.late + other.late, self.stops + other.stops, self.left_on + other.left_on,
         )  # fmt: skip
         self.broken += other.broken
+        for why, delays in other.delays.items():
+            self.delays.setdefault(why, []).extend(delays)
         self.told = {name: self.told.get(name, 0) + count for name, count in other.told.items()}
 
 
@@ -125,6 +131,8 @@ class _Check:
         came = began.ended if began and began.ended < lesson.begins + LATE_STARTS + LEAD else None
         why = self._why_late(lesson, vmid, came)
         self.found.late[why or "without a reason"] += 1
+        if came:
+            self.found.delays.setdefault(why or "without a reason", []).append((came - lesson.begins).total_seconds())
         if not why:
             when = f"ready {(came - lesson.begins).total_seconds():.0f} s late" if came else "not started"
             self.found.broken.append(f"{lesson.begins:%m-%d %H:%M} UTC, machine {vmid}: {when}, without a reason")

@@ -34,7 +34,7 @@ Span = tuple[datetime, datetime]
 class Story:
     """What happened, to be compared with the plan.
 
-    `shown` are the moments at which a worker saw to it that a machine's notice is shown, by primary key. `away` are
+    `shown` are the moments at which a worker saw to it that a machine's notice is shown, by VMID. `away` are
     the times without a worker, `silent` those without an answer, by cluster. `held` is *Keep 1 h* and `left_alone` a
     student's *Do not stop*, which does not hold when hours are used up.
     """
@@ -177,8 +177,9 @@ class Play:
         """The rows that pages show."""
         self._open = list(StopNotice.objects.filter(ended_at=None).select_related("vm"))
         for notice in self._open:
-            if notice.operation_id is None:
+            if notice.confirmed_at == self.world.now:
                 self._note(notice)
+            if notice.operation_id is None:
                 self._answer(notice)
 
     def _note(self, notice: StopNotice) -> None:

@@ -30,6 +30,7 @@ stored_messages.register(
         "cancelled-by": gettext_noop("Cancelled by %(name)s while waiting."),
         "waited-too-long": gettext_noop("Cancelled: it waited too long for its turn. Try again."),
         "unsent-too-long": gettext_noop("Cancelled: the portal could not send it in time. Try again."),
+        "stop-not-due": gettext_noop("Cancelled: the notice of the stop did not hold until it could be sent."),
         "held-up": gettext_noop("The portal was delayed and sent nothing. Try again."),
         "ha-in-hand": gettext_noop("High availability has the request and carries it out when it can."),
         "ha-let-go": gettext_noop("High availability did not carry it out before the machine was stopped."),

@@ -38,9 +38,9 @@ def take(room: Room, vmid: int, *seconds: float) -> None:
 
 
 def test_machines_of_people_start_so_that_they_are_ready(networks: LabClass, go: Go):
-    go(-100)
+    go(-130)
     assert starting.start_due() == 0
-    go(-80)
+    go(-110)
     assert starting.start_due() == 2
     assert started() == [101, 104]
 
@@ -202,7 +202,7 @@ def test_a_running_machine_counts_when_it_has_booted(networks: LabClass, room: R
     found = readiness.of_class(networks, tess, now)
     assert found
     assert (found.ready, len(found.late)) == (1, 1)
-    later = readiness.of_class(networks, tess, now + timedelta(seconds=31))
+    later = readiness.of_class(networks, tess, now + timedelta(seconds=61))
     assert later
     assert later.ready == 2
 

@@ -12,13 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from classes.models import LabClass, LessonMode, MachineHold, RunningRules, StopNotice
+from classes.models import LabClass, LessonMode, MachineHold, Occurrence, RunningRules, StopNotice
 from classes.timetable import mailing, notices, stopping
 from tests.classes.conftest import logged_in
 from tests.classes.timetable.conftest import NOW
 from tests.classes.timetable.room import BELL, END, Go, Room, go, networks, room
 from tests.labs import queries
+from vms.access.context import context_for
+from vms.access.rules import refusal_when_sent
 from vms.models import ClusterSync, Operation
+from vms.sentences import say
 
 __all__ = ["go", "networks", "room"]
 
@@ -207,17 +210,51 @@ def test_a_failed_shutdown_is_not_forced_by_default(go: Go):
 
 def test_nothing_is_forced_on_a_machine_that_somebody_wants_left_alone_since(room: Room, ana: User, go: Go):
     RunningRules.objects.update(allows_forced_stop=True)
-    looks(go, 0, 10.5)
+    looks(go, 0, 13)
     notices.hold(room.machine(101), by=ana, hours=2)
+    looks(go, 13.1, 13.9)
     finish("failed")
     looks(go, 14, 15)
     assert operations() == ["shutdown"]
 
 
+@pytest.mark.parametrize(
+    ("what", "minutes", "is_due"),
+    [
+        ("nothing", 13, True),
+        ("a lesson begins", 13, False),
+        ("do not stop", 13, False),
+        ("no worker", 11.5, False),
+        ("no worker", 11.2, True),
+    ],
+)
+def test_a_stop_that_waited_is_sent_only_while_it_is_due(  # noqa: PLR0917
+    room: Room, networks: LabClass, ana: User, go: Go, what: str, minutes: float, is_due: bool
+):
+    """It waits for its turn on a busy node, or for a worker."""
+    looks(go, 0, 10.4 if what == "no worker" else 13)
+    go(minutes * MINUTE, after=END)
+    stop = Operation.objects.get()
+    if what == "a lesson begins":
+        Occurrence.objects.filter(lab_class=networks, starts_at=BELL).update(ends_at=END + timedelta(hours=1))
+    elif what == "do not stop":
+        notices.hold(room.machine(101), by=ana, hours=2)
+    why = refusal_when_sent(context_for(room.machine(101), person=networks.owner, sending=stop), "shutdown")
+    assert (why or "") == ("" if is_due else say("stop-not-due"))
+
+
+def test_after_a_stop_that_was_not_sent_the_notice_begins_again(go: Go):
+    looks(go, 0, 12)
+    finish("cancelled")
+    looks(go, 20, 29)
+    assert list(StopNotice.objects.order_by("pk").values_list("outcome", flat=True)) == ["withdrawn", ""]
+    assert looks(go, 29.1, 31) == 1
+
+
 def test_it_is_forced_once_where_the_class_allows_it(rules: RunningRules, go: Go):
     rules.allows_forced_stop = True
     rules.save()
-    looks(go, 0, 10.5)
+    looks(go, 0, 13.9)
     finish("failed")
     assert looks(go, 14, 14) == 1
     finish("failed")
