@@ -29,6 +29,7 @@ def run() -> None:
     """Each part in a process and in a copy of the database."""
     suffixes = [f"part{number}" for number in range(len(PARTS))]
     for suffix in suffixes:
+        connection.close()  # SQLite writes everything to the file that is copied
         connection.creation.clone_test_db(suffix, verbosity=0, autoclobber=True)
     connection.close()
     found = Findings()
