@@ -113,6 +113,7 @@ def run() -> None:
         web = running.enter_context(program([*server, *quiet], environment))
         worker = running.enter_context(program(["manage.py", "worker"], environment))
         await_port(port)
+        await_health(f"http://127.0.0.1:{port}/healthz")
         with watched(web.pid, worker.pid, seen):
             ring(f"http://127.0.0.1:{port}", count, seen)
         settled = settle()
@@ -169,6 +170,19 @@ def await_port(port: int) -> None:
         else:
             return
     raise RuntimeError("The web server did not start.")
+
+
+def await_health(address: str) -> None:
+    """Until the processes have started, as on any other morning: each takes new connections, and a worker is there."""
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        with requests.Session() as session:
+            session.trust_env = False
+            answers = {session.get(address, headers={"Connection": "close"}, timeout=60).status_code for _ in range(10)}
+        if answers == {200}:
+            return
+        time.sleep(0.2)
+    raise RuntimeError("The portal did not start.")
 
 
 def ring(address: str, count: int, seen: Seen) -> None:

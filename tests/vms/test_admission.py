@@ -99,7 +99,11 @@ def test_how_many_are_before(waiting: Lab, building_b: Lab, ana: User):
     assert of_node == {101: 0, 111: 1, 112: 2, 113: 3, 104: 0}
     assert [before[one.pk] for one in every if one.cluster_id == "building-b"] == [0]
     last = Operation.objects.get(vmid=113)
-    assert operations.queue_position(last) == 3
+    assert {one.pk: operations.queue_position(one) for one in every} == before
+    Operation.objects.update(requested_at=last.requested_at)  # then their keys decide
+    assert {one.pk: operations.queue_position(one) for one in every} == admission.queue_positions(every)
+    for one in every:
+        one.save(update_fields=["requested_at"])
     ClusterSync.objects.update(node_limit=1, cluster_limit=9)
     operations.admit("building-a")
     admitted = Operation.objects.under_way().first()
