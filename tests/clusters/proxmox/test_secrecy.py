@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_no_secret_on_an_error_page(
 def test_an_error_page_of_the_library_would_show_it(config: ClusterConfig, lab: Cluster, settings: object) -> None:
     settings.DEBUG = True
     lab.faults.reset(".")
-    with Session(config, deadline=1.0) as session:
+    with closing(Session(config, deadline=1.0)) as session:
         try:
             session.request("GET", f"{session.base_url}/version")
         except proxmox.ProxmoxError:
