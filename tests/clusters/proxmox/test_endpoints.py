@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from accounts import name_lookup
 from clusters import proxmox
 from clusters.config import ClusterConfig
 from clusters.proxmox import Power, endpoints, sockets
@@ -76,7 +77,8 @@ def test_the_next_is_asked_when_the_first_does_not_answer_at_all(two: ClusterCon
 
 
 def test_the_next_is_asked_when_the_name_is_unknown(two: ClusterConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clusters.proxmox.hosts._ask_or_nothing", lambda host, port: [])
+    ask = name_lookup._ask_system
+    monkeypatch.setattr(name_lookup, "_ask_system", lambda host, port: [] if host == "pve.example" else ask(host, port))
     assert asked(replace(two, host="pve.example")) == second(two)
 
 
