@@ -28,6 +28,7 @@ SENTINEL_MOMENT = datetime(1971, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 SENTINEL_TEXT = "\x02the text of a compiled query\x03"
 SENTINEL_NUMBER = -2_000_000_012
 SENTINEL_UUID = UUID("02000000-0000-4000-8000-000000000012")
+SENTINELS = (SENTINEL_PK, SENTINEL_TEXT, SENTINEL_NUMBER, SENTINEL_UUID, SENTINEL_UUID.hex)
 
 Key = str | int | UUID
 
@@ -71,6 +72,8 @@ class _Prepared(NamedTuple):
     compiler: SQLCompiler
     sql: str
     parameters: tuple[Any, ...]
+    places: tuple[int, ...]  # of the parameters that are filled in: three of a list's hundred
+    columns: dict[str, int]
 
 
 class CompiledRows(Generic[Row]):
@@ -115,7 +118,7 @@ class CompiledRows(Generic[Row]):
     def columns(self) -> dict[str, int]:
         """The places of the columns in `raw_rows`: `virtualmachine.name`, or the name of an annotation."""
         prepared, _parameters = self._prepared(0, SENTINEL_MOMENT, "")
-        return _columns(prepared.compiler)
+        return prepared.columns
 
     def _objects(self, prepared: _Prepared, compiler: SQLCompiler) -> list[Row]:
         compiler.connection = connections[DEFAULT_DB_ALIAS]  # of this thread, not looked up again for each column
@@ -134,7 +137,10 @@ class CompiledRows(Generic[Row]):
 
     def _prepared(self, person: int, now: datetime, key: Key) -> tuple[_Prepared, tuple[Any, ...]]:
         prepared = self._by_vendor.get(connection.vendor) or self._compiled()
-        return prepared, tuple(_filled(one, person, now, key) for one in prepared.parameters)
+        filled = list(prepared.parameters)
+        for place in prepared.places:
+            filled[place] = _filled(filled[place], person, now, key)
+        return prepared, tuple(filled)
 
     def _compiled(self) -> _Prepared:
         queryset = self._build(SENTINEL_PK, SENTINEL_MOMENT, self._key)
@@ -143,7 +149,9 @@ class CompiledRows(Generic[Row]):
         of = self._of.hex if isinstance(self._of, UUID) and self._of not in parameters else self._of
         if of is not None and of not in parameters:
             raise ValueError("A compiled query without the person or key that it is of would answer everybody alike.")
-        prepared = _Prepared(queryset, compiler, sql, tuple(_named(one) for one in parameters))
+        named = tuple(_named(one) for one in parameters)
+        places = tuple(at for at, one in enumerate(named) if isinstance(one, timedelta) or one in SENTINELS)
+        prepared = _Prepared(queryset, compiler, sql, named, places, _columns(compiler))
         return self._by_vendor.setdefault(connection.vendor, prepared)
 
 

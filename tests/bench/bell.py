@@ -31,7 +31,7 @@ from accounts.hashers import CappedArgon2PasswordHasher
 from accounts.models import User
 from clusters.models import Cluster
 from tests.bench import database, report
-from tests.bench.simulator import cpu_of
+from tests.bench.simulator import cpu_of, family, proportional
 from tests.waits import TIMEOUT
 from vms import inventory
 from vms.models import Assignment, Operation, VirtualMachine
@@ -112,8 +112,7 @@ def run() -> None:
         quiet = ["--no-access-log", "--log-level", "warning"]
         web = running.enter_context(program([*server, *quiet], environment))
         worker = running.enter_context(program(["manage.py", "worker"], environment))
-        await_port(port)
-        await_health(f"http://127.0.0.1:{port}/healthz")
+        await_health(port)
         with watched(web.pid, worker.pid, seen):
             ring(f"http://127.0.0.1:{port}", count, seen)
         settled = settle()
@@ -172,9 +171,10 @@ def await_port(port: int) -> None:
     raise RuntimeError("The web server did not start.")
 
 
-def await_health(address: str) -> None:
+def await_health(port: int) -> None:
     """Until the processes have started, as on any other morning: each takes new connections, and a worker is there."""
-    ends = time.monotonic() + 60
+    await_port(port)
+    address, ends = f"http://127.0.0.1:{port}/healthz", time.monotonic() + 60
     while time.monotonic() < ends:
         with requests.Session() as session:
             session.trust_env = False
@@ -232,24 +232,6 @@ def watched(pid: int, worker: int, seen: Seen) -> Iterator[None]:
         thread.join(TIMEOUT)
 
 
-def family(pid: int) -> list[int]:
-    """A process and its descendants."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    except FileNotFoundError:
-        return []
-    return [pid, *(one for child in children for one in family(int(child)))]
-
-
-def proportional(pid: int) -> int:
-    """KiB; what processes share is shared among them."""
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
-
-
 def clients() -> int:
     """Connections to the database, this process's own not counted. SQLite has none."""
     if connection.vendor != "postgresql":
@@ -279,15 +261,13 @@ def p95(values: list[float]) -> float:
 
 
 def tell(seen: Seen, count: int, settled: float) -> None:
-    report.tell("students, and processes of the web server", f"{count}, {PROCESSES} on {os.cpu_count()} processors")
-    load = os.getloadavg()[0]
-    report.tell("load of the machine at the end", f"{load:.1f}")
+    report.tell("students, web processes, processors", f"{count}, {PROCESSES}, {os.cpu_count()}")
+    report.tell("load of the machine at the end", f"{os.getloadavg()[0]:.1f}")
     for fault, times in Counter(seen.faults).most_common(10):
         report.tell("  fault", f"{fault} ({times})")
-    for whose, cpu in (
-        ("web server", seen.cpu), ("worker", seen.worker_cpu), ("students and simulator", seen.own_cpu)
-    ):  # fmt: skip
-        report.tell(f"CPU for each: {whose}", f"{cpu / count * 1000:.0f} ms")
+    cpu = {"web server": seen.cpu, "worker": seen.worker_cpu, "students and simulator": seen.own_cpu}
+    for whose, seconds in cpu.items():
+        report.tell(f"CPU for each: {whose}", f"{seconds / count * 1000:.0f} ms")
     locked = AccessAttempt.objects.filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT).count()
     states = Counter(Operation.objects.values_list("action", "state"))
     report.count("students who are logged in and pressed Start", states.total(), count)
