@@ -13,7 +13,8 @@ from tests.waits import TIMEOUT
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 1800  # seconds that one of its benchmarks may take
 FIGURE = re.compile(
-    r"^(?P<name>\S.*?) +(?P<value>[\d.]+(?: [A-Za-z]+)?) +(?:<=|==) |^  (?P<told>\S.*?)  +(?P<text>\S.*)"
+    r"^(?P<name>\S.*?)(?: {2,}(?:-|[\d.]+(?: [A-Za-z]+)?))? +(?P<value>[\d.]+(?: [A-Za-z]+)?) +(?:<=|==) "
+    r"|^  (?P<told>\S.*?)  +(?P<text>\S.*)"
 )
 
 
@@ -44,7 +45,9 @@ def figures(commit: str, names: Iterable[str]) -> dict[str, str]:
 
 def parsed(printed: str) -> dict[str, str]:
     matches = filter(None, map(FIGURE.match, printed.splitlines()))
-    return {one["name"] or one["told"]: one["value"] or one["text"].partition("  (")[0].strip() for one in matches}
+    return {
+        one["name"] or one["told"]: one["value"] or re.split(r"  \(|   before: ", one["text"])[0] for one in matches
+    }
 
 
 def _git(*words: object) -> None:
