@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from classes.models import StopNotice, UsedTime
 from classes.timetable import decision
 from classes.timetable.decision import CONFIRMED_WITHIN, NOTICE
-from tests.bench.month_plan import Lesson
+from tests.bench.month_plan import Evening, Lesson
 from tests.bench.month_play import Span, Story
 from tests.bench.month_school import Done
 from vms.models import Operation
@@ -20,10 +20,13 @@ SLOWER = MINUTE  # a start that takes longer than those before makes a machine l
 LATE_STARTS = timedelta(minutes=10)
 OFF_WITHIN = NOTICE + timedelta(minutes=3)
 ASKED_WITHIN = timedelta(minutes=3)  # how old the state of a cluster may be
+IDLE_AFTER, IDLE_WITHIN = timedelta(minutes=30), timedelta(minutes=8)  # figures come minutes late
+BOOT = timedelta(seconds=90)
 
 WORDS = {
     decision.Reason.LESSON_OVER: "after a notice: the lesson is over",
     decision.Reason.HOURS: "after a notice: the hours are used up",
+    decision.Reason.IDLE: "after a notice: nobody used it",
     "": "without a notice",
 }
 
@@ -62,7 +65,7 @@ def check(story: Story, lessons: list[Lesson]) -> Findings:
 class _Check:
     def __init__(self, story: Story, lessons: list[Lesson]) -> None:
         self.story, self.school, self.lessons = story, story.school, lessons
-        self.found = Findings()
+        self.found, self.evenings = Findings(), story.school.plan.evenings()
         self.origins = dict(Operation.objects.exclude(upid="").values_list("upid", "origin"))
         self.by_group: dict[int, list[Lesson]] = {}
         for lesson in lessons:
@@ -79,6 +82,8 @@ class _Check:
             for vmid in self.school.plan.groups[lesson.number].machines:
                 self._check_start(lesson, vmid)
                 self._check_off(lesson, vmid)
+        for evening in self.evenings:
+            self._check_evening(evening)
         self._tell()
 
     # Stops
@@ -97,11 +102,31 @@ class _Check:
         what = f"{done.begun:%m-%d %H:%M:%S} UTC, machine {done.vmid}:"
         if any(one.begins <= done.begun < one.ends for one in self._lessons_of(done.vmid)):
             self.found.broken.append(f"{what} stopped in a lesson")
+        if reason == decision.Reason.IDLE and done.begun < self._used_until(done) + IDLE_AFTER + NOTICE:
+            self.found.broken.append(f"{what} stopped although it was used lately")
         shown = self._shown_before(done)
         if shown < NOTICE:
             self.found.broken.append(f"{what} stopped after a notice of {shown.total_seconds():.0f} s")
         if any(first <= done.begun < last - MINUTE for first, last in self._left_on(done.vmid, reason)):
             self.found.broken.append(f"{what} stopped although its person kept it on")
+
+    def _used_until(self, done: Done) -> datetime:
+        """Until when somebody used the machine before it was stopped, or when it was started."""
+        up_since = max(one.ended for one in self.done[done.vmid] if one.what == "start" and one.ended <= done.begun)
+        used = (one for one in self.evenings if one.vmid == done.vmid and one.begins <= done.begun)
+        return max([up_since, *(min(one.quiet_from, done.begun) for one in used)])
+
+    def _check_evening(self, evening: Evening) -> None:
+        """It is off in the end."""
+        due = max(evening.quiet_from, evening.begins + BOOT) + IDLE_AFTER + NOTICE + IDLE_WITHIN
+        since = self._up_since(evening.vmid, due)
+        if since is None or since > evening.quiet_from + BOOT:
+            return
+        lesson = Lesson(self.group_of[evening.vmid].number, evening.begins, evening.quiet_from)
+        why = self._why_on(lesson, evening.vmid, due)
+        self.found.left_on[why or "idle, without a reason"] += 1
+        if not why:
+            self.found.broken.append(f"{evening.begins:%m-%d} UTC, machine {evening.vmid}: left on although it is idle")
 
     def _left_on(self, vmid: int, reason: str) -> list[Span]:
         alone = [] if reason == decision.Reason.HOURS else self.story.left_alone.get(vmid, [])

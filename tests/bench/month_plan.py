@@ -16,6 +16,7 @@ SILENT_DAY = date(2026, 10, 14)
 NIGHT_OF_THE_CHANGE = date(2026, 10, 25)
 DAY = timedelta(days=1)
 HOME, ISLANDS = "Europe/Madrid", "Atlantic/Canary"
+HOME_FROM = time(17, 40)
 BELLS = ((time(8), time(9, 30)), (time(9, 45), time(11, 15)), (time(11, 30), time(13)))
 
 Times = tuple[time, time]
@@ -46,10 +47,20 @@ class Group:
     moved: dict[date, tuple[date, Times]] = field(default_factory=dict)
     extra: dict[date, Times] = field(default_factory=dict)
     hours: int | None = None  # of own use, a week
+    idle_minutes: int | None = None
 
     @property
     def is_limited(self) -> bool:
         return self.hours is not None
+
+
+@dataclass(frozen=True)
+class Evening:
+    """A machine that somebody starts at home and forgets: in use until `quiet_from`, and never shut down by hand."""
+
+    vmid: int
+    begins: datetime
+    quiet_from: datetime
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,18 @@ class Plan:
         """In the order of their beginnings."""
         return sorted((one for group in self.groups for one in _of(group, self)), key=lambda one: one.begins)
 
+    def evenings(self) -> list[Evening]:
+        """Of classes that stop idle machines: on Mondays and Tuesdays, one is left at once, one after an hour."""
+        days = [day for day in _days(self.first, self.last) if day.weekday() < 2 and day != HOLIDAY]
+        return [
+            Evening(vmid, begins, begins + used)
+            for day in days
+            for begins in [datetime.combine(day, HOME_FROM, ZoneInfo(HOME)).astimezone(UTC)]
+            for group in self.groups
+            if group.idle_minutes
+            for vmid, used in zip(group.machines, (timedelta(), timedelta(hours=1)), strict=False)
+        ]
+
 
 def make(classes: int, *, clusters: int, machines: int, first: date = FIRST, last: date = LAST, seed: int = 1) -> Plan:
     chance = random.Random(seed)  # noqa: S311 - the same month in every run
@@ -80,6 +103,7 @@ def make(classes: int, *, clusters: int, machines: int, first: date = FIRST, las
         if number % 8 == 3:  # a double lesson, with a break
             group.weekly[days[0]], group.double[days[0]] = bells[:2]
         group.hours = 2 if number % 5 == 0 else None
+        group.idle_minutes = 30 if number % 10 == 4 else None
         _except(group, chance, first, last)
         groups.append(group)
     if first <= NIGHT_OF_THE_CHANGE <= last:

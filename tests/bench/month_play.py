@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from classes.models import StopNotice
 from classes.timetable import notices, starting
-from tests.bench.month_plan import DAY, HOLIDAY, HOME, SILENT_DAY, Group, Lesson
+from tests.bench.month_plan import DAY, HOLIDAY, HOME, HOME_FROM, SILENT_DAY, Group, Lesson
 from tests.bench.month_school import School
 from tests.bench.simulated import Worker, World
 from vms import operations
@@ -93,6 +93,8 @@ class Play:
         for group in self.plan.groups:
             if group.is_limited:
                 self._plan_own_use(group)
+        for evening in self.plan.evenings():
+            self._at(evening.begins, lambda vmid=evening.vmid: self._ask(vmid, "start"))  # type: ignore[misc]
         if self.plan.first <= SILENT_DAY <= self.plan.last:
             name = self.plan.clusters[-1]
             begins = datetime.combine(SILENT_DAY, time(), ZoneInfo(HOME)).astimezone(UTC)
@@ -114,7 +116,7 @@ class Play:
         day = self.plan.first
         while day <= self.plan.last:
             if day.weekday() < 3 and day != HOLIDAY:
-                begins = datetime.combine(day, time(17, 40), ZoneInfo(HOME)).astimezone(UTC)
+                begins = datetime.combine(day, HOME_FROM, ZoneInfo(HOME)).astimezone(UTC)
                 vmid = group.machines[0]
                 self._at(begins, lambda vmid=vmid: self._ask(vmid, "start"))  # type: ignore[misc]
                 self._at(begins + 75 * MINUTE, lambda vmid=vmid: self._ask(vmid, "shutdown"))  # type: ignore[misc]
@@ -220,7 +222,7 @@ class Play:
         up = {vmid for vmid, machine in self._up().items() if machine}
         if not up:
             return LONGEST
-        return USING if any(self._is_counted(vmid, now) for vmid in up) else QUIET
+        return USING if any(self._is_watched(vmid, now) for vmid in up) else QUIET
 
     def _up(self) -> dict[int, bool]:
         found = {}
@@ -228,10 +230,12 @@ class Play:
             found |= {vmid: guest.status == "running" for vmid, guest in cluster.statd.guests.items()}
         return found
 
-    def _is_counted(self, vmid: int, now: datetime) -> bool:
-        """Whether this minute of a machine that is on counts as own use: outside the lessons of a class with hours."""
+    def _is_watched(self, vmid: int, now: datetime) -> bool:
+        """Whether this minute of a machine that is on counts as own use, or as idle: not in its lessons."""
         group = self.plan.groups[(vmid - 100) // len(self.plan.groups[0].machines)]
-        return group.is_limited and not any(one.begins <= now < one.ends for one in self._of_group[group.number])
+        return bool(group.is_limited or group.idle_minutes) and not any(
+            one.begins <= now < one.ends for one in self._of_group[group.number]
+        )
 
 
 def play(world: World, school: School, lessons: list[Lesson]) -> Story:

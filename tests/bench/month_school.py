@@ -21,6 +21,7 @@ from vms.models import Assignment, ClusterGrant, ClusterSync, VirtualMachine
 
 NODES = ("pve1", "pve2")
 SYNC_EVERY, SHUTDOWN = 120, 20.0  # seconds
+BUSY = pvesim.Load(0.4, 300.0, 200.0)
 FASTEST, SLOWEST, SPREAD = 20.0, 80.0, 0.1  # of starts
 
 
@@ -64,7 +65,8 @@ def _cluster(world: World, school: School, name: str) -> Cluster:
     token = made.add_token("portal@pve", "labs", privsep=False)
     for group in school.plan.groups:
         for vmid in group.machines if group.cluster == name else ():
-            made.add_guest(vmid, name=f"pc-{vmid}", node=NODES[vmid % len(NODES)])
+            guest = made.add_guest(vmid, name=f"pc-{vmid}", node=NODES[vmid % len(NODES)], agent="alive")
+            guest.figures = _figures(school.plan, vmid)
     made.tasks.wrappers.append(_told_by(school, made.timeline))
     row: Cluster = Cluster.objects.create(
         cluster_id=name, name=name, host="127.0.0.1", port=8006, user="portal@pve", token_id=token.full_id,
@@ -73,6 +75,15 @@ def _cluster(world: World, school: School, name: str) -> Cluster:
     ClusterSync.objects.update_or_create(cluster=row, defaults={"interval": SYNC_EVERY})
     inventory.sync(row.config)
     return row
+
+
+def _figures(plan: Plan, vmid: int) -> pvesim.Figures:
+    """Quiet, but for the evenings on which somebody uses it."""
+    steps = [(0.0, pvesim.QUIET)]
+    for one in plan.evenings():
+        if one.vmid == vmid:
+            steps += [(one.begins.timestamp(), BUSY), (one.quiet_from.timestamp(), pvesim.QUIET)]
+    return pvesim.Figures(list(steps))
 
 
 def _told_by(school: School, timeline: Timeline) -> Callable[[Task, Steps], Steps]:
@@ -104,7 +115,9 @@ def _class(school: School, group: Group, cluster: Cluster) -> None:
         )
         Assignment.objects.create(vm=machine, user=person)
         school.machines[vmid], school.people[vmid] = machine, person
-    RunningRules.objects.create(lab_class=made, starts=True, stops=True, hours=group.hours, keeps=1)
+    RunningRules.objects.create(
+        lab_class=made, starts=True, stops=True, hours=group.hours, idle_minutes=group.idle_minutes, keeps=1
+    )
     school.classes[group.number] = made
     _timetable(school.plan, made, group)
 

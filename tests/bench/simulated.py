@@ -32,7 +32,7 @@ from vms.worker import heartbeat, schedule
 # What has a part in a timetable. The worker does nothing else here, so that a month takes minutes.
 JOBS = {
     "start machines before lessons", "stop machines after lessons", "count hours of use", "measure starts of machines",
-    "check timetables", "forget old stop notices",
+    "check timetables", "forget old stop notices", "look for idle machines",
 }  # fmt: skip
 
 PREPARED = ("params", "data", "auth", "headers")
