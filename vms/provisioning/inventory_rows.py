@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.compiled_queries import CompiledByKey
 from clusters import proxmox
 from clusters.models import Cluster
 from vms.models import MadeMachine, VirtualMachine
@@ -15,8 +16,9 @@ def create(made: MadeMachine, config: proxmox.GuestConfig) -> VirtualMachine:
     now = timezone.now()
     with transaction.atomic(savepoint=False):
         # Against a sync, which writes these rows under the same lock.
-        Cluster.objects.select_for_update().values_list("pk").get(cluster_id=made.cluster_id)
-        known = VirtualMachine.objects.present().filter(cluster_id=made.cluster_id, vmid=made.vmid).first()
+        if not _LOCKED.first_raw(made.cluster_id):
+            raise Cluster.DoesNotExist
+        known = _known(made)
         if known and known.hardware_id in ("", config.smbios_uuid) and known.created_at >= made.created_at:
             _identify(known, made, config)
             return known
@@ -37,6 +39,18 @@ def create(made: MadeMachine, config: proxmox.GuestConfig) -> VirtualMachine:
             details_due_at=now,
             details_at=now,
         )
+
+
+_LOCKED = CompiledByKey(
+    lambda cluster_id: Cluster.objects.select_for_update().filter(cluster_id=cluster_id).values_list("pk")
+)
+
+
+def _known(made: MadeMachine) -> VirtualMachine | None:
+    """Asked for by its key first: as a rule there is none, and naming all columns is what takes time."""
+    present = VirtualMachine.objects.present().filter(cluster_id=made.cluster_id, vmid=made.vmid).order_by()
+    pk = present.values_list("pk", flat=True).first()
+    return VirtualMachine.objects.filter(pk=pk).first() if pk else None
 
 
 def _identify(known: VirtualMachine, made: MadeMachine, config: proxmox.GuestConfig) -> None:
