@@ -102,7 +102,11 @@ class LessonStart(models.Model):
     )
     bell = models.DateTimeField(gettext_lazy("beginning of the lesson"))
     due_at = models.DateTimeField(gettext_lazy("due at"), help_text=gettext_lazy("When the first start was due."))
-    began_at = models.DateTimeField(gettext_lazy("began at"), help_text=gettext_lazy("When the worker first looked."))
+    began_at = models.DateTimeField(
+        gettext_lazy("began at"),
+        help_text=gettext_lazy("When the worker first looked, or looked again after an outage."),
+    )
+    looked_at = models.DateTimeField(gettext_lazy("looked at"), null=True)
     requested = models.PositiveSmallIntegerField(gettext_lazy("requested starts"), default=0)
 
     class Meta:

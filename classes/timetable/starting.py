@@ -23,6 +23,12 @@ LEAD = timedelta(minutes=30)
 # After the bell, machines that are still off are started for so long: later, whoever turned one off wanted it off.
 LATE_STARTS = timedelta(minutes=10)
 
+# After a longer gap between two looks, the worker was off.
+OFF_AFTER = timedelta(minutes=1)
+
+# The time of the last look is written this often.
+NOTE_EVERY = timedelta(seconds=15)
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -72,9 +78,15 @@ def _began(lessons: Mapping[int, Due]) -> dict[int, LessonStart]:
 
 def _is_of_use(lessons: Mapping[int, Due], began: Mapping[int, LessonStart], row: Row, now: datetime) -> bool:
     """A worker that was off at the bell starts machines as long after its first look as another after the bell."""
-    first = began.get(row.lab_class)
-    since = max(lessons[row.lab_class].starts_at, first.began_at if first else now)
-    return now <= since + LATE_STARTS
+    bell, known = lessons[row.lab_class].starts_at, began.get(row.lab_class)
+    since = known.began_at if known and not _was_off(known, now) else now
+    return now <= max(bell, since) + LATE_STARTS
+
+
+def _was_off(known: LessonStart, now: datetime) -> bool:
+    """Whether the worker has not looked lately, and not yet for as long after the bell as it starts machines."""
+    last = known.looked_at
+    return last is not None and last < min(now - OFF_AFTER, known.bell + LATE_STARTS)
 
 
 def _operations(
@@ -136,19 +148,38 @@ def _facts(found: Outlook, row: Row, start: bell.Start) -> decision.Facts:
 
 
 def _note_first_look(found: Outlook) -> None:
-    """Keep when the worker first looked at a bell, and when the first start was due: later it says what it missed."""
+    """Keep when the worker first looked at a bell, and when the first start was due: later it says what it missed.
+
+    And when it looked last: after an outage it begins again, with what was not started yet.
+    """
     first = {}
     classes = {row.pk: row.lab_class for row in found.rows}
     for start in reversed(found.starts):
         first[classes[start.machine]] = start.at
     new = [
         LessonStart(
-            lab_class_id=lab_class, bell=due.starts_at, due_at=first.get(lab_class, due.starts_at), began_at=found.now
+            lab_class_id=lab_class,
+            bell=due.starts_at,
+            due_at=first.get(lab_class, due.starts_at),
+            began_at=found.now,
+            looked_at=found.now,
         )
         for lab_class, due in found.lessons.items()
         if lab_class not in found.began
     ]
     LessonStart.objects.bulk_create(new, ignore_conflicts=True)
+    for one in found.began.values():
+        if _was_off(one, found.now):
+            due_at = max(one.due_at, one.looked_at or one.due_at)
+            LessonStart.objects.filter(pk=one.pk).update(began_at=found.now, due_at=due_at)
+    lately = [one.pk for one in found.began.values() if _is_to_note(one, found.now)]
+    if lately:
+        LessonStart.objects.filter(pk__in=lately).update(looked_at=found.now)
+
+
+def _is_to_note(known: LessonStart, now: datetime) -> bool:
+    last = known.looked_at
+    return last is None or (last <= now - NOTE_EVERY and last < known.bell + LATE_STARTS)
 
 
 def _request(found: Outlook, lab_class: int, wanted: list[int]) -> int:
