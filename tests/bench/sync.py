@@ -138,12 +138,12 @@ def measure_freshness(world: World, clusters: int, *, interval: int) -> None:
         text=True,
     )
     try:
-        rename_and_wait(world, "warm-up", clusters, patience=60)
+        tag_and_wait(world, "warm-up", clusters, patience=60)
         if worker.poll() is not None:
             raise RuntimeError(f"The worker ended: {worker.communicate(timeout=TIMEOUT)[1][-2000:]}")
         used, begun = cpu_of(worker.pid), time.monotonic()
         taken = sorted(
-            took for number in range(SAMPLES) for took in rename_and_wait(world, f"fresh-{number}", clusters)
+            took for number in range(SAMPLES) for took in tag_and_wait(world, f"fresh-{number}", clusters)
         )
         share = (cpu_of(worker.pid) - used) / (time.monotonic() - begun) * 100
     finally:
@@ -156,12 +156,12 @@ def measure_freshness(world: World, clusters: int, *, interval: int) -> None:
     report.goal(f"{name}, interval {interval} s", p95, interval + 1, unit=" s")
 
 
-def rename_and_wait(world: World, name: str, clusters: int, *, patience: float = 15) -> list[float]:
-    """Seconds until each cluster's row has the new name."""
+def tag_and_wait(world: World, name: str, clusters: int, *, patience: float = 15) -> list[float]:
+    """Seconds until each cluster's row has the new tag."""
     begun, taken = time.monotonic(), []
-    world.ask("rename", name)
+    world.ask("tag", name)
     while len(taken) < clusters and time.monotonic() - begun < patience:
-        there = VirtualMachine.objects.filter(vmid=FIRST, name=name).count()
+        there = VirtualMachine.objects.filter(vmid=FIRST, tags=name).count()
         taken += [time.monotonic() - begun] * (there - len(taken))
         time.sleep(0.02)
     time.sleep(len(name) % 3 * 0.7)  # another moment of the interval next time

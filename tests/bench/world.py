@@ -87,10 +87,10 @@ class Obedience:
                 guest.name = f"{guest.name.partition('.')[0]}.{self._round}"
         return self._round
 
-    def rename(self, name: str) -> int:
-        """The first guest of each cluster."""
+    def tag(self, name: str) -> int:
+        """The first guest of each cluster, with this tag alone. Another name would be doubted until its details tell."""
         for lab in self._clusters.values():
-            lab.guests[0].name = name
+            lab.guests[0].tags = (name,)
         return len(self._clusters)
 
     def hang(self, count: str) -> int:
