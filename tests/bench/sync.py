@@ -142,9 +142,7 @@ def measure_freshness(world: World, clusters: int, *, interval: int) -> None:
         if worker.poll() is not None:
             raise RuntimeError(f"The worker ended: {worker.communicate(timeout=TIMEOUT)[1][-2000:]}")
         used, begun = cpu_of(worker.pid), time.monotonic()
-        taken = sorted(
-            took for number in range(SAMPLES) for took in tag_and_wait(world, f"fresh-{number}", clusters)
-        )
+        taken = sorted(took for number in range(SAMPLES) for took in tag_and_wait(world, f"fresh-{number}", clusters))
         share = (cpu_of(worker.pid) - used) / (time.monotonic() - begun) * 100
     finally:
         worker.terminate()

@@ -88,7 +88,7 @@ class Obedience:
         return self._round
 
     def tag(self, name: str) -> int:
-        """The first guest of each cluster, with this tag alone. Another name would be doubted until its details tell."""
+        """The first guest of each cluster, with this tag alone. A new name would be doubted first."""
         for lab in self._clusters.values():
             lab.guests[0].tags = (name,)
         return len(self._clusters)
