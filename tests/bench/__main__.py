@@ -38,7 +38,11 @@ def main() -> int:
         "--days", help="how many random days `timetable` plays (1000), or days of each part `month` (all)"
     )
     parser.add_argument("--against", metavar="COMMIT", help="an earlier build that is measured in the same run")
-    parser.add_argument("--record", metavar="VERSION", help="keep the figures as those of the last release")
+    parser.add_argument(
+        "--record",
+        metavar="VERSION",
+        help="keep the figures as those of the last release; with --against, those of the earlier build",
+    )
     options = parser.parse_args()
     os.environ |= {f"BENCH_{name.upper()}": value for name in OPTIONS if (value := getattr(options, name))}
     names = list(options.names or NAMES)
@@ -50,10 +54,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="labportal-bench-") as folder:
         if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
             os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.db"
-        return run(names, record=options.record or "")
+        return run(names, record=options.record or "", against=bool(options.against))
 
 
-def run(names: list[str], *, record: str) -> int:
+def run(names: list[str], *, record: str, against: bool) -> int:
     """After the environment says which database, and not before, Django is set up and its models are imported."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
@@ -69,7 +73,7 @@ def run(names: list[str], *, record: str) -> int:
             importlib.import_module(f"tests.bench.{name}").run()
         report.tell("seconds", f"{time.monotonic() - begun:.0f}")
     if record:
-        report.record(connection.vendor, record)
+        report.record(connection.vendor, record, report.before if against else report.measured)
     report.table()
     if report.missed:
         print(f"\nMissed: {', '.join(report.missed)}", flush=True)

@@ -36,7 +36,7 @@ def test_figures_of_a_release_are_kept_and_printed_beside_the_next(
     for name, empty in (("LAST_RELEASE", file), ("measured", {}), ("before", {}), ("lines", []), ("missed", [])):
         monkeypatch.setattr(report, name, empty)
     report.goal('a "ratio"', 0.5, 0.6)
-    report.record("sqlite", "0.3.0")
+    report.record("sqlite", "0.3.0", report.measured)
     kept = tomllib.loads(file.read_text())
     assert kept == {"release": "0.3.0", "sqlite": {"an older one": "5", 'a "ratio"': "0.50"}}
     report.compare_with_last_release("sqlite")

@@ -15,7 +15,7 @@ from vms.worker import schedule, tasks
 BUSY, IDLE = 0.25, 0.5
 
 # Seconds between two checks of each.
-CLUSTERS, MAKING, ADMISSION, SCHEDULE = 1.0, 1.0, 2.0, 5.0
+CLUSTERS, MAKING, ADMISSION, SCHEDULE = 0.5, 1.0, 2.0, 5.0
 
 
 @dataclass
