@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Self
 
-from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import get_language, npgettext
 
@@ -18,14 +17,12 @@ from vms.access import machine_rules, machine_states, rules
 from vms.access.context import ActionContext
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.pages import card_text, remote_desktop
+from vms.pages.latest_operations import latest_operations
 
 Action = Operation.Action
 
 # A status is fresh for so many intervals between syncs.
 FRESH_READS = 3
-
-# Cards show no older operations.
-RECENT = timedelta(hours=1)
 
 # Actions that can lose work are confirmed on a page of their own.
 CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT, Action.RESET}
@@ -124,7 +121,7 @@ def groups(machines: Iterable[VirtualMachine], *, operable: Container[int], for_
     """
     machines = list(machines)
     now = timezone.now()
-    latest = _latest_operations([one for one in machines if getattr(one, "is_active", True)], now)
+    latest = latest_operations([one for one in machines if getattr(one, "is_active", True)], now)
     before = operations.queue_positions(latest.values())
     notices = _notices({machine.cluster.pk for machine in machines if getattr(machine, "is_noticed", True)})
     by_cluster: dict[str, tuple[Cluster, list[Card]]] = {}
@@ -158,20 +155,6 @@ def fingerprint(shown: list[Group]) -> str:
     aging = any(group.failing_since or any(card.age_at for card in group.cards) for group in shown)
     minute = timezone.now().strftime("%H:%M") if aging else ""  # the page tells ages in minutes
     return hashlib.sha256(f"{shown!r}{minute}".encode()).hexdigest()[:16]
-
-
-def recent_operations(now: datetime | None = None) -> QuerySet[Operation]:
-    """The operations of the outer query's machine that its card can show."""
-    since = (now or timezone.now()) - RECENT
-    return Operation.objects.commands().filter(vm=OuterRef("pk"), requested_at__gt=since)
-
-
-def _latest_operations(machines: list[VirtualMachine], now: datetime) -> dict[int, Operation]:
-    if not machines:
-        return {}
-    newest = recent_operations(now).order_by("-requested_at", "-pk").values("pk")[:1]
-    wanted = VirtualMachine.objects.filter(pk__in=[machine.pk for machine in machines]).values(newest=Subquery(newest))
-    return {op.vm_id: op for op in Operation.objects.filter(pk__in=wanted).order_by() if op.vm_id}
 
 
 def _notices(clusters: set[int]) -> dict[int, list[str]]:

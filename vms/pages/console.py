@@ -21,7 +21,7 @@ from vms.access.context import context_for
 from vms.console import close_codes, keyboards, websocket
 from vms.models import Assignment, ConsoleGrant, ConsoleSession, Mode, Operation, VirtualMachine
 from vms.models.keyboards import KeyboardLayout
-from vms.pages import cards, console_banners
+from vms.pages import cards, console_banners, latest_operations
 
 Action = Operation.Action
 
@@ -139,7 +139,9 @@ def grant(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
 def state(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
     """The machine's state, as its card shows it, and who else has its console open."""
     machines = VirtualMachine.objects.operable_by(request.user).on_active_clusters().present()
-    annotated = machines.annotate(is_active=Exists(cards.recent_operations()), is_noticed=Value(value=False))
+    annotated = machines.annotate(
+        is_active=Exists(latest_operations.recent_operations()), is_noticed=Value(value=False)
+    )
     machine = get_object_or_404(annotated.select_related("cluster__health", "cluster__sync"), pk=pk)
     card = cards.groups([machine], operable={machine.pk}, for_staff=False)[0].cards[0]
     others = ConsoleSession.objects.alive().filter(vm=machine).exclude(user=request.user)

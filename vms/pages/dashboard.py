@@ -15,7 +15,7 @@ from accounts.models import User
 from clusters.models import ClusterNotice
 from vms.access import lookups
 from vms.models import Assignment, Batch, HelpRequest, MachineSet, Operation, VirtualMachine
-from vms.pages import cards, row_version
+from vms.pages import cards, latest_operations, row_version
 
 Action = Operation.Action
 
@@ -154,7 +154,7 @@ def _machines(group_pk: int, person: User, now: datetime) -> QuerySet[VirtualMac
         for name in ("pk", "first_name", "last_name", "username")
     }
     return lookups.machines_in(MachineSet(pk=group_pk), person).annotate(
-        is_active=Exists(cards.recent_operations(now)),
+        is_active=Exists(latest_operations.recent_operations(now)),
         is_noticed=Exists(ClusterNotice.objects.now(now).filter(cluster__cluster_id=OuterRef("cluster_id"))),
         is_calling=Exists(HelpRequest.objects.open().filter(assignment__vm=OuterRef("pk"))),
         **names,

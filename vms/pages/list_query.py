@@ -19,7 +19,7 @@ from clusters.models import Cluster, ClusterNotice
 from vms import registry
 from vms.access import lookups
 from vms.models import Assignment, HelpRequest, VirtualMachine
-from vms.pages import cards
+from vms.pages import latest_operations
 
 PER_PAGE = 50
 
@@ -138,7 +138,7 @@ class ListQuery:
         return (
             machines.filter(self._filter())
             .annotate(
-                is_active=Exists(cards.recent_operations(now)),
+                is_active=Exists(latest_operations.recent_operations(now)),
                 is_noticed=Exists(notices.filter(cluster__cluster_id=OuterRef("cluster_id"))),
                 is_helped=HelpRequest.available_to(user),
                 assignee_name=_assignee_besides(user),
