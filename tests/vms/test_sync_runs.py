@@ -128,3 +128,13 @@ def test_a_cluster_has_a_deadline_of_its_own(building_a: Lab, settings: Any):
 @pytest.mark.parametrize(("failures", "pause"), [(0, 15), (1, 15), (2, 15), (3, 20), (50, 20)])
 def test_a_cluster_that_fails_three_times_is_asked_less_often(failures: int, pause: int):
     assert ClusterSync(failures=failures).delay == timedelta(seconds=pause)
+
+
+@pytest.mark.parametrize(
+    ("took", "failures", "pause"), [(0, 0, 6), (2, 0, 4), (4, 0, 3), (60, 0, 3), (2, 1, 6), (60, 3, 12)]
+)
+def test_the_interval_counts_from_when_a_sync_was_asked_for(took: int, failures: int, pause: int):
+    """A cluster that answers slowly rests for half of it; one that fails, for a whole one."""
+    now = timezone.now()
+    ended = ClusterSync(interval=6, failures=failures, asked_at=now - timedelta(seconds=took))
+    assert ended.next_due(now) == now + timedelta(seconds=pause)

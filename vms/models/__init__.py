@@ -14,7 +14,8 @@ from vms.models.preparations import Preparation
 from vms.models.provisioning import MadeMachine, ProvisioningRun
 from vms.models.sets import MachineSet
 from vms.models.snapshots import Snapshot
-from vms.models.syncs import ClusterSync, Node, Pool, SyncRun
+from vms.models.sync_runs import SyncRun
+from vms.models.syncs import ClusterSync, Node, Pool
 from vms.models.templates import MachineTemplate, TemplateCopy
 from vms.models.workers import Schedule, WorkerBeat
 

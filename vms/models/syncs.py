@@ -1,4 +1,4 @@
-"""Syncs: when each cluster is read, what came of it, and its nodes and pools."""
+"""Syncs: when each cluster is read, and its nodes and pools."""
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import stored_messages
 from clusters.models import Cluster
+from vms.models.sync_runs import SyncRun
 
 
 class ClusterSync(models.Model):
@@ -169,9 +170,14 @@ class ClusterSync(models.Model):
         if row is None:
             return
         row.failures = row.failures + 1 if failed else 0
-        cls.objects.filter(cluster_id=cluster_id, attempt=attempt).update(
-            failures=row.failures, due_at=timezone.now() + row.delay
-        )
+        due_at = row.next_due(timezone.now())
+        cls.objects.filter(cluster_id=cluster_id, attempt=attempt).update(failures=row.failures, due_at=due_at)
+
+    def next_due(self, now: datetime) -> datetime:
+        """An interval after the sync that has just ended was asked for; a slow cluster rests for half of one."""
+        if self.failures or self.asked_at is None:
+            return now + self.delay
+        return max(self.asked_at + self.delay, now + self.delay / 2)
 
     def accept_last_answer(self) -> int | None:
         """Accept a suspicious answer. Returns how many machines it had; None when the last one was not suspicious."""
@@ -193,63 +199,6 @@ class ClusterSync(models.Model):
     def request_sync(cls, cluster_id: str) -> None:
         """Make the sync due at once, even while the breaker is open."""
         cls.objects.update_or_create(cluster_id=cluster_id, defaults={"due_at": timezone.now()})
-
-
-class SyncRunQuerySet(models.QuerySet["SyncRun"]):
-    def prune(self, *, before: datetime) -> int:
-        return self.filter(last_at__lt=before).delete()[0]
-
-
-class SyncRun(models.Model):
-    """Syncs of a cluster. Consecutive ones without changes share one row, which counts them."""
-
-    class Outcome(models.TextChoices):
-        OK = "ok", gettext_lazy("applied")
-        SUSPICIOUS = "suspicious", gettext_lazy("too few machines listed")
-        FAILED = "failed", gettext_lazy("failed")
-
-    KEPT = timedelta(days=14)
-
-    cluster = models.ForeignKey(
-        Cluster,
-        models.CASCADE,
-        verbose_name=gettext_lazy("cluster"),
-        to_field="cluster_id",
-        db_column="cluster_id",
-        related_name="sync_runs",
-    )
-    outcome = models.CharField(gettext_lazy("outcome"), max_length=10, choices=Outcome)
-    problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
-    problem_message = models.JSONField(gettext_lazy("stored message"), null=True, editable=False)
-    first_at = models.DateTimeField(gettext_lazy("first run"))
-    last_at = models.DateTimeField(gettext_lazy("last run"))
-    runs = models.PositiveIntegerField(gettext_lazy("runs"), default=1)
-    milliseconds = models.PositiveIntegerField(
-        gettext_lazy("duration (ms)"),
-        default=0,
-        help_text=gettext_lazy("Of the last run: waiting for the answer and storing it."),
-    )
-    seen = models.PositiveIntegerField(gettext_lazy("seen"), default=0)
-    created = models.PositiveIntegerField(gettext_lazy("created"), default=0)
-    changed = models.PositiveIntegerField(gettext_lazy("changed"), default=0)
-    missing = models.PositiveIntegerField(gettext_lazy("missing"), default=0)
-    gone = models.PositiveIntegerField(gettext_lazy("gone"), default=0)
-
-    objects: ClassVar[Any] = SyncRunQuerySet.as_manager()
-
-    class Meta:
-        verbose_name_plural = gettext_lazy("sync runs")
-        verbose_name = gettext_lazy("sync run")
-        ordering = ["-last_at", "-pk"]
-        indexes = [models.Index(fields=["cluster", "-last_at"], name="sync_runs_by_cluster")]
-
-    def __str__(self) -> str:
-        return f"{self.cluster_id}, {self.last_at:%Y-%m-%d %H:%M:%S}: {self.get_outcome_display()}"
-
-    @property
-    def rendered_problem(self) -> str:
-        """In the reader's language."""
-        return stored_messages.of(self, "problem")
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
