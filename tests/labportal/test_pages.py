@@ -77,6 +77,9 @@ def app() -> Any:
     go.clear()
     with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[], PAGES_PER_PROCESS=1):
         yield pages.Pages()
+    for _thread, kept in set(seen):
+        if kept is not None:
+            kept.close()  # type: ignore[attr-defined]  # no request ends in its thread any more
 
 
 def test_threads_stay_and_each_keeps_its_connection(own_database: dict[str, Any], app: pages.Pages) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import pytest
 import uvicorn
@@ -57,13 +58,14 @@ class Portal:
 
 @contextmanager
 def served(**more: Any) -> Iterator[Portal]:
-    from labportal.asgi import application  # noqa: PLC0415 - needs the test's settings
+    from labportal import asgi  # noqa: PLC0415 - needs the test's settings
 
     flags = {"loop": "uvloop", "http": "httptools", "ws": "websockets-sansio", "ws_per_message_deflate": False}
     options: dict[str, Any] = {**flags, "log_config": None, "lifespan": "off", **more}
-    config = uvicorn.Config(application, **options)
+    config = uvicorn.Config(asgi.application, **options)
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # Threads that make pages stay, and with them the database of the test in which they began.
+    with mock.patch.object(asgi, "pages", asgi.Pages()), socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
