@@ -203,7 +203,9 @@ class Play:
             wanted += [edge for edge in edges if edge > now]
             if lesson.begins > now:
                 break
-        wanted += [lesson.ends for lesson in self.lessons[max(0, self._next - 60) :][:120] if lesson.ends > now]
+        # And once more, because the first look after a pause may know no state that is new enough to act on.
+        ended = (lesson.ends for lesson in self.lessons[max(0, self._next - 60) :][:120])
+        wanted += [edge for end in ended for edge in (end, end + NOTIFYING) if edge > now]
         if self.worker is None and self.back_at > now:
             wanted.append(self.back_at)
         return max(now + SECOND, min(wanted))
