@@ -35,12 +35,21 @@ class Slots:
         """Give `act` to a thread as soon as there is a slot. The slot is free again when it has ended."""
         place = self._asked()
         if not place.done():
-            await asyncio.wrap_future(place)
+            await self._waited(place)
         context = copy_context()
         context.run(_slots.set, self)
         work = threads.submit(lambda: context.run(act))
         work.add_done_callback(lambda _: self.give_back())
         return work
+
+    async def _waited(self, place: "Future[None]") -> None:
+        """Who leaves just when the slot was given gives it back."""
+        try:
+            await asyncio.wrap_future(place)
+        except asyncio.CancelledError:
+            if not place.cancel():
+                self.give_back()
+            raise
 
     def take(self) -> None:
         """Wait in this thread."""

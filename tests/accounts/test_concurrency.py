@@ -133,3 +133,18 @@ def test_whoever_came_first_is_first_and_who_has_left_is_passed_over() -> None:
 
     asyncio.run(three())
     assert done == [0, 2]
+
+
+def test_who_leaves_just_when_the_slot_is_given_gives_it_back() -> None:
+    async def one() -> None:
+        slots = concurrency.Slots(1)
+        slots.take()
+        with ThreadPoolExecutor(1) as threads:
+            waiting = asyncio.create_task(slots.submit(threads, lambda: None))
+            await asyncio.sleep(0)
+            slots.give_back()
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        assert slots._free == 1
+
+    asyncio.run(one())
