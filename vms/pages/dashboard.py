@@ -153,7 +153,8 @@ def _machines(group_pk: int, person: User, now: datetime) -> QuerySet[VirtualMac
         f"assignee_{name}": Subquery(live.values(f"user__{name}")[:1])
         for name in ("pk", "first_name", "last_name", "username")
     }
-    return lookups.machines_in(MachineSet(pk=group_pk), person).annotate(
+    machines = lookups.machines_in(MachineSet(pk=group_pk), person).only(*cards.COLUMNS)
+    return machines.annotate(
         is_active=Exists(latest_operations.recent_operations(now)),
         is_noticed=Exists(ClusterNotice.objects.now(now).filter(cluster__cluster_id=OuterRef("cluster_id"))),
         is_calling=Exists(HelpRequest.objects.open().filter(assignment__vm=OuterRef("pk"))),

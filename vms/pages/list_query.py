@@ -19,7 +19,7 @@ from clusters.models import Cluster, ClusterNotice
 from vms import registry
 from vms.access import lookups
 from vms.models import Assignment, HelpRequest, VirtualMachine
-from vms.pages import latest_operations
+from vms.pages import cards, latest_operations
 
 PER_PAGE = 50
 
@@ -63,7 +63,8 @@ def cluster_options(user: User) -> list[ClusterOption]:
 def _counted(user: User) -> QuerySet[Cluster]:
     shown = lookups.visible_to(user)
     there = shown.filter(gone_at=None, missing_since=None)
-    clusters: QuerySet[Cluster] = Cluster.objects.active().select_related("health")
+    shown_of_each = ("cluster_id", "name", "is_default", "health__failing_since", "health__kind")
+    clusters: QuerySet[Cluster] = Cluster.objects.active().select_related("health").only(*shown_of_each)
     has_groups = Exists(lookups.groups_for(user))  # here, because a query of its own would be one more for every page
     return clusters.annotate(there=_count(there), listed=_count(shown), has_groups=has_groups)
 
@@ -144,6 +145,7 @@ class ListQuery:
                 assignee_name=_assignee_besides(user),
             )
             .select_related("cluster__health", "cluster__sync")
+            .only(*cards.COLUMNS)
             .order_by("-cluster__is_default", "cluster__name", "cluster", "name", "vmid")
         )
 
