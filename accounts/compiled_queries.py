@@ -45,8 +45,15 @@ class CompiledQuery:
         self._by_vendor: dict[str, tuple[str, tuple[Any, ...]]] = {}
 
     def subquery(self, person: int) -> RawSQL:
-        """For `…__in`."""
-        return RawSQL(*self.sql(person))  # noqa: S611 - Django made it, of nobody's words
+        """For `…__in`.
+
+        PostgreSQL answers it before the rest of the query. As one of more than eight joined tables it would come last
+        (`join_collapse_limit`), after all rows of the outer table: 4.5 ms for a list among 9,000 machines, now 0.2 ms.
+        """
+        sql, parameters = self.sql(person)
+        if connection.vendor == "postgresql":
+            sql = f"SELECT unnest(ARRAY({sql}))"  # noqa: S608 - Django made it, of nobody's words
+        return RawSQL(sql, parameters)  # noqa: S611 - Django made it, of nobody's words
 
     def subquery_for_each(self, column: str) -> RawSQL:
         """For `…__in`, about whomever each row of the outer query names in this column, like `"table"."user_id"`."""

@@ -52,6 +52,19 @@ def test_through_a_pooler_nothing_is_prepared_and_no_cursor_is_kept(behind: dict
     assert (is_used(), threshold(), behind["DISABLE_SERVER_SIDE_CURSORS"]) == (True, None, True)
 
 
+def planning() -> list[str]:
+    connection.ensure_connection()
+    return [connection.connection.execute(f"SHOW {name}").fetchone()[0] for name in ("jit", "random_page_cost")]
+
+
+@pytest.mark.parametrize("options", [{}, {"pool": {"min_size": 1, "max_size": 2}}])
+def test_directly_short_queries_are_not_compiled(pooler: Pooler, options: dict[str, Any]) -> None:
+    with default_connection(OPTIONS=options):
+        assert planning() == ["off", "1.1"]
+    with default_connection(**pooler.leads_to(), OPTIONS=options):
+        assert planning() == ["on", "4"]
+
+
 def test_also_not_by_a_connection_of_the_pool(pooler: Pooler) -> None:
     with default_connection(**pooler.leads_to(), OPTIONS={"pool": {"min_size": 1, "max_size": 2}}):
         assert threshold() is None

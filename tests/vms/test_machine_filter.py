@@ -1,9 +1,13 @@
 """*My machines*: filtered, empty, one alone, and what a long list costs."""
 
+import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 
 from accounts.models import User
@@ -11,6 +15,8 @@ from clusters.models import Cluster, ClusterHealth, ClusterNotice
 from tests.labs import Lab, ago, queries
 from tests.vms.test_machine_list import HTMX, LIST, Page, add_machines, get, log_in, refresh
 from vms.models import Assignment, ClusterSync, Operation, VirtualMachine
+from vms.pages import list_query
+from vms.pages.list_query import ListQuery
 
 pytestmark = pytest.mark.django_db
 
@@ -144,6 +150,29 @@ def test_fifty_machines_cost_five_queries_and_an_unchanged_refresh_three(
     with queries() as again:
         assert refresh(as_ana, page).status_code == 204
     assert (len(page.names), selects(seen), selects(again)) == (50, 5, 3)
+
+
+def test_no_query_of_the_list_reads_the_machines_of_others(ana: User):
+    many(ana, machines=1000, clusters=2)
+    rows = ListQuery.from_url({}).machines(ana, ago())[:50]
+    queried = (rows, list_query._counted(ana), VirtualMachine.objects.all())
+    assert [len(whole_reads(found)) for found in queried] == [0, 0, 1]
+
+
+def whole_reads(rows: QuerySet[Any]) -> list[str]:
+    """Where the plan of this query goes through the whole table of machines."""
+    if connection.vendor == "sqlite":
+        tables = {"vms_virtualmachine", *re.findall(r'"vms_virtualmachine" (\w+)', str(rows.query))}
+        return [line for line in rows.explain().splitlines() if line.split()[3] == "SCAN" and line.split()[4] in tables]
+    (plan,) = json.loads(rows.explain(format="JSON"))
+    reads = [step for step in steps(plan["Plan"]) if step.get("Relation Name") == "vms_virtualmachine"]
+    return [step["Node Type"] for step in reads if "Index Cond" not in step]
+
+
+def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from steps(part)
 
 
 def selects(seen: Any) -> int:

@@ -79,15 +79,15 @@ def _in_managed_groups(person: int) -> models.QuerySet[Any, Any]:
     return machines
 
 
-def _granted(among: Callable[[int], models.QuerySet[Any, Any]]) -> Callable[[int], models.QuerySet[Any, Any]]:
+def _granted(among: CompiledQuery) -> Callable[[int], models.QuerySet[Any, Any]]:
     def build(person: int) -> models.QuerySet[Any, Any]:
         granted = apps.get_model("vms", "ClusterGrant").allows(person)
         machines: models.QuerySet[VirtualMachine] = apps.get_model("vms", "VirtualMachine").objects.filter(granted)
-        return machines.filter(pk__in=among(person)).order_by().values("pk")
+        return machines.filter(pk__in=among.subquery(person)).order_by().values("pk")
 
     return build
 
 
 _visible = CompiledQuery(_assigned_or_managed)
-_usable = CompiledQuery(_granted(_assigned_or_managed))
-_managed = CompiledQuery(_granted(_in_managed_groups))
+_usable = CompiledQuery(_granted(_visible))
+_managed = CompiledQuery(_granted(CompiledQuery(_in_managed_groups)))
