@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from accounts.compiled_queries import SENTINEL_UUID, CompiledByKey, CompiledUpdate
@@ -42,12 +42,12 @@ _UPDATE = CompiledUpdate(Operation)
 
 
 def _ahead(pk: uuid.UUID) -> Any:
-    """A row for each that waits for the same node and is admitted before this one."""
+    """How many wait for the same node and are admitted before this one. No row: none."""
     this = Operation.objects.filter(pk=pk).order_by()[:1]
     earlier = Q(requested_at__lt=this.values("requested_at"))
     earlier |= Q(requested_at=this.values("requested_at"), pk__lt=pk)
     others = Operation.objects.waiting().filter(earlier, cluster_id=this.values("cluster_id"))
-    return others.filter(vm__node=this.values("vm__node")).order_by().values_list("state")
+    return others.filter(vm__node=this.values("vm__node")).order_by().values("state").values_list(Count("pk"))
 
 
 _AHEAD: CompiledByKey[Any] = CompiledByKey(_ahead, key=SENTINEL_UUID)
@@ -112,7 +112,7 @@ def queue_positions(operations: Iterable[Operation]) -> dict[uuid.UUID, int]:
         return {}
     if len(asked) == 1:  # a student's; at the bell the whole queue is hundreds
         (pk,) = asked
-        return {pk: len(_AHEAD.all(pk))}
+        return {pk: sum(count for (count,) in _AHEAD.all(pk))}
     clusters = {one.cluster_id for one in operations}
     queue: Counter[tuple[str, str]] = Counter()
     found = {}
