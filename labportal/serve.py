@@ -22,9 +22,9 @@ GRACE = 45
 # So many failures of one program within so many seconds are no accident.
 FAILURES, WITHIN = 5, 60
 
-# The memory of a password's hash goes back at once: by itself glibc keeps 16 MiB for each of many threads. It comes in
-# huge pages: as 4,864 small ones it takes 12 ms of a hash's 32, as huge ones 4. That of the pictures of consoles stays,
-# up to 2 MiB of it: to ask for the same pages again and again costs a quarter of the time.
+# The memory of a password's hash goes back at once: by itself glibc keeps it for each of many threads. It comes in huge
+# pages: as 2,304 small ones it takes 5 ms of a hash's 22, as huge ones 2. That of the pictures of consoles stays, up to
+# 2 MiB of it: to ask for the same pages again and again costs a quarter of the time.
 MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": "1048576",
     "MALLOC_TRIM_THRESHOLD_": "2097152",
