@@ -4,6 +4,7 @@ The simulator and the students are in this process; the portal's web server, wit
 real ones. All of them share the machine, so the times are worst where others use it too.
 """
 
+import http.client
 import os
 import random
 import re
@@ -18,7 +19,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.cookies import SimpleCookie
 from pathlib import Path
+from urllib.parse import urlencode
 
 import requests
 from axes.models import AccessAttempt
@@ -31,7 +35,7 @@ from accounts.hashers import CappedArgon2PasswordHasher
 from accounts.models import User
 from clusters.models import Cluster
 from tests.bench import database, report
-from tests.bench.simulator import cpu_of, family, proportional
+from tests.bench.simulator import cpu_of, cpu_of_server, family, parent_of, proportional
 from tests.waits import TIMEOUT
 from vms import inventory
 from vms.models import Assignment, Operation, VirtualMachine
@@ -57,15 +61,22 @@ class Seen:
     cpu: float = 0.0  # of the web server
     worker_cpu: float = 0.0
     own_cpu: float = 0.0  # of this process: the students and the simulator
+    database_cpu: float = 0.0  # of PostgreSQL
+
+
+@dataclass
+class Page:
+    status: int
+    text: str
 
 
 class Student:
-    """A browser that measures."""
+    """A browser that measures. It takes little CPU for itself: other students' browsers run elsewhere."""
 
-    def __init__(self, address: str, seen: Seen) -> None:
-        self._address, self._seen = address, seen
-        self._session = requests.Session()
-        self._session.trust_env = False
+    def __init__(self, port: int, seen: Seen) -> None:
+        self._seen = seen
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._cookies = SimpleCookie()
 
     def attend(self, name: str, *, mistypes: bool) -> None:
         self._ask("GET", "/accounts/login/")
@@ -76,7 +87,7 @@ class Student:
         self._seen.logins.append(time.monotonic() - begun)
         start = re.search(r'action="(/vms/\d+/start/)"', page.text)
         if not start:
-            self._seen.faults.append(f"{name} was answered {page.status_code} and sees no machine to start")
+            self._seen.faults.append(f"{name} was answered {page.status} and sees no machine to start")
             return
         page = self._ask("POST", start[1])
         for _ in range(3):
@@ -85,19 +96,36 @@ class Student:
             if poll:
                 self._ask("GET", poll[1].replace("&amp;", "&"), {"HX-Request": "true"})
 
-    def _log_in(self, name: str, password: str) -> requests.Response:
+    def _log_in(self, name: str, password: str) -> Page:
         """And the list, to which the answer leads."""
         return self._ask("POST", "/accounts/login/", username=name, password=password)
 
-    def _ask(self, method: str, path: str, headers: dict[str, str] | None = None, **form: str) -> requests.Response:
+    def _ask(self, method: str, path: str, headers: dict[str, str] | None = None, **form: str) -> Page:
+        """The page, or the one to which the answer leads."""
         if method == "POST":
-            form["csrfmiddlewaretoken"] = self._session.cookies["csrftoken"]
+            form["csrfmiddlewaretoken"] = self._cookies["csrftoken"].value
         begun = time.monotonic()
-        answer = self._session.request(method, self._address + path, data=form, headers=headers, timeout=60)
+        page, to = self._exchange(method, path, headers or {}, urlencode(form))
+        if to:
+            page, _ = self._exchange("GET", to, {}, "")
         self._seen.requests.append(time.monotonic() - begun)
-        if answer.status_code >= 400:
-            self._seen.faults.append(f"{method} {path} was answered {answer.status_code}")
-        return answer
+        if page.status >= 400:
+            self._seen.faults.append(f"{method} {path} was answered {page.status}")
+        return page
+
+    def _exchange(self, method: str, path: str, headers: dict[str, str], form: str) -> tuple[Page, str]:
+        """The answer, and where it leads to."""
+        sent = {"Accept-Encoding": "gzip", **headers}
+        if self._cookies:
+            sent["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self._cookies.items())
+        if form:
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        self._connection.request(method, path, form or None, sent)
+        answer = self._connection.getresponse()
+        page = Page(answer.status, answer.read().decode())
+        for cookie in answer.headers.get_all("Set-Cookie", ()):
+            self._cookies.load(cookie)
+        return page, answer.headers.get("Location", "") if answer.status == HTTPStatus.FOUND else ""
 
 
 def run() -> None:
@@ -114,7 +142,7 @@ def run() -> None:
         worker = running.enter_context(program(["manage.py", "worker"], environment))
         await_health(port)
         with watched(web.pid, worker.pid, seen):
-            ring(f"http://127.0.0.1:{port}", count, seen)
+            ring(port, count, seen)
         settled = settle()
     tell(seen, count, settled)
     connections.close_all()
@@ -142,6 +170,8 @@ def school(simulator: pvesim.Simulator, count: int) -> None:
     Assignment.objects.bulk_create(
         [Assignment(vm=machine, user=person) for machine, person in zip(machines, people, strict=True)]
     )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # as autovacuum does it in each database that is older than a minute
 
 
 @contextmanager
@@ -185,7 +215,7 @@ def await_health(port: int) -> None:
     raise RuntimeError("The portal did not start.")
 
 
-def ring(address: str, count: int, seen: Seen) -> None:
+def ring(port: int, count: int, seen: Seen) -> None:
     """They come at random moments, nobody waits for anybody else."""
     chance = random.Random(int(os.environ.get("BENCH_SEED") or 1))  # noqa: S311 - moments, not secrets
     within = WITHIN * count / STUDENTS
@@ -194,17 +224,17 @@ def ring(address: str, count: int, seen: Seen) -> None:
     threads = []
     for moment, number in moments:
         time.sleep(max(0.0, begun + moment - time.monotonic()))
-        thread = threading.Thread(target=attend, args=(address, number, seen))
+        thread = threading.Thread(target=attend, args=(port, number, seen))
         thread.start()
         threads.append(thread)
     for thread in threads:
         thread.join(TIMEOUT)
 
 
-def attend(address: str, number: int, seen: Seen) -> None:
+def attend(port: int, number: int, seen: Seen) -> None:
     try:
-        Student(address, seen).attend(f"pupil-{number:03}", mistypes=number % TYPO == 0)
-    except requests.RequestException as error:
+        Student(port, seen).attend(f"pupil-{number:03}", mistypes=number % TYPO == 0)
+    except (OSError, http.client.HTTPException) as error:
         seen.faults.append(f"pupil-{number:03} got no answer: {type(error).__name__}")
 
 
@@ -222,10 +252,11 @@ def watched(pid: int, worker: int, seen: Seen) -> Iterator[None]:
 
     thread = threading.Thread(target=look)
     thread.start()
-    begun = time.process_time()
+    begun, database_begun = time.process_time(), database_cpu()
     try:
         yield
     finally:
+        seen.database_cpu = database_cpu() - database_begun
         seen.cpu, seen.worker_cpu = sum(cpu_of(one) for one in family(pid)), cpu_of(worker)
         seen.own_cpu = time.process_time() - begun
         over.set()
@@ -242,6 +273,16 @@ def clients() -> int:
             " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
         )
         return int(cursor.fetchone()[0])
+
+
+def database_cpu() -> float:
+    """Seconds of CPU of the PostgreSQL server and of all its processes, if it is on this machine. SQLite has none."""
+    if connection.vendor != "postgresql":
+        return 0.0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        own = int(cursor.fetchone()[0])
+    return cpu_of_server(parent_of(own))
 
 
 def settle() -> float:
@@ -266,6 +307,8 @@ def tell(seen: Seen, count: int, settled: float) -> None:
     for fault, times in Counter(seen.faults).most_common(10):
         report.tell("  fault", f"{fault} ({times})")
     cpu = {"web server": seen.cpu, "worker": seen.worker_cpu, "students and simulator": seen.own_cpu}
+    if connection.vendor == "postgresql":
+        cpu["PostgreSQL"] = seen.database_cpu
     for whose, seconds in cpu.items():
         report.tell(f"CPU for each: {whose}", f"{seconds / count * 1000:.0f} ms")
     locked = AccessAttempt.objects.filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT).count()

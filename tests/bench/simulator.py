@@ -38,6 +38,17 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def cpu_of_server(pid: int) -> float:
+    """Seconds of CPU of a server: of itself, of its processes, and of those that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    ended = (int(fields[13]) + int(fields[14])) / TICKS
+    return ended + sum(cpu_of(one) for one in family(pid))
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[1])
+
+
 def family(pid: int) -> list[int]:
     """A process and its descendants."""
     try:
