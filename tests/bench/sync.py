@@ -14,6 +14,7 @@ from django.utils import timezone
 from clusters.config import ClusterConfig
 from clusters.models import Cluster
 from clusters.proxmox import sockets
+from labportal.serve import MEMORY
 from tests.bench import database, report
 from tests.bench.floor import Floor
 from tests.bench.simulator import cpu_of
@@ -117,9 +118,10 @@ def measure_memory(configs: list[ClusterConfig]) -> None:
 
 
 def peak_kib(clusters: int) -> int:
-    """Of a process that reads so many clusters, a few times, with the threads of a worker."""
+    """Of a process that reads so many clusters, a few times, with the threads of a worker, as `bin/serve` starts it."""
     command = [sys.executable, "-m", "tests.bench.peak", str(clusters)]
-    found = subprocess.run(command, env=database.environment(), check=True, capture_output=True, text=True, timeout=300)
+    environment = {**MEMORY, **database.environment()}
+    found = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=300)
     return int(found.stdout)
 
 

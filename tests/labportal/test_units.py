@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from labportal.serve import MEMORY
+
 UNITS = sorted((Path(__file__).resolve().parent.parent.parent / "docs" / "deployment").glob("*.service"))
 MOST = 3.0  # of 10; a unit that says nothing has 9.6
 
@@ -33,6 +35,11 @@ def test_a_unit_that_restricts_nothing_leaves_more_open(tmp_path: Path) -> None:
     text = UNITS[0].read_text(encoding="utf-8")
     (tmp_path / "open.service").write_text(text.split("NoNewPrivileges")[0], encoding="utf-8")
     assert exposure(tmp_path / "open.service") > MOST
+
+
+def test_a_worker_keeps_no_more_freed_memory_than_one_of_bin_serve() -> None:
+    worker = UNITS[1].read_text(encoding="utf-8")
+    assert f"Environment=MALLOC_ARENA_MAX={MEMORY['MALLOC_ARENA_MAX']}" in worker.splitlines()
 
 
 def test_there_are_units() -> None:
