@@ -52,7 +52,7 @@ class CompiledQuery:
         """
         sql, parameters = self.sql(person)
         if connection.vendor == "postgresql":
-            sql = f"SELECT unnest(ARRAY({sql}))"  # noqa: S608 - Django made it, of nobody's words
+            sql = f"SELECT unnest(ARRAY({sql}))"
         return RawSQL(sql, parameters)  # noqa: S611 - Django made it, of nobody's words
 
     def subquery_for_each(self, column: str) -> RawSQL:

@@ -29,8 +29,8 @@ def _turn() -> Iterator[None]:
 class CappedArgon2PasswordHasher(Argon2PasswordHasher):
     """Argon2id, with at most one computation per processor at once in a process.
 
-    Time, memory (KiB) and lanes are one of the choices that OWASP's password storage cheat sheet calls equivalent. A hash
-    takes about 18 ms of a processor, 22 with 19 MiB and two rounds; scrypt's of equal rank takes 160, of which 300
+    Time, memory (KiB) and lanes are one of the choices that OWASP's password storage cheat sheet calls equivalent. A
+    hash takes about 18 ms of a processor, 22 with 19 MiB and two rounds; scrypt's of equal rank takes 160, of which 300
     in a minute leave two processors no time for pages.
     """
 

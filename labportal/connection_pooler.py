@@ -16,7 +16,7 @@ from django.db import connection as _connection
 if TYPE_CHECKING:  # not loaded where the database is SQLite
     from psycopg import Connection
 
-# The portal's queries are short, and its tables fit into memory. PostgreSQL never collects statistics of tables with few
+# The portal's queries are short, and its tables fit into memory. PostgreSQL collects no statistics of tables with few
 # rows, takes queries that join such tables for expensive, and compiles them each time: 134 ms for a list among 20,000
 # machines, of which 96 are compiling, and 0.9 ms without. Behind a pooler other programs may get this connection.
 PLANNING = "SET jit = off; SET random_page_cost = 1.1"
