@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.backends import OutsideBackend
+from accounts.compiled_queries import CompiledList
 from accounts.models import MAX_NAME, SignInIdentity, User
 from accounts.models.sources import Directory
 from accounts.sentences import say
@@ -23,11 +24,14 @@ from accounts.sign_in.facts import OutsidePerson
 from accounts.sign_in.outages import SourceDown
 
 
+_ACTIVE: "CompiledList[Directory]" = CompiledList(lambda: Directory.objects.filter(is_active=True))
+
+
 def active(request: HttpRequest | None) -> list[Directory]:
     """Read once a request. None of them is asked anything by it."""
     known = getattr(request, "_directories", None)
     if known is None:
-        known = list(Directory.objects.filter(is_active=True))
+        known = _ACTIVE.all()
         if request is not None:
             request._directories = known  # type: ignore[attr-defined]
     return known

@@ -5,9 +5,15 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from accounts.compiled_queries import CompiledList
 from accounts.models import SignInSource
 
 MOST_SHOWN = 10
+
+
+_SHOWN: "CompiledList[SignInSource]" = CompiledList(
+    lambda: SignInSource.objects.filter(is_active=True).only("kind", "name", "label", "position")[:MOST_SHOWN]
+)
 
 
 @dataclass(frozen=True)
@@ -22,8 +28,7 @@ def ways(next_page: str) -> Ways:
     """In one query. `next_page` is the page of the portal that was asked for."""
     links, directories = [], []
     query = f"?{urlencode({'next': next_page})}" if next_page else ""
-    active = SignInSource.objects.filter(is_active=True).only("kind", "name", "label", "position")
-    for source in active[:MOST_SHOWN]:
+    for source in _SHOWN.all():
         if source.kind == SignInSource.Kind.DIRECTORY:
             directories.append(source.label)
         else:
