@@ -31,6 +31,10 @@ class Slots:
         self._waiting: deque[Future[None]] = deque()
         self._lock = threading.Lock()
 
+    @property
+    def are_free(self) -> bool:
+        return self._free > 0
+
     async def submit(self, threads: Executor, act: Callable[[], R]) -> "Future[R]":
         """Give `act` to a thread as soon as there is a slot. The slot is free again when it has ended."""
         place = self._asked()

@@ -2,13 +2,16 @@
 
 Django's own `ASGIHandler` starts a thread for each request, opens a database connection in it, and changes between this
 thread and the event loop for every `process_view` of a middleware. The portal's pages are not asynchronous.
+
+People load a slow page again, and again. What they asked for before is not made when its turn comes: only pages that
+change something are, as they are asked for once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from django.conf import settings
 from django.core import signals
@@ -21,6 +24,8 @@ from django.urls import set_script_prefix
 from accounts.concurrency import UNLIMITED_PATHS, Slots
 
 Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+T = TypeVar("T")
 
 WAITING = 100  # pages that wait for clusters at once, without a slot but each in a thread
 
@@ -36,20 +41,27 @@ class Pages(ASGIHandler):
         self._watched = ThreadPoolExecutor(2, "watched")
         self._static_files = ThreadPoolExecutor(2, "static")
 
-    async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Any) -> None:
         try:
             body = await self.read_body(receive)
+            answer = await self._submitted(scope, body, receive)
         except RequestAborted:
             return
-        response = await asyncio.wrap_future(await self._submitted(scope, body))
-        await self.send_response(response, send)
+        await self.send_response(await asyncio.wrap_future(answer), send)
 
-    async def _submitted(self, scope: Scope, body: IO[bytes]) -> "Future[HttpResponseBase]":
+    async def _submitted(self, scope: Scope, body: IO[bytes], receive: Receive) -> "Future[HttpResponseBase]":
         if scope["path"] in UNLIMITED_PATHS:
             return self._watched.submit(self._answer, scope, body)
         if scope["path"].startswith(settings.STATIC_URL):
             return self._static_files.submit(self._answer, scope, body)
-        return await self._slots.submit(self._pages, partial(self._answer, scope, body))
+        answer = self._slots.submit(self._pages, partial(self._answer, scope, body))
+        if scope["method"] != "GET" or self._slots.are_free:
+            return await answer
+        try:
+            return await _unless_they_leave(answer, receive)
+        except RequestAborted:
+            body.close()
+            raise
 
     def _answer(self, scope: Scope, body: IO[bytes]) -> HttpResponseBase:
         """The response in full. Its database connection belongs to this thread, so the request ends here, too."""
@@ -63,6 +75,19 @@ class Pages(ASGIHandler):
                 return _whole(response) if isinstance(response, StreamingHttpResponse) else response
             finally:
                 response.close()
+
+
+async def _unless_they_leave(answer: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """Raises `RequestAborted` when the client leaves while its request waits for a slot."""
+    slot, left = asyncio.create_task(answer), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({slot, left}, return_when=asyncio.FIRST_COMPLETED)
+        if slot.done():
+            return slot.result()
+        raise RequestAborted
+    finally:
+        slot.cancel()
+        left.cancel()
 
 
 def _whole(response: StreamingHttpResponse) -> HttpResponse:

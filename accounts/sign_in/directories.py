@@ -23,7 +23,6 @@ from accounts.sign_in.entering import Refused, enter
 from accounts.sign_in.facts import OutsidePerson
 from accounts.sign_in.outages import SourceDown
 
-
 _ACTIVE: "CompiledList[Directory]" = CompiledList(lambda: Directory.objects.filter(is_active=True))
 
 

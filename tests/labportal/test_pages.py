@@ -11,6 +11,7 @@ from django.test import override_settings
 from django.urls import path
 
 from labportal import pages
+from tests.waits import TIMEOUT
 
 seen: list[tuple[str, object]] = []
 go = threading.Event()
@@ -38,24 +39,34 @@ def told(request: HttpRequest) -> HttpResponse:
     return HttpResponse("told")
 
 
+def noted(request: HttpRequest) -> HttpResponse:
+    seen.append((str(request.method), None))
+    return HttpResponse(request.method)
+
+
 def fails(request: HttpRequest) -> HttpResponse:
     raise LookupError
 
 
 urlpatterns = [
-    path("where", where), path("waits", waits), path("fails", fails),
+    path("where", where), path("waits", waits), path("fails", fails), path("noted", noted),
     path("healthz", told), path("static/a.css", streamed),
 ]  # fmt: skip
 
 
-async def ask(app: pages.Pages, address: str, *bodies: bytes, gone: bool = False) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body. `gone`: the client leaves before its request is complete."""
+async def ask(
+    app: pages.Pages, address: str, *bodies: bytes, gone: bool = False, leaves: asyncio.Future[None] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body. The client leaves before its request is complete (`gone`), or when `leaves` is done."""
     parts = [{"type": "http.request", "body": body, "more_body": True} for body in bodies]
     parts += [{"type": "http.disconnect"} if gone else {"type": "http.request"}]
     sent: list[dict[str, Any]] = []
 
     async def receive() -> Any:
-        return parts.pop(0)
+        if parts:
+            return parts.pop(0)
+        await asyncio.wait_for(asyncio.shield(leaves or asyncio.Future()), TIMEOUT)
+        return {"type": "http.disconnect"}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
@@ -116,3 +127,21 @@ def test_whoever_leaves_and_what_fails_keep_no_slot(app: pages.Pages) -> None:
                 (await ask(app, "/nowhere"))[0]]  # fmt: skip
 
     assert asyncio.run(each()) == [0, 500, 404]
+
+
+def test_of_those_who_left_while_they_waited_only_what_they_sent_is_carried_out(app: pages.Pages) -> None:
+    async def leave() -> None:
+        leaves: asyncio.Future[None] = asyncio.Future()
+        first = asyncio.create_task(ask(app, "/waits"))
+        await asyncio.sleep(0)
+        left = [asyncio.create_task(ask(app, "/noted", *sent, leaves=leaves)) for sent in ((), (b"sent",))]
+        stays = asyncio.create_task(ask(app, "/noted"))
+        await asyncio.sleep(0)
+        leaves.set_result(None)
+        assert (await left[0])[0] == 0
+        await ask(app, "/healthz")
+        assert [(await one)[2] for one in (first, left[1], stays)] == [b"True", b"POST", b"GET"]
+
+    asyncio.run(leave())
+    assert len(seen) == 2
+    assert app._slots._free == 1
