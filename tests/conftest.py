@@ -13,6 +13,7 @@ from tests.own_database import django_db_modify_db_settings, migrated_file, migr
 from tests.samples import pytest_report_header  # noqa: F401 - the same
 from tests.skip_report import pytest_terminal_summary  # noqa: F401 - pytest calls it
 from tests.xdist_schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - the same
+from vms.pages import row_version
 
 __all__ = ["django_db_modify_db_settings", "migrated_file", "migrated_template"]
 
@@ -34,6 +35,12 @@ def _no_language_of_others() -> Iterator[None]:
     """A request leaves its language behind in the thread, for a test that makes none."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _no_cards_of_others() -> None:
+    """Machines of another test may have the same keys and rows, under other settings."""
+    row_version.forget()
 
 
 def join(username: str, group: str) -> User:

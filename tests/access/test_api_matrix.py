@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.shortcuts import get_object_or_404
 from django.test import Client
 from django.utils import timezone
 
@@ -24,7 +25,7 @@ from tests.access import routes
 from tests.access.school import World, rolled_back, writes
 from tests.api_client import EVERYTHING
 from vms.access import lookups
-from vms.models import Operation
+from vms.models import Operation, VirtualMachine
 from vms.models.machine_queryset import VirtualMachineQuerySet
 
 pytestmark = pytest.mark.django_db
@@ -219,9 +220,13 @@ def everything(self: Any, user: Any) -> Any:
     return self.all()
 
 
+def any_machine(pk: int) -> VirtualMachine:
+    return get_object_or_404(VirtualMachine, pk=pk)
+
+
 HOLES: dict[str, tuple[Any, str, Any, str]] = {
     "what a person sees": (VirtualMachineQuerySet, "visible_to", everything, "get_machine"),
-    "what a person operates": (VirtualMachineQuerySet, "operable_by", everything, "request_operation"),
+    "what a person operates": (lookups, "operable_or_404", lambda user, pk: any_machine(pk), "request_operation"),
     "what a history shows": (lookups, "operations_for", lambda user: Operation.objects.all(), "get_operation"),
     "rights": (auth, "has", lambda token, right: True, "delete_snapshot"),
     "scopes": (tokens, "narrowed", lambda token, rows: rows, "get_machine"),

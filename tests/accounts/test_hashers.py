@@ -22,7 +22,7 @@ def as_in_production(settings):
 
 
 def test_passwords_are_hashed_with_argon2id(as_in_production):
-    assert make_password("correct horse").startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    assert make_password("correct horse").startswith("argon2$argon2id$v=19$m=9216,t=4,p=1$")
 
 
 def test_the_right_password_fits_and_another_does_not(as_in_production):

@@ -25,11 +25,6 @@ CARDS = Template("{% load kept %}{% for group in listed.groups %}{% machine_card
 ALL = ListQuery.from_url({"page": "1"})
 
 
-@pytest.fixture(autouse=True)
-def _nothing_known() -> None:
-    row_version.forget()
-
-
 @pytest.fixture
 def student(db: None) -> User:
     """With six machines on two clusters, of which nothing is new."""
