@@ -73,7 +73,8 @@ LINKED_CLONES = environment.limits("LINKED_CLONES", "8,8,8", of=("storage", "nod
 REDIS_URL = environment.redis("REDIS_URL")
 if REDIS_URL and not find_spec("django_tasks_rq"):
     raise ImproperlyConfigured("REDIS_URL needs more packages: .venv/bin/pip install -r requirements-redis.txt")
-QUEUES = ("operations", "clusters")  # what people wait for is never behind a cluster that does not answer
+# What people wait for is never behind a cluster that does not answer, and no sync is behind details of many machines.
+QUEUES = ("operations", "clusters", "details")
 TASKS = {
     "default": {
         "BACKEND": "django_tasks_rq.RQBackend" if REDIS_URL else "django_tasks_db.DatabaseBackend",

@@ -41,7 +41,7 @@ def test_a_job_that_somebody_put_there_is_read_as_data(building_a: Lab):
     import django_rq  # noqa: PLC0415 - an optional extra
 
     tasks.look_closer.enqueue("building-a")
-    queue = django_rq.get_queue("clusters")
+    queue = django_rq.get_queue("details")
     queue.connection.hset(f"rq:job:{queue.job_ids[-1]}", "data", zlib.compress(pickle.dumps(Trap())))
     worker = Worker()
     while worker._start_next() == process.BUSY:

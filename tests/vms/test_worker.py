@@ -1,6 +1,7 @@
 """The worker: what is due is done once, however many work, and one cluster's fault affects no other."""
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -24,14 +25,14 @@ from vms.management.commands.worker import wait_longer_for_writers
 from vms.models import ClusterSync, Operation, VirtualMachine
 from vms.worker import Worker, schedule
 from vms.worker.database_backend import DatabaseBackend
-from vms.worker.tasks import follow
+from vms.worker.tasks import follow, look_closer
 
 pytestmark = pytest.mark.usefixtures("own_database")
 
 State = Operation.State
 START = "/101/status/start$"
 INTERVAL = ClusterSync().every
-QUEUES = ["operations", "clusters"]
+QUEUES = ["operations", "clusters", "details"]
 
 
 def ended(worker: Worker) -> None:
@@ -265,6 +266,21 @@ def test_a_cluster_that_hangs_holds_up_no_other(
     assert read.wait(TIMEOUT)
     building_a.clock.advance(5)
     worker.finish()
+
+
+def test_details_of_many_machines_hold_up_no_sync(building_a: Lab, building_b: Lab, monkeypatch: pytest.MonkeyPatch):
+    go, read = threading.Event(), building_b.arrival("GET", monkeypatch)
+    monkeypatch.setattr(inventory, "read_details", lambda _: go.wait(TIMEOUT))
+    for _ in range(3):
+        look_closer.enqueue("building-a")
+    worker = Worker(threads=dict.fromkeys(QUEUES, 2))
+    try:
+        worker.tick()
+        assert read.wait(TIMEOUT)
+    finally:
+        go.set()
+        worker.finish()
+        ended(worker)
 
 
 def test_a_cluster_that_hangs_is_not_asked_again_meanwhile(

@@ -129,7 +129,7 @@ def _cluster_mended(cluster_id: str, **_kwargs: object) -> None:
     ask_facts.enqueue(cluster_id)
 
 
-@job(queue="clusters")
+@job(queue="details")
 def look_closer(cluster_id: str) -> None:
     """Ask for the details of a few machines."""
     if config := _active(cluster_id):
@@ -141,7 +141,7 @@ def _details_wait(cluster_id: str, **_kwargs: object) -> None:
     look_closer.enqueue(cluster_id)
 
 
-@job(queue="clusters")
+@job(queue="details")
 def ask_facts(cluster_id: str) -> None:
     """Ask a cluster for what changes seldom."""
     if config := _active(cluster_id):
