@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 # Jobs at once, by queue. A cluster that hangs occupies a thread until the gateway's deadline. The details of machines
 # of 100 clusters are due at once: in the queue of the syncs they delayed a tenth of these by three seconds.
-THREADS = {"operations": 8, "clusters": 22, "details": 6}
+THREADS = {"operations": 8, "clusters": 24, "details": 6}
 
 # Seconds until the next attempt to take a job: after one, after none, and while every thread is busy.
 BUSY, IDLE, FULL = 0.0, 0.2, 0.05
@@ -64,7 +65,8 @@ class Worker:
         self.stopping = threading.Event()
         self.heartbeat = Heartbeat(self.name)
         self._backend = backends.for_worker(self.name)
-        self._pools = {queue: ThreadPool(queue, size) for queue, size in (threads or THREADS).items()}
+        sizes = threads or THREADS
+        self._pools = {queue: ThreadPool(queue, sizes[queue]) for queue in settings.QUEUES}
 
     def run(self) -> bool:
         """Work until `stopping` is set, then finish running jobs. False when some take too long."""

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             choices=range(1, 101),
             metavar="N",
             help="how many clusters are synced at the same time (default: %(default)s); a third as many threads more "
-            "carry out operations",
+            "carry out operations, and a quarter as many read details of machines",
         )
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
@@ -54,7 +54,8 @@ class Command(BaseCommand):
                 "(first back up a database in use: bin/manage backup)"
             )
         wait_longer_for_writers()
-        worker = Worker(threads={"operations": max(1, threads // 3), "clusters": threads})
+        sizes = {"operations": max(1, threads // 3), "clusters": threads, "details": max(1, threads // 4)}
+        worker = Worker(threads=sizes)
 
         signals: list[int] = []
 
