@@ -101,10 +101,10 @@ class Simulator:
             for former in self._closed.pop(node, ()):
                 self._run(former.close())
         if acceptor is not None:
-            self._run(acceptor.close(keep_consoles=keep_consoles))
-            self._closed.setdefault(node, []).extend([acceptor] if keep_consoles else [])
             # A bound socket without a listener refuses connections and keeps the port from other programs.
             self._reserved[node] = _bind(node.port)
+            self._run(acceptor.close(keep_consoles=keep_consoles))
+            self._closed.setdefault(node, []).extend([acceptor] if keep_consoles else [])
 
     def filter(self, node: Node) -> None:
         """Drop connection attempts, as a firewall does: a port whose backlog is full answers nothing."""
@@ -136,6 +136,7 @@ async def _cancel_others() -> None:
 def _bind(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # beside the listener that is about to end
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.bind((HOST, port))
     return listener
