@@ -45,13 +45,9 @@ class CompiledQuery:
         self._by_vendor: dict[str, tuple[str, tuple[Any, ...]]] = {}
 
     def subquery(self, person: int) -> RawSQL:
-        """For `…__in`.
-
-        PostgreSQL answers it before the rest of the query. As one of more than eight joined tables it would come last
-        (`join_collapse_limit`), after all rows of the outer table: 4.5 ms for a list among 9,000 machines, now 0.2 ms.
-        """
+        """For `…__in`. PostgreSQL answers it first; as one of more than eight joined tables it would come last."""
         sql, parameters = self.sql(person)
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql":  # 0.2 ms for a list among 9,000 machines, and 4.5 ms without
             sql = f"SELECT unnest(ARRAY({sql}))"
         return RawSQL(sql, parameters)  # noqa: S611 - Django made it, of nobody's words
 
