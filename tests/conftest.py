@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from _pytest import runner
 from django.contrib.auth.models import Group
 from django.utils import translation
 
 from accounts.models import User
+from tests.frame_stack import make_room
 from tests.own_database import django_db_modify_db_settings, migrated_file, migrated_template
 from tests.samples import pytest_report_header  # noqa: F401 - the same
 from tests.skip_report import pytest_terminal_summary  # noqa: F401 - pytest calls it
@@ -20,6 +22,8 @@ __all__ = ["django_db_modify_db_settings", "migrated_file", "migrated_template"]
 # A machine that is busy with something else fails no test.
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")
+
+make_room(runner.runtestprotocol)
 
 PASSWORD = "correct horse battery"
 
