@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.frame_stack import make_room
+from tests.waits import TIMEOUT
 
 TURNS = 50
 
@@ -41,7 +42,7 @@ def pages_provided(act: Callable[[], None]) -> int:
 def in_thread(act: Callable[[], None]) -> int:
     """With a stack of its own."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(pages_provided, act).result()
+        return thread.submit(pages_provided, act).result(TIMEOUT)
 
 
 def test_a_test_has_room_for_the_frames_of_all_that_it_calls():
