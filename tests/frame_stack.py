@@ -1,4 +1,4 @@
-"""Room for the frames of a test: a fifth less CPU for the whole of them.
+"""Room for the frames of a test: the whole suite takes a fifth less CPU.
 
 CPython keeps the frames of a thread in chunks of 16 KiB. It asks the system for another chunk when a call does not fit,
 and gives it back when that call returns: a loop at such a depth does so at each turn (python/cpython#142183; newer
@@ -14,5 +14,5 @@ SLOTS = 15_500
 
 
 def make_room(function: FunctionType) -> None:
-    """Have all frames below those of this function in one chunk, by letting it say that it needs much itself."""
+    """Let this function ask for a large frame, so that all frames below it fit into the same chunk."""
     function.__code__ = function.__code__.replace(co_stacksize=SLOTS)

@@ -29,7 +29,7 @@ INTERVAL = 3  # seconds
 # Of so many reads one is whole, and the others look only at what differs.
 TURNS = last_read.FULL_READ_EVERY / INTERVAL
 SAMPLES = 4
-PEAKS = 3  # processes whose peaks are compared: it depends on how many clusters answer at the same moment
+PEAKS = 3  # measured processes: a peak depends on how many clusters answer at the same moment
 # The many: each smaller, and each read more seldom.
 MANY, FEWER, SELDOM = 100, 200, 5  # clusters, guests of each, seconds
 

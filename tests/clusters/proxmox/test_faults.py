@@ -75,7 +75,7 @@ def configs(lab: Cluster, config: ClusterConfig, by_password: ClusterConfig) -> 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault(lab: Cluster, configs: dict[str, ClusterConfig], name: str, brief: float) -> None:
     case = FAULTS[name]
-    # Whatever is no wait is told in time also on a machine that is busy for a moment.
+    # Only a timeout needs a short deadline. Any other error comes in time, also on a busy machine.
     deadline = brief if case.error is proxmox.TimedOut else max(brief, PATIENT)
     with proxmox.connect(configs[case.by], deadline=deadline) as pve:
         if case.late:
